@@ -1,0 +1,74 @@
+"""Who listens on which TCP port of this machine, as the kernel's own tables say.
+
+Read from /proc instead of asking `ss`: the answer is needed before any package is known to be there.
+"""
+
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+LISTEN = "0A"
+UNKNOWN_PID = 0
+
+
+@dataclass(frozen=True)
+class Listener:
+    """`pid` is UNKNOWN_PID where the owner is not ours to see (another user's process, and we are not root)."""
+
+    address: str
+    port: int
+    pid: int
+    command: str
+
+    def hinders(self, address: str) -> bool:
+        """True when nothing else can listen on this port of `address`."""
+        return self.address in (address, "0.0.0.0", "::")
+
+    def __str__(self) -> str:
+        who = f"pid {self.pid} ({self.command})" if self.pid else "a process that only root can see"
+        return f"{who} on {self.address}:{self.port}"
+
+
+def listeners() -> list[Listener]:
+    """Every listening TCP socket of this network namespace."""
+    tables = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]
+    sockets = [entry for table in tables if table.exists() for entry in listening_sockets(table.read_text())]
+    owners = _owners({inode for _, _, inode in sockets})
+    return [Listener(address, port, *owners.get(inode, (UNKNOWN_PID, ""))) for address, port, inode in sockets]
+
+
+def listening_sockets(table: str) -> list[tuple[str, int, str]]:
+    """(address, port, inode) of each listening line in the text of /proc/net/tcp or tcp6."""
+    found = []
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == LISTEN:
+            address, port = fields[1].split(":")
+            found.append((_address(address), int(port, 16), fields[9]))
+    return found
+
+
+def _address(text: str) -> str:
+    # The kernel prints each 32-bit word in the byte order of the machine.
+    words = [int(text[start : start + 8], 16) for start in range(0, len(text), 8)]
+    packed = struct.pack(f"={len(words)}I", *words)
+    return socket.inet_ntop(socket.AF_INET if len(words) == 1 else socket.AF_INET6, packed)
+
+
+def _owners(inodes: set[str]) -> dict[str, tuple[int, str]]:
+    """Pid and command line for those of the socket inodes whose owner we may look at."""
+    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    found: dict[str, tuple[int, str]] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            links = {os.readlink(descriptor) for descriptor in (entry / "fd").iterdir()}
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # it ended while we were looking, or it is not ours to see
+        for link in links & wanted.keys():
+            found[wanted[link]] = (int(entry.name), command)
+    return found

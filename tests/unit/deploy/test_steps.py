@@ -1,0 +1,130 @@
+"""The graph of steps: order, side by side, what a failure and an interrupt leave."""
+
+import _thread
+import threading
+import time
+
+import pytest
+
+from deploy.local.steps import Say, Step, StepFailed, check_graph, run_steps, startable
+
+
+class Recorder:
+    """A display that remembers events in order."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str]] = []
+
+    def started(self, step: Step) -> None:
+        self.events.append(("started", step.name))
+
+    def said(self, step: Step, text: str) -> None:
+        self.events.append((text, step.name))
+
+    def finished(self, step: Step, seconds: float) -> None:
+        self.events.append(("finished", step.name))
+
+    def failed(self, step: Step, seconds: float, error: BaseException) -> None:
+        self.events.append(("failed", step.name))
+
+    def stopped(self, step: Step) -> None:
+        self.events.append(("stopped", step.name))
+
+
+def nothing(say: Say) -> None:
+    return None
+
+
+def broken(say: Say) -> None:
+    raise RuntimeError("no such luck")
+
+
+def never_asked_to_stop() -> None:
+    raise AssertionError("nothing failed, so nothing has to be stopped")
+
+
+def test_a_step_starts_only_when_all_it_needs_is_done() -> None:
+    display = Recorder()
+    steps = [Step("c", nothing, ("a", "b")), Step("a", nothing), Step("b", nothing, ("a",))]
+    took = run_steps(steps, display, stop_commands=never_asked_to_stop)
+    assert [name for event, name in display.events if event == "started"] == ["a", "b", "c"]
+    assert set(took) == {"a", "b", "c"}
+
+
+def test_steps_that_do_not_need_one_another_run_side_by_side() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+
+    def meet(say: Say) -> None:
+        meeting.wait()
+
+    run_steps([Step("a", meet), Step("b", meet)], Recorder(), stop_commands=never_asked_to_stop)
+
+
+def test_what_a_step_says_reaches_the_display() -> None:
+    display = Recorder()
+    run_steps([Step("a", lambda say: say("unpacking"))], display, stop_commands=never_asked_to_stop)
+    assert ("unpacking", "a") in display.events
+
+
+def test_a_failure_stops_what_runs_and_starts_nothing_more() -> None:
+    display = Recorder()
+    asked = threading.Event()
+
+    def until_stopped(say: Say) -> None:
+        assert asked.wait(10)
+        raise RuntimeError("ended by a signal")
+
+    steps = [Step("slow", until_stopped), Step("bad", broken), Step("after", nothing, ("bad",))]
+    with pytest.raises(StepFailed, match="bad: no such luck") as failure:
+        run_steps(steps, display, stop_commands=asked.set)
+    assert failure.value.step.name == "bad"
+    assert ("stopped", "slow") in display.events
+    assert ("started", "after") not in display.events
+
+
+def test_an_interrupt_stops_what_runs_and_is_passed_on() -> None:
+    display = Recorder()
+    asked = threading.Event()
+
+    def interrupted(say: Say) -> None:
+        _thread.interrupt_main()
+        assert asked.wait(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_steps([Step("a", interrupted), Step("b", nothing, ("a",))], display, stop_commands=asked.set)
+    assert ("finished", "a") in display.events
+    assert ("started", "b") not in display.events
+
+
+def test_a_step_that_ignores_the_stop_is_left_behind_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.local.steps.STOPPING_DEADLINE_S", 0.2)
+    display = Recorder()
+    over = threading.Event()
+
+    def deaf(say: Say) -> None:
+        over.wait(10)
+
+    began = time.monotonic()
+    with pytest.raises(StepFailed):
+        run_steps([Step("deaf", deaf), Step("bad", broken)], display, stop_commands=lambda: None)
+    over.set()
+    assert time.monotonic() - began < 5
+    assert ("stopped", "deaf") in display.events
+
+
+@pytest.mark.parametrize(
+    ("steps", "reason"),
+    [
+        pytest.param([Step("a", nothing), Step("a", nothing)], "'a' appears 2 times", id="twice"),
+        pytest.param([Step("a", nothing, ("z",))], "'a' needs 'z', which is not a step", id="unknown need"),
+        pytest.param([Step("a", nothing, ("b",)), Step("b", nothing, ("a",))], "in a circle: a, b", id="circle"),
+    ],
+)
+def test_a_graph_that_cannot_be_run_is_refused(steps: list[Step], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        check_graph(steps)
+
+
+def test_startable_keeps_the_order_given() -> None:
+    steps = [Step("b", nothing), Step("a", nothing), Step("c", nothing, ("x",))]
+    assert [step.name for step in startable(steps, set())] == ["b", "a"]
