@@ -1,0 +1,110 @@
+"""Every label, annotation, finalizer and taint key, in one table.
+
+The `kaito.sh` keys are KAITO's and mean what KAITO means by them; the `modelyard.dev` keys are ours. What is written on
+which object is decided in `activities`.
+"""
+
+GROUP = "kaito.sh"
+PLURAL = "workspaces"
+KIND = "Workspace"
+V1ALPHA1 = f"{GROUP}/v1alpha1"
+V1BETA1 = f"{GROUP}/v1beta1"
+
+FIELD_MANAGER = "modelyard"  # server-side apply owner of everything we write
+
+# Ownership: on node pools (tags), nodes, workloads, services, config maps.
+WORKSPACE = "kaito.sh/workspace"
+WORKSPACE_NAMESPACE = "kaito.sh/workspacenamespace"
+WORKSPACE_UID = "modelyard.dev/workspace-uid"
+GENERATION = "modelyard.dev/generation"
+COMPONENT = "modelyard.dev/component"  # "serve" | "train" | "fetch" | "publish"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED_BY_VALUE = "modelyard"
+CONFIG_HASH = "modelyard.dev/config-hash"  # on pod templates, so that a changed config map rolls out
+
+# Azure tags allow neither "/" in names nor more than 256 characters in values, so pools carry these instead.
+TAG_NAMESPACE = "modelyard-namespace"
+TAG_NAME = "modelyard-name"
+TAG_UID = "modelyard-uid"
+TAG_MANAGED_BY = "modelyard-managed-by"
+
+WORKSPACE_FINALIZER = "workspace.finalizer.kaito.sh"
+
+# Annotations a user sets on a Workspace (KAITO's).
+RUNTIME = "kaito.sh/runtime"
+ENABLE_LOAD_BALANCER = "kaito.sh/enablelb"
+BYPASS_RESOURCE_CHECKS = "kaito.sh/bypass-resource-checks"
+NODE_IMAGE_FAMILY = "kaito.sh/node-image-family"
+NODE_CLASS_NAME = "kaito.sh/node-class-name"
+DISABLE_BENCHMARK = "kaito.sh/disable-benchmark"
+PERFORMANCE_MODE = "kaito.sh/performance-mode"
+USE_LOCAL_WEIGHTS = "kaito.sh/use-local-weights"
+MODEL_STREAMING = "kaito.sh/model-streaming"
+
+# Annotations a user sets on a Workspace (ours).
+NODE_PROVIDER = "modelyard.dev/node-provider"  # "aks" | "karpenter" | "byo"
+INSTANCE_TYPE_FALLBACKS = "modelyard.dev/instance-type-fallbacks"  # comma-separated, tried in order
+PAUSED = "modelyard.dev/paused"
+RETRY = "modelyard.dev/retry"  # any new value asks for another try of a failed generation
+USER_ANNOTATIONS = frozenset(
+    {
+        RUNTIME,
+        ENABLE_LOAD_BALANCER,
+        BYPASS_RESOURCE_CHECKS,
+        NODE_IMAGE_FAMILY,
+        NODE_CLASS_NAME,
+        DISABLE_BENCHMARK,
+        PERFORMANCE_MODE,
+        USE_LOCAL_WEIGHTS,
+        MODEL_STREAMING,
+        NODE_PROVIDER,
+        INSTANCE_TYPE_FALLBACKS,
+        PAUSED,
+        RETRY,
+    }
+)
+
+# Nodes.
+GPU_RESOURCE = "nvidia.com/gpu"
+ACCELERATOR = "accelerator"
+ACCELERATOR_NVIDIA = "nvidia"
+INSTANCE_TYPE = "node.kubernetes.io/instance-type"
+AGENT_POOL = "kubernetes.azure.com/agentpool"
+GPU_TAINT_KEY = "sku"
+GPU_TAINT_VALUE = "gpu"
+GPU_TAINT = f"{GPU_TAINT_KEY}={GPU_TAINT_VALUE}:NoSchedule"
+SPOT_TAINT_KEY = "kubernetes.azure.com/scalesetpriority"
+
+# A selector that names only keys we stamp ourselves selects nothing the user chose; KAITO strips them everywhere.
+RESERVED_SELECTOR_KEYS = frozenset(
+    {
+        WORKSPACE,
+        WORKSPACE_NAMESPACE,
+        "kaito.sh/ragengine",
+        "kaito.sh/ragenginenamespace",
+        "karpenter.kaito.sh/workspace-name",
+        "karpenter.kaito.sh/workspace-namespace",
+        "karpenter.kaito.sh/inferenceset",
+        "karpenter.kaito.sh/inferenceset-namespace",
+    }
+)
+
+
+def ownership(namespace: str, name: str, uid: str) -> dict[str, str]:
+    """Labels that tie an object or a node to one Workspace."""
+    return {
+        WORKSPACE: name,
+        WORKSPACE_NAMESPACE: namespace,
+        WORKSPACE_UID: uid,
+        MANAGED_BY: MANAGED_BY_VALUE,
+    }
+
+
+def pool_tags(namespace: str, name: str, uid: str) -> dict[str, str]:
+    """Azure tags that tie a node pool to one Workspace."""
+    return {TAG_NAMESPACE: namespace, TAG_NAME: name, TAG_UID: uid, TAG_MANAGED_BY: MANAGED_BY_VALUE}
+
+
+def without_reserved(match_labels: dict[str, str]) -> dict[str, str]:
+    """The labels of a selector that are the user's own."""
+    return {key: value for key, value in match_labels.items() if key not in RESERVED_SELECTOR_KEYS}

@@ -1,0 +1,172 @@
+"""Every reason that a status can give, in one table: what it means, what causes it, what to do about it.
+
+KAITO's words come first and are kept, because people's scripts match them; the rest are ours. The documentation page is
+made from this table. A reason that is not in here is a bug, which `reason` raises.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FailureClass(StrEnum):
+    """What happens next: design, section 4. `none` for reasons that are no failure."""
+
+    NONE = "none"
+    WAIT = "wait"
+    RETRY = "retry"
+    FAIL = "fail"
+    BUG = "bug"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One word of the status."""
+
+    name: str
+    meaning: str
+    cause: str
+    fix: str
+    failure: FailureClass
+
+
+_NOTHING = "nothing to do"
+_PROGRESS = "the step is under way"
+
+_KAITO = (
+    ("NodeClaimsReady", "All nodes were allocated.", "the cloud has given every node", _NOTHING, "none"),
+    ("NodeClaimNotReady", "Nodes are still being allocated.", _PROGRESS, "wait; the deadline is in the status", "wait"),
+    ("NodesReady", "All nodes joined and offer their GPUs.", "the nodes are Ready", _NOTHING, "none"),
+    ("NodeNotReady", "Some nodes are not Ready yet.", "nodes are starting or joining", "wait for the deadline", "wait"),
+    ("NodePluginsNotReady", "A node joined, its GPUs are not offered yet.", "the device plugin starts",
+     "wait; when it lasts, look at the device plugin's pods on that node", "wait"),
+    ("workspaceResourceStatusSuccess", "All resources are there.", "nodes joined and offer GPUs", _NOTHING, "none"),
+    ("workspaceResourceStatusNotReady", "Resources are not there yet.", _PROGRESS, "wait for the deadline", "wait"),
+    ("ModelMirrorReady", "The model is in the cluster's cache.", "the download is complete", _NOTHING, "none"),
+    ("ModelMirrorPending", "The model is being downloaded to the cache.", _PROGRESS, "wait for the deadline", "wait"),
+    ("WorkspaceInferenceStatusSuccess", "The model serves.", "a completion was answered", _NOTHING, "none"),
+    ("WorkspaceInferenceStatusPending", "The model does not serve yet.", _PROGRESS, "wait for the deadline", "wait"),
+    ("BenchmarkCompleted", "The benchmark's result is recorded.", "the benchmark ran", _NOTHING, "none"),
+    ("BenchmarkFailed", "The benchmark gave no result.", "the server stopped or refused during the benchmark",
+     "read the serving pod's log; serving is not affected", "retry"),
+    ("WorkspaceTuningJobStatusStarted", "The training started.", "the Job runs", _NOTHING, "none"),
+    ("WorkspaceTuningJobStatusPending", "The training has not started yet.", _PROGRESS, "wait for the deadline", "wait"),
+    ("WorkspaceTuningJobStatusFailed", "The training failed.", "the Job failed as often as it may",
+     "read the message and the training pod's log", "fail"),
+    ("workspaceSucceeded", "The Workspace does what was asked.", "it serves, or the adapter is published", _NOTHING, "none"),
+    ("workspacePending", "The Workspace is on its way.", _PROGRESS, "wait for the deadline in the status", "wait"),
+    ("workspaceFailed", "The Workspace failed.", "the message names the step and the cause",
+     "change the spec, or ask for another try with the retry annotation", "fail"),
+    ("workspaceDeleted", "The Workspace is being deleted.", "a delete was asked for", _NOTHING, "none"),
+)  # fmt: skip
+
+_SPEC = (
+    ("InvalidSpec", "The Workspace cannot be read.", "a field has the wrong name, type or value",
+     "correct the field that the message names", "fail"),
+    ("SectionMissing", "There is nothing to do.", "neither inference nor tuning is given, or both are",
+     "give exactly one of inference and tuning", "fail"),
+    ("PresetUnknown", "The preset is not known.", "preset.name is no known preset and no organisation/model",
+     "use a name from the message, or organisation/model of Hugging Face", "fail"),
+    ("InstanceTypeUnknown", "The machine type is not known.", "resource.instanceType is not in the table of machines",
+     "use a machine type from the message", "fail"),
+    ("InstanceTypeMissing", "No machine type is given.", "resource.instanceType is empty and nodes are to be bought",
+     "set resource.instanceType, or bring your own nodes", "fail"),
+    ("ConfigNotFound", "The ConfigMap is not there.", "inference.config or tuning.config names a missing ConfigMap or key",
+     "create the ConfigMap in the Workspace's namespace, with the key that the message names", "fail"),
+    ("ConfigInvalid", "The ConfigMap cannot be used.", "its content is no YAML, or holds a value that is refused",
+     "correct the key that the message names", "fail"),
+    ("SecretNotFound", "A Secret is not there.", "a Secret that the Workspace names is missing, or lacks the key",
+     "create the Secret in the Workspace's namespace, with the key that the message names", "fail"),
+    ("DoesNotFit", "The model does not fit these machines.", "weights and cache need more GPU memory than the nodes have",
+     "use the machine type or the count that the message names, or lower max-model-len", "fail"),
+    ("Superseded", "A newer spec replaced this one.", "the Workspace was edited while a step was under way",
+     _NOTHING, "none"),
+)  # fmt: skip
+
+_MODEL = (
+    ("ModelNotFound", "The model is not there.", "the repository or the revision does not exist",
+     "check the name; for a private model also give modelAccessSecret", "fail"),
+    ("ModelGated", "The model's licence was not accepted.", "the model is gated and the token may not read it",
+     "accept the licence on the model's page with the account of HF_TOKEN, and give modelAccessSecret", "fail"),
+    ("ModelTokenInvalid", "The model's token was refused.", "HF_TOKEN in modelAccessSecret is wrong or expired",
+     "put a valid token into the Secret", "fail"),
+    ("ModelUnreachable", "The model hub cannot be reached.", "network, proxy or the hub itself",
+     "check that the cluster reaches the hub's address in the message; it is tried again", "retry"),
+    ("DownloadFailed", "The weights could not be downloaded.", "the download broke off or the disk is full",
+     "read the fetch container's log; it is tried again", "retry"),
+)  # fmt: skip
+
+_NODES = (
+    ("QuotaExceeded", "The subscription's quota is used up.", "the machine family has too few vCPUs left in the region",
+     "ask for the quota that the message names, or use another machine type or region", "fail"),
+    ("SkuNotAvailable", "The machine type is not offered here.", "region, zone or subscription does not offer it",
+     "use another machine type, or list alternatives in modelyard.dev/instance-type-fallbacks", "fail"),
+    ("AllocationFailed", "The cloud has no free machine of this type.", "capacity in the region or zone is used up",
+     "wait for the next try, or list alternatives in modelyard.dev/instance-type-fallbacks", "retry"),
+    ("PoolLimitReached", "The cluster may have no more node pools.", "the cluster's limit of node pools is reached",
+     "delete a pool or a Workspace that is not needed", "fail"),
+    ("CloudBusy", "The cluster is busy with another change.", "another operation on the cluster or pool is in progress",
+     "wait; it goes on by itself", "wait"),
+    ("CloudThrottled", "The cloud asks to slow down.", "too many requests for this subscription", "wait", "wait"),
+    ("CloudUnreachable", "The cloud's API cannot be reached.", "network, or trouble at the cloud",
+     "check the network and the cloud's status page; it is tried again", "retry"),
+    ("CloudForbidden", "Modelyard may not do this in the cloud.", "the identity lacks a role on the cluster",
+     "give the identity the role that the message names", "fail"),
+    ("NodeNotJoined", "A node was bought and did not join.", "the machine did not start, or cannot reach the cluster",
+     "it is replaced, twice at most; then look at the pool's machines", "retry"),
+    ("NodeWithoutGpu", "A node joined without its GPUs.", "driver or device plugin failed on the node",
+     "it is replaced, twice at most; then look at the device plugin's log", "retry"),
+    ("NodeLost", "A node of this Workspace is gone.", "the machine was evicted, stopped or removed",
+     "it is replaced; nothing to do", "retry"),
+    ("NoMatchingNodes", "No node of yours can be used.", "no node has the labels and a free GPU",
+     "label a node as the message says, or free a GPU", "wait"),
+)  # fmt: skip
+
+_SERVING = (
+    ("ImagePullError", "An image cannot be pulled.", "wrong reference, no right to pull, or the registry is down",
+     "correct the image or the pull secret that the message names", "retry"),
+    ("ContainerStartError", "A container does not start.", "its command or its mounts are wrong",
+     "read the message and the pod's events", "fail"),
+    ("ContainerCrashLoopBackOff", "A container crashes again and again.", "the server stops with an error",
+     "read the message and the container's last log lines", "fail"),
+    ("ContainerOOMKilled", "A container ran out of memory.", "weights and cache need more memory than the node has",
+     "lower max-model-len, or use a larger machine type", "fail"),
+    ("NodeDiskPressure", "A node's disk is full.", "images and weights need more disk than the node has",
+     "use a machine type with a larger disk", "retry"),
+    ("NodeMemoryPressure", "A node's memory is full.", "other pods on the node, or a model too large for it",
+     "use a larger machine type", "retry"),
+    ("PodEvicted", "A pod was evicted.", "the node ran out of disk or memory", "it is started again", "retry"),
+    ("Unschedulable", "A pod finds no node.", "labels, taints or free GPUs of the nodes do not fit",
+     "read the message: it lists what each node lacks", "wait"),
+    ("ServingTimeout", "The model did not serve in time.", "loading takes longer than the deadline, or it hangs",
+     "read the serving pod's log; the deadline can be raised", "fail"),
+    ("VerifyFailed", "The server answers, but not as it should.", "a completion failed for the model or an adapter",
+     "read the message: it names the model and the server's answer", "fail"),
+    ("OwnershipConflict", "An object of that name belongs to someone else.", "it was there before, without our labels",
+     "rename the Workspace, or remove the object that the message names", "fail"),
+)  # fmt: skip
+
+_OPERATION = (
+    ("Preflight", "The spec is being checked.", _PROGRESS, _NOTHING, "none"),
+    ("Paused", "Work on this Workspace is paused.", "someone asked for it",
+     "remove the annotation modelyard.dev/paused, or resume", "wait"),
+    ("Releasing", "What was bought is being given back.", "the Workspace failed, changed or is being deleted",
+     _NOTHING, "wait"),
+    ("CleanupBlocked", "Something could not be given back.", "the cloud or the cluster refuses the delete",
+     "read the message: it names what is left; the finalizer stays until it is gone", "retry"),
+    ("DeadlineExceeded", "A step took longer than it may.", "the message names the step and what it waited for",
+     "read the message; ask for another try with the retry annotation", "fail"),
+    ("ControllerError", "Modelyard itself failed.", "a bug of ours; other Workspaces go on",
+     "report it with the message; nothing that was bought is lost track of", "bug"),
+)  # fmt: skip
+
+REASONS: dict[str, Reason] = {
+    name: Reason(name, meaning, cause, fix, FailureClass(failure))
+    for name, meaning, cause, fix, failure in (*_KAITO, *_SPEC, *_MODEL, *_NODES, *_SERVING, *_OPERATION)
+}
+
+
+def reason(name: str) -> Reason:
+    """The entry of that name; KeyError that says where to add it when there is none."""
+    if name not in REASONS:
+        raise KeyError(f"{name!r} is not in the table of reasons; add it to api/reasons.py with its cause and fix")
+    return REASONS[name]
