@@ -28,7 +28,7 @@ KILL_DEADLINE_S = 10.0
 
 @dataclass(frozen=True)
 class Daemon:
-    """A process to keep: `argv` after the prefix `enter` (such as nsenter), `env` added to ours, ready in `deadline_s`."""
+    """A process to keep: `argv` after the prefix `enter` (such as nsenter), with `env` added to our environment."""
 
     name: str
     argv: Sequence[str]
@@ -70,7 +70,7 @@ def start(layout: Layout, daemon: Daemon) -> int:
 
 
 def stop(layout: Layout, name: str, deadline_s: float = 20.0) -> None:
-    """SIGTERM, after `deadline_s` SIGKILL, to the daemon and the rest of its session. Raises DaemonFailed if it stays."""
+    """SIGTERM, after `deadline_s` SIGKILL, to the daemon; SIGKILL to the rest of its session. Raises DaemonFailed."""
     with _lock(layout, name):
         process = _recorded(layout, name)
         if process:

@@ -1,7 +1,7 @@
 """Where everything of one local stack lives: folders, addresses, subnets and ports.
 
 Nothing is created here. Every instance ("demo", "test", ...) has an index from which its subnets and ports follow, so
-that several stacks run beside each other. Who makes the folders and takes the ports is the business of the files around it.
+that several stacks run beside each other. The files around this one make the folders and take the ports.
 """
 
 import os
@@ -116,11 +116,6 @@ class Layout:
     def nodes(self) -> Path:
         """One folder per node: its record, containerd's root, the kubelet's root."""
         return self.state / "nodes"
-
-    @property
-    def volatile(self) -> Path:
-        """Sockets and containerd's state. Not below `state`: a unix socket's path is limited to 107 bytes."""
-        return Path("/run/modelyard") / self.instance
 
     @property
     def admin_kubeconfig(self) -> Path:

@@ -38,8 +38,3 @@ def test_node_addresses_and_pod_subnets_stay_inside_the_ranges() -> None:
         assert layout.pod_subnet(number).subnet_of(layout.pod_range)
     assert str(layout.node_address(1)) == "10.201.0.10"
     assert str(layout.pod_subnet(1)) == "10.210.1.0/24"
-
-
-def test_a_socket_below_the_volatile_folder_fits_the_kernels_limit() -> None:
-    longest = layouts.Layout.of("integration").volatile / "240" / "containerd.sock.ttrpc"
-    assert len(str(longest)) < 100
