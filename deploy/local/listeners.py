@@ -3,6 +3,7 @@
 Read from /proc instead of asking `ss`: the answer is needed before any package is known to be there.
 """
 
+import contextlib
 import os
 import socket
 import struct
@@ -64,11 +65,27 @@ def _owners(inodes: set[str]) -> dict[str, tuple[int, str]]:
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
-        try:
-            links = {os.readlink(descriptor) for descriptor in (entry / "fd").iterdir()}
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue  # it ended while we were looking, or it is not ours to see
-        for link in links & wanted.keys():
-            found[wanted[link]] = (int(entry.name), command)
+        held = _open_files(entry) & wanted.keys()
+        for link in held:
+            found[wanted[link]] = (int(entry.name), _command(entry))
     return found
+
+
+def _open_files(entry: Path) -> set[str]:
+    """What the process' descriptors point at, without those closed while we look; empty where we may not look."""
+    found: set[str] = set()
+    try:
+        descriptors = list((entry / "fd").iterdir())
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return found
+    for descriptor in descriptors:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found.add(os.readlink(descriptor))
+    return found
+
+
+def _command(entry: Path) -> str:
+    try:
+        return (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return "ended meanwhile"

@@ -131,7 +131,7 @@ class LiveProgress(Progress):
         row.state, row.seconds, row.text = state, seconds, ""
 
     def _table(self) -> Table:
-        table = Table(box=None, show_header=False, padding=(0, 1), expand=True)
+        table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), expand=True)
         table.add_column(width=1)
         table.add_column(no_wrap=True, min_width=NAME_WIDTH)
         table.add_column(justify="right", no_wrap=True, min_width=8)

@@ -1,0 +1,90 @@
+"""What makes a machine unfit, and that each problem names its fix."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from deploy.local import checks
+from deploy.local.layout import Layout
+from deploy.local.listeners import Listener, listeners, listening_sockets
+
+NGINX = Listener("0.0.0.0", 15000, 77, "nginx: master process")
+
+
+def test_a_listener_of_ours_is_found_with_pid_and_command() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        found = [listener for listener in listeners() if listener.port == port]
+    assert [(one.address, one.pid) for one in found] == [("127.0.0.1", os.getpid())]
+    assert "pytest" in found[0].command
+
+
+def test_a_listener_on_ipv6_is_found() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        port = server.getsockname()[1]
+        assert [listener.address for listener in listeners() if listener.port == port] == ["::1"]
+
+
+def test_only_listening_lines_of_the_kernel_table_count() -> None:
+    table = (
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+        "   0: 00000000:3A98 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1\n"
+        "   1: 0100007F:3A99 0100007F:B1C2 01 00000000:00000000 00:00000000 00000000     0        0 4243 1\n"
+    )
+    assert listening_sockets(table) == [("0.0.0.0", 15000, "4242")]
+
+
+def test_a_taken_port_is_named_with_its_holder_and_the_way_out() -> None:
+    problems = checks.port_problems({"registry": 15000}, Layout.of("demo"), [NGINX], own=set())
+    assert len(problems) == 1
+    for part in ("port 15000 (registry)", "pid 77 (nginx: master process)", "--instance"):
+        assert part in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("listener", "own"),
+    [
+        pytest.param(NGINX, {77}, id="our own daemon holds it"),
+        pytest.param(Listener("192.0.2.1", 15000, 77, "nginx"), set(), id="on another address"),
+        pytest.param(Listener("0.0.0.0", 15001, 77, "nginx"), set(), id="another port"),
+    ],
+)
+def test_a_port_is_not_taken_when(listener: Listener, own: set[int]) -> None:
+    assert checks.port_problems({"registry": 15000}, Layout.of("demo"), [listener], own) == []
+
+
+@pytest.mark.parametrize(
+    ("problems", "parts"),
+    [
+        pytest.param(checks.root_problems(1000), ("root", "sudo"), id="not root"),
+        pytest.param(checks.system_problems("Darwin", "arm64"), ("Darwin", "Linux"), id="not Linux"),
+        pytest.param(checks.memory_problems(2.0), ("2.0 GiB", "6 GiB"), id="little memory"),
+        pytest.param(checks.disk_problems({Path("/x"): 10 << 30}, cached=False), ("10.0", "25"), id="first run"),
+        pytest.param(checks.disk_problems({Path("/x"): 7 << 30}, cached=True), ("7.0", "8"), id="later run"),
+    ],
+)
+def test_a_problem_names_the_figures_and_the_fix(problems: list[str], parts: tuple[str, ...]) -> None:
+    assert len(problems) == 1
+    assert "Fix: " in problems[0]
+    for part in parts:
+        assert part in problems[0]
+
+
+def test_a_machine_that_suffices_has_no_problem() -> None:
+    assert checks.root_problems(0) == checks.system_problems("Linux", "x86_64") == []
+    assert checks.memory_problems(6.0) == checks.disk_problems({Path("/x"): 10 << 30}, cached=True) == []
+
+
+def test_available_memory_is_read_in_gib() -> None:
+    assert checks.memory_available("MemTotal: 1 kB\nMemAvailable:    8388608 kB\n") == 8.0
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELYARD_HOME", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        ports = {"registry": one.getsockname()[1], "mirror": two.getsockname()[1]}
+        with pytest.raises(checks.MachineUnfit) as unfit:
+            checks.check_machine(Layout.of("test", with_nodes=False), ports, root=False)
+    assert str(unfit.value).count("is taken by") == 2

@@ -1,0 +1,87 @@
+"""Commands that end: their log, their failure's message, and stopping them."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from deploy.local.commands import CommandFailed, descendants, output_of, run_logged, stop_commands, tail
+
+
+def test_output_goes_to_the_log_after_the_command_line(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "a.log"
+    run_logged(["sh", "-c", "echo out; echo err >&2"], log, deadline_s=10)
+    assert log.read_text() == "\n$ sh -c 'echo out; echo err >&2'\nout\nerr\n"
+
+
+def test_stdin_is_what_was_given(tmp_path: Path) -> None:
+    run_logged(["cat"], tmp_path / "log", deadline_s=10, stdin="kind: Namespace")
+    assert "kind: Namespace" in (tmp_path / "log").read_text()
+
+
+def test_a_failure_names_command_code_last_lines_log_and_fix(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with pytest.raises(CommandFailed) as failure:
+        run_logged(["sh", "-c", "seq 100; exit 3"], log, deadline_s=10, fix="count less")
+    message = str(failure.value)
+    for part in ("sh -c", "exit code 3", "  | 100", str(log), "Fix: count less"):
+        assert part in message
+    assert "  | 85\n" not in message
+
+
+def test_a_command_past_its_deadline_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match=r"ran longer than 0\.2 s"):
+        run_logged(["sleep", "60"], tmp_path / "log", deadline_s=0.2)
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match="no program 'no-such-program'"):
+        run_logged(["no-such-program"], tmp_path / "log", deadline_s=1)
+    with pytest.raises(CommandFailed, match="no program 'no-such-program'"):
+        output_of(["no-such-program"], deadline_s=1)
+
+
+def test_a_question_gets_stdout_and_a_failure_stderr() -> None:
+    assert output_of([sys.executable, "-c", "print('yes')"], deadline_s=10) == "yes\n"
+    with pytest.raises(CommandFailed, match="no such thing"):
+        output_of(["sh", "-c", "echo no such thing >&2; exit 1"], deadline_s=10)
+
+
+def test_stopping_ends_running_commands_with_their_children(tmp_path: Path) -> None:
+    log, caught = tmp_path / "log", []
+
+    def build() -> None:
+        try:
+            run_logged(["sh", "-c", "sleep 60 & echo started; wait"], log, deadline_s=60)
+        except CommandFailed as failure:
+            caught.append(failure)
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    while not (log.exists() and "\nstarted" in log.read_text()):
+        assert thread.is_alive()
+        thread.join(0.02)
+    stop_commands()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert "exit code -15" in str(caught[0])
+
+
+def test_descendants_are_followed_through_all_levels() -> None:
+    assert descendants(1, {2: 1, 3: 2, 4: 3, 9: 8, 1: 0}) == [2, 3, 4]
+
+
+def test_a_daemon_in_its_own_session_is_not_stopped(tmp_path: Path) -> None:
+    daemon = os.posix_spawn("/bin/sleep", ["sleep", "60"], {}, setsid=True)
+    try:
+        stop_commands()
+        assert os.waitpid(daemon, os.WNOHANG) == (0, 0)
+    finally:
+        os.kill(daemon, 9)
+        os.waitpid(daemon, 0)
+
+
+def test_the_tail_of_a_log_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert tail(tmp_path / "none") == ""
