@@ -36,16 +36,21 @@ def path_text(location: Iterable[int | str]) -> str:
 
 
 def _message(entry: Any, model: type[BaseModel]) -> str:
-    location, given = entry["loc"], entry["input"]
+    location, given = entry["loc"], _shown(entry["input"])
     if entry["type"] == "missing":
         return "is required"
     if entry["type"] == "extra_forbidden":
         return _unknown_field(str(location[-1]), _fields_at(model, location[:-1]))
     if entry["type"].endswith("_type") and entry["type"] != "model_type":
-        return f"{entry['msg'].removeprefix('Input ')}, and {given!r} was given"
+        return f"{entry['msg'].removeprefix('Input ')}, and {given} was given"
     if entry["type"] in ("model_type", "dict_type"):
-        return f"must be a map of fields, and {given!r} was given"
-    return f"{entry['msg'].removeprefix('Input ')}; {given!r} was given"
+        return f"must be a map of fields, and {given} was given"
+    return f"{entry['msg'].removeprefix('Input ')}; {given} was given"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def _unknown_field(name: str, known: list[str]) -> str:

@@ -1,8 +1,8 @@
 """serve.json: what the serving container is told, as a typed contract.
 
 `activities` builds it from the plan and puts it into a ConfigMap; `runtime.serve` reads it and renders vLLM's
-arguments. Fields are only ever added, with defaults: a running pod may hold a file of an older controller, and the other
-way round.
+arguments. Fields are only ever added, with defaults: a running pod may hold a file of an older controller, and the
+other way round.
 """
 
 from pathlib import PurePosixPath
