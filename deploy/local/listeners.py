@@ -79,7 +79,7 @@ def _open_files(entry: Path) -> set[str]:
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return found
     for descriptor in descriptors:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
             found.add(os.readlink(descriptor))
     return found
 

@@ -23,8 +23,8 @@ def test_lines_carry_event_step_and_time() -> None:
     display.started(ETCD)
     display.said(ETCD, "waiting for its port")
     display.finished(ETCD, 1.25)
-    lines = [line.split("s] ")[1].split() for line in out.getvalue().splitlines()]
-    assert lines == [["start", "etcd"], ["...", "etcd", "waiting", "for", "its", "port"], ["done", "etcd", "in", "1.2", "s"]]
+    lines = [" ".join(line.split("s] ")[1].split()) for line in out.getvalue().splitlines()]
+    assert lines == ["start etcd", "... etcd waiting for its port", "done etcd in 1.2 s"]
 
 
 def test_a_failure_is_explained_with_the_end_of_the_steps_log(tmp_path: Path) -> None:
