@@ -4,8 +4,10 @@ KAITO's words come first and are kept, because people's scripts match them; the 
 made from this table. A reason that is not in here is a bug, which `reason` raises.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 
 class FailureClass(StrEnum):
@@ -159,10 +161,39 @@ _OPERATION = (
      "report it with the message; nothing that was bought is lost track of", "bug"),
 )  # fmt: skip
 
-REASONS: dict[str, Reason] = {
-    name: Reason(name, meaning, cause, fix, FailureClass(failure))
-    for name, meaning, cause, fix, failure in (*_KAITO, *_SPEC, *_MODEL, *_NODES, *_SERVING, *_OPERATION)
-}
+_MACHINERY = (
+    ("ClusterStopped", "The AKS cluster is stopped or upgrading.", "someone stopped it, or an upgrade runs",
+     "start the cluster; the Workspace goes on by itself", "wait"),
+    ("PoolFailed", "A node pool's operation ended as failed.", "the cloud gave up; the message has its words",
+     "it is tried again; then look at the pool in the portal", "retry"),
+    ("CloudRequestRefused", "The cloud refused the request.", "a property of the pool is not allowed there",
+     "read the message: it has the cloud's words", "fail"),
+    ("ApiServerUnavailable", "The Kubernetes API server is busy or away.", "it restarts, or is overloaded",
+     "wait; it is tried again", "retry"),
+    ("ApiServerRefused", "The Kubernetes API server refused a request.", "our rights, a quota or a policy",
+     "read the message; deploy/rbac lists the rights that are needed", "fail"),
+    ("WorkspaceGone", "The Workspace is not there any more.", "it was removed together with its finalizer",
+     "nothing to do: what it held is released", "fail"),
+    ("WorkerDraining", "A worker is being replaced.", "a rollout or a scale-down",
+     "wait; another worker goes on", "wait"),
+    ("TuningNotSupported", "Tuning is not carried out yet.", "the Workspace has a tuning section",
+     "serve a model with an inference section", "fail"),
+)  # fmt: skip
+
+Row = tuple[str, str, str, str, str]
+
+
+def table(*groups: Iterable[Row]) -> dict[str, Reason]:
+    """Reasons by name, from rows of (name, meaning, cause, fix, failure class); ValueError when a name comes twice."""
+    reasons: dict[str, Reason] = {}
+    for name, meaning, cause, fix, failure in chain.from_iterable(groups):
+        if name in reasons:
+            raise ValueError(f"the reason {name!r} is in the table twice")
+        reasons[name] = Reason(name, meaning, cause, fix, FailureClass(failure))
+    return reasons
+
+
+REASONS = table(_KAITO, _SPEC, _MODEL, _NODES, _SERVING, _OPERATION, _MACHINERY)
 
 
 def reason(name: str) -> Reason:
