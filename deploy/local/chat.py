@@ -1,0 +1,69 @@
+"""Asks a served model one question, in both ways that a Workspace's Service answers.
+
+`/v1/chat/completions` is OpenAI's API, `/chat` the one of KAITO's first releases. Greedy decoding, so that the same
+model gives the same answer every time.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+# A small model on two CPU cores writes about nine tokens a second.
+ANSWER_S = 120.0
+MAX_TOKENS = 32
+
+
+class NoAnswer(RuntimeError):
+    """The served model did not answer as its API promises; the message has what came instead."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one endpoint said, and in how many seconds."""
+
+    endpoint: str
+    text: str
+    seconds: float
+
+
+def ask_openai(address: str, question: str) -> Answer:
+    """Asks at /v1/chat/completions of http://address, naming the first model served there. Raises NoAnswer."""
+    with _client(address) as client:
+        model = _json(client.get("/v1/models"))["data"][0]["id"]
+        body = {
+            "model": model,
+            "messages": [{"role": "user", "content": question}],
+            "temperature": 0,
+            "max_tokens": MAX_TOKENS,
+        }
+        response = client.post("/v1/chat/completions", json=body)
+        text = _json(response)["choices"][0]["message"]["content"]
+        return _answer("/v1/chat/completions", text, response)
+
+
+def ask_kaito(address: str, question: str) -> Answer:
+    """Asks at /chat of http://address. Raises NoAnswer."""
+    with _client(address) as client:
+        arguments = {"do_sample": False, "max_length": 128}
+        response = client.post(
+            "/chat", json={"prompt": question, "return_full_text": False, "generate_kwargs": arguments}
+        )
+        return _answer("/chat", _json(response)["Result"], response)
+
+
+def _client(address: str) -> httpx.Client:
+    # Without the environment's proxies: the address is a Service's, which exists on this machine only.
+    return httpx.Client(base_url=f"http://{address}", timeout=ANSWER_S, trust_env=False)
+
+
+def _json(response: httpx.Response) -> Any:
+    if response.status_code != 200:
+        raise NoAnswer(f"{response.request.url} answered {response.status_code}: {response.text[:500]}")
+    return response.json()
+
+
+def _answer(endpoint: str, text: str, response: httpx.Response) -> Answer:
+    if not text.strip():
+        raise NoAnswer(f"{response.request.url} answered with no text")
+    return Answer(endpoint, text.strip(), response.elapsed.total_seconds())

@@ -1,0 +1,35 @@
+"""Puts into a cluster what Modelyard needs there before its processes start: the CRDs and the rights of each identity.
+
+The files are those that an installation elsewhere uses (`deploy/crds`, `deploy/rbac`); nothing is made up here.
+"""
+
+from pathlib import Path
+
+from deploy.local.commands import run_logged
+from deploy.local.kubectl import kubectl_argv
+from deploy.local.steps import Say
+
+DEPLOY = Path(__file__).parent.parent
+CRDS = DEPLOY / "crds"
+RBAC = DEPLOY / "rbac"
+APPLY_S = 60.0
+
+
+def ensure_crds(kubeconfig: Path, log: Path, say: Say) -> None:
+    """Applies the CRDs and waits until the API server serves them. Raises CommandFailed."""
+    say("applying the CRDs")
+    _apply(kubeconfig, CRDS, log)
+    names = [f"crd/{file.stem.split('_')[1]}.{file.stem.split('_')[0]}" for file in sorted(CRDS.glob("*.yaml"))]
+    wait = ("wait", "--for=condition=Established", "--timeout=60s", *names)
+    run_logged(kubectl_argv(kubeconfig, *wait), log, deadline_s=APPLY_S + 10)
+
+
+def ensure_rights(kubeconfig: Path, log: Path, say: Say) -> None:
+    """Applies what each of Modelyard's identities may do. Raises CommandFailed."""
+    say("applying roles and bindings")
+    _apply(kubeconfig, RBAC, log)
+
+
+def _apply(kubeconfig: Path, folder: Path, log: Path) -> None:
+    fix = f"`kubectl --kubeconfig={kubeconfig} get --raw /readyz` tells whether the API server is well"
+    run_logged(kubectl_argv(kubeconfig, "apply", "-f", str(folder)), log, deadline_s=APPLY_S, fix=fix)

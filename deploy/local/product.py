@@ -1,0 +1,134 @@
+"""Modelyard's own processes as daemons: the watcher, the two workers, the admin service, and the settings they get.
+
+Each process has its own identity in the cluster, as in production: the worker with cloud rights touches no pods, the
+one with pod rights gets no cloud credential. Which rights an identity has is decided in `deploy/rbac`.
+"""
+
+import importlib.util
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.daemons import Daemon
+from deploy.local.layout import LOOPBACK, Layout
+from deploy.local.readiness import once_answers
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+RESOURCE_GROUP = "modelyard"
+CLUSTER = "local"
+LOCATION = "eastus"
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process: `module` and `arguments` for python -m, the cluster identity, the port of its metrics and health."""
+
+    name: str
+    module: str
+    identity: str
+    port: str
+    arguments: tuple[str, ...] = ()
+    cloud: bool = False
+
+
+PROGRAMS = (
+    Program("watcher", "watcher", "modelyard:watcher", "watcher_metrics"),
+    Program(
+        "worker-cluster",
+        "activities.worker",
+        "modelyard:cluster-worker",
+        "worker_cluster_metrics",
+        arguments=("--queues", "workspaces,waits"),
+    ),
+    Program(
+        "worker-cloud",
+        "activities.worker",
+        "modelyard:cloud-worker",
+        "worker_cloud_metrics",
+        arguments=("--queues", "cloud"),
+        cloud=True,
+    ),
+    Program("admin", "admin", "modelyard:admin", "admin"),
+)
+
+
+def program_daemon(layout: Layout, program: Program, kubeconfig: Path) -> Daemon:
+    """The daemon of one program, run with our interpreter and with `kubeconfig` as its identity."""
+    return Daemon(
+        name=program.name,
+        argv=(sys.executable, "-m", program.module, *program.arguments),
+        env=settings(layout, program, kubeconfig),
+        ready=ready(layout, program),
+        deadline_s=60.0,
+    )
+
+
+def exists(program: Program) -> bool:
+    """Whether the program is part of this installation: a module, or a package that can be run."""
+    try:
+        found = importlib.util.find_spec(program.module)
+        if found is not None and found.submodule_search_locations is not None:
+            found = importlib.util.find_spec(f"{program.module}.__main__")
+    except ModuleNotFoundError:
+        return False
+    return found is not None
+
+
+def address(layout: Layout, program: Program) -> str:
+    """host:port of the program's health and metrics."""
+    host = layout.address if program.name == "admin" else LOOPBACK
+    return f"{host}:{getattr(layout.ports, program.port)}"
+
+
+def ready(layout: Layout, program: Program) -> Callable[[], bool]:
+    return once_answers(f"http://{address(layout, program)}/healthz")
+
+
+def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, str]:
+    """The environment that configures one program; only the worker with cloud rights gets a cloud credential."""
+    found = {
+        "MODELYARD_TEMPORAL_ADDRESS": layout.temporal_address,
+        "MODELYARD_TEMPORAL_NAMESPACE": "default",
+        "MODELYARD_KUBECONFIG": str(kubeconfig),
+        "MODELYARD_PROVIDER": "aks",
+        "MODELYARD_RUNTIME_IMAGE": f"{layout.registry}/modelyard/runtime:dev",
+        "MODELYARD_FETCH_IMAGE": f"{layout.registry}/modelyard/fetch:dev",
+        "MODELYARD_HF_ENDPOINT": layout.mirror_url,
+        "NO_PROXY": _without_proxy(layout),
+        "no_proxy": _without_proxy(layout),
+    }
+    metrics = "MODELYARD_ADMIN_ADDRESS" if program.name == "admin" else "MODELYARD_METRICS_ADDRESS"
+    found[metrics] = address(layout, program)
+    return {**found, **_cloud_settings(layout)} if program.cloud else found
+
+
+def token_file(layout: Layout) -> Path:
+    """The credential for the ARM stand-in, made at first use, for its owner only."""
+    file = layout.state / "azure-token"
+    layout.state.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    if not file.read_text():
+        file.write_text(secrets.token_urlsafe(32))
+    return file
+
+
+def _cloud_settings(layout: Layout) -> dict[str, str]:
+    return {
+        "MODELYARD_AZURE_ENDPOINT": layout.arm_url,
+        "MODELYARD_AZURE_CA_FILE": str(layout.pki / "ca.crt"),
+        "MODELYARD_AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
+        "MODELYARD_AZURE_RESOURCE_GROUP": RESOURCE_GROUP,
+        "MODELYARD_AZURE_CLUSTER": CLUSTER,
+        "MODELYARD_AZURE_LOCATION": LOCATION,
+        "MODELYARD_AZURE_CREDENTIAL": f"local-token-file:{token_file(layout)}",
+    }
+
+
+def _without_proxy(layout: Layout) -> str:
+    """A proxy that the user's environment names cannot reach the stack's own addresses."""
+    ours = (layout.address, LOOPBACK, "localhost", str(layout.service_range), str(layout.pod_range))
+    given = os.environ.get("NO_PROXY", os.environ.get("no_proxy", ""))
+    return ",".join(dict.fromkeys([*given.split(","), *ours] if given else ours))

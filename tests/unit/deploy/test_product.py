@@ -1,0 +1,55 @@
+"""The settings each of Modelyard's processes gets, and who gets a cloud credential."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.local.layout import Layout
+from deploy.local.product import PROGRAMS, Program, exists, settings, token_file
+
+KUBECONFIG = Path("/kubeconfigs/someone")
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    monkeypatch.setenv("MODELYARD_HOME", str(tmp_path))
+    return Layout.of("test")
+
+
+def test_only_the_worker_with_cloud_rights_gets_a_cloud_credential(layout: Layout) -> None:
+    with_credential = [
+        program.name for program in PROGRAMS if any("AZURE" in name for name in settings(layout, program, KUBECONFIG))
+    ]
+    assert with_credential == ["worker-cloud"]
+
+
+def test_every_process_has_its_own_identity_and_port() -> None:
+    assert len({program.identity for program in PROGRAMS}) == len({program.port for program in PROGRAMS}) == 4
+
+
+def test_the_credential_is_named_and_not_carried_in_the_environment(layout: Layout) -> None:
+    cloud = next(program for program in PROGRAMS if program.cloud)
+    secret = token_file(layout).read_text()
+    assert len(secret) >= 32
+    assert secret not in str(settings(layout, cloud, KUBECONFIG))
+    assert token_file(layout).stat().st_mode & 0o077 == 0
+    assert token_file(layout).read_text() == secret
+
+
+def test_the_stacks_own_addresses_are_asked_without_a_proxy(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "internal.example")
+    found = settings(layout, PROGRAMS[0], KUBECONFIG)["NO_PROXY"].split(",")
+    assert {"internal.example", layout.address, "localhost"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("module", "there"),
+    [
+        pytest.param("json.tool", True, id="a module"),
+        pytest.param("deploy.local.mirror", True, id="a package that can be run"),
+        pytest.param("deploy.local", False, id="a package that cannot be run"),
+        pytest.param("no_such.module", False, id="nothing"),
+    ],
+)
+def test_a_program_exists_when_python_can_run_it(module: str, there: bool) -> None:
+    assert exists(Program("a", module, "nobody", "admin")) is there
