@@ -1,0 +1,43 @@
+"""Which fault a request meets, from the rules that a test has set. Each rule names what it hits, how, and how often.
+
+Choosing is here and pure but for the count of what is left; making the trouble on the wire is `delivery.py`'s business.
+"""
+
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+FaultKind = Literal["slow", "stall", "cut", "corrupt", "html", "status"]
+
+
+class Fault(BaseModel):
+    """One rule. `match` is a glob over `models/owner/name/file` or `api/models/owner/name`; `times` None means always.
+
+    slow: `bytes_per_second`; stall: nothing more is sent after `after_bytes`; cut: the connection ends after `after_bytes`;
+    corrupt: the first byte sent is wrong; html: a login page with status 200; status: `status`, with `retry_after_s` if given.
+    """
+
+    match: str = "*"
+    kind: FaultKind
+    methods: list[str] = Field(default_factory=lambda: ["GET"])
+    times: int | None = Field(default=None, ge=1)
+    after_bytes: int = Field(default=0, ge=0)
+    bytes_per_second: int = Field(default=64 * 1024, ge=1)
+    status: int = Field(default=503, ge=400, le=599)
+    retry_after_s: int | None = Field(default=None, ge=0)
+
+    def hits(self, method: str, subject: str) -> bool:
+        return method in self.methods and fnmatchcase(subject, self.match)
+
+
+def take(faults: list[Fault], method: str, subject: str) -> Fault | None:
+    """The first rule that hits, with one of its `times` used up; a rule that is used up leaves the list."""
+    for fault in faults:
+        if fault.hits(method, subject):
+            if fault.times is not None:
+                fault.times -= 1
+                if fault.times == 0:
+                    faults.remove(fault)
+            return fault
+    return None

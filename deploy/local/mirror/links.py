@@ -1,0 +1,42 @@
+"""Signed, expiring addresses for large files, as the Hub redirects to its content network.
+
+A client must follow the redirect, must not need its token behind it, and must ask again when the link has expired.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlencode
+
+from deploy.local.mirror.access import Refusal
+from deploy.local.mirror.repository import Kind
+from deploy.local.mirror.routes import DOWNLOADS
+
+# The Hub's own links last an hour.
+LIFETIME_S = 3600
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Signs and checks links with a key of this process: links do not outlive a restart, as they do not outlive their time."""
+
+    lifetime_s: int = LIFETIME_S
+    _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+
+    def link(self, kind: Kind, repo: str, commit: str, path: str, *, now_s: int) -> str:
+        """Path and query of the file's link, from now until its lifetime has passed."""
+        where = f"/{DOWNLOADS}/{kind}/{repo}/{commit}/{quote(path)}"
+        expires = str(now_s + self.lifetime_s)
+        return f"{where}?{urlencode({'expires': expires, 'signature': self._sign(where, expires)})}"
+
+    def check(self, where: str, expires: str, signature: str, *, now_s: int) -> None:
+        """Raises Refusal for a link that was not signed by us or has expired."""
+        if not hmac.compare_digest(self._sign(where, expires), signature):
+            raise Refusal(403, "", "This link was not signed by this mirror: ask for the file at its /resolve/ address again")
+        if int(expires) < now_s:
+            raise Refusal(403, "", "This link has expired: ask for the file at its /resolve/ address again")
+
+    def _sign(self, where: str, expires: str) -> str:
+        # Decoded, because clients differ in which characters of a path they escape.
+        return hmac.new(self._key, f"{unquote(where)}\n{expires}".encode(), hashlib.sha256).hexdigest()
