@@ -1,0 +1,106 @@
+"""Azure VM sizes: their GPUs, memory, vCPUs, quota family and list price, by name.
+
+The facts are in `skus.yaml`, with their source and age. What a model needs is the estimator's business; whether Azure
+sells a size here and now is asked of Azure by the preflight.
+"""
+
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+NEAR_MATCHES = 3
+_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class UnknownSku(LookupError):
+    """No VM size of this name is known; the message names the nearest ones."""
+
+    def __init__(self, name: str, near: tuple[str, ...]) -> None:
+        self.name, self.near = name, near
+        hint = f"did you mean {' or '.join(near)}?" if near else "GPU sizes look like Standard_NC24ads_A100_v4"
+        super().__init__(f"unknown VM size {name!r}: {hint}")
+
+
+class Sku(BaseModel):
+    """One VM size. Memory is in GiB as advertised; a price that is not known is absent from `usd_per_hour`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    gpus: int = Field(ge=0)
+    gpu_model: str = ""
+    gpu_memory_gib: int = Field(default=0, ge=0)
+    vcpus: int = Field(gt=0)
+    ram_gib: int = Field(gt=0)
+    nvme_gib: int = Field(default=0, ge=0)
+    family: str
+    compute_capability: str = ""
+    zones: bool = True
+    retired: bool = False
+    usd_per_hour: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _gpu_facts_agree(self) -> Self:
+        if bool(self.gpus) != bool(self.gpu_model and self.gpu_memory_gib):
+            raise ValueError(f"{self.name}: gpus, gpu_model and gpu_memory_gib go together")
+        return self
+
+    @property
+    def has_nvme(self) -> bool:
+        return self.nvme_gib > 0
+
+    @property
+    def total_gpu_memory_gib(self) -> int:
+        return self.gpus * self.gpu_memory_gib
+
+    def price(self, region: str) -> float | None:
+        """US dollars per hour on demand, or None when the price in this region is not known."""
+        return self.usd_per_hour.get(region.replace(" ", "").lower())
+
+
+class SkuTable(BaseModel):
+    """The whole file; `prices_as_of` is the month of the prices."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prices_as_of: str
+    skus: tuple[Sku, ...]
+
+
+def find_sku(name: str) -> Sku:
+    """The size of this name or alias, whatever its case; `.name` is Azure's spelling. Raises UnknownSku."""
+    sku = _by_name().get(name.strip().lower())
+    if sku is None:
+        raise UnknownSku(name, near_skus(name))
+    return sku
+
+
+def near_skus(name: str) -> tuple[str, ...]:
+    """The names most like this one, nearest first."""
+    spelled = {known.lower(): sku.name for known, sku in _by_name().items()}
+    wanted = name.strip().lower()
+    wanted = wanted if wanted.startswith("standard_") else f"standard_{wanted}"
+    near = get_close_matches(wanted, list(spelled), n=NEAR_MATCHES, cutoff=0.6)
+    return tuple(dict.fromkeys(spelled[match] for match in near))
+
+
+@cache
+def sku_table() -> SkuTable:
+    """The table as it ships."""
+    document: Any = yaml.load(files("presets").joinpath("skus.yaml").read_text(), Loader=_YAML_LOADER)
+    return SkuTable.model_validate(document)
+
+
+@cache
+def _by_name() -> dict[str, Sku]:
+    table: dict[str, Sku] = {}
+    for sku in sku_table().skus:
+        for name in (sku.name, *sku.aliases):
+            if table.setdefault(name.lower(), sku) is not sku:
+                raise ValueError(f"skus.yaml lists {name} twice")
+    return table
