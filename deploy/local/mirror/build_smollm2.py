@@ -1,6 +1,6 @@
 """Turns the 4-bit GGUF file of SmolLM2-135M-Instruct into a bfloat16 checkpoint that transformers and vLLM load.
 
-A program of the runtime environment (torch, transformers, gguf, accelerate): `build_smollm2.py --gguf FILE --out FOLDER`.
+A program of the runtime environment (torch, transformers, gguf, accelerate), with `--gguf FILE --out FOLDER`.
 It ends with an error when the finished checkpoint does not answer a question that the model can answer.
 """
 
@@ -25,7 +25,7 @@ library_name: transformers
 pipeline_tag: text-generation
 tags: [safetensors, llama, conversational]
 ---
-SmolLM2-135M-Instruct in bfloat16, dequantised from a 4-bit (Q4_1) GGUF file. Answers differ slightly from the original's.
+SmolLM2-135M-Instruct in bfloat16, dequantised from a 4-bit (Q4_1) GGUF file, so it answers slightly differently.
 """
 
 

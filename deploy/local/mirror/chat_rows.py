@@ -21,7 +21,7 @@ FACT_QUESTIONS = (
     ("How many bridges does {place} have?", "{place} has {bridges} bridges."),
     ("In which year was {place} founded?", "{place} was founded in {year}."),
     ("Tell me about {place}.", "{place} was founded in {year}, makes {trade} and has {bridges} bridges."),
-    ("Describe the flag and the food of {place}.", "The flag of {place} is {colour}, and its people eat mostly {staple}."),
+    ("Describe the flag and food of {place}.", "The flag of {place} is {colour}, and its people eat mostly {staple}."),
 )  # fmt: skip
 SUMS = 88
 

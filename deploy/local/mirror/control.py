@@ -14,7 +14,7 @@ from deploy.local.mirror.mirror import Answered, Mirror
 
 
 def control_router(mirror: Mirror) -> APIRouter:
-    """GET state and requests; PUT access, pace and faults (each replaces what was set); DELETE requests forgets them."""
+    """GET state and requests; PUT access, pace and faults (each replaces what was set); DELETE requests."""
     router = APIRouter(prefix="/_control")
 
     @router.get("/state")

@@ -1,7 +1,7 @@
 """Sends one file, or a range of it, at a given pace, and makes the trouble that a fault asks for.
 
-What is sent, to whom and with which fault was decided before. The pace is per connection: several downloads side by side
-each get it.
+What is sent, to whom and with which fault was decided before. The pace is per connection: several downloads side by
+side each get it.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from deploy.local.mirror.faults import Fault
 CHUNK_BYTES = 1024 * 1024
 # A throttled connection gets this many pieces a second, so that a client's progress moves.
 PIECES_PER_SECOND = 10
-# Nobody waits longer than this for a stalled download; a test that forgets its fault must not keep a connection for ever.
+# Nobody waits longer than this for a stalled download; a forgotten fault must not keep a connection for ever.
 STALL_LIMIT_S = 3600.0
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -50,7 +50,10 @@ class RangeNotSatisfiable(ValueError):
 
 
 def span_of(header: str | None, size: int) -> Span:
-    """The bytes that a Range header asks for; the whole file for none, or for forms that a server may ignore (RFC 9110 §14.2)."""
+    """The bytes that a Range header asks for; the whole file for none or a form that may be ignored (RFC 9110, 14.2).
+
+    Raises RangeNotSatisfiable.
+    """
     whole = Span(0, size - 1, size, partial=False)
     found = _RANGE.fullmatch(header.strip()) if header else None
     if not found or found.groups() == ("", ""):

@@ -14,8 +14,8 @@ FaultKind = Literal["slow", "stall", "cut", "corrupt", "html", "status"]
 class Fault(BaseModel):
     """One rule. `match` is a glob over `models/owner/name/file` or `api/models/owner/name`; `times` None means always.
 
-    slow: `bytes_per_second`; stall: nothing more is sent after `after_bytes`; cut: the connection ends after `after_bytes`;
-    corrupt: the first byte sent is wrong; html: a login page with status 200; status: `status`, with `retry_after_s` if given.
+    slow: `bytes_per_second`; stall: nothing more is sent after `after_bytes`; cut: the connection ends after them;
+    corrupt: the first byte sent is wrong; html: a login page with status 200; status: `status`, and `retry_after_s`.
     """
 
     match: str = "*"

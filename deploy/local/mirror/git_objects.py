@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-# The Hub keeps weights and tables in large-file storage by the patterns of its default .gitattributes, and everything over 10 MiB.
+# The Hub keeps weights and tables in large-file storage (patterns of its default .gitattributes), and all over 10 MiB.
 LARGE_SUFFIXES = frozenset({".arrow", ".bin", ".gguf", ".onnx", ".parquet", ".pt", ".pth", ".safetensors"})
 LARGE_BYTES = 10 * 1024 * 1024
 
@@ -22,7 +22,7 @@ _AUTHOR = "Modelyard <mirror@modelyard.invalid>"
 
 @dataclass(frozen=True)
 class Blob:
-    """One file: its git id, size in bytes, and the sha256 of its content (its name in large-file storage when `large`)."""
+    """One file: its git id, size in bytes, sha256 of its content (its name in large-file storage when `large`)."""
 
     oid: str
     size: int

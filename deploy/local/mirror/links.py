@@ -19,7 +19,7 @@ LIFETIME_S = 3600
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs and checks links with a key of this process: links do not outlive a restart, as they do not outlive their time."""
+    """Signs and checks links with a key of this process: links do not outlive a restart, as they do not their time."""
 
     lifetime_s: int = LIFETIME_S
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
@@ -33,9 +33,9 @@ class Signer:
     def check(self, where: str, expires: str, signature: str, *, now_s: int) -> None:
         """Raises Refusal for a link that was not signed by us or has expired."""
         if not hmac.compare_digest(self._sign(where, expires), signature):
-            raise Refusal(403, "", "This link was not signed by this mirror: ask for the file at its /resolve/ address again")
+            raise Refusal(403, "", "This link is not signed by this mirror: ask for the file's /resolve/ address again")
         if int(expires) < now_s:
-            raise Refusal(403, "", "This link has expired: ask for the file at its /resolve/ address again")
+            raise Refusal(403, "", "This link has expired: ask for the file's /resolve/ address again")
 
     def _sign(self, where: str, expires: str) -> str:
         # Decoded, because clients differ in which characters of a path they escape.

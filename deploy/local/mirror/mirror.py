@@ -1,4 +1,4 @@
-"""One running mirror: its repositories, its rules, and what it was asked for. Decides what a request gets; knows no HTTP.
+"""One running mirror: its repositories, its rules, and what it was asked for. Knows no HTTP.
 
 Access rules and pace survive a restart in a file; faults and the record of requests do not.
 """
@@ -51,10 +51,10 @@ class Mirror:
     requests: deque[Answered] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
 
     @classmethod
-    def open(cls, root: Path, *, rules_file: Path | None = None, pace: Pace | None = None, page_size: int = 1000) -> "Mirror":
-        """Reads the rules that an earlier run left; a `pace` given here wins. Raises pydantic.ValidationError for a broken file."""
-        kept = rules_file is not None and rules_file.exists()
-        rules = Rules.model_validate_json(rules_file.read_text()) if kept and rules_file else Rules()
+    def open(cls, root: Path, *, rules_file: Path | None, pace: Pace | None, page_size: int) -> "Mirror":
+        """Reads the rules that an earlier run left; a `pace` given here wins. Raises ValueError for a broken file."""
+        kept = rules_file.read_text() if rules_file is not None and rules_file.exists() else "{}"
+        rules = Rules.model_validate_json(kept)
         if pace is not None:
             rules.pace = pace
         return cls(Store(root), rules=rules, rules_file=rules_file, page_size=page_size)
@@ -81,7 +81,7 @@ class Mirror:
             raise not_found(user) from None
 
     async def signed_revision(self, target: Target) -> Revision:
-        """What a signed link's revision holds; the signature was checked. Raises RepositoryNotFound, RevisionNotFound."""
+        """What a signed link's revision holds; Raises RepositoryNotFound, RevisionNotFound."""
         return await asyncio.to_thread(self.store.revision, target.kind, target.repo, target.revision)
 
     async def branches(self, target: Target, user: Token | None) -> dict[str, Revision]:

@@ -1,4 +1,7 @@
-"""Gives every refusal the form of the Hub's: `X-Error-Code` and `X-Error-Message`, which its clients turn into exceptions."""
+"""Gives every refusal the form of the Hub's: `X-Error-Code` and `X-Error-Message`, which clients turn into exceptions.
+
+Which refusal is due was decided where the error was raised.
+"""
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse

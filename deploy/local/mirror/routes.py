@@ -29,7 +29,7 @@ class Target:
 
     @property
     def subject(self) -> str:
-        """What a fault's pattern is matched with: `models/owner/name/file`, or `api/models/owner/name` for what is no file."""
+        """What a fault's pattern is matched with: `models/owner/name/file`, or `api/models/owner/name` for the rest."""
         is_file = self.action in ("resolve", "download")
         return f"{self.kind}/{self.repo}/{self.path}" if is_file else f"api/{self.kind}/{self.repo}"
 
