@@ -1,4 +1,4 @@
-"""Answers "is it up?" for the things a local stack starts: a TCP port, an HTTP(S) address.
+"""Answers "is it up?" for the things a local stack starts: a TCP port, a unix socket, an HTTP(S) address.
 
 These are questions, not waits: the caller asks again until its deadline.
 """
@@ -35,6 +35,21 @@ def answers(url: str, *, ca: Path | None = None, client: tuple[Path, Path] | Non
             return 200 <= int(response.status) < 300
     except (OSError, http.client.HTTPException):
         return False
+
+
+def listening(path: Path) -> bool:
+    """True when something accepts connections on the unix socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(ATTEMPT_S)
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+def once_listening(path: Path) -> Callable[[], bool]:
+    return partial(listening, path)
 
 
 def once_port_open(host: str, port: int) -> Callable[[], bool]:

@@ -1,0 +1,124 @@
+"""Starts and stops the real Kubernetes control plane of a local stack.
+
+etcd and kube-apiserver always; controller-manager, scheduler and the gateway's kube-proxy where controllers are wanted.
+What their command lines say is `control_plane_flags`'s business, the network below them `network`'s.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from deploy.local import certificates, cluster_api, control_plane_flags, daemons, mount_points, network, readiness
+from deploy.local.kubeconfigs import mint_kubeconfig as mint_kubeconfig
+from deploy.local.kubeconfigs import write_admin_kubeconfig
+from deploy.local.kubernetes_binaries import Binaries, require_binaries
+from deploy.local.layout import LOOPBACK, Layout
+
+NAMES = ("kube-proxy-gateway", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
+STORAGE_CLASS = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": "local", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+    "provisioner": "kubernetes.io/host-path",
+    "reclaimPolicy": "Delete",
+}
+
+
+def start_control_plane(layout: Layout, *, controllers: bool = True) -> None:
+    """A control plane that is ready to be used; what runs already is kept. Raises DaemonFailed, BinariesMissing."""
+    binaries = require_binaries(layout)
+    pairs = _certificates(layout)
+    signing_key = certificates.ensure_signing_key(layout, "service-accounts")
+    write_admin_kubeconfig(layout)
+    if layout.with_nodes:
+        network.ensure_network(layout)
+    etcd_ready = readiness.once_answers(f"http://{LOOPBACK}:{layout.ports.etcd}/health")
+    daemons.start(layout, daemons.Daemon("etcd", control_plane_flags.etcd(layout, binaries), etcd_ready))
+    argv = control_plane_flags.apiserver(layout, binaries, pairs, signing_key)
+    daemons.start(layout, daemons.Daemon("kube-apiserver", argv, _apiserver_ready(layout), deadline_s=60))
+    if controllers:
+        _start_controllers(layout, binaries, pairs, signing_key)
+
+
+def stop_control_plane(layout: Layout) -> None:
+    """Stops every process of the control plane; data, certificates and the network stay. Raises DaemonFailed."""
+    for name in NAMES:
+        daemons.stop(layout, name)
+    mount_points.remove_unused()
+
+
+def provisioned_volumes(layout: Layout) -> Path:
+    """Where the volumes of this stack's claims really are."""
+    return layout.state / "volumes"
+
+
+def _start_controllers(
+    layout: Layout, binaries: Binaries, pairs: dict[str, certificates.KeyPair], signing_key: Path
+) -> None:
+    mint_kubeconfig(layout, "system:kube-controller-manager")
+    mint_kubeconfig(layout, "system:kube-scheduler")
+    manager = daemons.Daemon(
+        "kube-controller-manager",
+        control_plane_flags.controller_manager(layout, binaries, pairs, signing_key),
+        _component_ready(layout, layout.ports.controller_manager),
+        enter=_over_provisioned_volumes(layout),
+    )
+    scheduler = daemons.Daemon(
+        "kube-scheduler",
+        control_plane_flags.scheduler(layout, binaries, pairs),
+        _component_ready(layout, layout.ports.scheduler),
+    )
+    started = [manager, scheduler, *([_gateway_proxy(layout, binaries)] if layout.with_nodes else [])]
+    with ThreadPoolExecutor(len(started)) as pool:
+        list(pool.map(lambda daemon: daemons.start(layout, daemon), started))
+    if layout.with_nodes:
+        cluster_api.apply(layout, "/apis/storage.k8s.io/v1/storageclasses/local", STORAGE_CLASS)
+
+
+def _gateway_proxy(layout: Layout, binaries: Binaries) -> daemons.Daemon:
+    kubeconfig = mint_kubeconfig(layout, "system:kube-proxy")
+    address = str(network.gateway_address(layout))
+    argv = control_plane_flags.kube_proxy(
+        binaries, layout=layout, name="gateway", address=address, kubeconfig=kubeconfig
+    )
+    ready = readiness.once_answers(f"http://{address}:10256/healthz")
+    return daemons.Daemon("kube-proxy-gateway", argv, ready, enter=network.enter_gateway(layout), deadline_s=60)
+
+
+def _certificates(layout: Layout) -> dict[str, certificates.KeyPair]:
+    own_service = str(layout.service_range[1])
+    names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", LOOPBACK, own_service)
+    return {
+        "authority": certificates.ensure_authority(layout),
+        "apiserver": certificates.ensure_certificate(
+            layout, "apiserver", common_name="kube-apiserver", hosts=list(dict.fromkeys([*names, layout.address]))
+        ),
+        "kubelet-client": certificates.ensure_certificate(
+            layout, "kubelet-client", common_name="kube-apiserver-kubelet-client", organizations=("system:masters",)
+        ),
+        "controllers": certificates.ensure_certificate(
+            layout, "controllers", common_name="controllers", hosts=(LOOPBACK, "localhost")
+        ),
+    }
+
+
+def _apiserver_ready(layout: Layout) -> Callable[[], bool]:
+    pair = cluster_api.owner_pair(layout)
+    url = f"{layout.apiserver_url}/readyz"
+    return readiness.once_answers(url, ca=layout.pki / "ca.crt", client=(pair.certificate, pair.key))
+
+
+def _component_ready(layout: Layout, port: int) -> Callable[[], bool]:
+    return readiness.once_answers(f"https://{LOOPBACK}:{port}/healthz", ca=layout.pki / "ca.crt")
+
+
+def _over_provisioned_volumes(layout: Layout) -> Sequence[str]:
+    """Enters a mount namespace in which Kubernetes' fixed volume folder is this stack's own."""
+    if not layout.with_nodes:
+        return ()
+    folder = provisioned_volumes(layout)
+    folder.mkdir(parents=True, exist_ok=True)
+    mount_points.make()
+    script = mount_points.HOLD_GUARD + 'mount --bind "$0" "$1"\nshift\nexec "$@"\n'
+    target = str(mount_points.PROVISIONED_VOLUMES)
+    return ("unshare", "--mount", "--propagation", "private", "sh", "-ec", script, str(folder), target)

@@ -1,0 +1,148 @@
+"""The network between this machine, the nodes and the pods of one local stack.
+
+A bridge joins the machine (.1), a gateway namespace (.2) and the nodes. The gateway routes between pod subnets and
+turns Service addresses into pods, so that the machine's own iptables and forwarding stay as they are, but for two rules
+that let the bridge through a firewall. Nothing leads from the gateway to elsewhere: no packet of ours reaches strangers.
+"""
+
+import subprocess
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from deploy.local import mount_points, namespaces
+from deploy.local.layout import Layout
+
+GATEWAY = "gateway"
+COMMAND_S = 15
+
+
+class NetworkFailed(RuntimeError):
+    """A command that sets up the network failed; the message has its output."""
+
+
+def ensure_network(layout: Layout) -> None:
+    """Bridge, gateway, routes and firewall rules; what is there already is kept. Raises NetworkFailed, DaemonFailed."""
+    if not _interface(layout.bridge).exists():
+        _run("ip", "link", "add", layout.bridge, "type", "bridge")
+    _run("ip", "address", "replace", f"{layout.address}/{layout.node_subnet.prefixlen}", "dev", layout.bridge)
+    _run("ip", "link", "set", layout.bridge, "up")
+    for rule in firewall_rules(layout):
+        if not _succeeds("iptables", "-w", "-C", *rule):
+            _run("iptables", "-w", "-I", *rule)
+    namespaces.hold(layout, GATEWAY)
+    plug_in(layout, GATEWAY, 0, gateway_address(layout))
+    # Addresses of pods that are not there must not leave by the default route; every node's /24 is more specific.
+    _run("ip", "route", "replace", "blackhole", str(layout.pod_range))
+    _run(*_in_gateway(layout), "ip", "route", "replace", "blackhole", str(layout.pod_range))
+    _run("ip", "route", "replace", str(layout.service_range), "via", str(gateway_address(layout)))
+
+
+def tear_down_network(layout: Layout) -> None:
+    """Takes back what `ensure_network` did; the nodes have been stopped before. Raises NetworkFailed, DaemonFailed."""
+    namespaces.release(layout, GATEWAY)
+    for rule in firewall_rules(layout):
+        while _succeeds("iptables", "-w", "-C", *rule):
+            _run("iptables", "-w", "-D", *rule)
+    if _succeeds("ip", "route", "show", "exact", str(layout.pod_range), expect="blackhole"):
+        _run("ip", "route", "delete", "blackhole", str(layout.pod_range))
+    for interface in Path("/sys/class/net").glob(f"{_veth_prefix(layout)}*"):
+        _run("ip", "link", "delete", interface.name)
+    if _interface(layout.bridge).exists():
+        _run("ip", "link", "delete", layout.bridge)
+    mount_points.remove_unused()
+
+
+def firewall_rules(layout: Layout) -> list[tuple[str, ...]]:
+    """What a firewall must let through: to our services, and across the bridge where bridged packets are filtered."""
+    mark = ("-m", "comment", "--comment", f"modelyard-{layout.instance}", "-j", "ACCEPT")
+    return [("INPUT", "-i", layout.bridge, *mark), ("FORWARD", "-i", layout.bridge, "-o", layout.bridge, *mark)]
+
+
+def gateway_address(layout: Layout) -> IPv4Address:
+    return layout.node_subnet[2]
+
+
+def enter_gateway(layout: Layout) -> Sequence[str]:
+    return namespaces.enter(layout, GATEWAY)
+
+
+def connect_node(layout: Layout, name: str, number: int) -> None:
+    """Plugs a node's namespaces into the bridge and makes its pods reachable. Raises NetworkFailed."""
+    address, pods = str(layout.node_address(number)), str(layout.pod_subnet(number))
+    plug_in(layout, name, number, layout.node_address(number))
+    default = ("ip", "route", "replace", "default", "via", str(gateway_address(layout)))
+    _run(*_in_network(layout, name), *default)
+    _run("ip", "route", "replace", pods, "via", address)
+    _run(*_in_gateway(layout), "ip", "route", "replace", pods, "via", address)
+
+
+def disconnect_node(layout: Layout, number: int) -> None:
+    """Takes back what `connect_node` did outside the node. Raises NetworkFailed."""
+    pods = str(layout.pod_subnet(number))
+    if _succeeds("ip", "route", "show", "exact", pods, expect="via"):
+        _run("ip", "route", "delete", pods)
+    if namespaces.held(layout, GATEWAY):
+        in_gateway = _in_gateway(layout)
+        if _succeeds(*in_gateway, "ip", "route", "show", "exact", pods, expect="via"):
+            _run(*in_gateway, "ip", "route", "delete", pods)
+    if _interface(veth(layout, number)).exists():
+        _run("ip", "link", "delete", veth(layout, number))
+
+
+def set_cable(layout: Layout, number: int, state: str) -> None:
+    """ "down" parts a node from everything, as a pulled cable would; "up" plugs it in again. Raises NetworkFailed."""
+    _run("ip", "link", "set", veth(layout, number), state)
+
+
+def veth(layout: Layout, number: int) -> str:
+    """The machine's end of the cable to a node (0 is the gateway)."""
+    return f"{_veth_prefix(layout)}{number}"
+
+
+def plug_in(layout: Layout, name: str, number: int, address: IPv4Address) -> None:
+    """A cable from the bridge to eth0 in the namespaces, with an address. Raises NetworkFailed."""
+    inside = _in_network(layout, name)
+    if not _succeeds(*inside, "ip", "link", "show", "eth0"):
+        outer = veth(layout, number)
+        if _interface(outer).exists():
+            _run("ip", "link", "delete", outer)
+        peer = ("peer", "name", "eth0", "netns", str(namespaces.first_pid(layout, name)))
+        _run("ip", "link", "add", outer, "type", "veth", *peer)
+        _run("ip", "link", "set", outer, "master", layout.bridge, "up")
+    _run(*inside, "ip", "address", "replace", f"{address}/{layout.node_subnet.prefixlen}", "dev", "eth0")
+    _run(*inside, "ip", "link", "set", "eth0", "up")
+
+
+def _in_gateway(layout: Layout) -> Sequence[str]:
+    return _in_network(layout, GATEWAY)
+
+
+def _in_network(layout: Layout, name: str) -> Sequence[str]:
+    return ("nsenter", "--target", str(namespaces.first_pid(layout, name)), "--net", "--")
+
+
+def _veth_prefix(layout: Layout) -> str:
+    return f"my{layout.index}n"
+
+
+def _interface(name: str) -> Path:
+    return Path("/sys/class/net", name)
+
+
+def _run(*argv: str) -> None:
+    try:
+        answer = subprocess.run(argv, capture_output=True, text=True, timeout=COMMAND_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NetworkFailed(f"{' '.join(argv)}: {error}") from error
+    if answer.returncode:
+        raise NetworkFailed(f"{' '.join(argv)}: {(answer.stderr or answer.stdout).strip()}")
+
+
+def _succeeds(*argv: str, expect: str = "") -> bool:
+    """Whether the answer to a question is yes: exit status 0 and, where given, this word in the output."""
+    try:
+        answer = subprocess.run(argv, capture_output=True, text=True, timeout=COMMAND_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NetworkFailed(f"{' '.join(argv)}: {error}") from error
+    return answer.returncode == 0 and expect in answer.stdout
