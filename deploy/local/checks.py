@@ -7,11 +7,10 @@ are no problem here: `packages.py` installs them.
 import os
 import platform
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 from deploy.local import daemons
-from deploy.local.layout import LOOPBACK, Layout
+from deploy.local.layout import Layout
 from deploy.local.listeners import Listener, listeners
 from deploy.local.processes import in_session
 
@@ -22,29 +21,23 @@ DISK_FIRST_RUN_GIB = 25
 DISK_GIB = 8
 # vLLM with a small model takes 4.5 GiB, the control plane and two nodes under 1 GiB.
 MEMORY_GIB = 6
-COMPONENT_OF_PORT = {"apiserver": "kube-apiserver", "arm": "ARM stand-in", "temporal_ui": "Temporal UI"}
 
 
 class MachineUnfit(RuntimeError):
     """The machine cannot run the stack; the message lists every problem with its fix."""
 
 
-def check_machine(layout: Layout, ports: dict[str, int], *, root: bool) -> None:
-    """Raises MachineUnfit. `ports` are those that this stack will listen on; `root` whether it needs root."""
+def check_machine(layout: Layout, addresses: dict[str, tuple[str, int]], *, root: bool) -> None:
+    """Raises MachineUnfit. `addresses` are those that this stack will listen on; `root` whether it needs root."""
     problems = [
         *(root_problems(os.geteuid()) if root else []),
         *system_problems(platform.system(), platform.machine()),
         *memory_problems(memory_available(Path("/proc/meminfo").read_text())),
         *disk_problems(_free_by_disk(layout), layout.cache.exists()),
-        *port_problems(ports, layout, listeners(), own_pids(layout)),
+        *port_problems(addresses, layout.instance, listeners(), own_pids(layout)),
     ]
     if problems:
         raise MachineUnfit("\n".join(f"- {problem}" for problem in problems))
-
-
-def ports_of(layout: Layout, *, without: tuple[str, ...] = ()) -> dict[str, int]:
-    """The ports of an instance by what listens on them."""
-    return {name: port for name, port in asdict(layout.ports).items() if name not in without}
 
 
 def own_pids(layout: Layout) -> set[int]:
@@ -96,16 +89,16 @@ def disk_problems(free_by_folder: dict[Path, int], cached: bool) -> list[str]:
     ]
 
 
-def port_problems(ports: dict[str, int], layout: Layout, taken: list[Listener], own: set[int]) -> list[str]:
+def port_problems(
+    addresses: dict[str, tuple[str, int]], instance: str, taken: list[Listener], own: set[int]
+) -> list[str]:
     """One line for each port that someone else listens on: which, by whom, what to do."""
     return [
-        f"port {port} ({COMPONENT_OF_PORT.get(name, name.replace('_', '-'))}) is taken by {listener}. "
-        f"Fix: stop that process, or choose other ports with --instance (this is '{layout.instance}')"
-        for name, port in ports.items()
+        f"port {port} ({name}) is taken by {listener}. "
+        f"Fix: stop that process, or choose other ports with --instance (this is '{instance}')"
+        for name, (host, port) in addresses.items()
         for listener in taken
-        if listener.port == port
-        and listener.pid not in own
-        and (listener.hinders(layout.address) or listener.hinders(LOOPBACK))
+        if listener.port == port and listener.hinders(host) and listener.pid not in own
     ]
 
 

@@ -24,7 +24,7 @@ def ensure_crds(kubeconfig: Path, log: Path, say: Say) -> None:
     run_logged(kubectl_argv(kubeconfig, *wait), log, deadline_s=APPLY_S + 10)
 
 
-def ensure_rights(kubeconfig: Path, log: Path, say: Say) -> None:
+def ensure_roles(kubeconfig: Path, log: Path, say: Say) -> None:
     """Applies what each of Modelyard's identities may do. Raises CommandFailed."""
     say("applying roles and bindings")
     _apply(kubeconfig, RBAC, log)

@@ -29,8 +29,12 @@ def run_logged(
     fix: str = "",
     env: Mapping[str, str] | None = None,
     stdin: str | None = None,
+    shielded: bool = False,
 ) -> None:
-    """Runs argv to its end with stdout and stderr appended to `log`. Raises CommandFailed."""
+    """Runs argv to its end with stdout and stderr appended to `log`. Raises CommandFailed.
+
+    A `shielded` command is not stopped when the stack gives up, nor by the terminal's Ctrl-C: it leads its own session.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as stream:
         stream.write(f"\n$ {shlex.join(argv)}\n".encode())
@@ -45,6 +49,7 @@ def run_logged(
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(env or {})},
                 timeout=deadline_s,
+                start_new_session=shielded,
                 check=False,
             )
         except subprocess.TimeoutExpired as expired:

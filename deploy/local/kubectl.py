@@ -38,6 +38,6 @@ def kubectl(kubeconfig: Path, *arguments: str, deadline_s: float = ANSWER_S) -> 
     return output_of(kubectl_argv(kubeconfig, *arguments, request), deadline_s=deadline_s + 5)
 
 
-def kubectl_json(kubeconfig: Path, *arguments: str) -> Any:
+def kubectl_json(kubeconfig: Path, *arguments: str, deadline_s: float = ANSWER_S) -> Any:
     """The object or list that `kubectl ... -o json` prints."""
-    return json.loads(kubectl(kubeconfig, *arguments, "-o", "json"))
+    return json.loads(kubectl(kubeconfig, *arguments, "-o", "json", deadline_s=deadline_s))

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.commands import run_logged
+from deploy.local.kubernetes_binaries import ASSETS_VARIABLE
+from deploy.local.kubernetes_build import newest_build
+from deploy.local.layout import Layout
 from deploy.local.steps import Say
 
 # Debian keeps some of them where an ordinary user's PATH does not look.
@@ -37,7 +40,6 @@ RUN = (
     Package("iptables", "iptables"),
     Package("conntrack", "conntrack"),
     Package("socat", "socat"),
-    Package("kmod", "modprobe"),
     Package("util-linux", "nsenter"),
     Package("mount", "mount"),
 )
@@ -60,6 +62,12 @@ BUILD_KUBERNETES = (
 
 class PackagesMissing(RuntimeError):
     """Programs are missing and this machine has no apt-get to install them; the message names them."""
+
+
+def packages_needed(layout: Layout) -> list[Package]:
+    """What a stack with a cluster of its own takes; compilers only where Kubernetes has to be built."""
+    given = ASSETS_VARIABLE in os.environ or newest_build(layout.cache) is not None
+    return [*RUN, *REGISTRY, *BUILD_IMAGES, *([] if given else BUILD_KUBERNETES)]
 
 
 def missing(wanted: Iterable[Package]) -> list[Package]:
@@ -85,9 +93,9 @@ def ensure_packages(wanted: Iterable[Package], log: Path, say: Say) -> None:
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     fix = "look at the log; `apt-get -f install` repairs an interrupted installation; then run the command again"
     with services_kept_from_starting():
-        run_logged([*apt, "update"], log, deadline_s=APT_DEADLINE_S, env=quiet, fix=fix)
-        install = [*apt, "install", "--no-install-recommends", *names]
-        run_logged(install, log, deadline_s=APT_DEADLINE_S, env=quiet, fix=fix)
+        for arguments in (["update"], ["install", "--no-install-recommends", *names]):
+            # An interrupted dpkg leaves a machine that refuses every further installation.
+            run_logged([*apt, *arguments], log, deadline_s=APT_DEADLINE_S, env=quiet, fix=fix, shielded=True)
     still = [package.program for package in missing(lacking)]
     if still:
         raise PackagesMissing(f"apt-get installed {' '.join(names)}, yet there is no {', '.join(still)}; log: {log}")

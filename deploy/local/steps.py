@@ -18,17 +18,21 @@ from typing import Protocol
 Say = Callable[[str], None]
 
 # Commands get SIGTERM when a run stops; a step that has not returned this long afterwards is left behind and named.
-STOPPING_DEADLINE_S = 20.0
+PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to ensure. `action` is given a function that tells the user what is being done; it may be repeated."""
+    """One thing to ensure. `action` is given a function that tells the user what is being done; it may be repeated.
+
+    `patience_s` is how long a run that stops waits for this step: longer for what must not be interrupted.
+    """
 
     name: str
     action: Callable[[Say], None]
     needs: tuple[str, ...] = ()
     log: Path | None = None
+    patience_s: float = PATIENCE_S
 
 
 class Display(Protocol):
@@ -142,8 +146,8 @@ def _run_to_the_end(run: _Run, stop_commands: Callable[[], None]) -> None:
 
 def _drain(run: _Run) -> None:
     """Waits for the running steps to notice the stop. Their errors follow from it and are not reported as failures."""
-    ends = time.monotonic() + STOPPING_DEADLINE_S
-    while run.running and (left := ends - time.monotonic()) > 0:
+    began = time.monotonic()
+    while (left := began + _patience_s(run) - time.monotonic()) > 0:
         try:
             outcome = run.outcomes.get(timeout=left)
         except queue.Empty:
@@ -155,3 +159,7 @@ def _drain(run: _Run) -> None:
             run.display.stopped(outcome.step)
     for step in run.running.values():
         run.display.stopped(step)
+
+
+def _patience_s(run: _Run) -> float:
+    return max((step.patience_s for step in run.running.values()), default=0.0)

@@ -11,6 +11,7 @@ from deploy.local.layout import Layout
 from deploy.local.listeners import Listener, listeners, listening_sockets
 
 NGINX = Listener("0.0.0.0", 15000, 77, "nginx: master process")
+REGISTRY = {"registry": ("10.201.0.1", 15000)}
 
 
 def test_a_listener_of_ours_is_found_with_pid_and_command() -> None:
@@ -37,7 +38,7 @@ def test_only_listening_lines_of_the_kernel_table_count() -> None:
 
 
 def test_a_taken_port_is_named_with_its_holder_and_the_way_out() -> None:
-    problems = checks.port_problems({"registry": 15000}, Layout.of("demo"), [NGINX], own=set())
+    problems = checks.port_problems(REGISTRY, "demo", [NGINX], own=set())
     assert len(problems) == 1
     for part in ("port 15000 (registry)", "pid 77 (nginx: master process)", "--instance"):
         assert part in problems[0]
@@ -52,7 +53,7 @@ def test_a_taken_port_is_named_with_its_holder_and_the_way_out() -> None:
     ],
 )
 def test_a_port_is_not_taken_when(listener: Listener, own: set[int]) -> None:
-    assert checks.port_problems({"registry": 15000}, Layout.of("demo"), [listener], own) == []
+    assert checks.port_problems(REGISTRY, "demo", [listener], own) == []
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_available_memory_is_read_in_gib() -> None:
 def test_all_problems_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELYARD_HOME", str(tmp_path))
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        ports = {"registry": one.getsockname()[1], "mirror": two.getsockname()[1]}
+        addresses = {"registry": one.getsockname(), "mirror": two.getsockname()}
         with pytest.raises(checks.MachineUnfit) as unfit:
-            checks.check_machine(Layout.of("test", with_nodes=False), ports, root=False)
+            checks.check_machine(Layout.of("test", with_nodes=False), addresses, root=False)
     assert str(unfit.value).count("is taken by") == 2

@@ -85,3 +85,17 @@ def test_a_daemon_in_its_own_session_is_not_stopped(tmp_path: Path) -> None:
 
 def test_the_tail_of_a_log_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert tail(tmp_path / "none") == ""
+
+
+def test_a_shielded_command_is_not_stopped(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    thread = threading.Thread(
+        target=run_logged,
+        args=(["sh", "-c", "sleep 0.3; echo finished"], log),
+        kwargs={"deadline_s": 10, "shielded": True},
+    )
+    thread.start()
+    thread.join(0.1)
+    stop_commands()
+    thread.join(10)
+    assert log.read_text().endswith("finished\n")

@@ -1,0 +1,90 @@
+"""Takes a local stack down: every process, node and network part of the instance, those that lean on others first.
+
+Caches stay, and the state too, so that `up` goes on where it stopped; only a purge deletes the state.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import TextIO
+
+from deploy.local import daemons, product
+from deploy.local.choices import Choices, forget, recall
+from deploy.local.commands import stop_commands
+from deploy.local.control_plane import stop_control_plane
+from deploy.local.layout import Layout
+from deploy.local.network import tear_down_network
+from deploy.local.node import list_nodes, stop_node
+from deploy.local.progress import progress_for
+from deploy.local.steps import Say, Step, run_steps
+
+
+class StillRunning(RuntimeError):
+    """Daemons of an instance run after everything was stopped."""
+
+
+def take_down(instance: str, *, purge: bool = False, stream: TextIO = sys.stdout) -> dict[str, float]:
+    """Stops all that runs of an instance; with `purge` its state is deleted too. Returns the seconds of each step.
+
+    Works on whatever is there: a full stack, half of one, none. Raises StepFailed, after it was shown.
+    """
+    layout = (recall(instance) or Choices()).layout(instance)
+    steps = steps_of(layout, purge=purge)
+    with progress_for(steps, stream) as display:
+        return run_steps(steps, display, stop_commands=stop_commands)
+
+
+def steps_of(layout: Layout, *, purge: bool) -> list[Step]:
+    """The graph of going down: who writes first, what they write to last."""
+    # The stand-in for ARM goes before the nodes: it would bring back those that its pools should have.
+    programs = [_stop(layout, program.name, ()) for program in product.PROGRAMS]
+    named = tuple(program.name for program in product.PROGRAMS)
+    steps = [
+        *programs,
+        _stop(layout, "arm", named),
+        _stop(layout, "temporal", named),
+        _stop(layout, "mirror", ("arm",)),
+    ]
+    if layout.with_nodes:
+        steps += _cluster(layout)
+    all_of_them = tuple(step.name for step in steps)
+    steps.append(Step("the rest", partial(_finish, layout), all_of_them))
+    if purge:
+        steps.append(Step("state", partial(_purge, layout), ("the rest",)))
+    return steps
+
+
+def _cluster(layout: Layout) -> list[Step]:
+    nodes = [Step(f"node {name}", _call(stop_node, layout, name), ("arm",)) for name in list_nodes(layout)]
+    stopped = tuple(node.name for node in nodes) or ("arm",)
+    return [
+        *nodes,
+        Step("control plane", _call(stop_control_plane, layout), stopped),
+        _stop(layout, "registry", stopped),
+        Step("network", _call(tear_down_network, layout), ("control plane", "registry", "temporal", "mirror")),
+    ]
+
+
+def _stop(layout: Layout, name: str, needs: tuple[str, ...]) -> Step:
+    return Step(name, _call(daemons.stop, layout, name), needs, daemons.log_of(layout, name))
+
+
+def _call(action: Callable[..., None], *arguments: object) -> Callable[[Say], None]:
+    return lambda say: action(*arguments)
+
+
+def _finish(layout: Layout, say: Say) -> None:
+    """Stops daemons that no step knows, so that a stack of an older version goes away as well."""
+    for name in daemons.running(layout):
+        say(f"stopping {name}")
+        daemons.stop(layout, name)
+    if left := daemons.running(layout):
+        raise StillRunning(f"still running: {', '.join(f'{name} (pid {pid})' for name, pid in left.items())}")
+    forget(layout)
+
+
+def _purge(layout: Layout, say: Say) -> None:
+    say(f"deleting {layout.state}")
+    if layout.state.exists():
+        shutil.rmtree(layout.state)

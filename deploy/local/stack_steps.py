@@ -1,0 +1,122 @@
+"""The graph of a local stack: which steps there are, what each needs, and which file carries it out.
+
+With a cluster that exists already only the steps that it lacks are there: no control plane, no nodes, no registry with
+images, no model mirror. How steps are run is `steps.py`'s.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from deploy.local import daemons, product
+from deploy.local.checks import check_machine
+from deploy.local.choices import Choices
+from deploy.local.cluster_resources import ensure_crds, ensure_roles
+from deploy.local.components import addresses_needed
+from deploy.local.control_plane import start_control_plane
+from deploy.local.daemons import Daemon
+from deploy.local.kubeconfigs import mint_kubeconfig
+from deploy.local.kubernetes_binaries import ensure_binaries
+from deploy.local.layout import Layout
+from deploy.local.mirror.catalogue import ensure_repos
+from deploy.local.network import ensure_network
+from deploy.local.node import NodeSpec, start_node
+from deploy.local.packages import APT_DEADLINE_S, ensure_packages, packages_needed
+from deploy.local.registry import registry_daemon
+from deploy.local.stand_ins import arm_daemon, mirror_daemon
+from deploy.local.steps import Say, Step
+from deploy.local.temporal import temporal_daemon
+
+PROGRAM_NEEDS = ("roles", "Temporal", "ARM stand-in")
+# Labelled as AKS labels the nodes of a pool with mode System.
+SYSTEM_NODE = NodeSpec("system-0", {"agentpool": "system", "kubernetes.azure.com/mode": "system"})
+
+
+def steps_of(layout: Layout, choices: Choices) -> list[Step]:
+    """The steps that bring this instance up."""
+    addresses = addresses_needed(layout, choices)
+    machine = Step("machine", lambda say: check_machine(layout, addresses, root=choices.own_cluster))
+    if choices.kubeconfig is None:
+        needs = (*PROGRAM_NEEDS, "model mirror")
+        return [machine, *_own_cluster(layout), *_programs(layout, needs, partial(mint_kubeconfig, layout))]
+    kubeconfig = choices.kubeconfig
+    return [machine, *_existing_cluster(layout, kubeconfig), *_programs(layout, PROGRAM_NEEDS, lambda user: kubeconfig)]
+
+
+def _own_cluster(layout: Layout) -> list[Step]:
+    return [
+        _packages(layout, ("machine",)),
+        _kubernetes(layout),
+        Step("models and data", lambda say: ensure_repos(layout.cache, say), ("machine",)),
+        Step("network", lambda say: ensure_network(layout), ("system packages",)),
+        _daemon(layout, "registry", ("network",), registry_daemon),
+        _daemon(layout, "Temporal", ("network",), temporal_daemon),
+        Step("control plane", lambda say: start_control_plane(layout), ("Kubernetes programs", "network")),
+        Step("system node", lambda say: start_node(layout, SYSTEM_NODE), ("control plane", "registry")),
+        *_cluster_resources(layout, layout.admin_kubeconfig, "control plane"),
+        _daemon(layout, "model mirror", ("models and data", "network"), mirror_daemon),
+        _daemon(layout, "ARM stand-in", ("control plane",), arm_daemon),
+    ]
+
+
+def _existing_cluster(layout: Layout, kubeconfig: Path) -> list[Step]:
+    return [
+        _daemon(layout, "Temporal", ("machine",), temporal_daemon),
+        *_cluster_resources(layout, kubeconfig, "machine"),
+        _daemon(layout, "ARM stand-in", ("machine",), partial(arm_daemon, kubeconfig=kubeconfig)),
+    ]
+
+
+def _cluster_resources(layout: Layout, kubeconfig: Path, need: str) -> list[Step]:
+    crds, roles = layout.logs / "crds.log", layout.logs / "roles.log"
+    return [
+        Step("CRDs", lambda say: ensure_crds(kubeconfig, crds, say), (need,), crds),
+        Step("roles", lambda say: ensure_roles(kubeconfig, roles, say), ("CRDs",), roles),
+    ]
+
+
+def _packages(layout: Layout, needs: tuple[str, ...]) -> Step:
+    log = layout.logs / "packages.log"
+    return Step(
+        "system packages",
+        lambda say: ensure_packages(packages_needed(layout), log, say),
+        needs,
+        log,
+        patience_s=APT_DEADLINE_S,
+    )
+
+
+def _kubernetes(layout: Layout) -> Step:
+    def ensure(say: Say) -> None:
+        ensure_binaries(layout, say)
+
+    return Step("Kubernetes programs", ensure, ("system packages",))
+
+
+def _daemon(layout: Layout, name: str, needs: tuple[str, ...], make: Callable[[Layout], Daemon]) -> Step:
+    """The daemon is made only when its turn comes: making one writes its configuration."""
+
+    def ensure(say: Say) -> None:
+        daemon = make(layout)
+        say(f"waiting until {daemon.name} is ready")
+        daemons.start(layout, daemon)
+
+    return Step(name, ensure, needs)
+
+
+def _programs(layout: Layout, needs: tuple[str, ...], kubeconfig_of: Callable[[str], Path]) -> list[Step]:
+    """Modelyard's own processes; `kubeconfig_of` gives the file with which an identity speaks to the cluster."""
+    return [_program(layout, program, needs, kubeconfig_of) for program in product.PROGRAMS]
+
+
+def _program(
+    layout: Layout, program: product.Program, needs: tuple[str, ...], kubeconfig_of: Callable[[str], Path]
+) -> Step:
+    def ensure(say: Say) -> None:
+        if not product.exists(program):
+            say(f"not built yet: there is no {program.module}")
+            return
+        say(f"waiting until {program.name} is ready")
+        daemons.start(layout, product.program_daemon(layout, program, kubeconfig_of(program.identity)))
+
+    return Step(program.name, ensure, needs)

@@ -1,0 +1,29 @@
+"""Brings a local stack up: checks what was chosen, remembers it, runs the steps with a progress display.
+
+Which steps there are is `stack_steps.py`'s to say. Every step ensures its part, so the same command starts, repairs and
+completes a stack.
+"""
+
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from deploy.local.choices import choose, remember
+from deploy.local.commands import stop_commands
+from deploy.local.progress import progress_for
+from deploy.local.stack_steps import steps_of
+from deploy.local.steps import run_steps
+
+
+def bring_up(instance: str, kubeconfig: Path | None = None, stream: TextIO = sys.stdout) -> dict[str, float]:
+    """Ensures that everything of an instance runs; returns the seconds that each step took.
+
+    Raises StepFailed (after it was shown), KubeconfigUnusable, OtherCluster, and passes an interrupt on; after any of
+    them the instance can be brought up again or down.
+    """
+    choices = choose(instance, kubeconfig)
+    layout = choices.layout(instance)
+    remember(layout, choices)
+    steps = steps_of(layout, choices)
+    with progress_for(steps, stream) as display:
+        return run_steps(steps, display, stop_commands=stop_commands)
