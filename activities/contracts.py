@@ -1,0 +1,207 @@
+"""What crosses between workflows and activities: frozen models, one in and one out for each activity.
+
+They are payloads in Temporal histories, so they carry names and small values, never secrets, weights or rendered pods.
+Fields are only ever added, with defaults: a Workspace that started under an older release still replays.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Payload(BaseModel):
+    """Frozen, and lenient towards fields that a newer release has added."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class WorkspaceKey(Payload):
+    """Which Workspace: the uid guards against a namesake that came after it."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+class Deadlines(Payload):
+    """Seconds that each wait of a pass may take before it becomes a failure with a reason."""
+
+    provision: int = 45 * 60
+    nodes: int = 20 * 60
+    model: int = 10 * 60
+    serving: int = 30 * 60
+    verify: int = 5 * 60
+
+
+class Plan(Payload):
+    """What a generation of a Workspace comes to: decided once by `build_plan`, then only carried out.
+
+    Memory and disk are GiB, prices US dollars an hour. `digest` covers all that shapes the workload, so that an
+    unchanged workload is recognised.
+    """
+
+    key: WorkspaceKey
+    generation: int
+    kind: Literal["preset", "template"]
+    model: str = ""
+    requested_revision: str = "main"
+    served_model_name: str = ""
+    access_secret: str = ""
+    instance_type: str
+    node_count: int
+    gpus_per_node: int
+    pool_name: str
+    os_disk_gib: int
+    node_labels: dict[str, str] = {}
+    image_family: str = "ubuntu"
+    tensor_parallel: int = 1
+    pipeline_parallel: int = 1
+    data_parallel: int = 1
+    max_model_len: int | None = None
+    config_map: str = ""
+    vcpus_per_node: int = 0
+    vcpu_family: str = ""
+    price_per_hour: float | None = None
+    deadlines: Deadlines = Deadlines()
+    digest: str = ""
+
+    @property
+    def preset(self) -> str:
+        """The name that search attributes and summaries show."""
+        return self.model or "template"
+
+
+class Observed(Payload):
+    """What the API server says of a Workspace now."""
+
+    found: bool
+    uid: str = ""
+    generation: int = 0
+    deleting: bool = False
+
+
+class Check(Payload):
+    """One preflight check. `unknown` means that it could not be made (the cloud did not answer): a warning only."""
+
+    name: str
+    outcome: Literal["passed", "failed", "unknown"]
+    reason: str = ""
+    message: str = ""
+
+
+class Preflight(Payload):
+    """All checks, made side by side before anything is bought."""
+
+    checks: list[Check]
+
+
+class PoolKey(Payload):
+    """A node pool and the Workspace that pays for it."""
+
+    workspace: WorkspaceKey
+    pool_name: str
+
+
+class PoolBought(Payload):
+    """The pool as ARM describes it after the operation has ended."""
+
+    pool_name: str
+    instance_type: str
+    node_count: int
+    provisioning_state: str
+
+
+class NodesReady(Payload):
+    """Nodes that are Ready with every GPU allocatable, sorted by name."""
+
+    names: list[str]
+
+
+class ModelRequest(Payload):
+    """Which model to resolve, and the Secret in the Workspace's namespace that holds its HF_TOKEN, if any."""
+
+    workspace: WorkspaceKey
+    model: str
+    revision: str
+    access_secret: str = ""
+
+
+class PinnedModel(Payload):
+    """A model at one commit. `weight_bytes` counts the files that will really be fetched."""
+
+    model: str
+    revision: str
+    weight_bytes: int
+
+
+class WorkloadRequest(Payload):
+    """The plan, with the model's commit where a preset is served."""
+
+    plan: Plan
+    pinned: PinnedModel | None = None
+
+
+class WorkloadApplied(Payload):
+    """The workload's digest; pods of another digest do not count as serving."""
+
+    digest: str
+
+
+class ServingRequest(Payload):
+    """Which workload to wait for, and how many pods it must have ready."""
+
+    workspace: WorkspaceKey
+    digest: str
+    replicas: int
+
+
+class ServingReady(Payload):
+    """Pods that are ready with the wanted digest, and the nodes that they run on."""
+
+    pods: list[str]
+    nodes: list[str]
+
+
+class VerifyRequest(Payload):
+    """Which pods must answer for which model names."""
+
+    workspace: WorkspaceKey
+    pods: list[str]
+    model_names: list[str]
+
+
+class Completions(Payload):
+    """How many completions came back, and the slowest one in seconds."""
+
+    answered: int
+    slowest_s: float
+
+
+class Health(Payload):
+    """What runs for a Workspace now, compared with its plan."""
+
+    workload_found: bool
+    digest: str = ""
+    ready_pods: int = 0
+    ready_nodes: list[str] = []
+
+
+class HealthRequest(Payload):
+    """What to compare with."""
+
+    plan: Plan
+
+
+class StatusPatch(Payload):
+    """The whole of the status that Modelyard owns, applied by server-side apply."""
+
+    workspace: WorkspaceKey
+    status: dict[str, object]
+
+
+class Released(Payload):
+    """What a clean-up found: when ARM said NotFound for the first time."""
+
+    pool_name: str
+    gone_at: datetime

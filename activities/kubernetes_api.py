@@ -1,0 +1,194 @@
+"""The Kubernetes API as this project uses it: objects are dictionaries, writes are server-side applies.
+
+Authentication, TLS and transport are the kubernetes client's; paths and content types are here, because the generated
+methods neither take apply patches for every kind nor leave watch events as plain JSON. Decides nothing.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from kubernetes.aio import client as kubernetes_client
+from kubernetes.aio import config as kubernetes_config
+from kubernetes.aio.client.exceptions import ApiException
+
+FIELD_MANAGER: Final = "modelyard"
+REQUEST_TIMEOUT_S: Final = 15.0
+PAGE: Final = 500
+
+Object = dict[str, Any]
+
+PATHS: Final[Mapping[str, str]] = {
+    "Workspace": "/apis/kaito.sh/v1beta1/{scope}workspaces",
+    "Deployment": "/apis/apps/v1/{scope}deployments",
+    "StatefulSet": "/apis/apps/v1/{scope}statefulsets",
+    "PodDisruptionBudget": "/apis/policy/v1/{scope}poddisruptionbudgets",
+    "Service": "/api/v1/{scope}services",
+    "ConfigMap": "/api/v1/{scope}configmaps",
+    "Secret": "/api/v1/{scope}secrets",
+    "Pod": "/api/v1/{scope}pods",
+    "Node": "/api/v1/nodes",
+    "Event": "/api/v1/{scope}events",
+}
+
+
+class Cluster:
+    """A few verbs over one API server. Raises kubernetes' ApiException, with its status and body, for every refusal."""
+
+    def __init__(self, api: kubernetes_client.ApiClient) -> None:
+        self._api = api
+
+    @classmethod
+    async def connect(cls, kubeconfig: str | None) -> "Cluster":
+        """From a kubeconfig file, or from the pod's own service account when `kubeconfig` is None."""
+        configuration = kubernetes_client.Configuration()
+        configuration.connection_pool_maxsize = 0  # aiohttp: no limit; every wait holds one watch open
+        if kubeconfig:
+            await kubernetes_config.load_kube_config(kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
+        else:
+            kubernetes_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        return cls(kubernetes_client.ApiClient(configuration))
+
+    async def close(self) -> None:
+        """Closes every connection, open watches included."""
+        await self._api.close()  # type: ignore[no-untyped-call]
+
+    async def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
+        """The object, or None where there is none."""
+        try:
+            return await self.request("GET", path_of(kind, namespace, name))
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def list_all(
+        self, kind: str, namespace: str | None = None, *, selector: str = ""
+    ) -> tuple[list[Object], str]:
+        """All objects, page by page, and the resourceVersion to watch from."""
+        items: list[Object] = []
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            page = await self.request("GET", path_of(kind, namespace), query=query)
+            items += page.get("items") or []
+            token = page["metadata"].get("continue")
+            if not token:
+                return items, page["metadata"]["resourceVersion"]
+            query = query | {"continue": token}
+
+    async def apply(self, kind: str, body: Object, *, subresource: str = "") -> Object:
+        """Server-side apply of the fields we own. Raises ApiException 409 where another manager owns one of them."""
+        metadata = body["metadata"]
+        path = path_of(kind, metadata.get("namespace"), metadata["name"]) + (f"/{subresource}" if subresource else "")
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        return await self.request("PATCH", path, query=query, body=body, content_type="application/apply-patch+yaml")
+
+    async def create(self, kind: str, body: Object) -> Object:
+        """Creates. Raises ApiException 409 where the object exists."""
+        return await self.request("POST", path_of(kind, body["metadata"].get("namespace")), body=body)
+
+    async def patch(self, kind: str, name: str, namespace: str | None, operations: list[Object]) -> Object:
+        """A JSON patch; with a `test` operation it fails with 422 instead of overwriting what it has not seen."""
+        path = path_of(kind, namespace, name)
+        return await self.request("PATCH", path, body=operations, content_type="application/json-patch+json")
+
+    async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str = "") -> bool:
+        """Deletes in the foreground; False where there is nothing to delete (any more), or only a namesake."""
+        body: Object = {"propagationPolicy": "Foreground"} | ({"preconditions": {"uid": uid}} if uid else {})
+        try:
+            await self.request("DELETE", path_of(kind, namespace, name), body=body)
+        except ApiException as error:
+            if error.status == 404 or (error.status == 409 and uid):
+                return False
+            raise
+        return True
+
+    async def watch(
+        self, kind: str, namespace: str | None = None, *, selector: str = "", since: str, seconds: int
+    ) -> AsyncIterator[tuple[str, Object]]:
+        """(type, object) for every change after resourceVersion `since`, bookmarks too, for up to `seconds`.
+
+        Raises ApiException 410 when `since` is too old to continue from: list again.
+        """
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": since,
+            "timeoutSeconds": str(seconds),
+        }
+        if selector:
+            query["labelSelector"] = selector
+        response = await self._call("GET", path_of(kind, namespace), query=query, timeout_s=seconds + REQUEST_TIMEOUT_S)
+        try:
+            await _raise_for_status(response)
+            while line := await response.response.content.readline():
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    raise ApiException(status=event["object"].get("code", 0), reason=event["object"].get("message"))
+                yield event["type"], event["object"]
+        finally:
+            response.response.close()
+
+    async def pod_log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> str:
+        """The last lines of a container's log."""
+        query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
+        response = await self._call("GET", path_of("Pod", namespace, pod) + "/log", query=query)
+        await _raise_for_status(response)
+        return (await response.read() or b"").decode(errors="replace")
+
+    async def post_to_pod(
+        self, namespace: str, pod: str, port: int, path: str, body: Object, timeout_s: float
+    ) -> Object:
+        """An HTTP POST to a pod by way of the API server, so that it works from outside the cluster's network too."""
+        target = path_of("Pod", namespace, f"{pod}:{port}") + f"/proxy{path}"
+        return await self.request("POST", target, body=body, timeout_s=timeout_s)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+        timeout_s: float = REQUEST_TIMEOUT_S,
+    ) -> Object:
+        """One request and its JSON answer. Raises ApiException for a status above 299."""
+        response = await self._call(
+            method, path, query=query, body=body, content_type=content_type, timeout_s=timeout_s
+        )
+        await _raise_for_status(response)
+        answer: Object = json.loads(await response.read() or b"{}")
+        return answer
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+        timeout_s: float = REQUEST_TIMEOUT_S,
+    ) -> Any:
+        request = await self._api.param_serialize(
+            method=method,
+            resource_path=path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        return await self._api.call_api(*request, _request_timeout=timeout_s)
+
+
+def path_of(kind: str, namespace: str | None = None, name: str | None = None) -> str:
+    """The URL path of a kind's collection or of one object. Raises KeyError for a kind that is not in PATHS."""
+    scope = f"namespaces/{namespace}/" if namespace else ""
+    return PATHS[kind].format(scope=scope) + (f"/{name}" if name else "")
+
+
+async def _raise_for_status(response: Any) -> None:
+    if response.status > 299:
+        body = (await response.read() or b"").decode(errors="replace")
+        raise ApiException(status=response.status, reason=response.reason, body=body)

@@ -1,0 +1,196 @@
+"""The Kubernetes objects of a plan, as pure functions: serve.json, the Deployment, the Service.
+
+Two containers on purpose: the kubelet starts them in order, so the small `fetch` fills /weights while the big `serve`
+image is still being pulled. Objects carry the plan's digest; nothing here talks to a cluster.
+"""
+
+from typing import Any, Final
+
+from activities.contracts import PinnedModel, Plan
+from activities.kubernetes_api import Object
+from api import labels, names, serving
+from presets.sizing import GPU_MEMORY_UTILIZATION
+
+HTTP_PORT: Final = 80
+DRAIN_S: Final = 60
+"""Seconds that requests in flight have after a pod is asked to stop; the first ten only wait for load balancers."""
+PRE_STOP_S: Final = 10
+STARTUP_PERIOD_S: Final = 5
+
+
+def workload_objects(
+    plan: Plan, pinned: PinnedModel | None, extra: dict[str, Any], template: Object | None, images: "Images"
+) -> list[tuple[str, Object]]:
+    """(kind, object) in the order in which they are applied. `template` is the user's, for plans of that kind."""
+    objects: list[tuple[str, Object]] = []
+    if plan.kind == "preset" and pinned is not None:
+        objects.append(("ConfigMap", _config_map(plan, pinned, extra, images)))
+        pod = _preset_pod(plan, pinned, images)
+    else:
+        pod = dict((template or {}).get("spec") or {})
+    objects.append(("Deployment", _deployment(plan, _placed(plan, pod), (template or {}).get("metadata") or {})))
+    objects.append(("Service", _service(plan)))
+    return objects
+
+
+class Images:
+    """Image references and where pods find the hub, from the worker's settings."""
+
+    def __init__(self, *, runtime: str, fetch: str, hf_endpoint: str, cpu_kv_cache_gib: int) -> None:
+        self.runtime = runtime
+        self.fetch = fetch
+        self.hf_endpoint = hf_endpoint
+        self.cpu_kv_cache_gib = cpu_kv_cache_gib
+
+
+def selector_of(plan: Plan) -> dict[str, str]:
+    """Labels by which Service and Deployment find the pods; immutable, so without the digest."""
+    return {labels.WORKSPACE: plan.key.name, labels.WORKSPACE_UID: plan.key.uid}
+
+
+def _metadata(plan: Plan, name: str) -> Object:
+    key = plan.key
+    return {
+        "name": name,
+        "namespace": key.namespace,
+        "labels": labels.ownership(key.namespace, key.name, key.uid),
+        "annotations": {labels.CONFIG_HASH: plan.digest, labels.GENERATION: str(plan.generation)},
+        "ownerReferences": [
+            {
+                "apiVersion": labels.V1BETA1,
+                "kind": labels.KIND,
+                "name": key.name,
+                "uid": key.uid,
+                "controller": True,
+                "blockOwnerDeletion": True,
+            }
+        ],
+    }
+
+
+def _config_map(plan: Plan, pinned: PinnedModel, extra: dict[str, Any], images: Images) -> Object:
+    config = serving.ServeConfig(
+        model=pinned.model,
+        revision=pinned.revision,
+        weights_path=serving.weights_path(pinned.revision),
+        served_model_name=plan.served_model_name,
+        max_model_len=plan.max_model_len,
+        tensor_parallel_size=plan.tensor_parallel,
+        pipeline_parallel_size=plan.pipeline_parallel,
+        data_parallel_size=plan.data_parallel,
+        gpu_memory_utilization=GPU_MEMORY_UTILIZATION,
+        kv_cache_gib=images.cpu_kv_cache_gib,
+        weights_deadline_s=plan.deadlines.serving,
+        extra=extra,
+    )
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _metadata(plan, names.serve_config_map(plan.key.name)),
+        "data": {"serve.json": config.model_dump_json(indent=2)},
+    }
+
+
+def _deployment(plan: Plan, pod: Object, template_metadata: Object) -> Object:
+    pod_labels = (template_metadata.get("labels") or {}) | labels.ownership(
+        plan.key.namespace, plan.key.name, plan.key.uid
+    )
+    annotations = (template_metadata.get("annotations") or {}) | {labels.CONFIG_HASH: plan.digest}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _metadata(plan, names.workload(plan.key.name)),
+        "spec": {
+            "replicas": plan.node_count,
+            # The nodes have exactly the GPUs that the pods need: a new pod can only start where an old one has gone.
+            "strategy": {"type": "Recreate"},
+            "revisionHistoryLimit": 2,
+            "selector": {"matchLabels": selector_of(plan)},
+            "template": {"metadata": {"labels": pod_labels, "annotations": annotations}, "spec": pod},
+        },
+    }
+
+
+def _service(plan: Plan) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _metadata(plan, names.service(plan.key.name)),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector_of(plan),
+            "ports": [{"name": "http", "port": HTTP_PORT, "targetPort": serving.SERVE_PORT, "protocol": "TCP"}],
+        },
+    }
+
+
+def _placed(plan: Plan, pod: Object) -> Object:
+    """Binds a pod to the Workspace's own nodes, whatever else its author wrote."""
+    node_selector = (pod.get("nodeSelector") or {}) | {labels.WORKSPACE_UID: plan.key.uid}
+    tolerations = [*(pod.get("tolerations") or []), *_tolerations()]
+    return pod | {"nodeSelector": node_selector, "tolerations": tolerations}
+
+
+def _tolerations() -> list[Object]:
+    keys = (labels.GPU_RESOURCE, labels.SPOT_TAINT_KEY)
+    own = {"key": labels.GPU_TAINT_KEY, "operator": "Equal", "value": labels.GPU_TAINT_VALUE, "effect": "NoSchedule"}
+    return [own, *({"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in keys)]
+
+
+def _preset_pod(plan: Plan, pinned: PinnedModel, images: Images) -> Object:
+    return {
+        "terminationGracePeriodSeconds": DRAIN_S + PRE_STOP_S,
+        # Model code must not be able to talk to the API server.
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [_fetch(plan, pinned, images), _serve(plan, images)],
+        "volumes": [
+            {"name": "weights", "emptyDir": {}},
+            {"name": "config", "configMap": {"name": names.serve_config_map(plan.key.name)}},
+            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}},
+        ],
+    }
+
+
+def _fetch(plan: Plan, pinned: PinnedModel, images: Images) -> Object:
+    command = ["python", "-m", "runtime.fetch", "--model", pinned.model, "--revision", pinned.revision]
+    container: Object = {
+        "name": "fetch",
+        "image": images.fetch,
+        "command": [*command, "--to", serving.WEIGHTS_ROOT],
+        "env": [{"name": "HF_ENDPOINT", "value": images.hf_endpoint}],
+        "ports": [{"name": "fetch", "containerPort": serving.FETCH_PORT}],
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+        "volumeMounts": [{"name": "weights", "mountPath": serving.WEIGHTS_ROOT}],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    if plan.access_secret:
+        token = {"secretKeyRef": {"name": plan.access_secret, "key": "HF_TOKEN"}}
+        container["env"] = [*container["env"], {"name": "HF_TOKEN", "valueFrom": token}]
+    return container
+
+
+def _serve(plan: Plan, images: Images) -> Object:
+    health = {"httpGet": {"path": "/health", "port": serving.SERVE_PORT}}
+    return {
+        "name": "serve",
+        "image": images.runtime,
+        "command": ["python", "-m", "runtime.serve", "--config", serving.CONFIG_PATH],
+        "ports": [{"name": "http", "containerPort": serving.SERVE_PORT}],
+        "resources": {
+            "requests": {"cpu": "500m", "memory": "1Gi", labels.GPU_RESOURCE: str(plan.gpus_per_node)},
+            "limits": {labels.GPU_RESOURCE: str(plan.gpus_per_node)},
+        },
+        "startupProbe": health
+        | {"periodSeconds": STARTUP_PERIOD_S, "failureThreshold": plan.deadlines.serving // STARTUP_PERIOD_S + 1},
+        "readinessProbe": health | {"periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 3},
+        "livenessProbe": health | {"periodSeconds": 10, "timeoutSeconds": 10, "failureThreshold": 6},
+        "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(PRE_STOP_S)]}}},
+        "volumeMounts": [
+            {"name": "weights", "mountPath": serving.WEIGHTS_ROOT},
+            {"name": "config", "mountPath": "/etc/modelyard", "readOnly": True},
+            {"name": "shm", "mountPath": "/dev/shm"},
+        ],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }

@@ -1,0 +1,118 @@
+"""Asks Azure, before anything is bought, whether a plan can be bought: all checks side by side, each with its result.
+
+Fails open: a check that could not be made is `unknown` and does not stop a Workspace, because the purchase itself gives
+the same answer a little later. What is compared with what is in the pure functions at the end.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+from activities import signatures
+from activities.azure_client import Azure
+from activities.azure_failures import from_azure
+from activities.contracts import Check, Plan, Preflight
+from activities.nodes import agent_pool
+
+SKU_LIST_KEPT_S: Final = 600.0
+"""Azure's SKU list of a region is several megabytes and changes rarely."""
+POOLS_PER_CLUSTER: Final = 100
+"""AKS service limit (Microsoft, "Quotas, virtual machine size restrictions, and region availability in AKS")."""
+
+
+class PreflightChecks:
+    """SKU offered, vCPU quota, pool limit, and the cluster's own state."""
+
+    def __init__(self, azure: Azure) -> None:
+        self._azure = azure
+        self._skus: tuple[float, list[Any]] = (float("-inf"), [])
+        self._skus_lock = asyncio.Lock()
+
+    @signatures.implements(signatures.READ_PREFLIGHT)
+    async def read_preflight(self, plan: Plan) -> Preflight:
+        """Never fails for a check that fails: the workflow decides by the results."""
+        held = await self._already_bought(plan)
+        checks = {"SkuOffered": self._sku, "PoolLimit": self._pool_limit} | ({} if held else {"VcpuQuota": self._quota})
+        return Preflight(
+            checks=list(await asyncio.gather(*(_guarded(name, check, plan) for name, check in checks.items())))
+        )
+
+    async def _already_bought(self, plan: Plan) -> bool:
+        settings = self._azure.settings
+        try:
+            pool = await self._azure.pools.agent_pools.get(settings.resource_group, settings.cluster, plan.pool_name)
+        except ResourceNotFoundError:
+            return False
+        return agent_pool.owned_by(pool, plan.key.uid)
+
+    async def _sku(self, plan: Plan) -> Check:
+        return offered(plan.instance_type, self._azure.settings.location, await self._skus_of_location())
+
+    async def _quota(self, plan: Plan) -> Check:
+        usages = [usage async for usage in self._azure.compute.usage.list(self._azure.settings.location)]
+        return within_quota(
+            plan, {(usage.name.value or "").lower(): (usage.current_value, usage.limit) for usage in usages}
+        )
+
+    async def _pool_limit(self, plan: Plan) -> Check:
+        settings = self._azure.settings
+        pools = [
+            pool.name async for pool in self._azure.pools.agent_pools.list(settings.resource_group, settings.cluster)
+        ]
+        others = [name for name in pools if name != plan.pool_name]
+        if len(others) < POOLS_PER_CLUSTER:
+            return Check(name="PoolLimit", outcome="passed")
+        message = f"the cluster has {len(others)} of {POOLS_PER_CLUSTER} node pools. Delete pools that are not used"
+        return Check(name="PoolLimit", outcome="failed", reason="PoolLimitReached", message=message)
+
+    async def _skus_of_location(self) -> list[Any]:
+        async with self._skus_lock:
+            read_at, skus = self._skus
+            if time.monotonic() - read_at > SKU_LIST_KEPT_S:
+                where = f"location eq '{self._azure.settings.location}'"
+                skus = [sku async for sku in self._azure.compute.resource_skus.list(filter=where)]
+                self._skus = (time.monotonic(), skus)
+            return skus
+
+
+async def _guarded(name: str, check: Callable[[Plan], Awaitable[Check]], plan: Plan) -> Check:
+    try:
+        return await check(plan)
+    except AzureError as error:
+        return Check(name=name, outcome="unknown", message=str(from_azure(error)))
+
+
+def offered(instance_type: str, location: str, skus: list[Any]) -> Check:
+    """Whether the region offers the size to this subscription; `skus` are Azure's ResourceSku of that region."""
+    for sku in skus:
+        if sku.resource_type == "virtualMachines" and (sku.name or "").lower() == instance_type.lower():
+            reasons = [r.reason_code for r in sku.restrictions or [] if str(r.type).lower() == "location"]
+            if not reasons:
+                return Check(name="SkuOffered", outcome="passed")
+            return _not_offered(f"{instance_type} is restricted in {location} for this subscription: {reasons[0]}")
+    return _not_offered(f"{location} does not offer {instance_type}")
+
+
+def _not_offered(what: str) -> Check:
+    message = f"{what}. Choose another instanceType or region"
+    return Check(name="SkuOffered", outcome="failed", reason="SkuNotAvailable", message=message)
+
+
+def within_quota(plan: Plan, usages: dict[str, tuple[int, int]]) -> Check:
+    """vCPUs that the plan needs against what is left of the family and of the region.
+
+    `usages` is (used, limit) by lower-case name: Azure spells a family differently in its two listings.
+    """
+    needed = plan.vcpus_per_node * plan.node_count
+    for family in (plan.vcpu_family, "cores"):
+        used, limit = usages.get(family.lower(), (0, needed))
+        if used + needed > limit:
+            message = (
+                f"{plan.node_count} x {plan.instance_type} need {needed} vCPUs of {family}, {limit - used} of {limit} "
+                f"are left. Ask Azure to raise the quota to {used + needed}, or choose another instanceType"
+            )
+            return Check(name="VcpuQuota", outcome="failed", reason="QuotaExceeded", message=message)
+    return Check(name="VcpuQuota", outcome="passed")

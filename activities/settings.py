@@ -1,0 +1,59 @@
+"""Every setting of the control plane's processes, read once from the environment (prefix MODELYARD_) at start.
+
+Which process needs which is told by the classes; what a value means is in docs/operations.md.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from activities.contracts import Deadlines
+
+
+class TemporalSettings(BaseSettings):
+    """How to reach Temporal."""
+
+    model_config = SettingsConfigDict(env_prefix="MODELYARD_", frozen=True, extra="ignore")
+
+    temporal_address: str = "127.0.0.1:7233"
+    temporal_namespace: str = "default"
+
+
+class ProcessSettings(TemporalSettings):
+    """What every process has: Temporal, the cluster, and where its metrics are scraped."""
+
+    kubeconfig: str | None = None
+    metrics_address: str = "127.0.0.1:0"
+
+
+class AzureSettings(BaseSettings):
+    """The AKS cluster whose node pools are bought. The endpoint and CA are for sovereign clouds and the local stack."""
+
+    model_config = SettingsConfigDict(env_prefix="MODELYARD_AZURE_", frozen=True, extra="ignore")
+
+    subscription_id: str = ""
+    resource_group: str = ""
+    cluster: str = ""
+    location: str = ""
+    endpoint: str = "https://management.azure.com"
+    ca_file: Path | None = None
+    credential: str = "default"
+    """`default` (azure-identity's chain: workload identity, managed identity, CLI) or `token-file:PATH`."""
+    polling_interval: float = Field(default=5.0, gt=0)
+    """Seconds between two looks at a long-running operation where ARM sends no Retry-After."""
+
+
+class WorkerSettings(ProcessSettings):
+    """What a worker needs beside the above."""
+
+    provider: Literal["aks"] = "aks"
+    runtime_image: str = "modelyard/runtime:dev"
+    fetch_image: str = "modelyard/fetch:dev"
+    hf_endpoint: str = "https://huggingface.co"
+    pods_hf_endpoint: str = ""
+    """The hub as pods reach it; empty means the same as `hf_endpoint`."""
+    serve_cpu_kvcache_gib: int = 1
+    deadlines: Deadlines = Deadlines()
+    """JSON, for example MODELYARD_DEADLINES='{"serving": 600}'."""

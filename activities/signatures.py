@@ -1,0 +1,61 @@
+"""Every activity's name, queue and types: the only part of this room that workflows import.
+
+The bodies live in the sibling modules and are registered under the same names; tests register fakes. A test walks this
+table against both, so that a signature without an implementation, or one whose types differ, cannot be released.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from temporalio import activity
+
+from activities import contracts as c
+from activities import queues
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Signature(Generic[Argument, Result]):
+    """One activity. `waits` tells that it can last over ten seconds and heartbeats; `effects` that it changes the world."""
+
+    name: str
+    queue: str
+    argument: type[Argument]
+    result: type[Result]
+    waits: bool = False
+    effects: bool = False
+
+
+BUILD_PLAN = Signature("build_plan", queues.WORKSPACES, c.WorkspaceKey, c.Plan)
+READ_WORKSPACE = Signature("read_workspace", queues.WORKSPACES, c.WorkspaceKey, c.Observed)
+READ_HEALTH = Signature("read_health", queues.WORKSPACES, c.HealthRequest, c.Health)
+READ_PREFLIGHT = Signature("read_preflight", queues.CLOUD, c.Plan, c.Preflight)
+READ_MODEL_REVISION = Signature("read_model_revision", queues.WORKSPACES, c.ModelRequest, c.PinnedModel)
+READ_COMPLETIONS = Signature("read_completions", queues.WAITS, c.VerifyRequest, c.Completions, waits=True)
+ENSURE_FINALIZER = Signature("ensure_finalizer", queues.WORKSPACES, c.WorkspaceKey, c.Observed, effects=True)
+ENSURE_NODE_POOL = Signature("ensure_node_pool", queues.CLOUD, c.Plan, c.PoolBought, waits=True, effects=True)
+ENSURE_WORKLOAD = Signature("ensure_workload", queues.WORKSPACES, c.WorkloadRequest, c.WorkloadApplied, effects=True)
+WAIT_FOR_NODES = Signature("wait_for_nodes", queues.WAITS, c.Plan, c.NodesReady, waits=True)
+WAIT_FOR_SERVING = Signature("wait_for_serving", queues.WAITS, c.ServingRequest, c.ServingReady, waits=True)
+PATCH_STATUS = Signature("patch_status", queues.WORKSPACES, c.StatusPatch, c.Observed, effects=True)
+DELETE_WORKLOAD = Signature("delete_workload", queues.WAITS, c.WorkspaceKey, c.Observed, waits=True, effects=True)
+DELETE_NODE_POOL = Signature("delete_node_pool", queues.CLOUD, c.PoolKey, c.Released, waits=True, effects=True)
+WAIT_FOR_NO_NODES = Signature("wait_for_no_nodes", queues.WAITS, c.WorkspaceKey, c.NodesReady, waits=True)
+DELETE_FINALIZER = Signature("delete_finalizer", queues.WORKSPACES, c.WorkspaceKey, c.Observed, effects=True)
+
+ALL: tuple[Signature[Any, Any], ...] = tuple(
+    value for value in list(globals().values()) if isinstance(value, Signature)
+)
+BY_NAME = {signature.name: signature for signature in ALL}
+
+
+def implements(signature: Signature[Argument, Result]) -> Callable[[Callable[..., Awaitable[Result]]], Any]:
+    """Marks a method as the body of `signature`: registered under its name, its types held by mypy and a test."""
+
+    def mark(body: Callable[..., Awaitable[Result]]) -> Any:
+        return activity.defn(name=signature.name)(body)
+
+    return mark

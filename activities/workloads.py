@@ -1,0 +1,164 @@
+"""Applies, watches and removes what runs for a Workspace. The objects themselves are manifests.py's, pods' states pods.py's.
+
+Never touches an object that it did not make: a namesake is an OwnershipConflict, not ours to change or delete.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from temporalio import activity
+
+from activities import manifests, pods, signatures
+from activities.contracts import (
+    Health,
+    HealthRequest,
+    Observed,
+    Plan,
+    ServingReady,
+    ServingRequest,
+    WorkloadApplied,
+    WorkloadRequest,
+    WorkspaceKey,
+)
+from activities.failures import failure
+from activities.heartbeating import heartbeating
+from activities.kubernetes_api import Cluster, Object
+from activities.nodes import readiness
+from activities.observing import Collection, observe
+from activities.planning import read_config
+from api import labels, names
+
+UNDEPLOY_DEADLINE: Final = timedelta(minutes=10)
+"""Longer than any grace period of ours; pods on a lost node are gone when the node's deletion is noticed."""
+
+
+class Workloads:
+    """Deployment, Service and ConfigMap of a Workspace."""
+
+    def __init__(self, cluster: Cluster, images: manifests.Images) -> None:
+        self._cluster = cluster
+        self._images = images
+
+    @signatures.implements(signatures.ENSURE_WORKLOAD)
+    async def ensure_workload(self, request: WorkloadRequest) -> WorkloadApplied:
+        """Applies every object whose digest differs. Raises OwnershipConflict, ConfigNotFound, ConfigInvalid."""
+        plan = request.plan
+        extra = await read_config(self._cluster, plan.key.namespace, plan.config_map) if plan.config_map else {}
+        template = await self._template(plan) if plan.kind == "template" else None
+        objects = manifests.workload_objects(plan, request.pinned, extra, template, self._images)
+        found = await asyncio.gather(*(self._existing(kind, body) for kind, body in objects))
+        for (kind, body), existing in zip(objects, found, strict=True):
+            _require_ours(kind, existing, plan.key)
+            if existing is None or _digest(existing) != plan.digest:
+                await self._cluster.apply(kind, body)
+        return WorkloadApplied(digest=plan.digest)
+
+    @signatures.implements(signatures.WAIT_FOR_SERVING)
+    async def wait_for_serving(self, request: ServingRequest) -> ServingReady:
+        """Returns when enough pods of the digest are ready. Raises the pods' own reason, or ServingTimeout with it."""
+        key = request.workspace
+        info = activity.info()
+        deadline = info.scheduled_time + (info.schedule_to_close_timeout or timedelta(hours=1)) - timedelta(seconds=5)
+        seen: Collection = {}
+        async with heartbeating() as progress:
+            async for seen in observe(self._cluster, "Pod", key.namespace, selector=_selector(key), until=deadline):
+                ready = sorted(name for name, pod in seen.items() if pods.is_ready(pod, request.digest))
+                progress.say({"ready": len(ready), "wanted": request.replicas})
+                if len(ready) >= request.replicas:
+                    return ServingReady(pods=ready, nodes=sorted({seen[name]["spec"]["nodeName"] for name in ready}))
+                _raise_final_problem(seen, request.digest)
+        raise _timeout(seen, request)
+
+    @signatures.implements(signatures.DELETE_WORKLOAD)
+    async def delete_workload(self, key: WorkspaceKey) -> Observed:
+        """Returns when neither the objects nor their pods are there. Raises CleanupBlocked that names what is left."""
+        async with heartbeating():
+            for kind, name in owned_names(key):
+                await self._delete_ours(kind, name, key)
+            left: Collection = {}
+            until = datetime.now(UTC) + UNDEPLOY_DEADLINE
+            async for left in observe(self._cluster, "Pod", key.namespace, selector=_selector(key), until=until):
+                if not left:
+                    return Observed(found=False)
+        raise failure(
+            "CleanupBlocked", f"pods of {key.namespace}/{key.name} are still there: {', '.join(sorted(left))}"
+        )
+
+    @signatures.implements(signatures.READ_HEALTH)
+    async def read_health(self, request: HealthRequest) -> Health:
+        """What runs now: one look, no wait."""
+        key = request.plan.key
+        deployment, (found_pods, _), (nodes, _) = await asyncio.gather(
+            self._cluster.get("Deployment", names.workload(key.name), key.namespace),
+            self._cluster.list_all("Pod", key.namespace, selector=_selector(key)),
+            self._cluster.list_all("Node", selector=readiness.selector_of(key)),
+        )
+        by_name = {node["metadata"]["name"]: node for node in nodes}
+        return Health(
+            workload_found=deployment is not None,
+            digest=_digest(deployment) if deployment else "",
+            ready_pods=sum(pods.is_ready(pod, request.plan.digest) for pod in found_pods),
+            ready_nodes=readiness.ready_names(by_name, request.plan.gpus_per_node),
+        )
+
+    async def _existing(self, kind: str, body: Object) -> Object | None:
+        return await self._cluster.get(kind, body["metadata"]["name"], body["metadata"]["namespace"])
+
+    async def _template(self, plan: Plan) -> Object:
+        found = await self._cluster.get("Workspace", plan.key.name, plan.key.namespace)
+        if found is None or found["metadata"]["uid"] != plan.key.uid:
+            raise failure("WorkspaceGone", f"Workspace {plan.key.namespace}/{plan.key.name} is gone")
+        template: Object = (found.get("inference") or {}).get("template") or {}
+        return template
+
+    async def _delete_ours(self, kind: str, name: str, key: WorkspaceKey) -> None:
+        existing = await self._cluster.get(kind, name, key.namespace)
+        if existing is not None and _owned(existing, key):
+            await self._cluster.delete(kind, name, key.namespace, uid=existing["metadata"]["uid"])
+
+
+def owned_names(key: WorkspaceKey) -> list[tuple[str, str]]:
+    """(kind, name) of everything that ensure_workload makes, clients' entrance first."""
+    return [
+        ("Service", names.service(key.name)),
+        ("Deployment", names.workload(key.name)),
+        ("ConfigMap", names.serve_config_map(key.name)),
+    ]
+
+
+def _selector(key: WorkspaceKey) -> str:
+    return f"{labels.WORKSPACE_UID}={key.uid}"
+
+
+def _digest(found: Object) -> str:
+    return str((found["metadata"].get("annotations") or {}).get(labels.CONFIG_HASH, ""))
+
+
+def _owned(found: Object, key: WorkspaceKey) -> bool:
+    return any(owner.get("uid") == key.uid for owner in found["metadata"].get("ownerReferences") or [])
+
+
+def _require_ours(kind: str, existing: Object | None, key: WorkspaceKey) -> None:
+    if existing is not None and not _owned(existing, key):
+        name = existing["metadata"]["name"]
+        message = (
+            f"{kind} {key.namespace}/{name} exists and is not this Workspace's: rename the Workspace, or delete it"
+        )
+        raise failure("OwnershipConflict", message)
+
+
+def _raise_final_problem(seen: Collection, digest: str) -> None:
+    for pod in seen.values():
+        problem = pods.problem_of(pod) if pods.digest_of(pod) == digest else None
+        if problem and problem.final:
+            raise failure(problem.reason, problem.message, final=True)
+
+
+def _timeout(seen: Collection, request: ServingRequest) -> Exception:
+    found: list[Any] = [problem for pod in seen.values() if (problem := pods.problem_of(pod))]
+    if found:
+        return failure(found[0].reason, found[0].message, final=True)
+    names_seen = ", ".join(sorted(seen)) or "no pod"
+    message = f"{request.replicas} ready pods were wanted at the deadline, there was: {names_seen}. Read the pods' logs"
+    return failure("ServingTimeout", message)

@@ -1,0 +1,97 @@
+"""Reads a Workspace and writes the two things that are ours on it: the finalizer and the status.
+
+The status is a server-side apply of all fields we own, so that fields of others stay. Every write is guarded by the uid: a
+namesake that came after is never touched, and a Workspace that is gone is no error.
+"""
+
+from typing import Any
+
+from kubernetes.aio.client.exceptions import ApiException
+
+from activities import signatures
+from activities.contracts import Observed, StatusPatch, WorkspaceKey
+from activities.failures import failure
+from activities.kubernetes_api import Cluster, Object
+from api import labels
+
+
+class Workspaces:
+    """The Workspace object itself."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    @signatures.implements(signatures.READ_WORKSPACE)
+    async def read_workspace(self, key: WorkspaceKey) -> Observed:
+        """What is there now under the name, whatever its uid."""
+        return observed(await self._cluster.get("Workspace", key.name, key.namespace))
+
+    @signatures.implements(signatures.ENSURE_FINALIZER)
+    async def ensure_finalizer(self, key: WorkspaceKey) -> Observed:
+        """From here on Kubernetes keeps the object until we let go. Raises WorkspaceGone when it is too late."""
+        found = await self._ours(key)
+        if found is None or "deletionTimestamp" in found["metadata"]:
+            raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
+        present = found["metadata"].get("finalizers") or []
+        if labels.WORKSPACE_FINALIZER not in present:
+            await self._set_finalizers(found, [*present, labels.WORKSPACE_FINALIZER])
+        return observed(found)
+
+    @signatures.implements(signatures.DELETE_FINALIZER)
+    async def delete_finalizer(self, key: WorkspaceKey) -> Observed:
+        """Lets go. A Workspace that is gone, or a namesake, is left alone."""
+        found = await self._ours(key)
+        if found is not None:
+            present = found["metadata"].get("finalizers") or []
+            if labels.WORKSPACE_FINALIZER in present:
+                await self._set_finalizers(found, [name for name in present if name != labels.WORKSPACE_FINALIZER])
+        return Observed(found=False, uid=key.uid)
+
+    @signatures.implements(signatures.PATCH_STATUS)
+    async def patch_status(self, patch: StatusPatch) -> Observed:
+        """Applies the status and tells which generation the object has by now."""
+        key = patch.workspace
+        body: Object = {
+            "apiVersion": labels.V1BETA1,
+            "kind": labels.KIND,
+            "metadata": {"name": key.name, "namespace": key.namespace, "uid": key.uid},
+            "status": patch.status,
+        }
+        try:
+            return observed(await self._cluster.apply("Workspace", body, subresource="status"))
+        except ApiException as error:
+            if error.status == 404 or (error.status == 409 and await self._ours(key) is None):
+                return Observed(found=False)
+            raise
+
+    async def _ours(self, key: WorkspaceKey) -> Object | None:
+        found = await self._cluster.get("Workspace", key.name, key.namespace)
+        return found if found is not None and found["metadata"]["uid"] == key.uid else None
+
+    async def _set_finalizers(self, found: Object, finalizers: list[str]) -> None:
+        """Fails with 409 or 422, and is tried again, when somebody else has changed the object in between."""
+        metadata = found["metadata"]
+        test: dict[str, Any] = {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}
+        change = {"op": "add", "path": "/metadata/finalizers", "value": finalizers}
+        try:
+            await self._cluster.patch("Workspace", metadata["name"], metadata["namespace"], [test, change])
+        except ApiException as error:
+            if error.status in (409, 422):
+                raise failure(
+                    "ApiServerUnavailable", "the Workspace changed while its finalizers were written"
+                ) from error
+            if error.status != 404:
+                raise
+
+
+def observed(found: Object | None) -> Observed:
+    """The few facts about a Workspace that workflows act on."""
+    if found is None:
+        return Observed(found=False)
+    metadata = found["metadata"]
+    return Observed(
+        found=True,
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 0),
+        deleting="deletionTimestamp" in metadata,
+    )

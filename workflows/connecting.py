@@ -1,0 +1,54 @@
+"""How every process talks to Temporal: one plugin with converter, sandbox and interceptors, so that workers, clients,
+replays and tests cannot drift apart.
+"""
+
+from typing import Final
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.plugin import SimplePlugin
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.failing import Failing
+from activities.settings import ProcessSettings
+from workflows.workspace import WorkspaceWorkflow
+
+PASSED_THROUGH: Final = (
+    "activities",
+    "api",
+    "presets",
+    "workflows.messages",
+    "workflows.search",
+    "workflows.state",
+)
+"""Modules without workflow code: the same object inside and outside the sandbox, imported once."""
+
+
+def plugin() -> SimplePlugin:
+    """What clients and workers of this project have in common."""
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    return SimplePlugin(
+        "modelyard",
+        data_converter=pydantic_data_converter,
+        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        workflows=[WorkspaceWorkflow],
+        interceptors=[Failing()],
+    )
+
+
+async def connect(settings: ProcessSettings, *, lazy: bool = False) -> Client:
+    """A client whose metrics are served at the process's metrics address. Raises RuntimeError without a server."""
+    return await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        plugins=[plugin()],
+        lazy=lazy,
+        runtime=Runtime(telemetry=TelemetryConfig(metrics=_metrics(settings.metrics_address))),
+    )
+
+
+def _metrics(address: str) -> PrometheusConfig:
+    return PrometheusConfig(
+        bind_address=address, counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True
+    )

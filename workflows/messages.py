@@ -1,0 +1,49 @@
+"""What the outside says to a Workspace's workflow: one model per message, so that fields can be added.
+
+Cluster events are signals that carry identity and generation, never the object. People's requests are updates.
+"""
+
+from activities.contracts import Payload, WorkspaceKey
+from workflows.state import WorkspaceState
+
+SIGNAL_CHANGED = "changed"
+"""The signal that the watcher sends with every start."""
+
+
+class Seed(Payload):
+    """What a workflow starts from; `state` only after continue-as-new."""
+
+    key: WorkspaceKey
+    state: WorkspaceState | None = None
+    history_limit: int | None = None
+    """Continue as new after so many events even when the server does not suggest it; for tests."""
+
+
+class Changed(Payload):
+    """A Workspace was seen. `poke` says that something it owns changed; `retry` is its retry annotation."""
+
+    uid: str
+    generation: int
+    deleting: bool = False
+    poke: bool = False
+    retry: str = ""
+
+
+class Answer(Payload):
+    """What an update did, in one sentence."""
+
+    message: str
+
+
+class Deadline(Payload):
+    """More time for the steps of the next pass; seconds."""
+
+    serving: int | None = None
+    nodes: int | None = None
+    provision: int | None = None
+
+
+class ForcedCleanup(Payload):
+    """What was let go without having been released, and where to look for it."""
+
+    left: list[str]

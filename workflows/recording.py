@@ -1,0 +1,92 @@
+"""The workflow's own notebook: which step is under way, and telling users about it.
+
+Every change marks the status as stale; one reporter task writes the newest one, so that a burst of changes is one write.
+A status that cannot be written is no reason to stop: the work goes on and the next change tries again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import NoReturn
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities import signatures
+from activities.contracts import StatusPatch
+from api.status import Phase, Step
+from workflows import reporting, search
+from workflows.calling import call, is_cancelled
+from workflows.state import StepRecord, WorkspaceState
+
+
+class Notebook:
+    """Steps and phase of one Workspace, and the task that reports them."""
+
+    def __init__(self, state: WorkspaceState) -> None:
+        self.state = state
+        self.gone = False
+        self._version = 0
+        self._written = 0
+        self._phase_shown: Phase | None = None
+
+    def stand(self, phase: Phase, reason: str, message: str, *, wait: timedelta | None = None) -> None:
+        """Where the Workspace stands from now on, and until when it may stand there."""
+        state = self.state
+        if (state.phase, state.reason) != (phase, reason):
+            state.since = workflow.now()
+        state.phase, state.reason, state.message = phase, reason, message
+        state.deadline = workflow.now() + wait if wait else None
+        self.touch()
+
+    def touch(self) -> None:
+        """Something that users see has changed."""
+        self._version += 1
+        workflow.set_current_details(reporting.current_details(self.state))
+        if self.state.phase is not self._phase_shown:
+            self._phase_shown = self.state.phase
+            workflow.upsert_search_attributes(search.of_state(self.state))
+
+    @asynccontextmanager
+    async def step(self, step: Step) -> AsyncIterator[None]:
+        """Records a step's beginning, end and outcome around the block."""
+        record = StepRecord(step=step, started=workflow.now())
+        self.state.steps.append(record)
+        self.touch()
+        outcome = "done"
+        try:
+            yield
+        except BaseException as error:
+            outcome = "cancelled" if is_cancelled(error) else "failed"
+            raise
+        finally:
+            ended = record.model_copy(update={"ended": workflow.now(), "outcome": outcome})
+            self.state.steps[:] = [ended if known is record else known for known in self.state.steps]
+            self.touch()
+
+    async def report(self) -> NoReturn:
+        """Writes the newest status whenever the last one written is stale. Runs for as long as the workflow does."""
+        while True:
+            await workflow.wait_condition(lambda: self._version != self._written)
+            version = self._version
+            await self._write()
+            self._written = version
+
+    async def written(self) -> None:
+        """Returns when users can see everything recorded so far."""
+        target = self._version
+        await workflow.wait_condition(lambda: self._written >= target)
+
+    async def _write(self) -> None:
+        state = self.state
+        document = reporting.status_document(state, workflow.now())
+        patch = StatusPatch(workspace=state.key, status=document)
+        try:
+            seen = await call(signatures.PATCH_STATUS, patch, summary=f"{state.phase}: {state.message[:120]}")
+        except ActivityError as error:
+            if is_cancelled(error):
+                raise asyncio.CancelledError from None
+            workflow.logger.warning("the status could not be written", extra={"cause": str(error.cause)})
+            return
+        self.gone = self.gone or not seen.found

@@ -1,0 +1,58 @@
+"""Giving everything back: after a failed pass, before nodes of another kind are bought, and on delete.
+
+Always in the reverse order of getting, always until the truth says that it is gone. The names are deterministic, so that on
+delete even what no record tells of is looked for.
+"""
+
+from temporalio import workflow
+
+from activities import signatures
+from activities.contracts import PoolKey
+from api import names
+from api.status import Step
+from workflows.calling import call
+from workflows.recording import Notebook
+
+
+async def undeploy(notebook: Notebook) -> None:
+    """Removes the workload and waits until its pods are gone."""
+    state = notebook.state
+    where = f"{state.key.namespace}/{state.key.name}"
+    async with notebook.step(Step.UNDEPLOY):
+        await call(signatures.DELETE_WORKLOAD, state.key, summary=f"Undeploy: remove workload and Service of {where}")
+        state.let_go("workload")
+
+
+async def release_nodes(notebook: Notebook) -> None:
+    """Deletes the node pool, until ARM says NotFound and no Node object is left."""
+    state = notebook.state
+    pool = names.pool_name(state.key.uid)
+    async with notebook.step(Step.RELEASE_NODES):
+        state.nodes = []
+        state.pool_ready = False
+        key = PoolKey(workspace=state.key, pool_name=pool)
+        await call(
+            signatures.DELETE_NODE_POOL, key, summary=f"ReleaseNodes: delete node pool {pool}, verify it is gone"
+        )
+        await call(
+            signatures.WAIT_FOR_NO_NODES, state.key, summary=f"ReleaseNodes: wait until no node of {pool} is left"
+        )
+        state.let_go("node_pool")
+
+
+async def release_everything_held(notebook: Notebook) -> None:
+    """What the record says we hold, newest first; costs nothing where we hold nothing."""
+    if notebook.state.holds("workload"):
+        await undeploy(notebook)
+    if notebook.state.holds("node_pool"):
+        await release_nodes(notebook)
+
+
+async def forget(notebook: Notebook) -> None:
+    """The whole way out of a deleted Workspace: whether or not we remember holding anything, it is looked for."""
+    await undeploy(notebook)
+    await release_nodes(notebook)
+    async with notebook.step(Step.FORGET):
+        workflow.logger.info("everything is given back")
+        if not notebook.gone:
+            await call(signatures.DELETE_FINALIZER, notebook.state.key, summary="Forget: remove the finalizer")

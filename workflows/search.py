@@ -1,0 +1,55 @@
+"""The search attributes of a Workspace's workflow: what the Temporal UI and the admin endpoints filter by.
+
+Set at the start and changed only with the phase, because each change is an event. `register` makes them known to the
+server; an unknown one would stall every workflow.
+"""
+
+from typing import Any
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
+
+from workflows.state import WorkspaceState
+
+PHASE = SearchAttributeKey.for_keyword("WorkspacePhase")
+NAMESPACE = SearchAttributeKey.for_keyword("WorkspaceNamespace")
+PRESET = SearchAttributeKey.for_keyword("WorkspacePreset")
+INSTANCE_TYPE = SearchAttributeKey.for_keyword("WorkspaceInstanceType")
+GENERATION = SearchAttributeKey.for_int("WorkspaceGeneration")
+
+_TYPES = {
+    PHASE.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    NAMESPACE.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    PRESET.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    INSTANCE_TYPE.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    GENERATION.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+}
+
+
+def at_start(namespace: str) -> TypedSearchAttributes:
+    """What is known before the Workspace was read."""
+    return TypedSearchAttributes([SearchAttributePair(NAMESPACE, namespace), SearchAttributePair(PHASE, "Pending")])
+
+
+def of_state(state: WorkspaceState) -> list[SearchAttributeUpdate[Any]]:
+    """All attributes of a Workspace as it stands."""
+    updates: list[SearchAttributeUpdate[Any]] = [
+        NAMESPACE.value_set(state.key.namespace),
+        PHASE.value_set(state.phase.value),
+        GENERATION.value_set(state.observed),
+    ]
+    if state.plan:
+        updates += [PRESET.value_set(state.plan.preset), INSTANCE_TYPE.value_set(state.plan.instance_type)]
+    return updates
+
+
+async def register(client: Client) -> None:
+    """Adds what the namespace lacks; safe to call from every worker at every start."""
+    operator = client.operator_service
+    known = await operator.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    missing = {name: kind for name, kind in _TYPES.items() if name not in known.custom_attributes}
+    if missing:
+        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+        await operator.add_search_attributes(request)

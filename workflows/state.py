@@ -1,0 +1,82 @@
+"""Everything a Workspace's workflow knows, as one model: it survives continue-as-new and answers the `progress` query.
+
+Fields are only ever added, with defaults; a test loads the state of every released version. No sets: their order differs
+between workers.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from activities.contracts import PinnedModel, Plan, WorkspaceKey
+from api.conditions import Condition
+from api.status import Phase, State, Step
+
+Settled = Literal["nothing", "ready", "failed"]
+
+
+class Holding(BaseModel):
+    """Something that exists, or may exist, because of us; recorded before the call that makes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["node_pool", "workload"]
+    name: str
+    instance_type: str = ""
+
+
+class StepRecord(BaseModel):
+    """One step of the generation's way: when it began, when and how it ended."""
+
+    step: Step
+    started: datetime
+    ended: datetime | None = None
+    outcome: Literal["running", "done", "failed", "cancelled"] = "running"
+
+
+class WorkspaceState(BaseModel):
+    """One Workspace. `desired` is the newest generation heard of, `observed` the one the last pass was about."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    key: WorkspaceKey
+    desired: int = 0
+    observed: int = 0
+    deleting: bool = False
+    paused: bool = False
+    retry_token: str = ""
+    settled: Settled = "nothing"
+    holdings: list[Holding] = Field(default_factory=list)
+    plan: Plan | None = None
+    pinned: PinnedModel | None = None
+    extra_time: dict[str, int] = Field(default_factory=dict)
+    pool_ready: bool = False
+    nodes: list[str] = Field(default_factory=list)
+    phase: Phase = Phase.PENDING
+    kaito_state: State | None = None
+    reason: str = "workspacePending"
+    message: str = "the Workspace was seen and is about to be planned"
+    since: datetime | None = None
+    deadline: datetime | None = None
+    steps: list[StepRecord] = Field(default_factory=list)
+    conditions: list[Condition] = Field(default_factory=list)
+
+    def holds(self, kind: str) -> bool:
+        """Whether anything of this kind is recorded as ours."""
+        return any(holding.kind == kind for holding in self.holdings)
+
+    def hold(self, holding: Holding) -> None:
+        """Records intent; the same thing twice is once."""
+        if holding not in self.holdings:
+            self.holdings.append(holding)
+
+    def let_go(self, kind: str) -> None:
+        """Records that a release was verified."""
+        self.holdings = [holding for holding in self.holdings if holding.kind != kind]
+
+    @property
+    def step(self) -> Step | None:
+        """The step under way that began last; the last one of all when none is under way."""
+        running = [record.step for record in self.steps if record.outcome == "running"]
+        return running[-1] if running else (self.steps[-1].step if self.steps else None)

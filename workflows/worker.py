@@ -1,0 +1,142 @@
+"""A worker process: `python -m workflows.worker --queues workspaces,waits` or `--queues cloud`.
+
+Which queues it polls decides which rights it needs: the cloud queue's worker never sees a kubeconfig, the others' never a
+cloud credential. A worker drains on SIGTERM; its waits are handed over at once, with what they know.
+"""
+
+import argparse
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities import azure_client, queues
+from activities.kubernetes_api import Cluster
+from activities.manifests import Images
+from activities.models import Models
+from activities.nodes.aks import AgentPools
+from activities.nodes.preflight import PreflightChecks
+from activities.nodes.readiness import Nodes
+from activities.planning import Planner
+from activities.policies import HEARTBEAT_EVERY
+from activities.settings import AzureSettings, WorkerSettings
+from activities.verification import Verification
+from activities.workloads import Workloads
+from activities.workspaces import Workspaces
+from workflows import search
+from workflows.connecting import connect
+from workflows.workspace import WorkspaceWorkflow
+
+DRAIN: Final = timedelta(seconds=20)
+CONCURRENT_WAITS: Final = 2000
+"""A wait costs one open watch and a heartbeat every few seconds; memory, not this number, is the limit."""
+
+Activities = dict[str, list[Callable[..., Any]]]
+
+
+async def cluster_activities(settings: WorkerSettings, azure: AzureSettings, stack: AsyncExitStack) -> Activities:
+    """Bodies for the queues `workspaces` and `waits`."""
+    cluster = await Cluster.connect(settings.kubeconfig)
+    stack.push_async_callback(cluster.close)
+    images = Images(
+        runtime=settings.runtime_image,
+        fetch=settings.fetch_image,
+        hf_endpoint=settings.pods_hf_endpoint or settings.hf_endpoint,
+        cpu_kv_cache_gib=settings.serve_cpu_kvcache_gib,
+    )
+    planner = Planner(
+        cluster,
+        location=azure.location,
+        deadlines=settings.deadlines,
+        images=(settings.runtime_image, settings.fetch_image),
+    )
+    workspaces, workloads, nodes = Workspaces(cluster), Workloads(cluster, images), Nodes(cluster)
+    return {
+        queues.WORKSPACES: [
+            planner.build_plan,
+            workspaces.read_workspace,
+            workspaces.ensure_finalizer,
+            workspaces.delete_finalizer,
+            workspaces.patch_status,
+            workloads.ensure_workload,
+            workloads.read_health,
+            Models(cluster, settings.hf_endpoint).read_model_revision,
+        ],
+        queues.WAITS: [
+            nodes.wait_for_nodes,
+            nodes.wait_for_no_nodes,
+            workloads.wait_for_serving,
+            workloads.delete_workload,
+            Verification(cluster).read_completions,
+        ],
+    }
+
+
+async def cloud_activities(azure: AzureSettings, stack: AsyncExitStack) -> Activities:
+    """Bodies for the queue `cloud`."""
+    client = await azure_client.connect(azure, stack)
+    pools = AgentPools(client)
+    checks = PreflightChecks(client)
+    return {queues.CLOUD: [pools.ensure_node_pool, pools.delete_node_pool, checks.read_preflight]}
+
+
+def worker_for(client: Client, queue: str, activities: list[Callable[..., Any]]) -> Worker:
+    """One worker per queue; workflow tasks are on the `workspaces` queue."""
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=[WorkspaceWorkflow] if queue == queues.WORKSPACES else [],
+        activities=activities,
+        max_concurrent_activities=CONCURRENT_WAITS,
+        max_task_queue_activities_per_second=queues.CLOUD_STARTS_PER_SECOND if queue == queues.CLOUD else None,
+        max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
+        default_heartbeat_throttle_interval=HEARTBEAT_EVERY,
+        graceful_shutdown_timeout=DRAIN,
+    )
+
+
+async def run(wanted: list[str]) -> None:
+    """Polls the wanted queues until SIGTERM or SIGINT."""
+    settings, azure = WorkerSettings(), AzureSettings()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        bodies: Activities = {}
+        if queues.CLOUD in wanted:
+            bodies |= await cloud_activities(azure, stack)
+        if set(wanted) - {queues.CLOUD}:
+            bodies |= await cluster_activities(settings, azure, stack)
+        client = await connect(settings)
+        await search.register(client)
+        for queue in wanted:
+            await stack.enter_async_context(worker_for(client, queue, bodies[queue]))
+        logging.getLogger(__name__).info("polling %s", ", ".join(wanted))
+        await stop.wait()
+
+
+def queues_of(text: str) -> list[str]:
+    """A comma-separated list. Raises ArgumentTypeError that names the queues there are."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in queues.ALL]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(f"unknown queue {', '.join(unknown) or '(none)'}: use {', '.join(queues.ALL)}")
+    return names
+
+
+def main() -> None:
+    """Entry point of `python -m workflows.worker`."""
+    parser = argparse.ArgumentParser(prog="python -m workflows.worker", description=__doc__)
+    parser.add_argument("--queues", type=queues_of, default=list(queues.ALL), help="comma-separated; default: all")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(run(parser.parse_args().queues))
+
+
+if __name__ == "__main__":
+    main()

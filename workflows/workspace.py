@@ -1,0 +1,307 @@
+"""The entity: one workflow per Workspace, for as long as the Workspace lives.
+
+Observe, compare, act, report, wait. Messages only record; all work happens in one loop. A newer generation or a delete
+supersedes the pass under way: it is cancelled, its activities confirm, and what it holds is known. Clean-up runs to its
+end whatever else is asked for meanwhile. What a pass does is serving.py's, how things are given back releasing.py's.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, FailureError
+
+from activities import signatures
+from activities.contracts import HealthRequest
+from api.status import Phase, Step
+from workflows import releasing, serving
+from workflows.calling import call, is_cancelled, reason_and_message, to_the_end
+from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, Seed
+from workflows.recording import Notebook
+from workflows.state import WorkspaceState
+
+RESYNC = timedelta(hours=1)
+"""A look at what really runs even when nobody said that it changed."""
+WITHOUT_EFFECT = (Step.SIZE, Step.PREFLIGHT, Step.PREPARE_MODEL)
+"""A pass that failed in one of these has changed nothing."""
+
+
+@workflow.defn(name="Workspace")
+class WorkspaceWorkflow:
+    """One Workspace from first sight until its finalizer is gone."""
+
+    @workflow.init
+    def __init__(self, seed: Seed) -> None:
+        self.state = seed.state or WorkspaceState(key=seed.key)
+        self.notebook = Notebook(self.state)
+        self._seed = seed
+        self._stranger: Changed | None = None
+        self._successor: Changed | None = None
+        self._poked = False
+        self._retry = False
+        self._forced = False
+
+    @workflow.run
+    async def run(self, seed: Seed) -> list[str]:
+        """Returns what was left behind: nothing, unless a person forced the clean-up to stop."""
+        self.notebook.touch()
+        reporter = asyncio.create_task(self.notebook.report())
+        try:
+            while not self._ending():
+                await self._turn()
+        except asyncio.CancelledError:  # a person cancelled the workflow: the same as a delete
+            self.state.deleting = True
+        way_out = asyncio.create_task(self._forget())
+        await to_the_end(way_out)
+        left = await way_out
+        reporter.cancel()
+        await asyncio.gather(reporter, return_exceptions=True)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        self._hand_over()
+        return left
+
+    # What the outside says. Handlers only record.
+
+    @workflow.signal(description="The Workspace, or something it owns, was seen to change")
+    def changed(self, message: Changed) -> None:
+        """From the watcher; duplicates, stale and reordered messages change nothing."""
+        state = self.state
+        if message.uid != state.key.uid:
+            self._stranger = message
+            return
+        state.desired = max(state.desired, message.generation)
+        state.deleting = state.deleting or message.deleting
+        self._poked = self._poked or message.poke
+        if message.retry and message.retry != state.retry_token:
+            state.retry_token, self._retry = message.retry, state.settled == "failed"
+
+    @workflow.update(description="Try a failed generation again")
+    def retry(self) -> Answer:
+        """Starts another pass of the same generation, or another try of a blocked clean-up."""
+        self._retry = True
+        return Answer(message="another try begins now")
+
+    @retry.validator
+    def _may_retry(self) -> None:
+        if self.state.settled == "ready" and not self.state.deleting:
+            raise ValueError("the Workspace is ready: there is nothing to try again")
+
+    @workflow.update(description="Begin nothing new; a delete still goes through")
+    def pause(self) -> Answer:
+        """Lets the pass under way end and begins no other."""
+        self.state.paused = True
+        self.notebook.touch()
+        return Answer(message="paused: the pass under way ends, no other begins until resume")
+
+    @workflow.update(description="Go on after a pause")
+    def resume(self) -> Answer:
+        """Ends a pause."""
+        self.state.paused = False
+        self.notebook.touch()
+        return Answer(message="resumed")
+
+    @resume.validator
+    def _may_resume(self) -> None:
+        if not self.state.paused:
+            raise ValueError("the Workspace is not paused")
+
+    @workflow.update(description="Give the steps of the next pass more time")
+    def set_deadline(self, deadline: Deadline) -> Answer:
+        """Replaces deadlines (seconds) from the next pass on."""
+        self.state.extra_time |= deadline.model_dump(exclude_none=True)
+        return Answer(message=f"from the next pass on: {self.state.extra_time}")
+
+    @set_deadline.validator
+    def _is_a_deadline(self, deadline: Deadline) -> None:
+        given = deadline.model_dump(exclude_none=True)
+        if not given or min(given.values()) < 1:
+            raise ValueError("give at least one of provision, nodes and serving, in seconds from 1")
+
+    @workflow.update(description="Stop a clean-up that cannot finish, and say what it leaves behind")
+    def force_cleanup(self) -> ForcedCleanup:
+        """Removes the finalizer without waiting for what is still held. Costs money if a pool is left."""
+        self._forced = True
+        return ForcedCleanup(left=self._left())
+
+    @force_cleanup.validator
+    def _is_deleting(self) -> None:
+        if not self.state.deleting:
+            raise ValueError("the Workspace is not being deleted: delete it first")
+
+    @workflow.query(description="Everything the workflow knows")
+    def progress(self) -> WorkspaceState:
+        """The state model."""
+        return self.state
+
+    # The loop.
+
+    async def _turn(self) -> None:
+        """Waits for something to do, then does one thing."""
+        await self._idle()
+        if self._should_continue_as_new():
+            self._continue_as_new(self.state)
+        if self._stranger:
+            await self._look_who_is_there(self._stranger)
+        if self._ending():
+            return
+        poked, self._poked = self._poked, False
+        if self._stale() or (poked and self.state.settled == "ready" and await self._something_is_amiss()):
+            await self._pass()
+
+    async def _idle(self) -> None:
+        try:
+            await workflow.wait_condition(
+                lambda: self._ending() or self._stale() or self._poked or self._stranger is not None,
+                timeout=RESYNC,
+                timeout_summary="resync",
+            )
+        except TimeoutError:
+            self._poked = True
+
+    def _ending(self) -> bool:
+        return self.state.deleting or self.notebook.gone
+
+    def _stale(self) -> bool:
+        return (self.state.desired > self.state.observed or self._retry) and not self.state.paused
+
+    async def _look_who_is_there(self, stranger: Changed) -> None:
+        """Another uid under our name is a late word of a predecessor, or ours is gone and has a successor."""
+        self._stranger = None
+        there = await call(signatures.READ_WORKSPACE, self.state.key, summary=f"who is {stranger.uid}?")
+        if there.uid == self.state.key.uid:
+            return
+        self.notebook.gone = True
+        if there.found:
+            self._successor = stranger.model_copy(update={"uid": there.uid, "generation": there.generation})
+
+    async def _something_is_amiss(self) -> bool:
+        """Whether what runs is not what is wanted; a look that fails changes nothing and is repeated at the resync."""
+        plan = self.state.plan
+        if plan is None or self.state.paused:
+            return False
+        try:
+            wanted = await call(signatures.BUILD_PLAN, self.state.key, summary="resync: what is wanted now?")
+            health = await call(signatures.READ_HEALTH, HealthRequest(plan=plan), summary="resync: what runs now?")
+        except ActivityError as error:
+            workflow.logger.warning("the resync could not look", extra={"cause": str(error.cause)})
+            return False
+        if len(health.ready_nodes) < plan.node_count:
+            lost = ", ".join(sorted(set(self.state.nodes) - set(health.ready_nodes)))
+            self.notebook.stand(Phase.NOT_READY, "NodeLost", f"no longer ready: {lost or 'a node'}; it is replaced")
+            return True
+        if wanted.digest != plan.digest or health.digest != plan.digest:
+            return True
+        return health.ready_pods < plan.node_count
+
+    async def _pass(self) -> None:
+        """One generation, until it is settled or superseded."""
+        generation, self._retry = self.state.desired, False
+        work = asyncio.create_task(self._carry_out(generation))
+        try:
+            await workflow.wait_condition(lambda: work.done() or self._superseded(generation))
+        except asyncio.CancelledError:
+            self.state.deleting = True
+        if not work.done():
+            work.cancel()
+        if await to_the_end(work):
+            self.state.deleting = True
+        if not work.cancelled():
+            await work
+
+    def _superseded(self, generation: int) -> bool:
+        return self._ending() or self.state.desired > max(generation, self.state.observed)
+
+    async def _carry_out(self, generation: int) -> None:
+        state, was_ready = self.state, self.state.settled == "ready"
+        state.steps.clear()
+        state.settled = "nothing"
+        try:
+            await serving.serve(self.notebook)
+        except BaseException as error:
+            if is_cancelled(error):
+                raise asyncio.CancelledError from None
+            if not isinstance(error, FailureError):
+                raise  # a bug in workflow code: the workflow task fails and waits for a fixed worker
+            state.observed = max(state.observed, generation)
+            settling = asyncio.create_task(self._settle_failed(error, was_ready=was_ready))
+            await to_the_end(settling)
+            await settling
+            return
+        state.settled = "ready"
+        words = f"serving {serving.what(state.plan)}" if state.plan else "serving"
+        self.notebook.stand(Phase.READY, "workspaceSucceeded", words)
+
+    async def _settle_failed(self, error: FailureError, *, was_ready: bool) -> None:
+        """Gives back what the failed pass holds; a refused edit of a running Workspace leaves the running one alone."""
+        state = self.state
+        reason, message = reason_and_message(error)
+        if reason == "WorkspaceGone":
+            self.notebook.gone = True
+            return
+        if was_ready and all(record.step in WITHOUT_EFFECT for record in state.steps):
+            state.settled = "ready"
+            self.notebook.stand(Phase.READY, reason, f"generation {state.observed} is not applied: {message}")
+            return
+        if state.holdings:
+            self.notebook.stand(Phase.NOT_READY, "Releasing", f"{message}; what was bought is being given back")
+            await releasing.release_everything_held(self.notebook)
+        state.settled = "failed"
+        self.notebook.stand(Phase.CONTROLLER_ERROR if reason == "ControllerError" else Phase.FAILED, reason, message)
+
+    # Going on in a new run.
+
+    def _should_continue_as_new(self) -> bool:
+        info, limit = workflow.info(), self._seed.history_limit
+        full = limit is not None and info.get_current_history_length() > limit
+        return not self._ending() and (full or info.is_continue_as_new_suggested())
+
+    def _continue_as_new(self, state: WorkspaceState) -> None:
+        """Only from the idle point, where no activity runs but the reporter's, whose write the next run repeats."""
+        workflow.continue_as_new(self._seed.model_copy(update={"key": state.key, "state": state}))
+
+    def _hand_over(self) -> None:
+        """The last look into the mailbox, with nothing awaited after it: a namesake's life begins in a new run."""
+        next_one = self._successor or self._stranger
+        if next_one is not None and not next_one.deleting:
+            key = self.state.key.model_copy(update={"uid": next_one.uid})
+            self._continue_as_new(WorkspaceState(key=key, desired=next_one.generation))
+
+    # The way out.
+
+    async def _forget(self) -> list[str]:
+        """Releases everything and removes the finalizer; a blocked clean-up waits for a person, the finalizer stays."""
+        self.notebook.stand(Phase.DELETING, "Releasing", "everything that was bought is being given back")
+        self.state.steps.clear()
+        while True:
+            work = asyncio.create_task(releasing.forget(self.notebook))
+            await self._done_or_forced(work)
+            if work.cancelled() or self._forced:
+                return await self._let_go_by_force()
+            try:
+                await work
+                return []
+            except FailureError as error:
+                await self._blocked(error)
+
+    async def _done_or_forced(self, work: "asyncio.Task[None]") -> None:
+        await workflow.wait_condition(lambda: work.done() or self._forced)
+        if not work.done():
+            work.cancel()
+        await to_the_end(work)
+
+    async def _blocked(self, error: FailureError) -> None:
+        reason, message = reason_and_message(error)
+        left = ", ".join(self._left()) or "the finalizer"
+        words = f"{message}; left: {left}. Retry, or force the clean-up if you will remove it by hand"
+        self.notebook.stand(Phase.DELETING, "CleanupBlocked" if reason == "DeadlineExceeded" else reason, words)
+        await workflow.wait_condition(lambda: self._retry or self._forced)
+        self._retry = False
+
+    async def _let_go_by_force(self) -> list[str]:
+        left = self._left()
+        workflow.logger.warning("the clean-up was forced", extra={"left": left})
+        await call(signatures.DELETE_FINALIZER, self.state.key, summary=f"Forget by force; left behind: {left}")
+        return left
+
+    def _left(self) -> list[str]:
+        return [f"{holding.kind} {holding.name}" for holding in self.state.holdings]
