@@ -9,11 +9,21 @@ from pathlib import PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from api.weights import COMPLETE_MARKER, FETCH_PORT, WEIGHTS_ROOT, weights_path
+
+__all__ = [
+    "COMPLETE_MARKER",
+    "CONFIG_PATH",
+    "FETCH_PORT",
+    "SERVE_PORT",
+    "WEIGHTS_ROOT",
+    "AdapterMount",
+    "ServeConfig",
+    "weights_path",
+]
+
 SERVE_PORT = 5000
-FETCH_PORT = 5002
-WEIGHTS_ROOT = "/weights"
 CONFIG_PATH = "/etc/modelyard/serve.json"
-COMPLETE_MARKER = ".complete"
 
 
 class AdapterMount(BaseModel):
@@ -45,6 +55,7 @@ class ServeConfig(BaseModel):
     adapters: list[AdapterMount] = Field(default_factory=list)
     trust_remote_code: bool = False
     weights_deadline_s: int = Field(3600, ge=1, description="Seconds to wait for the weights before giving up.")
+    drain_s: int = Field(55, ge=0, description="Seconds that requests in flight have after the server is told to stop.")
     extra: dict[str, JsonValue] = Field(
         default_factory=dict, description="vLLM arguments of the user's inference_config.yaml; they win over ours."
     )
@@ -53,8 +64,3 @@ class ServeConfig(BaseModel):
     def complete_marker(self) -> str:
         """The file that the fetcher writes last."""
         return str(PurePosixPath(self.weights_path) / COMPLETE_MARKER)
-
-
-def weights_path(revision: str) -> str:
-    """Folder, inside the pod, for the weights of one commit of a model."""
-    return str(PurePosixPath(WEIGHTS_ROOT) / revision)
