@@ -1,7 +1,7 @@
 """What the mirror serves, and what each repository is made from. How builds are run and kept is `building.py`'s.
 
-One real model, which a package registry carries; the Phi-3 architecture under the ids of KAITO's oldest presets; and a chat
-dataset at the address of KAITO's first tuning example.
+One real model, which a package registry carries; the Phi-3 architecture under the ids of KAITO's oldest presets; and a
+chat dataset at the address of KAITO's first tuning example.
 """
 
 import hashlib

@@ -107,29 +107,35 @@ async def _resolve(mirror: Mirror, request: Request, target: Target, user: Token
     blob = revision.blob(target.path)
     headers = _file_headers(revision, blob)
     if blob.large:
-        if answer := _answer_of(take(mirror.faults, "HEAD", target.subject) if request.method == "HEAD" else None):
+        if request.method == "HEAD" and (answer := _answer_of(take(mirror.faults, "HEAD", target.subject))):
             return answer
         link = mirror.signer.link(target.kind, target.repo, revision.commit, target.path, now_s=int(time.time()))
         return RedirectResponse(_address(request) + link, status_code=302, headers=headers)
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    return _deliver(mirror, request, target, revision, headers)
+    return _deliver(mirror, request, target, revision, take(mirror.faults, request.method, target.subject))
 
 
 async def _download(mirror: Mirror, request: Request, target: Target) -> Response:
-    """A large file at its signed link, which stands for the permission: no token is asked for here."""
+    """A large file at its signed link, which stands for the permission: no token is asked for here.
+
+    The link is of this very host, so clients ask it for the file's description again: it carries the same headers.
+    """
     query = request.query_params
     expires, signature = query.get("expires", ""), query.get("signature", "")
     mirror.signer.check(request.scope["raw_path"].decode(), expires, signature, now_s=int(time.time()))
     revision = await mirror.signed_revision(target)
-    return _deliver(mirror, request, target, revision, {"ETag": f'"{revision.blob(target.path).etag}"'})
+    # A HEAD has met its fault before the redirect.
+    fault = take(mirror.faults, "GET", target.subject) if request.method == "GET" else None
+    return _deliver(mirror, request, target, revision, fault)
 
 
-def _deliver(mirror: Mirror, request: Request, target: Target, revision: Revision, headers: dict[str, str]) -> Response:
-    fault = take(mirror.faults, request.method, target.subject)
+def _deliver(mirror: Mirror, request: Request, target: Target, revision: Revision, fault: Fault | None) -> Response:
     if answer := _answer_of(fault):
         return answer
-    span = span_of(request.headers.get("range"), revision.blob(target.path).size)
+    blob = revision.blob(target.path)
+    headers = _file_headers(revision, blob)
+    span = span_of(request.headers.get("range"), blob.size)
     name = target.path.rpartition("/")[2].replace('"', "")
     headers |= {"Content-Type": "application/octet-stream", "Content-Disposition": f'inline; filename="{name}"'}
     return Delivery(revision.file(target.path), span, headers, pace=mirror.rules.pace, fault=fault)

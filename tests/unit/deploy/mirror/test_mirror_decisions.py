@@ -19,7 +19,7 @@ RULES = AccessRules(
     ("path", "target"),
     [
         ("/acme/tiny/resolve/main/config.json", Target("resolve", "models", "acme/tiny", "main", "config.json")),
-        ("/datasets/acme/rows/resolve/v1/data/a.parquet", Target("resolve", "datasets", "acme/rows", "v1", "data/a.parquet")),
+        ("/datasets/acme/rows/resolve/v1/d/a.bin", Target("resolve", "datasets", "acme/rows", "v1", "d/a.bin")),
         ("/acme/tiny/resolve/refs%2Fpr%2F1/x", Target("resolve", "models", "acme/tiny", "refs/pr/1", "x")),
         ("/api/models/acme/tiny", Target("info", "models", "acme/tiny")),
         ("/api/models/acme/tiny/revision/abc", Target("info", "models", "acme/tiny", "abc")),
@@ -29,7 +29,7 @@ RULES = AccessRules(
         ("/api/models/acme/tiny/auth-check", Target("auth-check", "models", "acme/tiny")),
         ("/_lfs/models/acme/tiny/abc/a/b.bin", Target("download", "models", "acme/tiny", "abc", "a/b.bin")),
     ],
-)  # fmt: skip
+)
 def test_an_address_says_what_is_asked_for(path, target):
     assert parse(path) == target
 
@@ -113,14 +113,17 @@ def test_a_token_that_was_never_declared_is_refused_everywhere():
     assert caught.value.status == 401
 
 
-@pytest.mark.parametrize(("header", "token"), [(None, None), ("Bearer hf_x", "hf_x"), ("Basic abc", None), ("Bearer ", None)])
+@pytest.mark.parametrize(
+    ("header", "token"), [(None, None), ("Bearer hf_x", "hf_x"), ("Basic abc", None), ("Bearer ", None)]
+)
 def test_the_token_is_what_a_bearer_header_carries(header, token):
     assert bearer(header) == token
 
 
 def test_a_fault_is_used_up_after_its_times_and_only_where_it_matches():
     faults = [Fault(match="models/acme/*/*.bin", kind="cut", times=2), Fault(match="api/*", kind="status")]
-    hits = [take(faults, "GET", subject) for subject in ("models/acme/a/x.bin", "models/acme/a/y.txt", "models/acme/b/x.bin")]
+    asked = ("models/acme/a/x.bin", "models/acme/a/y.txt", "models/acme/b/x.bin")
+    hits = [take(faults, "GET", subject) for subject in asked]
     assert [hit.kind if hit else None for hit in hits] == ["cut", None, "cut"]
     assert [fault.kind for fault in faults] == ["status"]
     assert take(faults, "HEAD", "api/models/acme/a") is None
@@ -142,7 +145,12 @@ def test_a_signed_link_opens_one_file_until_it_expires():
 
 @pytest.mark.parametrize(
     ("card", "metadata"),
-    [("---\nlicense: mit\n---\ntext", {"license": "mit"}), ("text", {}), ("---\nlicense: mit", {}), ("---\n- a\n---\n", {})],
-)  # fmt: skip
+    [
+        ("---\nlicense: mit\n---\ntext", {"license": "mit"}),
+        ("text", {}),
+        ("---\nlicense: mit", {}),
+        ("---\n- a\n---\n", {}),
+    ],
+)
 def test_a_cards_metadata_is_its_yaml_block(card, metadata):
     assert card_metadata(card) == metadata

@@ -1,0 +1,138 @@
+"""The unmodified huggingface_hub downloads from the mirror: whole repositories, pinned revisions, ranges, caches."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from huggingface_hub import hf_hub_download, snapshot_download
+
+pytestmark = pytest.mark.integration
+
+WEIGHTS = "models/acme/tiny/model.safetensors"
+
+
+def content(files: dict[str, bytes], branch: str) -> dict[str, bytes]:
+    prefix = f"models/acme/tiny/{branch}/"
+    return {path.removeprefix(prefix): text for path, text in files.items() if path.startswith(prefix)}
+
+
+def read(folder: str) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in Path(folder).rglob("*") if file.is_file()}
+
+
+def fetch(mirror, cache, **options) -> str:
+    return snapshot_download("acme/tiny", endpoint=mirror.url, cache_dir=cache, token=False, **options)
+
+
+def fetch_file(mirror, cache, repo: str, name: str) -> Path:
+    return Path(hf_hub_download(repo, name, endpoint=mirror.url, cache_dir=cache, token=False))
+
+
+def fetch_weights(mirror, cache) -> Path:
+    return fetch_file(mirror, cache, "acme/tiny", "model.safetensors")
+
+
+def test_a_snapshot_has_every_file_of_the_branch(mirror, tmp_path):
+    folder = fetch(mirror, tmp_path)
+    assert read(folder) == content(mirror.files, "main")
+    assert Path(folder).name == mirror.api.model_info("acme/tiny").sha
+
+
+def test_a_pinned_revision_is_served_though_the_branch_is_elsewhere(mirror, tmp_path):
+    older = mirror.api.model_info("acme/tiny", revision="older").sha
+    assert older != mirror.api.model_info("acme/tiny").sha
+    assert read(fetch(mirror, tmp_path, revision=older)) == content(mirror.files, "older")
+
+
+def test_a_second_snapshot_downloads_nothing(mirror, tmp_path):
+    fetch(mirror, tmp_path)
+    fetch(mirror, tmp_path)
+    assert len(mirror.requests(WEIGHTS)) == 1
+
+
+def test_a_cached_file_is_known_by_its_etag(mirror, tmp_path):
+    fetch_weights(mirror, tmp_path)
+    again = fetch_weights(mirror, tmp_path)
+    assert again.read_bytes() == mirror.files["models/acme/tiny/main/model.safetensors"]
+    described = [request for request in mirror.requests(WEIGHTS, "HEAD") if request["status"] == 302]
+    assert len(described) == 2
+    assert len(mirror.requests(WEIGHTS)) == 1
+
+
+def test_a_small_file_that_the_client_has_is_answered_with_not_modified(mirror):
+    url = f"{mirror.url}/acme/tiny/resolve/main/config.json"
+    first = httpx.get(url)
+    assert httpx.get(url, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+
+
+def test_a_connection_that_is_cut_is_resumed_where_it_ended(mirror, tmp_path):
+    # The client keeps what it has in pieces of 10 MiB; what it read of the next piece is lost and comes again.
+    kept, subject = 10 * 1024 * 1024, "models/acme/big/model.bin"
+    mirror.put("faults", [{"match": subject, "kind": "cut", "after_bytes": 11_000_000, "times": 1}])
+    whole = mirror.files["models/acme/big/main/model.bin"]
+    assert fetch_file(mirror, tmp_path, "acme/big", "model.bin").read_bytes() == whole
+    answered = [(request["status"], request["sent_bytes"]) for request in mirror.requests(subject)]
+    assert answered == [(200, 11_000_000), (206, len(whole) - kept)]
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "end"), [("bytes=0-9", 0, 10), ("bytes=100-", 100, None), ("bytes=-7", -7, None)]
+)
+def test_a_range_of_a_large_file_is_sent_behind_the_redirect(mirror, header, first, end):
+    whole = mirror.files["models/acme/tiny/main/model.safetensors"]
+    url = f"{mirror.url}/acme/tiny/resolve/main/model.safetensors"
+    answer = httpx.get(url, headers={"Range": header}, follow_redirects=True)
+    assert answer.status_code == 206
+    assert answer.content == whole[first:end]
+    assert answer.headers["Content-Range"].endswith(f"/{len(whole)}")
+
+
+def test_a_range_behind_the_end_is_416(mirror):
+    answer = httpx.get(f"{mirror.url}/acme/tiny/resolve/main/config.json", headers={"Range": "bytes=1000-"})
+    assert answer.status_code == 416
+
+
+def test_a_large_file_is_described_before_the_redirect(mirror):
+    answer = httpx.head(f"{mirror.url}/acme/tiny/resolve/main/model.safetensors")
+    size = str(len(mirror.files["models/acme/tiny/main/model.safetensors"]))
+    assert (answer.status_code, answer.headers["X-Linked-Size"]) == (302, size)
+    assert answer.headers["X-Repo-Commit"] == mirror.api.model_info("acme/tiny").sha
+    assert answer.headers["Location"].startswith(mirror.url)
+
+
+def test_a_dataset_file_is_downloaded_by_its_public_address(mirror):
+    path = "acme/rows/resolve/main/data/train-00000-of-00001-abc.parquet"
+    answer = httpx.get(f"{mirror.url}/datasets/{path}?download=true", follow_redirects=True)
+    assert answer.content == mirror.files["datasets/acme/rows/main/data/train-00000-of-00001-abc.parquet"]
+
+
+def test_a_file_in_a_folder_whose_name_has_a_space_is_served(mirror):
+    answer = httpx.get(f"{mirror.url}/acme/tiny/resolve/main/sub/deep/notes%20with%20space.txt")
+    assert answer.content == b"notes"
+
+
+def test_several_clients_download_side_by_side(mirror, tmp_path):
+    mirror.put("pace", {"bytes_per_second": 800_000})
+    with ThreadPoolExecutor(4) as clients:
+        files = list(clients.map(lambda number: fetch_weights(mirror, tmp_path / str(number)), range(4)))
+    assert {file.read_bytes() for file in files} == {mirror.files["models/acme/tiny/main/model.safetensors"]}
+    downloads = mirror.requests(WEIGHTS)
+    assert len(downloads) == 4
+    # All were under way at one moment: the last began before the first ended.
+    ends = min(request["began_s"] + request["took_s"] for request in downloads)
+    assert max(request["began_s"] for request in downloads) < ends
+
+
+def test_the_pace_holds_per_connection(mirror, tmp_path):
+    mirror.put("pace", {"bytes_per_second": 400_000, "latency_s": 0.3})
+    fetch_weights(mirror, tmp_path)
+    size = len(mirror.files["models/acme/tiny/main/model.safetensors"])
+    assert mirror.requests(WEIGHTS)[0]["took_s"] >= 0.3 + size / 400_000
+
+
+def test_the_pace_can_be_given_on_the_command_line(start_mirror, tmp_path):
+    mirror = start_mirror("--bandwidth", "800000", "--latency", "0.2")
+    fetch_weights(mirror, tmp_path)
+    assert mirror.requests(WEIGHTS)[0]["took_s"] >= 0.2 + 400_000 / 800_000
+    mirror.stop()
