@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cli import local
+from cli import demo, local
 
 # Each subcommand is a module with `add_parser`.
-COMMANDS = (local,)
+COMMANDS = (local, demo)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

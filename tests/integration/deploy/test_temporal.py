@@ -9,7 +9,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 
 from deploy.local import daemons
 from deploy.local.layout import Layout
-from deploy.local.temporal import NAME, SEARCH_ATTRIBUTES, temporal_daemon, ui_address
+from deploy.local.temporal import NAME, SEARCH_ATTRIBUTES, STOP_S, temporal_daemon, ui_address
 
 pytestmark = pytest.mark.integration
 PHASE = SearchAttributeKey.for_keyword("WorkspacePhase")
@@ -20,14 +20,14 @@ def layout(free_layout: Layout) -> Iterator[Layout]:
     layout = free_layout
     daemons.start(layout, temporal_daemon(layout))
     yield layout
-    daemons.stop(layout, NAME)
+    daemons.stop(layout, NAME, STOP_S)
 
 
 async def test_a_workflow_and_its_search_attributes_survive_a_restart(layout: Layout) -> None:
     client = await Client.connect(layout.temporal_address)
     attributes = TypedSearchAttributes([SearchAttributePair(PHASE, "Ready")])
     await client.start_workflow("Workspace", id="one", task_queue="none", search_attributes=attributes)
-    daemons.stop(layout, NAME)
+    daemons.stop(layout, NAME, STOP_S)
     daemons.start(layout, temporal_daemon(layout))
     client = await Client.connect(layout.temporal_address)
     found = await client.get_workflow_handle("one").describe()

@@ -1,0 +1,128 @@
+"""`modelyard demo`: everything from nothing to an answered chat, and where to look next.
+
+Decides how the demo is told; what it does is `deploy.local.demo`.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deploy.local import demo
+from deploy.local.chat import Answer, NoAnswer
+from deploy.local.choices import OtherCluster
+from deploy.local.commands import CommandFailed
+from deploy.local.following import Look, step_times
+from deploy.local.layout import INSTANCES, Layout
+from deploy.local.steps import StepFailed
+from deploy.local.temporal import ui_address
+from deploy.local.up import bring_up
+
+GOOD, NO = 0, 1
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds `demo`."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="bring a local stack up, serve a small model on it and ask it a question",
+        description="Brings a local stack up, applies a Workspace with kubectl, shows its steps as they happen, asks "
+        "the model a question, and says where to look next. Can be repeated: what is there already is used.",
+    )
+    parser.add_argument("--instance", choices=INSTANCES, default="demo", help="which local stack (default: demo)")
+    parser.add_argument(
+        "--deadline", type=float, default=demo.READY_S, metavar="SECONDS", help="wait this long for the model to serve"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when the model has answered at both endpoints, 1 otherwise."""
+    console = Console(highlight=False)
+    try:
+        _run(args, console)
+    except StepFailed as failure:
+        console.print(f"\n'{failure.step.name}' failed. The same command goes on from here once it is mended.")
+        return NO
+    except (demo.NotServed, NoAnswer, CommandFailed, OtherCluster) as failure:
+        console.print(Text(str(failure), "red"), soft_wrap=True)
+        console.print(f"`modelyard local status{_instance(args)}` shows what runs and where its logs are.")
+        return NO
+    except KeyboardInterrupt:
+        console.print("\nInterrupted. The same command goes on; `modelyard local down` cleans up.")
+        return NO
+    return GOOD
+
+
+def _run(args: argparse.Namespace, console: Console) -> None:
+    began = time.monotonic()
+    _heading(console, "The stack")
+    stack = bring_up(args.instance, stream=sys.stdout)
+    layout = Layout.of(args.instance)
+    stack_s = time.monotonic() - began
+    _heading(console, f"kubectl apply -f {demo.EXAMPLE.name}")
+    target = demo.apply_example(layout.admin_kubeconfig)
+    looks = demo.follow(target, lambda at, line: _tell(console, at, line), deadline_s=args.deadline)
+    _heading(console, demo.QUESTION)
+    answers = demo.ask(target)
+    _show_answers(console, answers)
+    for command, output in demo.tables(target):
+        _heading(console, command)
+        console.print(Text(output), soft_wrap=True)
+    _heading(console, "Where the time went")
+    console.print(_times(stack, stack_s, looks, answers))
+    _next(console, layout, target, _instance(args))
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print(Text(f"\n{text}", "bold cyan"), soft_wrap=True)
+
+
+def _tell(console: Console, at: float, line: str) -> None:
+    console.print(Text.assemble((f"[{at:7.1f}s] ", "dim"), line), soft_wrap=True)
+
+
+def _show_answers(console: Console, answers: Sequence[Answer]) -> None:
+    for answer in answers:
+        console.print(Text.assemble((f"{answer.endpoint}  ", "dim"), (answer.text, "green")), soft_wrap=True)
+
+
+def _times(stack: dict[str, float], stack_s: float, looks: Sequence[Look], answers: Sequence[Answer]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    slowest = max(stack, key=lambda name: stack[name])
+    table.add_row(f"stack up (longest: {slowest}, {stack[slowest]:.0f} s)", f"{stack_s:.1f} s")
+    for step, seconds in step_times(looks):
+        table.add_row(f"  {step}", f"{seconds:.1f} s", style="dim")
+    table.add_row("Workspace applied to Ready", f"{looks[-1].at:.1f} s")
+    for answer in answers:
+        table.add_row(f"answer at {answer.endpoint}", f"{answer.seconds:.1f} s")
+    return table
+
+
+def _next(console: Console, layout: Layout, target: demo.Target, instance: str) -> None:
+    workflow = quote(target.workflow_id, safe="")
+    ui = f"{ui_address(layout)}/namespaces/default/workflows/{workflow}"
+    ip = demo.service_address(target)
+    body = '{"prompt": "Tell me about Paris.", "generate_kwargs": {"max_length": 60}}'
+    _heading(console, "Next")
+    for what, how in (
+        ("its story", ui),
+        ("kubectl", f"export KUBECONFIG={layout.admin_kubeconfig}"),
+        ("ask it", f"curl http://{ip}/chat -H 'Content-Type: application/json' -d '{body}'"),
+        ("give it back", f"kubectl delete workspace {target.name}"),
+        ("look around", f"modelyard local status{instance}"),
+        ("stop it all", f"modelyard local down{instance}"),
+    ):
+        console.print(Text.assemble((f"{what:<14}", "dim"), how), soft_wrap=True)
+
+
+def _instance(args: argparse.Namespace) -> str:
+    return "" if args.instance == "demo" else f" --instance {args.instance}"

@@ -1,0 +1,102 @@
+"""The main job, shown: a Workspace applied with kubectl, its steps as they happen, a chat answered.
+
+Goes the way that a user goes (kubectl, the Service's address). Bringing the stack up is `up.py`'s, reading the status
+`following.py`'s, asking the model `chat.py`'s, and how it is told `cli/demo.py`'s.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from api.status import WorkspaceStatus, parse_status
+from deploy.local.chat import Answer, ask_kaito, ask_openai
+from deploy.local.commands import CommandFailed
+from deploy.local.following import Look, is_over, is_ready, news
+from deploy.local.kubectl import kubectl, kubectl_json
+
+EXAMPLE = Path(__file__).parent / "examples" / "workspace-smollm2.yaml"
+QUESTION = "What is the capital of France?"
+# Cold: a 4 GB image is pulled and unpacked on a node that has just been bought (about 2 min), then vLLM loads (1 min).
+READY_S = 900.0
+LOOK_EVERY_S = 0.5
+# One look may fail while the API server is busy; this many in a row mean that it is gone.
+FAILED_LOOKS = 10
+
+
+class NotServed(RuntimeError):
+    """The Workspace failed, or was not Ready in time; the message has its last word."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A Workspace in a cluster."""
+
+    kubeconfig: Path
+    namespace: str
+    name: str
+
+    @property
+    def workflow_id(self) -> str:
+        return f"workspace/{self.namespace}/{self.name}"
+
+
+def apply_example(kubeconfig: Path, file: Path = EXAMPLE) -> Target:
+    """Applies a Workspace with kubectl, as a user would. Raises CommandFailed."""
+    kubectl(kubeconfig, "apply", "-f", str(file))
+    metadata = yaml.safe_load(file.read_text())["metadata"]
+    return Target(kubeconfig, metadata.get("namespace", "default"), metadata["name"])
+
+
+def follow(target: Target, tell: Callable[[float, str], None], *, deadline_s: float = READY_S) -> list[Look]:
+    """Tells what is new until the Workspace is Ready; returns all looks. Raises NotServed."""
+    looks = [Look(0.0, WorkspaceStatus())]
+    for look in _looks(target, deadline_s):
+        for line in news(looks[-1].status, look.status):
+            tell(look.at, line)
+        looks.append(look)
+        if is_ready(look.status):
+            return looks
+        if is_over(look.status):
+            raise NotServed(f"{target.name} failed: {look.status.reason}: {look.status.message}")
+    last = looks[-1].status
+    raise NotServed(f"{target.name} is not Ready after {deadline_s:g} s; its last word: {last.phase}: {last.message}")
+
+
+def ask(target: Target) -> list[Answer]:
+    """The demo's question, at both endpoints of the Workspace's Service. Raises NoAnswer, CommandFailed."""
+    address = service_address(target)
+    return [ask_openai(address, QUESTION), ask_kaito(address, QUESTION)]
+
+
+def service_address(target: Target) -> str:
+    """The ClusterIP of the Workspace's Service, which answers on this machine too."""
+    service = kubectl_json(target.kubeconfig, "-n", target.namespace, "get", "service", target.name)
+    return str(service["spec"]["clusterIP"])
+
+
+def tables(target: Target) -> list[tuple[str, str]]:
+    """What `kubectl get` prints for both versions of the resource: command and output."""
+    resources = ("workspace", "workspaces.v1alpha1.kaito.sh")
+    found = []
+    for resource in resources:
+        arguments = ("-n", target.namespace, "get", resource, target.name)
+        found.append((f"kubectl get {resource} {target.name}", kubectl(target.kubeconfig, *arguments).rstrip()))
+    return found
+
+
+def _looks(target: Target, deadline_s: float) -> Iterator[Look]:
+    began, failed = time.monotonic(), 0
+    while (at := time.monotonic() - began) < deadline_s:
+        try:
+            found = kubectl_json(target.kubeconfig, "-n", target.namespace, "get", "workspace", target.name)
+        except CommandFailed:
+            failed += 1
+            if failed == FAILED_LOOKS:
+                raise
+        else:
+            failed = 0
+            yield Look(at, parse_status(found.get("status")))
+        time.sleep(LOOK_EVERY_S)
