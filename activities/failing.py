@@ -1,7 +1,8 @@
 """Where exceptions of clients become failures with a reason, and where attempts end.
 
-An interceptor around every activity: what a client raises is mapped by the file for that client; what nobody foresaw is a
-bug, tried a few times and then reported as ControllerError, so that it stops one pass and not the whole controller.
+An interceptor around every activity: what a client raises is mapped by the file for that client; what nobody foresaw
+is a bug, tried a few times and then reported as ControllerError, so that it stops one pass and not the whole
+controller.
 """
 
 from typing import Any, Final

@@ -36,22 +36,24 @@ class Cluster:
     """A few verbs over one API server. Raises kubernetes' ApiException, with its status and body, for every refusal."""
 
     def __init__(self, api: kubernetes_client.ApiClient) -> None:
-        self._api = api
+        self.api = api
 
     @classmethod
     async def connect(cls, kubeconfig: str | None) -> "Cluster":
         """From a kubeconfig file, or from the pod's own service account when `kubeconfig` is None."""
         configuration = kubernetes_client.Configuration()
         configuration.connection_pool_maxsize = 0  # aiohttp: no limit; every wait holds one watch open
+        load: Any = kubernetes_config  # its functions carry no types
         if kubeconfig:
-            await kubernetes_config.load_kube_config(kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
+            await load.load_kube_config(kubeconfig, client_configuration=configuration)
         else:
-            kubernetes_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            load.load_incluster_config(client_configuration=configuration)
         return cls(kubernetes_client.ApiClient(configuration))
 
     async def close(self) -> None:
         """Closes every connection, open watches included."""
-        await self._api.close()  # type: ignore[no-untyped-call]
+        close: Any = self.api.close
+        await close()
 
     async def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         """The object, or None where there is none."""
@@ -171,7 +173,7 @@ class Cluster:
         content_type: str = "application/json",
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> Any:
-        request = await self._api.param_serialize(
+        request = await self.api.param_serialize(
             method=method,
             resource_path=path,
             query_params=list((query or {}).items()),
@@ -179,7 +181,7 @@ class Cluster:
             body=body,
             auth_settings=["BearerToken"],
         )
-        return await self._api.call_api(*request, _request_timeout=timeout_s)
+        return await self.api.call_api(*request, _request_timeout=timeout_s)
 
 
 def path_of(kind: str, namespace: str | None = None, name: str | None = None) -> str:

@@ -1,7 +1,7 @@
 """Size: turns a Workspace into a Plan, or says in one sentence why it cannot be carried out. Changes nothing.
 
-The result is on record in the workflow's history, so a later release of the catalogue never changes a running Workspace.
-`plan_of` is pure; the activity around it reads the Workspace and the ConfigMap that it names.
+The result is on record in the workflow's history, so a later release of the catalogue never changes a running
+Workspace. `plan_of` is pure; the activity around it reads the Workspace and the ConfigMap that it names.
 """
 
 import hashlib

@@ -1,4 +1,5 @@
-"""What the state of a Workspace's pods means: ready, on its way, or a failure with a reason. Pure functions over pod objects.
+"""What the state of a Workspace's pods means: ready, on its way, or a failure with a reason. Pure functions over pod
+objects.
 
 The runtime leaves {"reason", "message"} as its containers' termination message; where it does, its own words win.
 """

@@ -29,7 +29,7 @@ _CLEANUP = RetryPolicy(
 )
 
 BOUNDED_ATTEMPTS: Final = {"AllocationFailed": 4, "PoolFailed": 3}
-"""How often a failure of class `retry` is tried before the pass gives up, where its deadline alone would be too many."""
+"""How often a failure of class `retry` is tried before the pass gives up, where the deadline alone allows too many."""
 
 CLEANUP_DEADLINE: Final = timedelta(days=7)
 """After this long a clean-up that cannot finish is reported as CleanupBlocked; the finalizer stays."""

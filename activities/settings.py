@@ -26,6 +26,8 @@ class ProcessSettings(TemporalSettings):
 
     kubeconfig: str | None = None
     metrics_address: str = "127.0.0.1:0"
+    system_namespace: str = "modelyard-system"
+    """Where our own objects live, the watcher's Lease for one."""
 
 
 class AzureSettings(BaseSettings):

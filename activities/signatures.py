@@ -19,7 +19,8 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Signature(Generic[Argument, Result]):
-    """One activity. `waits` tells that it can last over ten seconds and heartbeats; `effects` that it changes the world."""
+    """One activity. `waits` tells that it can last over ten seconds and heartbeats; `effects` that it changes the
+    world."""
 
     name: str
     queue: str

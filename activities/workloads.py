@@ -1,4 +1,5 @@
-"""Applies, watches and removes what runs for a Workspace. The objects themselves are manifests.py's, pods' states pods.py's.
+"""Applies, watches and removes what runs for a Workspace. The objects themselves are manifests.py's, pods' states
+pods.py's.
 
 Never touches an object that it did not make: a namesake is an OwnershipConflict, not ours to change or delete.
 """

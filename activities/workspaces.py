@@ -1,7 +1,7 @@
 """Reads a Workspace and writes the two things that are ours on it: the finalizer and the status.
 
-The status is a server-side apply of all fields we own, so that fields of others stay. Every write is guarded by the uid: a
-namesake that came after is never touched, and a Workspace that is gone is no error.
+The status is a server-side apply of all fields we own, so that fields of others stay. Every write is guarded by the
+uid: a namesake that came after is never touched, and a Workspace that is gone is no error.
 """
 
 from typing import Any

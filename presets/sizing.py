@@ -2,8 +2,8 @@
 
 Per GPU, with the weights shared by `gpus` of tensor parallelism:
     weights x 1.02 / gpus + context x kv_bytes_per_token / gpus + 2.3 GiB  <=  memory x 0.84
-The 1.02 (tensor padding), 2.3 GiB (activations, CUDA context and graphs) and 0.84 (vLLM's gpu-memory-utilization) are the
-margins that KAITO's estimator uses too.
+The 1.02 (tensor padding), 2.3 GiB (activations, CUDA context and graphs) and 0.84 (vLLM's gpu-memory-utilization) are
+the margins that KAITO's estimator uses too.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""How workflows call activities: by signature, with the queue and policy of the tables, and with words for the Temporal UI.
+"""How workflows call activities: by signature, with the queue and policy of the tables, and with words for the
+Temporal UI.
 
 Also: running steps side by side so that the first failure stops the others, and reading a failure's reason.
 """

@@ -11,7 +11,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.failing import Failing
-from activities.settings import ProcessSettings
+from activities.settings import TemporalSettings
 from workflows.workspace import WorkspaceWorkflow
 
 PASSED_THROUGH: Final = (
@@ -37,18 +37,18 @@ def plugin() -> SimplePlugin:
     )
 
 
-async def connect(settings: ProcessSettings, *, lazy: bool = False) -> Client:
-    """A client whose metrics are served at the process's metrics address. Raises RuntimeError without a server."""
+async def connect(settings: TemporalSettings, *, sdk_metrics_port: int | None = None, lazy: bool = False) -> Client:
+    """A client; the SDK's own metrics are exported on a loopback port. Raises RuntimeError without a server."""
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         plugins=[plugin()],
         lazy=lazy,
-        runtime=Runtime(telemetry=TelemetryConfig(metrics=_metrics(settings.metrics_address))),
+        runtime=Runtime(telemetry=TelemetryConfig(metrics=_metrics(sdk_metrics_port) if sdk_metrics_port else None)),
     )
 
 
-def _metrics(address: str) -> PrometheusConfig:
+def _metrics(port: int) -> PrometheusConfig:
     return PrometheusConfig(
-        bind_address=address, counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True
+        bind_address=f"127.0.0.1:{port}", counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True
     )

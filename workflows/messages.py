@@ -20,11 +20,13 @@ class Seed(Payload):
 
 
 class Changed(Payload):
-    """A Workspace was seen. `poke` says that something it owns changed; `retry` is its retry annotation."""
+    """A Workspace was seen. `gone` says that it is not there any more, `poke` that something it owns broke; `retry` is
+    its retry annotation."""
 
     uid: str
     generation: int
     deleting: bool = False
+    gone: bool = False
     poke: bool = False
     retry: str = ""
 

@@ -1,7 +1,7 @@
 """The workflow's own notebook: which step is under way, and telling users about it.
 
-Every change marks the status as stale; one reporter task writes the newest one, so that a burst of changes is one write.
-A status that cannot be written is no reason to stop: the work goes on and the next change tries again.
+Every change marks the status as stale; one reporter task writes the newest one, so that a burst of changes is one
+write. A status that cannot be written is no reason to stop: the work goes on and the next change tries again.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Giving everything back: after a failed pass, before nodes of another kind are bought, and on delete.
 
-Always in the reverse order of getting, always until the truth says that it is gone. The names are deterministic, so that on
-delete even what no record tells of is looked for.
+Always in the reverse order of getting, always until the truth says that it is gone. The names are deterministic, so
+that on delete even what no record tells of is looked for.
 """
 
 from temporalio import workflow

@@ -1,7 +1,7 @@
 """One generation of an inference Workspace, from its plan to the first verified completion.
 
-Reads like the runbook: what can be known for nothing comes first, then nodes are bought while the workload is created, then
-both are waited for. Nothing is undone here; the entity compensates by what is recorded as held.
+Reads like the runbook: what can be known for nothing comes first, then nodes are bought while the workload is
+created, then both are waited for. Nothing is undone here; the entity compensates by what is recorded as held.
 """
 
 from datetime import timedelta

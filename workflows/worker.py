@@ -1,7 +1,7 @@
 """A worker process: `python -m workflows.worker --queues workspaces,waits` or `--queues cloud`.
 
-Which queues it polls decides which rights it needs: the cloud queue's worker never sees a kubeconfig, the others' never a
-cloud credential. A worker drains on SIGTERM; its waits are handed over at once, with what they know.
+Which queues it polls decides which rights it needs: the cloud queue's worker never sees a kubeconfig, the others'
+never a cloud credential. A worker drains on SIGTERM; its waits are handed over at once, with what they know.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities import azure_client, queues
+from activities.endpoint import endpoint, free_loopback_port
 from activities.kubernetes_api import Cluster
 from activities.manifests import Images
 from activities.models import Models
@@ -113,10 +114,12 @@ async def run(wanted: list[str]) -> None:
             bodies |= await cloud_activities(azure, stack)
         if set(wanted) - {queues.CLOUD}:
             bodies |= await cluster_activities(settings, azure, stack)
-        client = await connect(settings)
+        sdk_port = free_loopback_port()
+        client = await connect(settings, sdk_metrics_port=sdk_port)
         await search.register(client)
         for queue in wanted:
             await stack.enter_async_context(worker_for(client, queue, bodies[queue]))
+        await stack.enter_async_context(endpoint(settings.metrics_address, lambda: True, sdk_port))
         logging.getLogger(__name__).info("polling %s", ", ".join(wanted))
         await stop.wait()
 

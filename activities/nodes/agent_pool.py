@@ -37,7 +37,7 @@ def pool_of(plan: Plan) -> AgentPool:
             os_type="Linux",
             os_sku=_IMAGE_FAMILIES[plan.image_family],
             mode="User",
-            type="VirtualMachineScaleSets",
+            type_properties_type="VirtualMachineScaleSets",
             node_labels=node_labels(plan),
             node_taints=[labels.GPU_TAINT],
             tags=labels.pool_tags(key.namespace, key.name, key.uid),

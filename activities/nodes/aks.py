@@ -63,11 +63,9 @@ class AgentPools:
             case PoolState.READY:
                 return agent_pool.bought(pool)
             case PoolState.FOREIGN:
-                raise failure(
-                    "OwnershipConflict",
-                    f"node pool {plan.pool_name} exists with tags that name another owner: {agent_pool.properties_of(pool).tags}. "
-                    "Delete or rename that pool",
-                )
+                tags = agent_pool.properties_of(pool).tags
+                message = f"node pool {plan.pool_name} exists with another owner's tags: {tags}. Delete or rename it"
+                raise failure("OwnershipConflict", message)
             case PoolState.DELETING:
                 raise failure(
                     "CloudBusy", f"node pool {plan.pool_name} is being deleted; it is bought again after that"

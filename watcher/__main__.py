@@ -1,0 +1,100 @@
+"""The watcher process: Kubernetes events in, Temporal signals out, nothing else.
+
+Wires the collections that are followed to the memory of what was said and to the outbox. Safe to restart at any
+moment and to run twice.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from typing import Final
+
+from prometheus_client import Counter, Gauge
+from temporalio.client import Client
+
+from activities.endpoint import endpoint, free_loopback_port
+from activities.kubernetes_api import Cluster, Object
+from activities.settings import ProcessSettings
+from api import labels
+from api.names import WorkspaceKey
+from watcher.leading import lead
+from watcher.noticing import OwnedMemory, WorkspaceMemory, owner_of
+from watcher.signalling import Signaller, to_temporal
+from watcher.watching import Collection, Seen
+from workflows.connecting import connect
+from workflows.messages import Changed
+
+OWNED: Final = ("Deployment", "Node")
+SELECTOR: Final = f"{labels.MANAGED_BY}={labels.MANAGED_BY_VALUE}"
+
+EVENTS = Counter("modelyard_watcher_events", "Sightings handed on by the watches", ["kind"])
+LEADING = Gauge("modelyard_watcher_leading", "1 while this process holds the Lease")
+
+
+class Watching:
+    """What happens while this process leads."""
+
+    def __init__(self, cluster: Cluster, client: Client) -> None:
+        self._signaller = Signaller(to_temporal(client))
+        self._workspaces = WorkspaceMemory()
+        self._owned = OwnedMemory()
+        self._collections = [Collection(cluster, "Workspace", self._workspace_seen)]
+        self._collections += [Collection(cluster, kind, self._owned_seen, selector=SELECTOR) for kind in OWNED]
+
+    async def run(self) -> None:
+        """Follows every collection until cancelled; the first that cannot go on ends all."""
+        LEADING.set(1)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for collection in self._collections:
+                    group.create_task(collection.follow())
+        finally:
+            LEADING.set(0)
+
+    async def _workspace_seen(self, seen: Seen, item: Object) -> None:
+        EVENTS.labels("Workspace").inc()
+        message = self._workspaces.news(seen, item)
+        if message:
+            metadata = item["metadata"]
+            self._signaller.tell(WorkspaceKey(metadata["namespace"], metadata["name"]), message)
+
+    async def _owned_seen(self, seen: Seen, item: Object) -> None:
+        EVENTS.labels("owned").inc()
+        owner = owner_of(item)
+        if owner and self._owned.broke(seen, item):
+            key, uid = owner
+            self._signaller.tell(key, Changed(uid=uid, generation=0, poke=True))
+
+
+async def run(settings: ProcessSettings) -> None:
+    """Until SIGTERM or SIGINT. Raises what makes it impossible to go on, so that the process is restarted."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    sdk_port = free_loopback_port()
+    client = await connect(settings, sdk_metrics_port=sdk_port)
+    cluster = await Cluster.connect(settings.kubeconfig)
+    identity = f"{socket.gethostname()}-{os.getpid()}"
+    try:
+        async with endpoint(settings.metrics_address, lambda: True, sdk_port):
+            watching = Watching(cluster, client)
+            leading = asyncio.create_task(lead(cluster.api, settings.system_namespace, identity, watching.run))
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait([leading, stopping], return_when=asyncio.FIRST_COMPLETED)
+            leading.cancel()
+            stopping.cancel()
+            await asyncio.gather(leading, return_exceptions=stop.is_set())
+    finally:
+        await cluster.close()
+
+
+def main() -> None:
+    """Entry point of `python -m watcher`."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(run(ProcessSettings()))
+
+
+if __name__ == "__main__":
+    main()

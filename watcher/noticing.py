@@ -1,0 +1,78 @@
+"""Which sightings of an object are worth a message to its workflow. Pure: remembers per uid what was said last.
+
+Without this filter the workflow would hear the echo of every status it writes. What counts: a new generation, a
+delete, a retry annotation, the first sight; and for owned objects, that they stopped being what they should be.
+"""
+
+from activities.kubernetes_api import Object
+from api import labels
+from api.names import WorkspaceKey
+from watcher.watching import Seen
+from workflows.messages import Changed
+
+
+class WorkspaceMemory:
+    """What each Workspace's workflow was told last."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Changed] = {}
+
+    def news(self, seen: Seen, item: Object) -> Changed | None:
+        """The message to send, or None for an echo. After a start everything is news."""
+        message = message_of(seen, item)
+        if seen is Seen.GONE:
+            self._told.pop(message.uid, None)
+            return message
+        if self._told.get(message.uid) == message:
+            return None
+        self._told[message.uid] = message
+        return message
+
+
+class OwnedMemory:
+    """Whether each object that belongs to a Workspace was in order when it was last seen."""
+
+    def __init__(self) -> None:
+        self._in_order: dict[str, bool] = {}
+
+    def broke(self, seen: Seen, item: Object) -> bool:
+        """True when something that was in order is not any more; coming up is not news, the workflow waits for that."""
+        uid = item["metadata"]["uid"]
+        before = self._in_order.pop(uid, False)
+        if seen is Seen.GONE:
+            return before
+        self._in_order[uid] = in_order(item)
+        return before and not self._in_order[uid]
+
+
+def message_of(seen: Seen, item: Object) -> Changed:
+    """Identity and generation of a Workspace, and nothing else of it."""
+    metadata = item["metadata"]
+    return Changed(
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 0),
+        deleting=seen is Seen.GONE or "deletionTimestamp" in metadata,
+        gone=seen is Seen.GONE,
+        retry=(metadata.get("annotations") or {}).get(labels.RETRY, ""),
+    )
+
+
+def in_order(item: Object) -> bool:
+    """A Deployment with all its pods ready, a Node that is Ready, anything else that is not being deleted."""
+    if "deletionTimestamp" in item["metadata"]:
+        return False
+    status, spec = item.get("status", {}), item.get("spec", {})
+    if "replicas" in spec:
+        return bool(status.get("readyReplicas", 0) >= spec["replicas"])
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "Ready":
+            return bool(condition["status"] == "True")
+    return True
+
+
+def owner_of(item: Object) -> tuple[WorkspaceKey, str] | None:
+    """(namespace and name, uid) of the Workspace that an object's labels name."""
+    found = item["metadata"].get("labels") or {}
+    name, namespace = found.get(labels.WORKSPACE), found.get(labels.WORKSPACE_NAMESPACE)
+    uid = found.get(labels.WORKSPACE_UID)
+    return (WorkspaceKey(namespace, name), uid) if name and namespace and uid else None
