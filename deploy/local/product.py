@@ -38,14 +38,14 @@ PROGRAMS = (
     Program("watcher", "watcher", "modelyard:watcher", "watcher_metrics"),
     Program(
         "worker-cluster",
-        "activities.worker",
+        "workflows.worker",
         "modelyard:cluster-worker",
         "worker_cluster_metrics",
         arguments=("--queues", "workspaces,waits"),
     ),
     Program(
         "worker-cloud",
-        "activities.worker",
+        "workflows.worker",
         "modelyard:cloud-worker",
         "worker_cloud_metrics",
         arguments=("--queues", "cloud"),
@@ -123,7 +123,7 @@ def _cloud_settings(layout: Layout) -> dict[str, str]:
         "MODELYARD_AZURE_RESOURCE_GROUP": RESOURCE_GROUP,
         "MODELYARD_AZURE_CLUSTER": CLUSTER,
         "MODELYARD_AZURE_LOCATION": LOCATION,
-        "MODELYARD_AZURE_CREDENTIAL": f"local-token-file:{token_file(layout)}",
+        "MODELYARD_AZURE_CREDENTIAL": f"token-file:{token_file(layout)}",
     }
 
 
