@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from cli import fault
 from deploy.local.choices import KubeconfigUnusable, OtherCluster
 from deploy.local.down import take_down
 from deploy.local.layout import INSTANCES
@@ -35,6 +36,7 @@ def add_parser(subparsers: Any) -> None:
     _add_up(actions)
     _add_down(actions)
     _add_status(actions)
+    fault.add_parser(actions)
 
 
 def run_up(args: argparse.Namespace) -> int:

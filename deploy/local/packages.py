@@ -40,6 +40,8 @@ RUN = (
     Package("iptables", "iptables"),
     Package("conntrack", "conntrack"),
     Package("socat", "socat"),
+    # Statically linked: it is all there is in the image of the pod sandbox.
+    Package("busybox-static", "/bin/busybox"),
     Package("util-linux", "nsenter"),
     Package("mount", "mount"),
 )

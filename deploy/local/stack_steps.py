@@ -5,6 +5,7 @@ images, no model mirror. How steps are run is `steps.py`'s.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,11 +19,13 @@ from deploy.local.daemons import Daemon
 from deploy.local.kubeconfigs import mint_kubeconfig
 from deploy.local.kubernetes_binaries import ensure_binaries
 from deploy.local.layout import Layout
-from deploy.local.mirror.catalogue import ensure_repos
+from deploy.local.mirror.catalogue import ensure_repos, missing_repos
 from deploy.local.network import ensure_network
 from deploy.local.node import NodeSpec, start_node
 from deploy.local.packages import APT_DEADLINE_S, ensure_packages, packages_needed
+from deploy.local.pause_image import push_pause_image
 from deploy.local.registry import registry_daemon
+from deploy.local.runtime_env import ensure_runtime_venv
 from deploy.local.stand_ins import arm_daemon, mirror_daemon
 from deploy.local.steps import Say, Step
 from deploy.local.temporal import temporal_daemon
@@ -47,12 +50,13 @@ def _own_cluster(layout: Layout) -> list[Step]:
     return [
         _packages(layout, ("machine",)),
         _kubernetes(layout),
-        Step("models and data", lambda say: ensure_repos(layout.cache, say), ("machine",)),
+        *_models(layout),
         Step("network", lambda say: ensure_network(layout), ("system packages",)),
         _daemon(layout, "registry", ("network",), registry_daemon),
         _daemon(layout, "Temporal", ("network",), temporal_daemon),
         Step("control plane", lambda say: start_control_plane(layout), ("Kubernetes programs", "network")),
-        Step("system node", lambda say: start_node(layout, SYSTEM_NODE), ("control plane", "registry")),
+        Step("pause image", lambda say: _push_pause_image(layout), ("registry",)),
+        Step("system node", lambda say: start_node(layout, SYSTEM_NODE), ("control plane", "pause image")),
         *_cluster_resources(layout, layout.admin_kubeconfig, "control plane"),
         _daemon(layout, "model mirror", ("models and data", "network"), mirror_daemon),
         _daemon(layout, "ARM stand-in", ("control plane",), arm_daemon),
@@ -84,6 +88,24 @@ def _packages(layout: Layout, needs: tuple[str, ...]) -> Step:
         log,
         patience_s=APT_DEADLINE_S,
     )
+
+
+def _models(layout: Layout) -> list[Step]:
+    """Models are made by programs of the runtime environment, which is large and needed for nothing else here."""
+    log = layout.logs / "runtime-environment.log"
+    built = Step("models and data", lambda say: ensure_repos(layout.cache, say), ("machine",))
+    if not missing_repos(layout.cache):
+        return [built]
+
+    def ensure_environment(say: Say) -> None:
+        ensure_runtime_venv(layout.cache, log, say)
+
+    environment = Step("runtime environment", ensure_environment, ("system packages",), log)
+    return [environment, replace(built, needs=(environment.name,))]
+
+
+def _push_pause_image(layout: Layout) -> None:
+    push_pause_image(layout)
 
 
 def _kubernetes(layout: Layout) -> Step:
