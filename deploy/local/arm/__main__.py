@@ -7,10 +7,13 @@ import argparse
 import logging
 from pathlib import Path
 
+from deploy.local.arm.files import ArmFiles
+from deploy.local.arm.nodes.kubelets import Kubelets
 from deploy.local.arm.nodes.machines import Machines
 from deploy.local.arm.nodes.nowhere import Nowhere
+from deploy.local.arm.nodes.simulated import Simulated
 from deploy.local.arm.records import Settings
-from deploy.local.arm.server import ArmFiles, Endpoint, serve
+from deploy.local.arm.server import Endpoint, serve
 from deploy.local.certificates import KeyPair, ensure_certificate
 from deploy.local.layout import INSTANCES, LOOPBACK, Layout
 
@@ -44,6 +47,10 @@ def _key_pair(arguments: argparse.Namespace, layout: Layout) -> KeyPair:
 
 
 def _machines(arguments: argparse.Namespace, layout: Layout) -> Machines:
+    if arguments.nodes == "kubelet":
+        return Kubelets(layout)
+    if arguments.nodes == "simulated":
+        return Simulated(arguments.kubeconfig or layout.admin_kubeconfig)
     return Nowhere()
 
 

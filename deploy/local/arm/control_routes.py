@@ -61,10 +61,6 @@ def _add_faults(router: APIRouter, service: Service) -> None:
 
 
 def _add_state(router: APIRouter, service: Service) -> None:
-    @router.get("/ready")
-    async def ready() -> Any:
-        return {"ready": True}
-
     @router.get("/state")
     async def state() -> Any:
         return service.records

@@ -47,9 +47,8 @@ def sku_refusal(fault: Fault, sku: Sku, region: str) -> ArmError:
         return pool_rules.size_not_allowed(sku.name, region)
     message = (
         "The requested VM size for resource 'Following SKUs have failed for Capacity Restrictions: "
-        f"{sku.name}' is "
-        f"currently not available in location '{region}'. Please try another size or deploy to a different location or different "
-        "zone. See https://aka.ms/azureskunotavailable for details."
+        f"{sku.name}' is currently not available in location '{region}'. Please try another size or deploy to a "
+        "different location or different zone. See https://aka.ms/azureskunotavailable for details."
     )
     return ArmError(409, ErrorBody(code="SkuNotAvailable", message=message))
 

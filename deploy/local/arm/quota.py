@@ -96,8 +96,8 @@ def _taken(sku: Sku, count: int, *, spot: bool) -> dict[str, int]:
 def _exceeding(current: int, cap: int, wanted: int, quota: str, region: str) -> str:
     return (
         f"Operation could not be completed as it results in exceeding approved {quota} Cores quota. "
-        "Additional "
-        f"details - Deployment Model: Resource Manager, Location: {region}, Current Limit: {cap}, Current Usage: {current}, "
+        "Additional details - Deployment Model: Resource Manager, "
+        f"Location: {region}, Current Limit: {cap}, Current Usage: {current}, "
         f"Additional Required: {wanted}, (Minimum) New Limit Required: {current + wanted}. "
         f"Submit a request for Quota increase at {QUOTA_LINK}"
     )

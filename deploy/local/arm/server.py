@@ -1,6 +1,5 @@
 """Puts the stand-in together and serves it over TLS: records, machines, operations, routes, gate."""
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,25 +17,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from deploy.local.arm.arm_routes import arm_router
 from deploy.local.arm.control_routes import control_router
 from deploy.local.arm.errors import ArmError, front_end
+from deploy.local.arm.files import ArmFiles, read_token
 from deploy.local.arm.gate import Calls, Gate
 from deploy.local.arm.identity import Identity
 from deploy.local.arm.nodes.machines import Machines
 from deploy.local.arm.operations import Operations
 from deploy.local.arm.records import RecordsFile, Settings
 from deploy.local.arm.service import Service
-from deploy.local.layout import Layout
-
-
-@dataclass(frozen=True)
-class ArmFiles:
-    """Where the stand-in keeps its records, and the token that its clients must send."""
-
-    records: Path
-    token: Path
-
-    @classmethod
-    def of(cls, layout: Layout) -> "ArmFiles":
-        return cls(records=layout.state / "arm" / "records.json", token=layout.state / "azure-token")
 
 
 @dataclass(frozen=True)
@@ -88,15 +75,6 @@ def application(file: RecordsFile, machines: Machines, token: str) -> ASGIApp:
     app.include_router(control_router(service, calls))
     _answer_in_arms_words(app)
     return Gate(app, file, calls, token)
-
-
-def read_token(path: Path) -> str:
-    """The bearer token, made on first use; only its owner may read the file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    if not path.read_text():
-        path.write_text(secrets.token_urlsafe(32))
-    return path.read_text().strip()
 
 
 class Connection(H11Protocol):

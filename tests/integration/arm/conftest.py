@@ -1,0 +1,203 @@
+"""A stand-in in a process of its own, on loopback and without machines, and the unmodified Azure SDK to talk to it."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.credentials import AccessToken
+from azure.mgmt.compute.aio import ComputeManagementClient
+from azure.mgmt.containerservice.aio import ContainerServiceClient
+
+from deploy.local import readiness
+from deploy.local.arm.control_client import Address, ControlClient
+from deploy.local.arm.identity import Identity
+from deploy.local.layout import Layout
+
+STARTED_S = 30.0
+POLL_S = 0.05
+QUICK = ("--create-seconds", "0.3", "--update-seconds", "0.1", "--delete-seconds", "0.2", "--retry-after-seconds", "0")
+
+
+class LocalCredential:
+    """Hands the SDK the token that the stand-in asks for."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        return AccessToken(self._token, int(time.time()) + 3600)
+
+    async def close(self) -> None:
+        return None
+
+    async def __aenter__(self) -> "LocalCredential":
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        return None
+
+
+class StandIn:
+    """The process: started, killed, started again on the same port and records."""
+
+    def __init__(self, home: Path, *options: str) -> None:
+        self.layout = _layout_at(home)
+        self._environment = os.environ | {"MODELYARD_HOME": str(home)}
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self._argv = [sys.executable, "-m", "deploy.local.arm", "--layout-instance", "integration", "--loopback"]
+        self._argv += ["--nodes", "none", "--port", str(self.port), *QUICK, *options]
+        self._log = home / "arm.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> Address:
+        token = (self.layout.state / "azure-token").read_text()
+        return Address(url=f"https://127.0.0.1:{self.port}", ca=self.layout.pki / "ca.crt", token=token)
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._argv, env=self._environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + STARTED_S
+        state = f"https://127.0.0.1:{self.port}/_control/state"
+        ca = self.layout.pki / "ca.crt"
+        while not (ca.exists() and readiness.answers(state, ca=ca)):
+            assert self._process.poll() is None and time.monotonic() < deadline, self._log.read_text()
+            time.sleep(POLL_S)
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    def stop(self) -> int:
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(10)
+
+    def azure(self, **options: Any) -> ContainerServiceClient:
+        """The SDK's client for this stand-in."""
+        return ContainerServiceClient(
+            LocalCredential(self.address.token), Identity().subscription, **_sdk_options(self.address), **options
+        )
+
+    def compute(self) -> ComputeManagementClient:
+        return ComputeManagementClient(
+            LocalCredential(self.address.token), Identity().subscription, **_sdk_options(self.address)
+        )
+
+
+class Pools:
+    """The agent pools of the one cluster: the SDK's operations with the names that never change left out."""
+
+    def __init__(self, client: ContainerServiceClient) -> None:
+        self.client = client
+        self._scope = (Identity().group, Identity().cluster)
+
+    async def create(self, name: str, *, wait: bool = True, **properties: Any) -> Any:
+        poller = await self.begin(name, **properties)
+        return await poller.result() if wait else poller
+
+    async def begin(self, name: str, options: dict[str, Any] | None = None, **properties: Any) -> Any:
+        asked = {"vmSize": "Standard_NC24ads_A100_v4", "count": 1} | properties
+        return await self.client.agent_pools.begin_create_or_update(
+            *self._scope, name, {"properties": asked}, **(options or {})
+        )
+
+    async def resume(self, name: str, token: str) -> Any:
+        return await self.client.agent_pools.begin_create_or_update(*self._scope, name, {}, continuation_token=token)
+
+    async def get(self, name: str) -> Any:
+        return await self.client.agent_pools.get(*self._scope, name)
+
+    async def names(self) -> list[str]:
+        return [pool.name async for pool in self.client.agent_pools.list(*self._scope)]
+
+    async def delete(self, name: str, **options: Any) -> None:
+        await (await self.begin_delete(name, **options)).result()
+
+    async def begin_delete(self, name: str, **options: Any) -> Any:
+        return await self.client.agent_pools.begin_delete(*self._scope, name, **options)
+
+    async def cluster(self) -> Any:
+        return await self.client.managed_clusters.get(*self._scope)
+
+
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """One process for all tests of a file; each test uses pools of its own."""
+    started = StandIn(tmp_path_factory.mktemp("arm"))
+    started.start()
+    yield started
+    # uvicorn shuts down in order and then ends by the signal that asked for it.
+    assert started.stop() == -signal.SIGTERM
+
+
+@pytest.fixture
+def new_stand_in(tmp_path: Path) -> Iterator[Callable[..., StandIn]]:
+    """Makes stand-ins of the test's own, and ends them."""
+    with contextlib.ExitStack() as ended:
+
+        def make(*options: str) -> StandIn:
+            made = StandIn(tmp_path, *options)
+            made.start()
+            ended.callback(made.kill)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def control(stand_in: StandIn) -> Iterator[ControlClient]:
+    """The control endpoint; faults and settings are as before when the test ends."""
+    client = ControlClient(stand_in.address)
+    settings = client.state()["settings"]
+    yield client
+    client.clear_faults()
+    client.change_settings(**settings)
+
+
+@pytest.fixture
+async def pools(stand_in: StandIn) -> AsyncIterator[Pools]:
+    async with stand_in.azure() as client:
+        yield Pools(client)
+
+
+@pytest.fixture
+def error_of() -> Callable[[BaseException], str]:
+    """The code of an Azure error: what the SDK parsed from the body."""
+
+    def code(error: BaseException) -> str:
+        parsed: Any = getattr(error, "error", None)
+        return str(parsed.code) if parsed else ""
+
+    return code
+
+
+def _sdk_options(address: Address) -> dict[str, Any]:
+    return {
+        "base_url": address.url,
+        "credential_scopes": ["https://management.azure.com/.default"],
+        "connection_verify": str(address.ca),
+        "polling_interval": POLL_S,
+    }
+
+
+def _layout_at(home: Path) -> Layout:
+    before = os.environ.get("MODELYARD_HOME")
+    os.environ["MODELYARD_HOME"] = str(home)
+    try:
+        return Layout.of("integration", with_nodes=False)
+    finally:
+        if before is None:
+            del os.environ["MODELYARD_HOME"]
+        else:
+            os.environ["MODELYARD_HOME"] = before

@@ -1,0 +1,67 @@
+"""What survives: the client that polls, the connection, the stand-in itself."""
+
+import time
+from typing import Any
+
+import pytest
+from azure.core.exceptions import HttpResponseError
+from azure.core.rest import HttpRequest
+
+from deploy.local.arm.control_client import ControlClient
+
+pytestmark = pytest.mark.integration
+
+
+async def test_a_second_client_takes_up_a_create_by_its_continuation_token(stand_in: Any, pools: Any) -> None:
+    token = (await pools.begin("resumed")).continuation_token()
+    async with stand_in.azure() as other:
+        created = await (await type(pools)(other).resume("resumed", token)).result()
+    assert (created.name, created.provisioning_state) == ("resumed", "Succeeded")
+
+
+async def test_a_second_client_takes_up_a_delete_by_its_continuation_token(stand_in: Any, pools: Any) -> None:
+    await pools.create("leaving")
+    token = (await pools.begin_delete("leaving")).continuation_token()
+    async with stand_in.azure() as other:
+        await (await type(pools)(other).begin_delete("leaving", continuation_token=token)).result()
+    assert "leaving" not in await pools.names()
+
+
+async def test_a_killed_stand_in_comes_back_with_what_it_had_promised(new_stand_in: Any, pools: Any) -> None:
+    arm = new_stand_in()
+    async with arm.azure() as client:
+        mine = type(pools)(client)
+        await mine.create("deleted")
+        ControlClient(arm.address).add_fault("slow-operation", seconds=6)
+        deleting = await mine.begin_delete("deleted")
+        creating, begun = await mine.begin("created", tags={"owner": "me"}), time.monotonic()
+        arm.kill()
+        arm.start()
+        assert (await mine.get("created")).provisioning_state == "Creating"
+        created = await creating.result()
+        assert (created.provisioning_state, created.tags) == ("Succeeded", {"owner": "me"})
+        assert time.monotonic() - begun >= 6
+        await deleting.result()
+        assert await mine.names() == ["system", "created"]
+
+
+async def test_faults_and_settings_survive_a_restart(new_stand_in: Any, pools: Any) -> None:
+    arm = new_stand_in()
+    control = ControlClient(arm.address)
+    control.add_fault("quota-exceeded", times=1)
+    control.change_settings(create_seconds=0.1)
+    arm.kill()
+    arm.start()
+    assert control.state()["settings"]["create_seconds"] == 0.1
+    async with arm.azure() as client:
+        with pytest.raises(HttpResponseError):
+            await type(pools)(client).begin("refused")
+        await type(pools)(client).create("accepted")
+
+
+async def test_an_operation_that_nobody_knows_is_not_found(stand_in: Any) -> None:
+    async with stand_in.azure() as client:
+        path = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.ContainerService"
+        request = HttpRequest("GET", f"{path}/locations/eastus/operations/unknown?api-version=2026-08-01")
+        response = await client.send_request(request)
+        assert (response.status_code, response.json()["error"]["code"]) == (404, "NotFound")
