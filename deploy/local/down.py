@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TextIO
 
-from deploy.local import daemons, product
+from deploy.local import daemons, product, temporal
 from deploy.local.choices import Choices, forget, recall
 from deploy.local.commands import stop_commands
 from deploy.local.control_plane import stop_control_plane
@@ -43,7 +43,7 @@ def steps_of(layout: Layout, *, purge: bool) -> list[Step]:
     steps = [
         *programs,
         _stop(layout, "arm", named),
-        _stop(layout, "temporal", named),
+        Step("temporal", _call(daemons.stop, layout, temporal.NAME, temporal.STOP_S), named),
         _stop(layout, "mirror", ("arm",)),
     ]
     if layout.with_nodes:

@@ -84,7 +84,7 @@ def address(layout: Layout, program: Program) -> str:
 
 
 def ready(layout: Layout, program: Program) -> Callable[[], bool]:
-    return once_answers(f"http://{address(layout, program)}/healthz")
+    return once_answers(f"http://{address(layout, program)}/readyz")
 
 
 def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, str]:
@@ -97,6 +97,7 @@ def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, st
         "MODELYARD_RUNTIME_IMAGE": f"{layout.registry}/modelyard/runtime:dev",
         "MODELYARD_FETCH_IMAGE": f"{layout.registry}/modelyard/fetch:dev",
         "MODELYARD_HF_ENDPOINT": layout.mirror_url,
+        "MODELYARD_AZURE_LOCATION": LOCATION,
         "NO_PROXY": _without_proxy(layout),
         "no_proxy": _without_proxy(layout),
     }

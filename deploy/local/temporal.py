@@ -1,6 +1,6 @@
 """The Temporal dev server of a local stack, with its web UI and its state in a file.
 
-Search attributes have to exist before a workflow sets them; the table here names those of workflow `Workspace`. Nothing
+Search attributes have to exist before a workflow sets them, so the server is told of them when it starts. Nothing
 leaves the machine: the version check and the UI's news feed are off.
 """
 
@@ -9,22 +9,19 @@ import shutil
 import sys
 from pathlib import Path
 
+from temporalio.common import SearchAttributeIndexedValueType
+
 from deploy.local.daemons import Daemon
 from deploy.local.layout import Layout
 from deploy.local.readiness import once_answers
+from workflows import search
 
 NAME = "temporal"
-SEARCH_ATTRIBUTES = {
-    "WorkspaceName": "Keyword",
-    "WorkspaceNamespace": "Keyword",
-    "WorkspacePhase": "Keyword",
-    "WorkspacePreset": "Keyword",
-    "WorkspaceInstanceType": "Keyword",
-    "WorkspaceGeneration": "Int",
-}
+SEARCH_ATTRIBUTES = (search.PHASE, search.NAMESPACE, search.PRESET, search.INSTANCE_TYPE, search.GENERATION)
+TYPES = {SearchAttributeIndexedValueType.KEYWORD: "Keyword", SearchAttributeIndexedValueType.INT: "Int"}
 # On SIGTERM the server takes 14 s to hand over what nobody takes; its database is transactional and loses nothing by
 # being stopped at once, which the test of this file holds.
-STOP_S = 2.0
+STOP_S = 1.0
 # Read by the server on start; JSON values.
 DYNAMIC_CONFIG: dict[str, object] = {"frontend.enableServerVersionCheck": False}
 
@@ -53,8 +50,8 @@ def temporal_argv(layout: Layout, program: str, database: Path) -> tuple[str, ..
     argv += ["--ui-port", str(layout.ports.temporal_ui), "--ui-disable-news-fetch"]
     argv += ["--metrics-port", str(layout.ports.temporal_metrics)]
     argv += ["--db-filename", str(database), "--log-format", "json", "--log-level", "warn"]
-    for name, kind in SEARCH_ATTRIBUTES.items():
-        argv += ["--search-attribute", f"{name}={kind}"]
+    for attribute in SEARCH_ATTRIBUTES:
+        argv += ["--search-attribute", f"{attribute.name}={TYPES[attribute.indexed_value_type]}"]
     for key, value in DYNAMIC_CONFIG.items():
         argv += ["--dynamic-config-value", f"{key}={json.dumps(value)}"]
     return tuple(argv)

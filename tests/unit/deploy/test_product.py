@@ -18,7 +18,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
 
 def test_only_the_worker_with_cloud_rights_gets_a_cloud_credential(layout: Layout) -> None:
     with_credential = [
-        program.name for program in PROGRAMS if any("AZURE" in name for name in settings(layout, program, KUBECONFIG))
+        program.name for program in PROGRAMS if "MODELYARD_AZURE_CREDENTIAL" in settings(layout, program, KUBECONFIG)
     ]
     assert with_credential == ["worker-cloud"]
 
