@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 NEAR_MATCHES = 3
+PREFIX = "standard_"
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -82,9 +83,9 @@ def find_sku(name: str) -> Sku:
 
 def near_skus(name: str) -> tuple[str, ...]:
     """The names most like this one, nearest first."""
-    spelled = {known.lower(): sku.name for known, sku in _by_name().items()}
-    wanted = name.strip().lower()
-    wanted = wanted if wanted.startswith("standard_") else f"standard_{wanted}"
+    # Compared without the prefix: with it, everything looks like everything.
+    spelled = {known.removeprefix(PREFIX): sku.name for known, sku in _by_name().items()}
+    wanted = name.strip().lower().removeprefix(PREFIX)
     near = get_close_matches(wanted, list(spelled), n=NEAR_MATCHES, cutoff=0.6)
     return tuple(dict.fromkeys(spelled[match] for match in near))
 

@@ -61,9 +61,7 @@ async def test_calls_are_counted_by_method_and_route(pools: Any, control: Any) -
     ("fault", "words"),
     [
         pytest.param({"kind": "meteor"}, "choose one of quota-exceeded", id="unknown-kind"),
-        pytest.param(
-            {"kind": "quota-exceeded", "variant": "odd"}, "no variant 'odd', of plain, nested, cores", id="variant"
-        ),
+        pytest.param({"kind": "quota-exceeded", "variant": "odd"}, "no variant 'odd', of plain", id="variant"),
         pytest.param({"kind": "throttled", "times": 0}, "times", id="never"),
         pytest.param({"kind": "throttled", "flavour": "sour"}, "flavour", id="unknown-field"),
     ],
