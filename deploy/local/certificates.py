@@ -4,8 +4,10 @@ Keys are P-256: made in a millisecond and understood by every Kubernetes version
 names change, when the authority has changed, or when it is about to run out; otherwise the one on disk is kept.
 """
 
+import fcntl
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +35,28 @@ class KeyPair:
 
 def ensure_authority(layout: Layout) -> KeyPair:
     """The stack's CA, made on first use."""
+    with _lock(layout):
+        return _authority(layout)
+
+
+def ensure_certificate(
+    layout: Layout, file: str, *, common_name: str, organizations: Sequence[str] = (), hosts: Sequence[str] = ()
+) -> KeyPair:
+    """A certificate for client and server use, `<pki>/<file>.crt` and `.key`; `hosts`: DNS names and IP addresses."""
+    with _lock(layout):
+        return _certificate(layout, file, _name(common_name, organizations), _alternative_names(hosts))
+
+
+def ensure_signing_key(layout: Layout, file: str) -> Path:
+    """A bare private key, such as the one that signs ServiceAccount tokens."""
+    path = layout.pki / f"{file}.key"
+    with _lock(layout):
+        if not path.exists():
+            _write_private(path, ec.generate_private_key(ec.SECP256R1()))
+    return path
+
+
+def _authority(layout: Layout) -> KeyPair:
     pair = KeyPair(layout.pki / "ca.crt", layout.pki / "ca.key")
     if not _fresh(pair):
         key = ec.generate_private_key(ec.SECP256R1())
@@ -45,13 +69,9 @@ def ensure_authority(layout: Layout) -> KeyPair:
     return pair
 
 
-def ensure_certificate(
-    layout: Layout, file: str, *, common_name: str, organizations: Sequence[str] = (), hosts: Sequence[str] = ()
-) -> KeyPair:
-    """A certificate for client and server use, `<pki>/<file>.crt` and `.key`; `hosts`: DNS names and IP addresses."""
-    authority = ensure_authority(layout)
+def _certificate(layout: Layout, file: str, subject: x509.Name, names: x509.SubjectAlternativeName | None) -> KeyPair:
+    authority = _authority(layout)
     pair = KeyPair(layout.pki / f"{file}.crt", layout.pki / f"{file}.key")
-    subject, names = _name(common_name, organizations), _alternative_names(hosts)
     issuer = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
     if not (_fresh(pair) and _matches(pair, issuer, subject, names)):
         key = ec.generate_private_key(ec.SECP256R1())
@@ -66,14 +86,6 @@ def ensure_certificate(
             builder = builder.add_extension(names, critical=False)
         _write(pair, builder.sign(_load_key(authority.key), hashes.SHA256()), key)
     return pair
-
-
-def ensure_signing_key(layout: Layout, file: str) -> Path:
-    """A bare private key, such as the one that signs ServiceAccount tokens."""
-    path = layout.pki / f"{file}.key"
-    if not path.exists():
-        _write_private(path, ec.generate_private_key(ec.SECP256R1()))
-    return path
 
 
 def _name(common_name: str, organizations: Sequence[str]) -> x509.Name:
@@ -159,8 +171,16 @@ def _write(pair: KeyPair, certificate: x509.Certificate, key: ec.EllipticCurvePr
 
 
 def _write_private(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
     # Kubernetes 1.20 reads elliptic-curve keys for ServiceAccount tokens in the SEC1 form only ("EC PRIVATE KEY").
     form = serialization.PrivateFormat.TraditionalOpenSSL
     path.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+
+
+@contextmanager
+def _lock(layout: Layout) -> Iterator[None]:
+    """Control plane and nodes start side by side and ask for the same authority."""
+    layout.pki.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (layout.pki / ".lock").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

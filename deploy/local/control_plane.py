@@ -4,6 +4,7 @@ etcd and kube-apiserver always; controller-manager, scheduler and the gateway's 
 What their command lines say is `control_plane_flags`'s business, the network below them `network`'s.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,18 @@ from deploy.local.kubeconfigs import write_admin_kubeconfig
 from deploy.local.kubernetes_binaries import Binaries, require_binaries
 from deploy.local.layout import LOOPBACK, Layout
 
-NAMES = ("kube-proxy-gateway", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
+# In the order in which they are stopped, with the seconds that each gets to end by itself. The API server would wait a
+# minute for its clients' connections, those of nodes that have gone too; it keeps nothing that a kill could lose.
+STOP_S = {
+    "kube-proxy-gateway": 2.0,
+    "kube-scheduler": 2.0,
+    "kube-controller-manager": 2.0,
+    "kube-apiserver": 1.0,
+    "etcd": 20.0,
+}
+DEFAULT_IDENTITY_S = 60.0
+# Until this minor version a ServiceAccount's token is a Secret that a controller makes.
+NO_TOKEN_SECRETS_FROM = 24
 STORAGE_CLASS = {
     "apiVersion": "storage.k8s.io/v1",
     "kind": "StorageClass",
@@ -42,8 +54,8 @@ def start_control_plane(layout: Layout, *, controllers: bool = True) -> None:
 
 def stop_control_plane(layout: Layout) -> None:
     """Stops every process of the control plane; data, certificates and the network stay. Raises DaemonFailed."""
-    for name in NAMES:
-        daemons.stop(layout, name)
+    for name, seconds in STOP_S.items():
+        daemons.stop(layout, name, deadline_s=seconds)
     mount_points.remove_unused()
 
 
@@ -71,8 +83,23 @@ def _start_controllers(
     started = [manager, scheduler, *([_gateway_proxy(layout, binaries)] if layout.with_nodes else [])]
     with ThreadPoolExecutor(len(started)) as pool:
         list(pool.map(lambda daemon: daemons.start(layout, daemon), started))
+    _await_default_identity(layout, binaries.minor)
     if layout.with_nodes:
         cluster_api.apply(layout, "/apis/storage.k8s.io/v1/storageclasses/local", STORAGE_CLASS)
+
+
+def _await_default_identity(layout: Layout, minor: int) -> None:
+    """Pods are refused until the controllers have made the identity that they run under. Raises DaemonFailed."""
+    deadline = time.monotonic() + DEFAULT_IDENTITY_S
+    while True:
+        account = cluster_api.read(layout, "/api/v1/namespaces/default/serviceaccounts/default")
+        if account is not None and (account.get("secrets") or minor >= NO_TOKEN_SECRETS_FROM):
+            return
+        if time.monotonic() > deadline:
+            log = daemons.log_of(layout, "kube-controller-manager")
+            what = f"made no usable ServiceAccount in {DEFAULT_IDENTITY_S:g} s"
+            raise daemons.DaemonFailed("kube-controller-manager", what, log)
+        time.sleep(0.1)
 
 
 def _gateway_proxy(layout: Layout, binaries: Binaries) -> daemons.Daemon:

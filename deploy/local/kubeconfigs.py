@@ -4,7 +4,9 @@ The identity is the certificate's: common name = user, organizations = groups. W
 """
 
 import base64
+import os
 import re
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,8 +48,11 @@ def _write(layout: Layout, path: Path, user: str, groups: Sequence[str]) -> Path
         "current-context": name,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    # Nodes that start side by side write the same file for kube-proxy while others read it.
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    partial.touch(mode=0o600)
+    partial.write_text(yaml.safe_dump(document, sort_keys=False))
+    partial.rename(path)
     return path
 
 

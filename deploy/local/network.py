@@ -2,7 +2,7 @@
 
 A bridge joins the machine (.1), a gateway namespace (.2) and the nodes. The gateway routes between pod subnets and
 turns Service addresses into pods, so that the machine's own iptables and forwarding stay as they are, but for two rules
-that let the bridge through a firewall. Nothing leads from the gateway to elsewhere: no packet of ours reaches strangers.
+that let the bridge through a firewall. Nothing leads from the gateway to elsewhere, so no packet gets out.
 """
 
 import subprocess

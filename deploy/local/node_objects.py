@@ -14,7 +14,10 @@ from deploy.local.node_files import NodeSpec
 from deploy.local.node_records import NodeFailed
 
 GPU = "nvidia.com/gpu"
+NOT_READY_TAINT = "node.kubernetes.io/not-ready"
 POLL_S = 0.2
+# Not reached, or not serving everything yet.
+NOT_YET = (0, 500, 503)
 
 
 def give_gpus(layout: Layout, spec: NodeSpec, deadline_s: float) -> None:
@@ -28,14 +31,14 @@ def give_gpus(layout: Layout, spec: NodeSpec, deadline_s: float) -> None:
 
 
 def wait_until_ready(layout: Layout, spec: NodeSpec, deadline_s: float) -> None:
-    """Returns when the node is Ready and its GPUs are allocatable. Raises NodeFailed with what the kubelet says."""
-    _wait(
-        layout,
-        spec.name,
-        deadline_s,
-        lambda node: is_ready(node) and allocatable_gpus(node) >= spec.gpus,
-        "is not Ready",
-    )
+    """Returns when pods can be placed on the node and its GPUs. Raises NodeFailed with what the kubelet says."""
+    _wait(layout, spec.name, deadline_s, lambda node: is_usable(node, spec.gpus), "is not Ready")
+
+
+def is_usable(node: dict[str, Any], gpus: int) -> bool:
+    """Ready, with its GPUs, and no longer marked as not ready, which would keep pods away."""
+    taints = [taint["key"] for taint in node.get("spec", {}).get("taints", [])]
+    return is_ready(node) and allocatable_gpus(node) >= gpus and NOT_READY_TAINT not in taints
 
 
 def is_ready(node: dict[str, Any]) -> bool:
@@ -49,8 +52,8 @@ def allocatable_gpus(node: dict[str, Any]) -> int:
 def _wait(layout: Layout, name: str, deadline_s: float, done: Callable[[dict[str, Any]], bool], complaint: str) -> None:
     deadline = time.monotonic() + deadline_s
     while True:
-        node = cluster_api.read(layout, _path(name))
-        if node is not None and done(node):
+        node = _read(layout, name)
+        if isinstance(node, dict) and done(node):
             return
         if time.monotonic() > deadline:
             log = daemons.log_of(layout, f"kubelet-{name}")
@@ -58,9 +61,19 @@ def _wait(layout: Layout, name: str, deadline_s: float, done: Callable[[dict[str
         time.sleep(POLL_S)
 
 
-def _why(node: dict[str, Any] | None) -> str:
-    if node is None:
-        return "the API server has no such Node"
+def _read(layout: Layout, name: str) -> dict[str, Any] | str:
+    """The Node, or why there is none to be had: a node may start before the API server answers."""
+    try:
+        return cluster_api.read(layout, _path(name)) or "the API server has no such Node"
+    except cluster_api.ClusterApiError as error:
+        if error.status not in NOT_YET:
+            raise
+        return str(error)
+
+
+def _why(node: dict[str, Any] | str) -> str:
+    if isinstance(node, str):
+        return node
     messages = [each.get("message", "") for each in _conditions(node) if each["type"] == "Ready"]
     return f"{', '.join(messages) or 'no Ready condition'}; {allocatable_gpus(node)} GPUs allocatable"
 

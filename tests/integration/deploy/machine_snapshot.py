@@ -1,0 +1,75 @@
+"""What of this machine a local stack could leave behind, as sets of lines to compare before and after.
+
+Other stacks may run beside the one under test: what carries their names and addresses is left out.
+"""
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local import cgroups, processes
+from deploy.local.layout import INSTANCES, Layout
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    processes: frozenset[str]
+    mounts: frozenset[str]
+    links: frozenset[str]
+    namespaces: frozenset[str]
+    routes: frozenset[str]
+    firewall: frozenset[str]
+    groups: frozenset[str]
+
+
+def snapshot(layout: Layout) -> Snapshot:
+    strangers = _others(layout)
+
+    def kept(lines: list[str]) -> frozenset[str]:
+        return frozenset(line for line in lines if not strangers.search(line))
+
+    mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if "/containers/" not in line]
+    return Snapshot(
+        processes=frozenset(_processes_of(layout)),
+        mounts=kept(mounts),
+        links=kept([path.name for path in Path("/sys/class/net").iterdir()]),
+        namespaces=kept([path.name for path in Path("/run/netns").glob("*")]),
+        routes=kept(_lines("ip", "route", "show", "table", "all")),
+        firewall=kept([line for line in _lines("iptables-save") if line.startswith("-A") or line.startswith(":KUBE")]),
+        groups=kept([str(path) for path in cgroups.groups("modelyard-")]),
+    )
+
+
+def _processes_of(layout: Layout) -> list[str]:
+    """Everything that was started with this stack's home, or that runs in one of its cgroups."""
+    home = f"MODELYARD_HOME={os.environ['MODELYARD_HOME']}".encode()
+    found = []
+    for process in processes.all_processes():
+        if process.pid == os.getpid() or not process.alive():
+            continue
+        try:
+            environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+            groups = Path(f"/proc/{process.pid}/cgroup").read_text()
+            name = Path(f"/proc/{process.pid}/comm").read_text().strip()
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        if home in environment.split(b"\0") or f"modelyard-{layout.instance}-" in groups:
+            found.append(f"{name} {process.pid}")
+    return found
+
+
+def _others(layout: Layout) -> re.Pattern[str]:
+    marks = []
+    for name in INSTANCES:
+        if name != layout.instance:
+            other = Layout.of(name)
+            prefixes = [str(net.network_address).removesuffix(".0") for net in (other.node_subnet,)]
+            prefixes += [str(net.network_address).removesuffix("0.0") for net in (other.pod_range, other.service_range)]
+            marks += [re.escape(mark) for mark in (f"modelyard-{name}", other.bridge, f"my{other.index}n", *prefixes)]
+    return re.compile("|".join(marks))
+
+
+def _lines(*argv: str) -> list[str]:
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30).stdout.splitlines()
