@@ -63,12 +63,16 @@ class PlainProgress(Progress):
         self._line("FAILED", step, f"after {seconds:.1f} s")
         self._print(explain(step, error))
 
+    def stopping(self, running: Sequence[Step]) -> None:
+        for step in running:
+            self._line("stopping", step, "waiting for what it is in the middle of")
+
     def stopped(self, step: Step) -> None:
         self._line("stopped", step)
 
     def _line(self, event: str, step: Step, text: str = "") -> None:
         elapsed = time.monotonic() - self._began
-        self._print(f"[{elapsed:7.1f}s] {event:<8}{step.name:<{NAME_WIDTH}} {text}".rstrip())
+        self._print(f"[{elapsed:7.1f}s] {event:<9}{step.name:<{NAME_WIDTH}} {text}".rstrip())
 
     def _print(self, text: str) -> None:
         with self._lock:
@@ -121,6 +125,10 @@ class LiveProgress(Progress):
     def failed(self, step: Step, seconds: float, error: BaseException) -> None:
         self._end(step, "failed", seconds)
         self._failures.append((step, error))
+
+    def stopping(self, running: Sequence[Step]) -> None:
+        for step in running:
+            self.said(step, "stopping: waiting for what it is in the middle of")
 
     def stopped(self, step: Step) -> None:
         row = self._rows[step.name]

@@ -42,6 +42,7 @@ class Display(Protocol):
     def said(self, step: Step, text: str) -> None: ...
     def finished(self, step: Step, seconds: float) -> None: ...
     def failed(self, step: Step, seconds: float, error: BaseException) -> None: ...
+    def stopping(self, running: Sequence[Step]) -> None: ...
     def stopped(self, step: Step) -> None: ...
 
 
@@ -146,6 +147,8 @@ def _run_to_the_end(run: _Run, stop_commands: Callable[[], None]) -> None:
 
 def _drain(run: _Run) -> None:
     """Waits for the running steps to notice the stop. Their errors follow from it and are not reported as failures."""
+    if run.running:
+        run.display.stopping(list(run.running.values()))
     began = time.monotonic()
     while (left := began + _patience_s(run) - time.monotonic()) > 0:
         try:

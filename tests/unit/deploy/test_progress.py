@@ -32,7 +32,7 @@ def test_a_failure_is_explained_with_the_end_of_the_steps_log(tmp_path: Path) ->
     log.write_text("all well\nno space left on device\n")
     out = io.StringIO()
     PlainProgress(out).failed(Step("etcd", lambda say: None, log=log), 2.0, RuntimeError("etcd ended"))
-    assert "FAILED  etcd" in out.getvalue()
+    assert "FAILED   etcd" in out.getvalue()
     for part in ("etcd ended", f"log: {log}", "  | no space left on device"):
         assert part in out.getvalue()
 

@@ -3,6 +3,7 @@
 import _thread
 import threading
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -26,6 +27,9 @@ class Recorder:
 
     def failed(self, step: Step, seconds: float, error: BaseException) -> None:
         self.events.append(("failed", step.name))
+
+    def stopping(self, running: Sequence[Step]) -> None:
+        self.events += [("stopping", step.name) for step in running]
 
     def stopped(self, step: Step) -> None:
         self.events.append(("stopped", step.name))
@@ -78,7 +82,7 @@ def test_a_failure_stops_what_runs_and_starts_nothing_more() -> None:
     with pytest.raises(StepFailed, match="bad: no such luck") as failure:
         run_steps(steps, display, stop_commands=asked.set)
     assert failure.value.step.name == "bad"
-    assert ("stopped", "slow") in display.events
+    assert display.events[-2:] == [("stopping", "slow"), ("stopped", "slow")]
     assert ("started", "after") not in display.events
 
 
