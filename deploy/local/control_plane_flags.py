@@ -72,6 +72,8 @@ def controller_manager(
         "--use-service-account-credentials=true",
         # Volumes for claims without more software: a folder on this machine.
         f"--enable-hostpath-provisioner={str(layout.with_nodes).lower()}",
+        # A claim that came before its StorageClass was seen waits for the next round; the default is 15 s.
+        "--pvclaimbinder-sync-period=2s",
         # Kubelets here renew their lease every 2 s; a lost node shows after 10 renewals, not after the default 40 s.
         "--node-monitor-period=2s",
         "--node-monitor-grace-period=20s",

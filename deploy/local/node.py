@@ -166,7 +166,7 @@ def _start_kube_proxy(layout: Layout, spec: NodeSpec, number: int, binaries: Bin
 
 def _machine() -> node_files.Machine:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return node_files.Machine(cpu=os.cpu_count() or 1, memory_mib=memory // 2**20)
+    return node_files.Machine(cpu=os.cpu_count() or 1, memory_kib=memory // 2**10)
 
 
 def _cgroup(layout: Layout, name: str) -> str:

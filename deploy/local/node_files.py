@@ -40,7 +40,7 @@ class Machine:
     """What this machine has, which is what every kubelet on it reports as capacity."""
 
     cpu: int
-    memory_mib: int
+    memory_kib: int
 
 
 def containerd_config(layout: Layout, folder: Path) -> str:
@@ -165,5 +165,5 @@ def reserved(spec: NodeSpec, machine: Machine) -> dict[str, str]:
     if spec.cpu is not None:
         result["cpu"] = str(max(0, machine.cpu - spec.cpu))
     if spec.memory_mib is not None:
-        result["memory"] = f"{max(0, machine.memory_mib - MEMORY_RESERVE_MIB - spec.memory_mib)}Mi"
+        result["memory"] = f"{max(0, machine.memory_kib - (MEMORY_RESERVE_MIB + spec.memory_mib) * 1024)}Ki"
     return result

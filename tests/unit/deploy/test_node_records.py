@@ -1,0 +1,48 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from deploy.local import node_objects, node_records
+from deploy.local.layout import Layout
+from deploy.local.node_files import NodeSpec
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    monkeypatch.setenv("MODELYARD_HOME", str(tmp_path))
+    return Layout.of("test")
+
+
+def test_nodes_that_start_at_once_get_different_numbers(layout: Layout) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(lambda index: node_records.claim(layout, NodeSpec(f"n-{index}")), range(24)))
+    assert sorted(numbers) == list(range(1, 25))
+
+
+def test_a_node_keeps_its_number_and_a_forgotten_one_is_given_again(layout: Layout) -> None:
+    assert [node_records.claim(layout, NodeSpec(name)) for name in ("a", "b", "a")] == [1, 2, 1]
+    node_records.forget(layout, "a")
+    assert node_records.numbers(layout) == {"b": 2}
+    assert node_records.claim(layout, NodeSpec("c")) == 1
+
+
+@pytest.mark.parametrize("name", ["", "Upper", "a/b", "../up", "-a", "a-", "a" * 64, "a b"])
+def test_a_name_that_is_no_node_name_is_refused(layout: Layout, name: str) -> None:
+    with pytest.raises(node_records.NodeFailed, match="no node name"):
+        node_records.claim(layout, NodeSpec(name))
+
+
+def test_an_unknown_node_is_named_with_those_there_are(layout: Layout) -> None:
+    node_records.claim(layout, NodeSpec("gpu-0"))
+    with pytest.raises(node_records.NodeFailed, match="no local node 'gpu-9'; there are: gpu-0"):
+        node_records.known_number_of(layout, "gpu-9")
+
+
+def test_a_node_is_usable_when_ready_untainted_and_with_its_gpus() -> None:
+    ready = {"conditions": [{"type": "Ready", "status": "True"}], "allocatable": {"nvidia.com/gpu": "2"}}
+    assert node_objects.is_usable({"status": ready}, gpus=2)
+    assert not node_objects.is_usable({"status": ready}, gpus=3)
+    taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    assert not node_objects.is_usable({"spec": {"taints": [taint]}, "status": ready}, gpus=2)
+    assert not node_objects.is_usable({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}}, gpus=0)
