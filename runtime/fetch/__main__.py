@@ -1,0 +1,107 @@
+"""`python -m runtime.fetch --model ORG/NAME --revision SHA --to /weights`: fetches once, says so, then idles.
+
+The weights land in /weights/<revision>; `.complete` is written last and by rename, so whoever sees it sees everything.
+A container that is restarted finds it and does nothing. Exit codes and reasons are in `failures.py`.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from api.weights import COMPLETE_MARKER, FETCH_PORT, WEIGHTS_ROOT
+from runtime.fetch.failures import FetchFailure, leave_message
+from runtime.fetch.progress import COMPLETE, Progress, bytes_below
+from runtime.fetch.status_server import start_status_server
+from runtime.fetch.supervision import Patience, download_argv, fetch
+
+# The revision becomes a folder's name. A commit, or a name where a hub has no commits.
+REVISION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
+MODEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*(/[0-9A-Za-z][0-9A-Za-z._-]*)?")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Idles until it is asked to stop, then returns 0; a failed fetch returns its own code at once."""
+    options = _parser().parse_args(argv)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    progress = Progress()
+    start_status_server(progress, options.port)
+    try:
+        _ensure_weights(options, progress)
+        while not options.once:
+            signal.pause()
+    except FetchFailure as failure:
+        leave_message(failure)
+        # The last line is what a reader of the log, or of the kubelet's excerpt of it, sees.
+        print(json.dumps({"reason": failure.kind.reason, "message": failure.message}), flush=True)
+        return failure.kind.exit_code
+    except _Stopped:
+        return 0 if progress.phase == COMPLETE else 128 + signal.SIGTERM
+    return 0
+
+
+class _Stopped(BaseException):
+    """Asked to stop. What has arrived of the weights is kept for the next start."""
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    # A second signal must not interrupt the ending of the download.
+    for known in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(known, signal.SIG_IGN)
+    raise _Stopped
+
+
+def _ensure_weights(options: argparse.Namespace, progress: Progress) -> None:
+    folder = Path(options.to) / options.revision
+    marker = folder / COMPLETE_MARKER
+    if not marker.exists():
+        command = download_argv(options.model, options.revision, folder)
+        patience = Patience(stall_s=options.stall_s, attempts=options.attempts)
+        fetch(command, folder, progress, patience, _log)
+        _mark(folder, marker, options)
+    progress.bytes_done = progress.bytes_total = bytes_below(folder)
+    progress.phase = COMPLETE
+    _log(progress.line())
+
+
+def _mark(folder: Path, marker: Path, options: argparse.Namespace) -> None:
+    # The hub library's notes on resuming; useless now.
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+    partial = marker.with_suffix(".partial")
+    partial.write_text(json.dumps({"model": options.model, "revision": options.revision}))
+    partial.rename(marker)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m runtime.fetch", description="Fetches a model's weights.")
+    parser.add_argument("--model", required=True, type=_matching(MODEL), help="repository, ORG/NAME")
+    parser.add_argument("--revision", required=True, type=_matching(REVISION), help="the commit to fetch")
+    parser.add_argument("--to", default=WEIGHTS_ROOT, help="folder in which a folder of the revision is filled")
+    parser.add_argument("--port", type=int, default=FETCH_PORT, help="port of /metrics and /healthz")
+    parser.add_argument("--stall-s", type=float, default=Patience.stall_s, help="seconds without a byte: a stall")
+    parser.add_argument("--attempts", type=int, default=Patience.attempts, help="tries before giving up")
+    parser.add_argument("--once", action="store_true", help="end when the weights are there instead of idling")
+    return parser
+
+
+def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise argparse.ArgumentTypeError(f"{text!r} does not match {pattern.pattern}")
+        return text
+
+    return check
+
+
+def _log(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

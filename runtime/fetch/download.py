@@ -1,0 +1,94 @@
+"""Downloads one revision in a process of its own, which ends when it is done: `python -m runtime.fetch.download`.
+
+A process, because a stalled connection can then be ended from outside, and because the memory of the hub's library
+goes with it. Standard output carries lines of JSON for `supervision.py`: first the plan, last the failure. What
+arrived before an interruption is kept and continued.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.utils import disable_progress_bars
+
+from runtime.fetch.failures import DISK_FULL, NOT_FOUND, FetchFailure
+from runtime.fetch.hub_errors import failure_of
+from runtime.fetch.progress import bytes_below
+from runtime.fetch.selection import RemoteFile, select_files, total_size
+
+# Left free on the disk: the kubelet evicts pods before it is full.
+SPARE_BYTES = 256 * 2**20
+WORKERS = 8
+
+
+def main() -> int:
+    """Exit code 0 with everything in place, otherwise the failure's."""
+    parser = argparse.ArgumentParser()
+    for option in ("--model", "--revision", "--to"):
+        parser.add_argument(option, required=True)
+    options = parser.parse_args()
+    disable_progress_bars()
+    try:
+        download(options.model, options.revision, Path(options.to))
+    except Exception as error:  # the process's edge: everything becomes a failure with a reason
+        failure = failure_of(error, options.model, options.revision)
+        _say({"reason": failure.kind.reason, "message": failure.message})
+        return failure.kind.exit_code
+    return 0
+
+
+def download(model: str, revision: str, folder: Path) -> None:
+    """Fills `folder` with the files that a server needs, and checks their sizes. Raises the hub's errors."""
+    files = select_files(list_files(model, revision))
+    if not files:
+        raise FetchFailure(NOT_FOUND, "the repository holds no weights that can be served")
+    folder.mkdir(parents=True, exist_ok=True)
+    check_space(folder, total_size(files))
+    _say({"files": len(files), "bytes": total_size(files)})
+    snapshot_download(
+        model,
+        revision=revision,
+        local_dir=folder,
+        # Patterns, so what glob would read as special is taken literally.
+        allow_patterns=[_literal(file.path) for file in files],
+        max_workers=WORKERS,
+    )
+    check_sizes(folder, files)
+
+
+def list_files(model: str, revision: str) -> list[RemoteFile]:
+    """Every file of the repository at this revision, with its size."""
+    info = HfApi().model_info(model, revision=revision, files_metadata=True)
+    return [RemoteFile(sibling.rfilename, sibling.size) for sibling in info.siblings or []]
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """Raises FetchFailure when what is still missing does not fit on the disk."""
+    missing = max(0, needed - bytes_below(folder))
+    free = shutil.disk_usage(folder).free
+    if missing + SPARE_BYTES > free:
+        text = f"{missing / 1e9:.1f} GB are still to be fetched and {free / 1e9:.1f} GB of disk are free"
+        raise FetchFailure(DISK_FULL, f"{text}: use a machine type with a larger disk")
+
+
+def check_sizes(folder: Path, files: list[RemoteFile]) -> None:
+    """Raises OSError for a file that is missing or not as long as the hub said."""
+    for file in files:
+        found = (folder / file.path).stat().st_size
+        if file.size is not None and found != file.size:
+            raise OSError(f"{file.path} has {found} bytes, the hub says {file.size}")
+
+
+def _literal(path: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path)
+
+
+def _say(line: dict[str, object]) -> None:
+    print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

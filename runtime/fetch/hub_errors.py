@@ -1,0 +1,70 @@
+"""Maps what huggingface_hub and the file system raise to a FetchFailure: one function, one table.
+
+The hub answers 401 for a repository that does not exist when no token is sent, so without a token both are said.
+"""
+
+import errno
+import os
+
+import httpx2
+from huggingface_hub import errors
+
+from runtime.fetch.failures import (
+    BROKEN_OFF,
+    DISK_FULL,
+    GATED,
+    NOT_FOUND,
+    TOKEN_INVALID,
+    UNREACHABLE,
+    FetchFailure,
+    Kind,
+)
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def failure_of(error: Exception, model: str, revision: str) -> FetchFailure:
+    """The failure that an exception means, for fetching `model` at `revision`."""
+    kind, text = _classified(error)
+    return FetchFailure(kind, f"{model} at {revision[:12]}: {text}")
+
+
+def _classified(error: Exception) -> tuple[Kind, str]:
+    if isinstance(error, FetchFailure):
+        return error.kind, error.message
+    if isinstance(error, errors.GatedRepoError):
+        return GATED, "the model is gated and HF_TOKEN may not read it: accept its licence on the model's page"
+    if isinstance(error, errors.RevisionNotFoundError):
+        return NOT_FOUND, "the repository has no such revision"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return _not_found(error)
+    if isinstance(error, errors.HfHubHTTPError):
+        return _http(error)
+    if isinstance(error, httpx2.TransportError | errors.OfflineModeIsEnabled | ConnectionError | TimeoutError):
+        return UNREACHABLE, f"the hub at {endpoint()} cannot be reached: {error}"
+    if isinstance(error, OSError) and error.errno in FULL:
+        return DISK_FULL, f"no space is left on the node's disk: {error}"
+    return BROKEN_OFF, f"{type(error).__name__}: {error}"
+
+
+def _not_found(error: errors.RepositoryNotFoundError) -> tuple[Kind, str]:
+    status = error.response.status_code
+    if status == 401 and os.environ.get("HF_TOKEN"):
+        return TOKEN_INVALID, "the hub refused HF_TOKEN: put a valid token into the Secret"
+    if status == 401:
+        return NOT_FOUND, "there is no such repository, or it is private: check the name, or give modelAccessSecret"
+    return NOT_FOUND, "there is no such repository, or HF_TOKEN may not see it"
+
+
+def _http(error: errors.HfHubHTTPError) -> tuple[Kind, str]:
+    status = error.response.status_code
+    if status in (401, 403):
+        return TOKEN_INVALID, f"the hub answered {status}: HF_TOKEN is wrong, expired or lacks the right to read"
+    if status == 404:
+        return NOT_FOUND, f"the hub has no file for {error.response.url.path}"
+    return UNREACHABLE, f"the hub at {endpoint()} answered {status}"
+
+
+def endpoint() -> str:
+    """Where the hub is, as huggingface_hub itself reads it."""
+    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"

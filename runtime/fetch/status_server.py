@@ -1,0 +1,51 @@
+"""Answers /metrics and /healthz while weights come in and afterwards. Healthy means: this process is alive.
+
+Whether the weights are there is a number in both answers, not a state of health: a slow download must not be restarted.
+"""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from runtime.fetch.progress import Progress
+
+
+def start_status_server(progress: Progress, port: int, host: str = "0.0.0.0") -> ThreadingHTTPServer:
+    """Starts answering in the background. Raises OSError when the port is taken."""
+    server = ThreadingHTTPServer((host, port), _handler(progress))
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="status", daemon=True).start()
+    return server
+
+
+def _handler(progress: Progress) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/metrics":
+                self._answer(200, "text/plain; version=0.0.4", progress.metrics())
+            elif self.path == "/healthz":
+                self._answer(200, "application/json", json.dumps(_state(progress)))
+            else:
+                self._answer(404, "text/plain", "ask for /metrics or /healthz\n")
+
+        def _answer(self, status: int, kind: str, text: str) -> None:
+            body = text.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Probes and scrapes would fill the log."""
+
+    return Handler
+
+
+def _state(progress: Progress) -> dict[str, object]:
+    return {
+        "phase": progress.phase,
+        "bytes": progress.bytes_done,
+        "bytesExpected": progress.bytes_total,
+        "attempts": progress.attempts,
+    }

@@ -1,0 +1,116 @@
+"""Runs downloads until one succeeds: notices a stall, ends and repeats what can be repeated, gives up after a bound.
+
+Knows nothing of the hub; `download.py` is the process that it runs.
+"""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.fetch.failures import STALLED, FetchFailure, kind_of_exit
+from runtime.fetch.progress import Progress, bytes_below
+
+SAMPLE_S = 2.0
+TERMINATE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait and how often to try. Seconds."""
+
+    stall_s: float = 120.0
+    attempts: int = 5
+    first_pause_s: float = 2.0
+    longest_pause_s: float = 60.0
+    sample_s: float = SAMPLE_S
+
+    def pause_s(self, attempt: int) -> float:
+        """The pause after attempt 1, 2, ...: doubled each time, with up to a quarter more so that pods spread."""
+        pause = min(self.longest_pause_s, self.first_pause_s * 2 ** (attempt - 1))
+        return pause * (1 + random.random() / 4)
+
+
+def fetch(argv: list[str], folder: Path, progress: Progress, patience: Patience, log: Callable[[str], None]) -> None:
+    """Returns when a download has ended well. Raises FetchFailure with the last attempt's reason."""
+    for attempt in range(1, patience.attempts + 1):
+        progress.attempts = attempt
+        try:
+            _attempt(argv, folder, progress, patience, log)
+        except FetchFailure as failure:
+            if not failure.kind.worth_retrying or attempt == patience.attempts:
+                raise
+            pause = patience.pause_s(attempt)
+            log(f"attempt {attempt} of {patience.attempts}: {failure.message}; trying again in {pause:.0f} s")
+            progress.phase = "waiting"
+            time.sleep(pause)
+        else:
+            return
+
+
+def download_argv(model: str, revision: str, folder: Path) -> list[str]:
+    """The command of one attempt."""
+    options = ["--model", model, "--revision", revision, "--to", str(folder)]
+    return [sys.executable, "-m", "runtime.fetch.download", *options]
+
+
+def _attempt(argv: list[str], folder: Path, progress: Progress, patience: Patience, log: Callable[[str], None]) -> None:
+    progress.phase = "downloading"
+    progress.sample(bytes_below(folder), time.monotonic())
+    progress.moved_at = time.monotonic()
+    child = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    said: dict[str, object] = {}
+    reader = threading.Thread(target=_read, args=(child, progress, said), daemon=True)
+    reader.start()
+    try:
+        _watch(child, folder, progress, patience, log)
+    finally:
+        _end(child)
+        reader.join(TERMINATE_S)
+    if child.returncode != 0:
+        text = said.get("message") or f"the download ended with code {child.returncode}"
+        raise FetchFailure(kind_of_exit(child.returncode), str(text))
+
+
+def _watch(
+    child: "subprocess.Popen[str]", folder: Path, progress: Progress, patience: Patience, log: Callable[[str], None]
+) -> None:
+    while child.poll() is None:
+        try:
+            child.wait(patience.sample_s)
+        except subprocess.TimeoutExpired:
+            progress.sample(bytes_below(folder), time.monotonic())
+            log(progress.line())
+        idle = time.monotonic() - progress.moved_at
+        if child.poll() is None and idle > patience.stall_s:
+            raise FetchFailure(STALLED, f"no byte arrived for {idle:.0f} s ({progress.line()})")
+
+
+def _read(child: "subprocess.Popen[str]", progress: Progress, said: dict[str, object]) -> None:
+    assert child.stdout is not None
+    for line in child.stdout:
+        try:
+            told = json.loads(line)
+        except ValueError:
+            print(line, end="", flush=True)
+            continue
+        said.update(told)
+        progress.files = int(told.get("files", progress.files))
+        progress.bytes_total = int(told.get("bytes", progress.bytes_total))
+
+
+def _end(child: "subprocess.Popen[str]") -> None:
+    if child.poll() is not None:
+        return
+    child.send_signal(signal.SIGTERM)
+    try:
+        child.wait(TERMINATE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

@@ -1,0 +1,59 @@
+"""`python -m runtime.serve --config /etc/modelyard/serve.json`: waits for the weights, then runs vLLM's server.
+
+vLLM starts its engine as a new process that imports this file again, so nothing heavy is imported at the top.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from api.serving import CONFIG_PATH, ServeConfig
+from runtime.serve.environment import installed_device, usable_cpus, variables
+from runtime.serve.failures import ConfigInvalid, ServeFailure, leave_message
+from runtime.serve.notes import seed_notes
+from runtime.serve.waiting import wait_for_weights
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Returns when the server has been stopped; a failure before it runs returns its own code."""
+    parser = argparse.ArgumentParser(prog="python -m runtime.serve", description="Serves a model with vLLM.")
+    parser.add_argument("--config", type=Path, default=Path(CONFIG_PATH), help="serve.json")
+    options = parser.parse_args(argv)
+    try:
+        serve(read_config(options.config))
+    except ServeFailure as failure:
+        leave_message(failure)
+        return failure.exit_code
+    return 0
+
+
+def serve(config: ServeConfig) -> None:
+    """Prepares the process and runs vLLM in it until it is told to stop. Raises ServeFailure."""
+    device = installed_device()
+    os.environ.update(variables(config, device, usable_cpus(), os.environ))
+    seed_notes(Path(os.environ["VLLM_CACHE_ROOT"]))
+    # Imported only now: it reads the environment. The import takes 10 s, in which weights go on coming in.
+    from runtime.serve.launching import parse_arguments, run
+
+    arguments = parse_arguments(config, device)
+    wait_for_weights(config, lambda text: print(text, flush=True))
+    run(arguments)
+
+
+def read_config(file: Path) -> ServeConfig:
+    """The config in a file. Raises ConfigInvalid with the field that is wrong."""
+    try:
+        return ServeConfig.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise ConfigInvalid(f"{file} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ConfigInvalid(f"{file}: {where}: {first['msg']}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

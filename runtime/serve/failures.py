@@ -1,0 +1,39 @@
+"""How the server can fail before vLLM runs: the reason for the Workspace's status, and the exit code.
+
+The reasons are those of api/reasons.py; a test compares them. What vLLM itself says when it fails stands in the log.
+"""
+
+import json
+import os
+from pathlib import Path
+
+TERMINATION_LOG = Path("/dev/termination-log")
+
+
+class ServeFailure(Exception):
+    """The server cannot start; the message names what was wrong and the fix."""
+
+    reason = "ContainerStartError"
+    exit_code = 30
+
+
+class ConfigInvalid(ServeFailure):
+    """serve.json, or a vLLM argument of the user's, cannot be used."""
+
+    reason = "ConfigInvalid"
+    exit_code = 31
+
+
+class WeightsMissing(ServeFailure):
+    """The weights were not there within the deadline."""
+
+    reason = "DownloadFailed"
+    exit_code = 32
+
+
+def leave_message(failure: ServeFailure, log: Path = TERMINATION_LOG) -> None:
+    """Says it where the kubelet looks: in the termination log, and as the last line of the output."""
+    text = json.dumps({"reason": failure.reason, "message": str(failure)})
+    if log.exists() and os.access(log, os.W_OK):
+        log.write_text(text)
+    print(text, flush=True)

@@ -1,0 +1,31 @@
+"""Waits until the fetcher says that the weights are there. Who fetches them, and how, is `runtime.fetch`'s."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from api.serving import ServeConfig
+from runtime.fetch.progress import bytes_below
+from runtime.serve.failures import WeightsMissing
+
+LOOK_S = 0.2
+SAY_S = 10.0
+
+
+def wait_for_weights(config: ServeConfig, say: Callable[[str], None], *, look_s: float = LOOK_S) -> float:
+    """Seconds waited. Raises WeightsMissing after `weights_deadline_s`."""
+    marker, folder = Path(config.complete_marker), Path(config.weights_path)
+    began = said = time.monotonic()
+    while not marker.exists():
+        now = time.monotonic()
+        if now - began > config.weights_deadline_s:
+            have = bytes_below(folder) / 1e6
+            raise WeightsMissing(
+                f"the weights of {config.model} are not complete after {config.weights_deadline_s} s "
+                f"({have:.0f} MB in {folder}): see the fetch container's log"
+            )
+        if now - said > SAY_S:
+            say(f"waiting for weights: {bytes_below(folder) / 1e6:.0f} MB so far, {now - began:.0f} s")
+            said = now
+        time.sleep(look_s)
+    return time.monotonic() - began
