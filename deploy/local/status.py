@@ -101,21 +101,22 @@ def node_status(node: dict[str, Any]) -> NodeStatus:
     )
 
 
-def _processes(layout: Layout, choices: Choices | None, running: dict[str, int]) -> list[ProcessStatus]:
-    expected = components_of(layout, choices) if choices else []
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        known = list(pool.map(lambda component: _component_status(layout, component, running), expected))
-    names = {process.name for process in known}
-    # What runs without being in the table: the processes of nodes, and leftovers when the instance should be down.
-    others = [name for name in running if name not in names]
-    return known + [_process(layout, name, "ready", "", running[name]) for name in others]
-
-
-def _component_status(layout: Layout, component: Component, running: dict[str, int]) -> ProcessStatus:
+def process_status(layout: Layout, component: Component, running: dict[str, int]) -> ProcessStatus:
+    """How one component is, given the pids of the daemons that run."""
     pid = running.get(component.name)
     if pid is None:
         return _process(layout, component.name, "stopped", component.address, None)
     return _process(layout, component.name, "ready" if component.ready() else "not ready", component.address, pid)
+
+
+def _processes(layout: Layout, choices: Choices | None, running: dict[str, int]) -> list[ProcessStatus]:
+    expected = components_of(layout, choices) if choices else []
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        known = list(pool.map(lambda component: process_status(layout, component, running), expected))
+    names = {process.name for process in known}
+    # What runs without being in the table: the processes of nodes, and leftovers when the instance should be down.
+    others = [name for name in running if name not in names]
+    return known + [_process(layout, name, "ready", "", running[name]) for name in others]
 
 
 def _process(layout: Layout, name: str, state: str, address: str, pid: int | None) -> ProcessStatus:

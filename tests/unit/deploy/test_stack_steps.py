@@ -1,0 +1,85 @@
+"""The graphs of up and down: they can be run, and contain what they should and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.local import down, stack_steps
+from deploy.local.choices import Choices
+from deploy.local.components import addresses_needed, components_of
+from deploy.local.layout import LOOPBACK, Layout
+from deploy.local.steps import Step, check_graph, startable
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELYARD_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+OWN, EXISTING = Choices(), Choices(Path("/kubeconfig"))
+
+
+def steps_up(choices: Choices) -> dict[str, Step]:
+    steps = stack_steps.steps_of(choices.layout("test"), choices)
+    check_graph(steps)
+    return {step.name: step for step in steps}
+
+
+def order(steps: list[Step]) -> list[str]:
+    done: list[str] = []
+    while able := [step.name for step in startable(steps, set(done)) if step.name not in done]:
+        done += able
+    return done
+
+
+def test_an_existing_cluster_gets_only_what_it_lacks() -> None:
+    assert set(steps_up(EXISTING)) == {
+        "machine", "Temporal", "CRDs", "roles", "ARM stand-in", "watcher", "worker-cluster", "worker-cloud", "admin",
+    }  # fmt: skip
+
+
+def test_long_work_does_not_wait_for_other_long_work() -> None:
+    steps = list(steps_up(OWN).values())
+    first = startable(steps, {"machine", "system packages", "network", "registry"})
+    assert {"Kubernetes programs", "runtime environment", "Temporal"} <= {step.name for step in first}
+
+
+def test_programs_come_last_and_need_all_that_they_speak_to() -> None:
+    needs = steps_up(OWN)["worker-cluster"].needs
+    assert {"roles", "Temporal", "ARM stand-in", "model mirror"} <= set(needs)
+
+
+def test_models_that_are_there_need_no_runtime_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack_steps, "missing_repos", lambda cache: [])
+    steps = steps_up(OWN)
+    assert "runtime environment" not in steps
+    assert steps["models and data"].needs == ("machine",)
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_going_down_stops_writers_before_what_they_write_to(purge: bool) -> None:
+    steps = down.steps_of(Layout.of("test"), purge=purge)
+    check_graph(steps)
+    stopped = order(steps)
+    for first, later in (("watcher", "temporal"), ("arm", "control plane"), ("control plane", "network")):
+        assert stopped.index(first) < stopped.index(later)
+    assert stopped[-1] == ("state" if purge else "the rest")
+
+
+def test_an_existing_clusters_network_is_not_touched_on_the_way_down() -> None:
+    names = {step.name for step in down.steps_of(EXISTING.layout("test"), purge=False)}
+    assert names.isdisjoint({"network", "control plane"})
+
+
+def test_instances_need_different_addresses() -> None:
+    layouts = [Layout.of(instance) for instance in ("demo", "test")]
+    one, other = ({port for _, port in addresses_needed(layout, OWN).values()} for layout in layouts)
+    assert one.isdisjoint(other)
+
+
+def test_only_addresses_of_this_machine_are_needed() -> None:
+    layout = Layout.of("test")
+    assert {host for host, _ in addresses_needed(layout, OWN).values()} == {layout.address, LOOPBACK}
+    gateway = next(each for each in components_of(layout, OWN) if each.name == "kube-proxy-gateway")
+    assert gateway.name not in addresses_needed(layout, OWN)
