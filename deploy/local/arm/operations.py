@@ -9,7 +9,8 @@ import logging
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from deploy.local.arm import fault_effects
@@ -22,6 +23,7 @@ from deploy.local.arm.records import Later, Operation, OperationKind, Pool, Reco
 STATE_WHILE = {"create": "Creating", "update": "Updating", "delete": "Deleting"}
 # Kubelets that start together: each takes a core for seconds, and the local stack is built for two cores.
 STARTING_TOGETHER = 4
+RETRY_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -103,12 +105,11 @@ class Operations:
                 self._finish(operation, pool, error)
 
     async def _carry_out(self, operation: Operation, pool: Pool) -> ErrorBody | None:
+        if operation.kind != "delete":
+            pool.flaws |= fault_effects.flaws(operation, pool.nodes)
+        work = self._empty if operation.kind == "delete" else self._settle
         try:
-            if operation.kind == "delete":
-                await self._remove(pool, await self._known(pool), self._file.records.settings.drain_seconds)
-            else:
-                pool.flaws |= fault_effects.flaws(operation, pool.nodes)
-                await self._settle(pool)
+            await self._patiently(work, pool)
         except MachineFailed as failed:
             log.exception("machines of pool %s failed", pool.name)
             return ErrorBody(code="VMExtensionProvisioningError", message=str(failed))
@@ -137,14 +138,14 @@ class Operations:
             if pool is None or pool.birth != birth or later not in pool.later:
                 return
             if later.what == "arrive":
-                await self._settle(pool)
+                await self._patiently(self._settle, pool)
             else:
-                await self._evict(pool, later)
+                await self._patiently(partial(self._evict, nodes=later.nodes), pool)
             pool.later.remove(later)
             self._file.save()
 
-    async def _evict(self, pool: Pool, later: Later) -> None:
-        lost = pool.nodes[-(later.nodes or len(pool.nodes)) :]
+    async def _evict(self, pool: Pool, nodes: int | None) -> None:
+        lost = pool.nodes[-(nodes or len(pool.nodes)) :]
         await self._remove(pool, lost, drain_seconds=0.0)
         pool.nodes = [name for name in pool.nodes if name not in lost]
         pool.etag = new_etag()
@@ -152,8 +153,23 @@ class Operations:
     async def _adopt(self, pool: Pool) -> None:
         """Repairs the machines that were there when the last process ended; none is added."""
         async with self._locks[pool.name]:
-            present = await self._machines.present(pool.name)
-            await self._start(pool, [name for name in pool.nodes if name in present])
+            await self._patiently(self._mend, pool)
+
+    async def _patiently(self, work: Callable[[Pool], Coroutine[Any, Any, None]], pool: Pool) -> None:
+        """Tries again while machines fail, until `machine_seconds` are over. Raises MachineFailed."""
+        deadline = time.time() + self._file.records.settings.machine_seconds
+        while True:
+            try:
+                return await work(pool)
+            except MachineFailed as failed:
+                if time.time() + RETRY_S > deadline:
+                    raise
+                log.warning("machines of pool %s: %s", pool.name, failed)
+            await asyncio.sleep(RETRY_S)
+
+    async def _mend(self, pool: Pool) -> None:
+        present = await self._machines.present(pool.name)
+        await self._start(pool, [name for name in pool.nodes if name in present])
 
     async def _settle(self, pool: Pool) -> None:
         """Brings the machines to what the pool lists."""
@@ -173,8 +189,10 @@ class Operations:
     async def _remove(self, pool: Pool, names: list[str], drain_seconds: float) -> None:
         await _all(self._machines.remove(pool.name, name, drain_seconds=drain_seconds) for name in names)
 
-    async def _known(self, pool: Pool) -> list[str]:
-        return list(dict.fromkeys([*pool.nodes, *await self._machines.present(pool.name)]))
+    async def _empty(self, pool: Pool) -> None:
+        """Removes every machine, those too that an earlier try left behind."""
+        known = dict.fromkeys([*pool.nodes, *await self._machines.present(pool.name)])
+        await self._remove(pool, list(known), self._file.records.settings.drain_seconds)
 
 
 def _consequences(operation: Operation) -> list[Later]:

@@ -39,6 +39,9 @@ class Settings(BaseModel):
     retry_after_seconds: int = Field(default=1, ge=0)
     # How long evicted pods get to leave a node before they go with it.
     drain_seconds: float = Field(default=30.0, ge=0)
+    # How long a machine that does not start or go is tried again before the operation fails. It outlasts an API server
+    # that restarts, as a real machine would.
+    machine_seconds: float = Field(default=120.0, ge=0)
     # AKS's limit of node pools per cluster.
     pool_limit: int = Field(default=100, ge=1)
     # AKS runs operations on different pools side by side; true refuses the second one.

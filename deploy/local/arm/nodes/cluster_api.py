@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import aiohttp
 from kubernetes.aio import client, config
 from kubernetes.aio.client.exceptions import ApiException
 
@@ -32,6 +33,8 @@ class ClusterApi:
 
     async def open(self) -> None:
         settings = client.Configuration()
+        # No proxy of the user's environment: it cannot reach a cluster on this machine.
+        settings.client_session_kwargs = {"trust_env": False}
         load: Any = config.load_kube_config
         await load(str(self._kubeconfig), client_configuration=settings, persist_config=False)
         self._client = client.ApiClient(settings)
@@ -71,14 +74,14 @@ class ClusterApi:
         self, method: str, path: str, body: Any = None, content_type: str = "application/json"
     ) -> dict[str, Any]:
         """One request. Raises ClusterRefused, with status 0 when the server cannot be reached in REQUEST_S."""
-        _, url, headers, *_ = self._client.param_serialize(method, path, auth_settings=["BearerToken"])
+        _, url, headers, *_ = await self._client.param_serialize(method, path, auth_settings=["BearerToken"])
         headers |= {"Accept": "application/json", "Content-Type": content_type}
         try:
             response = await self._client.call_api(method, url, headers, body, _request_timeout=REQUEST_S)
             content = await response.read()
         except ApiException as refused:
             raise ClusterRefused(method, path, refused.status or 0, str(refused.body or refused.reason)) from refused
-        except (OSError, TimeoutError) as lost:
+        except (OSError, TimeoutError, aiohttp.ClientError) as lost:
             raise ClusterRefused(method, path, 0, f"{type(lost).__name__}: {lost}") from lost
         if response.status >= 400:
             raise ClusterRefused(method, path, response.status, content.decode(errors="replace")[:500])

@@ -44,7 +44,7 @@ class Machines(Protocol):
         """Empties the node, ends the machine, forgets the Node object. Raises MachineFailed."""
 
     async def present(self, pool: str) -> list[str]:
-        """The names of the pool's machines that are there, in whatever state."""
+        """The names of the pool's machines that are there, in whatever state. Raises MachineFailed."""
 
 
 def machine(pool: Pool, name: str, identity: Identity, *, gpus: int | None = None) -> Machine:

@@ -58,7 +58,7 @@ class Simulated:
     async def remove(self, pool: str, name: str, *, drain_seconds: float) -> None:
         self._alive.discard(name)
         try:
-            # Pods are asked to leave, but no kubelet ends them: waiting would be waiting for nobody.
+            # No kubelet ends pods here, so waiting for them would be waiting for nobody: they are deleted.
             await empty_node(self._api, name, 0.0)
             await forget_node(self._api, name)
             await self._api.delete(f"{LEASES}/{name}")
@@ -66,7 +66,10 @@ class Simulated:
             raise MachineFailed(f"{name} did not go: {refused}") from refused
 
     async def present(self, pool: str) -> list[str]:
-        found = await self._api.read(NODES, labelSelector=f"{POOL_LABEL}={pool}") or {}
+        try:
+            found = await self._api.read(NODES, labelSelector=f"{POOL_LABEL}={pool}") or {}
+        except ClusterRefused as refused:
+            raise MachineFailed(f"the nodes of {pool} cannot be listed: {refused}") from refused
         names: list[str] = [node["metadata"]["name"] for node in found.get("items", [])]
         return sorted(name for name in names if name.startswith(f"aks-{pool}-"))
 

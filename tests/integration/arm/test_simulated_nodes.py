@@ -1,0 +1,148 @@
+"""Pools whose machines are Node objects in a real API server: they come with the pool and leave nothing behind."""
+
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from deploy.local import cluster_api
+from deploy.local.arm.control_client import ControlClient
+from deploy.local.control_plane import start_control_plane, stop_control_plane
+from deploy.local.layout import Layout, Ports
+
+pytestmark = pytest.mark.integration
+
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+SERVICE_ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
+PODS = "/api/v1/namespaces/default/pods"
+GPU_TAINT = {"key": "sku", "value": "gpu", "effect": "NoSchedule"}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
+    """etcd and kube-apiserver on loopback, on ports that were free a moment ago."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in fields(Ports)]
+    numbers = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    ports = Ports(**dict(zip((field.name for field in fields(Ports)), numbers, strict=True)))
+    layout = replace(Layout.of("test", with_nodes=False), state=tmp_path_factory.mktemp("cluster"), ports=ports)
+    start_control_plane(layout, controllers=False)
+    # The controller that gives every namespace its default ServiceAccount does not run here.
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+    cluster_api.request(layout, "POST", SERVICE_ACCOUNTS, account, "application/json")
+    yield layout
+    stop_control_plane(layout)
+
+
+@pytest.fixture
+def arm(new_stand_in: Any, cluster: Layout) -> Any:
+    return new_stand_in("--nodes", "simulated", "--kubeconfig", str(cluster.admin_kubeconfig))
+
+
+def nodes(layout: Layout, pool: str) -> list[dict[str, Any]]:
+    found = cluster_api.read(layout, f"/api/v1/nodes?labelSelector=agentpool%3D{pool}")
+    assert found is not None
+    items: list[dict[str, Any]] = found["items"]
+    return items
+
+
+def a_pod(name: str, node: str) -> dict[str, Any]:
+    spec = {"nodeName": node, "containers": [{"name": "main", "image": "none"}], "automountServiceAccountToken": False}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+
+
+async def test_a_pools_nodes_join_ready_with_gpus_and_go_with_it(arm: Any, cluster: Layout, pools: Any) -> None:
+    async with arm.azure() as client:
+        mine = type(pools)(client)
+        await mine.create("ws1", count=2, nodeTaints=["sku=gpu:NoSchedule"], nodeLabels={"kaito.sh/workspace": "phi"})
+        [first, second] = nodes(cluster, "ws1")
+        assert first["spec"]["taints"] == [GPU_TAINT]
+        assert first["spec"]["providerID"].endswith("/virtualMachines/0")
+        assert {node["status"]["allocatable"]["nvidia.com/gpu"] for node in (first, second)} == {"1"}
+        assert {c["type"]: c["status"] for c in first["status"]["conditions"]}["Ready"] == "True"
+        assert first["metadata"]["labels"]["kaito.sh/workspace"] == "phi"
+        assert cluster_api.read(cluster, f"{LEASES}/{first['metadata']['name']}") is not None
+        await mine.delete("ws1")
+    assert nodes(cluster, "ws1") == []
+    assert cluster_api.read(cluster, f"{LEASES}/{first['metadata']['name']}") is None
+
+
+async def test_scaling_down_removes_the_newest_nodes_and_the_pods_on_them(
+    arm: Any, cluster: Layout, pools: Any
+) -> None:
+    async with arm.azure() as client:
+        mine = type(pools)(client)
+        await mine.create("scaled", count=2)
+        [kept, gone] = [node["metadata"]["name"] for node in nodes(cluster, "scaled")]
+        for name, node in (("stays", kept), ("goes", gone)):
+            cluster_api.request(cluster, "POST", PODS, a_pod(name, node), "application/json")
+        await mine.create("scaled", count=1)
+        assert [node["metadata"]["name"] for node in nodes(cluster, "scaled")] == [kept]
+        assert cluster_api.read(cluster, f"{PODS}/goes") is None
+        assert cluster_api.read(cluster, f"{PODS}/stays") is not None
+        await mine.delete("scaled")
+    assert cluster_api.read(cluster, f"{PODS}/stays") is None
+
+
+async def test_flawed_machines_do_not_join_or_join_without_gpu(arm: Any, cluster: Layout, pools: Any) -> None:
+    control = ControlClient(arm.address)
+    control.add_fault("node-never-joins", nodes=1, times=1)
+    control.add_fault("node-without-gpu", nodes=2, times=1)
+    async with arm.azure() as client:
+        mine = type(pools)(client)
+        await mine.create("flawed", count=3)
+        gpus = [node["status"]["allocatable"].get("nvidia.com/gpu") for node in nodes(cluster, "flawed")]
+        assert gpus == ["1", None]
+        await mine.delete("flawed")
+    assert nodes(cluster, "flawed") == []
+
+
+async def test_nodes_of_an_operation_that_failed_come_late_and_go_with_the_pool(
+    arm: Any, cluster: Layout, pools: Any
+) -> None:
+    ControlClient(arm.address).add_fault("fails-late", seconds=0.3, times=1)
+    async with arm.azure() as client:
+        mine = type(pools)(client)
+        poller = await mine.begin("late")
+        with pytest.raises(Exception, match="VMExtensionProvisioningTimeout"):
+            await poller.result()
+        assert nodes(cluster, "late") == []
+        deadline = time.monotonic() + 10
+        while not nodes(cluster, "late"):
+            assert time.monotonic() < deadline
+        await mine.delete("late")
+    assert nodes(cluster, "late") == []
+
+
+async def test_a_restarted_stand_in_adopts_its_nodes(arm: Any, cluster: Layout, pools: Any) -> None:
+    async with arm.azure() as client:
+        mine = type(pools)(client)
+        await mine.create("adopted", count=2)
+        before = [node["metadata"]["uid"] for node in nodes(cluster, "adopted")]
+        arm.kill()
+        arm.start()
+        assert [node["metadata"]["uid"] for node in nodes(cluster, "adopted")] == before
+        await mine.delete("adopted")
+    assert nodes(cluster, "adopted") == []
+
+
+async def test_without_an_api_server_the_operation_fails_and_says_why(
+    new_stand_in: Any, pools: Any, tmp_path: Any
+) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(
+        '{"apiVersion": "v1", "kind": "Config", "current-context": "x", '
+        '"users": [{"name": "x", "user": {"token": "x"}}], '
+        '"clusters": [{"name": "x", "cluster": {"server": "https://127.0.0.1:1"}}], '
+        '"contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}]}'
+    )
+    arm = new_stand_in("--nodes", "simulated", "--kubeconfig", str(kubeconfig))
+    ControlClient(arm.address).change_settings(machine_seconds=1)
+    async with arm.azure() as client:
+        poller = await type(pools)(client).begin("alone")
+        with pytest.raises(Exception, match=r"VMExtensionProvisioningError.*127\.0\.0\.1"):
+            await poller.result()
