@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,9 +30,9 @@ CLASSES = (
     "GemmaForCausalLM",
     "FalconForCausalLM",
 )
-PORT = 5000
 START_S = 600.0
 STOP_S = 60.0
+MESSAGES = [{"role": "user", "content": "w1"}]
 
 
 def main() -> int:
@@ -62,12 +63,13 @@ def make_model(folder: Path) -> None:
 
 def serve_once(weights: Path, file: Path) -> None:
     """Runs the server as a pod would, asks for tokens through both APIs, and stops it. Raises RuntimeError."""
+    port = free_port()
     config = ServeConfig(
         model="modelyard/tiny",
         revision=weights.name,
         weights_path=str(weights),
         served_model_name="tiny",
-        port=PORT,
+        port=port,
         kv_cache_gib=0.125,
         drain_s=1,
     )
@@ -75,12 +77,12 @@ def serve_once(weights: Path, file: Path) -> None:
     Path(config.complete_marker).touch()
     child = subprocess.Popen([sys.executable, "-m", "runtime.serve", "--config", str(file)])
     try:
-        _wait_until_healthy(child)
-        _ask("/v1/completions", {"model": "tiny", "prompt": "w1 w2", "max_tokens": 2})
+        _wait_until_healthy(child, port)
+        _ask(port, "/v1/completions", {"model": "tiny", "prompt": "w1 w2", "max_tokens": 2})
         _ask(
             "/v1/chat/completions", {"model": "tiny", "messages": [{"role": "user", "content": "w1"}], "max_tokens": 2}
         )
-        _ask("/chat", {"prompt": "w1 w2", "generate_kwargs": {"max_new_tokens": 2}})
+        _ask(port, "/chat", {"prompt": "w1 w2", "generate_kwargs": {"max_new_tokens": 2}})
     finally:
         child.send_signal(signal.SIGTERM)
         try:
@@ -88,6 +90,14 @@ def serve_once(weights: Path, file: Path) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             raise
+
+
+def free_port() -> int:
+    """A port that nobody listens on; image builds share the network of the machine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def note_classes() -> None:
@@ -100,22 +110,22 @@ def note_classes() -> None:
         logging.info("noted %s", name)
 
 
-def _wait_until_healthy(child: "subprocess.Popen[bytes]") -> None:
+def _wait_until_healthy(child: "subprocess.Popen[bytes]", port: int) -> None:
     ends = time.monotonic() + START_S
     while time.monotonic() < ends:
         if child.poll() is not None:
             raise RuntimeError(f"the server ended with code {child.returncode} before it was ready")
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/health", timeout=5):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
                 return
         except OSError:
             time.sleep(0.5)
     raise RuntimeError(f"the server was not ready within {START_S:.0f} s")
 
 
-def _ask(path: str, body: dict[str, Any]) -> None:
+def _ask(port: int, path: str, body: dict[str, Any]) -> None:
     request = urllib.request.Request(
-        f"http://127.0.0.1:{PORT}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=60) as response:
         logging.info("%s: %s", path, response.read().decode())

@@ -1,0 +1,104 @@
+"""Builds the images of deploy/images/Containerfile with buildah, without a container engine.
+
+The result is an OCI layout in the cache, with compressed layers, so that any registry can be filled from it without
+building or compressing again. Which images there are, and when, is `images.py`'s; filling is `image_pushing.py`'s.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.base_rootfs import ensure_rootfs, given_base
+from deploy.local.commands import output_of, run_logged
+from deploy.local.steps import Say
+from deploy.local.wheels import REPOSITORY, TORCH_INDEX_VARIABLE
+
+CONTAINERFILE = REPOSITORY / "deploy" / "images" / "Containerfile"
+IGNORED = CONTAINERFILE.with_suffix(".dockerignore")
+BASE = "localhost/modelyard/base"
+# The runtime image: 6 minutes measured on 2 busy cores.
+BUILD_DEADLINE_S = 3600.0
+SHORT_DEADLINE_S = 600.0
+# Level 1 packs 2 GB in seconds and halves what a node writes; see docs/performance.md.
+COMPRESSION = ("--compression-format", "zstd", "--compression-level", "1")
+CERTIFICATES = Path("/etc/ssl/certs")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where images are built: buildah's own storage, apart from the user's, and the finished layouts."""
+
+    cache: Path
+    log: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.cache / "images"
+
+    def buildah(self, *arguments: str) -> list[str]:
+        # As nice as possible: nodes and servers may be running beside the build.
+        storage = ["--root", str(self.folder / "storage"), "--runroot", "/run/modelyard/images"]
+        return ["nice", "-n", "10", "buildah", *storage, "--storage-driver", "overlay", *arguments]
+
+    def layout_of(self, target: str, tag: str) -> Path:
+        return self.folder / "layouts" / f"{target}-{tag}"
+
+
+def build(workshop: Workshop, target: str, tag: str, wheels: Path, say: Say) -> Path:
+    """The OCI layout of one target of the Containerfile; finished ones are not built again. Raises CommandFailed."""
+    done = workshop.layout_of(target, tag)
+    if (done / "index.json").exists():
+        return done
+    base = given_base() or _own_base(workshop, say)
+    say(f"building the {target} image")
+    name = f"localhost/modelyard/{target}:{tag}"
+    argv = workshop.buildah("bud", *build_options(workshop, target, base, wheels), "--tag", name, str(REPOSITORY))
+    run_logged(argv, workshop.log, deadline_s=BUILD_DEADLINE_S)
+    say(f"packing the {target} image")
+    partial = done.with_name(done.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    push = workshop.buildah("push", "--quiet", "--format", "oci", *COMPRESSION, name, f"oci:{partial}:{tag}")
+    run_logged(push, workshop.log, deadline_s=SHORT_DEADLINE_S)
+    shutil.rmtree(done, ignore_errors=True)
+    partial.rename(done)
+    return done
+
+
+def build_options(workshop: Workshop, target: str, base: str, wheels: Path) -> list[str]:
+    """buildah's options for one target. Files of this machine are mounted, so nothing of them stays in the image."""
+    options = ["--isolation", "chroot", "--layers", "--target", target, "--file", str(CONTAINERFILE)]
+    options += ["--ignorefile", str(IGNORED), "--build-arg", f"BASE_IMAGE={base}"]
+    if index := os.environ.get(TORCH_INDEX_VARIABLE):
+        options += ["--build-arg", f"TORCH_INDEX_URL={index}"]
+    mounts = {wheels: "/build/wheels", _pip_configuration(workshop): "/etc/pip.conf"}
+    if CERTIFICATES.is_dir():
+        mounts[CERTIFICATES] = str(CERTIFICATES)
+    for host, inside in mounts.items():
+        options += ["--volume", f"{host}:{inside}:ro"]
+    return options
+
+
+def _pip_configuration(workshop: Workshop) -> Path:
+    """Makes pip inside the build take wheels from the mounted folder and ask nobody."""
+    file = workshop.folder / "pip.conf"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("[global]\nno-index = true\nfind-links = /build/wheels\n")
+    return file
+
+
+def _own_base(workshop: Workshop, say: Say) -> str:
+    name = f"{BASE}:bookworm"
+    listed = json.loads(output_of(workshop.buildah("images", "--json"), deadline_s=SHORT_DEADLINE_S) or "[]")
+    if any(name in (image.get("names") or []) for image in listed):
+        return name
+    rootfs = ensure_rootfs(workshop.folder / "base", workshop.log, say)
+    container = output_of(workshop.buildah("from", "scratch"), deadline_s=SHORT_DEADLINE_S).strip()
+    try:
+        for step in (("add", "--quiet", container, str(rootfs), "/"), ("commit", "--quiet", container, name)):
+            run_logged(workshop.buildah(*step), workshop.log, deadline_s=SHORT_DEADLINE_S)
+    finally:
+        run_logged(workshop.buildah("rm", container), workshop.log, deadline_s=SHORT_DEADLINE_S)
+    return name

@@ -1,0 +1,88 @@
+"""The images of a local stack: what each is made of, and that the registry has them.
+
+An image's tag is a hash of everything that goes into it, so it is built once per content and user, and pushed once per
+registry. `dev` names the newest one. Building is `image_building.py`'s, pushing `image_pushing.py`'s.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.base_rootfs import PACKAGES, SUITE, given_base
+from deploy.local.image_building import CONTAINERFILE, IGNORED, Workshop, build
+from deploy.local.image_pushing import Registry, manifest_of
+from deploy.local.layout import Layout
+from deploy.local.steps import Say
+from deploy.local.wheels import FETCHING, REPOSITORY, SERVING, ensure_wheels, one_at_a_time
+
+LATEST = "dev"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A target of the Containerfile, the packages it installs, and the files of this repository that it holds."""
+
+    target: str
+    pins: Path
+    sources: tuple[str, ...]
+
+    @property
+    def repository(self) -> str:
+        return f"modelyard/{self.target}"
+
+
+FETCH = Image("fetch", FETCHING, ("api/__init__.py", "api/weights.py", "runtime/__init__.py", "runtime/fetch"))
+RUNTIME = Image("runtime", SERVING, ("api", "runtime"))
+# The small one first: a pod starts with it.
+IMAGES = (FETCH, RUNTIME)
+
+
+def ensure_images(layout: Layout, say: Say) -> None:
+    """Builds what has changed and pushes what the registry lacks. Raises CommandFailed, NoBase, PushFailed, OSError."""
+    for image in IMAGES:
+        built = build_image(layout, image, say)
+        registry = Registry(layout.registry, image.repository)
+        descriptor = manifest_of(built)
+        tags = (tag_of(image), LATEST)
+        if any(registry.manifest_digest(tag, descriptor["mediaType"]) != descriptor["digest"] for tag in tags):
+            say(f"pushing the {image.target} image")
+            registry.push(built, tags)
+
+
+def build_image(layout: Layout, image: Image, say: Say) -> Path:
+    """The OCI layout of an image in the cache. Needs no registry, so it may run before there is one."""
+    workshop = Workshop(layout.cache, layout.logs / "images.log")
+    with one_at_a_time(workshop.folder / ".lock", lambda: say("waiting for another build of images")):
+        done = workshop.layout_of(image.target, tag_of(image))
+        if (done / "index.json").exists():
+            return done
+        wheels = ensure_wheels(layout.cache, (image.pins,), workshop.log, say)
+        return build(workshop, image.target, tag_of(image), wheels, say)
+
+
+def reference(layout: Layout, image: Image) -> str:
+    """The image by its content, as it stands in a pod: it changes when the content does."""
+    return f"{layout.registry}/{image.repository}:{tag_of(image)}"
+
+
+def tag_of(image: Image) -> str:
+    """16 hex digits over everything that goes into an image."""
+    digest = hashlib.sha256(f"{given_base() or (SUITE, PACKAGES)}".encode())
+    for file in (CONTAINERFILE, IGNORED, image.pins, *_files(image.sources)):
+        digest.update(f"\0{file.relative_to(REPOSITORY)}\0{file.stat().st_size}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _files(sources: tuple[str, ...]) -> Iterator[Path]:
+    """The files below the given ones, in a fixed order, without what building leaves behind."""
+    for source in sources:
+        path = REPOSITORY / source
+        if path.is_file():
+            yield path
+            continue
+        for parent, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.endswith(".egg-info"))
+            yield from (Path(parent, name) for name in sorted(names) if not name.endswith(".pyc"))
