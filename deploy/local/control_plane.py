@@ -130,9 +130,10 @@ def _certificates(layout: Layout) -> dict[str, certificates.KeyPair]:
 
 
 def _apiserver_ready(layout: Layout) -> Callable[[], bool]:
-    pair = cluster_api.owner_pair(layout)
-    url = f"{layout.apiserver_url}/readyz"
-    return readiness.once_answers(url, ca=layout.pki / "ca.crt", client=(pair.certificate, pair.key))
+    """Ready for use: /readyz says yes a moment before the first namespace is there."""
+    pair, ca = cluster_api.owner_pair(layout), layout.pki / "ca.crt"
+    urls = [layout.apiserver_url + path for path in ("/readyz", "/api/v1/namespaces/default")]
+    return lambda: all(readiness.answers(url, ca=ca, client=(pair.certificate, pair.key)) for url in urls)
 
 
 def _component_ready(layout: Layout, port: int) -> Callable[[], bool]:

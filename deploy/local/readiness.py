@@ -6,6 +6,7 @@ These are questions, not waits: the caller asks again until its deadline.
 import http.client
 import socket
 import ssl
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from functools import partial
@@ -33,6 +34,9 @@ def answers(url: str, *, ca: Path | None = None, client: tuple[Path, Path] | Non
     try:
         with urllib.request.build_opener(*handlers).open(url, timeout=ATTEMPT_S) as response:
             return 200 <= int(response.status) < 300
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
     except (OSError, http.client.HTTPException):
         return False
 

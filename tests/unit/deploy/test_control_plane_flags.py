@@ -35,6 +35,13 @@ def test_without_nodes_the_api_server_stays_on_loopback_and_names_itself_to_nobo
     assert {"--bind-address=127.0.0.1", "--endpoint-reconciler-type=none"} <= set(argv)
 
 
+def test_beta_apis_are_off_in_every_version_but_for_those_that_older_ones_need() -> None:
+    layout = Layout.of("test")
+    old, new = (control_plane_flags.apiserver(layout, binaries(minor), PAIRS, KEY)[-1] for minor in (20, 24))
+    assert old.startswith("--runtime-config=api/beta=false,policy/v1beta1=true,")
+    assert "runtime-config" not in new
+
+
 def test_etcd_listens_on_loopback_only() -> None:
     argv = control_plane_flags.etcd(Layout.of("demo"), binaries(20))
     assert not [flag for flag in argv if "http://" in flag and "http://127.0.0.1:" not in flag]
