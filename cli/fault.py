@@ -119,7 +119,7 @@ def _with_client(args: argparse.Namespace, work: Callable[[ControlClient], None]
 
 
 def _described(fault: dict[str, Any]) -> str:
-    said = {name: fault[name] for name in NARROWED_BY if fault.get(name) not in (None, "", "*")}
+    said = {name: fault[name] for name in NARROWED_BY if fault.get(name) not in (None, "", "*", 0)}
     if fault["kind"] != "server-error":
         said.pop("status", None)
     return " ".join([fault["kind"], *(f"{name}={value}" for name, value in said.items())])

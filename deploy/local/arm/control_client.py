@@ -32,10 +32,10 @@ class Address:
     def of_instance(cls, instance: str) -> Self:
         """The stand-in of a local stack. Raises ControlFailed when it was never started."""
         layout = (recall(instance) or Choices()).layout(instance)
-        files = ArmFiles.of(layout)
-        if not files.token.exists():
+        token, ca = ArmFiles.of(layout).token, layout.pki / "ca.crt"
+        if not (token.exists() and ca.exists()):
             raise ControlFailed(f"instance {instance} has no ARM stand-in yet: run `modelyard local up` first")
-        return cls(url=layout.arm_url, ca=layout.pki / "ca.crt", token=files.token.read_text().strip())
+        return cls(url=layout.arm_url, ca=ca, token=token.read_text().strip())
 
 
 class ControlClient:

@@ -48,28 +48,35 @@ class LocalCredential:
 class StandIn:
     """The process: started, killed, started again on the same port and records."""
 
-    def __init__(self, home: Path, *options: str) -> None:
-        self.layout = _layout_at(home)
+    def __init__(
+        self, home: Path, *options: str, instance: str = "integration", with_nodes: bool = False, port: int = 0
+    ) -> None:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("MODELYARD_HOME", str(home))
+            self.layout = Layout.of(instance, with_nodes=with_nodes)
         self._environment = os.environ | {"MODELYARD_HOME": str(home)}
-        with socket.create_server(("127.0.0.1", 0)) as probe:
+        with socket.create_server((self.layout.address, port)) as probe:
             self.port = probe.getsockname()[1]
-        self._argv = [sys.executable, "-m", "deploy.local.arm", "--layout-instance", "integration", "--loopback"]
-        self._argv += ["--nodes", "none", "--port", str(self.port), *QUICK, *options]
+        self._argv = [sys.executable, "-m", "deploy.local.arm", "--layout-instance", instance, *QUICK]
+        self._argv += ["--port", str(self.port), *(() if with_nodes else ("--loopback", "--nodes", "none")), *options]
         self._log = home / "arm.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def url(self) -> str:
+        return f"https://{self.layout.address}:{self.port}"
+
+    @property
     def address(self) -> Address:
         token = (self.layout.state / "azure-token").read_text()
-        return Address(url=f"https://127.0.0.1:{self.port}", ca=self.layout.pki / "ca.crt", token=token)
+        return Address(url=self.url, ca=self.layout.pki / "ca.crt", token=token)
 
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._argv, env=self._environment, stdout=log, stderr=log)
         deadline = time.monotonic() + STARTED_S
-        state = f"https://127.0.0.1:{self.port}/_control/state"
         ca = self.layout.pki / "ca.crt"
-        while not (ca.exists() and readiness.answers(state, ca=ca)):
+        while not (ca.exists() and readiness.answers(f"{self.url}/_control/state", ca=ca)):
             assert self._process.poll() is None and time.monotonic() < deadline, self._log.read_text()
             time.sleep(POLL_S)
 
@@ -146,8 +153,8 @@ def new_stand_in(tmp_path: Path) -> Iterator[Callable[..., StandIn]]:
     """Makes stand-ins of the test's own, and ends them."""
     with contextlib.ExitStack() as ended:
 
-        def make(*options: str) -> StandIn:
-            made = StandIn(tmp_path, *options)
+        def make(*options: str, home: Path = tmp_path, **where: Any) -> StandIn:
+            made = StandIn(home, *options, **where)
             made.start()
             ended.callback(made.kill)
             return made
@@ -189,15 +196,3 @@ def _sdk_options(address: Address) -> dict[str, Any]:
         "connection_verify": str(address.ca),
         "polling_interval": POLL_S,
     }
-
-
-def _layout_at(home: Path) -> Layout:
-    before = os.environ.get("MODELYARD_HOME")
-    os.environ["MODELYARD_HOME"] = str(home)
-    try:
-        return Layout.of("integration", with_nodes=False)
-    finally:
-        if before is None:
-            del os.environ["MODELYARD_HOME"]
-        else:
-            os.environ["MODELYARD_HOME"] = before

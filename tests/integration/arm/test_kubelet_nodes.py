@@ -1,0 +1,139 @@
+"""Pools whose machines are real kubelets: what joins the cluster, how it is emptied, and that nothing is left."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local import (
+    cluster_api,
+    control_plane,
+    daemons,
+    kubernetes_binaries,
+    network,
+    node,
+    pause_image,
+    registry,
+)
+from deploy.local.arm.control_client import ControlClient
+from deploy.local.layout import Layout
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(os.geteuid() != 0, reason="kubelets need root"),
+]
+
+PODS = "/api/v1/namespaces/default/pods"
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as environment:
+        path = tmp_path_factory.mktemp("home")
+        environment.setenv("MODELYARD_HOME", str(path))
+        yield path
+
+
+@pytest.fixture(scope="module")
+def cluster(home: Path) -> Iterator[Layout]:
+    """A control plane without nodes, and the image that pods of this test run."""
+    layout = Layout.of("integration")
+    if kubernetes_binaries.find_binaries(layout) is None:
+        pytest.fail("there are no Kubernetes programs yet: run `modelyard local up` once, which builds them")
+    try:
+        network.ensure_network(layout)
+        daemons.start(layout, registry.registry_daemon(layout))
+        pause_image.push_pause_image(layout)
+        control_plane.start_control_plane(layout)
+        yield layout
+    finally:
+        for name in node.list_nodes(layout):
+            node.stop_node(layout, name)
+        control_plane.stop_control_plane(layout)
+        daemons.stop(layout, registry.NAME)
+        network.tear_down_network(layout)
+
+
+@pytest.fixture
+def arm(new_stand_in: Any, cluster: Layout, home: Path) -> Any:
+    return new_stand_in("--nodes", "kubelet", home=home, instance="integration", with_nodes=True)
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def a_pod(layout: Layout, name: str, on: str, command: str) -> dict[str, Any]:
+    container = {"name": "main", "image": f"{layout.registry}/modelyard/pause:dev", "command": ["sh", "-c", command]}
+    spec = {"nodeName": on, "containers": [container], "terminationGracePeriodSeconds": 5}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": spec}
+
+
+def is_running(layout: Layout, pod: str) -> bool:
+    return (cluster_api.read(layout, f"{PODS}/{pod}") or {})["status"]["phase"] == "Running"
+
+
+async def test_a_pool_is_a_kubelet_that_joins_survives_a_restart_is_drained_and_goes(
+    arm: Any, cluster: Layout, pools: Any
+) -> None:
+    async with arm.azure() as client:
+        mine = type(pools)(client)
+        await mine.create("ws1", nodeTaints=["sku=gpu:NoSchedule"], nodeLabels={"kaito.sh/workspace": "phi"})
+        [joined] = cluster_api.request(cluster, "GET", "/api/v1/nodes")["items"]
+        name, labels = joined["metadata"]["name"], joined["metadata"]["labels"]
+        assert node.list_nodes(cluster) == [name]
+        assert (labels["agentpool"], labels["kaito.sh/workspace"], labels["accelerator"]) == ("ws1", "phi", "nvidia")
+        assert labels["node.kubernetes.io/instance-type"] == "Standard_NC24ads_A100_v4"
+        assert joined["spec"]["providerID"].endswith("/virtualMachines/0")
+        assert joined["spec"]["taints"] == [{"key": "sku", "value": "gpu", "effect": "NoSchedule"}]
+        assert joined["status"]["allocatable"]["nvidia.com/gpu"] == "1"
+
+        arm.kill()
+        arm.start()
+        assert (await mine.get("ws1")).provisioning_state == "Succeeded"
+        [adopted] = cluster_api.request(cluster, "GET", "/api/v1/nodes")["items"]
+        assert adopted["metadata"]["uid"] == joined["metadata"]["uid"]
+
+        command = "trap 'exit 0' TERM; while true; do sleep 0.2; done"
+        cluster_api.request(cluster, "POST", PODS, a_pod(cluster, "polite", name, command), "application/json")
+        until(lambda: is_running(cluster, "polite"))
+        await mine.delete("ws1")
+        assert cluster_api.read(cluster, f"{PODS}/polite") is None
+    assert node.list_nodes(cluster) == []
+    assert cluster_api.request(cluster, "GET", "/api/v1/nodes")["items"] == []
+
+
+async def test_a_pod_that_a_budget_holds_goes_with_its_node_after_the_deadline(
+    arm: Any, cluster: Layout, pools: Any
+) -> None:
+    ControlClient(arm.address).change_settings(drain_seconds=2)
+    ControlClient(arm.address).add_fault("node-without-gpu", times=1)
+    async with arm.azure() as client:
+        mine = type(pools)(client)
+        await mine.create("ws2")
+        [joined] = cluster_api.request(cluster, "GET", "/api/v1/nodes")["items"]
+        assert "nvidia.com/gpu" not in joined["status"]["allocatable"]
+        pod = a_pod(cluster, "held", joined["metadata"]["name"], "sleep 1000")
+        cluster_api.request(cluster, "POST", PODS, pod, "application/json")
+        until(lambda: is_running(cluster, "held"))
+        budget = {"minAvailable": 1, "selector": {"matchLabels": {"app": "held"}}}
+        version = "v1beta1" if cluster_api.read(cluster, "/apis/policy/v1") is None else "v1"
+        cluster_api.request(
+            cluster,
+            "POST",
+            f"/apis/policy/{version}/namespaces/default/poddisruptionbudgets",
+            {"kind": "PodDisruptionBudget", "metadata": {"name": "held"}, "spec": budget},
+            "application/json",
+        )
+        begun = time.monotonic()
+        await mine.delete("ws2")
+        assert time.monotonic() - begun >= 2
+    assert cluster_api.read(cluster, f"{PODS}/held") is None
+    assert node.list_nodes(cluster) == []
