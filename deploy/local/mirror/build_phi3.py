@@ -63,7 +63,8 @@ def build(context: str, tokenizer_folder: Path, out: Path) -> None:
         max_position_embeddings=POSITIONS[context],
         original_max_position_embeddings=ORIGINAL_POSITIONS,
         rope_parameters=rope(context),
-        tie_word_embeddings=True,  # half the size: nearly all parameters are the vocabulary's
+        # Tied, a random model repeats its last token for ever, and a comparison of served tokens would show nothing.
+        tie_word_embeddings=False,
         **ids,
     )
     torch.manual_seed(SEED)
