@@ -65,7 +65,7 @@ class Sku(BaseModel):
 
 
 class SkuTable(BaseModel):
-    """The whole file; `prices_as_of` is the month of the prices."""
+    """The whole file; `prices_as_of` is the year of the prices."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -29,6 +29,7 @@ def arm_router(service: Service) -> APIRouter:
     router = APIRouter()
     _add_reads(router, service)
     _add_pool_writes(router, service)
+    _add_pool_actions(router, service)
     _add_operations(router, service)
     return router
 
@@ -105,6 +106,10 @@ def _add_pool_writes(router: APIRouter, service: Service) -> None:
         _check_scope(identity, subscription, group, cluster)
         operation = service.delete_pool(name, Preconditions(if_match, if_none_match))
         return _accepted(request, service, operation)
+
+
+def _add_pool_actions(router: APIRouter, service: Service) -> None:
+    identity = service.identity
 
     @router.post(POOL + "/abort")
     async def abort(request: Request, subscription: str, group: str, cluster: str, name: str) -> Response:

@@ -15,12 +15,8 @@ def listing(region: str, faults: list[Fault], query: str | None) -> list[dict[st
     wanted = _LOCATION_FILTER.search(query or "")
     if wanted and wanted.group(1).lower() != region.lower():
         return []
-    return [_offer(sku, region, restricted=is_restricted(sku.name, faults)) for sku in sku_table().skus]
-
-
-def is_restricted(name: str, faults: list[Fault]) -> bool:
-    """Whether a fault keeps this size from being sold and says so in the listing; its pool pattern is not looked at."""
-    return any(fault.kind == "sku-not-available" and fault.variant == "listed" for fault in faults)
+    restricted = any(fault.kind == "sku-not-available" and fault.variant == "listed" for fault in faults)
+    return [_offer(sku, region, restricted=restricted) for sku in sku_table().skus]
 
 
 def _offer(sku: Sku, region: str, *, restricted: bool) -> dict[str, Any]:

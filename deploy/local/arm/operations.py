@@ -151,7 +151,7 @@ class Operations:
         pool.etag = new_etag()
 
     async def _adopt(self, pool: Pool) -> None:
-        """Repairs the machines that were there when the last process ended; none is added."""
+        """Repairs the machines that were there when the last process ended, or brings them back; none is added."""
         async with self._locks[pool.name]:
             await self._patiently(self._mend, pool)
 
@@ -168,8 +168,7 @@ class Operations:
             await asyncio.sleep(RETRY_S)
 
     async def _mend(self, pool: Pool) -> None:
-        present = await self._machines.present(pool.name)
-        await self._start(pool, [name for name in pool.nodes if name in present])
+        await self._start(pool, [name for name in pool.nodes if name in pool.started])
 
     async def _settle(self, pool: Pool) -> None:
         """Brings the machines to what the pool lists."""
@@ -183,11 +182,16 @@ class Operations:
             async with self._starting:
                 gpus = 0 if pool.flaws.get(name) == "no-gpu" else None
                 await self._machines.start(machine(pool, name, self._identity, gpus=gpus))
+            pool.started = [*(known for known in pool.started if known != name), name]
 
         await _all(start(name) for name in names if pool.flaws.get(name) != "absent")
 
     async def _remove(self, pool: Pool, names: list[str], drain_seconds: float) -> None:
-        await _all(self._machines.remove(pool.name, name, drain_seconds=drain_seconds) for name in names)
+        async def remove(name: str) -> None:
+            await self._machines.remove(pool.name, name, drain_seconds=drain_seconds)
+            pool.started = [known for known in pool.started if known != name]
+
+        await _all(remove(name) for name in names)
 
     async def _empty(self, pool: Pool) -> None:
         """Removes every machine, those too that an earlier try left behind."""

@@ -73,6 +73,8 @@ class Pool(BaseModel):
     scale_set: str
     nodes: list[str] = Field(default_factory=list)
     next_node: int = 0
+    # Machines that have come and not gone: those a stack that was down brings back.
+    started: list[str] = Field(default_factory=list)
     # Machines that a fault keeps from working, by node name.
     flaws: dict[str, Literal["absent", "no-gpu"]] = Field(default_factory=dict)
     operation: str | None = None

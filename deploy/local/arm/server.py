@@ -50,6 +50,9 @@ def serve(files: ArmFiles, endpoint: Endpoint, machines: Machines, settings: Set
             http=Connection,
             log_config=None,
             access_log=False,
+            # Longer than clients keep idle connections (aiohttp: 15 s): a request whose connection ends is sent again
+            # by aiohttp, and a repeated PUT looks like a second one.
+            timeout_keep_alive=75,
             # Clients keep connections open; they are not waited for.
             timeout_graceful_shutdown=2,
         )

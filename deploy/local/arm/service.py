@@ -13,7 +13,7 @@ from deploy.local.arm import errors, fault_effects, offers, pool_rules, pool_sha
 from deploy.local.arm.faults import Fault, Target, standing, take
 from deploy.local.arm.identity import Identity
 from deploy.local.arm.operations import Operations, new_etag
-from deploy.local.arm.records import Later, Operation, Pool, Records, RecordsFile
+from deploy.local.arm.records import Later, Operation, OperationKind, Pool, Records, RecordsFile
 
 SYSTEM_POOL = "system"
 
@@ -149,7 +149,7 @@ class Service:
         settings = self.records.settings
         return self._begin_put(pool, "update", settings.create_seconds if grows else settings.update_seconds)
 
-    def _begin_put(self, pool: Pool, kind: Any, seconds: float) -> Operation:
+    def _begin_put(self, pool: Pool, kind: OperationKind, seconds: float) -> Operation:
         pool.resize()
         faults = fault_effects.taken_along(self.records, pool, "PUT")
         return self._operations.begin(pool, kind, seconds, faults)

@@ -126,6 +126,13 @@ async def test_a_restarted_stand_in_adopts_its_nodes(arm: Any, cluster: Layout, 
         arm.kill()
         arm.start()
         assert [node["metadata"]["uid"] for node in nodes(cluster, "adopted")] == before
+        # A stack that was down has lost its nodes; the pool still stands for them.
+        arm.kill()
+        cluster_api.request(cluster, "DELETE", f"/api/v1/nodes/{nodes(cluster, 'adopted')[0]['metadata']['name']}")
+        arm.start()
+        deadline = time.monotonic() + 10
+        while len(nodes(cluster, "adopted")) < 2:
+            assert time.monotonic() < deadline
         await mine.delete("adopted")
     assert nodes(cluster, "adopted") == []
 
