@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from deploy.local import mount_points, namespaces
+from deploy.local import mount_points, namespaces, node_records
 from deploy.local.layout import Layout
 
 GATEWAY = "gateway"
@@ -24,7 +24,8 @@ class NetworkFailed(RuntimeError):
 def ensure_network(layout: Layout) -> None:
     """Bridge, gateway, routes and firewall rules; what is there already is kept. Raises NetworkFailed, DaemonFailed."""
     if not _interface(layout.bridge).exists():
-        _run("ip", "link", "add", layout.bridge, "type", "bridge")
+        # Without an address of its own a bridge takes the lowest of its ports', and changes it when nodes come and go.
+        _run("ip", "link", "add", layout.bridge, "address", hardware_address(layout.node_subnet[1]), "type", "bridge")
     _run("ip", "address", "replace", f"{layout.address}/{layout.node_subnet.prefixlen}", "dev", layout.bridge)
     _run("ip", "link", "set", layout.bridge, "up")
     for rule in firewall_rules(layout):
@@ -35,6 +36,9 @@ def ensure_network(layout: Layout) -> None:
     # Addresses of pods that are not there must not leave by the default route; every node's /24 is more specific.
     _run("ip", "route", "replace", "blackhole", str(layout.pod_range))
     _run(*_in_gateway(layout), "ip", "route", "replace", "blackhole", str(layout.pod_range))
+    for number in node_records.numbers(layout).values():
+        # A gateway that is new has lost what nodes told the old one.
+        _route_to_pods(layout, number)
     _run("ip", "route", "replace", str(layout.service_range), "via", str(gateway_address(layout)))
 
 
@@ -69,12 +73,10 @@ def enter_gateway(layout: Layout) -> Sequence[str]:
 
 def connect_node(layout: Layout, name: str, number: int) -> None:
     """Plugs a node's namespaces into the bridge and makes its pods reachable. Raises NetworkFailed."""
-    address, pods = str(layout.node_address(number)), str(layout.pod_subnet(number))
     plug_in(layout, name, number, layout.node_address(number))
     default = ("ip", "route", "replace", "default", "via", str(gateway_address(layout)))
     _run(*_in_network(layout, name), *default)
-    _run("ip", "route", "replace", pods, "via", address)
-    _run(*_in_gateway(layout), "ip", "route", "replace", pods, "via", address)
+    _route_to_pods(layout, number)
 
 
 def disconnect_node(layout: Layout, number: int) -> None:
@@ -100,6 +102,11 @@ def veth(layout: Layout, number: int) -> str:
     return f"{_veth_prefix(layout)}{number}"
 
 
+def hardware_address(address: IPv4Address) -> str:
+    """Follows from the address, so that neighbours find a namespace that was replaced without asking anew."""
+    return ":".join(f"{byte:02x}" for byte in (0x02, 0x00, *address.packed))
+
+
 def plug_in(layout: Layout, name: str, number: int, address: IPv4Address) -> None:
     """A cable from the bridge to eth0 in the namespaces, with an address. Raises NetworkFailed."""
     inside = _in_network(layout, name)
@@ -107,11 +114,25 @@ def plug_in(layout: Layout, name: str, number: int, address: IPv4Address) -> Non
         outer = veth(layout, number)
         if _interface(outer).exists():
             _run("ip", "link", "delete", outer)
-        peer = ("peer", "name", "eth0", "netns", str(namespaces.first_pid(layout, name)))
+        peer = (
+            "peer",
+            "name",
+            "eth0",
+            "address",
+            hardware_address(address),
+            "netns",
+            str(namespaces.first_pid(layout, name)),
+        )
         _run("ip", "link", "add", outer, "type", "veth", *peer)
         _run("ip", "link", "set", outer, "master", layout.bridge, "up")
     _run(*inside, "ip", "address", "replace", f"{address}/{layout.node_subnet.prefixlen}", "dev", "eth0")
     _run(*inside, "ip", "link", "set", "eth0", "up")
+
+
+def _route_to_pods(layout: Layout, number: int) -> None:
+    route = ("ip", "route", "replace", str(layout.pod_subnet(number)), "via", str(layout.node_address(number)))
+    _run(*route)
+    _run(*_in_gateway(layout), *route)
 
 
 def _in_gateway(layout: Layout) -> Sequence[str]:

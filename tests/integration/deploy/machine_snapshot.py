@@ -3,13 +3,14 @@
 Other stacks may run beside the one under test: what carries their names and addresses is left out.
 """
 
+import fcntl
 import os
 import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local import cgroups, processes
+from deploy.local import cgroups, mount_points, processes
 from deploy.local.layout import INSTANCES, Layout
 
 
@@ -22,6 +23,7 @@ class Snapshot:
     routes: frozenset[str]
     firewall: frozenset[str]
     groups: frozenset[str]
+    folders: frozenset[str]
 
 
 def snapshot(layout: Layout) -> Snapshot:
@@ -39,6 +41,7 @@ def snapshot(layout: Layout) -> Snapshot:
         namespaces=kept([path.name for path in Path("/run/netns").glob("*")]),
         routes=kept(_lines("ip", "route", "show", "table", "all")),
         firewall=kept([line for line in _lines("iptables-save") if line.startswith("-A") or line.startswith(":KUBE")]),
+        folders=frozenset(_mount_points()),
         groups=kept([str(path) for path in cgroups.groups("modelyard-")]),
     )
 
@@ -59,6 +62,18 @@ def _processes_of(layout: Layout) -> list[str]:
         if home in environment.split(b"\0") or f"modelyard-{layout.instance}-" in groups:
             found.append(f"{name} {process.pid}")
     return found
+
+
+def _mount_points() -> list[str]:
+    """Folders made to mount over, unless another stack is up and needs them."""
+    if mount_points.GUARD.exists():
+        with mount_points.GUARD.open() as guard:
+            try:
+                fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return []
+    found = (mount_points.KUBELET, mount_points.CONTAINERD, mount_points.PROVISIONED_VOLUMES, mount_points.GUARD)
+    return [str(path) for path in found if path.exists()]
 
 
 def _others(layout: Layout) -> re.Pattern[str]:

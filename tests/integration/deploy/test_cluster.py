@@ -23,6 +23,7 @@ from deploy.local import (
     node,
     node_objects,
     pause_image,
+    readiness,
     registry,
 )
 from deploy.local.layout import Layout
@@ -170,6 +171,17 @@ def test_a_kubelet_that_was_killed_is_started_again_and_its_pods_live_on(cluster
     daemons.stop(cluster, f"kubelet-{GPU_NODE.name}", deadline_s=0)
     node.start_node(cluster, GPU_NODE)
     assert running_pod(cluster, f"web-{GPU_NODE.name}")["status"]["containerStatuses"] == before
+
+
+def test_a_gateway_that_was_lost_is_replaced_with_its_routes_and_services(
+    cluster: Layout, pods: dict[str, str]
+) -> None:
+    daemons.stop(cluster, "namespaces-gateway", deadline_s=0)
+    control_plane.start_control_plane(cluster)
+    assert fetched(cluster, f"web-{GPU_NODE.name}", pods[PLAIN_NODE.name], 8080) == f"web-{PLAIN_NODE.name}"
+    address = cluster_api.request(cluster, "GET", "/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
+    # kube-proxy says that it is healthy a moment before it has written its rules.
+    wait_for(lambda: readiness.answers(f"http://{address}/"), 10)
 
 
 def test_a_cut_node_is_lost_and_a_healed_one_comes_back(cluster: Layout) -> None:

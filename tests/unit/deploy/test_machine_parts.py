@@ -23,6 +23,10 @@ def test_every_firewall_rule_is_bound_to_the_bridge_and_marked_as_ours() -> None
         assert rule[rule.index("--comment") + 1] == "modelyard-bench"
 
 
+def test_a_hardware_address_is_local_to_this_machine_and_follows_the_address() -> None:
+    assert network.hardware_address(Layout.of("demo").node_address(1)) == "02:00:0a:c9:00:0a"
+
+
 def test_interface_names_fit_the_kernels_fifteen_characters() -> None:
     layout = Layout.of("cluster")
     assert max(len(name) for name in (layout.bridge, network.veth(layout, 240))) <= 15
