@@ -59,6 +59,8 @@ BUILD_KUBERNETES = (
     Package("make", "make"),
     Package("gcc", "gcc"),
     Package("libc6-dev", "/usr/include/stdio.h"),
+    # The copy in Kubernetes' source corrupts memory when built by this Go; `kubernetes_build.py` replaces it.
+    Package("golang-github-modern-go-reflect2-dev", "/usr/share/gocode/src/github.com/modern-go/reflect2"),
 )
 
 

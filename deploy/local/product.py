@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local import images
 from deploy.local.daemons import Daemon
 from deploy.local.layout import LOOPBACK, Layout
 from deploy.local.readiness import once_answers
@@ -94,8 +95,8 @@ def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, st
         "MODELYARD_TEMPORAL_NAMESPACE": "default",
         "MODELYARD_KUBECONFIG": str(kubeconfig),
         "MODELYARD_PROVIDER": "aks",
-        "MODELYARD_RUNTIME_IMAGE": f"{layout.registry}/modelyard/runtime:dev",
-        "MODELYARD_FETCH_IMAGE": f"{layout.registry}/modelyard/fetch:dev",
+        "MODELYARD_RUNTIME_IMAGE": images.reference(layout, images.RUNTIME),
+        "MODELYARD_FETCH_IMAGE": images.reference(layout, images.FETCH),
         "MODELYARD_HF_ENDPOINT": layout.mirror_url,
         "MODELYARD_AZURE_LOCATION": LOCATION,
         "NO_PROXY": _without_proxy(layout),

@@ -16,6 +16,7 @@ from deploy.local.cluster_resources import ensure_crds, ensure_roles
 from deploy.local.components import addresses_needed
 from deploy.local.control_plane import start_control_plane
 from deploy.local.daemons import Daemon
+from deploy.local.images import ensure_images
 from deploy.local.kubeconfigs import mint_kubeconfig
 from deploy.local.kubernetes_binaries import ensure_binaries
 from deploy.local.layout import Layout
@@ -55,6 +56,7 @@ def _own_cluster(layout: Layout) -> list[Step]:
         _daemon(layout, "registry", ("network",), registry_daemon),
         _daemon(layout, "Temporal", ("network",), temporal_daemon),
         Step("control plane", lambda say: start_control_plane(layout), ("Kubernetes programs", "network")),
+        Step("images", lambda say: ensure_images(layout, say), ("registry",), layout.logs / "images.log"),
         Step("pause image", lambda say: _push_pause_image(layout), ("registry",)),
         Step("system node", lambda say: start_node(layout, SYSTEM_NODE), ("control plane", "pause image")),
         *_cluster_resources(layout, layout.admin_kubeconfig, "control plane"),
