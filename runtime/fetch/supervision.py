@@ -73,6 +73,8 @@ def _attempt(argv: list[str], folder: Path, progress: Progress, patience: Patien
     finally:
         _end(child)
         reader.join(TERMINATE_S)
+        if child.stdout is not None:
+            child.stdout.close()
     if child.returncode != 0:
         text = said.get("message") or f"the download ended with code {child.returncode}"
         raise FetchFailure(kind_of_exit(child.returncode), str(text))

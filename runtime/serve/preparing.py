@@ -47,6 +47,7 @@ def main() -> int:
 
 def make_model(folder: Path) -> None:
     """A Llama with two layers and a tokenizer of single words; a few hundred kilobytes."""
+    import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -56,9 +57,9 @@ def make_model(folder: Path) -> None:
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>")
     fast.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
     fast.save_pretrained(folder)
-    sizes = {"vocab_size": len(words), "hidden_size": 64, "intermediate_size": 128, "max_position_embeddings": 256}
+    sizes = {"vocab_size": len(words), "hidden_size": 128, "intermediate_size": 256, "max_position_embeddings": 256}
     heads = {"num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2}
-    LlamaForCausalLM(LlamaConfig(**sizes, **heads, dtype="bfloat16")).save_pretrained(folder)
+    LlamaForCausalLM(LlamaConfig(**sizes, **heads)).to(torch.bfloat16).save_pretrained(folder)
 
 
 def serve_once(weights: Path, file: Path) -> None:
@@ -79,9 +80,7 @@ def serve_once(weights: Path, file: Path) -> None:
     try:
         _wait_until_healthy(child, port)
         _ask(port, "/v1/completions", {"model": "tiny", "prompt": "w1 w2", "max_tokens": 2})
-        _ask(
-            "/v1/chat/completions", {"model": "tiny", "messages": [{"role": "user", "content": "w1"}], "max_tokens": 2}
-        )
+        _ask(port, "/v1/chat/completions", {"model": "tiny", "messages": MESSAGES, "max_tokens": 2})
         _ask(port, "/chat", {"prompt": "w1 w2", "generate_kwargs": {"max_new_tokens": 2}})
     finally:
         child.send_signal(signal.SIGTERM)
