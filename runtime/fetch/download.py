@@ -6,12 +6,15 @@ arrived before an interruption is kept and continued.
 """
 
 import argparse
+import hashlib
 import json
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import disable_progress_bars
 
 from runtime.fetch.failures import DISK_FULL, NOT_FOUND, FetchFailure
@@ -41,7 +44,7 @@ def main() -> int:
 
 
 def download(model: str, revision: str, folder: Path) -> None:
-    """Fills `folder` with the files that a server needs, and checks their sizes. Raises the hub's errors."""
+    """Fills `folder` with the files that a server needs, and checks them. Raises the hub's errors."""
     files = select_files(list_files(model, revision))
     if not files:
         raise FetchFailure(NOT_FOUND, "the repository holds no weights that can be served")
@@ -56,13 +59,18 @@ def download(model: str, revision: str, folder: Path) -> None:
         allow_patterns=[_literal(file.path) for file in files],
         max_workers=WORKERS,
     )
-    check_sizes(folder, files)
+    check_files(folder, files)
 
 
 def list_files(model: str, revision: str) -> list[RemoteFile]:
-    """Every file of the repository at this revision, with its size."""
+    """Every file of the repository at this revision, with what the hub knows of it."""
     info = HfApi().model_info(model, revision=revision, files_metadata=True)
-    return [RemoteFile(sibling.rfilename, sibling.size) for sibling in info.siblings or []]
+    return [_remote_file(sibling) for sibling in info.siblings or []]
+
+
+def _remote_file(sibling: RepoSibling) -> RemoteFile:
+    # Only large files have a SHA-256 of their content; the others a git hash, and they are small.
+    return RemoteFile(sibling.rfilename, sibling.size, sibling.lfs.sha256 if sibling.lfs else None)
 
 
 def check_space(folder: Path, needed: int) -> None:
@@ -74,12 +82,29 @@ def check_space(folder: Path, needed: int) -> None:
         raise FetchFailure(DISK_FULL, f"{text}: use a machine type with a larger disk")
 
 
-def check_sizes(folder: Path, files: list[RemoteFile]) -> None:
-    """Raises OSError for a file that is missing or not as long as the hub said."""
-    for file in files:
-        found = (folder / file.path).stat().st_size
-        if file.size is not None and found != file.size:
-            raise OSError(f"{file.path} has {found} bytes, the hub says {file.size}")
+def check_files(folder: Path, files: list[RemoteFile]) -> None:
+    """Raises OSError for a file that is not what the hub said; it is deleted, so that the next try fetches it anew."""
+    with ThreadPoolExecutor(WORKERS) as workers:
+        for fault in workers.map(lambda file: _fault(folder / file.path, file), files):
+            if fault:
+                raise OSError(fault)
+
+
+def _fault(found: Path, file: RemoteFile) -> str | None:
+    size = found.stat().st_size
+    if file.size is not None and size != file.size:
+        fault = f"{file.path} has {size} bytes, the hub says {file.size}"
+    elif file.sha256 is not None and _sha256(found) != file.sha256:
+        fault = f"{file.path} is damaged: its SHA-256 is not the hub's"
+    else:
+        return None
+    found.unlink()
+    return fault
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _literal(path: str) -> str:

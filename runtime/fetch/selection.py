@@ -26,10 +26,11 @@ VARIANTS = ("*.fp16.*", "*.fp32.*", "*.bf16.*", "*.fp16-*", "*.fp32-*", "*.bf16-
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a repository at one revision. `size` in bytes; None where the hub does not say."""
+    """A file of a repository at one revision. `size` in bytes; None is what the hub does not say."""
 
     path: str
     size: int | None = None
+    sha256: str | None = None
 
 
 def select_files(files: Sequence[RemoteFile]) -> list[RemoteFile]:

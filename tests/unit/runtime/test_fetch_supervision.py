@@ -32,7 +32,8 @@ def test_the_plan_that_the_download_tells_becomes_the_progress(tmp_path: Path) -
 
 
 def test_a_download_that_breaks_off_is_tried_again(tmp_path: Path) -> None:
-    once = f"import pathlib,sys; p=pathlib.Path({str(tmp_path / 'tried')!r}); sys.exit(0 if p.exists() else p.touch() or 21)"
+    tried = f"pathlib.Path({str(tmp_path / 'tried')!r})"
+    once = f"import pathlib, sys; sys.exit(0 if {tried}.exists() else {tried}.touch() or 21)"
     progress, said = run(program(once), tmp_path)
     assert progress.attempts == 2
     assert any("trying again" in line for line in said)
