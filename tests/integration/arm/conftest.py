@@ -142,10 +142,13 @@ class Pools:
 def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """One process for all tests of a file; each test uses pools of its own."""
     started = StandIn(tmp_path_factory.mktemp("arm"))
-    started.start()
-    yield started
-    # uvicorn shuts down in order and then ends by the signal that asked for it.
-    assert started.stop() == -signal.SIGTERM
+    try:
+        started.start()
+        yield started
+        # uvicorn shuts down in order and then ends by the signal that asked for it.
+        assert started.stop() == -signal.SIGTERM
+    finally:
+        started.kill()
 
 
 @pytest.fixture
@@ -155,8 +158,8 @@ def new_stand_in(tmp_path: Path) -> Iterator[Callable[..., StandIn]]:
 
         def make(*options: str, home: Path = tmp_path, **where: Any) -> StandIn:
             made = StandIn(home, *options, **where)
-            made.start()
             ended.callback(made.kill)
+            made.start()
             return made
 
         yield make
