@@ -6,6 +6,7 @@ registry. `dev` names the newest one. Building is `image_building.py`'s, pushing
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class Image:
 
 
 FETCH = Image("fetch", FETCHING, ("api/__init__.py", "api/weights.py", "runtime/__init__.py", "runtime/fetch"))
-RUNTIME = Image("runtime", SERVING, ("api", "runtime"))
+RUNTIME = Image("runtime", SERVING, ("api/__init__.py", "api/serving.py", "api/weights.py", "runtime"))
 # The small one first: a pod starts with it.
 IMAGES = (FETCH, RUNTIME)
 
@@ -55,11 +56,17 @@ def build_image(layout: Layout, image: Image, say: Say) -> Path:
     """The OCI layout of an image in the cache. Needs no registry, so it may run before there is one."""
     workshop = Workshop(layout.cache, layout.logs / "images.log")
     with one_at_a_time(workshop.folder / ".lock", lambda: say("waiting for another build of images")):
-        done = workshop.layout_of(image.target, tag_of(image))
-        if (done / "index.json").exists():
-            return done
-        wheels = ensure_wheels(layout.cache, (image.pins,), workshop.log, say)
-        return build(workshop, image.target, tag_of(image), wheels, say)
+        while True:
+            tag = tag_of(image)
+            done = workshop.layout_of(image.target, tag)
+            if (done / "index.json").exists():
+                return done
+            wheels = ensure_wheels(layout.cache, (image.pins,), workshop.log, say)
+            built = build(workshop, image.target, tag, wheels, say)
+            if tag_of(image) == tag:
+                return built
+            say("the sources were edited while the image was built: building it again")
+            shutil.rmtree(built)
 
 
 def reference(layout: Layout, image: Image) -> str:

@@ -1,0 +1,111 @@
+"""A real model, served as a pod serves it: `python -m runtime.serve` of the runtime environment, one per session.
+
+These tests run in the control plane's environment and drive the other one by processes, so that one pytest and one
+configuration serve the whole repository. Without .venv-runtime they fail and say how to get it.
+"""
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.serving import ServeConfig
+from deploy.local.layout import Layout
+from deploy.local.mirror.catalogue import SMOLLM2, ensure_repos, repositories_folder
+from deploy.local.runtime_env import ENVIRONMENT
+
+PYTHON = ENVIRONMENT / "bin" / "python"
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+# 25 s alone on 2 cores; the rest is for a machine that builds beside.
+READY_S = 280.0
+STOP_S = 60.0
+
+
+@dataclass
+class Server:
+    """A running server and how to ask it."""
+
+    url: str
+    config: ServeConfig
+    log: Path
+    process: "subprocess.Popen[bytes]"
+
+    def post(self, path: str, body: Any) -> httpx.Response:
+        return httpx.post(f"{self.url}{path}", json=body, timeout=120)
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"{self.url}{path}", timeout=30)
+
+    def wait_until_ready(self) -> None:
+        ends = time.monotonic() + READY_S
+        while time.monotonic() < ends:
+            code = self.process.poll()
+            assert code is None, f"the server ended with {code}:\n{self.log.read_text()[-3000:]}"
+            try:
+                if self.get("/health").is_success:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.3)
+        raise AssertionError(f"not ready within {READY_S:g} s:\n{self.log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """The folder of SmolLM2-135M-Instruct, built from its package when it is not there yet."""
+    assert PYTHON.exists(), "there is no .venv-runtime: run `python -m deploy.local.runtime_env`"
+    cache = Layout.of().cache
+    ensure_repos(cache, print)
+    return repositories_folder(cache) / "models" / SMOLLM2 / "main"
+
+
+def start(folder: Path, model: Path, **fields: Any) -> Server:
+    """Starts a server over links to a model's files; what it writes lies in `folder`."""
+    weights = folder / "weights" / REVISION
+    weights.mkdir(parents=True)
+    for file in model.iterdir():
+        (weights / file.name).symlink_to(file)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    given = {"model": SMOLLM2, "revision": REVISION, "weights_path": str(weights), "served_model_name": "smollm2"}
+    config = ServeConfig.model_validate(given | {"port": port, "kv_cache_gib": 0.5, "weights_deadline_s": 60} | fields)
+    (folder / "serve.json").write_text(config.model_dump_json())
+    log = folder / "log"
+    with log.open("wb") as stream:
+        argv = [str(PYTHON), "-m", "runtime.serve", "--config", str(folder / "serve.json")]
+        process = subprocess.Popen(argv, stdout=stream, stderr=stream, cwd=ENVIRONMENT.parent)
+    return Server(f"http://127.0.0.1:{port}", config, log, process)
+
+
+@pytest.fixture(scope="session")
+def server(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("serve")
+    running = start(folder, smollm2)
+    try:
+        # The weights come after the server has started, as in a pod.
+        time.sleep(1)
+        Path(running.config.complete_marker).touch()
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.process.terminate()
+        running.process.wait(timeout=STOP_S)
+
+
+@pytest.fixture(scope="session")
+def reference(smollm2: Path) -> Any:
+    """What transformers says: asks `greedy_reference.py`."""
+
+    def ask(length: int, prompts: list[str]) -> list[dict[str, Any]]:
+        argv = [str(PYTHON), str(Path(__file__).parent / "greedy_reference.py"), str(smollm2), str(length), *prompts]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
+        assert done.returncode == 0, done.stderr
+        return list(json.loads(done.stdout.splitlines()[-1]))
+
+    return ask

@@ -1,0 +1,124 @@
+"""A real model through a real server: its words are transformers' words, and KAITO's /chat works."""
+
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600)]
+
+PROMPTS = [
+    "The capital of France is",
+    "Once upon a time",
+    "Water boils at",
+    "The three primary colors are",
+    "def fibonacci(n):",
+    "In 1969, the first humans",
+]
+LENGTH = 16
+# Logits of this model are between 16 and 32, where neighbouring bfloat16 numbers are 1/8 apart; two of them may be
+# rounded differently.
+TIE = 0.25
+COMPARED_AT_LEAST = 0.7
+
+
+def test_the_first_request_of_all_may_be_a_single_token(server: Any) -> None:
+    answer = server.post("/v1/completions", {"model": "smollm2", "prompt": "a", "max_tokens": 1})
+    assert answer.status_code == 200, answer.text
+
+
+def test_served_greedy_tokens_are_those_of_transformers(server: Any, reference: Any) -> None:
+    compared = 0
+    for prompt, expected in zip(PROMPTS, reference(LENGTH, PROMPTS), strict=True):
+        body = {"model": "smollm2", "prompt": prompt, "max_tokens": LENGTH, "temperature": 0, "return_token_ids": True}
+        choice = server.post("/v1/completions", body).raise_for_status().json()["choices"][0]
+        sure = next((step for step, lead in enumerate(expected["leads"]) if lead < TIE), LENGTH)
+        assert choice["prompt_token_ids"] == expected["prompt_tokens"]
+        assert choice["token_ids"][:sure] == expected["tokens"][:sure], prompt
+        compared += sure
+    assert compared >= COMPARED_AT_LEAST * LENGTH * len(PROMPTS), f"only {compared} tokens could be compared"
+
+
+def test_a_question_gets_its_answer_from_both_apis(server: Any) -> None:
+    question = [{"role": "user", "content": "What is the capital of France?"}]
+    body = {"model": "smollm2", "messages": question, "temperature": 0, "max_tokens": 16}
+    openai = server.post("/v1/chat/completions", body).raise_for_status().json()
+    kaito = server.post("/chat", {"messages": question, "generate_kwargs": {"do_sample": False}}).raise_for_status()
+    assert openai["choices"][0]["message"]["content"] == kaito.json()["Result"]
+    assert "Paris" in kaito.json()["Result"]
+
+
+def test_chat_continues_a_prompt_up_to_max_length(server: Any) -> None:
+    kwargs = {"do_sample": False, "max_length": 8}
+    answer = server.post("/chat", {"prompt": "The capital of France is", "generate_kwargs": kwargs})
+    assert answer.json() == {"Result": "The capital of France is Paris.\n"}
+
+
+def test_chat_gives_the_continuation_alone_when_asked_for(server: Any) -> None:
+    body = {"prompt": "The capital of France is", "return_full_text": False}
+    answer = server.post("/chat", body | {"generate_kwargs": {"do_sample": False, "max_new_tokens": 2}})
+    assert answer.json() == {"Result": " Paris."}
+
+
+def test_the_same_seed_gives_the_same_text(server: Any) -> None:
+    body = {"prompt": "Once upon a time", "generate_kwargs": {"max_new_tokens": 8, "seed": 7}}
+    first, second = (server.post("/chat", body).json() for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({}, 400, "Text generation parameter prompt required"),
+        ({"messages": []}, 400, "Conversational parameter messages required"),
+        ({"prompt": 3}, 422, "valid string"),
+        ({"prompt": "a", "generate_kwargs": {"num_beams": 4}}, 400, "num_beams"),
+        ({"prompt": "a", "generate_kwargs": {"max_length": 1}}, 400, "max_length"),
+        ({"prompt": "a", "generate_kwargs": {"stop_strings": 5}}, 400, "stop"),
+        ({"prompt": "a", "model": "nobody"}, 400, "nobody"),
+        ({"prompt": "word " * 9000}, 400, "tokens"),
+    ],
+    ids=["nothing", "no messages", "wrong type", "beams", "too short", "bad stop", "unknown model", "too long"],
+)
+def test_what_cannot_be_answered_is_refused_with_a_detail(server: Any, body: Any, status: int, words: str) -> None:
+    answer = server.post("/chat", body)
+    assert answer.status_code == status, answer.text
+    assert words in str(answer.json()["detail"])
+    assert server.get("/health").is_success
+
+
+def test_a_long_prompt_is_shortened_when_asked_for(server: Any) -> None:
+    body = {"prompt": "word " * 9000, "handle_long_generation": "hole", "return_full_text": False}
+    answer = server.post("/chat", body | {"generate_kwargs": {"max_new_tokens": 2}})
+    assert answer.status_code == 200, answer.text
+
+
+def test_logprobs_work_without_a_compiled_model(server: Any) -> None:
+    body = {"model": "smollm2", "prompt": "The capital of France is", "max_tokens": 2, "logprobs": 3}
+    assert server.post("/v1/completions", body).status_code == 200
+
+
+def test_structured_output_works_without_triton(server: Any) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    response_format = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    question = [{"role": "user", "content": "Give a number as JSON."}]
+    body = {"model": "smollm2", "messages": question, "max_tokens": 24, "temperature": 0}
+    answer = server.post("/v1/chat/completions", body | {"response_format": response_format})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["choices"][0]["message"]["content"].lstrip().startswith("{")
+
+
+def test_the_server_says_that_it_runs_and_what_it_measures(server: Any) -> None:
+    assert server.get("/").json() == {"message": "Server is running"}
+    assert server.get("/healthz").json() == {"status": "Healthy"}
+    assert "vllm:num_requests_running" in server.get("/metrics").text
+
+
+def test_no_file_of_the_pod_is_needed_but_the_config_and_the_weights(server: Any) -> None:
+    cache = server.config.weights_path.rsplit("/", 1)[0] + "/.cache"
+    assert f"{cache}/vllm" in " ".join(str(path) for path in _folders(cache))
+
+
+def _folders(path: str) -> list[Any]:
+    from pathlib import Path
+
+    return [folder for folder in Path(path).iterdir() if folder.is_dir()]

@@ -1,0 +1,100 @@
+"""What an image is named by, and what the machine gives to its build."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deploy.local import base_rootfs, images
+from deploy.local.base_rootfs import BASE_VARIABLE, sources_of
+from deploy.local.image_building import Workshop, build_options
+from deploy.local.image_pushing import PushFailed, blob, manifest_of
+from deploy.local.images import FETCH, RUNTIME, tag_of
+from deploy.local.layout import Layout
+from deploy.local.runtime_env import RuntimeUnavailable, check_python
+from deploy.local.wheels import SERVING, TORCH_INDEX_VARIABLE, TUNING, download_command
+
+INDEX = """Debian|http://mirror.example/debian/|bookworm|main
+Debian|http://mirror.example/debian/|bookworm-updates|main
+Debian|http://mirror.example/debian/|trixie|main
+Elsewhere|http://other.example/|bookworm|main"""
+
+
+def test_the_tag_is_the_same_until_something_in_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(BASE_VARIABLE, raising=False)
+    before = tag_of(RUNTIME)
+    assert tag_of(RUNTIME) == before
+    assert tag_of(FETCH) != before
+    monkeypatch.setenv(BASE_VARIABLE, "python:3.11-slim")
+    assert tag_of(RUNTIME) != before
+
+
+def test_the_tag_covers_every_file_that_the_containerfile_copies() -> None:
+    text = (images.CONTAINERFILE).read_text()
+    copied = {word for line in text.splitlines() if line.startswith("COPY") for word in line.split()[1:-1]}
+    sources = {*FETCH.sources, *RUNTIME.sources, "constraints/fetch.txt", "constraints/runtime-cpu.txt"}
+    assert all(any(word == source or word.startswith(f"{source}/") for source in sources) for word in copied)
+
+
+def test_an_image_is_referred_to_by_its_content() -> None:
+    layout = Layout.of("demo")
+    assert images.reference(layout, FETCH) == f"{layout.registry}/modelyard/fetch:{tag_of(FETCH)}"
+
+
+def test_the_base_comes_from_the_machines_own_debian_sources() -> None:
+    assert sources_of(INDEX, None) == [
+        "deb http://mirror.example/debian/ bookworm main",
+        "deb http://mirror.example/debian/ bookworm-updates main",
+    ]
+
+
+def test_another_base_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BASE_VARIABLE, "python:3.11-slim")
+    assert base_rootfs.given_base() == "python:3.11-slim"
+
+
+def test_what_a_build_gets_from_this_machine_is_mounted_read_only(tmp_path: Path) -> None:
+    options = build_options(Workshop(tmp_path, tmp_path / "log"), "fetch", "base", tmp_path / "wheels")
+    volumes = [options[at + 1] for at, option in enumerate(options) if option == "--volume"]
+    assert volumes
+    assert all(volume.endswith(":ro") for volume in volumes)
+    assert "no-index = true" in (tmp_path / "images" / "pip.conf").read_text()
+
+
+def test_torchs_index_is_passed_on_when_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(TORCH_INDEX_VARIABLE, raising=False)
+    assert "--extra-index-url" not in download_command(tmp_path, SERVING)
+    monkeypatch.setenv(TORCH_INDEX_VARIABLE, "https://torch.example/cpu")
+    assert download_command(tmp_path, SERVING)[-2:] == ["--extra-index-url", "https://torch.example/cpu"]
+
+
+def test_every_package_is_pinned_and_none_is_pinned_twice() -> None:
+    lines = [line for file in (SERVING, TUNING) for line in file.read_text().splitlines() if not line.startswith("#")]
+    names = [line.partition("==")[0] for line in lines]
+    assert all("==" in line for line in lines)
+    assert len(set(names)) == len(names)
+
+
+def test_packages_that_break_the_cpu_build_of_torch_stay_out() -> None:
+    names = {line.partition("==")[0] for line in SERVING.read_text().splitlines()}
+    assert not names & {"torchvision", "torchaudio", "torchcodec", "triton"}
+
+
+def test_the_fetch_image_has_the_servers_versions() -> None:
+    serving = set(SERVING.read_text().splitlines())
+    fetching = {line for line in images.FETCHING.read_text().splitlines() if not line.startswith("#")}
+    assert fetching <= serving
+
+
+def test_another_python_is_refused_with_the_one_that_works() -> None:
+    check_python((3, 11))
+    with pytest.raises(RuntimeUnavailable, match=r"use python3\.11"):
+        check_python((3, 13))
+
+
+def test_an_oci_layout_holds_one_image(tmp_path: Path) -> None:
+    (tmp_path / "index.json").write_text(json.dumps({"manifests": [{"digest": "sha256:ab"}]}))
+    assert blob(tmp_path, manifest_of(tmp_path)["digest"]) == tmp_path / "blobs" / "sha256" / "ab"
+    (tmp_path / "index.json").write_text(json.dumps({"manifests": []}))
+    with pytest.raises(PushFailed, match="0 images"):
+        manifest_of(tmp_path)
