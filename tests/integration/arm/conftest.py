@@ -76,7 +76,8 @@ class StandIn:
             self._process = subprocess.Popen(self._argv, env=self._environment, stdout=log, stderr=log)
         deadline = time.monotonic() + STARTED_S
         ca = self.layout.pki / "ca.crt"
-        while not (ca.exists() and readiness.answers(f"{self.url}/_control/state", ca=ca)):
+        # Its own certificate is written last: once that is there, the authority's file is whole.
+        while not ((self.layout.pki / "arm.crt").exists() and readiness.answers(f"{self.url}/_control/state", ca=ca)):
             assert self._process.poll() is None and time.monotonic() < deadline, self._log.read_text()
             time.sleep(POLL_S)
 
