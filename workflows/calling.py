@@ -33,7 +33,15 @@ async def call(
     result: Result = await workflow.execute_activity(
         signature.name, argument, result_type=signature.result, summary=summary, **options
     )
+    _stop_if_asked()
     return result
+
+
+def _stop_if_asked() -> None:
+    """An activity that we wait for when it is cancelled may still succeed; then the cancellation would be forgotten."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def side_by_side(*work: Coroutine[Any, Any, Any]) -> list[Any]:
@@ -59,7 +67,7 @@ async def to_the_end(work: "asyncio.Task[Any]") -> bool:
     asked = False
     while not work.done():
         try:
-            await asyncio.wait([work])
+            await workflow.wait([work])
         except asyncio.CancelledError:
             asked = True
     return asked

@@ -12,7 +12,6 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.failing import Failing
 from activities.settings import TemporalSettings
-from workflows.workspace import WorkspaceWorkflow
 
 PASSED_THROUGH: Final = (
     "activities",
@@ -32,7 +31,6 @@ def plugin() -> SimplePlugin:
         "modelyard",
         data_converter=pydantic_data_converter,
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
-        workflows=[WorkspaceWorkflow],
         interceptors=[Failing()],
     )
 

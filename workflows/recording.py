@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import NoReturn
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -27,6 +26,7 @@ class Notebook:
     def __init__(self, state: WorkspaceState) -> None:
         self.state = state
         self.gone = False
+        self._closed = False
         self._version = 0
         self._written = 0
         self._phase_shown: Phase | None = None
@@ -65,13 +65,19 @@ class Notebook:
             self.state.steps[:] = [ended if known is record else known for known in self.state.steps]
             self.touch()
 
-    async def report(self) -> NoReturn:
-        """Writes the newest status whenever the last one written is stale. Runs for as long as the workflow does."""
+    async def report(self) -> None:
+        """Writes the newest status whenever the last one written is stale, until the notebook is closed."""
         while True:
-            await workflow.wait_condition(lambda: self._version != self._written)
+            await workflow.wait_condition(lambda: self._closed or self._version != self._written)
+            if self._closed:
+                return
             version = self._version
             await self._write()
             self._written = version
+
+    def close(self) -> None:
+        """Nothing more is written; a write under way ends by itself, so that no activity outlives the workflow."""
+        self._closed = True
 
     async def written(self) -> None:
         """Returns when users can see everything recorded so far."""

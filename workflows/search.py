@@ -47,9 +47,18 @@ def of_state(state: WorkspaceState) -> list[SearchAttributeUpdate[Any]]:
 
 async def register(client: Client) -> None:
     """Adds what the namespace lacks; safe to call from every worker at every start."""
-    operator = client.operator_service
-    known = await operator.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
-    missing = {name: kind for name, kind in _TYPES.items() if name not in known.custom_attributes}
-    if missing:
-        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
-        await operator.add_search_attributes(request)
+    known = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    await _add(client, {name: kind for name, kind in _TYPES.items() if name not in known.custom_attributes})
+
+
+async def register_all(client: Client) -> None:
+    """Adds all, for servers that cannot list what they have, such as the time-skipping test server."""
+    await _add(client, _TYPES)
+
+
+async def _add(client: Client, attributes: dict[str, "IndexedValueType.ValueType"]) -> None:
+    if attributes:
+        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=attributes)
+        await client.operator_service.add_search_attributes(request)

@@ -54,8 +54,8 @@ class WorkspaceWorkflow:
         way_out = asyncio.create_task(self._forget())
         await to_the_end(way_out)
         left = await way_out
-        reporter.cancel()
-        await asyncio.gather(reporter, return_exceptions=True)
+        self.notebook.close()
+        await reporter
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._hand_over()
         return left
@@ -138,8 +138,6 @@ class WorkspaceWorkflow:
     async def _turn(self) -> None:
         """Waits for something to do, then does one thing."""
         await self._idle()
-        if self._should_continue_as_new():
-            self._continue_as_new(self.state)
         if self._stranger:
             await self._look_who_is_there(self._stranger)
         if self._ending():
@@ -147,6 +145,10 @@ class WorkspaceWorkflow:
         poked, self._poked = self._poked, False
         if self._stale() or (poked and self.state.settled == "ready" and await self._something_is_amiss()):
             await self._pass()
+        if self._should_continue_as_new():
+            await self.notebook.written()
+            if not (self._ending() or self._poked or self._retry or self._stranger):
+                self._continue_as_new(self.state)
 
     async def _idle(self) -> None:
         try:
@@ -256,7 +258,7 @@ class WorkspaceWorkflow:
         return not self._ending() and (full or info.is_continue_as_new_suggested())
 
     def _continue_as_new(self, state: WorkspaceState) -> None:
-        """Only from the idle point, where no activity runs but the reporter's, whose write the next run repeats."""
+        """Only from the idle point, where no activity runs and no word waits that the state does not hold."""
         workflow.continue_as_new(self._seed.model_copy(update={"key": state.key, "state": state}))
 
     def _hand_over(self) -> None:

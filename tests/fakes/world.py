@@ -1,0 +1,166 @@
+"""A world behind the activity signatures: pools, workloads and Workspaces as plain data, with programmable failures.
+
+Registers one body per signature, records every call, and can fail, block or lose any of them.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio import activity
+
+from activities import contracts as c
+from activities import signatures
+from activities.failures import failure
+from activities.heartbeating import heartbeating
+from activities.signatures import Signature
+
+INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
+
+
+class World:
+    """What exists, what was called, and what goes wrong next."""
+
+    def __init__(self) -> None:
+        self.generation = 1
+        self.exists = True
+        self.uid = "uid-1"
+        self.deleting = False
+        self.finalizer = False
+        self.instance_type = INSTANCE_TYPE
+        self.digest = "digest-1"
+        self.pools: dict[str, str] = {}
+        self.workloads: set[str] = set()
+        self.ready_pods = 1
+        self.checks = [c.Check(name="SkuOffered", outcome="passed")]
+        self.statuses: list[dict[str, Any]] = []
+        self.calls: Counter[str] = Counter()
+        self.order: list[str] = []
+        self.cancelled: Counter[str] = Counter()
+        self._failures: defaultdict[str, list[Exception]] = defaultdict(list)
+        self._gates: dict[str, asyncio.Event] = {}
+        self.entered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+    def fail_next(self, signature: Signature[Any, Any], *errors: Exception) -> None:
+        """The next calls of that activity raise these, one each."""
+        self._failures[signature.name] += errors
+
+    def block(self, signature: Signature[Any, Any]) -> asyncio.Event:
+        """The activity waits until the returned event is set."""
+        self._gates[signature.name] = asyncio.Event()
+        return self._gates[signature.name]
+
+    def activities(self) -> list[Callable[..., Any]]:
+        """One body per signature, under its name."""
+        return [self._body(signature) for signature in signatures.ALL]
+
+    def _body(self, signature: Signature[Any, Any]) -> Callable[..., Any]:
+        effect = getattr(self, f"_{signature.name}")
+
+        @activity.defn(name=signature.name)
+        async def body(argument: signature.argument) -> signature.result:  # type: ignore[name-defined]
+            self.calls[signature.name] += 1
+            self.order.append(signature.name)
+            self.entered[signature.name].set()
+            if signature.waits:
+                async with heartbeating():
+                    await self._obstacles(signature)
+            else:
+                await self._obstacles(signature)
+            return effect(argument)
+
+        return body
+
+    async def _obstacles(self, signature: Signature[Any, Any]) -> None:
+        try:
+            if signature.name in self._gates:
+                await self._gates[signature.name].wait()
+        except asyncio.CancelledError:
+            self.cancelled[signature.name] += 1
+            raise
+        if self._failures[signature.name]:
+            raise self._failures[signature.name].pop(0)
+
+    def _build_plan(self, key: c.WorkspaceKey) -> c.Plan:
+        if not self.exists or self.deleting:
+            raise failure("WorkspaceGone", "gone")
+        return c.Plan(
+            key=key,
+            generation=self.generation,
+            kind="preset",
+            model="org/model",
+            served_model_name="model",
+            instance_type=self.instance_type,
+            node_count=1,
+            gpus_per_node=1,
+            pool_name="wsaaaaaaaaaa",
+            os_disk_gib=100,
+            price_per_hour=3.67,
+            digest=self.digest,
+        )
+
+    def _read_workspace(self, key: c.WorkspaceKey) -> c.Observed:
+        return self._observed()
+
+    def _observed(self) -> c.Observed:
+        return c.Observed(found=self.exists, uid=self.uid, generation=self.generation, deleting=self.deleting)
+
+    def _read_health(self, request: c.HealthRequest) -> c.Health:
+        return c.Health(
+            workload_found=bool(self.workloads),
+            digest=self.digest if self.workloads else "",
+            ready_pods=self.ready_pods,
+            ready_nodes=["node-1"] if self.pools else [],
+        )
+
+    def _read_preflight(self, plan: c.Plan) -> c.Preflight:
+        return c.Preflight(checks=self.checks)
+
+    def _read_model_revision(self, request: c.ModelRequest) -> c.PinnedModel:
+        return c.PinnedModel(model=request.model, revision="0" * 40, weight_bytes=1)
+
+    def _read_completions(self, request: c.VerifyRequest) -> c.Completions:
+        return c.Completions(answered=len(request.pods), slowest_s=0.1)
+
+    def _ensure_finalizer(self, key: c.WorkspaceKey) -> c.Observed:
+        self.finalizer = True
+        return self._observed()
+
+    def _ensure_node_pool(self, plan: c.Plan) -> c.PoolBought:
+        held = self.pools.setdefault(plan.pool_name, plan.instance_type)
+        assert held == plan.instance_type, "a pool cannot change its machine type"
+        return c.PoolBought(pool_name=plan.pool_name, instance_type=held, node_count=1, provisioning_state="Succeeded")
+
+    def _ensure_workload(self, request: c.WorkloadRequest) -> c.WorkloadApplied:
+        self.workloads.add(request.plan.key.name)
+        return c.WorkloadApplied(digest=request.plan.digest)
+
+    def _wait_for_nodes(self, plan: c.Plan) -> c.NodesReady:
+        return c.NodesReady(names=["node-1"])
+
+    def _wait_for_serving(self, request: c.ServingRequest) -> c.ServingReady:
+        return c.ServingReady(pods=["pod-1"], nodes=["node-1"])
+
+    def _patch_status(self, patch: c.StatusPatch) -> c.Observed:
+        if self.exists:
+            self.statuses.append(patch.status)
+        return self._observed()
+
+    def _delete_workload(self, key: c.WorkspaceKey) -> c.Observed:
+        self.workloads.discard(key.name)
+        return self._observed()
+
+    def _delete_node_pool(self, key: c.PoolKey) -> c.Released:
+        self.pools.clear()
+        return c.Released(pool_name=key.pool_name, gone_at=datetime.now(UTC))
+
+    def _wait_for_no_nodes(self, key: c.WorkspaceKey) -> c.NodesReady:
+        return c.NodesReady(names=[])
+
+    def _delete_finalizer(self, key: c.WorkspaceKey) -> c.Observed:
+        self.finalizer = False
+        if self.deleting:
+            self.exists = False
+        return self._observed()

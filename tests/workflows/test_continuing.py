@@ -1,0 +1,35 @@
+"""A life that is longer than one history: continue-as-new keeps all that the workflow knows."""
+
+from activities import queues
+from activities.contracts import WorkspaceKey
+from tests.workflows.conftest import Bench
+from workflows.messages import SIGNAL_CHANGED, Changed, Seed
+from workflows.workspace import WorkspaceWorkflow
+
+
+async def test_nothing_is_lost_over_continue_as_new(live_bench: Bench) -> None:
+    bench = live_bench
+    seed = Seed(key=WorkspaceKey(namespace="default", name=bench.name, uid="uid-1"), history_limit=20)
+    bench.handle = await bench.client.start_workflow(
+        WorkspaceWorkflow.run,
+        seed,
+        id=f"workspace/default/{bench.name}",
+        task_queue=queues.WORKSPACES,
+        start_signal=SIGNAL_CHANGED,
+        start_signal_args=[Changed(uid="uid-1", generation=1)],
+    )
+    first_run = bench.handle.result_run_id
+    bench.handle = bench.client.get_workflow_handle_for(WorkspaceWorkflow.run, bench.handle.id)
+    before = await bench.settled()
+    for _ in range(100):
+        if (await bench.handle.describe()).run_id != first_run:
+            break
+        await bench.env.sleep(0.1)
+    assert (await bench.handle.describe()).run_id != first_run
+    after = await bench.progress()
+    assert after.model_dump(exclude={"conditions"}) == before.model_dump(exclude={"conditions"})
+    await bench.tell(poke=True)
+    await bench.until(lambda _: bench.world.calls["read_health"] == 1)
+    assert bench.world.calls["ensure_node_pool"] == 1
+    assert await bench.delete() == []
+    assert not bench.world.pools

@@ -1,0 +1,111 @@
+"""The way of an inference Workspace through its steps, with the world behind the activities played by tests.fakes."""
+
+import pytest
+
+from activities import signatures as s
+from activities.failures import failure
+from api.status import Phase
+from tests.workflows.conftest import Bench
+
+
+def last(bench: Bench, condition: str) -> dict[str, str]:
+    return next(entry for entry in bench.world.statuses[-1]["conditions"] if entry["type"] == condition)
+
+
+@pytest.mark.parametrize("bench", [100, 0], ids=["cached", "replayed at every step"], indirect=True)
+async def test_a_workspace_becomes_ready_and_a_delete_gives_everything_back(bench: Bench) -> None:
+    await bench.tell()
+    state = await bench.settled()
+    assert state.phase is Phase.READY
+    assert [record.step for record in state.steps] == [
+        "Size", "Preflight", "PrepareModel", "ProvisionNodes", "Deploy", "AwaitNodes", "AwaitServing", "Verify",
+    ]  # fmt: skip
+    assert bench.world.finalizer and bench.world.pools and bench.world.workloads
+    assert await bench.delete() == []
+    assert not bench.world.pools and not bench.world.workloads and not bench.world.exists
+    assert bench.world.calls["ensure_node_pool"] == 1
+
+
+async def test_conditions_become_true_with_kaitos_reasons(bench: Bench) -> None:
+    await bench.tell()
+    await bench.settled()
+    await bench.until(lambda _: bench.world.statuses[-1].get("phase") == "Ready")
+    types = ["NodeClaimReady", "NodesReady", "ResourceReady", "InferenceReady", "WorkspaceSucceeded"]
+    assert [last(bench, type_)["status"] for type_ in types] == ["True"] * 5
+    assert last(bench, "InferenceReady")["reason"] == "WorkspaceInferenceStatusSuccess"
+    assert bench.world.statuses[-1]["state"] == "Ready"
+
+
+async def test_the_finalizer_is_there_before_anything_is_bought(bench: Bench) -> None:
+    await bench.tell()
+    await bench.settled()
+    order = bench.world.order
+    assert order.index("ensure_finalizer") < order.index("ensure_node_pool")
+    assert order.index("read_preflight") < order.index("ensure_node_pool")
+
+
+async def test_the_workload_is_created_while_nodes_are_still_being_bought(bench: Bench) -> None:
+    gate = bench.world.block(s.ENSURE_NODE_POOL)
+    await bench.tell()
+    await bench.until(lambda _: bool(bench.world.workloads))
+    assert not bench.world.pools
+    gate.set()
+    await bench.settled()
+
+
+async def test_a_failed_plan_buys_nothing_and_says_why(bench: Bench) -> None:
+    bench.world.fail_next(s.BUILD_PLAN, failure("PresetUnknown", "unknown preset 'x': did you mean y?"))
+    await bench.tell()
+    state = await bench.settled("failed")
+    assert (state.phase, state.reason, state.message) == (
+        Phase.FAILED, "PresetUnknown", "unknown preset 'x': did you mean y?",
+    )  # fmt: skip
+    await bench.until(lambda _: bool(bench.world.statuses) and bench.world.statuses[-1].get("phase") == "Failed")
+    assert last(bench, "WorkspaceSucceeded")["reason"] == "PresetUnknown"
+    assert bench.world.calls["ensure_node_pool"] == bench.world.calls["ensure_workload"] == 0
+
+
+async def test_quota_is_not_tried_again_and_what_was_deployed_is_removed(bench: Bench) -> None:
+    bench.world.fail_next(s.ENSURE_NODE_POOL, failure("QuotaExceeded", "needs 24 vCPUs, 0 of 24 are left"))
+    await bench.tell()
+    state = await bench.settled("failed")
+    assert state.reason == "QuotaExceeded"
+    assert bench.world.calls["ensure_node_pool"] == 1
+    assert not bench.world.workloads and not state.holdings
+    assert bench.world.calls["delete_node_pool"] == 1, "a refused purchase may still have been one: the truth is asked"
+
+
+async def test_a_busy_cluster_is_waited_out(bench: Bench) -> None:
+    bench.world.fail_next(s.ENSURE_NODE_POOL, *(failure("CloudBusy", "another operation") for _ in range(12)))
+    await bench.tell()
+    await bench.settled()
+    assert bench.world.calls["ensure_node_pool"] == 13
+
+
+async def test_nodes_that_never_join_are_replaced_twice_and_then_given_back(bench: Bench) -> None:
+    bench.world.fail_next(s.WAIT_FOR_NODES, *(failure("NodeNotJoined", "0 of 1", final=True) for _ in range(3)))
+    await bench.tell()
+    state = await bench.settled("failed")
+    assert state.reason == "NodeNotJoined"
+    assert bench.world.calls["ensure_node_pool"] == 3
+    assert not bench.world.pools
+
+
+async def test_a_pod_that_cannot_serve_costs_no_gpu_for_longer_than_it_takes_to_know(bench: Bench) -> None:
+    bench.world.fail_next(s.WAIT_FOR_SERVING, failure("ContainerOOMKilled", "out of memory", final=True))
+    await bench.tell()
+    state = await bench.settled("failed")
+    assert state.reason == "ContainerOOMKilled"
+    assert not bench.world.pools and not bench.world.workloads
+
+
+async def test_a_bug_in_an_activity_ends_the_pass_and_not_the_controller(bench: Bench) -> None:
+    bench.world.fail_next(s.ENSURE_WORKLOAD, *(ZeroDivisionError("oops") for _ in range(9)))
+    await bench.tell()
+    state = await bench.settled("failed")
+    assert (state.phase, state.reason) == (Phase.CONTROLLER_ERROR, "ControllerError")
+    assert "ZeroDivisionError" in state.message
+    assert not bench.world.pools
+    bench.world._failures.clear()
+    await bench.edit()
+    assert (await bench.settled()).phase is Phase.READY

@@ -1,0 +1,170 @@
+"""Edits, deletes, late words and people's requests, at any moment of a pass."""
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
+from activities import signatures as s
+from activities.contracts import Check
+from activities.failures import failure
+from activities.signatures import Signature
+from api.status import Phase
+from tests.workflows.conftest import Bench
+from workflows.workspace import WorkspaceWorkflow
+
+EVERY_STEP = [signature for signature in s.ALL if signature.name not in
+              ("read_health", "read_workspace", "patch_status", "delete_workload", "delete_node_pool",
+               "wait_for_no_nodes", "delete_finalizer")]  # fmt: skip
+
+
+@pytest.mark.parametrize("signature", EVERY_STEP, ids=lambda signature: signature.name)
+async def test_a_delete_during_any_step_leaves_nothing(live_bench: Bench, signature: Signature) -> None:  # type: ignore[type-arg]
+    gate = live_bench.world.block(signature)
+    await live_bench.tell()
+    await live_bench.world.entered[signature.name].wait()
+    live_bench.world.deleting = True
+    handle = await live_bench.tell(deleting=True)
+    gate.set()
+    assert await handle.result() == []
+    assert not live_bench.world.pools and not live_bench.world.workloads and not live_bench.world.exists
+
+
+async def test_a_newer_generation_cancels_the_older_and_waits_for_it_to_confirm(live_bench: Bench) -> None:
+    gate = live_bench.world.block(s.WAIT_FOR_SERVING)
+    await live_bench.tell()
+    await live_bench.world.entered["wait_for_serving"].wait()
+    gate.set()
+    await live_bench.edit(digest="digest-2")
+    state = await live_bench.settled()
+    assert state.observed == 2
+    assert state.plan is not None and state.plan.digest == "digest-2"
+    assert len(live_bench.world.pools) == 1
+
+
+async def test_another_machine_type_gives_the_old_pool_back_first(live_bench: Bench) -> None:
+    await live_bench.tell()
+    await live_bench.settled()
+    await live_bench.edit(instance_type="Standard_NC48ads_A100_v4", digest="digest-2")
+    await live_bench.settled()
+    assert live_bench.world.pools == {"wsaaaaaaaaaa": "Standard_NC48ads_A100_v4"}
+
+
+async def test_stale_and_duplicate_words_change_nothing(live_bench: Bench) -> None:
+    live_bench.world.generation = 5
+    await live_bench.tell()
+    await live_bench.settled()
+    calls = live_bench.world.calls.copy()
+    for generation in (5, 3, 1, 5):
+        await live_bench.tell(generation=generation)
+    await live_bench.env.sleep(1)
+    assert live_bench.world.calls == calls
+
+
+async def test_a_late_word_of_a_predecessor_does_not_end_its_namesake(live_bench: Bench) -> None:
+    await live_bench.tell()
+    await live_bench.settled()
+    await live_bench.tell(uid="uid-0", deleting=True)
+    await live_bench.until(lambda _: live_bench.world.calls["read_workspace"] == 1)
+    assert (await live_bench.progress()).phase is Phase.READY
+    assert live_bench.world.pools
+
+
+async def test_a_namesake_begins_a_life_of_its_own_after_everything_is_given_back(live_bench: Bench) -> None:
+    await live_bench.tell()
+    await live_bench.settled()
+    live_bench.world.uid, live_bench.world.generation = "uid-2", 1
+    await live_bench.tell()
+    state = await live_bench.until(lambda state: state.key.uid == "uid-2" and state.settled == "ready")
+    assert live_bench.world.calls["delete_node_pool"] == 1
+    assert state.phase is Phase.READY
+
+
+async def test_a_refused_edit_leaves_the_running_model_alone(live_bench: Bench) -> None:
+    await live_bench.tell()
+    await live_bench.settled()
+    live_bench.world.fail_next(s.BUILD_PLAN, failure("InvalidSpec", "resource.count is 0"))
+    await live_bench.edit()
+    state = await live_bench.settled()
+    assert (state.phase, state.reason) == (Phase.READY, "InvalidSpec")
+    assert "generation 2 is not applied" in state.message
+    assert live_bench.world.pools and live_bench.world.workloads
+
+
+async def test_a_poke_repairs_a_lost_node_and_ignores_a_false_alarm(live_bench: Bench) -> None:
+    await live_bench.tell()
+    await live_bench.settled()
+    await live_bench.tell(poke=True, generation=0)
+    await live_bench.until(lambda _: live_bench.world.calls["read_health"] == 1)
+    assert live_bench.world.calls["ensure_node_pool"] == 1
+    live_bench.world.pools.clear()
+    await live_bench.tell(poke=True, generation=0)
+    await live_bench.until(lambda state: live_bench.world.calls["ensure_node_pool"] == 2 and state.settled == "ready")
+
+
+async def test_a_blocked_cleanup_keeps_the_finalizer_until_a_retry_succeeds(live_bench: Bench) -> None:
+    await live_bench.tell()
+    await live_bench.settled()
+    live_bench.world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "the role is gone"))
+    live_bench.world.deleting = True
+    handle = await live_bench.tell(deleting=True)
+    state = await live_bench.until(lambda state: state.reason == "CloudForbidden")
+    assert "node_pool" in state.message
+    assert live_bench.world.finalizer
+    await handle.execute_update(WorkspaceWorkflow.retry)
+    assert await handle.result() == []
+    assert not live_bench.world.finalizer
+
+
+async def test_a_forced_cleanup_says_what_it_leaves_behind(live_bench: Bench) -> None:
+    await live_bench.tell()
+    await live_bench.settled()
+    live_bench.world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "the role is gone"))
+    live_bench.world.deleting = True
+    handle = await live_bench.tell(deleting=True)
+    await live_bench.until(lambda state: state.reason == "CloudForbidden")
+    answer = await handle.execute_update(WorkspaceWorkflow.force_cleanup)
+    assert answer.left == ["node_pool wsaaaaaaaaaa"]
+    assert await handle.result() == ["node_pool wsaaaaaaaaaa"]
+    assert not live_bench.world.finalizer
+
+
+async def test_updates_that_make_no_sense_are_refused_and_leave_no_trace(live_bench: Bench) -> None:
+    handle = await live_bench.tell()
+    await live_bench.settled()
+    for update in (WorkspaceWorkflow.retry, WorkspaceWorkflow.resume, WorkspaceWorkflow.force_cleanup):
+        with pytest.raises(WorkflowUpdateFailedError):
+            await handle.execute_update(update)
+
+
+async def test_a_failed_workspace_is_tried_again_on_request(live_bench: Bench) -> None:
+    live_bench.world.fail_next(s.ENSURE_NODE_POOL, failure("QuotaExceeded", "0 of 24 left"))
+    handle = await live_bench.tell()
+    await live_bench.settled("failed")
+    await handle.execute_update(WorkspaceWorkflow.retry)
+    assert (await live_bench.settled()).phase is Phase.READY
+
+
+async def test_a_paused_workspace_begins_nothing_and_can_be_deleted(live_bench: Bench) -> None:
+    handle = await live_bench.tell()
+    await live_bench.settled()
+    await handle.execute_update(WorkspaceWorkflow.pause)
+    await live_bench.edit(digest="digest-2")
+    await live_bench.env.sleep(1)
+    assert (await live_bench.progress()).observed == 1
+    assert await live_bench.delete() == []
+
+
+async def test_cancelling_the_workflow_is_a_delete(live_bench: Bench) -> None:
+    handle = await live_bench.tell()
+    await live_bench.settled()
+    await handle.cancel()
+    assert await handle.result() == []
+    assert not live_bench.world.pools and not live_bench.world.finalizer
+
+
+async def test_preflight_that_says_no_stops_before_buying(live_bench: Bench) -> None:
+    refused = Check(name="VcpuQuota", outcome="failed", reason="QuotaExceeded", message="0 of 24 left")
+    live_bench.world.checks = [refused]
+    await live_bench.tell()
+    state = await live_bench.settled("failed")
+    assert (state.reason, state.message) == ("QuotaExceeded", "0 of 24 left")
+    assert live_bench.world.calls["ensure_node_pool"] == 0
