@@ -4,6 +4,7 @@ Debian 12 with its Python 3.11, from the machine's own package sources, by mmdeb
 (`python:3.11-slim`), MODELYARD_BASE_IMAGE names it and nothing is made here.
 """
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from deploy.local.commands import CommandFailed, output_of, run_logged
 from deploy.local.steps import Say
 
 SUITE = "bookworm"
-PACKAGES = "python3-venv,ca-certificates"
+PACKAGES = "python3-venv,ca-certificates,libnuma1"
 BASE_VARIABLE = "MODELYARD_BASE_IMAGE"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # 50 s measured on 2 busy cores.
@@ -30,8 +31,8 @@ def given_base() -> str | None:
 
 
 def ensure_rootfs(folder: Path, log: Path, say: Say) -> Path:
-    """The tar of the root file system, made once per folder. Raises NoBase, CommandFailed."""
-    done = folder / f"{SUITE}-rootfs.tar"
+    """The tar of the root file system, made once per list of packages. Raises NoBase, CommandFailed."""
+    done = folder / f"{SUITE}-{hashlib.sha256(PACKAGES.encode()).hexdigest()[:8]}.tar"
     if done.exists():
         return done
     say(f"making a Debian {SUITE} root file system for the images")

@@ -63,6 +63,10 @@ def _on_cpu(config: ServeConfig, cpus: int) -> dict[str, str]:
         # wait for one another in spinning barriers: 1 token/s instead of 9 was measured.
         "OMP_NUM_THREADS": str(max(1, cpus - 1)),
     }
+    if not any("compilation" in key for key in config.extra):
+        # Nothing is compiled then (see CPU_COMPILATION), but for vLLM's own small functions: the first request with
+        # logprobs took 42 s and held up all others.
+        chosen["TORCH_COMPILE_DISABLE"] = "1"
     if config.tensor_parallel_size * config.pipeline_parallel_size * config.data_parallel_size == 1:
         # Lets the executor of `arguments.py` be the one in the engine's own process; threads are set above.
         chosen["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"

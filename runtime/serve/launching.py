@@ -4,7 +4,10 @@ The `serve` command, and not the API server's own main, because it also starts s
 """
 
 import argparse
+import os
+import shutil
 
+from vllm.config import CompilationMode
 from vllm.entrypoints.cli.serve import ServeSubcommand
 from vllm.entrypoints.launchers.cli_args import validate_parsed_serve_args
 from vllm.entrypoints.serve.utils.api_utils import cli_env_setup
@@ -26,6 +29,8 @@ def parse_arguments(config: ServeConfig, device: Device) -> argparse.Namespace:
         validate_parsed_serve_args(parsed)
     except (TypeError, ValueError) as error:
         raise ConfigInvalid(f"vLLM refuses its arguments: {error}") from error
+    if device == "cpu":
+        _check_compiler(parsed)
     return parsed
 
 
@@ -34,3 +39,13 @@ def run(arguments: argparse.Namespace) -> None:
     cli_env_setup()
     configure_logging_from_args(arguments)
     ServeSubcommand.cmd(arguments)
+
+
+def _check_compiler(parsed: argparse.Namespace) -> None:
+    """torch.compile on a CPU ends the engine when there is no C++ compiler; said here, before anything is loaded."""
+    compiles = parsed.compilation_config.mode != CompilationMode.NONE and not parsed.enforce_eager
+    if compiles and shutil.which(os.environ.get("CXX", "g++")) is None:
+        raise ConfigInvalid(
+            "compilation-config asks for torch.compile, and this image has no C++ compiler: leave the key out, "
+            "or build the image with COMPILER=g++"
+        )

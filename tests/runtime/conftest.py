@@ -99,12 +99,13 @@ def server(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="session")
-def reference(smollm2: Path) -> Any:
-    """What transformers says: asks `greedy_reference.py`."""
+def deficits(smollm2: Path) -> Any:
+    """By how much transformers would have preferred another token, for each served one: asks `greedy_reference.py`."""
 
-    def ask(length: int, prompts: list[str]) -> list[dict[str, Any]]:
-        argv = [str(PYTHON), str(Path(__file__).parent / "greedy_reference.py"), str(smollm2), str(length), *prompts]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
+    def ask(served: list[dict[str, Any]]) -> list[list[float]]:
+        argv = [str(PYTHON), str(Path(__file__).parent / "greedy_reference.py"), str(smollm2)]
+        told = json.dumps(served)
+        done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=280, check=False)
         assert done.returncode == 0, done.stderr
         return list(json.loads(done.stdout.splitlines()[-1]))
 

@@ -15,10 +15,10 @@ PROMPTS = [
     "In 1969, the first humans",
 ]
 LENGTH = 16
-# Logits of this model are between 16 and 32, where neighbouring bfloat16 numbers are 1/8 apart; two of them may be
-# rounded differently.
+# Logits of this model lie between 16 and 32, where neighbouring bfloat16 numbers are 1/8 apart. Another order of
+# additions may round two of them differently; where the best two are nearer than that, either is greedy.
 TIE = 0.25
-COMPARED_AT_LEAST = 0.7
+SAME_AT_LEAST = 0.9
 
 
 def test_the_first_request_of_all_may_be_a_single_token(server: Any) -> None:
@@ -26,16 +26,15 @@ def test_the_first_request_of_all_may_be_a_single_token(server: Any) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_served_greedy_tokens_are_those_of_transformers(server: Any, reference: Any) -> None:
-    compared = 0
-    for prompt, expected in zip(PROMPTS, reference(LENGTH, PROMPTS), strict=True):
-        body = {"model": "smollm2", "prompt": prompt, "max_tokens": LENGTH, "temperature": 0, "return_token_ids": True}
-        choice = server.post("/v1/completions", body).raise_for_status().json()["choices"][0]
-        sure = next((step for step, lead in enumerate(expected["leads"]) if lead < TIE), LENGTH)
-        assert choice["prompt_token_ids"] == expected["prompt_tokens"]
-        assert choice["token_ids"][:sure] == expected["tokens"][:sure], prompt
-        compared += sure
-    assert compared >= COMPARED_AT_LEAST * LENGTH * len(PROMPTS), f"only {compared} tokens could be compared"
+def test_served_greedy_tokens_are_those_of_transformers(server: Any, deficits: Any) -> None:
+    asked = {"model": "smollm2", "max_tokens": LENGTH, "temperature": 0, "return_token_ids": True}
+    answers = [server.post("/v1/completions", asked | {"prompt": prompt}).raise_for_status() for prompt in PROMPTS]
+    served = [answer.json()["choices"][0] for answer in answers]
+    found = dict(zip(PROMPTS, deficits(served), strict=True))
+    assert all(deficit <= TIE for leads in found.values() for deficit in leads), found
+    exact = [deficit == 0 for leads in found.values() for deficit in leads]
+    assert len(exact) > LENGTH * len(PROMPTS) / 2
+    assert sum(exact) >= SAME_AT_LEAST * len(exact), found
 
 
 def test_a_question_gets_its_answer_from_both_apis(server: Any) -> None:

@@ -44,3 +44,9 @@ def test_a_gpu_needs_no_thread_settings() -> None:
 
 def test_there_is_at_least_one_cpu() -> None:
     assert usable_cpus() >= 1
+
+
+def test_nothing_is_compiled_on_a_cpu_unless_the_user_asks_for_it() -> None:
+    assert variables(a_config(), "cpu", 4, {})["TORCH_COMPILE_DISABLE"] == "1"
+    asked = a_config(extra={"compilation-config": {"mode": 3}})
+    assert "TORCH_COMPILE_DISABLE" not in variables(asked, "cpu", 4, {})
