@@ -23,6 +23,12 @@ NEEDED_BYTES = 4 * 2**30
 APT_S, UNPACK_S, MAKE_S = 300, 300, 3600
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 CACHE_PREFIX = "kubernetes-"
+# Part of the folder's name: raised when the way of building changes, so that folders of the older way are not used.
+RECIPE = "+r2"
+# modern-go/reflect2 1.0.1, which the source vendors, corrupts memory when it is built by Go 1.18 or later: the API server
+# dies on the first custom resource. The distribution's own package of it has the mended version.
+MENDED_MODULE = "github.com/modern-go/reflect2"
+MENDED_SOURCE = Path("/usr/share/gocode/src") / MENDED_MODULE
 
 Report = Callable[[str], None]
 
@@ -33,7 +39,7 @@ class BuildFailed(RuntimeError):
 
 def newest_build(cache: Path) -> Path | None:
     """The most recently finished folder of programs in the cache, or None."""
-    folders = [path for path in cache.glob(f"{CACHE_PREFIX}*") if all((path / name).is_file() for name in PROGRAMS)]
+    folders = [path for path in cache.glob(f"{CACHE_PREFIX}*{RECIPE}") if all((path / name).is_file() for name in PROGRAMS)]
     return max(folders, key=lambda path: path.stat().st_mtime, default=None)
 
 
@@ -72,6 +78,7 @@ class _Build:
         tree = self.work / "go" / "src" / "k8s.io" / "kubernetes"
         tree.parent.mkdir(parents=True)
         self._command("unpack", ["dpkg-source", "--no-check", "-x", str(source), str(tree)], UNPACK_S)
+        mend_vendored_module(tree / "vendor" / MENDED_MODULE, MENDED_SOURCE)
         self.report(f"building Kubernetes {version}: {', '.join(PROGRAMS)}")
         what = " ".join(f"cmd/{name}" for name in PROGRAMS)
         # Plain `go build` fails: `make` generates code (OpenAPI) first.
@@ -120,7 +127,7 @@ class _Build:
                 raise BuildFailed(f"make ended well but left no {name}; log: {self.log}")
             shutil.copy2(built, partial / name)
             subprocess.run([partial / name, "--version"], check=True, capture_output=True, timeout=30)
-        final = self.cache / f"{CACHE_PREFIX}{version}"
+        final = self.cache / f"{CACHE_PREFIX}{version}{RECIPE}"
         shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
         self.report(f"Kubernetes {version} is in {final}")
@@ -137,6 +144,16 @@ class _Build:
             except (OSError, subprocess.SubprocessError) as error:
                 tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-10:])
                 raise BuildFailed(f"building Kubernetes failed at {step}: {error}; log: {self.log}\n{tail}") from error
+
+
+def mend_vendored_module(vendored: Path, mended: Path) -> None:
+    """Replaces the Go and assembly files of a vendored module by those of the distribution's package."""
+    for pattern in ("*.go", "*.s"):
+        for old in vendored.glob(pattern):
+            old.unlink()
+        for new in mended.glob(pattern):
+            if not new.name.endswith("_test.go"):
+                shutil.copy2(new, vendored / new.name)
 
 
 def source_version(dsc: str) -> str:
@@ -164,6 +181,7 @@ def _index_targets() -> str:
 
 def _check_machine(cache: Path) -> None:
     missing = sorted(package for tool, package in TOOLS.items() if shutil.which(tool) is None)
+    missing += [] if MENDED_SOURCE.is_dir() else ["golang-github-modern-go-reflect2-dev"]
     if missing:
         raise BuildFailed(f"building Kubernetes needs {', '.join(missing)}: apt-get install {' '.join(missing)}")
     free = shutil.disk_usage(cache).free
