@@ -11,7 +11,7 @@ from deploy.local.choices import Choices
 from deploy.local.layout import LOOPBACK, Layout
 from deploy.local.network import GATEWAY, gateway_address
 from deploy.local.readiness import once_answers, once_port_open
-from deploy.local.temporal import ui_address
+from deploy.local.temporal import temporal_ready
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,8 @@ def _control_plane(layout: Layout) -> list[Component]:
 
 
 def _temporal(layout: Layout) -> Component:
-    ready = once_answers(f"{ui_address(layout)}/api/v1/namespaces/default")
     more = (("UI", layout.ports.temporal_ui), ("metrics", layout.ports.temporal_metrics))
-    return Component("temporal", layout.temporal_address, ready, more)
+    return Component("temporal", layout.temporal_address, temporal_ready(layout), more)
 
 
 def _arm(layout: Layout) -> Component:

@@ -135,7 +135,8 @@ class Layout:
 
     @property
     def temporal_address(self) -> str:
-        return f"{self.address}:{self.ports.temporal}"
+        """Always loopback: told to bind elsewhere, the dev server still looks for its own services at 127.0.0.1."""
+        return f"{LOOPBACK}:{self.ports.temporal}"
 
     @property
     def mirror_url(self) -> str:

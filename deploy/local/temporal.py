@@ -7,12 +7,13 @@ leaves the machine: the version check and the UI's news feed are off.
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from temporalio.common import SearchAttributeIndexedValueType
 
 from deploy.local.daemons import Daemon
-from deploy.local.layout import Layout
+from deploy.local.layout import LOOPBACK, Layout
 from deploy.local.readiness import once_answers
 from workflows import search
 
@@ -38,15 +39,19 @@ def temporal_daemon(layout: Layout) -> Daemon:
         name=NAME,
         argv=temporal_argv(layout, temporal_program(), folder / "temporal.db"),
         env={"TEMPORAL_VERSION_CHECK_DISABLED": "true", "DO_NOT_TRACK": "1"},
-        # Asked through the UI, so that both answer; the namespace is made a moment after the port is open.
-        ready=once_answers(f"{ui_address(layout)}/api/v1/namespaces/default"),
+        ready=temporal_ready(layout),
         deadline_s=60.0,
     )
 
 
+def temporal_ready(layout: Layout) -> Callable[[], bool]:
+    """Asks through the UI for a task queue, so that UI, frontend and matching answer: an open port says little here."""
+    return once_answers(f"{ui_address(layout)}/api/v1/namespaces/default/task-queues/any")
+
+
 def temporal_argv(layout: Layout, program: str, database: Path) -> tuple[str, ...]:
     """The command line of `temporal server start-dev`."""
-    argv = [program, "server", "start-dev", "--ip", layout.address, "--port", str(layout.ports.temporal)]
+    argv = [program, "server", "start-dev", "--ip", LOOPBACK, "--port", str(layout.ports.temporal)]
     argv += ["--ui-port", str(layout.ports.temporal_ui), "--ui-disable-news-fetch"]
     argv += ["--metrics-port", str(layout.ports.temporal_metrics)]
     argv += ["--db-filename", str(database), "--log-format", "json", "--log-level", "warn"]
@@ -59,7 +64,7 @@ def temporal_argv(layout: Layout, program: str, database: Path) -> tuple[str, ..
 
 def ui_address(layout: Layout) -> str:
     """Where a browser on this machine finds the web UI."""
-    return f"http://{layout.address}:{layout.ports.temporal_ui}"
+    return f"http://{LOOPBACK}:{layout.ports.temporal_ui}"
 
 
 def temporal_program() -> str:

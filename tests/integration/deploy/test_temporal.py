@@ -1,6 +1,7 @@
 """A real Temporal dev server: search attributes, and state that survives a restart."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -17,7 +18,8 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def layout(free_layout: Layout) -> Iterator[Layout]:
-    layout = free_layout
+    # As a stack with nodes has it: other services of the stack are not on loopback.
+    layout = replace(free_layout, address="127.0.0.2")
     daemons.start(layout, temporal_daemon(layout))
     yield layout
     daemons.stop(layout, NAME, STOP_S)
