@@ -1,0 +1,86 @@
+"""The admin endpoints: what Workspaces do, and what people may ask of them. Every request is a query or an update.
+
+A refused update is 409 with the workflow's own sentence, no workflow 404, no worker or no Temporal 503. An
+Idempotency-Key becomes the update's id, so that a repeated request is one update.
+"""
+
+from typing import Annotated, Any, Final
+
+from fastapi import FastAPI, Header, Query, Request
+from fastapi.responses import JSONResponse
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.endpoint import application
+from admin.views import RPC_TIMEOUT, WorkspaceLine, WorkspaceView, list_workspaces, read_workspace
+from api import names
+from api.status import Phase
+from workflows.messages import Answer, Deadline, ForcedCleanup
+from workflows.workspace import WorkspaceWorkflow
+
+UNAVAILABLE: Final = "no worker answered, or Temporal is away: look at the workers' /readyz"
+Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+
+
+def admin_application(client: Client, sdk_metrics_port: int | None = None) -> FastAPI:
+    """All routes over one Temporal client."""
+    app = application(lambda: True, sdk_metrics_port)
+    _add_reads(app, client)
+    _add_updates(app, client)
+    app.add_exception_handler(RPCError, _rpc_failed)
+    app.add_exception_handler(WorkflowUpdateFailedError, _refused)
+    app.add_exception_handler(WorkflowUpdateRPCTimeoutOrCancelledError, _no_answer)
+    return app
+
+
+def _add_reads(app: FastAPI, client: Client) -> None:
+    @app.get("/workspaces")
+    async def workspaces(phase: Annotated[Phase | None, Query()] = None) -> list[WorkspaceLine]:
+        return await list_workspaces(client, phase)
+
+    @app.get("/workspaces/{namespace}/{name}")
+    async def workspace(namespace: str, name: str) -> WorkspaceView:
+        return await read_workspace(client, namespace, name)
+
+
+def _add_updates(app: FastAPI, client: Client) -> None:
+    async def update(namespace: str, name: str, update: Any, key: str | None, **arguments: Any) -> Any:
+        handle = client.get_workflow_handle(names.workflow_id(namespace, name))
+        return await handle.execute_update(update, id=key, rpc_timeout=RPC_TIMEOUT, **arguments)
+
+    @app.post("/workspaces/{namespace}/{name}/retry")
+    async def retry(namespace: str, name: str, key: Key = None) -> Answer:
+        return Answer.model_validate(await update(namespace, name, WorkspaceWorkflow.retry, key))
+
+    @app.post("/workspaces/{namespace}/{name}/pause")
+    async def pause(namespace: str, name: str, key: Key = None) -> Answer:
+        return Answer.model_validate(await update(namespace, name, WorkspaceWorkflow.pause, key))
+
+    @app.post("/workspaces/{namespace}/{name}/resume")
+    async def resume(namespace: str, name: str, key: Key = None) -> Answer:
+        return Answer.model_validate(await update(namespace, name, WorkspaceWorkflow.resume, key))
+
+    @app.put("/workspaces/{namespace}/{name}/deadline")
+    async def deadline(namespace: str, name: str, deadline: Deadline, key: Key = None) -> Answer:
+        answer = await update(namespace, name, WorkspaceWorkflow.set_deadline, key, arg=deadline)
+        return Answer.model_validate(answer)
+
+    @app.post("/workspaces/{namespace}/{name}/force-cleanup")
+    async def force_cleanup(namespace: str, name: str, key: Key = None) -> ForcedCleanup:
+        return ForcedCleanup.model_validate(await update(namespace, name, WorkspaceWorkflow.force_cleanup, key))
+
+
+async def _rpc_failed(request: Request, error: Exception) -> JSONResponse:
+    missing = isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND
+    if missing:
+        return JSONResponse({"detail": f"no Workspace is looked after at {request.url.path}"}, status_code=404)
+    return JSONResponse({"detail": f"{UNAVAILABLE} ({error})"}, status_code=503)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    cause = error.__cause__
+    return JSONResponse({"detail": str(getattr(cause, "message", cause or error))}, status_code=409)
+
+
+async def _no_answer(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": UNAVAILABLE}, status_code=503)

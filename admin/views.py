@@ -1,0 +1,99 @@
+"""What the admin endpoints answer: models of what people may know of a Workspace, made from the workflow's own state.
+
+Temporal is asked, never Kubernetes: what is shown is what the workflow acts on.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import BaseModel
+from temporalio.client import Client, WorkflowExecution
+
+from api import names
+from workflows import search
+from workflows.state import Holding, StepRecord, WorkspaceState
+from workflows.workspace import WorkspaceWorkflow
+
+RPC_TIMEOUT: Final = timedelta(seconds=10)
+
+
+class WorkspaceLine(BaseModel):
+    """One Workspace in a list."""
+
+    namespace: str
+    name: str
+    phase: str
+    preset: str
+    instance_type: str
+    generation: int
+    started: datetime
+
+
+class WorkspaceView(BaseModel):
+    """One Workspace: where it stands and why, what it holds, what each step took."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    phase: str
+    reason: str
+    message: str
+    since: datetime | None
+    deadline: datetime | None
+    paused: bool
+    nodes: list[str]
+    holdings: list[Holding]
+    steps: list[StepRecord]
+    price_per_hour: float | None
+
+
+async def list_workspaces(client: Client, phase: str | None = None) -> list[WorkspaceLine]:
+    """All Workspaces with a running workflow, or those in one phase."""
+    query = "WorkflowType = 'Workspace' AND ExecutionStatus = 'Running'"
+    if phase:
+        query += f" AND {search.PHASE.name} = '{phase}'"
+    executions: AsyncIterator[WorkflowExecution] = client.list_workflows(query, rpc_timeout=RPC_TIMEOUT)
+    return [_line(execution) async for execution in executions]
+
+
+async def read_workspace(client: Client, namespace: str, name: str) -> WorkspaceView:
+    """Raises RPCError: NOT_FOUND where there is no workflow, a timeout where no worker answers."""
+    handle = client.get_workflow_handle(names.workflow_id(namespace, name))
+    state = await handle.query(WorkspaceWorkflow.progress, rpc_timeout=RPC_TIMEOUT)
+    return view_of(state)
+
+
+def view_of(state: WorkspaceState) -> WorkspaceView:
+    """The part of the state that people may know."""
+    return WorkspaceView(
+        namespace=state.key.namespace,
+        name=state.key.name,
+        uid=state.key.uid,
+        generation=state.observed,
+        phase=state.phase,
+        reason=state.reason,
+        message=state.message,
+        since=state.since,
+        deadline=state.deadline,
+        paused=state.paused,
+        nodes=state.nodes,
+        holdings=state.holdings,
+        steps=state.steps,
+        price_per_hour=state.plan.price_per_hour if state.plan else None,
+    )
+
+
+def _line(execution: WorkflowExecution) -> WorkspaceLine:
+    key = names.key_of_workflow(execution.id)
+    found = execution.typed_search_attributes
+    return WorkspaceLine(
+        namespace=key.namespace,
+        name=key.name,
+        phase=found.get(search.PHASE, ""),
+        preset=found.get(search.PRESET, ""),
+        instance_type=found.get(search.INSTANCE_TYPE, ""),
+        generation=found.get(search.GENERATION, 0),
+        started=execution.start_time,
+    )
