@@ -15,7 +15,7 @@ from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.hf_api import RepoSibling
-from huggingface_hub.utils import disable_progress_bars
+from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from runtime.fetch.failures import DISK_FULL, NOT_FOUND, FetchFailure
 from runtime.fetch.hub_errors import failure_of

@@ -34,7 +34,7 @@ class Patience:
     def pause_s(self, attempt: int) -> float:
         """The pause after attempt 1, 2, ...: doubled each time, with up to a quarter more so that pods spread."""
         pause = min(self.longest_pause_s, self.first_pause_s * 2 ** (attempt - 1))
-        return pause * (1 + random.random() / 4)
+        return float(pause * (1 + random.random() / 4))
 
 
 def fetch(argv: list[str], folder: Path, progress: Progress, patience: Patience, log: Callable[[str], None]) -> None:

@@ -46,7 +46,8 @@ async def chat(request: Request) -> JSONResponse:
         return _refusal(422, json.loads(error.json(include_url=False, include_context=False)))
     except ValueError:
         return _refusal(400, "the body is not JSON")
-    return await _answer(body, raw_request=request)
+    answer: JSONResponse = await _answer(body, raw_request=request)
+    return answer
 
 
 async def running(request: Request) -> dict[str, str]:
@@ -63,8 +64,8 @@ async def healthz(request: Request) -> JSONResponse:
     return JSONResponse({"status": "Healthy"})
 
 
-@with_cancellation
-@load_aware_call
+@with_cancellation  # type: ignore[untyped-decorator]
+@load_aware_call  # type: ignore[untyped-decorator]
 async def _answer(body: ChatRequest, raw_request: Request) -> JSONResponse:
     answering: Answering = getattr(raw_request.app.state, STATE)
     try:
