@@ -62,7 +62,7 @@ def request(layout: Layout, method: str, path: str, body: Any = None, content_ty
 
 def owner_pair(layout: Layout) -> certificates.KeyPair:
     """The owner's client certificate, which `kubeconfigs.write_admin_kubeconfig` has made."""
-    return certificates.KeyPair(layout.pki / "client-modelyard-admin.crt", layout.pki / "client-modelyard-admin.key")
+    return certificates.KeyPair(layout.pki / "client-stack-owner.crt", layout.pki / "client-stack-owner.key")
 
 
 def _owner_context(layout: Layout) -> ssl.SSLContext:

@@ -16,11 +16,13 @@ from deploy.local import certificates
 from deploy.local.layout import Layout
 
 ADMIN_GROUP = "system:masters"
+# No identity of a process may have this name: certificates are kept by it.
+OWNER = "stack-owner"
 
 
 def write_admin_kubeconfig(layout: Layout) -> Path:
     """The kubeconfig of the stack's owner, who may do everything."""
-    return _write(layout, layout.admin_kubeconfig, "modelyard-admin", (ADMIN_GROUP,))
+    return _write(layout, layout.admin_kubeconfig, OWNER, (ADMIN_GROUP,))
 
 
 def mint_kubeconfig(layout: Layout, user: str, groups: Sequence[str] = ()) -> Path:
