@@ -24,6 +24,8 @@ BUILD_DEADLINE_S = 3600.0
 SHORT_DEADLINE_S = 600.0
 # Level 1 packs 2 GB in seconds and halves what a node writes; see docs/performance.md.
 COMPRESSION = ("--compression-format", "zstd", "--compression-level", "1")
+# Layers of earlier builds save minutes when only our code has changed; one full build leaves 7 GB of them.
+STORAGE_LIMIT_BYTES = 12 * 2**30
 CERTIFICATES = Path("/etc/ssl/certs")
 
 
@@ -52,6 +54,7 @@ def build(workshop: Workshop, target: str, tag: str, wheels: Path, say: Say) -> 
     done = workshop.layout_of(target, tag)
     if (done / "index.json").exists():
         return done
+    _keep_small(workshop, say)
     base = given_base() or _own_base(workshop, say)
     say(f"building the {target} image")
     name = f"localhost/modelyard/{target}:{tag}"
@@ -65,6 +68,9 @@ def build(workshop: Workshop, target: str, tag: str, wheels: Path, say: Say) -> 
     run_logged(push, workshop.log, deadline_s=SHORT_DEADLINE_S)
     shutil.rmtree(done, ignore_errors=True)
     partial.rename(done)
+    for older in done.parent.glob(f"{target}-*"):
+        if older != done:
+            shutil.rmtree(older, ignore_errors=True)
     return done
 
 
@@ -88,6 +94,15 @@ def _pip_configuration(workshop: Workshop) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("[global]\nno-index = true\nfind-links = /build/wheels\n")
     return file
+
+
+def _keep_small(workshop: Workshop, say: Say) -> None:
+    """Empties buildah's storage when it has grown too large; finished layouts are not in there."""
+    (workshop.folder / "storage").mkdir(parents=True, exist_ok=True)
+    sizes = output_of(["du", "-sb", str(workshop.folder / "storage")], deadline_s=SHORT_DEADLINE_S)
+    if int(sizes.split()[0]) > STORAGE_LIMIT_BYTES:
+        say("removing the layers of earlier builds")
+        run_logged(workshop.buildah("rmi", "--all", "--force"), workshop.log, deadline_s=SHORT_DEADLINE_S)
 
 
 def _own_base(workshop: Workshop, say: Say) -> str:
