@@ -80,7 +80,7 @@ async def run(settings: ProcessSettings) -> None:
     try:
         async with endpoint(settings.metrics_address, lambda: True, sdk_port):
             watching = Watching(cluster, client)
-            leading = asyncio.create_task(lead(cluster.api, settings.system_namespace, identity, watching.run))
+            leading = asyncio.create_task(lead(cluster, settings.system_namespace, identity, watching.run))
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait([leading, stopping], return_when=asyncio.FIRST_COMPLETED)
             leading.cancel()

@@ -10,10 +10,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import aiohttp
-from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.leaderelection.electionconfig import Config
 from kubernetes.aio.leaderelection.leaderelection import LeaderElection
 from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
+
+from activities.kubernetes_api import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +26,15 @@ RETRY_S: Final = 2
 PAUSE_S: Final = 1.0
 
 
-async def lead(api: ApiClient, namespace: str, identity: str, work: Callable[[], Awaitable[None]]) -> None:
+async def lead(cluster: Cluster, namespace: str, identity: str, work: Callable[[], Awaitable[None]]) -> None:
     """Runs `work` whenever this process holds the Lease, and cancels it when the Lease is lost. Runs until cancelled.
 
     What `work` itself raises ends the leadership and is raised here.
     """
+    await _ensure_lease(cluster, namespace)
     while True:
         leadership = _Leadership(work)
-        lock = LeaseLock(LEASE, namespace, identity, api)
+        lock = LeaseLock(LEASE, namespace, identity, cluster.api)
         config = Config(
             lock,
             lease_duration=LEASE_S,
@@ -52,6 +55,20 @@ async def lead(api: ApiClient, namespace: str, identity: str, work: Callable[[],
             election.cancel()
             await leadership.end()
         await asyncio.sleep(PAUSE_S)
+
+
+async def _ensure_lease(cluster: Cluster, namespace: str) -> None:
+    """The election can renew a Lease, not create one: LeaseLock.create of kubernetes 37.0 fails on its arguments."""
+    body = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": LEASE, "namespace": namespace},
+    }
+    try:
+        await cluster.create("Lease", body)
+    except ApiException as error:
+        if error.status != 409:
+            raise
 
 
 class _Leadership:
