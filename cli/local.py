@@ -1,4 +1,4 @@
-"""`modelyard local up|down|status|fault`: the local stack from the command line.
+"""`modelyard local up|prepare|down|status|fault`: the local stack from the command line.
 
 Parses, calls `deploy.local`, and says in exit codes what came of it. What the stack is made of is decided there.
 """
@@ -15,6 +15,7 @@ from cli import fault
 from deploy.local.choices import KubeconfigUnusable, OtherCluster
 from deploy.local.down import take_down
 from deploy.local.layout import INSTANCES
+from deploy.local.preparing import prepare
 from deploy.local.status import look
 from deploy.local.status_table import print_status
 from deploy.local.steps import StepFailed
@@ -34,6 +35,7 @@ def add_parser(subparsers: Any) -> None:
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _add_up(actions)
+    _add_prepare(actions)
     _add_down(actions)
     _add_status(actions)
     fault.add_parser(actions)
@@ -56,6 +58,19 @@ def run_up(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return _interrupted(args)
     print(f"\nUp: {len(took)} steps. `modelyard local status{_instance(args)}` shows what runs and where.")
+    return GOOD
+
+
+def run_prepare(args: argparse.Namespace) -> int:
+    """0 when everything that takes long is made, 1 when a step failed."""
+    try:
+        prepare(args.instance)
+    except StepFailed as failure:
+        print(f"\n'{failure.step.name}' failed. `modelyard local prepare` goes on from here.", file=sys.stderr)
+        return NO
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command goes on.", file=sys.stderr)
+        return NO
     return GOOD
 
 
@@ -92,6 +107,17 @@ def _add_up(actions: Any) -> None:
     _add_instance(parser)
     parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="use this cluster instead of making one")
     parser.set_defaults(run=run_up)
+
+
+def _add_prepare(actions: Any) -> None:
+    parser = actions.add_parser(
+        "prepare",
+        help="make what takes minutes the first time, and start nothing",
+        description="Installs system packages, builds the Kubernetes programs, the images, the runtime environment "
+        "and the models, into the caches. `up` does the same when it has to; tests want it done before.",
+    )
+    _add_instance(parser)
+    parser.set_defaults(run=run_prepare)
 
 
 def _add_down(actions: Any) -> None:

@@ -25,7 +25,7 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package and the program for which it is wanted: a name on the PATH or an absolute file."""
+    """A Debian package and the program for which it is wanted: a name on the PATH, or the pattern of an absolute path."""
 
     name: str
     program: str
@@ -62,6 +62,9 @@ BUILD_KUBERNETES = (
     # The copy in Kubernetes' source corrupts memory when built by this Go; `kubernetes_build.py` replaces it.
     Package("golang-github-modern-go-reflect2-dev", "/usr/share/gocode/src/github.com/modern-go/reflect2"),
 )
+
+# What vLLM wants of a machine on which it runs outside an image, as tests of the runtime have it run.
+RUN_MODELS = (Package("g++", "g++"), Package("libnuma1", "/usr/lib/*/libnuma.so.1"))
 
 
 class PackagesMissing(RuntimeError):
@@ -121,4 +124,4 @@ def services_kept_from_starting() -> Iterator[None]:
 
 
 def _is_file(package: Package) -> bool:
-    return package.program.startswith("/") and Path(package.program).exists()
+    return package.program.startswith("/") and any(Path("/").glob(package.program.lstrip("/")))

@@ -4,7 +4,6 @@ Each process has its own identity in the cluster, as in production: the worker w
 one with pod rights gets no cloud credential. Which rights an identity has is decided in `deploy/rbac`.
 """
 
-import importlib.util
 import os
 import secrets
 import sys
@@ -65,17 +64,6 @@ def program_daemon(layout: Layout, program: Program, kubeconfig: Path) -> Daemon
         ready=ready(layout, program),
         deadline_s=60.0,
     )
-
-
-def exists(program: Program) -> bool:
-    """Whether the program is part of this installation: a module, or a package that can be run."""
-    try:
-        found = importlib.util.find_spec(program.module)
-        if found is not None and found.submodule_search_locations is not None:
-            found = importlib.util.find_spec(f"{program.module}.__main__")
-    except ModuleNotFoundError:
-        return False
-    return found is not None
 
 
 def address(layout: Layout, program: Program) -> str:

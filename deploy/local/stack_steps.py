@@ -5,7 +5,6 @@ images, no model mirror. How steps are run is `steps.py`'s.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,15 +17,12 @@ from deploy.local.control_plane import start_control_plane
 from deploy.local.daemons import Daemon
 from deploy.local.images import ensure_images
 from deploy.local.kubeconfigs import mint_kubeconfig
-from deploy.local.kubernetes_binaries import ensure_binaries
 from deploy.local.layout import Layout
-from deploy.local.mirror.catalogue import ensure_repos, missing_repos
 from deploy.local.network import ensure_network
 from deploy.local.node import NodeSpec, start_node
-from deploy.local.packages import APT_DEADLINE_S, ensure_packages, packages_needed
 from deploy.local.pause_image import push_pause_image
+from deploy.local.preparing import kubernetes_programs, models_for_stack, system_packages
 from deploy.local.registry import registry_daemon
-from deploy.local.runtime_env import ensure_runtime_venv
 from deploy.local.stand_ins import arm_daemon, mirror_daemon
 from deploy.local.steps import Say, Step
 from deploy.local.temporal import temporal_daemon
@@ -49,9 +45,9 @@ def steps_of(layout: Layout, choices: Choices) -> list[Step]:
 
 def _own_cluster(layout: Layout) -> list[Step]:
     return [
-        _packages(layout, ("machine",)),
-        _kubernetes(layout),
-        *_models(layout),
+        system_packages(layout),
+        kubernetes_programs(layout),
+        *models_for_stack(layout),
         Step("network", lambda say: ensure_network(layout), ("system packages",)),
         _daemon(layout, "registry", ("network",), registry_daemon),
         _daemon(layout, "Temporal", ("network",), temporal_daemon),
@@ -81,40 +77,8 @@ def _cluster_resources(layout: Layout, kubeconfig: Path, need: str) -> list[Step
     ]
 
 
-def _packages(layout: Layout, needs: tuple[str, ...]) -> Step:
-    log = layout.logs / "packages.log"
-    return Step(
-        "system packages",
-        lambda say: ensure_packages(packages_needed(layout), log, say),
-        needs,
-        log,
-        patience_s=APT_DEADLINE_S,
-    )
-
-
-def _models(layout: Layout) -> list[Step]:
-    """Models are made by programs of the runtime environment, which is large and needed for nothing else here."""
-    log = layout.logs / "runtime-environment.log"
-    built = Step("models and data", lambda say: ensure_repos(layout.cache, say), ("machine",))
-    if not missing_repos(layout.cache):
-        return [built]
-
-    def ensure_environment(say: Say) -> None:
-        ensure_runtime_venv(layout.cache, log, say)
-
-    environment = Step("runtime environment", ensure_environment, ("system packages",), log)
-    return [environment, replace(built, needs=(environment.name,))]
-
-
 def _push_pause_image(layout: Layout) -> None:
     push_pause_image(layout)
-
-
-def _kubernetes(layout: Layout) -> Step:
-    def ensure(say: Say) -> None:
-        ensure_binaries(layout, say)
-
-    return Step("Kubernetes programs", ensure, ("system packages",))
 
 
 def _daemon(layout: Layout, name: str, needs: tuple[str, ...], make: Callable[[Layout], Daemon]) -> Step:
@@ -137,9 +101,6 @@ def _program(
     layout: Layout, program: product.Program, needs: tuple[str, ...], kubeconfig_of: Callable[[str], Path]
 ) -> Step:
     def ensure(say: Say) -> None:
-        if not product.exists(program):
-            say(f"not built yet: there is no {program.module}")
-            return
         say(f"waiting until {program.name} is ready")
         daemons.start(layout, product.program_daemon(layout, program, kubeconfig_of(program.identity)))
 

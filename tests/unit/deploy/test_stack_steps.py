@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import down, stack_steps
+from deploy.local import down, preparing, stack_steps
 from deploy.local.choices import Choices
 from deploy.local.components import addresses_needed, components_of
 from deploy.local.layout import LOOPBACK, Layout
@@ -51,10 +51,18 @@ def test_programs_come_last_and_need_all_that_they_speak_to() -> None:
 
 
 def test_models_that_are_there_need_no_runtime_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack_steps, "missing_repos", lambda cache: [])
+    monkeypatch.setattr(preparing, "missing_repos", lambda cache: [])
     steps = steps_up(OWN)
     assert "runtime environment" not in steps
     assert steps["models and data"].needs == ("machine",)
+
+
+def test_preparing_makes_all_that_takes_long_and_starts_nothing() -> None:
+    steps = preparing.preparing_steps(Layout.of("test"))
+    check_graph(steps)
+    assert {step.name for step in steps} == {
+        "machine", "system packages", "Kubernetes programs", "images", "runtime environment", "models and data",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("purge", [False, True])
