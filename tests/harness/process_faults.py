@@ -1,0 +1,66 @@
+"""Does to single processes of a stack what happens to processes: killed, frozen, thawed, asked to end, started again.
+
+By the pid and start time that the stack recorded, so that nobody else's process is ever hit.
+"""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator
+from typing import Final
+
+from deploy.local import daemons
+from deploy.local.processes import Process, find_process
+from tests.harness.stack import Stack
+
+END_S: Final = 30.0
+LOOK_S: Final = 0.02
+
+
+def kill(stack: Stack, *names: str) -> None:
+    """SIGKILL, all at once; returns when they have ended."""
+    _signal_and_wait(stack, signal.SIGKILL, names)
+
+
+def terminate(stack: Stack, *names: str) -> None:
+    """SIGTERM; returns when they have ended by themselves. Raises TimeoutError."""
+    _signal_and_wait(stack, signal.SIGTERM, names)
+
+
+@contextlib.asynccontextmanager
+async def frozen(stack: Stack, *names: str) -> AsyncIterator[None]:
+    """They stand still during the block: alive, connected, and silent. What was killed meanwhile is left alone."""
+    processes = [_process(stack, name) for name in names]
+    for process in processes:
+        process.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.signal(signal.SIGCONT)
+
+
+async def restart(stack: Stack, *names: str) -> None:
+    """Killed and started again, while the event loop goes on."""
+    await asyncio.to_thread(kill, stack, *names)
+    await asyncio.to_thread(stack.start_again, *names)
+
+
+def _signal_and_wait(stack: Stack, number: int, names: tuple[str, ...]) -> None:
+    processes = [_process(stack, name) for name in names]
+    for process in processes:
+        process.signal(number)
+    deadline = time.monotonic() + END_S
+    while any(process.alive() for process in processes):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{', '.join(names)} did not end within {END_S:g} s of signal {number}")
+        time.sleep(LOOK_S)
+
+
+def _process(stack: Stack, name: str) -> Process:
+    pid = daemons.running(stack.layout).get(name)
+    process = find_process(pid) if pid is not None else None
+    if process is None:
+        raise LookupError(f"{name} does not run; running: {', '.join(daemons.running(stack.layout))}")
+    return process

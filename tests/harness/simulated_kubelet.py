@@ -1,0 +1,193 @@
+"""Stands in for all kubelets: `python -m tests.harness.simulated_kubelet --instance chaos`.
+
+Pods that the real scheduler has bound become Running and Ready after a while, pods that are being deleted go. All have
+the machine's own bridge address, where this process answers their completions, so that the API server's pod proxy
+reaches them. Nothing runs in the pods.
+"""
+
+import argparse
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import web
+from kubernetes.aio.client.exceptions import ApiException
+
+from activities.kubernetes_api import Cluster, Object, path_of
+from api import labels
+from api.serving import SERVE_PORT
+from deploy.local.layout import INSTANCES, Layout
+from tests.harness.pod_rules import CONTROL_PATH, PodRule, PodRules
+from watcher.watching import Collection, Seen
+
+RETRY_S: Final = 0.3
+PATCH_TYPE: Final = "application/strategic-merge-patch+json"
+
+
+class SimulatedKubelet:
+    """One task per pod that is coming up or going away."""
+
+    def __init__(self, cluster: Cluster, address: str) -> None:
+        self._cluster = cluster
+        self._address = address
+        self._tasks: dict[tuple[str, bool], asyncio.Task[None]] = {}
+        self.rules = PodRules()
+        self._changed = asyncio.Event()
+
+    def set_rules(self, rules: PodRules) -> None:
+        """Holds for pods that are waiting too."""
+        self.rules = rules
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follows all pods until cancelled."""
+        await Collection(self._cluster, "Pod", self._seen).follow()
+
+    async def _seen(self, seen: Seen, pod: Object) -> None:
+        uid, leaving = pod["metadata"]["uid"], "deletionTimestamp" in pod["metadata"]
+        if seen is Seen.GONE or leaving:
+            self._end(uid, leaving=False)
+        if seen is Seen.GONE:
+            self._end(uid, leaving=True)
+        elif leaving:
+            self._begin(uid, True, self._take_away, pod)
+        elif pod["spec"].get("nodeName") and pod["status"].get("phase") == "Pending":
+            self._begin(uid, False, self._bring_up, pod)
+
+    def _begin(self, uid: str, leaving: bool, work: Callable[[Object], Coroutine[Any, Any, None]], pod: Object) -> None:
+        if (uid, leaving) not in self._tasks:
+            self._tasks[uid, leaving] = asyncio.create_task(work(pod))
+
+    def _end(self, uid: str, *, leaving: bool) -> None:
+        task = self._tasks.pop((uid, leaving), None)
+        if task is not None:
+            task.cancel()
+
+    async def _bring_up(self, pod: Object) -> None:
+        await self._wait(pod, lambda rule: rule.ready_seconds)
+        body = {"status": running_status(pod, self._address, datetime.now(UTC))}
+        await self._insist("PATCH", _path(pod) + "/status", body, PATCH_TYPE)
+
+    async def _take_away(self, pod: Object) -> None:
+        await self._wait(pod, lambda rule: rule.gone_seconds)
+        body = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
+        await self._insist("DELETE", _path(pod), body, "application/json")
+
+    async def _wait(self, pod: Object, seconds: Callable[[PodRule], float]) -> None:
+        """Until the rule's seconds are over; rules may change meanwhile."""
+        workspace = (pod["metadata"].get("labels") or {}).get(labels.WORKSPACE, "")
+        began = time.monotonic()
+        while (left := began + seconds(self.rules.of_pod(workspace)) - time.monotonic()) > 0:
+            changed = asyncio.create_task(self._changed.wait())
+            await asyncio.wait([changed], timeout=left)
+            changed.cancel()
+
+    async def _insist(self, method: str, path: str, body: Object, content_type: str) -> None:
+        """Until it is done or the pod is not there any more: the API server may be away."""
+        while True:
+            try:
+                await self._cluster.request(method, path, body=body, content_type=content_type)
+                return
+            except ApiException as refused:
+                if refused.status in (404, 409):
+                    return
+                logging.info("%s %s: %s %s", method, path, refused.status, refused.reason)
+            except (aiohttp.ClientError, TimeoutError) as lost:
+                logging.info("%s %s: %r", method, path, lost)
+            await asyncio.sleep(RETRY_S)
+
+
+def running_status(pod: Object, address: str, now: datetime) -> Object:
+    """What a kubelet would report of a pod whose containers all run and are ready."""
+    stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    containers = [
+        {
+            "name": container["name"],
+            "image": container.get("image", ""),
+            "imageID": "",
+            "ready": True,
+            "started": True,
+            "restartCount": 0,
+            "state": {"running": {"startedAt": stamp}},
+        }
+        for container in pod["spec"]["containers"]
+    ]
+    conditions = [
+        {"type": type_, "status": "True", "lastTransitionTime": stamp}
+        for type_ in ("Initialized", "Ready", "ContainersReady")
+    ]
+    return {
+        "phase": "Running",
+        "podIP": address,
+        "podIPs": [{"ip": address}],
+        "hostIP": address,
+        "startTime": stamp,
+        "conditions": conditions,
+        "containerStatuses": containers,
+    }
+
+
+def application(kubelet: SimulatedKubelet) -> web.Application:
+    """The server of every pod: completions, health, and the rules."""
+
+    async def complete(request: web.Request) -> web.Response:
+        body = await request.json()
+        rule = kubelet.rules.of_answer(body["model"])
+        await asyncio.sleep(rule.seconds)
+        choices = [{"index": 0, "text": " world", "finish_reason": "length"}]
+        return web.json_response({"model": body["model"], "choices": choices}, status=rule.status)
+
+    async def health(request: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    async def put_rules(request: web.Request) -> web.Response:
+        kubelet.set_rules(PodRules.model_validate(await request.json()))
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.add_routes(
+        [web.post("/v1/completions", complete), web.get("/health", health), web.put(CONTROL_PATH, put_rules)]
+    )
+    return app
+
+
+async def serve(layout: Layout) -> None:
+    """Until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    cluster = await Cluster.connect(str(layout.admin_kubeconfig))
+    kubelet = SimulatedKubelet(cluster, layout.address)
+    runner = web.AppRunner(application(kubelet), shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, layout.address, SERVE_PORT).start()
+    following, stopping = asyncio.create_task(kubelet.run()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([following, stopping], return_when=asyncio.FIRST_COMPLETED)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=stop.is_set())
+    finally:
+        await runner.cleanup()
+        await cluster.close()
+
+
+def _path(pod: Object) -> str:
+    return path_of("Pod", pod["metadata"]["namespace"], pod["metadata"]["name"])
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m tests.harness.simulated_kubelet")
+    parser.add_argument("--instance", choices=INSTANCES, required=True, help="local stack whose pods are simulated")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(serve(Layout.of(parser.parse_args().instance)))
+
+
+if __name__ == "__main__":
+    main()
