@@ -25,7 +25,7 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package and the program for which it is wanted: a name on the PATH, or the pattern of an absolute path."""
+    """A Debian package and the program it is wanted for: a name on the PATH, or the pattern of an absolute path."""
 
     name: str
     program: str
