@@ -69,7 +69,7 @@ def parsed(found: Object) -> Workspace:
 
 def plan_of(workspace: Workspace, location: str, deadlines: Deadlines) -> Plan:
     """Everything but the digest. Raises SectionMissing, PresetUnknown, InstanceTypeUnknown, DoesNotFit and the like."""
-    _require_one_section(workspace)
+    _require_sound(workspace)
     sku = _sku(workspace)
     key = WorkspaceKey(namespace=workspace.namespace, name=workspace.name, uid=workspace.uid)
     common: dict[str, Any] = {
@@ -117,7 +117,7 @@ async def read_config(cluster: Cluster, namespace: str, name: str) -> dict[str, 
     return section
 
 
-def _require_one_section(workspace: Workspace) -> None:
+def _require_sound(workspace: Workspace) -> None:
     if bool(workspace.inference) == bool(workspace.tuning):
         which = "neither" if not workspace.inference else "both"
         raise failure("SectionMissing", f"the Workspace has {which} of inference and tuning: give exactly one")
@@ -125,6 +125,10 @@ def _require_one_section(workspace: Workspace) -> None:
         raise failure("TuningNotSupported", "tuning is not carried out yet: use an inference section")
     if workspace.inference and bool(workspace.inference.preset) == bool(workspace.inference.template):
         raise failure("InvalidSpec", "inference: give exactly one of preset and template")
+    refused = sorted(filter(labels.forbidden_on_nodes, workspace.match_labels))
+    if refused:
+        message = f"resource.labelSelector: nodes cannot be given labels of this domain: {', '.join(refused)}"
+        raise failure("InvalidSpec", f"{message}. Use a label of your own")
     if workspace.count < 1:
         raise failure("InvalidSpec", f"resource.count is {workspace.count}: it must be 1 or more")
 

@@ -91,13 +91,26 @@ RESERVED_SELECTOR_KEYS = frozenset(
 
 
 def ownership(namespace: str, name: str, uid: str) -> dict[str, str]:
-    """Labels that tie an object or a node to one Workspace."""
+    """Labels that tie an object to one Workspace."""
     return {
         WORKSPACE: name,
         WORKSPACE_NAMESPACE: namespace,
         WORKSPACE_UID: uid,
         MANAGED_BY: MANAGED_BY_VALUE,
     }
+
+
+def node_ownership(namespace: str, name: str, uid: str) -> dict[str, str]:
+    """Labels that tie a node to one Workspace. Without MANAGED_BY: a kubelet refuses to start with labels of the
+    kubernetes.io domain that are not its own."""
+    return {WORKSPACE: name, WORKSPACE_NAMESPACE: namespace, WORKSPACE_UID: uid}
+
+
+def forbidden_on_nodes(key: str) -> bool:
+    """Whether a kubelet (NodeRestriction) or AKS refuses this label key on nodes that are bought."""
+    domain = key.rpartition("/")[0]
+    reserved = domain.endswith(("kubernetes.io", "k8s.io", "kubernetes.azure.com"))
+    return reserved and not domain.endswith(("kubelet.kubernetes.io", "node.kubernetes.io"))
 
 
 def pool_tags(namespace: str, name: str, uid: str) -> dict[str, str]:

@@ -27,7 +27,8 @@ from workflows.connecting import connect
 from workflows.messages import Changed
 
 OWNED: Final = ("Deployment", "Node")
-SELECTOR: Final = f"{labels.MANAGED_BY}={labels.MANAGED_BY_VALUE}"
+SELECTOR: Final = labels.WORKSPACE_UID
+"""Whatever carries a Workspace's uid."""
 
 EVENTS = Counter("modelyard_watcher_events", "Sightings handed on by the watches", ["kind"])
 LEADING = Gauge("modelyard_watcher_leading", "1 while this process holds the Lease")

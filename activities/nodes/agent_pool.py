@@ -48,7 +48,7 @@ def pool_of(plan: Plan) -> AgentPool:
 def node_labels(plan: Plan) -> dict[str, str]:
     """The user's matchLabels, without KAITO's reserved keys, and who the nodes belong to."""
     key = plan.key
-    return labels.without_reserved(plan.node_labels) | labels.ownership(key.namespace, key.name, key.uid)
+    return labels.without_reserved(plan.node_labels) | labels.node_ownership(key.namespace, key.name, key.uid)
 
 
 def state_of(pool: AgentPool, plan: Plan) -> PoolState:
