@@ -1,0 +1,98 @@
+"""Records the histories that every later version must replay: `python -m tests.replay.record VERSION`.
+
+Run it once for a release, from that release's code, and commit what it writes. The scenarios are the ways that a Workspace
+really goes; the world behind the activities is tests.fakes'.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from temporalio.testing import WorkflowEnvironment
+
+from activities import signatures as s
+from activities.failures import failure
+from tests.workflows.conftest import Bench, binary, working
+from workflows import search
+from workflows.connecting import plugin
+
+HISTORIES = Path(__file__).parent / "histories"
+Scenario = Callable[[Bench], Awaitable[object]]
+
+
+async def served_and_deleted(bench: Bench) -> None:
+    await bench.tell()
+    await bench.settled()
+    await bench.delete()
+
+
+async def superseded_while_serving_is_awaited(bench: Bench) -> None:
+    gate = bench.world.block(s.WAIT_FOR_SERVING)
+    await bench.tell()
+    await bench.world.entered["wait_for_serving"].wait()
+    gate.set()
+    await bench.edit(digest="digest-2")
+    await bench.settled()
+    await bench.delete()
+
+
+async def deleted_while_nodes_are_bought(bench: Bench) -> None:
+    bench.world.block(s.ENSURE_NODE_POOL)
+    await bench.tell()
+    await bench.world.entered["ensure_node_pool"].wait()
+    await bench.delete()
+
+
+async def refused_for_quota_and_tried_again(bench: Bench) -> None:
+    from workflows.workspace import WorkspaceWorkflow
+
+    bench.world.fail_next(s.ENSURE_NODE_POOL, failure("QuotaExceeded", "0 of 24 vCPUs are left"))
+    handle = await bench.tell()
+    await bench.settled("failed")
+    await handle.execute_update(WorkspaceWorkflow.retry)
+    await bench.settled()
+    await bench.delete()
+
+
+async def node_replaced(bench: Bench) -> None:
+    bench.world.fail_next(s.WAIT_FOR_NODES, failure("NodeWithoutGpu", "0 of 1 GPUs", final=True))
+    await bench.tell()
+    await bench.settled()
+    await bench.delete()
+
+
+async def still_ready(bench: Bench) -> None:
+    """Open: a Workspace that an upgrade finds at rest."""
+    await bench.tell()
+    await bench.settled()
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    served_and_deleted,
+    superseded_while_serving_is_awaited,
+    deleted_while_nodes_are_bought,
+    refused_for_quota_and_tried_again,
+    node_replaced,
+    still_ready,
+)
+
+
+async def record(version: str) -> None:
+    """Writes one file per scenario."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=binary("temporal"), dev_server_log_level="never", plugins=[plugin()]
+    ) as env:
+        await search.register(env.client)
+        for scenario in SCENARIOS:
+            async with working(env) as bench:
+                await scenario(bench)
+                assert bench.handle is not None
+                history = await bench.client.get_workflow_handle(bench.handle.id).fetch_history()
+            file = HISTORIES / f"{version}-{scenario.__name__.replace('_', '-')}.json"
+            file.write_text(history.to_json())
+            print(f"{file.name}: {len(history.events)} events")
+
+
+if __name__ == "__main__":
+    asyncio.run(record(sys.argv[1]))
