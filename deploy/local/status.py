@@ -16,6 +16,7 @@ from deploy.local.commands import CommandFailed
 from deploy.local.components import Component, components_of
 from deploy.local.kubectl import kubectl_json
 from deploy.local.layout import Layout
+from deploy.local.node import list_nodes
 from deploy.local.processes import find_process
 
 NODES_S = 10.0
@@ -88,6 +89,11 @@ def look(instance: str) -> StackStatus:
     )
 
 
+def of_nodes(nodes: list[str]) -> set[str]:
+    """The daemons that these nodes of ours should have."""
+    return {f"{program}-{node}" for node in nodes for program in ("containerd", "kubelet", "kube-proxy")}
+
+
 def node_status(node: dict[str, Any]) -> NodeStatus:
     """The few facts of a Node object that matter here."""
     labels = node["metadata"].get("labels", {})
@@ -114,9 +120,11 @@ def _processes(layout: Layout, choices: Choices | None, running: dict[str, int])
     with ThreadPoolExecutor(max_workers=8) as pool:
         known = list(pool.map(lambda component: process_status(layout, component, running), expected))
     names = {process.name for process in known}
-    # What runs without being in the table: the processes of nodes, and leftovers when the instance should be down.
-    others = [name for name in running if name not in names]
-    return known + [_process(layout, name, "ready", "", running[name]) for name in others]
+    # What is not in the table: the processes of nodes, and leftovers when the instance should be down.
+    others = sorted({*running, *of_nodes(list_nodes(layout))} - names)
+    return known + [
+        _process(layout, name, "ready" if name in running else "stopped", "", running.get(name)) for name in others
+    ]
 
 
 def _process(layout: Layout, name: str, state: str, address: str, pid: int | None) -> ProcessStatus:
