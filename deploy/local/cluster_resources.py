@@ -3,9 +3,10 @@
 The files are those that an installation elsewhere uses (`deploy/crds`, `deploy/rbac`); nothing is made up here.
 """
 
+import time
 from pathlib import Path
 
-from deploy.local.commands import run_logged
+from deploy.local.commands import CommandFailed, run_logged
 from deploy.local.kubectl import kubectl_argv
 from deploy.local.steps import Say
 
@@ -13,6 +14,7 @@ DEPLOY = Path(__file__).parent.parent
 CRDS = DEPLOY / "crds"
 RBAC = DEPLOY / "rbac"
 APPLY_S = 60.0
+ASK_AGAIN_S = 0.2
 
 
 def ensure_crds(kubeconfig: Path, log: Path, say: Say) -> None:
@@ -20,14 +22,26 @@ def ensure_crds(kubeconfig: Path, log: Path, say: Say) -> None:
     say("applying the CRDs")
     _apply(kubeconfig, CRDS, log)
     names = [f"crd/{file.stem.split('_')[1]}.{file.stem.split('_')[0]}" for file in sorted(CRDS.glob("*.yaml"))]
-    wait = ("wait", "--for=condition=Established", "--timeout=60s", *names)
-    run_logged(kubectl_argv(kubeconfig, *wait), log, deadline_s=APPLY_S + 10)
+    _await_established(kubeconfig, names, log)
 
 
 def ensure_roles(kubeconfig: Path, log: Path, say: Say) -> None:
     """Applies what each of Modelyard's identities may do. Raises CommandFailed."""
     say("applying roles and bindings")
     _apply(kubeconfig, RBAC, log)
+
+
+def _await_established(kubeconfig: Path, names: list[str], log: Path) -> None:
+    """`kubectl wait` fails at once on a CRD that has no conditions yet, so it is asked again until the deadline."""
+    deadline = time.monotonic() + APPLY_S
+    wait = ("wait", "--for=condition=Established", f"--timeout={APPLY_S:g}s", *names)
+    while True:
+        try:
+            return run_logged(kubectl_argv(kubeconfig, *wait), log, deadline_s=APPLY_S + 10)
+        except CommandFailed:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(ASK_AGAIN_S)
 
 
 def _apply(kubeconfig: Path, folder: Path, log: Path) -> None:
