@@ -1,0 +1,48 @@
+"""One stack for all fault tests: real processes, simulated machines and pods. Each test leaves it as it found it."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.harness.leftovers import settled_leftovers
+from tests.harness.pod_rules import PodRules
+from tests.harness.stack import Stack, running
+from tests.harness.workspaces import Workspaces, connected
+
+# Longer than a lost worker takes to be noticed (20 s), shorter than anybody wants to wait for a test.
+DEADLINES = '{"provision": 120, "nodes": 120, "model": 90, "serving": 120, "verify": 90}'
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "integration/faults" in item.nodeid:
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def fault_stack() -> Iterator[Stack]:
+    """Started once, stopped after the last test."""
+    with running("chaos", {"MODELYARD_DEADLINES": DEADLINES}) as started:
+        yield started
+
+
+@pytest.fixture
+async def workspaces(fault_stack: Stack) -> AsyncIterator[Workspaces]:
+    async with connected(fault_stack.layout) as made:
+        yield made
+
+
+@pytest.fixture
+async def stack(fault_stack: Stack, workspaces: Workspaces) -> AsyncIterator[Stack]:
+    """Without faults before and after; whatever the test bought must be gone when it ends."""
+    settings = fault_stack.arm.state()["settings"]
+    fault_stack.arm.reset_calls()
+    yield fault_stack
+    fault_stack.arm.clear_faults()
+    fault_stack.arm.change_settings(**settings)
+    fault_stack.set_pods(PodRules())
+    items, _ = await workspaces.cluster.list_all("Workspace")
+    names = [item["metadata"]["name"] for item in items]
+    await workspaces.delete(*names)
+    await workspaces.until_gone(*names, within_s=60)
+    assert await settled_leftovers(fault_stack, workspaces) == {}
