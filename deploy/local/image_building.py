@@ -43,7 +43,9 @@ class Workshop:
     def buildah(self, *arguments: str) -> list[str]:
         # As nice as possible: nodes and servers may be running beside the build.
         storage = ["--root", str(self.folder / "storage"), "--runroot", "/run/modelyard/images"]
-        return ["nice", "-n", "10", "buildah", *storage, "--storage-driver", "overlay", *arguments]
+        # Without the option buildah leaves a mount behind on its storage.
+        driver = ["--storage-driver", "overlay", "--storage-opt", "overlay.skip_mount_home=true"]
+        return ["nice", "-n", "10", "buildah", *storage, *driver, *arguments]
 
     def layout_of(self, target: str, tag: str) -> Path:
         return self.folder / "layouts" / f"{target}-{tag}"

@@ -86,7 +86,7 @@ def start(folder: Path, model: Path, **fields: Any) -> Server:
 @pytest.fixture(scope="session")
 def server(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("serve")
-    running = start(folder, smollm2)
+    running = start(folder, smollm2, max_model_len=1024)
     try:
         # The weights come after the server has started, as in a pod.
         time.sleep(1)

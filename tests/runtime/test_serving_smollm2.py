@@ -30,11 +30,15 @@ def test_served_greedy_tokens_are_those_of_transformers(server: Any, deficits: A
     asked = {"model": "smollm2", "max_tokens": LENGTH, "temperature": 0, "return_token_ids": True}
     answers = [server.post("/v1/completions", asked | {"prompt": prompt}).raise_for_status() for prompt in PROMPTS]
     served = [answer.json()["choices"][0] for answer in answers]
-    found = dict(zip(PROMPTS, deficits(served), strict=True))
-    assert all(deficit <= TIE for leads in found.values() for deficit in leads), found
-    exact = [deficit == 0 for leads in found.values() for deficit in leads]
-    assert len(exact) > LENGTH * len(PROMPTS) / 2
-    assert sum(exact) >= SAME_AT_LEAST * len(exact), found
+    # Every token replaced by its neighbour in the vocabulary: shows that the comparison tells right from wrong.
+    wrong = [choice | {"token_ids": [token + 1 for token in choice["token_ids"]]} for choice in served]
+    found = deficits([*served, *wrong])
+    right = [deficit for leads in found[: len(PROMPTS)] for deficit in leads]
+    spoiled = [deficit for leads in found[len(PROMPTS) :] for deficit in leads]
+    assert len(right) > LENGTH * len(PROMPTS) / 2
+    assert max(right) <= TIE, found
+    assert sum(deficit == 0 for deficit in right) >= SAME_AT_LEAST * len(right), found
+    assert sum(deficit > TIE for deficit in spoiled) >= SAME_AT_LEAST * len(spoiled)
 
 
 def test_a_question_gets_its_answer_from_both_apis(server: Any) -> None:

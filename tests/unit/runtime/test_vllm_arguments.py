@@ -59,7 +59,7 @@ def test_gpu_memory_counts_on_a_gpu_and_the_cache_size_on_a_cpu() -> None:
     assert not any("gpu-memory" in argument for argument in arguments("cpu", **both))
 
 
-def test_a_cpu_never_uses_the_rotary_kernel_that_gives_wrong_text() -> None:
+def test_on_a_cpu_near_ties_fall_as_in_transformers_because_the_rotary_kernel_is_off() -> None:
     (given,) = (text for text in arguments("cpu") if text.startswith("--compilation-config="))
     assert "-rotary_embedding" in json.loads(given.partition("=")[2])["custom_ops"]
 
