@@ -19,8 +19,9 @@ from runtime.serve.failures import ConfigInvalid
 Device = Literal["cpu", "cuda"]
 GIB = 2**30
 # Eager: on 2 cores it starts 80 s sooner than torch.compile. vLLM's own kernel for rotary embeddings, which eager and
-# LoRA turn on, rounds otherwise than transformers and torch.compile do; without it near ties fall the same way. Asked for the capital of France, SmolLM2 has "The" 0.1 before "L": nothing that bfloat16 holds
-# apart, but with the kernel the answer began with "L'Étoile".
+# LoRA turn on, rounds otherwise than transformers and torch.compile do; without it near ties fall the same way. Asked
+# for the capital of France, SmolLM2 has "The" 0.1 before "L": less than bfloat16 holds apart, and with the kernel the
+# answer began with "L'Etoile".
 CPU_COMPILATION: dict[str, JsonValue] = {"mode": 0, "custom_ops": ["all", "-rotary_embedding"]}
 # Given by the pod's contract, so not the user's to change.
 OURS = frozenset({"model", "host", "port", "served_model_name", "revision", "uds", "root_path", "ssl_keyfile"})
