@@ -123,7 +123,8 @@ def _require_sound(workspace: Workspace) -> None:
         raise failure("SectionMissing", f"the Workspace has {which} of inference and tuning: give exactly one")
     if workspace.tuning:
         raise failure("TuningNotSupported", "tuning is not carried out yet: use an inference section")
-    if workspace.inference and bool(workspace.inference.preset) == bool(workspace.inference.template):
+    inference = workspace.inference
+    if inference and (inference.preset is None) == (inference.template is None):
         raise failure("InvalidSpec", "inference: give exactly one of preset and template")
     refused = sorted(filter(labels.forbidden_on_nodes, workspace.match_labels))
     if refused:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.kubernetes_api import Cluster, Object
 from activities.settings import TemporalSettings
@@ -99,9 +100,19 @@ class Workspaces:
 
     async def running_activities(self, name: str) -> set[str]:
         """The activities of the Workspace's workflow that a worker has taken."""
-        described = await self.handle(name).describe()
+        return {activity for activity, taken in (await self.pending_activities(name)).items() if taken}
+
+    async def pending_activities(self, name: str) -> dict[str, bool]:
+        """The activities that the workflow waits for, and whether a worker has taken each; {} without a workflow."""
+        try:
+            described = await self.handle(name).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return {}
+            raise
         started = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
-        return {one.activity_type.name for one in described.raw_description.pending_activities if one.state == started}
+        pending = described.raw_description.pending_activities
+        return {one.activity_type.name: one.state == started for one in pending}
 
     async def progress(self, name: str) -> WorkspaceState:
         """What the workflow knows."""

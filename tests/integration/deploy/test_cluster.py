@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from machine_snapshot import Snapshot, snapshot
+from tests.harness.machine_snapshot import Snapshot, snapshot
 
 from deploy.local import (
     cgroups,

@@ -1,0 +1,1 @@
+"""Everything together: real nodes, real images, a real model."""

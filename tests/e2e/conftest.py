@@ -1,0 +1,32 @@
+"""One whole local stack for the session: everything that production runs but Azure and the GPUs, and nothing left after."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.down import take_down
+from deploy.local.layout import Layout
+from deploy.local.up import bring_up
+from tests.harness.machine_snapshot import snapshot
+
+INSTANCE = "test"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
+    """Up before the first test, down after the last; the machine is compared before and after."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MODELYARD_HOME", str(home))
+        layout = Layout.of(INSTANCE)
+        before = snapshot(layout)
+        try:
+            bring_up(INSTANCE)
+            yield layout
+        finally:
+            logs = Path(os.environ.get("MODELYARD_TEST_LOGS", home))
+            take_down(INSTANCE)
+            print(f"logs of the stack: {logs}")
+        assert snapshot(layout) == before

@@ -1,0 +1,1 @@
+"""The local stack as a whole, from the command line."""

@@ -1,0 +1,120 @@
+"""`up` from nothing, `up` again, `up` after a crash, `up` interrupted; and `down`, after which nothing is left."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local import daemons, kubectl, network
+from deploy.local.layout import Layout
+from tests.e2e.local_stack.commands import INSTANCE, begin, modelyard_local
+from tests.harness.machine_snapshot import Snapshot, snapshot
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(os.geteuid() != 0, reason="nodes need root"),
+]
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MODELYARD_HOME", str(tmp_path_factory.mktemp("home")))
+        yield Layout.of(INSTANCE)
+        modelyard_local("down", "--purge")
+
+
+@pytest.fixture(scope="module")
+def before(layout: Layout) -> Snapshot:
+    return snapshot(layout)
+
+
+@pytest.fixture
+def up(layout: Layout, before: Snapshot) -> Layout:
+    outcome = modelyard_local("up")
+    assert outcome.code == 0, outcome.text
+    return layout
+
+
+def states(layout: Layout) -> dict[str, str]:
+    status = json.loads(modelyard_local("status", "--json").text)
+    return {process["name"]: process["state"] for process in status["processes"]}
+
+
+def test_up_makes_all_ready_and_up_again_keeps_every_process(up: Layout) -> None:
+    assert set(states(up).values()) == {"ready"}
+    assert modelyard_local("status").code == 0
+    pids = daemons.running(up)
+    assert modelyard_local("up").code == 0
+    assert daemons.running(up) == pids
+
+
+def test_up_repairs_what_was_killed_and_keeps_what_the_cluster_knew(up: Layout) -> None:
+    kubectl.kubectl(up.admin_kubeconfig, "create", "configmap", "remembered")
+    killed = ("kube-apiserver", "registry", "temporal", "watcher", "kubelet-system-0", "arm")
+    for name in killed:
+        os.kill(daemons.running(up)[name], signal.SIGKILL)
+    assert {name for name, state in states(up).items() if state != "ready"} >= set(killed)
+    assert modelyard_local("status").code == 1
+    assert modelyard_local("up").code == 0
+    assert set(states(up).values()) == {"ready"}
+    kubectl.kubectl(up.admin_kubeconfig, "get", "configmap", "remembered")
+
+
+def test_down_leaves_nothing_and_the_state_outlives_it(up: Layout, before: Snapshot) -> None:
+    kubectl.kubectl(up.admin_kubeconfig, "create", "configmap", "outlived")
+    outcome = modelyard_local("down")
+    assert outcome.code == 0, outcome.text
+    assert snapshot(up) == before
+    assert daemons.running(up) == {}
+    assert modelyard_local("status").code == 1
+    assert modelyard_local("up").code == 0
+    kubectl.kubectl(up.admin_kubeconfig, "get", "configmap", "outlived")
+
+
+def test_an_interrupted_up_can_be_taken_down(layout: Layout, before: Snapshot) -> None:
+    assert modelyard_local("down", "--purge").code == 0
+    running = begin("up")
+    assert running.stdout is not None
+    for line in running.stdout:
+        if "start" in line and "control plane" in line:
+            break
+    os.killpg(running.pid, signal.SIGINT)
+    rest, _ = running.communicate(timeout=120)
+    assert running.returncode == 1, rest
+    assert "Interrupted" in rest
+    assert modelyard_local("down", "--purge").code == 0
+    assert snapshot(layout) == before
+    assert not layout.state.exists()
+
+
+def test_a_taken_port_is_named_with_its_holder_and_nothing_is_started(layout: Layout, before: Snapshot) -> None:
+    assert modelyard_local("down", "--purge").code == 0
+    with socket.create_server(("0.0.0.0", layout.ports.registry)):
+        outcome = modelyard_local("up")
+    assert outcome.code == 1
+    for part in (f"port {layout.ports.registry} (registry)", f"pid {os.getpid()}", "--instance"):
+        assert part in outcome.text
+    assert daemons.running(layout) == {}
+
+
+def test_half_a_network_is_completed(layout: Layout, before: Snapshot) -> None:
+    assert modelyard_local("down", "--purge").code == 0
+    network.ensure_network(layout)
+    subprocess.run(["ip", "link", "delete", layout.bridge], check=True)
+    assert modelyard_local("up").code == 0
+    assert set(states(layout).values()) == {"ready"}
+
+
+def test_another_cluster_cannot_be_slipped_under_a_stack_that_is_up(up: Layout, tmp_path: Path) -> None:
+    other = tmp_path / "kubeconfig"
+    other.write_text("kind: Config")
+    outcome = modelyard_local("up", "--kubeconfig", str(other))
+    assert outcome.code == 2
+    assert f"modelyard local down --instance {INSTANCE}" in outcome.text

@@ -1,0 +1,76 @@
+"""The demo's path on the whole stack: apply, nodes bought, a real model serves, chat, delete, nothing left."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api import names
+from deploy.local import demo
+from deploy.local.arm.control_client import Address, ControlClient
+from deploy.local.chat import ask_kaito, ask_openai
+from deploy.local.kubectl import kubectl, kubectl_json
+from deploy.local.layout import Layout
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
+
+DELETE_S = 180
+
+
+@pytest.fixture(scope="module")
+def served(stack: Layout) -> Iterator[demo.Target]:
+    target = demo.apply_example(stack.admin_kubeconfig)
+    looks = demo.follow(target, lambda at, line: print(f"[{at:6.1f}s] {line}"))
+    assert looks[-1].status.phase == "Ready"
+    yield target
+
+
+def test_a_workspace_answers_at_both_endpoints_through_its_service(served: demo.Target) -> None:
+    address = demo.service_address(served)
+    assert "Paris" in ask_openai(address, demo.QUESTION).text
+    assert "Paris" in ask_kaito(address, demo.QUESTION).text
+
+
+def test_kubectl_shows_true_columns_in_both_versions(served: demo.Target) -> None:
+    for _, table in demo.tables(served):
+        header, row = table.splitlines()[:2]
+        shown = dict(zip(header.split(), row.split(), strict=False))
+        assert shown["INSTANCE"] == "Standard_NC24ads_A100_v4"
+        assert shown["RESOURCEREADY"] == shown["INFERENCEREADY"] == "True"
+        assert shown.get("WORKSPACEREADY", shown.get("WORKSPACESUCCEEDED")) == "True"
+
+
+def test_its_node_was_bought_once_and_offers_the_gpu(served: demo.Target, stack: Layout) -> None:
+    found = kubectl_json(stack.admin_kubeconfig, "get", "nodes", "-l", "modelyard.dev/workspace-uid")["items"]
+    assert [node["status"]["allocatable"]["nvidia.com/gpu"] for node in found] == ["1"]
+    assert ControlClient(Address.of_instance(stack.instance)).calls()["PUT agentPool"] == 1
+
+
+def test_the_admin_endpoint_and_the_workflow_tell_the_same_story(served: demo.Target, stack: Layout) -> None:
+    url = f"http://{stack.address}:{stack.ports.admin}/workspaces/default/{served.name}"
+    view: dict[str, Any] = httpx.get(url, trust_env=False, timeout=30).raise_for_status().json()
+    assert view["phase"] == "Ready"
+    assert [step["outcome"] for step in view["steps"]] == ["done"] * len(view["steps"])
+    held = {holding["kind"]: holding["name"] for holding in view["holdings"]}
+    assert held["node_pool"] == names.pool_name(view["uid"])
+
+
+def test_deleting_gives_everything_back(served: demo.Target, stack: Layout) -> None:
+    began = time.monotonic()
+    kubectl(stack.admin_kubeconfig, "delete", "workspace", served.name, deadline_s=DELETE_S)
+    print(f"deleted in {time.monotonic() - began:.1f} s")
+    assert [
+        name for name in ControlClient(Address.of_instance(stack.instance)).state()["pools"] if name != "system"
+    ] == []
+    assert kubectl_json(stack.admin_kubeconfig, "get", "nodes", "-l", "modelyard.dev/workspace-uid")["items"] == []
+    left = kubectl_json(stack.admin_kubeconfig, "get", "deploy,svc,cm,pods", "-A", "-l", "kaito.sh/workspace")
+    assert left["items"] == []
+
+
+def test_logs_of_the_processes_hold_no_secret(stack: Layout) -> None:
+    token = (stack.state / "azure-token").read_text().strip()
+    logs = [file for file in Path(stack.logs).glob("*.log") if token in file.read_text(errors="replace")]
+    assert logs == []

@@ -1,0 +1,74 @@
+"""Processes that end in the middle: every Workspace becomes Ready all the same, with one pool and one workload each."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from api import labels, names
+from tests.harness.leftovers import purchases
+from tests.harness.process_faults import frozen, kill, restart
+from tests.harness.stack import Stack
+from tests.harness.workspaces import Workspaces, workspace
+from tests.integration.faults.holding import WITHIN_S, Held, hold_in_waits, release
+
+WORKERS = ("worker-cluster", "worker-cloud")
+# A lost worker is noticed after 20 s; one that was lost in a short step after the step's own limit, at most a minute.
+RECOVERY_S = 110
+
+
+async def test_workers_killed_in_every_step_cost_time_and_nothing_else(stack: Stack, workspaces: Workspaces) -> None:
+    held = await hold_in_waits(stack, workspaces, "kill", slow_s=20)
+    await _hold_in_quick_steps(stack, workspaces, held)
+    await asyncio.to_thread(stack.start_again, *WORKERS)
+    await release(stack, workspaces)
+    await workspaces.until_ready(*held.uids, within_s=RECOVERY_S)
+    await _bought_once(stack, workspaces, held)
+
+
+@pytest.mark.parametrize("process", ["kube-apiserver", "temporal", "watcher", "arm"])
+async def test_a_restart_while_waiting_changes_nothing(stack: Stack, workspaces: Workspaces, process: str) -> None:
+    held = await hold_in_waits(stack, workspaces, f"restart-{process}", slow_s=6)
+    await restart(stack, process)
+    await release(stack, workspaces)
+    await workspaces.until_ready(*held.uids, within_s=60)
+    await _bought_once(stack, workspaces, held)
+
+
+async def _hold_in_quick_steps(stack: Stack, workspaces: Workspaces, held: Held) -> None:
+    """Size, PrepareModel and Deploy take milliseconds: what they ask is frozen meanwhile. Ends with the kill."""
+    held.at |= {step: f"kill-{step.lower()}" for step in ("Size", "PrepareModel", "Deploy")}
+    async with contextlib.AsyncExitStack() as thawed:
+        async with frozen(stack, "worker-cloud"):
+            held.uids |= await workspaces.create(workspace(held.at["Deploy"]))
+            await _until_only_preflight_is_left(workspaces, held.at["Deploy"])
+            await thawed.enter_async_context(frozen(stack, "mirror"))
+            held.uids |= await workspaces.create(workspace(held.at["PrepareModel"]))
+            await workspaces.until_running(held.at["PrepareModel"], "read_model_revision", WITHIN_S)
+            async with frozen(stack, "watcher"):
+                held.uids |= await workspaces.create(workspace(held.at["Size"]))
+                await thawed.enter_async_context(frozen(stack, "kube-apiserver"))
+        await workspaces.until_running(held.at["Size"], "build_plan", WITHIN_S)
+        await workspaces.until_running(held.at["Deploy"], "ensure_workload", WITHIN_S)
+        for step in ("Preflight", "ProvisionNodes", "AwaitNodes", "AwaitServing", "Verify", "PrepareModel"):
+            assert await workspaces.running_activities(held.at[step]), f"{step} did not last until the kill"
+        kill(stack, *WORKERS)
+
+
+async def _until_only_preflight_is_left(workspaces: Workspaces, name: str) -> None:
+    """Everything that Deploy needs is there, but for the answer of the worker that stands still."""
+    async with asyncio.timeout(WITHIN_S):
+        while not await _only_preflight_is_left(workspaces, name):
+            await asyncio.sleep(0.1)
+
+
+async def _only_preflight_is_left(workspaces: Workspaces, name: str) -> bool:
+    return await workspaces.pending_activities(name) == {"read_preflight": False}
+
+
+async def _bought_once(stack: Stack, workspaces: Workspaces, held: Held) -> None:
+    for name, uid in held.uids.items():
+        assert await asyncio.to_thread(purchases, stack, names.pool_name(uid)) == 1, name
+        for kind in ("Deployment", "Service", "Node"):
+            items, _ = await workspaces.cluster.list_all(kind, selector=f"{labels.WORKSPACE_UID}={uid}")
+            assert len(items) == 1, f"{name} has {len(items)} of {kind}"

@@ -1,0 +1,59 @@
+"""What pods say, and what that means for their Workspace."""
+
+import json
+from typing import Any
+
+import pytest
+
+from activities import pods
+from api import labels
+
+
+def a_pod(*, ready: bool = False, digest: str = "d1", conditions: Any = (), **container: Any) -> dict[str, Any]:
+    status: dict[str, Any] = {"conditions": [*conditions, {"type": "Ready", "status": str(ready)}]}
+    if container:
+        status["containerStatuses"] = [{"name": "serve", "image": "runtime:1"} | container]
+    return {"metadata": {"name": "w-1", "annotations": {labels.CONFIG_HASH: digest}}, "status": status}
+
+
+def ended(code: int, message: str = "", restarts: int = 0, reason: str = "Error") -> dict[str, Any]:
+    return {
+        "restartCount": restarts,
+        "state": {"terminated": {"exitCode": code, "message": message, "reason": reason}},
+    }
+
+
+def test_ready_counts_for_the_wanted_digest_only() -> None:
+    assert pods.is_ready(a_pod(ready=True), "d1")
+    assert not pods.is_ready(a_pod(ready=True), "d2")
+    assert not pods.is_ready(a_pod(ready=False), "d1")
+    going = a_pod(ready=True)
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert not pods.is_ready(going, "d1")
+
+
+WAITING = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}}
+TOLD = json.dumps({"reason": "ModelGated", "message": "accept the licence"})
+UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+
+
+@pytest.mark.parametrize(
+    ("pod", "reason", "final"),
+    [
+        pytest.param(a_pod(**WAITING), "ImagePullError", False, id="image is pulled again"),
+        pytest.param(a_pod(**ended(1, "Traceback")), "ContainerCrashLoopBackOff", False, id="first crash"),
+        pytest.param(a_pod(**ended(1, "Traceback", 3)), "ContainerCrashLoopBackOff", True, id="one crash too many"),
+        pytest.param(a_pod(**ended(137, "", 1, "OOMKilled")), "ContainerOOMKilled", False, id="out of memory"),
+        pytest.param(a_pod(**ended(1, TOLD)), "ModelGated", True, id="the runtime's own words"),
+        pytest.param(a_pod(conditions=[UNSCHEDULABLE]), "Unschedulable", False, id="no node"),
+    ],
+)
+def test_a_problem_has_a_reason(pod: dict[str, Any], reason: str, final: bool) -> None:
+    problem = pods.problem_of(pod)
+    assert problem is not None
+    assert (problem.reason, problem.final) == (reason, final)
+
+
+def test_a_pod_on_its_way_has_no_problem() -> None:
+    assert pods.problem_of(a_pod(state={"waiting": {"reason": "ContainerCreating"}})) is None
+    assert pods.problem_of(a_pod(**ended(0))) is None

@@ -1,0 +1,68 @@
+"""Walks every activity: named by its verb, on a queue, with a policy, implemented with the types it promises."""
+
+from typing import get_type_hints
+
+import pytest
+from temporalio import activity
+from temporalio.workflow import ActivityCancellationType
+
+from activities import queues, signatures
+from activities.models import Models
+from activities.nodes.aks import AgentPools
+from activities.nodes.preflight import PreflightChecks
+from activities.nodes.readiness import Nodes
+from activities.planning import Planner
+from activities.policies import config_of
+from activities.signatures import Signature
+from activities.verification import Verification
+from activities.workloads import Workloads
+from activities.workspaces import Workspaces
+
+VERBS = ("read_", "ensure_", "wait_for_", "patch_", "build_", "delete_")
+CLASSES = (Models, AgentPools, PreflightChecks, Nodes, Planner, Verification, Workloads, Workspaces)
+BODIES = {
+    definition.name: body
+    for cls in CLASSES
+    for body in vars(cls).values()
+    if (definition := activity._Definition.from_callable(body)) is not None
+}  # fmt: skip
+EVERY = pytest.mark.parametrize("signature", signatures.ALL, ids=lambda signature: signature.name)
+
+
+@EVERY
+def test_an_activity_begins_with_a_verb_and_has_a_queue(signature: Signature) -> None:  # type: ignore[type-arg]
+    assert signature.name.startswith(VERBS)
+    assert signature.queue in queues.ALL
+
+
+@EVERY
+def test_an_activity_is_implemented_with_the_types_of_its_signature(signature: Signature) -> None:  # type: ignore[type-arg]
+    hints = get_type_hints(BODIES[signature.name])
+    assert hints.pop("return") is signature.result
+    assert list(hints.values()) == [signature.argument]
+
+
+def test_nothing_is_implemented_that_has_no_signature() -> None:
+    assert set(BODIES) == set(signatures.BY_NAME)
+
+
+@EVERY
+def test_an_activity_has_deadlines_and_heartbeats_where_it_waits(signature: Signature) -> None:  # type: ignore[type-arg]
+    config = config_of(signature)
+    start, whole = config["start_to_close_timeout"], config["schedule_to_close_timeout"]
+    assert start is not None and whole is not None and start <= whole
+    assert (config.get("heartbeat_timeout") is not None) == signature.waits
+    retry = config["retry_policy"]
+    assert retry is not None and retry.maximum_interval is not None and retry.maximum_interval <= whole
+
+
+@EVERY
+def test_what_changes_the_world_is_waited_for_when_it_is_cancelled(signature: Signature) -> None:  # type: ignore[type-arg]
+    waited = config_of(signature)["cancellation_type"] is ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+    assert waited == signature.effects
+
+
+def test_a_deadline_of_the_plan_replaces_the_tables() -> None:
+    config = config_of(signatures.WAIT_FOR_NODES, 60)
+    assert config["schedule_to_close_timeout"].total_seconds() == 60  # type: ignore[union-attr]
+    assert config["start_to_close_timeout"].total_seconds() == 60  # type: ignore[union-attr]

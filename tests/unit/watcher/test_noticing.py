@@ -1,0 +1,87 @@
+"""Which sightings are news, and how unsent words are merged."""
+
+import asyncio
+from typing import Any
+
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.names import WorkspaceKey
+from watcher.noticing import OwnedMemory, WorkspaceMemory, owner_of
+from watcher.signalling import Signaller, merged
+from watcher.watching import Seen
+from workflows.messages import Changed
+
+KEY = WorkspaceKey("default", "w")
+
+
+def a_workspace(generation: int = 1, **metadata: Any) -> dict[str, Any]:
+    return {"metadata": {"uid": "u1", "name": "w", "namespace": "default", "generation": generation} | metadata}
+
+
+def a_deployment(ready: int, replicas: int = 1) -> dict[str, Any]:
+    labels = {"kaito.sh/workspace": "w", "kaito.sh/workspacenamespace": "default", "modelyard.dev/workspace-uid": "u1"}
+    return {
+        "metadata": {"uid": "d1", "labels": labels},
+        "spec": {"replicas": replicas},
+        "status": {"readyReplicas": ready},
+    }
+
+
+def test_an_echo_of_our_own_status_is_no_news() -> None:
+    memory = WorkspaceMemory()
+    assert memory.news(Seen.LISTED, a_workspace()) == Changed(uid="u1", generation=1)
+    assert memory.news(Seen.CHANGED, a_workspace()) is None
+    assert memory.news(Seen.CHANGED, a_workspace(labels={"a": "b"})) is None
+    assert memory.news(Seen.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2)
+
+
+def test_a_delete_a_retry_and_a_disappearance_are_news() -> None:
+    memory = WorkspaceMemory()
+    memory.news(Seen.LISTED, a_workspace())
+    retry = memory.news(Seen.CHANGED, a_workspace(annotations={"modelyard.dev/retry": "1"}))
+    assert retry is not None and retry.retry == "1"
+    deleting = memory.news(Seen.CHANGED, a_workspace(deletionTimestamp="2026-01-01T00:00:00Z"))
+    assert deleting is not None and deleting.deleting and not deleting.gone
+    gone = memory.news(Seen.GONE, a_workspace())
+    assert gone is not None and gone.gone and gone.deleting
+
+
+def test_only_breaking_is_news_of_what_a_workspace_owns() -> None:
+    memory = OwnedMemory()
+    assert not memory.broke(Seen.LISTED, a_deployment(0))
+    assert not memory.broke(Seen.CHANGED, a_deployment(1))
+    assert memory.broke(Seen.CHANGED, a_deployment(0))
+    assert not memory.broke(Seen.CHANGED, a_deployment(0))
+    assert not memory.broke(Seen.CHANGED, a_deployment(1))
+    assert memory.broke(Seen.GONE, a_deployment(1))
+
+
+def test_an_owner_is_named_by_labels() -> None:
+    assert owner_of(a_deployment(1)) == (KEY, "u1")
+    assert owner_of({"metadata": {"name": "stranger"}}) is None
+
+
+def test_two_words_become_one_that_says_both() -> None:
+    both = merged(Changed(uid="u1", generation=2, poke=True), Changed(uid="u1", generation=1, deleting=True))
+    assert both == Changed(uid="u1", generation=2, poke=True, deleting=True)
+    assert merged(Changed(uid="u0", generation=9), Changed(uid="u1", generation=1)) == Changed(uid="u1", generation=1)
+
+
+async def test_a_word_that_temporal_did_not_take_is_said_again_with_what_came_since() -> None:
+    said: list[Changed] = []
+    away = True
+
+    async def send(key: WorkspaceKey, message: Changed) -> None:
+        nonlocal away
+        if away:
+            away = False
+            raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
+        said.append(message)
+
+    signaller = Signaller(send)
+    signaller.tell(KEY, Changed(uid="u1", generation=1))
+    await asyncio.sleep(0)
+    signaller.tell(KEY, Changed(uid="u1", generation=2))
+    async with asyncio.timeout(5):
+        await signaller.idle()
+    assert said == [Changed(uid="u1", generation=2)]
