@@ -1,7 +1,7 @@
 """Records the histories that every later version must replay: `python -m tests.replay.record VERSION`.
 
-Run it once for a release, from that release's code, and commit what it writes. The scenarios are the ways that a Workspace
-really goes; the world behind the activities is tests.fakes'.
+Run it once for a release, from that release's code, and commit what it writes. The scenarios are the ways that a
+Workspace really goes; the world behind the activities is tests.fakes'.
 """
 
 import asyncio

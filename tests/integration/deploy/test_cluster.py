@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.harness.machine_snapshot import Snapshot, snapshot
 
 from deploy.local import (
     cgroups,
@@ -27,6 +26,7 @@ from deploy.local import (
     registry,
 )
 from deploy.local.layout import Layout
+from tests.harness.machine_snapshot import Snapshot, snapshot
 
 pytestmark = [
     pytest.mark.integration,

@@ -63,7 +63,7 @@ REFUSED = [
                  "kubernetes.io/role", id="label that a kubelet refuses"),
     pytest.param({"inference__preset": {"name": "llama-3.1-8b-instruct"}}, "ModelGated",
                  "modelAccessSecret", id="gated"),
-    pytest.param({"inference__preset": {"name": "llama-3.3-70b-instruct", "presetOptions": {"modelAccessSecret": "hf"}}},
+    pytest.param({"inference__preset": {"name": "falcon-40b"}, "resource__instanceType": "Standard_NV36ads_A10_v5"},
                  "DoesNotFit", "GiB", id="too large"),
     pytest.param({"inference__presett": {}}, "InvalidSpec", "presett", id="unknown field"),
 ]  # fmt: skip
