@@ -15,6 +15,7 @@ from vllm.exceptions import VLLMClientError
 
 from runtime.serve.chat_request import HOLE, ChatRefused, ChatRequest, question, result
 from runtime.serve.generation import completion_fields, shortened
+from runtime.serve.templates import has_chat_template
 
 BAD_REQUEST = range(400, 500)
 
@@ -22,8 +23,9 @@ BAD_REQUEST = range(400, 500)
 class Answering:
     """Bound to one API server's state; `state` holds vLLM's handlers."""
 
-    def __init__(self, engine_client: EngineClient, state: State) -> None:
+    def __init__(self, engine_client: EngineClient, state: State, chat_template: str | None = None) -> None:
         self._state = state
+        self._answers_prompts = has_chat_template(engine_client.model_config.tokenizer, chat_template)
         self._model_len: int = engine_client.model_config.max_model_len
         self._model_defaults: dict[str, Any] = engine_client.model_config.get_diff_sampling_param()
 
@@ -49,7 +51,7 @@ class Answering:
         return result(request, answer.choices[0].text)
 
     async def _tokens(self, request: ChatRequest, raw_request: Request) -> list[int]:
-        asked = question(request)
+        asked = question(request, as_messages=self._answers_prompts)
         wanted = (
             TokenizeCompletionRequest(model=self._model(request), prompt=asked)
             if isinstance(asked, str)

@@ -59,12 +59,17 @@ class ChatRequest(BaseModel):
     generate_kwargs: GenerateKwargs = Field(default_factory=lambda: GenerateKwargs.model_validate({}))
 
 
-def question(request: ChatRequest) -> str | list[dict[str, Any]]:
-    """The text to continue, or the messages to answer. Raises ChatRefused with KAITO's own words."""
+def question(request: ChatRequest, *, as_messages: bool = False) -> str | list[dict[str, Any]]:
+    """The text to continue, or the messages to answer. Raises ChatRefused with KAITO's own words.
+
+    `as_messages` is for models with a chat template, which KAITO's first server did not know: continued as plain text, a
+    question to an instruct model often ends at once, with no answer. Plain continuation is at /v1/completions.
+    """
     if request.handle_long_generation not in (None, HOLE):
         raise ChatRefused(f'handle_long_generation must be "{HOLE}" or left out')
     if request.prompt:
-        return (request.prefix or "") + request.prompt
+        text = (request.prefix or "") + request.prompt
+        return [{"role": "user", "content": text}] if as_messages else text
     if request.messages:
         return [message.model_dump() for message in request.messages]
     raise ChatRefused(PROMPT_REQUIRED if request.messages is None else MESSAGES_REQUIRED)

@@ -35,7 +35,7 @@ class ChatPlugin:
         app.add_api_route("/healthz", healthz, methods=["GET"])
 
     async def init_state(self, engine_client: EngineClient | None, state: State, args: Namespace) -> None:
-        setattr(state, STATE, None if engine_client is None else Answering(engine_client, state))
+        setattr(state, STATE, None if engine_client is None else Answering(engine_client, state, args.chat_template))
 
 
 async def chat(request: Request) -> JSONResponse:
