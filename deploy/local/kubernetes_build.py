@@ -39,7 +39,9 @@ class BuildFailed(RuntimeError):
 
 def newest_build(cache: Path) -> Path | None:
     """The most recently finished folder of programs in the cache, or None."""
-    folders = [path for path in cache.glob(f"{CACHE_PREFIX}*{RECIPE}") if all((path / name).is_file() for name in PROGRAMS)]
+    folders = [
+        path for path in cache.glob(f"{CACHE_PREFIX}*{RECIPE}") if all((path / name).is_file() for name in PROGRAMS)
+    ]
     return max(folders, key=lambda path: path.stat().st_mtime, default=None)
 
 

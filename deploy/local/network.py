@@ -109,9 +109,8 @@ def hardware_address(address: IPv4Address) -> str:
 
 def plug_in(layout: Layout, name: str, number: int, address: IPv4Address) -> None:
     """A cable from the bridge to eth0 in the namespaces, with an address. Raises NetworkFailed."""
-    inside = _in_network(layout, name)
+    inside, outer = _in_network(layout, name), veth(layout, number)
     if not _succeeds(*inside, "ip", "link", "show", "eth0"):
-        outer = veth(layout, number)
         if _interface(outer).exists():
             _run("ip", "link", "delete", outer)
         peer = (
@@ -124,7 +123,8 @@ def plug_in(layout: Layout, name: str, number: int, address: IPv4Address) -> Non
             str(namespaces.first_pid(layout, name)),
         )
         _run("ip", "link", "add", outer, "type", "veth", *peer)
-        _run("ip", "link", "set", outer, "master", layout.bridge, "up")
+    # Also for a cable that was there: a bridge that was made anew has lost its ports.
+    _run("ip", "link", "set", outer, "master", layout.bridge, "up")
     _run(*inside, "ip", "address", "replace", f"{address}/{layout.node_subnet.prefixlen}", "dev", "eth0")
     _run(*inside, "ip", "link", "set", "eth0", "up")
 

@@ -62,8 +62,8 @@ class ChatRequest(BaseModel):
 def question(request: ChatRequest, *, as_messages: bool = False) -> str | list[dict[str, Any]]:
     """The text to continue, or the messages to answer. Raises ChatRefused with KAITO's own words.
 
-    `as_messages` is for models with a chat template, which KAITO's first server did not know: continued as plain text, a
-    question to an instruct model often ends at once, with no answer. Plain continuation is at /v1/completions.
+    `as_messages` is for models with a chat template, which KAITO's first server did not know: continued as plain text,
+    a question to an instruct model often ends at once, with no answer. Plain continuation is at /v1/completions.
     """
     if request.handle_long_generation not in (None, HOLE):
         raise ChatRefused(f'handle_long_generation must be "{HOLE}" or left out')

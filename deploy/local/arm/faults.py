@@ -124,11 +124,13 @@ def take(faults: list[Fault], kinds: Collection[str], target: Target) -> Fault |
     """The first fault of these kinds that hits, counted down; one that is used up leaves the list."""
     for fault in faults:
         if fault.hits(kinds, target):
+            # As it was before it was counted down: operations keep it in the records, which hold no fault of 0 times.
+            struck = fault.model_copy()
             if fault.times is not None:
                 fault.times -= 1
                 if fault.times == 0:
                     faults.remove(fault)
-            return fault.model_copy()
+            return struck
     return None
 
 
