@@ -15,7 +15,7 @@ class Outcome:
     text: str
 
 
-def modelyard_local(action: str, *arguments: str, deadline_s: float = 600) -> Outcome:
+def modelyard_local(action: str, *arguments: str, deadline_s: float = 1500) -> Outcome:
     """`modelyard local ACTION --instance cluster ...`, stdout and stderr together."""
     done = subprocess.run(command_line(action, *arguments), capture_output=True, text=True, timeout=deadline_s)
     return Outcome(done.returncode, done.stdout + done.stderr)
