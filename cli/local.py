@@ -22,6 +22,7 @@ from deploy.local.steps import StepFailed
 from deploy.local.up import bring_up
 
 GOOD, NO, MISUSE = 0, 1, 2
+PIPE_WIDTH = 200
 
 
 def add_parser(subparsers: Any) -> None:
@@ -92,7 +93,8 @@ def run_status(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(status.as_json(), indent=2))
     else:
-        print_status(status, Console())
+        # Into a pipe nothing is cut to the width of a terminal that is not there.
+        print_status(status, Console(width=None if sys.stdout.isatty() else PIPE_WIDTH))
     return GOOD if status.well else NO
 
 

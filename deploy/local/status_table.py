@@ -33,7 +33,7 @@ def age(seconds: float | None) -> str:
 
 
 def _processes(status: StackStatus) -> Table:
-    table = _table("PROCESS", "STATE", "PID", "UP", "ADDRESS")
+    table = _table(PROCESS=0, STATE=9, PID=7, UP=4, ADDRESS=16)
     for each in status.processes:
         state = Text(each.state, STYLES[each.state])
         table.add_row(each.name, state, str(each.pid or ""), age(each.running_s), each.address)
@@ -41,15 +41,16 @@ def _processes(status: StackStatus) -> Table:
 
 
 def _nodes(status: StackStatus) -> Table:
-    table = _table("NODE", "STATE", "POOL", "INSTANCE TYPE", "GPUS")
+    table = _table(NODE=0, STATE=9, POOL=12, INSTANCE_TYPE=24, GPUS=4)
     for each in status.nodes:
         state = Text("ready", "green") if each.ready else Text("not ready", "yellow")
         table.add_row(each.name, state, each.pool, each.instance_type, str(each.gpus))
     return table
 
 
-def _table(*columns: str) -> Table:
+def _table(**widths: int) -> Table:
+    """Columns with the width below which they do not shrink; where a terminal is narrow, only names are cut."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=True)
+    for title, width in widths.items():
+        table.add_column(title.replace("_", " "), no_wrap=True, min_width=width)
     return table
