@@ -15,6 +15,7 @@ from kubernetes.aio.client.exceptions import ApiException
 FIELD_MANAGER: Final = "modelyard"
 REQUEST_TIMEOUT_S: Final = 15.0
 PAGE: Final = 500
+STARTING: Final = 503
 
 Object = dict[str, Any]
 
@@ -121,9 +122,10 @@ class Cluster:
         }
         if selector:
             query["labelSelector"] = selector
-        response = await self._call("GET", path_of(kind, namespace), query=query, timeout_s=seconds + REQUEST_TIMEOUT_S)
+        response = await self._answer(
+            "GET", path_of(kind, namespace), query=query, timeout_s=seconds + REQUEST_TIMEOUT_S
+        )
         try:
-            await _raise_for_status(response)
             while line := await response.response.content.readline():
                 event = json.loads(line)
                 if event["type"] == "ERROR":
@@ -135,8 +137,7 @@ class Cluster:
     async def pod_log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> str:
         """The last lines of a container's log."""
         query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
-        response = await self._call("GET", path_of("Pod", namespace, pod) + "/log", query=query)
-        await _raise_for_status(response)
+        response = await self._answer("GET", path_of("Pod", namespace, pod) + "/log", query=query)
         return (await response.read() or b"").decode(errors="replace")
 
     async def post_to_pod(
@@ -157,12 +158,29 @@ class Cluster:
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> Object:
         """One request and its JSON answer. Raises ApiException for a status above 299."""
-        response = await self._call(
+        response = await self._answer(
             method, path, query=query, body=body, content_type=content_type, timeout_s=timeout_s
         )
-        await _raise_for_status(response)
         answer: Object = json.loads(await response.read() or b"{}")
         return answer
+
+    async def _answer(self, method: str, path: str, **request: Any) -> Any:
+        """The response, if its status is below 300.
+
+        An API server that starts forbids everybody everything until it knows its roles, and does not find the paths of
+        custom resources until it knows those. Such an answer counts only when a server that is ready repeats it.
+        """
+        response = await self._call(method, path, **request)
+        refusal = await _refusal(response)
+        if refusal is not None and is_of_a_starting_server(refusal):
+            ready = await _refusal(await self._call("GET", "/readyz"))
+            if ready is not None:
+                raise ApiException(status=STARTING, reason="the API server is starting", body=refusal.body)
+            response = await self._call(method, path, **request)
+            refusal = await _refusal(response)
+        if refusal is not None:
+            raise refusal
+        return response
 
     async def _call(
         self,
@@ -191,7 +209,24 @@ def path_of(kind: str, namespace: str | None = None, name: str | None = None) ->
     return PATHS[kind].format(scope=scope) + (f"/{name}" if name else "")
 
 
-async def _raise_for_status(response: Any) -> None:
-    if response.status > 299:
-        body = (await response.read() or b"").decode(errors="replace")
-        raise ApiException(status=response.status, reason=response.reason, body=body)
+def is_of_a_starting_server(refusal: ApiException) -> bool:
+    """Whether a server that has just started may say this of a request that is right: 403, or 404 of the path itself.
+
+    A 404 of an object is a Status whose details name the object.
+    """
+    return refusal.status == 403 or (refusal.status == 404 and not _names_an_object(refusal.body or ""))
+
+
+def _names_an_object(body: str) -> bool:
+    try:
+        status = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(status, dict) and bool((status.get("details") or {}).get("name"))
+
+
+async def _refusal(response: Any) -> ApiException | None:
+    if response.status <= 299:
+        return None
+    body = (await response.read() or b"").decode(errors="replace")
+    return ApiException(status=response.status, reason=response.reason, body=body)

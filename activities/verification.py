@@ -44,6 +44,16 @@ class Verification:
                 namespace, pod, SERVE_PORT, "/v1/completions", body, COMPLETION_TIMEOUT_S
             )
         except ApiException as error:
+            if is_passing(error.status or 0):
+                raise
             raise failure("VerifyFailed", f"pod {pod} refused a completion of {model}: {message_of(error)}") from None
         if not answer.get("choices"):
             raise failure("VerifyFailed", f"pod {pod} answered a completion of {model} without choices: {answer}")
+
+
+def is_passing(status: int) -> bool:
+    """Whether the way to the pod is to blame and not the model: API server, network or server are busy or restarting.
+
+    A 500 is the model server's own answer. What does not pass ends at the step's deadline.
+    """
+    return status in (0, 403, 429, 502, 503, 504)

@@ -4,7 +4,7 @@ The status is a server-side apply of all fields we own, so that fields of others
 uid: a namesake that came after is never touched, and a Workspace that is gone is no error.
 """
 
-from typing import Any
+from typing import Final
 
 from kubernetes.aio.client.exceptions import ApiException
 
@@ -13,6 +13,8 @@ from activities.contracts import Observed, StatusPatch, WorkspaceKey
 from activities.failures import failure
 from activities.kubernetes_api import Cluster, Object
 from api import labels
+
+FINALIZERS: Final = "/metadata/finalizers"
 
 
 class Workspaces:
@@ -32,9 +34,7 @@ class Workspaces:
         found = await self._ours(key)
         if found is None or "deletionTimestamp" in found["metadata"]:
             raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
-        present = found["metadata"].get("finalizers") or []
-        if labels.WORKSPACE_FINALIZER not in present:
-            await self._set_finalizers(found, [*present, labels.WORKSPACE_FINALIZER])
+        await self._change(found, adding_finalizer(found["metadata"]))
         return observed(found)
 
     @signatures.implements(signatures.DELETE_FINALIZER)
@@ -42,9 +42,7 @@ class Workspaces:
         """Lets go. A Workspace that is gone, or a namesake, is left alone."""
         found = await self._ours(key)
         if found is not None:
-            present = found["metadata"].get("finalizers") or []
-            if labels.WORKSPACE_FINALIZER in present:
-                await self._set_finalizers(found, [name for name in present if name != labels.WORKSPACE_FINALIZER])
+            await self._change(found, removing_finalizer(found["metadata"]))
         return Observed(found=False, uid=key.uid)
 
     @signatures.implements(signatures.PATCH_STATUS)
@@ -68,13 +66,14 @@ class Workspaces:
         found = await self._cluster.get("Workspace", key.name, key.namespace)
         return found if found is not None and found["metadata"]["uid"] == key.uid else None
 
-    async def _set_finalizers(self, found: Object, finalizers: list[str]) -> None:
-        """Fails with 409 or 422, and is tried again, when somebody else has changed the object in between."""
+    async def _change(self, found: Object, operations: list[Object]) -> None:
+        """Fails with 409 or 422, and is tried again, when somebody else has changed the finalizers in between."""
+        if not operations:
+            return
         metadata = found["metadata"]
-        test: dict[str, Any] = {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}
-        change = {"op": "add", "path": "/metadata/finalizers", "value": finalizers}
+        same: Object = {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]}
         try:
-            await self._cluster.patch("Workspace", metadata["name"], metadata["namespace"], [test, change])
+            await self._cluster.patch("Workspace", metadata["name"], metadata["namespace"], [same, *operations])
         except ApiException as error:
             if error.status in (409, 422):
                 raise failure(
@@ -82,6 +81,32 @@ class Workspaces:
                 ) from error
             if error.status != 404:
                 raise
+
+
+def adding_finalizer(metadata: Object) -> list[Object]:
+    """A JSON patch that adds our finalizer; [] where it is there already.
+
+    It tests the list and not the resourceVersion: our own status writes at the same time must not make it fail.
+    """
+    present = metadata.get("finalizers") or []
+    if labels.WORKSPACE_FINALIZER in present:
+        return []
+    if present:
+        return [{"op": "add", "path": f"{FINALIZERS}/-", "value": labels.WORKSPACE_FINALIZER}]
+    # A test for null is how a JSON patch asks that nothing is there; the API server takes it for that.
+    return [
+        {"op": "test", "path": FINALIZERS, "value": None},
+        {"op": "add", "path": FINALIZERS, "value": [labels.WORKSPACE_FINALIZER]},
+    ]
+
+
+def removing_finalizer(metadata: Object) -> list[Object]:
+    """A JSON patch that removes our finalizer and no other; [] where it is not there."""
+    present = metadata.get("finalizers") or []
+    if labels.WORKSPACE_FINALIZER not in present:
+        return []
+    place = f"{FINALIZERS}/{present.index(labels.WORKSPACE_FINALIZER)}"
+    return [{"op": "test", "path": place, "value": labels.WORKSPACE_FINALIZER}, {"op": "remove", "path": place}]
 
 
 def observed(found: Object | None) -> Observed:
