@@ -21,6 +21,8 @@ EXAMPLE = Path(__file__).parent / "examples" / "workspace-smollm2.yaml"
 QUESTION = "What is the capital of France?"
 # Cold: a 4 GB image is pulled and unpacked on a node that has just been bought (about 2 min), then vLLM loads (1 min).
 READY_S = 900.0
+# A pool is deleted in seconds here; nodes are drained first.
+GONE_S = 180.0
 LOOK_EVERY_S = 0.5
 # One look may fail while the API server is busy; this many in a row mean that it is gone.
 FAILED_LOOKS = 10
@@ -44,10 +46,18 @@ class Target:
 
 
 def apply_example(kubeconfig: Path, file: Path = EXAMPLE) -> Target:
-    """Applies a Workspace with kubectl, as a user would. Raises CommandFailed."""
-    kubectl(kubeconfig, "apply", "-f", str(file))
+    """Applies a Workspace with kubectl, as a user would. Raises CommandFailed.
+
+    One of that name that is being deleted is waited for: applying to it would change what is about to be gone.
+    """
     metadata = yaml.safe_load(file.read_text())["metadata"]
-    return Target(kubeconfig, metadata.get("namespace", "default"), metadata["name"])
+    target = Target(kubeconfig, metadata.get("namespace", "default"), metadata["name"])
+    there = ("-n", target.namespace, "get", "workspace", target.name, "--ignore-not-found", "-o")
+    if kubectl(kubeconfig, *there, "jsonpath={.metadata.deletionTimestamp}"):
+        gone = ("wait", "--for=delete", f"--timeout={GONE_S:g}s", f"workspace/{target.name}")
+        kubectl(kubeconfig, "-n", target.namespace, *gone, deadline_s=GONE_S + 10)
+    kubectl(kubeconfig, "apply", "-f", str(file))
+    return target
 
 
 def follow(target: Target, tell: Callable[[float, str], None], *, deadline_s: float = READY_S) -> list[Look]:
