@@ -1,0 +1,71 @@
+"""The admin endpoints over a real Temporal server: lists, views, updates, and how each refusal is told."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from activities import signatures as s
+from activities.failures import failure
+from admin.app import admin_application
+from tests.workflows.conftest import Bench
+
+
+@pytest.fixture
+async def http(live_bench: Bench) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=admin_application(live_bench.client))
+    async with httpx.AsyncClient(transport=transport, base_url="http://admin") as client:
+        yield client
+
+
+async def test_a_workspace_is_listed_and_viewed(live_bench: Bench, http: httpx.AsyncClient) -> None:
+    await live_bench.tell()
+    await live_bench.settled()
+    view = (await http.get(f"/workspaces/default/{live_bench.name}")).raise_for_status().json()
+    assert (view["phase"], view["nodes"], view["price_per_hour"]) == ("Ready", ["node-1"], 3.67)
+    assert {step["outcome"] for step in view["steps"]} == {"done"}
+    for _ in range(100):  # the search index follows a moment later
+        lines = (await http.get("/workspaces", params={"phase": "Ready"})).raise_for_status().json()
+        if any(line["name"] == live_bench.name for line in lines):
+            break
+        await live_bench.env.sleep(0.1)
+    line = next(line for line in lines if line["name"] == live_bench.name)
+    assert (line["preset"], line["generation"]) == ("org/model", 1)
+
+
+async def test_updates_reach_the_workflow_and_refusals_are_409(live_bench: Bench, http: httpx.AsyncClient) -> None:
+    await live_bench.tell()
+    await live_bench.settled()
+    at = f"/workspaces/default/{live_bench.name}"
+    assert "paused" in (await http.post(f"{at}/pause")).raise_for_status().json()["message"]
+    assert (await live_bench.progress()).paused
+    assert (await http.post(f"{at}/resume")).status_code == 200
+    refused = await http.post(f"{at}/resume")
+    assert (refused.status_code, refused.json()["detail"]) == (409, "the Workspace is not paused")
+    assert (await http.put(f"{at}/deadline", json={"serving": 7200})).status_code == 200
+    assert (await live_bench.progress()).extra_time == {"serving": 7200}
+    assert (await http.put(f"{at}/deadline", json={})).status_code == 409
+    assert (await http.post(f"{at}/force-cleanup")).status_code == 409
+
+
+async def test_a_repeated_request_with_one_key_is_one_update(live_bench: Bench, http: httpx.AsyncClient) -> None:
+    live_bench.world.fail_next(s.ENSURE_NODE_POOL, failure("QuotaExceeded", "0 of 24 left"))
+    await live_bench.tell()
+    await live_bench.settled("failed")
+    at = f"/workspaces/default/{live_bench.name}/retry"
+    for _ in range(3):
+        assert (await http.post(at, headers={"Idempotency-Key": "once"})).status_code == 200
+    await live_bench.settled()
+    assert live_bench.world.calls["ensure_node_pool"] == 2
+
+
+async def test_what_is_not_there_is_404_and_nonsense_422(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/workspaces/default/nobody")).status_code == 404
+    assert (await http.post("/workspaces/default/nobody/pause")).status_code == 404
+    assert (await http.get("/workspaces", params={"phase": "Sleeping"})).status_code == 422
+
+
+async def test_health_and_metrics_answer(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/healthz")).json() == {"status": "alive"}
+    assert (await http.get("/readyz")).status_code == 200
+    assert "python_info" in (await http.get("/metrics")).text
