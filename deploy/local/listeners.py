@@ -9,9 +9,11 @@ import socket
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 LISTEN = "0A"
 UNKNOWN_PID = 0
+COMMAND_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Listener:
         return self.address in (address, "0.0.0.0", "::")
 
     def __str__(self) -> str:
-        who = f"pid {self.pid} ({self.command})" if self.pid else "a process that only root can see"
+        who = f"pid {self.pid} ({shorten(self.command, COMMAND_WIDTH)})" if self.pid else "a process only root can see"
         return f"{who} on {self.address}:{self.port}"
 
 

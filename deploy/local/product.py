@@ -83,16 +83,24 @@ def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, st
         "MODELYARD_TEMPORAL_NAMESPACE": "default",
         "MODELYARD_KUBECONFIG": str(kubeconfig),
         "MODELYARD_PROVIDER": "aks",
-        "MODELYARD_RUNTIME_IMAGE": images.reference(layout, images.RUNTIME),
-        "MODELYARD_FETCH_IMAGE": images.reference(layout, images.FETCH),
-        "MODELYARD_HF_ENDPOINT": layout.mirror_url,
         "MODELYARD_AZURE_LOCATION": LOCATION,
         "NO_PROXY": _without_proxy(layout),
         "no_proxy": _without_proxy(layout),
     }
     metrics = "MODELYARD_ADMIN_ADDRESS" if program.name == "admin" else "MODELYARD_METRICS_ADDRESS"
     found[metrics] = address(layout, program)
-    return {**found, **_cloud_settings(layout)} if program.cloud else found
+    return (
+        found | (_own_sources(layout) if layout.with_nodes else {}) | (_cloud_settings(layout) if program.cloud else {})
+    )
+
+
+def _own_sources(layout: Layout) -> dict[str, str]:
+    """Where images and models come from when the stack has nodes; with an existing cluster the user's settings hold."""
+    return {
+        "MODELYARD_RUNTIME_IMAGE": images.reference(layout, images.RUNTIME),
+        "MODELYARD_FETCH_IMAGE": images.reference(layout, images.FETCH),
+        "MODELYARD_HF_ENDPOINT": layout.mirror_url,
+    }
 
 
 def token_file(layout: Layout) -> Path:

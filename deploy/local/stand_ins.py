@@ -6,6 +6,7 @@ Here are their daemons only; each is a program of its own, in `arm/` and `mirror
 import sys
 from pathlib import Path
 
+from deploy.local.certificates import ensure_authority
 from deploy.local.daemons import Daemon
 from deploy.local.layout import Layout
 from deploy.local.readiness import once_answers
@@ -13,11 +14,13 @@ from deploy.local.readiness import once_answers
 
 def arm_daemon(layout: Layout, kubeconfig: Path | None = None) -> Daemon:
     """Its agent pools are real kubelets; in an existing cluster (`kubeconfig`) they are Node objects only."""
+    # Made here, not only by the program: whether it is ready is asked with the authority's certificate.
+    authority = ensure_authority(layout)
     argv = [sys.executable, "-m", "deploy.local.arm", "--layout-instance", layout.instance]
     if not layout.with_nodes:
         argv.append("--loopback")
     argv += ["--nodes", "simulated", "--kubeconfig", str(kubeconfig)] if kubeconfig else ["--nodes", "kubelet"]
-    ready = once_answers(f"{layout.arm_url}/_control/state", ca=layout.pki / "ca.crt")
+    ready = once_answers(f"{layout.arm_url}/_control/state", ca=authority.certificate)
     return Daemon(name="arm", argv=tuple(argv), ready=ready, deadline_s=60.0)
 
 
