@@ -10,18 +10,19 @@ from api import labels
 from tests.harness.stack import Stack
 from tests.harness.workspaces import Workspaces
 
-OWNED_KINDS: Final = ("Deployment", "Service", "ConfigMap", "Pod", "Node")
+OWNED_KINDS: Final = ("Deployment", "Service", "ConfigMap", "Pod")
+# In such a stack nobody else has any: everything counts, labelled or not.
+ALL_KINDS: Final = ("Node", "Workspace")
 SYSTEM_POOL: Final = "system"
-LABELLED: Final = f"{labels.MANAGED_BY}={labels.MANAGED_BY_VALUE}"
 
 Leftovers = dict[str, list[str]]
 
 
 async def leftovers(stack: Stack, workspaces: Workspaces) -> Leftovers:
     """Names by kind, kinds without any left out; {} means that everything was given back."""
-    listed = await asyncio.gather(*(_names(workspaces, kind, LABELLED) for kind in OWNED_KINDS))
-    found = dict(zip(OWNED_KINDS, listed, strict=True))
-    found["Workspace"] = await _names(workspaces, "Workspace", "")
+    wanted = [*((kind, labels.WORKSPACE_UID) for kind in OWNED_KINDS), *((kind, "") for kind in ALL_KINDS)]
+    listed = await asyncio.gather(*(_names(workspaces, kind, selector) for kind, selector in wanted))
+    found = {kind: names for (kind, _), names in zip(wanted, listed, strict=True)}
     found["pool"] = await asyncio.to_thread(pools, stack)
     found["workflow"] = [one.id async for one in workspaces.client.list_workflows("ExecutionStatus = 'Running'")]
     return {kind: names for kind, names in found.items() if names}

@@ -22,7 +22,7 @@ from activities.kubernetes_api import Cluster, Object, path_of
 from api import labels
 from api.serving import SERVE_PORT
 from deploy.local.layout import INSTANCES, Layout
-from tests.harness.pod_rules import CONTROL_PATH, PodRule, PodRules
+from tests.harness.pod_rules import CONTROL_PATH, AnswerRule, PodRule, PodRules
 from watcher.watching import Collection, Seen
 
 RETRY_S: Final = 0.3
@@ -82,8 +82,16 @@ class SimulatedKubelet:
     async def _wait(self, pod: Object, seconds: Callable[[PodRule], float]) -> None:
         """Until the rule's seconds are over; rules may change meanwhile."""
         workspace = (pod["metadata"].get("labels") or {}).get(labels.WORKSPACE, "")
+        await self._until_over(lambda: seconds(self.rules.of_pod(workspace)))
+
+    async def answer(self, model: str) -> AnswerRule:
+        """The rule for a completion, when its seconds are over."""
+        await self._until_over(lambda: self.rules.of_answer(model).seconds)
+        return self.rules.of_answer(model)
+
+    async def _until_over(self, seconds: Callable[[], float]) -> None:
         began = time.monotonic()
-        while (left := began + seconds(self.rules.of_pod(workspace)) - time.monotonic()) > 0:
+        while (left := began + seconds() - time.monotonic()) > 0:
             changed = asyncio.create_task(self._changed.wait())
             await asyncio.wait([changed], timeout=left)
             changed.cancel()
@@ -138,8 +146,7 @@ def application(kubelet: SimulatedKubelet) -> web.Application:
 
     async def complete(request: web.Request) -> web.Response:
         body = await request.json()
-        rule = kubelet.rules.of_answer(body["model"])
-        await asyncio.sleep(rule.seconds)
+        rule = await kubelet.answer(body["model"])
         choices = [{"index": 0, "text": " world", "finish_reason": "length"}]
         return web.json_response({"model": body["model"], "choices": choices}, status=rule.status)
 

@@ -131,13 +131,14 @@ def running(instance: str, environment: Mapping[str, str] | None = None) -> Iter
         stack.start()
         yield stack
     except BaseException:
-        _keep_logs(stack.layout)
+        keep_logs(stack.layout)
         raise
     finally:
         stack.stop()
 
 
-def _keep_logs(layout: Layout) -> None:
+def keep_logs(layout: Layout) -> None:
+    """Copies the logs beside the state, which goes when the stack is stopped."""
     kept = layout.state.with_name(f"{layout.instance}-failed-logs")
     shutil.rmtree(kept, ignore_errors=True)
     if layout.logs.exists():
