@@ -68,3 +68,8 @@ def test_every_kind_can_be_ordered_and_says_what_it_imitates(kind: str) -> None:
 )
 def test_requests_are_told_apart_by_their_path(path: str, route: str, pool: str) -> None:
     assert target_of("GET", path) == Target(pool=pool, method="GET", route=route)
+
+
+def test_a_fault_that_is_used_up_can_still_be_read_from_the_records() -> None:
+    taken = take([Fault(kind="throttled", times=1)], ["throttled"], PUT_WS1)
+    assert taken is not None and Fault.model_validate(taken.model_dump()) == taken
