@@ -6,7 +6,7 @@ import pytest
 
 from tests.harness.leftovers import settled_leftovers
 from tests.harness.pod_rules import PodRules
-from tests.harness.stack import Stack, running
+from tests.harness.stack import Stack, keep_logs, running
 from tests.harness.workspaces import Workspaces, connected
 
 # Longer than a lost worker takes to be noticed (20 s), shorter than anybody wants to wait for a test.
@@ -20,10 +20,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def fault_stack() -> Iterator[Stack]:
-    """Started once, stopped after the last test."""
+def fault_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """Started once, stopped after the last test; its logs are kept when a test failed."""
     with running("chaos", {"MODELYARD_DEADLINES": DEADLINES}) as started:
         yield started
+        if request.session.testsfailed:
+            keep_logs(started.layout)
 
 
 @pytest.fixture

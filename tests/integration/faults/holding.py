@@ -62,7 +62,7 @@ async def hold_in_waits(stack: Stack, workspaces: Workspaces, prefix: str, slow_
 async def release(stack: Stack, workspaces: Workspaces) -> None:
     """Pods become ready, completions are answered, GPUs are offered."""
     stack.set_pods(PodRules())
-    nodes, _ = await workspaces.cluster.list_all("Node", selector=f"{labels.MANAGED_BY}={labels.MANAGED_BY_VALUE}")
+    nodes, _ = await workspaces.cluster.list_all("Node", selector=labels.WORKSPACE_UID)
     for node in nodes:
         if labels.GPU_RESOURCE not in node["status"]["allocatable"]:
             await _offer_gpu(workspaces, node["metadata"]["name"])

@@ -58,12 +58,8 @@ async def _hold_in_quick_steps(stack: Stack, workspaces: Workspaces, held: Held)
 async def _until_only_preflight_is_left(workspaces: Workspaces, name: str) -> None:
     """Everything that Deploy needs is there, but for the answer of the worker that stands still."""
     async with asyncio.timeout(WITHIN_S):
-        while not await _only_preflight_is_left(workspaces, name):
+        while set(await workspaces.pending_activities(name)) != {"read_preflight"}:
             await asyncio.sleep(0.1)
-
-
-async def _only_preflight_is_left(workspaces: Workspaces, name: str) -> bool:
-    return await workspaces.pending_activities(name) == {"read_preflight": False}
 
 
 async def _bought_once(stack: Stack, workspaces: Workspaces, held: Held) -> None:
