@@ -11,6 +11,7 @@ from typing import Any, Final
 from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client.exceptions import ApiException
+from prometheus_client import Counter
 
 FIELD_MANAGER: Final = "modelyard"
 REQUEST_TIMEOUT_S: Final = 15.0
@@ -18,6 +19,10 @@ PAGE: Final = 500
 STARTING: Final = 503
 
 Object = dict[str, Any]
+
+REQUESTS: Final = Counter(
+    "modelyard_kubernetes_requests", "Requests sent to the Kubernetes API server", ["method", "resource"]
+)
 
 PATHS: Final[Mapping[str, str]] = {
     "Workspace": "/apis/kaito.sh/v1beta1/{scope}workspaces",
@@ -192,6 +197,7 @@ class Cluster:
         content_type: str = "application/json",
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> Any:
+        REQUESTS.labels(method if not (query or {}).get("watch") else "WATCH", kind_of(path)).inc()
         request = await self.api.param_serialize(
             method=method,
             resource_path=path,
@@ -201,6 +207,16 @@ class Cluster:
             auth_settings=["BearerToken"],
         )
         return await self.api.call_api(*request, _request_timeout=timeout_s)
+
+
+def kind_of(path: str) -> str:
+    """The plural and subresource that a path is about, for metrics: never a name, so that their number stays small."""
+    parts = path.strip("/").split("/")
+    if parts[0] not in ("api", "apis"):
+        return parts[0]
+    parts = parts[2:] if parts[0] == "api" else parts[3:]
+    parts = parts[2:] if parts[0] == "namespaces" and len(parts) > 2 else parts
+    return "/".join([parts[0], *parts[2:3]])
 
 
 def path_of(kind: str, namespace: str | None = None, name: str | None = None) -> str:
