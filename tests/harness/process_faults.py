@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from deploy.local import daemons
@@ -29,16 +29,23 @@ def terminate(stack: Stack, *names: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def frozen(stack: Stack, *names: str) -> AsyncIterator[None]:
-    """They stand still during the block: alive, connected, and silent. What was killed meanwhile is left alone."""
+async def frozen(stack: Stack, *names: str) -> AsyncIterator[Callable[[], None]]:
+    """They stand still during the block: alive, connected, and silent. What was killed meanwhile is left alone.
+
+    Gives a function that thaws them before the block ends.
+    """
     processes = [_process(stack, name) for name in names]
+
+    def thaw() -> None:
+        for process in processes:
+            process.signal(signal.SIGCONT)
+
     for process in processes:
         process.signal(signal.SIGSTOP)
     try:
-        yield
+        yield thaw
     finally:
-        for process in processes:
-            process.signal(signal.SIGCONT)
+        thaw()
 
 
 async def restart(stack: Stack, *names: str) -> None:

@@ -68,6 +68,13 @@ async def release(stack: Stack, workspaces: Workspaces) -> None:
             await _offer_gpu(workspaces, node["metadata"]["name"])
 
 
+async def until_only_preflight_is_left(workspaces: Workspaces, name: str) -> None:
+    """Everything that Deploy needs is there, but for the answer of the worker that stands still."""
+    async with asyncio.timeout(WITHIN_S):
+        while set(await workspaces.pending_activities(name)) != {"read_preflight"}:
+            await asyncio.sleep(0.1)
+
+
 def _set_faults(stack: Stack, held: Held, slow_s: float) -> None:
     throttled: dict[str, Any] = {"method": "GET", "route": "agentPool", "seconds": slow_s, "times": 1}
     stack.arm.add_fault("throttled", pool=held.pool("Preflight"), **throttled)

@@ -10,7 +10,7 @@ from tests.harness.leftovers import purchases
 from tests.harness.process_faults import frozen, kill, restart
 from tests.harness.stack import Stack
 from tests.harness.workspaces import Workspaces, workspace
-from tests.integration.faults.holding import WITHIN_S, Held, hold_in_waits, release
+from tests.integration.faults.holding import WITHIN_S, Held, hold_in_waits, release, until_only_preflight_is_left
 
 WORKERS = ("worker-cluster", "worker-cloud")
 # A lost worker is noticed after 20 s; one that was lost in a short step after the step's own limit, at most a minute.
@@ -41,7 +41,7 @@ async def _hold_in_quick_steps(stack: Stack, workspaces: Workspaces, held: Held)
     async with contextlib.AsyncExitStack() as thawed:
         async with frozen(stack, "worker-cloud"):
             held.uids |= await workspaces.create(workspace(held.at["Deploy"]))
-            await _until_only_preflight_is_left(workspaces, held.at["Deploy"])
+            await until_only_preflight_is_left(workspaces, held.at["Deploy"])
             await thawed.enter_async_context(frozen(stack, "mirror"))
             held.uids |= await workspaces.create(workspace(held.at["PrepareModel"]))
             await workspaces.until_running(held.at["PrepareModel"], "read_model_revision", WITHIN_S)
@@ -53,13 +53,6 @@ async def _hold_in_quick_steps(stack: Stack, workspaces: Workspaces, held: Held)
         for step in ("Preflight", "ProvisionNodes", "AwaitNodes", "AwaitServing", "Verify", "PrepareModel"):
             assert await workspaces.running_activities(held.at[step]), f"{step} did not last until the kill"
         kill(stack, *WORKERS)
-
-
-async def _until_only_preflight_is_left(workspaces: Workspaces, name: str) -> None:
-    """Everything that Deploy needs is there, but for the answer of the worker that stands still."""
-    async with asyncio.timeout(WITHIN_S):
-        while set(await workspaces.pending_activities(name)) != {"read_preflight"}:
-            await asyncio.sleep(0.1)
 
 
 async def _bought_once(stack: Stack, workspaces: Workspaces, held: Held) -> None:

@@ -1,0 +1,61 @@
+"""A Workspace may be deleted at any moment of its way: no pool, node, object or workflow is left."""
+
+import asyncio
+
+from tests.harness.leftovers import settled_leftovers
+from tests.harness.process_faults import frozen
+from tests.harness.stack import Stack
+from tests.harness.workspaces import Workspaces, is_failed, workspace
+from tests.integration.faults.holding import WITHIN_S, hold_in_waits, until_only_preflight_is_left
+
+GONE_S = 60
+# The API server tells watchers a moment after it has answered; the event then waits in the frozen watcher's socket.
+TOLD_S = 0.5
+
+
+async def test_a_delete_in_any_step_leaves_nothing(stack: Stack, workspaces: Workspaces) -> None:
+    await workspaces.create(workspace("delete-ready"), workspace("delete-failed", preset="phi-9000"))
+    await workspaces.until_ready("delete-ready", within_s=WITHIN_S)
+    await workspaces.until(["delete-failed"], is_failed, WITHIN_S)
+    held = await hold_in_waits(stack, workspaces, "delete", slow_s=6)
+    await _delete_in_deploy(stack, workspaces, "delete-deploy")
+    async with frozen(stack, "mirror"):
+        await workspaces.create(workspace("delete-preparemodel"))
+        await workspaces.until_running("delete-preparemodel", "read_model_revision", WITHIN_S)
+        await workspaces.create(workspace("delete-size"))
+        names = [*held.uids, *(f"delete-{step}" for step in ("ready", "failed", "size", "preparemodel"))]
+        await workspaces.delete(*names)
+    await workspaces.until_gone(*names, "delete-deploy", within_s=GONE_S)
+    assert await settled_leftovers(stack, workspaces) == {}
+
+
+async def test_a_delete_while_nodes_are_given_back_leaves_nothing(stack: Stack, workspaces: Workspaces) -> None:
+    stack.arm.change_settings(delete_seconds=3)
+    stack.arm.add_fault("operation-failed", method="PUT")
+    await workspaces.create(workspace("delete-releasing"))
+    await workspaces.until_running("delete-releasing", "delete_node_pool", within_s=45)
+    stack.arm.clear_faults()
+    await workspaces.delete("delete-releasing")
+    await workspaces.until_gone("delete-releasing", within_s=GONE_S)
+    assert await settled_leftovers(stack, workspaces) == {}
+
+
+async def _delete_in_deploy(stack: Stack, workspaces: Workspaces, name: str) -> None:
+    """The delete is heard of while the API server takes its time over the workload's objects."""
+    async with frozen(stack, "worker-cloud") as thaw_cloud:
+        await workspaces.create(workspace(name))
+        await until_only_preflight_is_left(workspaces, name)
+        async with frozen(stack, "watcher") as thaw_watcher:
+            await workspaces.delete(name)
+            await asyncio.sleep(TOLD_S)
+            async with frozen(stack, "kube-apiserver"):
+                thaw_cloud()
+                await workspaces.until_running(name, "ensure_workload", WITHIN_S)
+                thaw_watcher()
+                await _until_told_of_the_delete(workspaces, name)
+
+
+async def _until_told_of_the_delete(workspaces: Workspaces, name: str) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while not (await workspaces.progress(name)).deleting:
+            await asyncio.sleep(0.1)

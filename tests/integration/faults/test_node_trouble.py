@@ -1,0 +1,93 @@
+"""Trouble with machines and with ARM's answers: what can be mended is, what cannot is given back and said."""
+
+import asyncio
+from typing import Any
+
+from api import names
+from tests.harness.leftovers import pools, purchases, settled_leftovers
+from tests.harness.process_faults import frozen
+from tests.harness.stack import Stack
+from tests.harness.workspaces import NAMESPACE, Workspaces, is_failed, status_of, workspace
+from workflows.messages import Deadline
+from workflows.workspace import WorkspaceWorkflow
+
+LATE_S = 3.0
+# Name: the fault that its pool meets.
+MENDED: dict[str, dict[str, Any]] = {
+    "lost-put": {"kind": "lost-response", "method": "PUT", "times": 1},
+    "lost-delete": {"kind": "lost-response", "method": "DELETE", "times": 1},
+    "throttled": {"kind": "throttled", "method": "PUT", "seconds": 1, "times": 1},
+    "server-error": {"kind": "server-error", "method": "PUT", "times": 1},
+    "fails-late": {"kind": "fails-late", "seconds": LATE_S, "times": 1},
+    "failed-delete": {"kind": "operation-failed", "method": "DELETE", "times": 1},
+}
+JOINING_S = 5
+REPLACED: dict[str, dict[str, Any]] = {
+    "never-joins": {"kind": "node-never-joins", "times": 1},
+    "without-gpu": {"kind": "node-without-gpu", "times": 1},
+}
+HOPELESS: dict[str, tuple[dict[str, Any], str]] = {
+    "never-ever-joins": ({"kind": "node-never-joins"}, "NodeNotJoined"),
+    "gpu-never-comes": ({"kind": "node-without-gpu"}, "NodeWithoutGpu"),
+}
+
+
+async def test_lost_answers_and_failed_operations_are_mended(stack: Stack, workspaces: Workspaces) -> None:
+    uids = await _create_with_faults(stack, workspaces, MENDED)
+    await workspaces.until_ready(*MENDED, within_s=60)
+    bought = {name: await asyncio.to_thread(purchases, stack, names.pool_name(uid)) for name, uid in uids.items()}
+    # An operation that says Failed is begun once more on the same pool; nothing else needs a second one.
+    assert bought == {name: 2 if name == "fails-late" else 1 for name in MENDED}
+    await workspaces.delete(*MENDED)
+    await workspaces.until_gone(*MENDED, within_s=60)
+    assert await settled_leftovers(stack, workspaces) == {}
+
+
+async def test_nodes_that_come_after_their_pool_failed_are_given_back(stack: Stack, workspaces: Workspaces) -> None:
+    await _create_with_faults(stack, workspaces, {"fails-ever": {"kind": "fails-late", "seconds": LATE_S}})
+    found = (await workspaces.until(["fails-ever"], is_failed, within_s=60))["fails-ever"]
+    assert status_of(found)["reason"] == "PoolFailed"
+    assert pools(stack) == []
+    await asyncio.sleep(LATE_S)  # the time at which the last try's machines would have come
+    await workspaces.delete("fails-ever")
+    await workspaces.until_gone("fails-ever", within_s=60)
+    assert await settled_leftovers(stack, workspaces) == {}
+
+
+async def test_nodes_that_do_not_join_or_lack_gpus_are_replaced_twice_at_most(
+    stack: Stack, workspaces: Workspaces
+) -> None:
+    faults = REPLACED | {name: fault for name, (fault, _) in HOPELESS.items()}
+    uids = await _create_with_short_deadlines(stack, workspaces, faults)
+    await workspaces.until_ready(*REPLACED, within_s=60)
+    found = await workspaces.until(HOPELESS, is_failed, within_s=90)
+    assert {name: status_of(one)["reason"] for name, one in found.items()} == {
+        name: reason for name, (_, reason) in HOPELESS.items()
+    }
+    bought = {name: await asyncio.to_thread(purchases, stack, names.pool_name(uid)) for name, uid in uids.items()}
+    assert bought == dict.fromkeys(REPLACED, 2) | dict.fromkeys(HOPELESS, 3)
+    assert sorted(pools(stack)) == sorted(names.pool_name(uids[name]) for name in REPLACED)
+
+
+async def _create_with_faults(
+    stack: Stack, workspaces: Workspaces, faults: dict[str, dict[str, Any]]
+) -> dict[str, str]:
+    async with frozen(stack, "watcher"):  # nobody may see them before their faults are set
+        uids = await workspaces.create(*(workspace(name) for name in faults))
+        for name, fault in faults.items():
+            await asyncio.to_thread(stack.arm.add_fault, pool=names.pool_name(uids[name]), **fault)
+    return uids
+
+
+async def _create_with_short_deadlines(
+    stack: Stack, workspaces: Workspaces, faults: dict[str, dict[str, Any]]
+) -> dict[str, str]:
+    """A deadline holds from the next pass on, so the first one is made to fail for another reason."""
+    stack.arm.add_fault("sku-not-available", times=len(faults))
+    uids = await _create_with_faults(stack, workspaces, faults)
+    await workspaces.until(faults, is_failed, within_s=30)
+    again = {"op": "add", "path": "/metadata/annotations", "value": {"modelyard.dev/retry": "1"}}
+    for name in faults:
+        await workspaces.handle(name).execute_update(WorkspaceWorkflow.set_deadline, Deadline(nodes=JOINING_S))
+        await workspaces.cluster.patch("Workspace", name, NAMESPACE, [again])
+    return uids
