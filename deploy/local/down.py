@@ -6,6 +6,7 @@ Caches stay, and the state too, so that `up` goes on where it stopped; only a pu
 import shutil
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TextIO
 
@@ -56,14 +57,22 @@ def steps_of(layout: Layout, *, purge: bool) -> list[Step]:
 
 
 def _cluster(layout: Layout) -> list[Step]:
-    nodes = [Step(f"node {name}", _call(stop_node, layout, name), ("arm",)) for name in list_nodes(layout)]
-    stopped = tuple(node.name for node in nodes) or ("arm",)
     return [
-        *nodes,
-        Step("control plane", _call(stop_control_plane, layout), stopped),
-        _stop(layout, "registry", stopped),
+        Step("nodes", partial(_stop_nodes, layout), ("arm",)),
+        Step("control plane", _call(stop_control_plane, layout), ("nodes",)),
+        _stop(layout, "registry", ("nodes",)),
         Step("network", _call(tear_down_network, layout), ("control plane", "registry", "temporal", "mirror")),
     ]
+
+
+def _stop_nodes(layout: Layout, say: Say) -> None:
+    """Asks which there are only now: until the stand-in was stopped, there could be more."""
+    names = list_nodes(layout)
+    if not names:
+        return
+    say(f"stopping {', '.join(names)}")
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(partial(stop_node, layout), names))
 
 
 def _stop(layout: Layout, name: str, needs: tuple[str, ...]) -> Step:
