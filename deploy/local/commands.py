@@ -8,13 +8,17 @@ import os
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.local.processes import find_process
+from deploy.local.processes import Process, find_process, signal_through
 
 TAIL_LINES = 15
 TAIL_BYTES = 16384
+# A build that is told to stop removes its working copies first.
+TERM_S = 10.0
+POLL_S = 0.05
 
 
 class CommandFailed(RuntimeError):
@@ -74,12 +78,20 @@ def output_of(argv: Sequence[str], *, deadline_s: float, fix: str = "") -> str:
 
 
 def stop_commands() -> None:
-    """SIGTERM to every process that this one started, directly or not, and that shares its session (no daemon does)."""
+    """Ends every process that this one started, directly or not, and that shares its session (no daemon does).
+
+    SIGTERM first; what is still there after TERM_S gets SIGKILL, so that nothing is left when this returns.
+    """
     session = os.getsid(0)
-    for pid in descendants(os.getpid(), _parents()):
-        process = find_process(pid)
-        if process and process.session == session:
-            process.signal(signal.SIGTERM)
+    found = (find_process(pid) for pid in descendants(os.getpid(), _parents()))
+    ours = [process for process in found if process and process.session == session]
+    _signal(ours, signal.SIGTERM)
+    ends = time.monotonic() + TERM_S
+    while left := [process for process in ours if _runs(process)]:
+        if time.monotonic() > ends:
+            _signal(left, signal.SIGKILL)
+            return
+        time.sleep(POLL_S)
 
 
 def descendants(root: int, parents: Mapping[int, int]) -> list[int]:
@@ -107,6 +119,30 @@ def _message(argv: Sequence[str], what: str, log: Path, offset: int, fix: str) -
 
 def _fix(fix: str) -> str:
     return f"\nFix: {fix}" if fix else ""
+
+
+def _signal(processes: Sequence[Process], number: int) -> None:
+    for process in processes:
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except ProcessLookupError:
+            continue
+        try:
+            # The descriptor pins the process, so the pid cannot change hands between the check and the signal.
+            if _runs(process):
+                signal_through(descriptor, number)
+        finally:
+            os.close(descriptor)
+
+
+def _runs(process: Process) -> bool:
+    """Unlike `Process.alive` this leaves the dead to `subprocess.run`, which would take a child that someone else has
+    collected for one that succeeded."""
+    try:
+        text = Path(f"/proc/{process.pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return find_process(process.pid) == process and text[text.rindex(")") + 2] not in "ZX"
 
 
 def _parents() -> dict[int, int]:

@@ -69,6 +69,27 @@ def test_stopping_ends_running_commands_with_their_children(tmp_path: Path) -> N
     assert "exit code -15" in str(caught[0])
 
 
+def test_a_command_that_ignores_the_stop_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.local.commands.TERM_S", 0.2)
+    log, caught = tmp_path / "log", []
+
+    def build() -> None:
+        try:
+            run_logged(["sh", "-c", "trap '' TERM; echo started; while :; do sleep 0.1; done"], log, deadline_s=60)
+        except CommandFailed as failure:
+            caught.append(failure)
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    while not (log.exists() and "\nstarted" in log.read_text()):
+        assert thread.is_alive()
+        thread.join(0.02)
+    stop_commands()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert "exit code -9" in str(caught[0])
+
+
 def test_descendants_are_followed_through_all_levels() -> None:
     assert descendants(1, {2: 1, 3: 2, 4: 3, 9: 8, 1: 0}) == [2, 3, 4]
 
