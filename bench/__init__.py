@@ -1,1 +1,5 @@
-"""Measurements of what users would ask: `make bench`. One file per question, one JSON line per figure."""
+"""Measurements of the control plane against a real API server, Temporal and the ARM stand-in; `python -m bench`.
+
+One file per measurement; each returns `Result`s. What runs below is the harness of the tests: machines and pods are
+simulated, so that only our own work and the systems it uses are measured.
+"""

@@ -19,8 +19,6 @@ from activities.nodes import agent_pool
 
 SKU_LIST_KEPT_S: Final = 600.0
 """Azure's SKU list of a region is several megabytes and changes rarely."""
-POOLS_PER_CLUSTER: Final = 100
-"""AKS service limit (Microsoft, "Quotas, virtual machine size restrictions, and region availability in AKS")."""
 
 
 class PreflightChecks:
@@ -63,9 +61,9 @@ class PreflightChecks:
             pool.name async for pool in self._azure.pools.agent_pools.list(settings.resource_group, settings.cluster)
         ]
         others = [name for name in pools if name != plan.pool_name]
-        if len(others) < POOLS_PER_CLUSTER:
+        if len(others) < settings.pools_per_cluster:
             return Check(name="PoolLimit", outcome="passed")
-        message = f"the cluster has {len(others)} of {POOLS_PER_CLUSTER} node pools. Delete pools that are not used"
+        message = f"the cluster has {len(others)} of {settings.pools_per_cluster} node pools. Delete unused ones"
         return Check(name="PoolLimit", outcome="failed", reason="PoolLimitReached", message=message)
 
     async def _skus_of_location(self) -> list[Any]:

@@ -59,8 +59,19 @@ def apiserver(layout: Layout, binaries: Binaries, pairs: Mapping[str, KeyPair], 
         "--allow-privileged=true",
         # A loopback address is refused in the Endpoints of the `kubernetes` Service, every ten seconds, with an error.
         f"--endpoint-reconciler-type={'lease' if layout.with_nodes else 'none'}",
+        *_audit(layout),
         *_beta_apis(binaries.minor),
     ]
+
+
+def audit_policy(layout: Layout) -> Path:
+    """Where somebody who wants every request on record puts an audit policy before the API server starts."""
+    return layout.state / "audit-policy.json"
+
+
+def audit_log(layout: Layout) -> Path:
+    """One JSON line per request that the policy asks for."""
+    return layout.logs / "audit.log"
 
 
 def controller_manager(
@@ -110,6 +121,12 @@ def kube_proxy(binaries: Binaries, *, layout: Layout, name: str, address: str, k
         "--conntrack-tcp-timeout-established=0",
         "--conntrack-tcp-timeout-close-wait=0",
     ]
+
+
+def _audit(layout: Layout) -> list[str]:
+    if not audit_policy(layout).exists():
+        return []
+    return [f"--audit-policy-file={audit_policy(layout)}", f"--audit-log-path={audit_log(layout)}"]
 
 
 def _beta_apis(minor: int) -> list[str]:

@@ -5,6 +5,7 @@ runs, under its own identity. What runs already of an earlier, interrupted run i
 """
 
 import contextlib
+import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from deploy.local import daemons, down, product
 from deploy.local.arm.control_client import Address, ControlClient
 from deploy.local.cluster_resources import ensure_crds, ensure_roles
 from deploy.local.control_plane import start_control_plane
+from deploy.local.control_plane_flags import audit_policy
 from deploy.local.daemons import Daemon
 from deploy.local.kubeconfigs import mint_kubeconfig
 from deploy.local.layout import Layout
@@ -43,10 +45,13 @@ POLLING_S: Final = "0.5"
 
 
 class Stack:
-    """One instance. `environment` adds settings to our own processes."""
+    """One instance. `environment` adds settings to our own processes, `audit` is the API server's audit policy."""
 
-    def __init__(self, instance: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, instance: str, environment: Mapping[str, str] | None = None, audit: Mapping[str, object] | None = None
+    ) -> None:
         self.layout = Layout.of(instance)
+        self._audit = audit
         self._environment = {
             "PYTHONPATH": str(ROOT),
             "MODELYARD_AZURE_POLLING_INTERVAL": POLLING_S,
@@ -60,6 +65,9 @@ class Stack:
         self.stop()
         layout = self.layout
         layout.state.mkdir(parents=True)
+        if self._audit is not None:
+            audit_policy(layout).write_text(json.dumps(self._audit))
+            layout.logs.mkdir()
         repositories = layout.state / "repositories"
         write_repositories(repositories)
         ensure_network(layout)
@@ -124,9 +132,11 @@ class Stack:
 
 
 @contextlib.contextmanager
-def running(instance: str, environment: Mapping[str, str] | None = None) -> Iterator[Stack]:
+def running(
+    instance: str, environment: Mapping[str, str] | None = None, audit: Mapping[str, object] | None = None
+) -> Iterator[Stack]:
     """A stack for the time of the block; its logs are kept beside its state when the block fails."""
-    stack = Stack(instance, environment)
+    stack = Stack(instance, environment, audit)
     try:
         stack.start()
         yield stack

@@ -1,0 +1,18 @@
+"""Peak resident memory of our own processes, as the kernel has recorded it."""
+
+from pathlib import Path
+
+from deploy.local.product import PROGRAMS
+from tests.harness.stack import Stack
+
+
+def peaks_mib(stack: Stack) -> dict[str, float]:
+    """MiB by process: VmHWM, the most that was ever resident since the process started."""
+    return {program.name: _peak_mib(stack.pid(program.name)) for program in PROGRAMS}
+
+
+def _peak_mib(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise LookupError(f"the kernel tells no peak memory of process {pid}")

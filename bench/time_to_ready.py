@@ -1,0 +1,43 @@
+"""Our time to Ready over what nobody can avoid: the nodes, and on them the weights and the load.
+
+The stand-in's machines take ten seconds, the simulated pods are ready five seconds after they have a node; fifteen
+seconds are the world's, the rest is ours. Real machines and models take minutes, so the share is smaller there.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Final
+
+from bench.results import Result, percentile
+from tests.harness.pod_rules import PodRule, PodRules
+from tests.harness.stack import ARM_SETTINGS, Stack
+from tests.harness.workspaces import Workspaces, workspace
+
+NODES_S: Final = 10.0
+LOAD_S: Final = 5.0
+ROUNDS: Final = 5
+GOAL: Final = 1.10
+WITHIN_S: Final = 90.0
+
+
+async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
+    """The median of a few Workspaces, one after another."""
+    stack.arm.change_settings(create_seconds=NODES_S)
+    stack.set_pods(PodRules(pods=[PodRule(ready_seconds=LOAD_S)]))
+    seconds = [await _seconds_to_ready(workspaces, f"ready-{number}") for number in range(ROUNDS)]
+    stack.arm.change_settings(**ARM_SETTINGS)
+    stack.set_pods(PodRules())
+    how = f"median time to Ready over {NODES_S:g} s nodes + {LOAD_S:g} s weights and load"
+    yield Result("time_to_ready_ratio", percentile(seconds, 0.5) / (NODES_S + LOAD_S), "ratio", how, GOAL, ROUNDS)
+    yield Result("time_to_ready", percentile(seconds, 0.5), "s", how, n=ROUNDS)
+
+
+async def _seconds_to_ready(workspaces: Workspaces, name: str) -> float:
+    """By the clock of this process, which looks five times a second."""
+    began = time.monotonic()
+    await workspaces.create(workspace(name))
+    await workspaces.until_ready(name, within_s=WITHIN_S)
+    took = time.monotonic() - began
+    await workspaces.delete(name)
+    await workspaces.until_gone(name, within_s=WITHIN_S)
+    return took
