@@ -32,6 +32,8 @@ _STOPPED: Final = {"ClusterIsStopped", "ManagedClusterNotRunning", "OperationNot
 _CAPACITY_PAUSE: Final = timedelta(seconds=30)
 _BUSY_PAUSE: Final = timedelta(seconds=5)
 
+MESSAGE_MAX: Final = 700
+
 _QUOTA_TEXT = re.compile(r"exceeding approved .*quota|quota", re.IGNORECASE)
 _RESTRICTED_TEXT = re.compile(r"VM size .* is not (allowed|available)", re.IGNORECASE)
 _STOPPED_TEXT = re.compile(r"\b(stopped|deallocated|power ?state)\b", re.IGNORECASE)
@@ -85,7 +87,12 @@ def codes_and_message(error: HttpResponseError) -> tuple[list[str], str]:
             codes.append(str(current.code))
         message = str(getattr(current, "message", None) or message)
         pending += list(getattr(current, "details", None) or [])
-    return codes, " ".join(message.split())
+    return codes, shortened(" ".join(message.split()))
+
+
+def shortened(message: str) -> str:
+    """At most MESSAGE_MAX characters: Azure's numbers come first, long tails are logs of machines."""
+    return message if len(message) <= MESSAGE_MAX else message[: MESSAGE_MAX - 1] + "…"
 
 
 def _retry_after(error: HttpResponseError) -> timedelta | None:

@@ -102,3 +102,9 @@ def test_a_bug_is_tried_a_few_times_and_then_named() -> None:
     named = mapped_failure(bug, BUG_ATTEMPTS)
     assert isinstance(named, ApplicationError)
     assert (named.type, named.message) == ("ControllerError", "ZeroDivisionError: division by zero")
+
+
+def test_a_machines_log_does_not_fill_the_status() -> None:
+    mapped = from_azure(azure_error(200, "VMExtensionError", "the node did not start: " + "trace " * 500))
+    assert "the node did not start" in mapped.message
+    assert len(mapped.message) < 800
