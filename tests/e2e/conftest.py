@@ -1,8 +1,6 @@
-"""One whole local stack for the session: everything that production runs but Azure and the GPUs, and nothing left after."""
+"""One whole local stack for a module: everything that production runs but Azure and the GPUs; nothing is left after."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +12,7 @@ from tests.harness.machine_snapshot import snapshot
 INSTANCE = "test"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """Up before the first test, down after the last; the machine is compared before and after."""
     home = tmp_path_factory.mktemp("home")
@@ -26,7 +24,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
             bring_up(INSTANCE)
             yield layout
         finally:
-            logs = Path(os.environ.get("MODELYARD_TEST_LOGS", home))
             take_down(INSTANCE)
-            print(f"logs of the stack: {logs}")
+            print(f"logs of the stack: {layout.logs}")
         assert snapshot(layout) == before
