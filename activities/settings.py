@@ -44,8 +44,8 @@ class AzureSettings(BaseSettings):
     credential: str = "default"
     """`default` (azure-identity's chain: workload identity, managed identity, CLI) or `token-file:PATH`."""
     pools_per_cluster: int = Field(default=100, gt=0)
-    """AKS' limit (Microsoft, "Quotas, virtual machine size restrictions, and region availability in AKS"); Microsoft may
-    have raised it for a cluster."""
+    """AKS' limit (Microsoft, "Quotas, virtual machine size restrictions, and region availability in AKS"), which
+    Microsoft may have raised for a cluster."""
     polling_interval: float = Field(default=5.0, gt=0)
     """Seconds between two looks at a long-running operation where ARM sends no Retry-After."""
 

@@ -25,8 +25,8 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 CACHE_PREFIX = "kubernetes-"
 # Part of the folder's name: raised when the way of building changes, so that folders of the older way are not used.
 RECIPE = "+r2"
-# modern-go/reflect2 1.0.1, which the source vendors, corrupts memory when it is built by Go 1.18 or later: the API server
-# dies on the first custom resource. The distribution's own package of it has the mended version.
+# modern-go/reflect2 1.0.1, which the source vendors, corrupts memory when it is built by Go 1.18 or later: the API
+# server dies on the first custom resource. The distribution's own package of it has the mended version.
 MENDED_MODULE = "github.com/modern-go/reflect2"
 MENDED_SOURCE = Path("/usr/share/gocode/src") / MENDED_MODULE
 

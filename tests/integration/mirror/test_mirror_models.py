@@ -1,4 +1,4 @@
-"""The repositories that a local stack serves, loaded over HTTP by the unmodified libraries of the runtime environment."""
+"""The repositories that a local stack serves, loaded over HTTP by the unmodified libraries of the runtime."""
 
 import json
 import os
