@@ -5,9 +5,11 @@ Workspace really goes; the world behind the activities is tests.fakes'.
 """
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from temporalio.testing import WorkflowEnvironment
 
@@ -78,6 +80,13 @@ SCENARIOS: tuple[Scenario, ...] = (
 )
 
 
+def without_traces(part: Any) -> Any:
+    """The history without stack traces: they play no part in a replay and name the folders of a machine."""
+    if isinstance(part, dict):
+        return {key: without_traces(value) for key, value in part.items() if key != "stackTrace"}
+    return [without_traces(one) for one in part] if isinstance(part, list) else part
+
+
 async def record(version: str) -> None:
     """Writes one file per scenario."""
     async with await WorkflowEnvironment.start_local(
@@ -90,7 +99,7 @@ async def record(version: str) -> None:
                 assert bench.handle is not None
                 history = await bench.client.get_workflow_handle(bench.handle.id).fetch_history()
             file = HISTORIES / f"{version}-{scenario.__name__.replace('_', '-')}.json"
-            file.write_text(history.to_json())
+            file.write_text(json.dumps(without_traces(json.loads(history.to_json())), indent=1))
             print(f"{file.name}: {len(history.events)} events")
 
 
