@@ -5,6 +5,7 @@ Progress goes to stderr. Ends with 1 when a goal was missed.
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -47,6 +48,7 @@ def main() -> int:
         "--only", nargs="+", choices=list(MEASUREMENTS), default=list(MEASUREMENTS), help="measurements"
     )
     wanted = parser.parse_args().only
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that the stack is stopped
     _say("starting a control plane without kubelets")
     with running(INSTANCE, ENVIRONMENT, POLICY) as stack:
         return 0 if asyncio.run(measure(stack, wanted)) else 1

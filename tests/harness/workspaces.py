@@ -7,13 +7,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import aiohttp
+from kubernetes.aio.client.exceptions import ApiException
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.kubernetes_api import Cluster, Object
+from activities.observing import observe
 from activities.settings import TemporalSettings
 from api import labels, names
 from deploy.local.layout import Layout
@@ -65,28 +69,35 @@ class Workspaces:
 
     async def until(self, wanted: Collection[str], judge: Judge, within_s: float) -> dict[str, Object]:
         """All of them, as soon as the judge says yes to each. Raises TimeoutError with the statuses of the others."""
-        deadline = time.monotonic() + within_s
-        while True:
-            found = await self._named(wanted)
-            missing = [name for name in wanted if name not in found or not judge(found[name])]
-            if not missing:
-                return found
-            if time.monotonic() > deadline:
-                told = {name: standing(found.get(name)) for name in missing}
-                raise TimeoutError(f"after {within_s:g} s these are not as wanted: {told}")
-            await asyncio.sleep(LOOK_S)
+
+        def missing(found: dict[str, Object]) -> list[str]:
+            return [name for name in wanted if name not in found or not judge(found[name])]
+
+        return await self._follow(wanted, missing, within_s, "not as wanted")
 
     async def until_ready(self, *wanted: str, within_s: float) -> dict[str, Object]:
         return await self.until(wanted, is_ready, within_s)
 
     async def until_gone(self, *wanted: str, within_s: float) -> None:
         """Until no Workspace of these names is there. Raises TimeoutError."""
-        deadline = time.monotonic() + within_s
-        while left := await self._named(wanted):
-            if time.monotonic() > deadline:
-                told = {name: standing(found) for name, found in left.items()}
-                raise TimeoutError(f"after {within_s:g} s these are still there: {told}")
-            await asyncio.sleep(LOOK_S)
+        await self._follow(wanted, list, within_s, "still there")
+
+    async def _follow(
+        self, wanted: Collection[str], missing: Callable[[dict[str, Object]], list[str]], within_s: float, wrong: str
+    ) -> dict[str, Object]:
+        """Watches, because asking again and again costs the API server more than what is measured and tested."""
+        deadline = datetime.now(UTC) + timedelta(seconds=within_s)
+        found: dict[str, Object] = {}
+        while datetime.now(UTC) < deadline:
+            try:
+                async for seen in observe(self.cluster, "Workspace", NAMESPACE, selector="", until=deadline):
+                    found = {name: seen[name] for name in wanted if name in seen}
+                    if not missing(found):
+                        return found
+            except (ApiException, aiohttp.ClientError, TimeoutError):  # the API server may be the one that is killed
+                await asyncio.sleep(LOOK_S)
+        told = {name: standing(found.get(name)) for name in missing(found)}
+        raise TimeoutError(f"after {within_s:g} s these are {wrong}: {told}")
 
     async def until_running(self, name: str, activity: str, within_s: float) -> None:
         """Until a worker carries out this activity of the Workspace's workflow. Raises TimeoutError."""
@@ -120,10 +131,6 @@ class Workspaces:
 
     def handle(self, name: str) -> WorkflowHandle[WorkspaceWorkflow, list[str]]:
         return self.client.get_workflow_handle_for(WorkspaceWorkflow.run, names.workflow_id(NAMESPACE, name))
-
-    async def _named(self, wanted: Collection[str]) -> dict[str, Object]:
-        items, _ = await self.cluster.list_all("Workspace", NAMESPACE)
-        return {item["metadata"]["name"]: item for item in items if item["metadata"]["name"] in wanted}
 
 
 @asynccontextmanager

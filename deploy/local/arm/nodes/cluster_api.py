@@ -14,6 +14,7 @@ from kubernetes.aio.client.exceptions import ApiException
 
 REQUEST_S = 10.0
 MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 
 class ClusterRefused(Exception):
@@ -65,6 +66,10 @@ class ClusterApi:
     async def merge(self, path: str, change: dict[str, Any]) -> bool:
         """Merge-patches an object; False when there is none. Raises ClusterRefused."""
         return await self._unless_gone("PATCH", path, change, MERGE_PATCH)
+
+    async def patch_status(self, path: str, status: dict[str, Any]) -> bool:
+        """Strategic-merge-patches an object's status; False when there is none. Raises ClusterRefused."""
+        return await self._unless_gone("PATCH", f"{path}/status", {"status": status}, STRATEGIC_MERGE_PATCH)
 
     async def delete(self, path: str, options: dict[str, Any] | None = None) -> bool:
         """Deletes an object; False when there is none. Raises ClusterRefused."""

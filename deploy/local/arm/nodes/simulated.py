@@ -15,7 +15,8 @@ from deploy.local.arm.nodes.draining import NODES, empty_node, forget_node
 from deploy.local.arm.nodes.machines import POOL_LABEL, Machine, MachineFailed
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
-RENEW_S = 10.0
+RENEW_S = 5.0
+RENEWING_TOGETHER = 16
 LEASE_S = 40
 CONDITIONS = {
     "Ready": ("True", "KubeletReady"),
@@ -32,6 +33,7 @@ class Simulated:
     def __init__(self, kubeconfig: Path) -> None:
         self._api = ClusterApi(kubeconfig)
         self._alive: set[str] = set()
+        self._renewals = asyncio.Semaphore(RENEWING_TOGETHER)
         self._renewing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -76,12 +78,29 @@ class Simulated:
     async def _renew_leases(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
-            for name in sorted(self._alive):
-                try:
-                    await self._api.merge(f"{LEASES}/{name}", {"spec": {"renewTime": _now_micro()}})
-                except ClusterRefused as refused:
-                    # An API server that restarts is back before a lease runs out.
-                    log.warning("lease of %s not renewed: %s", name, refused)
+            # One after another, hundreds of nodes would take longer than a lease lasts.
+            await asyncio.gather(*(self._renew(name) for name in sorted(self._alive)))
+            await self._report_again()
+
+    async def _renew(self, name: str) -> None:
+        async with self._renewals:
+            try:
+                await self._api.merge(f"{LEASES}/{name}", {"spec": {"renewTime": _now_micro()}})
+            except ClusterRefused as refused:
+                # An API server that restarts is back before a lease runs out.
+                log.warning("lease of %s not renewed: %s", name, refused)
+
+    async def _report_again(self) -> None:
+        """A node that was called lost becomes Ready when its kubelet reports again, as one that lives does."""
+        try:
+            found = await self._api.read(NODES) or {}
+            for node in found.get("items", []):
+                name = node["metadata"]["name"]
+                if name in self._alive and not _is_ready(node):
+                    log.warning("%s was called lost, and reports again", name)
+                    await self._api.patch_status(f"{NODES}/{name}", {"conditions": _conditions()})
+        except ClusterRefused as refused:
+            log.warning("nodes that were called lost are not reported again: %s", refused)
 
 
 def node_object(machine: Machine) -> dict[str, Any]:
@@ -91,18 +110,26 @@ def node_object(machine: Machine) -> dict[str, Any]:
     if machine.gpus:
         capacity["nvidia.com/gpu"] = str(machine.gpus)
     labels = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "kubernetes.io/hostname": machine.name}
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    conditions = [
-        {"type": kind, "status": status, "reason": reason, "lastHeartbeatTime": now, "lastTransitionTime": now}
-        for kind, (status, reason) in CONDITIONS.items()
-    ]
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": machine.name, "labels": labels | machine.labels},
         "spec": {"providerID": machine.provider_id, "taints": _taints(machine)},
-        "status": {"capacity": capacity, "allocatable": capacity, "conditions": conditions},
+        "status": {"capacity": capacity, "allocatable": capacity, "conditions": _conditions()},
     }
+
+
+def _conditions() -> list[dict[str, str]]:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return [
+        {"type": kind, "status": status, "reason": reason, "lastHeartbeatTime": now, "lastTransitionTime": now}
+        for kind, (status, reason) in CONDITIONS.items()
+    ]
+
+
+def _is_ready(node: dict[str, Any]) -> bool:
+    conditions = node["status"].get("conditions") or []
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
 def _taints(machine: Machine) -> list[dict[str, str]]:
