@@ -1,5 +1,6 @@
 """The demo's path on the whole stack: apply, nodes bought, a real model serves, chat, delete, nothing left."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,11 +37,18 @@ def test_a_workspace_answers_at_both_endpoints_through_its_service(served: demo.
 
 def test_kubectl_shows_true_columns_in_both_versions(served: demo.Target) -> None:
     for _, table in demo.tables(served):
-        header, row = table.splitlines()[:2]
-        shown = dict(zip(header.split(), row.split(), strict=False))
+        shown = cells(table)
         assert shown["INSTANCE"] == "Standard_NC24ads_A100_v4"
         assert shown["RESOURCEREADY"] == shown["INFERENCEREADY"] == "True"
         assert shown.get("WORKSPACEREADY", shown.get("WORKSPACESUCCEEDED")) == "True"
+
+
+def cells(table: str) -> dict[str, str]:
+    """The first row by column; columns are found by their place, because some are empty."""
+    header, row = table.splitlines()[:2]
+    starts = [match.start() for match in re.finditer(r"\S+", header)]
+    ends = [*starts[1:], max(len(header), len(row))]
+    return {header[start:end].strip(): row[start:end].strip() for start, end in zip(starts, ends, strict=True)}
 
 
 def test_its_node_was_bought_once_and_offers_the_gpu(served: demo.Target, stack: Layout) -> None:
