@@ -43,14 +43,10 @@ class Notebook:
     def touch(self) -> None:
         """Something that users see has changed."""
         self._version += 1
-        self._show()
+        workflow.set_current_details(reporting.current_details(self.state))
         if self.state.phase is not self._phase_shown:
             self._phase_shown = self.state.phase
             workflow.upsert_search_attributes(search.of_state(self.state))
-
-    def _show(self) -> None:
-        """In the Temporal UI, where it costs nothing."""
-        workflow.set_current_details(reporting.current_details(self.state))
 
     @asynccontextmanager
     async def step(self, step: Step) -> AsyncIterator[None]:
@@ -67,9 +63,7 @@ class Notebook:
         finally:
             ended = record.model_copy(update={"ended": workflow.now(), "outcome": outcome})
             self.state.steps[:] = [ended if known is record else known for known in self.state.steps]
-            # No write for an end alone: the next step's beginning, or where the Workspace then stands, is written. Each
-            # write is three events, a workflow task and a patch; this saves five of twelve.
-            self._show()
+            self.touch()
 
     async def report(self) -> None:
         """Writes the newest status whenever the last one written is stale, until the notebook is closed."""
