@@ -54,5 +54,5 @@ async def forget(notebook: Notebook) -> None:
     await release_nodes(notebook)
     async with notebook.step(Step.FORGET):
         workflow.logger.info("everything is given back")
-        # Even of one that seems gone: "gone" may have been said of one that is being deleted, and it would stay for ever.
+        # Even of one that seems gone: "gone" may have been said of one that is being deleted, and it would stay.
         await call(signatures.DELETE_FINALIZER, notebook.state.key, summary="Forget: remove the finalizer")
