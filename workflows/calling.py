@@ -52,6 +52,8 @@ async def side_by_side(*work: Coroutine[Any, Any, Any]) -> list[Any]:
     tasks = [asyncio.create_task(one) for one in work]
     try:
         return list(await asyncio.gather(*tasks))
+    except GeneratorExit:  # the worker went away: this coroutine is swept up, and may await nothing
+        raise
     except BaseException:
         for task in tasks:
             task.cancel()

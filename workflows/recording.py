@@ -5,9 +5,8 @@ write. A status that cannot be written is no reason to stop: the work goes on an
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
+from types import TracebackType
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -17,7 +16,27 @@ from activities.contracts import StatusPatch
 from api.status import Phase, Step
 from workflows import reporting, search
 from workflows.calling import call, is_cancelled
-from workflows.state import StepRecord, WorkspaceState
+from workflows.state import StepOutcome, StepRecord, WorkspaceState
+
+
+class _Recorded:
+    """A step under way. A class and no generator: those are swept up before the coroutine that holds them."""
+
+    def __init__(self, notebook: "Notebook", step: Step) -> None:
+        self._notebook, self._step = notebook, step
+
+    def __enter__(self) -> None:
+        self._record = self._notebook.begin(self._step)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, GeneratorExit):  # the worker went away; this runs outside of any workflow
+            return
+        outcome: StepOutcome = "done"
+        if error is not None:
+            outcome = "cancelled" if is_cancelled(error) else "failed"
+        self._notebook.end(self._record, outcome)
 
 
 class Notebook:
@@ -48,22 +67,22 @@ class Notebook:
             self._phase_shown = self.state.phase
             workflow.upsert_search_attributes(search.of_state(self.state))
 
-    @asynccontextmanager
-    async def step(self, step: Step) -> AsyncIterator[None]:
-        """Records a step's beginning, end and outcome around the block."""
+    def step(self, step: Step) -> "_Recorded":
+        """Records a step's beginning, end and outcome around a `with` block."""
+        return _Recorded(self, step)
+
+    def begin(self, step: Step) -> StepRecord:
+        """The step begins now."""
         record = StepRecord(step=step, started=workflow.now())
         self.state.steps.append(record)
         self.touch()
-        outcome = "done"
-        try:
-            yield
-        except BaseException as error:
-            outcome = "cancelled" if is_cancelled(error) else "failed"
-            raise
-        finally:
-            ended = record.model_copy(update={"ended": workflow.now(), "outcome": outcome})
-            self.state.steps[:] = [ended if known is record else known for known in self.state.steps]
-            self.touch()
+        return record
+
+    def end(self, record: StepRecord, outcome: StepOutcome) -> None:
+        """The step ends now."""
+        ended = record.model_copy(update={"ended": workflow.now(), "outcome": outcome})
+        self.state.steps[:] = [ended if known is record else known for known in self.state.steps]
+        self.touch()
 
     async def report(self) -> None:
         """Writes the newest status whenever the last one written is stale, until the notebook is closed."""

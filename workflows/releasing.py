@@ -18,7 +18,7 @@ async def undeploy(notebook: Notebook) -> None:
     """Removes the workload and waits until its pods are gone."""
     state = notebook.state
     where = f"{state.key.namespace}/{state.key.name}"
-    async with notebook.step(Step.UNDEPLOY):
+    with notebook.step(Step.UNDEPLOY):
         await call(signatures.DELETE_WORKLOAD, state.key, summary=f"Undeploy: remove workload and Service of {where}")
         state.let_go("workload")
 
@@ -27,7 +27,7 @@ async def release_nodes(notebook: Notebook) -> None:
     """Deletes the node pool, until ARM says NotFound and no Node object is left."""
     state = notebook.state
     pool = names.pool_name(state.key.uid)
-    async with notebook.step(Step.RELEASE_NODES):
+    with notebook.step(Step.RELEASE_NODES):
         state.nodes = []
         state.pool_ready = False
         key = PoolKey(workspace=state.key, pool_name=pool)
@@ -52,7 +52,7 @@ async def forget(notebook: Notebook) -> None:
     """The whole way out of a deleted Workspace: whether or not we remember holding anything, it is looked for."""
     await undeploy(notebook)
     await release_nodes(notebook)
-    async with notebook.step(Step.FORGET):
+    with notebook.step(Step.FORGET):
         workflow.logger.info("everything is given back")
         # Even of one that seems gone: "gone" may have been said of one that is being deleted, and it would stay.
         await call(signatures.DELETE_FINALIZER, notebook.state.key, summary="Forget: remove the finalizer")

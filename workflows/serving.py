@@ -41,7 +41,7 @@ async def serve(notebook: Notebook) -> None:
 
 async def _size(notebook: Notebook) -> Plan:
     state = notebook.state
-    async with notebook.step(Step.SIZE):
+    with notebook.step(Step.SIZE):
         plan = await call(signatures.BUILD_PLAN, state.key, summary=f"Size: plan generation {state.desired}")
     changes = {key: value for key, value in state.extra_time.items()}
     plan = plan.model_copy(update={"deadlines": plan.deadlines.model_copy(update=changes)})
@@ -70,7 +70,7 @@ async def _check(notebook: Notebook, plan: Plan) -> PinnedModel | None:
 
 
 async def _preflight(notebook: Notebook, plan: Plan) -> None:
-    async with notebook.step(Step.PREFLIGHT):
+    with notebook.step(Step.PREFLIGHT):
         result = await call(signatures.READ_PREFLIGHT, plan, summary=f"Preflight: may we buy {nodes_of(plan)}?")
         failed = [check for check in result.checks if check.outcome == "failed"]
         if failed:
@@ -83,7 +83,7 @@ async def _prepare_model(notebook: Notebook, plan: Plan) -> PinnedModel | None:
     request = ModelRequest(
         workspace=plan.key, model=plan.model, revision=plan.requested_revision, access_secret=plan.access_secret
     )
-    async with notebook.step(Step.PREPARE_MODEL):
+    with notebook.step(Step.PREPARE_MODEL):
         return await call(
             signatures.READ_MODEL_REVISION,
             request,
@@ -110,7 +110,7 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
     state.hold(Holding(kind="node_pool", name=plan.pool_name, instance_type=plan.instance_type))
     provision_time = timedelta(seconds=plan.deadlines.provision)
     notebook.stand(Phase.PROVISIONING, "NodeClaimNotReady", f"buying {nodes_of(plan)}{tries}", wait=provision_time)
-    async with notebook.step(Step.PROVISION_NODES):
+    with notebook.step(Step.PROVISION_NODES):
         await call(
             signatures.ENSURE_NODE_POOL,
             plan,
@@ -120,7 +120,7 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
     state.pool_ready = True
     joining = timedelta(seconds=plan.deadlines.nodes)
     notebook.stand(Phase.PROVISIONING, "NodeNotReady", f"waiting for {nodes_of(plan)} to join", wait=joining)
-    async with notebook.step(Step.AWAIT_NODES):
+    with notebook.step(Step.AWAIT_NODES):
         ready = await call(
             signatures.WAIT_FOR_NODES,
             plan,
@@ -133,7 +133,7 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
 
 async def _deploy(notebook: Notebook, plan: Plan, pinned: PinnedModel | None) -> None:
     notebook.state.hold(Holding(kind="workload", name=names.workload(plan.key.name)))
-    async with notebook.step(Step.DEPLOY):
+    with notebook.step(Step.DEPLOY):
         request = WorkloadRequest(plan=plan, pinned=pinned)
         await call(signatures.ENSURE_WORKLOAD, request, summary=f"Deploy: {plan.node_count} pods of {plan.preset}")
 
@@ -143,7 +143,7 @@ async def _await_serving(notebook: Notebook, plan: Plan) -> None:
     wait = timedelta(seconds=plan.deadlines.serving)
     notebook.stand(Phase.DEPLOYING, "WorkspaceInferenceStatusPending", words, wait=wait)
     request = ServingRequest(workspace=plan.key, digest=plan.digest, replicas=plan.node_count)
-    async with notebook.step(Step.AWAIT_SERVING):
+    with notebook.step(Step.AWAIT_SERVING):
         serving = await call(
             signatures.WAIT_FOR_SERVING,
             request,
@@ -157,7 +157,7 @@ async def _await_serving(notebook: Notebook, plan: Plan) -> None:
 async def _verify(notebook: Notebook, plan: Plan, pods: list[str]) -> None:
     notebook.stand(Phase.VERIFYING, "WorkspaceInferenceStatusPending", "asking every pod for a completion")
     request = VerifyRequest(workspace=plan.key, pods=pods, model_names=[plan.served_model_name])
-    async with notebook.step(Step.VERIFY):
+    with notebook.step(Step.VERIFY):
         await call(
             signatures.READ_COMPLETIONS,
             request,

@@ -14,6 +14,7 @@ from api.conditions import Condition
 from api.status import Phase, State, Step
 
 Settled = Literal["nothing", "ready", "failed"]
+StepOutcome = Literal["running", "done", "failed", "cancelled"]
 
 
 class Holding(BaseModel):
@@ -32,7 +33,7 @@ class StepRecord(BaseModel):
     step: Step
     started: datetime
     ended: datetime | None = None
-    outcome: Literal["running", "done", "failed", "cancelled"] = "running"
+    outcome: StepOutcome = "running"
 
 
 class WorkspaceState(BaseModel):

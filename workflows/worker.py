@@ -7,6 +7,7 @@ never a cloud credential. A worker drains on SIGTERM; its waits are handed over 
 import argparse
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -35,6 +36,8 @@ from workflows.connecting import connect
 from workflows.workspace import WorkspaceWorkflow
 
 DRAIN: Final = timedelta(seconds=20)
+STOP_LIMIT: Final = timedelta(seconds=28)
+"""Within the 30 seconds that Kubernetes gives a pod between SIGTERM and SIGKILL."""
 CONCURRENT_WAITS: Final = 2000
 """A wait costs one open watch and a heartbeat every few seconds; memory, not this number, is the limit."""
 
@@ -122,6 +125,13 @@ async def run(wanted: list[str]) -> None:
         await stack.enter_async_context(endpoint(settings.metrics_address, lambda: True, sdk_port))
         logging.getLogger(__name__).info("polling %s", ", ".join(wanted))
         await stop.wait()
+        asyncio.get_running_loop().call_later(STOP_LIMIT.total_seconds(), _leave)
+
+
+def _leave() -> None:
+    """A poll that never returns holds up the SDK's shutdown; what this worker has not finished goes to another one."""
+    logging.getLogger(__name__).error("the worker did not stop within %s and leaves at once", STOP_LIMIT)
+    os._exit(os.EX_TEMPFAIL)
 
 
 def queues_of(text: str) -> list[str]:

@@ -2,19 +2,19 @@
 
 Observe, compare, act, report, wait. Messages only record; all work happens in one loop. A newer generation or a delete
 supersedes the pass under way: it is cancelled, its activities confirm, and what it holds is known. Clean-up runs to its
-end whatever else is asked for meanwhile. What a pass does is serving.py's, how things are given back releasing.py's.
+end whatever else is asked for meanwhile. What a pass does is serving.py's, how things are given back releasing.py's,
+whether a Workspace that is ready needs another pass resync.py's.
 """
 
 import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, FailureError
+from temporalio.exceptions import FailureError
 
 from activities import signatures
-from activities.contracts import HealthRequest
 from api.status import Phase, Step
-from workflows import releasing, serving
+from workflows import releasing, resync, serving
 from workflows.calling import call, is_cancelled, reason_and_message, to_the_end
 from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, Seed
 from workflows.recording import Notebook
@@ -143,7 +143,7 @@ class WorkspaceWorkflow:
         if self._ending():
             return
         poked, self._poked = self._poked, False
-        if self._stale() or (poked and self.state.settled == "ready" and await self._something_is_amiss()):
+        if self._stale() or (poked and await resync.something_is_amiss(self.notebook)):
             await self._pass()
         if self._should_continue_as_new():
             await self.notebook.written()
@@ -175,25 +175,6 @@ class WorkspaceWorkflow:
         self.notebook.gone = True
         if there.found:
             self._successor = stranger.model_copy(update={"uid": there.uid, "generation": there.generation})
-
-    async def _something_is_amiss(self) -> bool:
-        """Whether what runs is not what is wanted; a look that fails changes nothing and is repeated at the resync."""
-        plan = self.state.plan
-        if plan is None or self.state.paused:
-            return False
-        try:
-            wanted = await call(signatures.BUILD_PLAN, self.state.key, summary="resync: what is wanted now?")
-            health = await call(signatures.READ_HEALTH, HealthRequest(plan=plan), summary="resync: what runs now?")
-        except ActivityError as error:
-            workflow.logger.warning("the resync could not look", extra={"cause": str(error.cause)})
-            return False
-        if len(health.ready_nodes) < plan.node_count:
-            lost = ", ".join(sorted(set(self.state.nodes) - set(health.ready_nodes)))
-            self.notebook.stand(Phase.NOT_READY, "NodeLost", f"no longer ready: {lost or 'a node'}; it is replaced")
-            return True
-        if wanted.digest != plan.digest or health.digest != plan.digest:
-            return True
-        return health.ready_pods < plan.node_count
 
     async def _pass(self) -> None:
         """One generation, until it is settled or superseded."""

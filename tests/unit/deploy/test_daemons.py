@@ -90,5 +90,6 @@ def test_a_pid_that_belongs_to_another_process_now_is_left_alone(layout: Layout,
 def test_a_stale_pid_file_is_replaced(layout: Layout, tmp_path: Path) -> None:
     first = daemons.start(layout, a_daemon(tmp_path / "flag"))
     os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)  # a signal that was sent has not yet arrived
     second = daemons.start(layout, a_daemon(tmp_path / "flag"))
     assert daemons.running(layout) == {"sleeper": second}

@@ -1,0 +1,30 @@
+"""A worker that goes away drops the workflows it has cached; their coroutines end without a sound and without work."""
+
+import gc
+import sys
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from activities import signatures as s
+from activities.signatures import Signature
+from tests.workflows.conftest import working
+
+IN_THE_MIDDLE = [s.BUILD_PLAN, s.READ_PREFLIGHT, s.ENSURE_NODE_POOL, s.ENSURE_WORKLOAD, s.WAIT_FOR_SERVING]
+
+
+@pytest.mark.parametrize("signature", IN_THE_MIDDLE, ids=lambda signature: signature.name)
+async def test_a_workflow_dropped_in_the_middle_of_a_step_is_swept_up_silently(
+    live: WorkflowEnvironment,
+    signature: Signature,
+    monkeypatch: pytest.MonkeyPatch,  # type: ignore[type-arg]
+) -> None:
+    complaints: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: complaints.append(repr(unraisable)))
+    async with working(live) as bench:
+        bench.world.block(signature)
+        handle = await bench.tell()
+        await bench.world.entered[signature.name].wait()
+    await handle.terminate()
+    gc.collect()
+    assert complaints == []
