@@ -1,14 +1,20 @@
 """Models by name: preset aliases of KAITO and repository ids, with the numbers that sizing needs.
 
-The facts are in `models.yaml`. Whether a model is reachable, and at which commit, is asked of the hub by PrepareModel.
+The facts are in `models*.yaml`, one file per family. Whether a model is reachable, and at which commit, is asked of the
+hub by PrepareModel.
 """
 
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from typing import Any, Final, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from presets.architecture import LayerGroup
+
+_YAML_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class UnknownModel(LookupError):
@@ -21,21 +27,53 @@ class UnknownModel(LookupError):
 
 
 class Model(BaseModel):
-    """One model. `kv_bytes_per_token` is for one token in all layers, in bf16; `gated` needs an access token."""
+    """One model, as it is fetched and served. Zero and empty mean that the fact is not known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     repo: str
     aliases: tuple[str, ...] = ()
-    weights_gib: float = Field(gt=0)
-    kv_bytes_per_token: int = Field(gt=0)
+    architecture: str = ""
+    weights_gib: float = Field(gt=0, description="Bytes of the weight files that are fetched / 2**30.")
+    parameters_b: float | None = Field(default=None, gt=0, description="Billions.")
+    dtype: str = "bfloat16"
+    quantization: str = Field(default="", description="fp8, mxfp4, awq, gptq, bnb...; empty: weights are in dtype.")
+    layers: tuple[LayerGroup, ...] = Field(min_length=1)
+    attention_heads: int = Field(default=0, ge=0)
+    hidden_size: int = Field(default=0, ge=0)
+    vocab_size: int = Field(default=0, ge=0)
     max_tokens: int = Field(gt=0)
-    gated: bool = False
+    gated: bool = Field(default=False, description="Needs an access token.")
+    experts: bool = Field(default=False, description="A mixture of experts.")
+    lora_targets: tuple[str, ...] = Field(default=(), description="Modules an adapter may train; empty: not tunable.")
+    tool_parser: str = ""
+    reasoning_parser: str = ""
+    chat_template: str = ""
+    load_format: Literal["auto", "mistral"] = "auto"
+    config_format: Literal["auto", "mistral"] = "auto"
+    tokenizer_mode: str = "auto"
+
+    @model_validator(mode="after")
+    def _heads_agree(self) -> Self:
+        for group in self.layers:
+            if self.attention_heads and group.kv_heads and self.attention_heads % group.kv_heads:
+                raise ValueError(f"{self.repo}: {group.kv_heads} KV heads do not divide {self.attention_heads} heads")
+        return self
 
     @property
     def served_name(self) -> str:
         """The model name that clients ask for: the repository's last part in lower case, as in KAITO."""
         return self.repo.rsplit("/", 1)[-1].lower()
+
+    @property
+    def layer_count(self) -> int:
+        """Layers of all kinds: what pipeline parallelism cuts."""
+        return sum(group.count for group in self.layers)
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Bytes that one more token adds in all layers, in bf16, as long as no sliding window is full."""
+        return sum(group.kv_bytes_per_token for group in self.layers)
 
 
 def find_model(name: str) -> Model:
@@ -49,13 +87,23 @@ def find_model(name: str) -> Model:
 
 
 @cache
+def all_models() -> tuple[Model, ...]:
+    """Every model of the catalogue, in the order of the files."""
+    sources = sorted(
+        (file for file in files("presets").iterdir() if file.name.startswith("models") and file.name.endswith(".yaml")),
+        key=lambda file: file.name,
+    )
+    documents = [yaml.load(file.read_text(), Loader=_YAML_LOADER) for file in sources]
+    return tuple(Model.model_validate(entry) for document in documents for entry in document["models"])
+
+
+@cache
 def _by_name() -> dict[str, Model]:
-    document = yaml.safe_load(files("presets").joinpath("models.yaml").read_text())
     table: dict[str, Model] = {}
-    for model in map(Model.model_validate, document["models"]):
+    for model in all_models():
         for name in (model.repo, *model.aliases):
             if table.setdefault(name.lower(), model) is not model:
-                raise ValueError(f"models.yaml lists {name} twice")
+                raise ValueError(f"the catalogue lists {name} twice")
     return table
 
 
