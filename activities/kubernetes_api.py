@@ -34,6 +34,7 @@ PATHS: Final[Mapping[str, str]] = {
     "Secret": "/api/v1/{scope}secrets",
     "Pod": "/api/v1/{scope}pods",
     "Node": "/api/v1/nodes",
+    "NodeClaim": "/apis/karpenter.sh/v1/nodeclaims",
     "Lease": "/apis/coordination.k8s.io/v1/{scope}leases",
     "Event": "/api/v1/{scope}events",
 }

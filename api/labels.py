@@ -40,6 +40,7 @@ DISABLE_BENCHMARK = "kaito.sh/disable-benchmark"
 PERFORMANCE_MODE = "kaito.sh/performance-mode"
 USE_LOCAL_WEIGHTS = "kaito.sh/use-local-weights"
 MODEL_STREAMING = "kaito.sh/model-streaming"
+NODE_PROVISIONER = "kaito.sh/node-provisioner"  # KAITO's words for the same choice as NODE_PROVIDER
 
 # Annotations a user sets on a Workspace (ours).
 NODE_PROVIDER = "modelyard.dev/node-provider"  # "aks" | "karpenter" | "byo"
@@ -57,6 +58,7 @@ USER_ANNOTATIONS = frozenset(
         PERFORMANCE_MODE,
         USE_LOCAL_WEIGHTS,
         MODEL_STREAMING,
+        NODE_PROVISIONER,
         NODE_PROVIDER,
         INSTANCE_TYPE_FALLBACKS,
         PAUSED,
@@ -74,6 +76,14 @@ GPU_TAINT_KEY = "sku"
 GPU_TAINT_VALUE = "gpu"
 GPU_TAINT = f"{GPU_TAINT_KEY}={GPU_TAINT_VALUE}:NoSchedule"
 SPOT_TAINT_KEY = "kubernetes.azure.com/scalesetpriority"
+GPU_RESERVATIONS = "gpus.modelyard.dev"  # <this>/<uid of a Workspace>=<GPUs> on nodes that were not bought
+
+# NodeClaims (Karpenter's keys). The pool `kaito` does not exist: it only keeps Karpenter from minding these nodes.
+NODE_POOL = "karpenter.sh/nodepool"
+NODE_POOL_VALUE = "kaito"
+DO_NOT_DISRUPT = "karpenter.sh/do-not-disrupt"
+AZURE_SKU_NAME = "karpenter.azure.com/sku-name"
+OS = "kubernetes.io/os"
 
 # A selector that names only keys we stamp ourselves selects nothing the user chose; KAITO strips them everywhere.
 RESERVED_SELECTOR_KEYS = frozenset(
