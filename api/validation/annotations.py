@@ -1,0 +1,59 @@
+"""Annotations whose values mean something."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from api import labels
+from api.validation.document import Draft
+from api.validation.problem import Problem, shown
+
+IMAGE_FAMILIES: Final = ("ubuntu", "azurelinux")
+PERFORMANCE_MODES: Final = ("balanced", "interactivity", "throughput")
+PROVIDERS: Final = ("aks", "karpenter", "byo")
+NODE_CLASSES: Final = ("image-family-ubuntu", "image-family-azure-linux")
+"""The NodeClasses that KAITO creates at its start."""
+JUDGED: Final = frozenset(
+    {
+        labels.NODE_IMAGE_FAMILY,
+        labels.PERFORMANCE_MODE,
+        labels.USE_LOCAL_WEIGHTS,
+        labels.NODE_CLASS_NAME,
+        labels.NODE_PROVIDER,
+        labels.RUNTIME,
+        labels.BYPASS_RESOURCE_CHECKS,
+        labels.INSTANCE_TYPE_FALLBACKS,
+    }
+)
+"""Annotations that a rule reads: a change of another one cannot make a Workspace wrong."""
+
+
+def values(draft: Draft) -> Iterator[Problem]:
+    """C4, C5, C6, C7, M7: a value that nothing knows would be ignored, and its author would not learn of it."""
+    family = draft.annotation(labels.NODE_IMAGE_FAMILY)
+    if family.given and family.text.strip().lower() not in ("", *IMAGE_FAMILIES):
+        yield _refused("C4", family.path, f"unsupported node image family {shown(family.text)}", IMAGE_FAMILIES)
+    mode = draft.annotation(labels.PERFORMANCE_MODE)
+    if mode.given and mode.text not in PERFORMANCE_MODES:
+        yield _refused("C5", mode.path, f"{shown(mode.text)} is not a valid performance mode", PERFORMANCE_MODES)
+    local = draft.annotation(labels.USE_LOCAL_WEIGHTS)
+    if local.given and local.text not in ("true", "false"):
+        yield Problem("C6", local.path, f'invalid value: {shown(local.text)} must be "true" or "false"')
+    yield from _node_class(draft)
+    provider = draft.annotation(labels.NODE_PROVIDER)
+    if provider.given and provider.text not in PROVIDERS:
+        yield _refused("M7", provider.path, f"invalid value: {shown(provider.text)} brings no nodes", PROVIDERS)
+
+
+def judged(annotations: Mapping[str, object]) -> dict[str, object]:
+    """The annotations that rules read."""
+    return {key: value for key, value in annotations.items() if key in JUDGED}
+
+
+def _node_class(draft: Draft) -> Iterator[Problem]:
+    chosen = draft.annotation(labels.NODE_CLASS_NAME)
+    if draft.provider == "karpenter" and chosen.text and chosen.text not in NODE_CLASSES:
+        yield _refused("C7", chosen.path, f"{shown(chosen.text)} is not a KAITO-managed NodeClass", NODE_CLASSES)
+
+
+def _refused(rule: str, path: str, what: str, known: tuple[str, ...]) -> Problem:
+    return Problem(rule, path, f"{what}; use {' or '.join(known)}")

@@ -1,0 +1,99 @@
+"""Judges a document by every rule: which rules are asked, in which order, and what an update forgives.
+
+Any JSON may come in; a wrong type is a Problem and never an exception. An update is refused for what it changes only:
+a problem that the stored object has already, word for word, does not block it, nor does a change of mere metadata. What
+is being deleted is never refused, because a refusal would keep its finalizer and what it has bought.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from api.validation import adapters, annotations, data, immutability, limits, naming, placement, sections, selectors
+from api.validation.document import Draft
+from api.validation.problem import Problem
+from api.validation.schema import RULE as SCHEMA
+from api.validation.schema import schema_problems
+
+Rule = Callable[[Draft], Iterator[Problem]]
+UpdateRule = Callable[[Draft, Draft], Iterator[Problem]]
+
+RULES_OF_ONE: Final[tuple[Rule, ...]] = (
+    naming.workspace_name,
+    annotations.values,
+    sections.one_purpose,
+    placement.machine,
+    placement.selector_is_there,
+    placement.count,
+    selectors.is_a_map,
+    selectors.is_the_users_own,
+    selectors.can_be_labels,
+    placement.partition,
+    sections.preset_or_template,
+    sections.preset_names,
+    sections.private_access,
+    adapters.adapters,
+    sections.tuning_parts,
+    data.tuning_input,
+    data.tuning_output,
+    naming.referred_names,
+)
+RULES_OF_A_CHANGE: Final[tuple[UpdateRule, ...]] = (
+    immutability.sections,
+    immutability.resource,
+    immutability.machine,
+    immutability.inference,
+    immutability.tuning,
+)
+
+
+def judge_create(
+    document: Any, *, provider: str | None, allowed_hosts: Collection[str], more: Sequence[Rule] = ()
+) -> list[Problem]:
+    """Every problem of a new document. `more` are rules that know more than the document, such as the catalogue's."""
+    if problem := limits.unreadable(document):
+        return [problem]
+    draft = Draft(document, provider, frozenset(allowed_hosts))
+    found = [*schema_problems(draft), *(problem for rule in (*RULES_OF_ONE, *more) for problem in rule(draft))]
+    return _without_echoes(found)
+
+
+def judge_update(
+    old: Any, new: Any, *, provider: str | None, allowed_hosts: Collection[str], more: Sequence[Rule] = ()
+) -> list[Problem]:
+    """Every problem that an update brings."""
+    if problem := limits.unreadable(new):
+        return [problem]
+    after = Draft(new, provider, frozenset(allowed_hosts))
+    if after.deleting:
+        return []
+    if limits.unreadable(old):
+        return judge_create(new, provider=provider, allowed_hosts=allowed_hosts, more=more)
+    before = Draft(old, provider, frozenset(allowed_hosts))
+    if _judged_parts(before) == _judged_parts(after):
+        return []
+    changed = [problem for rule in RULES_OF_A_CHANGE for problem in rule(before, after)]
+    known = {_identity(problem, before) for problem in _judged(old, before, more)}
+    fresh = [problem for problem in _judged(new, after, more) if _identity(problem, after) not in known]
+    return _without_echoes([*changed, *fresh])
+
+
+def _judged(document: Any, draft: Draft, more: Sequence[Rule]) -> list[Problem]:
+    return judge_create(document, provider=draft.installed_provider, allowed_hosts=draft.allowed_hosts, more=more)
+
+
+def _judged_parts(draft: Draft) -> tuple[Any, ...]:
+    """What rules read. The machine type is there too: another version's author may mean another one by none."""
+    spec = {key: value for key, value in draft.root.mapping.items() if key not in ("metadata", "status", "apiVersion")}
+    return spec, annotations.judged(draft.metadata["annotations"].mapping), draft.instance_type
+
+
+def _identity(problem: Problem, draft: Draft) -> tuple[Any, ...]:
+    """The problem and the very value it is about: a message may hold a shortened one, or none."""
+    value = draft.at(problem.path)
+    return problem.rule, problem.path, problem.message, None if isinstance(value, Mapping | list) else value
+
+
+def _without_echoes(found: Sequence[Problem]) -> list[Problem]:
+    """Each once; where a rule says it in KAITO's words, the schema need not say it too."""
+    said = {problem.path for problem in found if problem.rule != SCHEMA}
+    return [problem for problem in dict.fromkeys(found) if problem.rule != SCHEMA or problem.path not in said]

@@ -1,0 +1,52 @@
+"""Names: of the Workspace, of what is derived from it, and of what it refers to."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from api import names
+from api.validation.document import Draft, Part
+from api.validation.problem import Problem, shown
+
+SUBDOMAIN_MAX: Final = 253
+GENERATED: Final = "x" * 5
+"""The API server adds five characters to a generateName."""
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+
+
+def workspace_name(draft: Draft) -> Iterator[Problem]:
+    """C1: everything made for a Workspace carries its name."""
+    name = draft.metadata["name"]
+    stem = draft.metadata["generateName"].text
+    given = name.text or (stem + GENERATED if stem and not name.given else "")
+    if not given:
+        if draft.metadata.is_map and (name.value == "" or not name.given):
+            yield Problem("C1", name.path, "missing field(s): give the Workspace a name")
+        return
+    if problem := names.workspace_name_problem(given):
+        yield Problem(
+            "C1", name.path if name.given else draft.metadata["generateName"].path, f"invalid value: {problem}"
+        )
+
+
+def referred_names(draft: Draft) -> Iterator[Problem]:
+    """M5: a Secret or ConfigMap whose name Kubernetes does not allow cannot be there."""
+    for part in _references(draft):
+        if part.text and not is_subdomain(part.text):
+            message = f"invalid value: {shown(part.text)} cannot be the name of a Secret or ConfigMap"
+            yield Problem("M5", part.path, f"{message}; use lower-case letters, digits, '-' and '.'")
+
+
+def is_subdomain(name: str) -> bool:
+    """Whether this is an RFC 1123 subdomain, as names of most Kubernetes objects are."""
+    return len(name) <= SUBDOMAIN_MAX and _SUBDOMAIN.fullmatch(name) is not None
+
+
+def _references(draft: Draft) -> Iterator[Part]:
+    for section in (draft.inference, draft.tuning):
+        yield section["config"]
+        yield section["preset"]["presetOptions"]["modelAccessSecret"]
+    for adapter in draft.inference["adapters"].items():
+        yield from adapter["source"]["imagePullSecrets"].items()
+    yield from draft.tuning["input"]["imagePullSecrets"].items()
+    yield draft.tuning["output"]["imagePushSecret"]

@@ -1,0 +1,67 @@
+"""`resource`: who brings the nodes, how many, and which part of a node's GPUs.
+
+Rules about who brings the nodes hold only where that is known: by the Workspace's annotation or the installation.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from api import labels
+from api.validation.document import Draft
+from api.validation.problem import Problem, shown
+
+COUNT_MAX: Final = 1000
+"""Nodes of one AKS node pool at most; a Workspace is one pool."""
+_OWN_NODES: Final = f"for your own nodes, set the annotation {labels.NODE_PROVIDER}: byo"
+_PROFILE = re.compile(r"([1-7])g\.([0-9]{1,3})gb(\+me(\.all)?|\+gfx|-me)?|[1-7]c\.[1-7]g\.[0-9]{1,3}gb")
+
+
+def count(draft: Draft) -> Iterator[Problem]:
+    """M3: a number of nodes that can be bought."""
+    part = draft.resource["count"]
+    if part.number is not None and not 1 <= part.number <= COUNT_MAX:
+        yield Problem("M3", part.path, f"invalid value: {part.number} nodes; use 1 to {COUNT_MAX}")
+
+
+def machine(draft: Draft) -> Iterator[Problem]:
+    """C8, C9: a machine type is what is bought, so it is needed there and has no meaning on one's own nodes."""
+    part = draft.resource["instanceType"]
+    if draft.buys_nodes and not draft.instance_type.strip() and (draft.resource.is_map or not draft.resource.given):
+        message = "instanceType is required when node auto-provisioning is enabled"
+        yield Problem("C8", part.path, f"{message}: set one, for instance Standard_NC24ads_A100_v4; {_OWN_NODES}")
+    if draft.brings_nodes and part.text and not draft.first_version:
+        message = "instanceType must be empty when node auto-provisioning is disabled (BYO scenario)"
+        yield Problem("C9", part.path, f"{message}; got {shown(part.text)}")
+
+
+def selector_is_there(draft: Draft) -> Iterator[Problem]:
+    """M4: without a selector, every node would do."""
+    if draft.brings_nodes and not draft.resource.given:
+        yield Problem("M4", "resource", "missing field(s): labelSelector says which of your own nodes are meant")
+
+
+def partition(draft: Draft) -> Iterator[Problem]:
+    """C23 to C27: a part of a node's GPUs."""
+    part = draft.resource["partition"]
+    if not part.given:
+        return
+    if draft.buys_nodes:
+        yield Problem("C23", part.path, f"GPU partitioning is only supported with BYO nodes; {_OWN_NODES}")
+    if draft.tuning.given:
+        yield Problem("C24", part.path, "GPU partitioning is not supported for tuning; remove partition")
+    if not part.is_map:
+        return
+    mode, profile, number = part["mode"], part["profile"], part["count"]
+    if mode.text == "mig":
+        if number.given:
+            yield Problem("C25", number.path, "count is only valid for accelerator mode")
+        if not profile.given or (isinstance(profile.value, str) and not _PROFILE.fullmatch(profile.text)):
+            yield Problem("C25", profile.path, f"unknown MIG profile {shown(profile.text)}; use one such as 1g.10gb")
+    elif mode.text == "accelerator":
+        if profile.given:
+            yield Problem("C26", profile.path, "profile is not valid for accelerator mode")
+        if not number.given:
+            yield Problem("C26", number.path, "missing field(s): partition.count says how many GPUs of a node")
+    elif isinstance(mode.value, str):
+        yield Problem("C27", mode.path, f"unsupported partition mode {shown(mode.text)}; use mig or accelerator")

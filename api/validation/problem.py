@@ -1,0 +1,26 @@
+"""One thing that is wrong with a Workspace, and which rule says so."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+SHOWN: Final = 80
+"""Characters of a user's value that a message may hold; the path leads to the whole of it."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`rule` is a row of `rules.RULES`, `path` is as written in the file (empty for the whole document)."""
+
+    rule: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """`MSG: path`, the shape of KAITO's own errors."""
+        return f"{self.message}: {self.path}" if self.path else self.message
+
+
+def shown(value: Any) -> str:
+    """The value for a message, shortened. Only for values that `limits` let through: others may not be printable."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
