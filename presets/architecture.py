@@ -21,7 +21,7 @@ _NEEDED: Final[dict[str, tuple[str, ...]]] = {
 _ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     "full": ("kv_heads", "head_dim", "index_bytes"),
     "sliding": ("kv_heads", "head_dim", "window"),
-    "mla": ("latent_dim", "index_bytes"),
+    "mla": ("latent_dim", "index_bytes", "state_bytes"),
     "linear": ("state_bytes",),
 }
 _SHAPE: Final = ("kv_heads", "head_dim", "window", "latent_dim", "state_bytes", "index_bytes")
@@ -33,6 +33,8 @@ class LayerGroup(BaseModel):
     - `full`: keys and values of every token.
     - `sliding`: keys and values of the last `window` tokens.
     - `mla`: one compressed vector of `latent_dim` numbers per token (kv_lora_rank + qk_rope_head_dim), on every GPU.
+      Where it stands for several tokens (DeepSeek V4), `latent_dim` is one token's part of it, and `state_bytes` what
+      is not folded into it yet.
     - `linear`: a state of fixed size per sequence (Mamba, gated delta nets), in bytes as vLLM keeps it. With
       `state_bytes` 0 the layer keeps nothing: it is MLP only, or reads the cache of another layer.
     """

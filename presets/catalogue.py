@@ -1,7 +1,7 @@
 """Models by name: preset aliases of KAITO and repository ids, with the numbers that sizing needs.
 
-The facts are in `models*.yaml`, one file per family. Whether a model is reachable, and at which commit, is asked of the
-hub by PrepareModel.
+The facts are in `models_*.yaml`, one file per maker: repositories' config.json and file sizes, as published. Whether a
+model is reachable, and at which commit, is asked of the hub by PrepareModel.
 """
 
 from difflib import get_close_matches
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from presets.architecture import LayerGroup
 
 _YAML_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_WANTED: Final = ("architecture", "parameters_b", "attention_heads", "hidden_size", "vocab_size")
 
 
 class UnknownModel(LookupError):
@@ -71,6 +72,11 @@ class Model(BaseModel):
         return sum(group.count for group in self.layers)
 
     @property
+    def missing_facts(self) -> tuple[str, ...]:
+        """Fields that are not known of this model, so that an estimate can say what it does without."""
+        return tuple(name for name in _WANTED if not getattr(self, name))
+
+    @property
     def kv_bytes_per_token(self) -> int:
         """Bytes that one more token adds in all layers, in bf16, as long as no sliding window is full."""
         return sum(group.kv_bytes_per_token for group in self.layers)
@@ -90,7 +96,11 @@ def find_model(name: str) -> Model:
 def all_models() -> tuple[Model, ...]:
     """Every model of the catalogue, in the order of the files."""
     sources = sorted(
-        (file for file in files("presets").iterdir() if file.name.startswith("models") and file.name.endswith(".yaml")),
+        (
+            file
+            for file in files("presets").iterdir()
+            if file.name.startswith("models_") and file.name.endswith(".yaml")
+        ),
         key=lambda file: file.name,
     )
     documents = [yaml.load(file.read_text(), Loader=_YAML_LOADER) for file in sources]
