@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from api import labels
-from api.validation.document import Draft
+from api.validation.document import PROVISIONERS, Draft
 from api.validation.problem import Problem, shown
 
 IMAGE_FAMILIES: Final = ("ubuntu", "azurelinux")
@@ -19,6 +19,7 @@ JUDGED: Final = frozenset(
         labels.USE_LOCAL_WEIGHTS,
         labels.NODE_CLASS_NAME,
         labels.NODE_PROVIDER,
+        labels.NODE_PROVISIONER,
         labels.RUNTIME,
         labels.BYPASS_RESOURCE_CHECKS,
         labels.INSTANCE_TYPE_FALLBACKS,
@@ -39,9 +40,10 @@ def values(draft: Draft) -> Iterator[Problem]:
     if local.given and local.text not in ("true", "false"):
         yield Problem("C6", local.path, f'invalid value: {shown(local.text)} must be "true" or "false"')
     yield from _node_class(draft)
-    provider = draft.annotation(labels.NODE_PROVIDER)
-    if provider.given and provider.text not in PROVIDERS:
-        yield _refused("M7", provider.path, f"invalid value: {shown(provider.text)} brings no nodes", PROVIDERS)
+    for key, known in ((labels.NODE_PROVIDER, PROVIDERS), (labels.NODE_PROVISIONER, (*PROVISIONERS, *PROVIDERS))):
+        part = draft.annotation(key)
+        if part.given and part.text not in known:
+            yield _refused("M7", part.path, f"invalid value: {shown(part.text)} brings no nodes", known)
 
 
 def judged(annotations: Mapping[str, object]) -> dict[str, object]:

@@ -15,6 +15,8 @@ from api.workspace import V1ALPHA1_INSTANCE_TYPE
 
 _PASSED_ON: Final = frozenset({"template", "volumeSource", "status"})
 _STEP = re.compile(r"([^.\[\]]+)|\[([^\]]*)\]")
+PROVISIONERS: Final = {"azure-gpu-provisioner": "karpenter"}
+"""KAITO's words for a provider where they are not ours: its gpu-provisioner is asked by NodeClaims, too."""
 TRANSFORMERS: Final = "transformers"
 
 
@@ -148,8 +150,10 @@ class Draft:
 
     @property
     def provider(self) -> str | None:
-        """aks, karpenter or byo: the Workspace's own word, else the installation's."""
-        return self.annotation(labels.NODE_PROVIDER).text or self.installed_provider
+        """aks, karpenter or byo: the Workspace's own word, ours before KAITO's, else the installation's."""
+        provisioner = self.annotation(labels.NODE_PROVISIONER).text
+        own = self.annotation(labels.NODE_PROVIDER).text or PROVISIONERS.get(provisioner, provisioner)
+        return own or self.installed_provider
 
     @property
     def buys_nodes(self) -> bool:

@@ -41,6 +41,7 @@ RULES_OF_A_CHANGE: Final[tuple[UpdateRule, ...]] = (
     immutability.sections,
     immutability.resource,
     immutability.machine,
+    immutability.provider,
     immutability.inference,
     immutability.tuning,
 )

@@ -6,6 +6,7 @@ Values are compared as they take effect: a default that was written out is no ch
 from collections.abc import Iterator
 from typing import Any
 
+from api import labels
 from api.validation.document import Draft, Part
 from api.validation.problem import Problem, shown
 from api.validation.sections import normal_method
@@ -46,6 +47,15 @@ def machine(old: Draft, new: Draft) -> Iterator[Problem]:
     elif after or new.buys_nodes:
         message = "instanceType cannot be changed once set when node auto-provisioning is enabled"
         yield Problem("U5", path, f"{message}: {change}")
+
+
+def provider(old: Draft, new: Draft) -> Iterator[Problem]:
+    """M13: nodes are given back to where they came from."""
+    before, after = old.provider, new.provider
+    if before != after and before is not None:
+        path = new.annotation(labels.NODE_PROVIDER).path
+        message = f"{IMMUTABLE}: nodes come from {before}, and {after or 'nowhere'} is given; make another Workspace"
+        yield Problem("M13", path, message)
 
 
 def inference(old: Draft, new: Draft) -> Iterator[Problem]:
