@@ -32,7 +32,7 @@ class Component:
 
 def components_of(layout: Layout, choices: Choices) -> list[Component]:
     """What runs when this instance is up, in the order in which `status` shows it."""
-    shared = [_temporal(layout), _arm(layout), *(_program(layout, program) for program in product.PROGRAMS)]
+    shared = [_temporal(layout), _arm(layout), *(_program(layout, program) for program in product.programs(layout))]
     if not choices.own_cluster:
         return shared
     return [*_control_plane(layout), _http("registry", layout.registry, "/v2/"), _mirror(layout), *shared]
@@ -76,7 +76,8 @@ def _mirror(layout: Layout) -> Component:
 
 
 def _program(layout: Layout, program: product.Program) -> Component:
-    return Component(program.name, product.address(layout, program), product.ready(layout, program))
+    more = (("requests", layout.ports.webhook),) if program == product.WEBHOOK else ()
+    return Component(program.name, product.address(layout, program), product.ready(layout, program), more)
 
 
 def _http(name: str, address: str, path: str, more: tuple[tuple[str, int], ...] = ()) -> Component:

@@ -39,8 +39,8 @@ def take_down(instance: str, *, purge: bool = False, stream: TextIO = sys.stdout
 def steps_of(layout: Layout, *, purge: bool) -> list[Step]:
     """The graph of going down: who writes first, what they write to last."""
     # The stand-in for ARM goes before the nodes: it would bring back those that its pools should have.
-    programs = [_stop(layout, program.name, ()) for program in product.PROGRAMS]
-    named = tuple(program.name for program in product.PROGRAMS)
+    programs = [_stop(layout, program.name, ()) for program in product.programs(layout)]
+    named = tuple(program.name for program in product.programs(layout))
     steps = [
         *programs,
         _stop(layout, "arm", named),

@@ -36,6 +36,7 @@ class Ports:
     worker_cloud_metrics: int = 18083
     watcher_metrics: int = 18084
     temporal_metrics: int = 18085
+    webhook_metrics: int = 18086
     controller_manager: int = 19257
     scheduler: int = 19259
     kube_proxy_health: int = 19256

@@ -1,9 +1,10 @@
-"""Modelyard's own processes as daemons: the watcher, the two workers, the admin service, and the settings they get.
+"""Modelyard's own processes as daemons: watcher, workers, admin service, webhook, and the settings they get.
 
 Each process has its own identity in the cluster, as in production: the worker with cloud rights touches no pods, the
 one with pod rights gets no cloud credential. Which rights an identity has is decided in `deploy/rbac`.
 """
 
+import json
 import os
 import secrets
 import sys
@@ -53,6 +54,14 @@ PROGRAMS = (
     ),
     Program("admin", "admin", "modelyard:admin", "admin"),
 )
+"""What looks after Workspaces."""
+WEBHOOK = Program("webhook", "admin.webhook", "modelyard:webhook", "webhook_metrics")
+"""What is asked before one is stored. It can be left away: `admission.py` has the API server ask."""
+
+
+def programs(layout: Layout) -> tuple[Program, ...]:
+    """All that run. An existing cluster's API server cannot reach a webhook here, and would refuse every Workspace."""
+    return (*PROGRAMS, WEBHOOK) if layout.with_nodes else PROGRAMS
 
 
 def program_daemon(layout: Layout, program: Program, kubeconfig: Path) -> Daemon:
@@ -87,11 +96,26 @@ def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, st
         "NO_PROXY": _without_proxy(layout),
         "no_proxy": _without_proxy(layout),
     }
+    if program == WEBHOOK:
+        found |= _webhook_settings(layout)
     metrics = "MODELYARD_ADMIN_ADDRESS" if program.name == "admin" else "MODELYARD_METRICS_ADDRESS"
     found[metrics] = address(layout, program)
     return (
         found | (_own_sources(layout) if layout.with_nodes else {}) | (_cloud_settings(layout) if program.cloud else {})
     )
+
+
+def webhook_address(layout: Layout) -> str:
+    """Where the API server asks. Loopback: no proxy that the user's environment names comes between."""
+    return f"{LOOPBACK}:{layout.ports.webhook}"
+
+
+def _webhook_settings(layout: Layout) -> dict[str, str]:
+    return {
+        "MODELYARD_WEBHOOK_ADDRESS": webhook_address(layout),
+        "MODELYARD_WEBHOOK_HOSTS": json.dumps([LOOPBACK]),
+        "MODELYARD_WEBHOOK_CHECK_INTERVAL": "5",
+    }
 
 
 def _own_sources(layout: Layout) -> dict[str, str]:

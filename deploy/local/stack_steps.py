@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from deploy.local import daemons, product
+from deploy.local.admission import ensure_admission
 from deploy.local.checks import check_machine
 from deploy.local.choices import Choices
 from deploy.local.cluster_resources import ensure_crds, ensure_roles
@@ -56,6 +57,7 @@ def _own_cluster(layout: Layout) -> list[Step]:
         Step("pause image", lambda say: _push_pause_image(layout), ("registry",)),
         Step("system node", lambda say: start_node(layout, SYSTEM_NODE), ("control plane", "pause image")),
         *_cluster_resources(layout, layout.admin_kubeconfig, "control plane"),
+        *_webhook(layout),
         _daemon(layout, "model mirror", ("models and data", "network"), mirror_daemon),
         _daemon(layout, "ARM stand-in", ("control plane",), arm_daemon),
     ]
@@ -74,6 +76,15 @@ def _cluster_resources(layout: Layout, kubeconfig: Path, need: str) -> list[Step
     return [
         Step("CRDs", lambda say: ensure_crds(kubeconfig, crds, say), (need,), crds),
         Step("roles", lambda say: ensure_roles(kubeconfig, roles, say), ("CRDs",), roles),
+    ]
+
+
+def _webhook(layout: Layout) -> list[Step]:
+    """It speaks to the API server alone, and is asked by it alone."""
+    log = layout.logs / "admission.log"
+    return [
+        Step("admission", lambda say: ensure_admission(layout, layout.admin_kubeconfig, log, say), ("roles",), log),
+        _program(layout, product.WEBHOOK, ("admission",), partial(mint_kubeconfig, layout)),
     ]
 
 

@@ -1,0 +1,74 @@
+"""The webhook process: `python -m admin.webhook`, configured by the environment. Starts while the API server is away.
+
+Ready means: it serves, and the API server's configuration trusts its certificates.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Sequence
+
+from activities.endpoint import endpoint
+from activities.kubernetes_api import Cluster
+from admin.webhook.app import webhook_application
+from admin.webhook.reading import Document
+from admin.webhook.registration import Registration
+from admin.webhook.serving import Certificates, serving
+from admin.webhook.settings import WebhookSettings
+from admin.webhook.stored_certificates import CertificateStore
+from admin.webhook.upkeep import Upkeep
+from api.validation import Problem
+from presets.validation import problems_on_create, problems_on_update
+
+
+class AllRules:
+    """Those of the resource and those of the catalogue, for one provider of nodes."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+
+    def on_create(self, document: Document) -> Sequence[Problem]:
+        """Problems of a new Workspace."""
+        return problems_on_create(document, provider=self._provider)
+
+    def on_update(self, old: Document, new: Document) -> Sequence[Problem]:
+        """Problems of an edit."""
+        return problems_on_update(old, new, provider=self._provider)
+
+
+async def run(settings: WebhookSettings) -> None:
+    """Until SIGTERM or SIGINT. Raises OSError where an address cannot be taken."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    cluster = await Cluster.connect(settings.kubeconfig)
+    certificates = Certificates()
+    store = CertificateStore(cluster, settings.system_namespace, settings.webhook_secret)
+    upkeep = Upkeep(store, Registration(cluster, settings.webhook_configuration), settings, certificates.use)
+    try:
+        async with endpoint(settings.metrics_address, lambda: upkeep.registered), asyncio.TaskGroup() as group:
+            keeping = group.create_task(upkeep.run())
+            first = [group.create_task(upkeep.serving()), group.create_task(stop.wait())]
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set():
+                await _serve(settings, certificates, stop)
+            for task in (keeping, *first):
+                task.cancel()
+    finally:
+        await cluster.close()
+
+
+async def _serve(settings: WebhookSettings, certificates: Certificates, stop: asyncio.Event) -> None:
+    app = webhook_application(AllRules(settings.provider))
+    async with serving(app, settings.webhook_address, certificates):
+        await stop.wait()
+
+
+def main() -> None:
+    """Entry point of `python -m admin.webhook`."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(run(WebhookSettings()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""POST /validate/workspace.kaito.sh: an AdmissionReview in, an AdmissionReview out, HTTP 200 whatever came.
+
+Reads no more than BODY_LIMIT bytes and waits no longer than READ_S for them. What goes wrong in a rule is a refusal,
+never a dead connection: the API server would tell the user nothing of use.
+"""
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+from starlette.requests import ClientDisconnect
+
+from admin.webhook import answers
+from admin.webhook.judging import Rules, Verdict, judge
+from admin.webhook.measuring import BROKEN, SECONDS, UNREADABLE, count
+from admin.webhook.reading import BODY_LIMIT, Review, Unreadable, read_review
+
+log = logging.getLogger(__name__)
+
+PATH: Final = "/validate/workspace.kaito.sh"
+JSON: Final = "application/json"
+READ_S: Final = 4.0
+"""Less than the API server waits (timeoutSeconds of the configuration), so that there is an answer."""
+
+
+def webhook_application(rules: Rules, *, read_s: float = READ_S) -> FastAPI:
+    """The one route. Health and metrics are on another port, without TLS."""
+    app = FastAPI(openapi_url=None)
+
+    @app.post(PATH)
+    async def validate(request: Request) -> Response:
+        try:
+            _check_type(request)
+            body = await _body(request, read_s)
+        except Unreadable as error:
+            return _answer(_refuse_unreadable(error))
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+        with SECONDS.time():
+            return _answer(answer_of(body, rules))
+
+    return app
+
+
+def answer_of(body: bytes, rules: Rules) -> bytes:
+    """The AdmissionReview that answers this one. Raises nothing."""
+    try:
+        review = read_review(body)
+    except Unreadable as error:
+        return _refuse_unreadable(error)
+    began = time.perf_counter()
+    try:
+        verdict = judge(review, rules)
+    except Exception:  # the edge: a mistake in a rule must not let anything pass, nor leave the user without an answer
+        log.exception("a rule failed on review %s after %.3f s", review.uid, time.perf_counter() - began)
+        count(review.operation, BROKEN, ())
+        message = f"this Workspace could not be judged because of a mistake in Modelyard; its log tells of {review.uid}"
+        return answers.unreadable(review.uid, 500, message)
+    return _answer_of_verdict(review, verdict)
+
+
+def _answer_of_verdict(review: Review, verdict: Verdict) -> bytes:
+    rules = [problem.rule for problem in verdict.problems]
+    count(review.operation, "refused" if rules else "allowed", rules)
+    if rules:
+        return answers.refused(review.uid, verdict.problems, verdict.warnings)
+    return answers.allowed(review.uid, verdict.warnings)
+
+
+def _check_type(request: Request) -> None:
+    given = request.headers.get("content-type", "")
+    if given.partition(";")[0].strip().lower() != JSON:
+        raise Unreadable(415, f"the content type must be {JSON}")
+
+
+async def _body(request: Request, read_s: float) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(read_s):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_LIMIT:
+                    raise Unreadable(413, f"the request has more than {BODY_LIMIT} bytes")
+    except TimeoutError as error:
+        raise Unreadable(408, f"the request did not come within {read_s:g} s") from error
+    return bytes(body)
+
+
+def _refuse_unreadable(error: Unreadable) -> bytes:
+    count("unknown", UNREADABLE, ())
+    return answers.unreadable(error.uid, error.code, str(error))
+
+
+def _answer(body: bytes) -> Response:
+    return Response(body, media_type=JSON)

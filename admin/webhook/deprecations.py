@@ -1,0 +1,46 @@
+"""Warnings for fields that are taken and no longer do anything, or something else; kubectl prints them.
+
+Which fields these are stands at the fields themselves, in `api/`; the schema carries it as their description.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, Final
+
+from api import labels
+from api.schema import Schema, structural_schema
+from api.workspace import WorkspaceSpec
+
+MARK: Final = "Deprecated in "
+
+
+def deprecation_warnings(document: Mapping[str, Any]) -> list[str]:
+    """One sentence per deprecated field that was given another value than its default."""
+    version = str(document.get("apiVersion")).removeprefix(f"{labels.GROUP}/")
+    if version not in ("v1alpha1", "v1beta1"):
+        return []
+    return [
+        f"{'.'.join(path)}: {node['description']}"
+        for path, node in _deprecated(version)
+        if _given(document, path) not in (None, node.get("default"))
+    ]
+
+
+@cache
+def _deprecated(version: str) -> list[tuple[tuple[str, ...], Schema]]:
+    return list(_marked(structural_schema(WorkspaceSpec, version=version), ()))
+
+
+def _marked(node: Schema, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Schema]]:
+    """Fields of objects only: no field inside a list is deprecated."""
+    for name, child in node.get("properties", {}).items():
+        if str(child.get("description", "")).startswith(MARK):
+            yield (*path, name), child
+        yield from _marked(child, (*path, name))
+
+
+def _given(document: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = document
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value

@@ -1,0 +1,54 @@
+"""From a Review to a verdict: which reviews the rules are asked about, and which they are not.
+
+The rules themselves are `presets.validation`'s, the same that `modelyard validate` asks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from admin.webhook.deprecations import deprecation_warnings
+from admin.webhook.reading import Document, Review
+from api.validation import Problem
+
+
+class Rules(Protocol):
+    """What must hold of a new Workspace, and of a changed one."""
+
+    def on_create(self, document: Document) -> Sequence[Problem]:
+        """Problems of a new Workspace."""
+
+    def on_update(self, old: Document, new: Document) -> Sequence[Problem]:
+        """Problems of an edit."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Allowed where there are no problems."""
+
+    problems: Sequence[Problem] = ()
+    warnings: Sequence[str] = field(default_factory=tuple)
+
+
+def judge(review: Review, rules: Rules) -> Verdict:
+    """Asks the rules, unless the review must pass or changes nothing that they are about.
+
+    Labels, finalizers and the status are no business of a rule: a Workspace that was taken under older rules can still
+    be looked after.
+    """
+    if review.passes_unseen or review.document is None:
+        return Verdict()
+    warnings = deprecation_warnings(review.document)
+    if review.old is None or review.operation == "CREATE":
+        return Verdict(rules.on_create(review.document), warnings)
+    if _judged_part(review.old) == _judged_part(review.document):
+        return Verdict()
+    return Verdict(rules.on_update(review.old, review.document), warnings)
+
+
+def _judged_part(document: Document) -> dict[str, Any]:
+    """All that a user writes: everything but the status, and of the metadata the annotations."""
+    metadata = document.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else metadata
+    rest = {key: value for key, value in document.items() if key not in ("metadata", "status")}
+    return rest | {"annotations": annotations or {}}

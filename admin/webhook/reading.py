@@ -1,0 +1,159 @@
+"""From the bytes of a request to a Review, or to a sentence saying why they are none.
+
+Trusts nothing: whatever can reach the port can send anything. Which Workspaces are good is not decided here.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from api import labels
+
+BODY_LIMIT: Final = 8 * 2**20
+"""Bytes. A review carries the object twice, and the API server takes objects of up to 3 MiB (its request limit)."""
+REVIEW_LIMIT: Final = 2**20
+"""Bytes of a review that is still judged: a Workspace has a few KiB. What is being deleted passes at any size."""
+DEPTH_LIMIT: Final = 64
+"""Levels of maps and lists in a Workspace that is still judged; a pod template has about 15."""
+UID_LIMIT: Final = 128
+
+VERSION: Final = "admission.k8s.io/v1"
+Operation = Literal["CREATE", "UPDATE", "DELETE"]
+Document = Mapping[str, Any]
+
+
+class Unreadable(ValueError):
+    """What came is not a review that can be judged; `code` is the HTTP status that says so, `uid` the review's own."""
+
+    def __init__(self, code: int, message: str, uid: str = "") -> None:
+        self.code, self.uid = code, uid
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class Review:
+    """What the API server asks. `document` is None where a Workspace is deleted, `old` where one is created."""
+
+    uid: str
+    operation: Operation
+    subresource: str
+    document: Document | None
+    old: Document | None
+
+    @property
+    def passes_unseen(self) -> bool:
+        """Deletes, subresources and what is being deleted are never refused: nothing may hinder giving back.
+
+        A new object that claims to be deleted is judged; the API server would have removed the claim.
+        """
+        return self.operation == "DELETE" or bool(self.subresource) or self._being_deleted
+
+    @property
+    def _being_deleted(self) -> bool:
+        metadata = (self.old or {}).get("metadata")
+        return isinstance(metadata, Mapping) and bool(metadata.get("deletionTimestamp"))
+
+
+def read_review(body: bytes) -> Review:
+    """The review in a request's body. Raises Unreadable."""
+    request = _request(_json(body))
+    uid = _uid(request)
+    review = Review(
+        uid=uid,
+        operation=_operation(request, uid),
+        subresource=_text(request.get("subResource")),
+        document=_object(request, "object", uid),
+        old=_object(request, "oldObject", uid),
+    )
+    if not review.passes_unseen:
+        _check_complete(review)
+        _check_size(review, len(body))
+    return review
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise Unreadable(400, "the request is nested too deeply to be read") from error
+    except ValueError as error:
+        raise Unreadable(400, f"the request is not JSON: {error}") from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _request(review: Any) -> dict[str, Any]:
+    if not isinstance(review, dict) or review.get("kind") != "AdmissionReview":
+        raise Unreadable(400, "the request is not an AdmissionReview")
+    request = review.get("request")
+    if not isinstance(request, dict):
+        raise Unreadable(400, "the AdmissionReview has no request")
+    if review.get("apiVersion") != VERSION:
+        message = f"the AdmissionReview is not of {VERSION}; register the webhook with admissionReviewVersions [v1]"
+        raise Unreadable(400, message, _text(request.get("uid"))[:UID_LIMIT])
+    return request
+
+
+def _uid(request: dict[str, Any]) -> str:
+    uid = request.get("uid")
+    if not isinstance(uid, str) or not 0 < len(uid) <= UID_LIMIT:
+        raise Unreadable(400, f"request.uid must be a text of 1 to {UID_LIMIT} characters")
+    return uid
+
+
+def _operation(request: dict[str, Any], uid: str) -> Operation:
+    match request.get("operation"):
+        case "CREATE":
+            return "CREATE"
+        case "UPDATE":
+            return "UPDATE"
+        case "DELETE":
+            return "DELETE"
+    raise Unreadable(400, "request.operation must be CREATE, UPDATE or DELETE", uid)
+
+
+def _object(request: dict[str, Any], field: str, uid: str) -> Document | None:
+    found = request.get(field)
+    if found is None or isinstance(found, dict):
+        return found
+    raise Unreadable(400, f"request.{field} must be an object", uid)
+
+
+def _check_complete(review: Review) -> None:
+    if review.document is None:
+        raise Unreadable(400, "request.object is missing", review.uid)
+    if review.operation == "UPDATE" and review.old is None:
+        raise Unreadable(400, "request.oldObject is missing", review.uid)
+    if review.document.get("kind") != labels.KIND:
+        raise Unreadable(400, f"request.object is not a {labels.KIND}; only those are judged here", review.uid)
+
+
+def _check_size(review: Review, size: int) -> None:
+    if size > REVIEW_LIMIT:
+        message = f"the Workspace is too large: the review has {size} bytes, and {REVIEW_LIMIT} is the limit"
+        raise Unreadable(413, f"{message}; move what is large into a ConfigMap", review.uid)
+    if not _shallow(review.document) or not _shallow(review.old):
+        raise Unreadable(400, f"the Workspace is nested deeper than {DEPTH_LIMIT} levels", review.uid)
+
+
+def _shallow(value: Any) -> bool:
+    """Level by level and not by recursion: what is measured is what recursion would fail on."""
+    level = [value]
+    for _ in range(DEPTH_LIMIT):
+        level = [child for each in level for child in _children(each)]
+        if not level:
+            return True
+    return False
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,129 @@
+"""Keeps the API server's ValidatingWebhookConfiguration as it should be: our authorities trusted, outages harmless.
+
+The configuration itself is applied from `deploy/admission`; here only what a file cannot know is patched in. Whether
+updates are refused while the webhook is down depends on the API server. From 1.28 on a match condition keeps objects
+that are being deleted away from the webhook, and updates can fail closed. Older servers drop the condition; there the
+removal of a finalizer would hang on the webhook, so updates fail open, and the workflow judges what it reads.
+"""
+
+import base64
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kubernetes.aio.client.exceptions import ApiException
+
+from activities.kubernetes_api import Cluster, Object
+from admin.webhook.certificates import Pem, split_bundle
+
+PATH: Final = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/"
+UPDATE: Final = "UPDATE"
+NOT_BEING_DELETED: Final[list[dict[str, str]]] = [
+    {"name": "not-being-deleted", "expression": "!has(oldObject.metadata.deletionTimestamp)"}
+]
+STEPS: Final = 4
+"""Bundle and condition, then the policy; somebody who undoes our patches at once is not fought for ever."""
+CHANGED_MEANWHILE: Final = (409, 422)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The configuration as it was read."""
+
+    body: Object
+
+    @property
+    def trusted(self) -> frozenset[Pem]:
+        """Authorities that every one of its webhooks trusts."""
+        bundles = [split_bundle(_bundle(hook)) for hook in self._hooks]
+        return frozenset.intersection(*bundles) if bundles else frozenset()
+
+    def operations(self, bundle: Pem, *, conditions_kept: bool) -> list[Object]:
+        """The JSON patch that makes it right; empty where it is."""
+        wanted = base64.b64encode(bundle).decode()
+        patch: list[Object] = []
+        for index, hook in enumerate(self._hooks):
+            at = f"/webhooks/{index}"
+            if (hook.get("clientConfig") or {}).get("caBundle") != wanted:
+                patch.append(_set(f"{at}/clientConfig/caBundle", wanted))
+            if _judges_updates(hook):
+                patch += _closing(at, hook, conditions_kept)
+        if not patch:
+            return []
+        version = {"op": "test", "path": "/metadata/resourceVersion", "value": self.body["metadata"]["resourceVersion"]}
+        return [version, *patch]
+
+    @property
+    def keeps_conditions(self) -> bool:
+        """Whether the API server knows match conditions: those that were patched in are still there."""
+        return any(hook.get("matchConditions") for hook in self._hooks)
+
+    @property
+    def _hooks(self) -> list[Object]:
+        return list(self.body.get("webhooks") or [])
+
+
+class Registration:
+    """One ValidatingWebhookConfiguration."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self._cluster, self._path = cluster, PATH + name
+        self._conditions_dropped = False
+
+    async def read(self) -> Configuration | None:
+        """None where nobody has applied it. Raises ApiException and what the connection raises."""
+        try:
+            return Configuration(await self._cluster.request("GET", self._path))
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def correct(self, configuration: Configuration, bundle: Pem) -> bool:
+        """Makes it right; False where it changed meanwhile: read everything again.
+
+        The bundle replaces what was there. That loses nobody's authority, provided that the configuration was read
+        before the Secret: whoever added one has patched the configuration since, or will.
+        """
+        found = configuration
+        for _ in range(STEPS):
+            patch = found.operations(bundle, conditions_kept=not self._conditions_dropped)
+            if not patch:
+                return True
+            patched = await self._patched(patch)
+            if patched is None:
+                return False
+            found = patched
+            self._conditions_dropped = self._conditions_dropped or not found.keeps_conditions
+        return False
+
+    async def _patched(self, patch: list[Object]) -> Configuration | None:
+        try:
+            body = await self._cluster.request(
+                "PATCH", self._path, body=patch, content_type="application/json-patch+json"
+            )
+        except ApiException as error:
+            if error.status in CHANGED_MEANWHILE:
+                return None
+            raise
+        return Configuration(body)
+
+
+def _closing(at: str, hook: Object, conditions_kept: bool) -> list[Object]:
+    """Fail closed once the condition stands, open before that and where it cannot stand."""
+    if not conditions_kept:
+        return [] if hook.get("failurePolicy") == "Ignore" else [_set(f"{at}/failurePolicy", "Ignore")]
+    if hook.get("matchConditions") != NOT_BEING_DELETED:
+        return [_set(f"{at}/matchConditions", NOT_BEING_DELETED)]
+    return [] if hook.get("failurePolicy") == "Fail" else [_set(f"{at}/failurePolicy", "Fail")]
+
+
+def _set(path: str, value: Any) -> Object:
+    return {"op": "add", "path": path, "value": value}
+
+
+def _judges_updates(hook: Object) -> bool:
+    return any(UPDATE in (rule.get("operations") or []) for rule in hook.get("rules") or [])
+
+
+def _bundle(hook: Object) -> bytes:
+    return base64.b64decode((hook.get("clientConfig") or {}).get("caBundle") or "")
