@@ -1,18 +1,19 @@
 """Turns a ServeConfig into vLLM's argument list. Pure functions: the same config gives the same list.
 
-Which options there are is vLLM's to say: `options.py` reads them from its parser, and the user's keys are checked
-against them here. Environment variables are `environment.py`'s.
+Which options there are is vLLM's to say: `options.py` reads them from its parser. Which of them are the user's, and how
+their keys are read, is `api/configs/inference.py`'s. Environment variables are `environment.py`'s.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
 from typing import Literal
 
 from pydantic import JsonValue
 
+from api.configs.arguments import Argument
+from api.configs.inference import vllm_options
 from api.serving import ServeConfig
 from runtime.serve.failures import ConfigInvalid
 
@@ -23,10 +24,6 @@ GIB = 2**30
 # for the capital of France, SmolLM2 has "The" 0.1 before "L": less than bfloat16 holds apart, and with the kernel the
 # answer began with "L'Etoile".
 CPU_COMPILATION: dict[str, JsonValue] = {"mode": 0, "custom_ops": ["all", "-rotary_embedding"]}
-# Given by the pod's contract, so not the user's to change.
-OURS = frozenset({"model", "host", "port", "served_model_name", "revision", "uds", "root_path", "ssl_keyfile"})
-# What a container may not be told to do by a ConfigMap: load code from a path, or trust what a repository brings.
-CODE = frozenset({"middleware", "tool_parser_plugin", "reasoning_parser_plugin", "tool_server", "worker_cls"})
 
 
 class Kind(Enum):
@@ -34,6 +31,8 @@ class Kind(Enum):
 
     SWITCH = "switch"
     """--name / --no-name, never with a value."""
+    FLAG = "flag"
+    """--name or nothing: there is no --no-name."""
     LIST = "list"
     """--name a b c"""
     VALUE = "value"
@@ -84,17 +83,15 @@ def defaults(config: ServeConfig, device: Device) -> dict[str, JsonValue]:
 
 
 def user_keys(extra: Mapping[str, JsonValue], options: Options) -> dict[str, JsonValue]:
-    """The user's keys by vLLM's names. Raises ConfigInvalid naming the key, and the nearest known one."""
-    chosen: dict[str, JsonValue] = {}
-    for key, value in extra.items():
-        name = key.strip().lstrip("-").replace("-", "_")
-        if name in OURS or name in CODE:
-            raise ConfigInvalid(f"vllm.{key} is set by Modelyard and cannot be changed: remove it")
-        if name not in options:
-            raise ConfigInvalid(f"vLLM has no option {key!r}{_nearest(name, options)}")
-        if value is not None:
-            chosen[name] = _checked(key, value, options[name])
-    return chosen
+    """The user's keys by vLLM's names. Raises ConfigInvalid naming the key, and the nearest known one.
+
+    The planner has judged them by the list of options in the repository; here the server's own options count.
+    """
+    known = {option.flag: Argument(kind=option.kind.value, type="any") for option in options.values()}
+    chosen, problems = vllm_options(extra, known)
+    if problems:
+        raise ConfigInvalid("; ".join(f"{path} {message}" for path, message in problems))
+    return {option.replace("-", "_"): value for option, value in chosen.items()}
 
 
 def _memory(config: ServeConfig, device: Device) -> dict[str, JsonValue]:
@@ -118,18 +115,11 @@ def _adapters(config: ServeConfig) -> dict[str, JsonValue]:
     return {"enable_lora": True, "max_loras": len(modules), "lora_modules": modules}
 
 
-def _checked(key: str, value: JsonValue, option: Option) -> JsonValue:
-    if option.kind is Kind.SWITCH and not isinstance(value, bool):
-        given = str(value).strip().lower()
-        if given not in ("true", "false"):
-            raise ConfigInvalid(f"vllm.{key} is a switch: write true or false, not {value!r}")
-        return given == "true"
-    return value
-
-
 def _rendered(option: Option, value: JsonValue) -> list[str]:
     if option.kind is Kind.SWITCH:
         return [f"--{option.flag}" if value else f"--no-{option.flag}"]
+    if option.kind is Kind.FLAG:
+        return [f"--{option.flag}"] if value else []
     if option.kind is Kind.LIST and isinstance(value, list):
         return [f"--{option.flag}", *(_text(item) for item in value)]
     # One word, so that a value that begins with a dash is not taken for an option.
@@ -140,8 +130,3 @@ def _text(value: JsonValue) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, separators=(",", ":"))
-
-
-def _nearest(name: str, known: Options | Sequence[str]) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f": did you mean {close[0].replace('_', '-')}?" if close else ": see the options of `vllm serve`"

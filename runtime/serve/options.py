@@ -40,6 +40,8 @@ def options_of(parser: argparse.ArgumentParser) -> Options:
 def _kind(action: argparse.Action, names: Sequence[str]) -> Kind:
     if isinstance(action, argparse.BooleanOptionalAction) or any(_negates(name, names) for name in names):
         return Kind.SWITCH
+    if action.nargs == 0:
+        return Kind.FLAG
     if action.nargs in ("+", "*"):
         return Kind.LIST
     return Kind.VALUE

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600)]
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"extra": {"max-num-seq": 4}}, "did you mean max-num-seqs?"),
+        ({"extra": {"max-num-seq": 4}}, "did you mean 'max-num-seqs'?"),
         ({"extra": {"max-num-seqs": "many"}}, "vLLM refuses its arguments"),
         ({"extra": {"port": 80}}, "set by Modelyard"),
     ],

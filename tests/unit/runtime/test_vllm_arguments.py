@@ -18,9 +18,10 @@ VALUES = (
     *("disable_access_log_for_endpoints", "gpu_memory_utilization", "compilation_config", "kv_cache_memory_bytes"),
     *("distributed_executor_backend", "max_num_seqs", "middleware", "speculative_config", "chat_template"),
 )
+FLAGS = ("disable_log_stats",)
 OPTIONS = {
     name: Option(name.replace("_", "-"), kind)
-    for kind, names in ((Kind.SWITCH, SWITCHES), (Kind.LIST, LISTS), (Kind.VALUE, VALUES))
+    for kind, names in ((Kind.SWITCH, SWITCHES), (Kind.LIST, LISTS), (Kind.VALUE, VALUES), (Kind.FLAG, FLAGS))
     for name in names
 }
 
@@ -83,6 +84,16 @@ def test_a_switch_never_has_a_value(value: Any, flag: str) -> None:
     assert not any(word in found for word in ("True", "False", "true", "false"))
 
 
+def test_a_flag_without_an_opposite_is_passed_or_left_out() -> None:
+    assert "--disable-log-stats" in arguments(extra={"disable-log-stats": True})
+    assert arguments(extra={"disable-log-stats": False}) == arguments()
+
+
+def test_dotted_keys_become_one_structured_value() -> None:
+    found = arguments(extra={"compilation-config.mode": 3, "compilation_config.pass_config.fuse": False})
+    assert '--compilation-config={"mode":3,"pass_config":{"fuse":false}}' in found
+
+
 def test_the_users_keys_replace_ours_in_place() -> None:
     found = arguments(dtype="auto", extra={"dtype": "float32"})
     assert "--dtype=float32" in found
@@ -108,8 +119,8 @@ def test_a_key_without_a_value_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
-        ({"max-num-seq": 4}, "did you mean max-num-seqs"),
-        ({"nonsense": 1}, "no option 'nonsense'"),
+        ({"max-num-seq": 4}, "did you mean 'max-num-seqs'"),
+        ({"nonsense": 1}, r"vllm\.nonsense is no option of vLLM"),
         ({"port": 80}, "set by Modelyard"),
         ({"model": "other"}, "set by Modelyard"),
         ({"middleware": "evil.Code"}, "set by Modelyard"),

@@ -1,0 +1,154 @@
+"""`inference_config.yaml`: the user's options of vLLM, typed and checked before anything is bought.
+
+Refused is what would keep the server from starting, or would take it out of the pod's contract (`owned.py`). What
+KAITO accepts and nothing here acts on is accepted and reported as a warning.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from api.configs.arguments import Arguments, arguments_in, fitted
+from api.configs.owned import OWNED
+from api.configs.problem import ConfigProblem, Problem, nearest, shown
+from api.configs.yaml_reading import Document, read_yaml
+
+INFERENCE_KEY: Final = "inference_config.yaml"
+"""The ConfigMap's key."""
+SECTION: Final = "vllm"
+_NOT_ACTED_ON: Final = {
+    "max_probe_steps": "is accepted and not acted on: vLLM finds the longest context that fits by itself",
+    "kv_cache_cpu_memory_utilization": "is accepted and not acted on: set vllm.kv-offloading-size (GiB) instead",
+}
+_RANGES: Final[dict[str, tuple[float, float]]] = {
+    "gpu-memory-utilization": (0.01, 1),
+    "device-memory-utilization": (0.01, 1),
+    "max-model-len": (1, 2**31 - 1),
+    "max-num-seqs": (1, 2**20),
+    "max-num-batched-tokens": (1, 2**31 - 1),
+    "tensor-parallel-size": (1, 1024),
+    "pipeline-parallel-size": (1, 1024),
+    "data-parallel-size": (1, 1024),
+    "max-loras": (1, 1024),
+    "cpu-offload-gb": (0, 2**20),
+}
+
+
+class InferenceConfig(BaseModel):
+    """What the file says, every value as vLLM takes it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    vllm: dict[str, JsonValue] = Field(
+        default_factory=dict, description="vLLM's options by vLLM's own names, dashes and all; they win over ours."
+    )
+    warnings: tuple[Problem, ...] = Field((), description="What is accepted and has no effect: (path, sentence).")
+
+    @property
+    def max_model_len(self) -> int | None:
+        """The longest context asked for, in tokens; None when it is not given or `auto`."""
+        given = self.vllm.get("max-model-len")
+        return given if isinstance(given, int) else None
+
+    def number(self, option: str) -> float | int | None:
+        """The value of a numeric option, for instance `gpu-memory-utilization`; None when it is not given."""
+        given = self.vllm.get(option)
+        return given if isinstance(given, int | float) and not isinstance(given, bool) else None
+
+
+def parse_inference_config(text: str) -> InferenceConfig:
+    """The content of the ConfigMap's key. Raises ConfigProblem with every (path, sentence) that is wrong."""
+    document = read_yaml(text)
+    top = {} if document.value is None else document.value
+    if not isinstance(top, dict):
+        raise ConfigProblem([("", f"must be a map with the key `{SECTION}`, not {shown(top)}")])
+    section = {} if top.get(SECTION) is None else top[SECTION]
+    if not isinstance(section, dict):
+        raise ConfigProblem([(SECTION, f"must be a map of vLLM's options, not {shown(section)}")])
+    chosen, problems = vllm_options(section, arguments_in("vllm_arguments.yaml"))
+    if problems:
+        raise ConfigProblem([_with_line(problem, document) for problem in problems])
+    return InferenceConfig(vllm=chosen, warnings=tuple(_top_level_warnings(top)))
+
+
+def vllm_options(section: Mapping[str, JsonValue], arguments: Arguments) -> tuple[dict[str, JsonValue], list[Problem]]:
+    """The options by vLLM's names with values as it takes them, and what is wrong with the others.
+
+    `max_model_len` and `--max-model-len` are the same option; `compilation-config.mode: 0` is the key `mode` of the
+    option `compilation-config`; a key without a value is left out.
+    """
+    chosen: dict[str, JsonValue] = {}
+    problems: list[Problem] = []
+    for key, value in section.items():
+        head, *inner = key.strip().lstrip("-").split(".")
+        option = head.replace("_", "-")
+        try:
+            _take(chosen, option, inner, value, arguments)
+        except ValueError as error:
+            problems.append((f"{SECTION}.{key}", str(error)))
+    return chosen, problems
+
+
+def context_problem(config: InferenceConfig, limit: int) -> str | None:
+    """KAITO's rule that max-model-len may not exceed what the model was made for (`limit`, tokens); None when kept."""
+    asked = config.max_model_len
+    if asked is None or asked <= limit:
+        return None
+    words = f"max-model-len {asked} exceeds model's maximum supported context window {limit} (ModelTokenLimit)"
+    return f"{words}; lower it, or leave it out"
+
+
+def _take(chosen: dict[str, JsonValue], option: str, inner: list[str], value: JsonValue, arguments: Arguments) -> None:
+    """Puts one key where it belongs. Raises ValueError with the sentence about it."""
+    if option in OWNED:
+        raise ValueError(f"{OWNED[option]}; remove it")
+    if option not in arguments:
+        raise ValueError(f"is no option of vLLM{nearest(option, arguments) or '; see `vllm serve --help`'}")
+    if inner and arguments[option].type not in ("json", "any"):
+        raise ValueError(f"{option} has no inner keys")
+    if value is None:
+        return
+    if inner:
+        _put_inner(chosen, option, inner, value)
+        return
+    if option in chosen:
+        raise ValueError("is there twice, in two spellings; keep one")
+    fit = fitted(value, arguments[option])
+    _check_range(option, fit)
+    if arguments[option].kind != "flag" or fit:  # a flag that is off is simply not passed
+        chosen[option] = fit
+
+
+def _put_inner(chosen: dict[str, JsonValue], option: str, inner: list[str], value: JsonValue) -> None:
+    at: Any = chosen.setdefault(option, {})
+    for part in inner[:-1]:
+        at = at.setdefault(part, {}) if isinstance(at, dict) else None
+    if not isinstance(at, dict) or inner[-1] in at or not all(inner):
+        raise ValueError("is there twice, in two spellings; keep one")
+    at[inner[-1]] = value
+
+
+def _check_range(option: str, value: JsonValue) -> None:
+    low, high = _RANGES.get(option, (None, None))
+    if low is None or high is None or not isinstance(value, int | float):
+        return
+    if not low <= value <= high:
+        raise ValueError(f"must be from {low:g} to {high:g}, not {value:g}")
+
+
+def _top_level_warnings(top: Mapping[str, JsonValue]) -> list[Problem]:
+    known = (SECTION, *_NOT_ACTED_ON)
+    unknown = "is not a known key and has no effect"
+    return [
+        (key, _NOT_ACTED_ON.get(key) or f"{unknown}{nearest(key, known) or f'; options of vLLM go below `{SECTION}`'}")
+        for key in top
+        if key != SECTION
+    ]
+
+
+def _with_line(problem: Problem, document: Document) -> Problem:
+    path, message = problem
+    section, _, key = path.partition(".")
+    line = document.line_of((section, key))
+    return path, f"{message} (line {line})" if line else message

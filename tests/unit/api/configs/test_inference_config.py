@@ -1,0 +1,153 @@
+"""inference_config.yaml: what KAITO's users write is read rightly, and what cannot work is refused by name."""
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.configs.arguments import arguments_in
+from api.configs.inference import InferenceConfig, context_problem, parse_inference_config
+from api.configs.owned import OWNED
+from api.configs.problem import ConfigProblem
+
+
+def vllm(text: str) -> dict[str, Any]:
+    return parse_inference_config("vllm:\n" + "".join(f"  {line}\n" for line in text.splitlines())).vllm
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("enable-chunked-prefill: false", {"enable-chunked-prefill": False}),
+        ('enable-chunked-prefill: "False"', {"enable-chunked-prefill": False}),
+        ("enforce_eager: true", {"enforce-eager": True}),
+        ("--max-num-seqs: 4", {"max-num-seqs": 4}),
+        ('max-num-seqs: "4"', {"max-num-seqs": 4}),
+        ("max-model-len: 32k", {"max-model-len": 32_000}),
+        ("max-model-len: 32K", {"max-model-len": 32_768}),
+        ("max-model-len: 25.6k", {"max-model-len": 25_600}),
+        ("max-model-len: auto", {"max-model-len": "auto"}),
+        ("max-model-len: -1", {"max-model-len": "auto"}),
+        ("gpu-memory-utilization: 0.9", {"gpu-memory-utilization": 0.9}),
+        ('cpu-offload-gb: "0"', {"cpu-offload-gb": 0}),
+        ("optimization-level: 2", {"optimization-level": "2"}),
+        ("kv-cache-dtype: fp8", {"kv-cache-dtype": "fp8"}),
+        ("max-lora-rank: 64", {"max-lora-rank": 64}),
+        ("speculative-config: {method: ngram, num_speculative_tokens: 3}",
+         {"speculative-config": {"method": "ngram", "num_speculative_tokens": 3}}),
+        ("speculative-config: '{\"method\": \"ngram\"}'", {"speculative-config": {"method": "ngram"}}),
+        ("compilation-config.pass_config.fuse_allreduce_rms: false",
+         {"compilation-config": {"pass_config": {"fuse_allreduce_rms": False}}}),
+        ("lora-target-modules: q_proj", {"lora-target-modules": ["q_proj"]}),
+        ("cudagraph-capture-sizes: [1, '2', 4]", {"cudagraph-capture-sizes": [1, 2, 4]}),
+        ("disable-log-stats: true", {"disable-log-stats": True}),
+        ("disable-log-stats: false", {}),
+        ("swap: &a 1\nswap: *a", None),
+        ("max-num-seqs:", {}),
+    ],
+)  # fmt: skip
+def test_a_value_becomes_what_vllm_takes(line: str, expected: dict[str, Any] | None) -> None:
+    if expected is None:
+        with pytest.raises(ConfigProblem):
+            vllm(line)
+    else:
+        assert vllm(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("max-model-length: 4096", r"vllm\.max-model-length: is no option of vLLM; did you mean 'max-model-len'\?"),
+        ("max-num-seq: 4", "did you mean 'max-num-seqs'"),
+        ("nonsense: 4", "see `vllm serve --help`"),
+        ("swap-space: 4", "is no option of vLLM"),
+        ("port: 8000", "the Service relies on it; remove it"),
+        ("served_model_name: me", "it is the preset's name"),
+        ("middleware: evil.Code", "loads code"),
+        ("hf-token: hf_secret", "modelAccessSecret"),
+        ("api-key: secret", "gateway"),
+        ("lora-modules: [a=/b]", r"inference\.adapters"),
+        ("enforce-eager: 1", "write true or false, not 1"),
+        ("enforce-eager: maybe", "write true or false"),
+        ("max-num-seqs: many", "must be a whole number, not 'many'"),
+        ("max-num-seqs: 0", "must be from 1 to 1.04858e.06, not 0"),
+        ("max-num-seqs: true", "must be a whole number, not True"),
+        ("max-model-len: 4.5K", "must be a whole number, or one with a unit"),
+        ("gpu-memory-utilization: 90%", "must be a number, not '90%'"),
+        ("gpu-memory-utilization: 90", "must be from 0.01 to 1, not 90"),
+        ("gpu-memory-utilization: .nan", "must be a number"),
+        ("dtype: int8", "must be one of auto, bfloat16"),
+        ("max-lora-rank: 48", "must be one of 1, 8, 16"),
+        ("tokenizer: yes", "put it in quotes"),
+        ("speculative-config: ngram", "must be a map or a list, or the JSON of one"),
+        ("speculative-config: '[[[['", "must be a map or a list"),
+        ("dtype: [auto]", "must be text, not"),
+        ("max-num-seqs.inner: 4", "max-num-seqs has no inner keys"),
+        ("max-num-seqs: 4\nmax_num_seqs: 5", "twice, in two spellings"),
+        ("compilation-config: {mode: 0}\ncompilation-config.mode: 1", "twice, in two spellings"),
+        ("compilation-config.: 1", "twice|inner"),
+        ("a: 1\na: 2", "line 3, column 3: the key 'a' is there twice"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_the_fix(line: str, words: str) -> None:
+    with pytest.raises(ConfigProblem, match=words):
+        vllm(line)
+
+
+def test_every_mistake_is_reported_at_once_with_its_line() -> None:
+    with pytest.raises(ConfigProblem) as caught:
+        vllm("enforce-eager: maybe\n# a comment\nport: 1")
+    assert [path for path, _ in caught.value.errors] == ["vllm.enforce-eager", "vllm.port"]
+    assert [message[-8:] for _, message in caught.value.errors] == ["(line 2)", "(line 4)"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "vllm:", "vllm: {}", "# nothing\n"])
+def test_an_empty_file_asks_for_nothing(text: str) -> None:
+    assert parse_inference_config(text) == InferenceConfig()
+
+
+@pytest.mark.parametrize("text", ["[]", "a", "3", "vllm: []", "vllm: text"])
+def test_another_shape_is_refused(text: str) -> None:
+    with pytest.raises(ConfigProblem, match="must be a map"):
+        parse_inference_config(text)
+
+
+def test_what_has_no_effect_is_accepted_and_told() -> None:
+    config = parse_inference_config("max_probe_steps: 6\nkv_cache_cpu_memory_utilization: 0.5\nvlm: {dtype: half}\n")
+    assert config.vllm == {}
+    assert [path for path, _ in config.warnings] == ["max_probe_steps", "kv_cache_cpu_memory_utilization", "vlm"]
+    assert "did you mean 'vllm'?" in config.warnings[2][1]
+
+
+def test_a_longer_context_than_the_models_is_said_in_kaitos_words() -> None:
+    config = parse_inference_config("vllm: {max-model-len: 9000}")
+    assert "exceeds model's maximum supported context window 8192" in (context_problem(config, 8192) or "")
+    assert context_problem(config, 9000) is None
+    assert context_problem(parse_inference_config("vllm: {max-model-len: auto}"), 1) is None
+
+
+def test_numbers_are_offered_to_the_planner() -> None:
+    config = parse_inference_config("vllm: {gpu-memory-utilization: 0.8, enforce-eager: true, max-model-len: 4k}")
+    assert (config.number("gpu-memory-utilization"), config.number("max-num-seqs")) == (0.8, None)
+    assert config.number("enforce-eager") is None
+    assert config.max_model_len == 4000
+
+
+def test_what_is_owned_is_an_option_of_vllm() -> None:
+    assert set(OWNED) <= set(arguments_in("vllm_arguments.yaml"))
+
+
+ANYTHING = (
+    *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8)),
+    st.lists(st.integers(), max_size=2),
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(arguments_in("vllm_arguments.yaml"))), st.one_of(*ANYTHING), max_size=5))
+def test_any_values_are_read_or_refused(section: dict[str, Any]) -> None:
+    try:
+        parse_inference_config(yaml.safe_dump({"vllm": section}))
+    except ConfigProblem as problem:
+        assert all(path.startswith("vllm.") for path, _ in problem.errors)
