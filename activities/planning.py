@@ -18,7 +18,8 @@ from api import labels, names
 from api.invalid import InvalidWorkspace
 from api.workspace import Workspace
 from presets.catalogue import Model, UnknownModel, find_model
-from presets.sizing import IMAGES_AND_LOGS_GIB, DoesNotFit, fit
+from presets.sizing import IMAGES_AND_LOGS_GIB, DoesNotFit, disk_gib, fit
+from presets.sizing_machine import Machine
 from presets.skus import Sku, UnknownSku, find_sku
 
 CONFIG_KEY: Final = "inference_config.yaml"
@@ -154,7 +155,7 @@ def _preset_fields(workspace: Workspace, sku: Sku) -> dict[str, Any]:
         message = f"{model.repo} is gated: accept its licence and name a Secret with HF_TOKEN in modelAccessSecret"
         raise failure("ModelGated", message)
     try:
-        layout = fit(model, sku)
+        layout = fit(model, Machine.of(sku), most_nodes=1)
     except DoesNotFit as error:
         raise failure("DoesNotFit", f"{error}. Choose a larger instanceType") from None
     return {
@@ -162,7 +163,7 @@ def _preset_fields(workspace: Workspace, sku: Sku) -> dict[str, Any]:
         "model": model.repo,
         "served_model_name": model.served_name,
         "access_secret": preset.access_secret or "",
-        "os_disk_gib": layout.disk_gib,
+        "os_disk_gib": disk_gib(model),
         "tensor_parallel": layout.tensor_parallel,
         "data_parallel": layout.data_parallel,
         "max_model_len": layout.context,

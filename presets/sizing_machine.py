@@ -1,0 +1,60 @@
+"""What a node offers to a model: its GPUs, the memory that is really there, and the batch that vLLM takes on them."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from presets.skus import Sku
+
+LARGE_GPU_GIB: Final = 70
+LARGEST_GPU_GIB: Final = 160
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The most tokens and sequences that vLLM computes at once: what activations are sized for."""
+
+    tokens: int = 2048
+    sequences: int = 256
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One node. `usable_gib` is what the driver offers on each GPU, less than what is advertised.
+
+    `compute_capability` is CUDA's, for instance 8.6; None where the GPUs are no CUDA GPUs.
+    """
+
+    name: str
+    gpus: int
+    usable_gib: float
+    gpu_model: str = ""
+    compute_capability: float | None = None
+    infiniband: bool = False
+    batch: Batch = field(default_factory=Batch)
+
+    @classmethod
+    def of(cls, sku: Sku) -> "Machine":
+        """The node that an Azure VM size makes."""
+        return cls(
+            name=sku.name,
+            gpus=sku.gpus,
+            usable_gib=_usable(sku),
+            gpu_model=sku.gpu_model,
+            compute_capability=float(sku.compute_capability) if sku.compute_capability else None,
+            batch=default_batch(_usable(sku), sku.gpu_model),
+        )
+
+
+def default_batch(usable_gib: float, gpu_model: str) -> Batch:
+    """vLLM's own defaults for its API server, by GPU memory (EngineArgs.get_batch_defaults in 0.32): large GPUs
+    other than the A100 take larger batches."""
+    if usable_gib >= LARGEST_GPU_GIB:
+        return Batch(tokens=16384, sequences=1024)
+    if usable_gib >= LARGE_GPU_GIB and "A100" not in gpu_model:
+        return Batch(tokens=8192, sequences=1024)
+    return Batch()
+
+
+def _usable(sku: Sku) -> float:
+    share = 0.9375 if "A10" in sku.gpu_model.split() else 0.985
+    return sku.gpu_memory_gib * share
