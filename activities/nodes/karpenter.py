@@ -1,0 +1,122 @@
+"""Has nodes bought by gpu-provisioner or Karpenter: writes NodeClaims, waits for them by watching, takes them back.
+
+Every call can be repeated: names are deterministic and what is there is listed first. What a claim looks like is
+node_claims.py's, what to do karpenter_decisions.py's, what a trouble means karpenter_failures.py's.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from temporalio import activity
+
+from activities import signatures
+from activities.contracts import Plan, PoolBought, PoolKey, Released
+from activities.failures import failure
+from activities.heartbeating import Progress, heartbeating
+from activities.kubernetes_api import Cluster
+from activities.nodes import karpenter_failures, node_claims, provider
+from activities.nodes.karpenter_claims import Claims
+from activities.nodes.karpenter_decisions import Attempt, Decision, decide, told, too_late
+from activities.nodes.node_claims import NodeClass
+from activities.observing import Collection
+
+PATIENCE: Final = timedelta(seconds=90)
+"""gpu-provisioner tries a failed launch again after a minute at most."""
+GONE_WITHIN: Final = timedelta(minutes=30)
+"""Draining may take node_claims.DRAIN_DEADLINE, AKS needs up to ten minutes more to delete a pool."""
+SETTLE_S: Final = 1.0
+"""A create whose sender was killed can arrive this much later; claims count as gone when there are none twice."""
+DELETING: Final = "deleting"
+"""In the heartbeat of a release: there was something to delete, whichever attempt found it."""
+
+
+class NodeClaims:
+    """One NodeClaim per node of a Workspace."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        node_class: NodeClass | None = None,
+        patience: timedelta = PATIENCE,
+        gone_within: timedelta = GONE_WITHIN,
+    ) -> None:
+        self._claims = Claims(cluster, node_class or NodeClass())
+        self._patience = patience
+        self._gone_within = gone_within
+
+    @signatures.implements(provider.ENSURE_NODE_CLAIMS)
+    async def ensure_node_pool(self, plan: Plan) -> PoolBought:
+        """Returns when every claim has its Node. Raises QuotaExceeded, SkuNotAvailable, AllocationFailed, PoolFailed,
+        NodeNotJoined, OwnershipConflict, and InvalidSpec for more nodes than there are names."""
+        if plan.node_count > node_claims.NODES_MAX:
+            raise failure("InvalidSpec", f"{plan.node_count} nodes are wanted: at most {node_claims.NODES_MAX} can be")
+        deadline = activity.info().scheduled_time + timedelta(seconds=plan.deadlines.provision)
+        attempt, decision = Attempt(self._patience), decide({}, plan)
+        async with heartbeating() as progress:
+            while datetime.now(UTC) < deadline:
+                async for observed in self._claims.observed(plan.key, until=attempt.look_again_at(deadline)):
+                    decision = await self._step(observed, plan, attempt)
+                    _report(progress, decision, plan)
+                    complete = len(decision.ready) == plan.node_count
+                    if complete and await self._nodes_are_there(decision, plan, attempt):
+                        return node_claims.bought(plan, decision.kept)
+                    attempt.judge(decision, plan, datetime.now(UTC))
+                attempt.judge(decision, plan, datetime.now(UTC))
+        raise too_late(decision, plan)
+
+    @signatures.implements(provider.DELETE_NODE_CLAIMS)
+    async def delete_node_pool(self, key: PoolKey) -> Released:
+        """Returns when neither a claim nor a Node of the Workspace is left, twice. Raises CleanupBlocked that names
+        what is left, with its finalizers."""
+        async with heartbeating() as progress:
+            until = datetime.now(UTC) + self._gone_within
+            existed = await self._claims.until_all_gone(key.workspace, until, lambda: progress.say(DELETING))
+            gone_at = datetime.now(UTC)
+            await asyncio.sleep(SETTLE_S)
+            if await self.look(key) is not None:
+                raise failure("CloudBusy", f"a NodeClaim of {key.pool_name} appeared while they were being released")
+            existed = existed or DELETING in progress.details
+            return Released(pool_name=key.pool_name, gone_at=gone_at, existed=existed)
+
+    async def look(self, key: PoolKey) -> PoolBought | None:
+        """The Workspace's claims, those that are going too."""
+        ours = await self._claims.listed(key.workspace)
+        return node_claims.bought(key, ours) if ours else None
+
+    async def _step(self, observed: Collection, plan: Plan, attempt: Attempt) -> Decision:
+        """Carries out what is decided now. Raises where a claim of ours was withdrawn."""
+        for name in attempt.withdrawn(observed):
+            problem = karpenter_failures.withdrawn(await self._claims.events(name))
+            raise told(problem, name, decide(observed, plan), plan)
+        decision = decide(observed, plan, attempt.under_way)
+        for claim in decision.adopt:
+            await self._claims.adopt(claim, plan.key)
+        for claim in decision.delete:
+            attempt.forget(claim["metadata"]["name"])
+            await self._claims.delete(claim)
+        for name in decision.create:
+            await self._claims.create(plan, name)
+            attempt.under_way.add(name)
+        return decision
+
+    async def _nodes_are_there(self, decision: Decision, plan: Plan, attempt: Attempt) -> bool:
+        """Whether every claim's Node is there, with our labels. The claim of a lost Node is given back first."""
+        lost = await self._claims.without_node(decision.kept, plan.key)
+        for claim in lost:
+            activity.logger.info(
+                "a NodeClaim's Node is gone; it is replaced", extra={"claim": claim["metadata"]["name"]}
+            )
+            attempt.forget(claim["metadata"]["name"])
+            await self._claims.delete(claim)
+        return not lost
+
+
+def _report(progress: Progress, decision: Decision, plan: Plan) -> None:
+    counts: dict[str, Any] = {
+        "launched": sum(node_claims.stages_passed(claim) > 0 for claim in decision.kept),
+        "ready": len(decision.ready),
+        "wanted": plan.node_count,
+    }
+    progress.say(counts)
