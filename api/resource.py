@@ -21,6 +21,11 @@ class SelectorRequirement(Written):
     operator: str = Field(description="In, NotIn, Exists or DoesNotExist.")
     values: list[str] | None = Field(None, description="Values for In and NotIn; empty for Exists and DoesNotExist.")
 
+    @property
+    def is_single_value(self) -> bool:
+        """Whether the rule says which one value a label must have."""
+        return self.operator == "In" and len(self.values or []) == 1
+
 
 class LabelSelector(Written):
     """Kubernetes' label selector."""
@@ -67,8 +72,11 @@ class ResourceSpec(Written):
 
     @property
     def match_labels(self) -> dict[str, str]:
-        """The selector's labels, empty when there are none."""
-        return self.label_selector.match_labels or {}
+        """The selector as labels, empty when there are none; an `In` of one value is a label, too. Admission refuses
+        every other expression, because new nodes are given these labels."""
+        expressions = self.label_selector.match_expressions or []
+        single = {entry.key: entry.values[0] for entry in expressions if entry.values and entry.is_single_value}
+        return single | (self.label_selector.match_labels or {})
 
 
 VolumeSource = Annotated[dict[str, Any], Field(json_schema_extra=PRESERVE)]

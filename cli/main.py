@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cli import demo, local
+from cli import demo, local, validate
 
 # Each subcommand is a module with `add_parser`.
-COMMANDS = (local, demo)
+COMMANDS = (local, demo, validate)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,6 +20,9 @@ from presets.skus import UnknownSku, find_sku, sku_table
 
 DEFAULT_PROVIDER: Final = "aks"
 
+WITHOUT_ADAPTERS: Final = frozenset({"FalconForCausalLM", "KimiK25ForConditionalGeneration"})
+"""Architectures of the catalogue whose class in vLLM 0.32 does not take LoRA adapters."""
+
 
 def problems_on_create(
     document: Any,
@@ -121,6 +124,9 @@ def _adapters(draft: Draft) -> Iterator[Problem]:
     model = known_model(draft.inference["preset"])
     if model is None:
         return
+    if adapters.value and model.architecture in WITHOUT_ADAPTERS:
+        message = f"vLLM does not support LoRA adapters for this model: {model.repo} is a {model.architecture}"
+        yield Problem("C33", adapters.path, f"{message}; serve it without adapters")
     for adapter in list(adapters.items())[:100]:
         name = adapter["source"]["name"]
         if name.text and name.text == model.served_name:

@@ -1,0 +1,195 @@
+"""`modelyard validate -f FILE [--old FILE] [--provider aks|karpenter|byo] [--json]`: the admission rules, offline.
+
+Reads, asks `presets.validation` and prints. 0 when every Workspace is accepted, 1 when one is refused or cannot be
+read, 2 when there is no file or no Workspace in it.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from api import labels
+from api.validation import Problem
+from api.validation.document import Part
+from api.validation.rules import rule_table
+from cli.manifests import Manifest, ManifestUnreadable, read_manifests
+from presets.config_rules import ConfigMaps
+from presets.validation import DEFAULT_PROVIDER, problems_on_create, problems_on_update
+
+GOOD, NO, MISUSE = 0, 1, 2
+PROVIDERS: Final = ("aks", "karpenter", "byo")
+WANTED: Final = (labels.KIND, "ConfigMap")
+_OTHERS_OF_KAITO: Final = frozenset({"InferenceSet", "MultiRoleInference", "ModelMirror", "RAGEngine"})
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem at its place in the file."""
+
+    rule: str
+    path: str
+    line: int | None
+    message: str
+    instead: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said about one document; `verdict` is accepted, refused or skipped."""
+
+    file: str
+    document: int
+    line: int | None
+    kind: str
+    namespace: str
+    name: str
+    verdict: str
+    notes: list[str] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds `validate` to the command."""
+    parser = subparsers.add_parser(
+        "validate",
+        help="judge Workspaces in files by the admission rules, without a cluster",
+        description="Judges every Workspace in the files, with the ConfigMaps that stand beside it. "
+        "Exit codes: 0 accepted, 1 refused, 2 misuse.",
+    )
+    parser.add_argument("-f", "--file", action="append", required=True, help="a manifest, or - for standard input")
+    parser.add_argument("--old", help="what is stored now: Workspaces in it are judged as updates")
+    parser.add_argument(
+        "--provider", choices=PROVIDERS, default=DEFAULT_PROVIDER, help="who brings nodes (default: aks)"
+    )
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="HOST", help="a host that URLs may name whatever it is"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judges and prints; returns the exit code."""
+    try:
+        manifests = [manifest for file in args.file for manifest in read_manifests(file, wanted=WANTED)]
+        stored = _stored(read_manifests(args.old, wanted=WANTED)) if args.old else None
+    except (ManifestUnreadable, ValueError) as error:
+        print(error, file=sys.stderr)
+        return MISUSE
+    judge = Judge(args.provider, args.allow_host, _config_maps(manifests), stored)
+    verdicts = [judge.verdict(manifest) for manifest in manifests]
+    if all(verdict.verdict == "skipped" for verdict in verdicts):
+        print(f"there is no Workspace in {', '.join(args.file)}", file=sys.stderr)
+        return MISUSE
+    accepted = all(verdict.verdict != "refused" for verdict in verdicts)
+    if args.json:
+        print(json.dumps({"accepted": accepted, "documents": [asdict(verdict) for verdict in verdicts]}, indent=2))
+    else:
+        print("\n".join(line for verdict in verdicts for line in _lines(verdict)))
+    return GOOD if accepted else NO
+
+
+@dataclass(frozen=True)
+class Judge:
+    """All that a verdict depends on beside the document."""
+
+    provider: str
+    allowed_hosts: Sequence[str]
+    config_maps: dict[Key, dict[str, Any]]
+    stored: dict[Key, Any] | None
+
+    def verdict(self, manifest: Manifest) -> Verdict:
+        """What is said about this document."""
+        if manifest.problem:
+            return _verdict(manifest, "refused", problems=[_finding(manifest, Problem("L1", "", manifest.problem))])
+        if not _is_workspace(manifest):
+            used = manifest.kind == "ConfigMap"
+            note = "read for the Workspaces that name it" if used else "not judged: this is no Workspace"
+            return _verdict(manifest, "skipped", notes=[note])
+        notes: list[str] = []
+        problems = [_finding(manifest, problem) for problem in self._problems(manifest, notes)]
+        return _verdict(manifest, "refused" if problems else "accepted", notes, problems)
+
+    def _problems(self, manifest: Manifest, notes: list[str]) -> list[Problem]:
+        config_maps = self._config_maps_of(manifest, notes)
+        old = self.stored.get(_key(manifest)) if self.stored else None
+        if self.stored is not None and old is None:
+            notes.append("judged as new: it is not among what is stored")
+        if old is None:
+            return problems_on_create(
+                manifest.value, provider=self.provider, allowed_hosts=self.allowed_hosts, config_maps=config_maps
+            )
+        return problems_on_update(
+            old, manifest.value, provider=self.provider, allowed_hosts=self.allowed_hosts, config_maps=config_maps
+        )
+
+    def _config_maps_of(self, manifest: Manifest, notes: list[str]) -> ConfigMaps | None:
+        """Those of its namespace; None, and a note, when the one it names is not in the files but may be stored."""
+        namespace = _key(manifest)[0]
+        there = {name: value for (space, name), value in self.config_maps.items() if space == namespace}
+        root = Part("", manifest.value)
+        named = [part.text for part in (root["inference"]["config"], root["tuning"]["config"]) if part.text]
+        missing = [name for name in named if name not in there]
+        notes.extend(f"ConfigMap {name!r} is not in the files: what it holds was not judged" for name in missing)
+        return None if missing else there
+
+
+def _stored(manifests: Sequence[Manifest]) -> dict[Key, Any]:
+    """Stored Workspaces by namespace and name. Raises ValueError when one cannot be read."""
+    for manifest in manifests:
+        if manifest.problem:
+            raise ValueError(f"{manifest.file}: document {manifest.number}: {manifest.problem}")
+    return {_key(manifest): manifest.value for manifest in manifests if _is_workspace(manifest)}
+
+
+def _config_maps(manifests: Sequence[Manifest]) -> dict[Key, dict[str, Any]]:
+    return {_key(manifest): manifest.value for manifest in manifests if manifest.kind == "ConfigMap" and manifest.value}
+
+
+def _is_workspace(manifest: Manifest) -> bool:
+    """Also what was probably meant to be one: a misspelled kind must not pass as somebody else's."""
+    group = Part("", manifest.value)["apiVersion"].text.partition("/")[0]
+    meant = group == labels.GROUP and manifest.kind not in _OTHERS_OF_KAITO
+    return manifest.kind == labels.KIND or (manifest.value is not None and (meant or not manifest.kind))
+
+
+def _key(manifest: Manifest) -> Key:
+    metadata = Part("", manifest.value)["metadata"]
+    return metadata["namespace"].text or "default", metadata["name"].text
+
+
+def _finding(manifest: Manifest, problem: Problem) -> Finding:
+    instead = rule_table()[problem.rule].instead
+    return Finding(problem.rule, problem.path, manifest.line_of(problem.path), problem.message, instead)
+
+
+def _verdict(manifest: Manifest, verdict: str, notes: Sequence[str] = (), problems: Sequence[Finding] = ()) -> Verdict:
+    namespace, name = _key(manifest)
+    return Verdict(
+        file=manifest.file,
+        document=manifest.number,
+        line=manifest.line,
+        kind=manifest.kind,
+        namespace=namespace,
+        name=name,
+        verdict=verdict,
+        notes=list(notes),
+        problems=list(problems),
+    )
+
+
+def _lines(verdict: Verdict) -> list[str]:
+    what = f"{verdict.kind or 'document'} {verdict.namespace}/{verdict.name}" if verdict.name else verdict.kind
+    head = f"{verdict.file}: document {verdict.document}: {what or 'document'}: {verdict.verdict}"
+    lines = [head, *(f"  note: {note}" for note in verdict.notes)]
+    for problem in verdict.problems:
+        where = f"{verdict.file}:{problem.line}" if problem.line else verdict.file
+        path = f"{problem.path}: " if problem.path else ""
+        lines.append(f"  {where}: {path}{problem.message} [{problem.rule}]")
+        if problem.instead:
+            lines.append(f"    write instead: {problem.instead}")
+    return lines
