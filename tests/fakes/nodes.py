@@ -1,0 +1,81 @@
+"""Plans, NodeClaims, Nodes and pods with defaults, as the API server would show them."""
+
+from typing import Any
+
+from activities.contracts import Deadlines, Plan, WorkspaceKey
+from api import labels, names
+
+SKU = "Standard_NC24ads_A100_v4"
+UID = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
+CREATED = "2026-01-01T00:00:00Z"
+
+
+def a_key(uid: str = UID, name: str = "w", namespace: str = "default") -> WorkspaceKey:
+    return WorkspaceKey(namespace=namespace, name=name, uid=uid)
+
+
+def a_plan(key: WorkspaceKey | None = None, **changes: Any) -> Plan:
+    key = key or a_key()
+    provision_s = changes.pop("provision_s", 60)
+    defaults: dict[str, Any] = {
+        "key": key,
+        "generation": 1,
+        "kind": "preset",
+        "model": "microsoft/phi-4",
+        "instance_type": SKU,
+        "node_count": 1,
+        "gpus_per_node": 1,
+        "pool_name": names.pool_name(key.uid),
+        "os_disk_gib": 137,
+        "node_labels": {"apps": "w"},
+        "deadlines": Deadlines(provision=provision_s),
+    }
+    return Plan(**(defaults | changes))
+
+
+def a_claim(
+    name: str, key: WorkspaceKey | None = None, *, passed: int = 3, sku: str = SKU, **changes: Any
+) -> dict[str, Any]:
+    """A NodeClaim that has passed `passed` of Launched, Registered, Initialized. `stuck` is the next condition."""
+    key = key or a_key()
+    stages = ("Launched", "Registered", "Initialized")
+    conditions = [{"type": stage, "status": "True", "reason": stage} for stage in stages[:passed]]
+    if "stuck" in changes:
+        conditions.append({"type": stages[passed], "status": "Unknown"} | changes["stuck"])
+    own = labels.node_ownership(key.namespace, key.name, key.uid)
+    metadata: dict[str, Any] = {"name": name, "uid": f"uid-{name}", "creationTimestamp": CREATED, "labels": own}
+    if changes.get("legacy"):
+        del own[labels.WORKSPACE_UID]
+    if changes.get("deleting"):
+        metadata["deletionTimestamp"] = CREATED
+    return {
+        "metadata": metadata,
+        "spec": {"requirements": [{"key": labels.INSTANCE_TYPE, "operator": "In", "values": [sku]}]},
+        "status": {"conditions": conditions, "nodeName": f"node-{name}" if passed > 1 else ""},
+    }
+
+
+def a_node(name: str, *, gpus: int = 1, ready: bool = True, version: int = 1, **changes: Any) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": name,
+            "uid": f"uid-{name}",
+            "resourceVersion": str(version),
+            "labels": {"apps": "w"} | changes.get("labels", {}),
+        },
+        "spec": {"taints": changes.get("taints", []), "unschedulable": changes.get("cordoned", False)},
+        "status": {
+            "allocatable": {labels.GPU_RESOURCE: str(gpus)},
+            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
+        },
+    }
+
+
+def a_pod(name: str, node: str = "", *, gpus: int = 1, phase: str = "Running", workspace: str = "") -> dict[str, Any]:
+    own = {labels.WORKSPACE_UID: workspace} if workspace else {}
+    resources = {"limits": {labels.GPU_RESOURCE: str(gpus)}, "requests": {labels.GPU_RESOURCE: str(gpus)}}
+    return {
+        "metadata": {"name": name, "namespace": "default", "uid": f"uid-{name}", "labels": own},
+        "spec": {"nodeName": node, "containers": [{"name": "main", "resources": resources}]},
+        "status": {"phase": phase},
+    }

@@ -1,0 +1,145 @@
+"""How many GPUs are free, which nodes are taken, and the sentence that says why there are too few."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.nodes.byo_accounting import blocked, gpu_pod, gpus_requested, pick, shortage, uses_of
+from activities.nodes.byo_reservations import reservation_label
+from tests.fakes.nodes import UID, a_node, a_pod
+
+OTHER = "11111111-2222-4333-8444-555555555555"
+GPU = "nvidia.com/gpu"
+
+
+def container(gpus: int | None, **more: str) -> dict:  # type: ignore[type-arg]
+    return {"resources": {"requests": {GPU: str(gpus)}} if gpus is not None else {}} | more
+
+
+REQUESTS = [
+    pytest.param({"containers": [container(1), container(2), container(None)]}, 3, id="containers add up"),
+    pytest.param(
+        {"containers": [container(1)], "initContainers": [container(4)]}, 4, id="an init container goes first"
+    ),
+    pytest.param({"containers": [container(2)], "initContainers": [container(1), container(2)]}, 2, id="one by one"),
+    pytest.param(
+        {"containers": [container(1)], "initContainers": [container(1, restartPolicy="Always"), container(2)]},
+        3,
+        id="a sidecar stays beside the init containers after it",
+    ),
+    pytest.param(
+        {"containers": [container(1)], "initContainers": [container(2), container(1, restartPolicy="Always")]},
+        2,
+        id="a sidecar is not there before it starts",
+    ),
+    pytest.param({"containers": [container(1)], "overhead": {GPU: "1"}}, 2, id="overhead of the runtime class"),
+    pytest.param({"containers": [{"resources": {"limits": {GPU: "2"}}}]}, 2, id="a limit alone is a request"),
+    pytest.param({"containers": [container(0), {}]}, 0, id="none"),
+]
+
+
+@pytest.mark.parametrize(("spec", "gpus"), REQUESTS)
+def test_a_pods_gpus_are_what_the_scheduler_counts(spec: dict, gpus: int) -> None:  # type: ignore[type-arg]
+    assert gpus_requested(spec) == gpus
+
+
+@pytest.mark.parametrize(
+    ("pod", "holds"),
+    [
+        pytest.param(a_pod("p", "n"), True, id="running"),
+        pytest.param(a_pod("p", "n", phase="Pending"), True, id="bound, not started"),
+        pytest.param(a_pod("p", phase="Pending"), False, id="not bound"),
+        pytest.param(a_pod("p", "n", phase="Succeeded"), False, id="done"),
+        pytest.param(a_pod("p", "n", phase="Failed"), False, id="failed"),
+        pytest.param(a_pod("p", "n", gpus=0), False, id="without GPU"),
+        pytest.param(a_pod("p", "n") | {"status": {}}, True, id="bound a moment ago"),
+    ],
+)
+def test_which_pods_hold_gpus(pod: dict, holds: bool) -> None:  # type: ignore[type-arg]
+    assert (gpu_pod(pod) is not None) is holds
+
+
+def free(node: dict, *pods: dict, uid: str = UID) -> int:  # type: ignore[type-arg]
+    return uses_of({"n": node}, filter(None, map(gpu_pod, pods)))[0].free_for(uid)
+
+
+def test_free_is_what_nobody_else_uses_or_has_reserved() -> None:
+    assert free(a_node("n", gpus=8)) == 8
+    assert free(a_node("n", gpus=8), a_pod("a", "n", gpus=2), a_pod("b", "elsewhere", gpus=2)) == 6
+    reserved = a_node("n", gpus=8, labels={reservation_label(OTHER): "4"})
+    assert free(reserved) == 4
+    assert free(reserved, a_pod("a", "n", gpus=3, workspace=OTHER)) == 4, "counted within its reservation"
+    assert free(reserved, a_pod("a", "n", gpus=6, workspace=OTHER)) == 2, "more than it reserved"
+    assert free(reserved, uid=OTHER) == 8, "one's own is free for oneself"
+
+
+def test_a_pod_whose_reservation_is_gone_still_counts() -> None:
+    assert free(a_node("n", gpus=2), a_pod("a", "n", gpus=1, workspace=OTHER)) == 1
+
+
+def test_a_reservation_that_somebody_misspelt_counts_as_a_gpu() -> None:
+    assert free(a_node("n", gpus=2, labels={reservation_label(OTHER): "many"})) == 1
+
+
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        pytest.param(a_node("n"), "", id="fine"),
+        pytest.param(a_node("n", ready=False), "is not Ready", id="not ready"),
+        pytest.param(a_node("n", cordoned=True), "is cordoned", id="cordoned"),
+        pytest.param(a_node("n", taints=[{"key": "sku", "value": "gpu", "effect": "NoSchedule"}]), "", id="ours"),
+        pytest.param(a_node("n", taints=[{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]), "", id="plugin's"),
+        pytest.param(a_node("n", taints=[{"key": "x", "effect": "PreferNoSchedule"}]), "", id="a preference"),
+        pytest.param(
+            a_node("n", taints=[{"key": "team", "value": "b", "effect": "NoExecute"}]),
+            "has the taint team=b:NoExecute",
+            id="another's",
+        ),
+    ],
+)
+def test_a_node_where_no_pod_of_ours_could_start_has_nothing_free(node: dict, words: str) -> None:  # type: ignore[type-arg]
+    assert blocked(node) == words
+    assert free(node) == (0 if words else 1)
+
+
+def test_where_the_workspace_is_already_comes_first_then_the_tightest_fit() -> None:
+    nodes = {
+        "large": a_node("large", gpus=8),
+        "mine": a_node("mine", gpus=8, labels={reservation_label(UID): "1"}),
+        "running": a_node("running", gpus=8),
+        "small": a_node("small", gpus=1),
+        "full": a_node("full", gpus=1, labels={reservation_label(OTHER): "1"}),
+    }
+    pod = gpu_pod(a_pod("p", "running", workspace=UID))
+    assert pod is not None
+    uses = uses_of(nodes, [pod])
+    assert pick(uses, UID, gpus=1, count=9) == ["running", "mine", "small", "large"]
+    assert pick(uses, UID, gpus=2, count=2) == ["running", "mine"]
+
+
+def test_too_few_free_gpus_are_told_node_by_node() -> None:
+    nodes = {"gpu-1": a_node("gpu-1"), "gpu-2": a_node("gpu-2", labels={reservation_label(OTHER): "1"})}
+    pod = gpu_pod(a_pod("other-pod", "gpu-1"))
+    assert pod is not None
+    assert shortage(uses_of(nodes, [pod]), UID, gpus=1, count=1, match_labels={"apps": "w"}) == (
+        "0 of 2 matching nodes have a free GPU, 1 is needed: gpu-1 uses 1 of 1 (default/other-pod), "
+        f"gpu-2 uses 1 of 1 (reserved for the Workspace with uid {OTHER})"
+    )
+
+
+def test_nodes_that_lack_something_else_are_told_too_and_a_long_list_is_cut() -> None:
+    nodes = {f"n-{i}": a_node(f"n-{i}", gpus=0) for i in range(9)} | {"a": a_node("a"), "b": a_node("b", ready=False)}
+    words = shortage(uses_of(nodes, []), UID, gpus=1, count=2, match_labels={})
+    assert words.startswith("1 of 11 matching nodes have a free GPU, 2 are needed: b is not Ready, n-0 offers no GPU")
+    assert words.endswith("and 5 more")
+
+
+def test_labels_that_no_node_has_are_told_with_the_command() -> None:
+    words = shortage([], UID, gpus=1, count=1, match_labels={"apps": "w", "team": "b"})
+    assert words == "no node has the labels apps=w,team=b. Label one: kubectl label node NAME apps=w team=b"
+
+
+@given(st.integers(0, 8), st.dictionaries(st.sampled_from("abc"), st.integers(0, 8)), st.lists(st.integers(1, 8)))
+def test_free_is_never_negative_and_never_more_than_there_is(gpus: int, held: dict[str, int], pods: list[int]) -> None:
+    node = a_node("n", gpus=gpus, labels={reservation_label(uid): str(count) for uid, count in held.items()})
+    assert 0 <= free(node, *(a_pod(f"p{i}", "n", gpus=count) for i, count in enumerate(pods)), uid="a") <= gpus
