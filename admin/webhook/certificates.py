@@ -101,7 +101,9 @@ def expiry(certificate: Pem) -> datetime:
 
 
 def _due(certificate: Pem, lifetime: timedelta, now: datetime) -> bool:
-    return now >= expiry(certificate) - lifetime * (1 - RENEW_AT)
+    """Two thirds are over, or it was made for a longer life than is wanted now."""
+    left = expiry(certificate) - now
+    return left <= lifetime * (1 - RENEW_AT) or left > lifetime
 
 
 def _valid(authorities: Sequence[Pem], now: datetime) -> tuple[Pem, ...]:

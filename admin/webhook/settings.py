@@ -11,7 +11,7 @@ from admin.webhook.hosts import service_hosts
 
 
 class WebhookSettings(BaseSettings):
-    """Durations are seconds or ISO 8601, such as P90D."""
+    """Durations are ISO 8601, such as P90D or PT12H."""
 
     model_config = SettingsConfigDict(env_prefix="MODELYARD_", frozen=True, extra="ignore")
 

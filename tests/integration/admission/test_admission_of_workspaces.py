@@ -1,0 +1,69 @@
+"""What a user meets who applies a Workspace: it is taken, or refused with the sentence that says what to change."""
+
+from typing import Any
+
+import pytest
+
+from deploy.local.commands import CommandFailed
+from tests.harness.workspaces import workspace
+from tests.integration.admission.conftest import Kubectl, Webhook
+
+DENIED = "denied the request: "
+
+
+def good(name: str = "w", version: str = "v1beta1") -> dict[str, Any]:
+    made = workspace(name, preset="phi-4-mini-instruct")
+    return made | {"apiVersion": f"kaito.sh/{version}", "metadata": {"name": name}}
+
+
+def refusal(kubectl: Kubectl, verb: str, obj: dict[str, Any]) -> str:
+    with pytest.raises(CommandFailed) as error:
+        kubectl.send(verb, obj)
+    assert DENIED in str(error.value)
+    return str(error.value).split(DENIED)[1]
+
+
+@pytest.mark.parametrize("version", ["v1alpha1", "v1beta1"])
+def test_a_good_workspace_is_taken(webhook: Webhook, kubectl: Kubectl, version: str) -> None:
+    assert "created" in kubectl.send("create", good(version=version))
+
+
+@pytest.mark.parametrize("version", ["v1alpha1", "v1beta1"])
+def test_a_bad_one_is_refused_with_what_to_change(webhook: Webhook, kubectl: Kubectl, version: str) -> None:
+    bad = good(version=version)
+    bad["resource"]["instanceType"] = "Standard_Imaginary"
+    bad["inference"] = {"preset": {"name": "no-such-model"}}
+    said = refusal(kubectl, "create", bad)
+    assert "Unsupported inference preset name" in said
+    assert "inference.preset.name" in said
+    assert "Unsupported instance type" in said
+
+
+def test_every_line_of_the_message_arrives(webhook: Webhook, kubectl: Kubectl) -> None:
+    said = refusal(kubectl, "create", good() | {"tuning": None, "inference": {}})
+    assert "Preset or Template must be specified: inference" in said
+
+
+def test_an_edit_of_what_cannot_change_is_refused_and_nothing_is_stored(webhook: Webhook, kubectl: Kubectl) -> None:
+    kubectl.send("create", good())
+    said = refusal(kubectl, "apply", good() | {"inference": {"preset": {"name": "phi-3.5-mini-instruct"}}})
+    assert "field is immutable" in said
+    assert "phi-4-mini-instruct" in kubectl("get", "workspace", "w", "-o", "jsonpath={.inference.preset.name}")
+
+
+def test_labels_and_finalizers_are_nobodys_business(webhook: Webhook, kubectl: Kubectl) -> None:
+    kubectl.send("create", good())
+    assert "labeled" in kubectl("label", "workspace", "w", "team=one")
+    assert "patched" in kubectl("patch", "workspace", "w", "--type=merge", "-p", '{"metadata":{"finalizers":["a/b"]}}')
+
+
+def test_a_dry_run_is_judged_too(webhook: Webhook, kubectl: Kubectl) -> None:
+    with pytest.raises(CommandFailed, match="denied the request"):
+        kubectl.send("create", good() | {"inference": {}}, "--dry-run=server")
+
+
+def test_deprecated_fields_are_warned_of(webhook: Webhook, kubectl: Kubectl) -> None:
+    given = good()
+    given["resource"]["preferredNodes"] = ["node-a"]
+    with pytest.raises(CommandFailed, match=r"Warning: resource\.preferredNodes: Deprecated in v1beta1"):
+        kubectl.send("create", given, "--warnings-as-errors")
