@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.configs.arguments import Arguments, arguments_in, fitted
 from api.configs.owned import OWNED
-from api.configs.problem import ConfigProblem, Problem, nearest, shown
+from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, nearest, shown, without_effect
 from api.configs.yaml_reading import Document, read_yaml
 
 INFERENCE_KEY: Final = "inference_config.yaml"
@@ -81,6 +81,9 @@ def vllm_options(section: Mapping[str, JsonValue], arguments: Arguments) -> tupl
     chosen: dict[str, JsonValue] = {}
     problems: list[Problem] = []
     for key, value in section.items():
+        if len(problems) == REPORTED_MAX:
+            problems.append((SECTION, "may hold more mistakes; correct these first"))
+            break
         head, *inner = key.strip().lstrip("-").split(".")
         option = head.replace("_", "-")
         try:
@@ -138,13 +141,9 @@ def _check_range(option: str, value: JsonValue) -> None:
 
 
 def _top_level_warnings(top: Mapping[str, JsonValue]) -> list[Problem]:
-    known = (SECTION, *_NOT_ACTED_ON)
-    unknown = "is not a known key and has no effect"
-    return [
-        (key, _NOT_ACTED_ON.get(key) or f"{unknown}{nearest(key, known) or f'; options of vLLM go below `{SECTION}`'}")
-        for key in top
-        if key != SECTION
-    ]
+    idle = [(key, why) for key, why in _NOT_ACTED_ON.items() if key in top]
+    unknown = [key for key in top if key != SECTION and key not in _NOT_ACTED_ON]
+    return idle + without_effect(unknown, (SECTION, *_NOT_ACTED_ON))
 
 
 def _with_line(problem: Problem, document: Document) -> Problem:

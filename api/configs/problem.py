@@ -1,10 +1,14 @@
 """What is wrong with a ConfigMap's content, as its author needs it: the path, the sentence, the line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
+from typing import Final
 
 Problem = tuple[str, str]
 """(path such as `vllm.max-model-len`, sentence); the path is empty for the file as a whole."""
+
+REPORTED_MAX: Final = 20
+"""Mistakes told at once. Looking for the nearest name costs up to a millisecond each, and files may hold thousands."""
 
 
 class ConfigProblem(ValueError):
@@ -17,8 +21,17 @@ class ConfigProblem(ValueError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` with the known name that looks most like this one, or nothing."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0.7)
+    close = get_close_matches(name[:64], list(known), n=1, cutoff=0.7)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def without_effect(keys: Collection[str], known: Iterable[str]) -> list[Problem]:
+    """A warning for each of these unknown keys, the first REPORTED_MAX of them with the nearest known name."""
+    names = list(known)
+    told = list(keys)[:REPORTED_MAX]
+    warnings = [(key, f"is not a known key and has no effect{nearest(key, names)}") for key in told]
+    more = len(keys) - len(told)
+    return [*warnings, ("", f"{more} more keys are not known and have no effect")] if more else warnings
 
 
 def shown(value: object) -> str:

@@ -9,7 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.configs.inference import parse_inference_config
 from api.configs.problem import ConfigProblem
+from api.configs.training import parse_training_config
 from api.configs.yaml_reading import NODES_MAX, SIZE_MAX, read_yaml
 
 BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -109,6 +111,16 @@ def test_a_hostile_document_costs_little_time(text: str) -> None:
     with suppress(ConfigProblem):
         read_yaml(text)
     assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize("outer", ["vllm:", "training_config:\n LoraConfig:", "training_config:\n TrainingArguments:"])
+def test_thousands_of_unknown_keys_cost_little_time(outer: str) -> None:
+    text = f"{outer}\n" + "".join(f"    max-modl-lenght-{number}: 1\n" for number in range(2400))
+    started = time.process_time()
+    for parse in (parse_inference_config, parse_training_config):
+        with suppress(ConfigProblem):
+            assert len(parse(text).warnings) < 30
+    assert time.process_time() - started < 1
 
 
 def test_every_value_knows_its_line() -> None:

@@ -1,0 +1,57 @@
+"""Which adapters vLLM can serve: what a LoRA configuration may not ask for, with the reason and the way out.
+
+An adapter is trained to be served; finding out after hours of training that it cannot be is the failure that this table
+prevents. Source: vLLM 0.32, `vllm/lora/peft_helper.py` and `vllm/config/lora.py`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from api.configs.problem import Problem, shown
+
+RANK_MAX: Final = 512
+"""The largest value of vLLM's --max-lora-rank."""
+_CANNOT: Final = "makes an adapter that vLLM cannot serve"
+UNSERVABLE: Final[Mapping[str, str]] = {
+    "use_dora": f"(DoRA) {_CANNOT}; use use_rslora or a higher r",
+    "modules_to_save": f"{_CANNOT}, because whole layers are saved beside it; list them in target_modules",
+    "trainable_token_indices": f"{_CANNOT}, because embeddings are saved beside it; leave it out",
+    "layer_replication": f"{_CANNOT}; leave it out",
+    "lora_bias": f"{_CANNOT}; leave it out",
+    "use_qalora": f"{_CANNOT}; use method qlora",
+    "use_bdlora": f"{_CANNOT}; leave it out",
+    "alora_invocation_tokens": f"(aLoRA) {_CANNOT}; leave it out",
+    "loftq_config": f"{_CANNOT}, because it changes the model itself; leave it out",
+    "megatron_config": "needs Megatron, which the training image does not hold; leave it out",
+}
+_INITS: Final = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
+"""Ways to begin that leave the model's own weights as they are; pissa, olora, corda and loftq do not."""
+
+
+def lora_problems(section: Mapping[str, Any]) -> list[Problem]:
+    """What of this LoraConfig section keeps vLLM from serving the adapter: (key, sentence)."""
+    problems = [(key, why) for key, why in UNSERVABLE.items() if section.get(key)]
+    init = section.get("init_lora_weights")
+    if isinstance(init, str) and init.lower() not in (*_INITS, "true", "false"):
+        inits = ", ".join(("true", "false", *_INITS))
+        problems.append(("init_lora_weights", f"{shown(init)} {_CANNOT}, or is unknown; use one of {inits}"))
+    if section.get("bias") not in (None, "none"):
+        problems.append(("bias", f"{shown(section['bias'])} {_CANNOT}; use none"))
+    problems += [
+        (f"rank_pattern.{name}", _rank_words(rank))
+        for name, rank in _ranks(section.get("rank_pattern"))
+        if rank > RANK_MAX
+    ]
+    rank = section.get("r")
+    if isinstance(rank, int) and rank > RANK_MAX:
+        problems.append(("r", _rank_words(rank)))
+    return problems
+
+
+def _rank_words(rank: int) -> str:
+    return f"{rank} is over {RANK_MAX}, the highest rank that vLLM serves; lower it"
+
+
+def _ranks(pattern: Any) -> list[tuple[str, int]]:
+    items = pattern.items() if isinstance(pattern, dict) else ()
+    return [(name, rank) for name, rank in items if isinstance(rank, int)]

@@ -1,0 +1,170 @@
+"""`training_config.yaml`: KAITO's six sections, typed, with what could only fail after the purchase refused before it.
+
+KAITO ignores keys that it does not know; so do we, and say so in `warnings`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, nearest, shown, without_effect
+from api.configs.servable import UNSERVABLE, lora_problems
+from api.configs.training_options import DEFAULTS, training_options
+from api.configs.training_sections import (
+    NOT_ACTED_ON,
+    DataCollator,
+    DatasetConfig,
+    LoraConfig,
+    ModelConfig,
+    QuantizationConfig,
+    Section,
+)
+from api.configs.yaml_reading import Document, read_yaml
+
+TRAINING_KEY: Final = "training_config.yaml"
+"""The ConfigMap's key."""
+ROOT: Final = "training_config"
+OPTIONS: Final = "TrainingArguments"
+SECTIONS: Final[Mapping[str, type[Section]]] = {
+    "ModelConfig": ModelConfig,
+    "QuantizationConfig": QuantizationConfig,
+    "LoraConfig": LoraConfig,
+    "DatasetConfig": DatasetConfig,
+    "DataCollator": DataCollator,
+}
+
+
+class TrainingConfig(BaseModel):
+    """What to train, all defaults filled in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    quantization: QuantizationConfig = Field(default_factory=QuantizationConfig)
+    lora: LoraConfig = Field(default_factory=LoraConfig)
+    dataset: DatasetConfig = Field(default_factory=DatasetConfig)
+    collator: DataCollator = Field(default_factory=DataCollator)
+    training: dict[str, JsonValue] = Field(
+        default_factory=lambda: dict(DEFAULTS), description="Fields of trl's SFTConfig, by its names."
+    )
+    warnings: tuple[Problem, ...] = Field((), description="What is accepted and has no effect: (path, sentence).")
+
+    @property
+    def output_dir(self) -> str:
+        """Where checkpoints and the adapter go, an absolute path below /mnt."""
+        return str(self.training["output_dir"])
+
+
+def parse_training_config(text: str) -> TrainingConfig:
+    """The content of the ConfigMap's key. Raises ConfigProblem with every (path, sentence) that is wrong."""
+    document = read_yaml(text)
+    sections = _sections(document.value)
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    parsed: dict[str, Section] = {}
+    for name, model in SECTIONS.items():
+        written = sections.get(name, {})
+        wrong, silent = _key_problems(name, written)
+        problems += wrong
+        warnings += silent
+        try:
+            parsed[name] = model.model_validate(written)
+        except ValidationError as error:
+            problems += _located(name, _problems_of(error, {path for path, _ in wrong}, name))
+    options, wrong, silent = training_options(sections.get(OPTIONS, {}))
+    problems += _located(OPTIONS, wrong)
+    warnings += _located(OPTIONS, silent)
+    if problems:
+        raise ConfigProblem([_with_line(problem, document) for problem in problems])
+    return _config(parsed, options, warnings)
+
+
+def default_training_config(method: str) -> TrainingConfig:
+    """What is trained when a Workspace names no ConfigMap; `method` is lora or qlora, in lower case."""
+    four_bit = QuantizationConfig(load_in_4bit=True) if method == "qlora" else QuantizationConfig()
+    return TrainingConfig(quantization=four_bit)
+
+
+def method_problem(config: TrainingConfig, method: str) -> Problem | None:
+    """What about the quantization does not go with the Workspace's `method` (lora or qlora); None when it does."""
+    path = f"{ROOT}.QuantizationConfig"
+    if method == "lora" and config.quantization.quantizes:
+        return path, "for method lora, load_in_4bit and load_in_8bit must be false; or use method qlora"
+    if method == "qlora" and not config.quantization.quantizes:
+        return path, "for method qlora, load_in_4bit or load_in_8bit must be true"
+    return None
+
+
+def _sections(top: Any) -> dict[str, dict[str, Any]]:
+    """The sections that are there. Raises ConfigProblem about the outer shape."""
+    root = top.get(ROOT) if isinstance(top, dict) else None
+    if not isinstance(root, dict):
+        raise ConfigProblem([(ROOT, f"must be there and be a map of sections: {', '.join((*SECTIONS, OPTIONS))}")])
+    known = (*SECTIONS, OPTIONS)
+    all_known = f"; known are {', '.join(known)}"
+    problems = [
+        (f"{ROOT}.{name}", f"Unrecognized section{nearest(name, known) or all_known}")
+        for name in [name for name in root if name not in known][:REPORTED_MAX]
+    ]
+    problems += [
+        (f"{ROOT}.{name}", f"must be a map, not {shown(section)}")
+        for name, section in root.items()
+        if name in known and section is not None and not isinstance(section, dict)
+    ]
+    if problems:
+        raise ConfigProblem(problems)
+    return {name: _given(section or {}) for name, section in root.items()}
+
+
+def _given(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the keys that were left empty: they mean their default."""
+    return {key: value for key, value in section.items() if value is not None}
+
+
+def _key_problems(name: str, written: Mapping[str, Any]) -> tuple[list[Problem], list[Problem]]:
+    """What vLLM could not serve or contradicts itself, and keys without effect."""
+    wrong = lora_problems(written) if name == "LoraConfig" else []
+    if name == "QuantizationConfig" and written.get("load_in_4bit") is True and written.get("load_in_8bit") is True:
+        wrong.append(("load_in_8bit", "cannot be true together with load_in_4bit; keep one"))
+    idle = NOT_ACTED_ON.get(name, {})
+    known = {*SECTIONS[name].model_fields, *idle, *(UNSERVABLE if name == "LoraConfig" else ())}
+    warnings = [(key, why) for key, why in idle.items() if key in written]
+    warnings += without_effect([key for key in written if key not in known], known)
+    return _located(name, wrong), _located(name, warnings)
+
+
+def _problems_of(error: ValidationError, told: set[str], name: str) -> list[Problem]:
+    """One sentence a key: a value that fits none of several types is one mistake, not several."""
+    found: dict[str, str] = {}
+    for entry in error.errors():
+        key = str(entry["loc"][0])
+        if f"{ROOT}.{name}.{key}" not in told:
+            message = entry["msg"].removeprefix("Input ").removeprefix("Value error, ")
+            words = message if entry["type"] == "value_error" else f"{message}, and {shown(entry['input'])} was given"
+            found[key] = f"{found[key]}; or {words}" if key in found else words
+    return list(found.items())
+
+
+def _config(parsed: Mapping[str, Section], options: dict[str, JsonValue], warnings: list[Problem]) -> TrainingConfig:
+    return TrainingConfig.model_validate(
+        {
+            "model": parsed["ModelConfig"],
+            "quantization": parsed["QuantizationConfig"],
+            "lora": parsed["LoraConfig"],
+            "dataset": parsed["DatasetConfig"],
+            "collator": parsed["DataCollator"],
+            "training": options,
+            "warnings": tuple(warnings),
+        }
+    )
+
+
+def _located(section: str, problems: list[Problem]) -> list[Problem]:
+    return [(f"{ROOT}.{section}.{key}".rstrip("."), message) for key, message in problems]
+
+
+def _with_line(problem: Problem, document: Document) -> Problem:
+    path, message = problem
+    line = document.line_of(tuple(path.split(".", 2)))
+    return path, f"{message} (line {line})" if line else message
