@@ -1,20 +1,24 @@
-"""Azure VM sizes: their GPUs, memory, vCPUs, quota family and list price, by name.
+"""Azure VM sizes: their GPUs, memory, vCPUs and quota family, by name.
 
-The facts are in `skus.yaml`, with their source and age. What a model needs is the estimator's business; whether Azure
-sells a size here and now is asked of Azure by the preflight.
+The facts are in `skus.yaml`, with their source; list prices in `prices.yaml`. What a model needs is the estimator's
+business; whether Azure sells a size here and now is asked of Azure by the preflight.
 """
 
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
-from typing import Any, Self
+from typing import Any, Final, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-NEAR_MATCHES = 3
-PREFIX = "standard_"
-_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from presets.prices import price_table
+
+NEAR_MATCHES: Final = 3
+PREFIX: Final = "standard_"
+UNREPORTED_SHARE: Final = 0.9
+"""Of the advertised memory, where the driver's figure is not known: a little less than the least known share (T4)."""
+_YAML_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class UnknownSku(LookupError):
@@ -27,7 +31,10 @@ class UnknownSku(LookupError):
 
 
 class Sku(BaseModel):
-    """One VM size. Memory is in GiB as advertised; a price that is not known is absent from `usd_per_hour`."""
+    """One VM size. `gpu_memory_gib` is of one GPU as advertised, `driver_gib` as CUDA or ROCm reports it.
+
+    `gpu_fraction` is less than 1 where the size holds a part of a GPU; `gpus` counts it as one, as Kubernetes does.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,19 +43,24 @@ class Sku(BaseModel):
     gpus: int = Field(ge=0)
     gpu_model: str = ""
     gpu_memory_gib: int = Field(default=0, ge=0)
+    driver_gib: float | None = Field(default=None, gt=0)
+    gpu_fraction: float = Field(default=1.0, gt=0, le=1)
     vcpus: int = Field(gt=0)
     ram_gib: int = Field(gt=0)
     nvme_gib: int = Field(default=0, ge=0)
     family: str
-    compute_capability: str = ""
+    compute_capability: str = Field(default="", description="CUDA's, for instance 8.6; empty: no CUDA GPU.")
+    infiniband: bool = False
+    architecture: Literal["amd64", "arm64"] = "amd64"
     zones: bool = True
     retired: bool = False
-    usd_per_hour: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _gpu_facts_agree(self) -> Self:
         if bool(self.gpus) != bool(self.gpu_model and self.gpu_memory_gib):
             raise ValueError(f"{self.name}: gpus, gpu_model and gpu_memory_gib go together")
+        if self.driver_gib and not self.gpu_memory_gib * 0.8 < self.driver_gib <= self.gpu_memory_gib:
+            raise ValueError(f"{self.name}: driver_gib {self.driver_gib} does not go with {self.gpu_memory_gib} GiB")
         return self
 
     @property
@@ -59,17 +71,21 @@ class Sku(BaseModel):
     def total_gpu_memory_gib(self) -> int:
         return self.gpus * self.gpu_memory_gib
 
+    @property
+    def usable_memory_gib(self) -> float:
+        """GiB of one GPU that a process can have: what vLLM's gpu-memory-utilization is a share of."""
+        return self.driver_gib or self.gpu_memory_gib * UNREPORTED_SHARE
+
     def price(self, region: str) -> float | None:
         """US dollars per hour on demand, or None when the price in this region is not known."""
-        return self.usd_per_hour.get(region.replace(" ", "").lower())
+        return price_table().usd_per_hour.get(region.replace(" ", "").lower(), {}).get(self.name)
 
 
 class SkuTable(BaseModel):
-    """The whole file; `prices_as_of` is the year of the prices."""
+    """The whole file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prices_as_of: str
     skus: tuple[Sku, ...]
 
 

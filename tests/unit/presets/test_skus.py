@@ -79,3 +79,61 @@ def test_prices_grow_with_the_gpus_of_a_family() -> None:
 def test_a_size_with_gpus_must_say_which() -> None:
     with pytest.raises(ValidationError, match="go together"):
         Sku(name="Standard_NX1", gpus=1, vcpus=4, ram_gib=8, family="x")
+
+
+def test_no_gpu_offers_more_than_is_advertised_and_most_figures_are_known() -> None:
+    with_gpus = [sku for sku in sku_table().skus if sku.gpus]
+    assert all(0.85 * sku.gpu_memory_gib < sku.usable_memory_gib <= sku.gpu_memory_gib for sku in with_gpus)
+    unreported = {sku.name for sku in with_gpus if sku.driver_gib is None}
+    assert unreported == {
+        *("Standard_NV6ads_A10_v5", "Standard_NV12ads_A10_v5", "Standard_NV18ads_A10_v5"),
+        *("Standard_NG32ads_V620_v1", "Standard_NG32adms_V620_v1"),
+    }
+
+
+def test_error_correction_keeps_two_gib_of_an_a10() -> None:
+    assert find_sku("Standard_NV36ads_A10_v5").usable_memory_gib == 22.06
+
+
+def test_parts_of_a_gpu_are_counted_as_one_with_less_memory() -> None:
+    parts = {name: find_sku(name) for name in unit_names("NV6ads", "NV12ads", "NV18ads")}
+    assert [(sku.gpus, sku.gpu_memory_gib) for sku in parts.values()] == [(1, 4), (1, 8), (1, 12)]
+    assert [round(sku.gpu_fraction * 24) for sku in parts.values()] == [4, 8, 12]
+
+
+def unit_names(*sizes: str) -> list[str]:
+    return [f"Standard_{size}_A10_v5" for size in sizes]
+
+
+@pytest.mark.parametrize(
+    ("name", "gpus", "gib", "capability"),
+    [
+        pytest.param("Standard_NC12s_v3", 2, 16, "7.0", id="V100"),
+        pytest.param("Standard_ND96isr_H200_v5", 8, 141, "9.0", id="H200"),
+        pytest.param("Standard_ND96isr_MI300X_v5", 8, 192, "", id="MI300X"),
+        pytest.param("Standard_ND128isr_NDR_GB200_v6", 4, 192, "10.0", id="GB200"),
+    ],
+)
+def test_sizes_that_kaito_lacks_are_known(name: str, gpus: int, gib: int, capability: str) -> None:
+    sku = find_sku(name)
+    assert (sku.gpus, sku.gpu_memory_gib, sku.compute_capability) == (gpus, gib, capability)
+
+
+def test_retired_sizes_say_so() -> None:
+    retired = {sku.name for sku in sku_table().skus if sku.retired}
+    assert retired == {sku.name for sku in sku_table().skus if sku.gpu_model == "NVIDIA V100"}
+
+
+def test_sizes_with_rdma_in_their_name_have_infiniband() -> None:
+    for sku in sku_table().skus:
+        letters = sku.name.split("_")[1].lstrip("NCDGV0123456789")
+        assert sku.infiniband == ("r" in letters), sku.name
+
+
+def test_arm_machines_say_so() -> None:
+    assert {sku.name for sku in sku_table().skus if sku.architecture == "arm64"} == {"Standard_ND128isr_NDR_GB200_v6"}
+
+
+def test_a_figure_of_another_gpu_is_refused() -> None:
+    with pytest.raises(ValidationError, match="does not go with 24 GiB"):
+        Sku(name="X", gpus=1, gpu_model="A", gpu_memory_gib=24, driver_gib=80, vcpus=4, ram_gib=8, family="x")
