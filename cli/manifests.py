@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from api.configs.problem import ConfigProblem
 from api.configs.yaml_reading import SIZE_MAX, read_yaml
+from api.labels import GROUP
 
 FILE_MAX: Final = 8 * 1024 * 1024
 """Bytes of one file."""
@@ -21,6 +22,7 @@ Step = str | int
 
 _SEPARATOR = re.compile(r"^(?:---(?=[ \t\r\n]|$)|\.\.\.[ \t]*\r?$)", re.MULTILINE)
 _KIND = re.compile(r"^[\"']?kind[\"']?[ \t]*:[ \t]*[\"']?([A-Za-z]+)", re.MULTILINE)
+_OURS = re.compile(rf"^[\"']?apiVersion[\"']?[ \t]*:[ \t]*[\"']?{re.escape(GROUP)}/", re.MULTILINE)
 
 
 class ManifestUnreadable(OSError):
@@ -59,8 +61,8 @@ class Manifest:
 def read_manifests(file: str, *, wanted: Sequence[str]) -> list[Manifest]:
     """Every document of a file (`-` for standard input). Raises ManifestUnreadable when there is no such text.
 
-    A document that says in its first column that it is of a kind that is not wanted is not parsed; nor is a ConfigMap
-    larger than any that a Workspace may name.
+    A document that says in its first column that it is of another group and of a kind that is not wanted is not parsed;
+    nor is a ConfigMap larger than any that a Workspace may name.
     """
     found: list[Manifest] = []
     for number, (line, text) in enumerate(_documents(_text_of(file)), 1):
@@ -71,7 +73,11 @@ def read_manifests(file: str, *, wanted: Sequence[str]) -> list[Manifest]:
 def _manifests(file: str, number: int, line: int, text: str, wanted: Sequence[str]) -> Iterator[Manifest]:
     declared = _KIND.search(text)
     kind = declared[1] if declared else ""
-    if kind and (_is_unwanted(kind, wanted) or (kind == "ConfigMap" and len(text) > SIZE_MAX)):
+    if (
+        kind
+        and not _OURS.search(text)
+        and (_is_unwanted(kind, wanted) or (kind == "ConfigMap" and len(text) > SIZE_MAX))
+    ):
         yield Manifest(file, number, kind=kind)
         return
     try:

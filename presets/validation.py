@@ -152,7 +152,7 @@ def _nearest(name: str) -> str:
     try:
         find_model(name)
     except UnknownModel as error:
-        return f"{str(error).partition(': ')[2]}, or organisation/model of Hugging Face"
+        return f"{_hint(error)}. Any organisation/model of Hugging Face will do, too"
     return ""
 
 
@@ -162,6 +162,10 @@ def _machine_problem(name: str) -> str | None:
     try:
         sku = find_sku(name)
     except UnknownSku as error:
-        near = str(error).partition(": ")[2]
-        return f"{near}. Supported SKUs: {', '.join(sku.name for sku in sku_table().skus if sku.gpus)}"
+        return f"{_hint(error)}. Supported SKUs: {', '.join(sku.name for sku in sku_table().skus if sku.gpus)}"
     return None if sku.gpus else f"{sku.name} has no GPU"
+
+
+def _hint(error: LookupError) -> str:
+    """What to use instead, which stands after the colon."""
+    return str(error).partition(": ")[2].rstrip("?")

@@ -1,0 +1,304 @@
+"""Each rule of a new Workspace, by its id: what it refuses, in which words and where, and what it accepts."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from conftest import GONE, V1ALPHA1, V1BETA1, Builder
+
+from api.validation.rules import rule_table
+from presets.validation import problems_on_create
+
+Obj = dict[str, Any]
+BOTH, FIRST, LATER = (V1ALPHA1, V1BETA1), (V1ALPHA1,), (V1BETA1,)
+BYO = "metadata.annotations[modelyard.dev/node-provider]"
+SLICE = {"resource.partition": {"mode": "mig", "profile": "1g.10gb"}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """`kind` is a method of the builder; `path` and `says` are the problem's, `says` as a part of its message."""
+
+    rule: str
+    kind: str
+    refused: Obj
+    path: str
+    says: str
+    accepted: Obj = field(default_factory=dict)
+    provider: str = "aks"
+    versions: tuple[str, ...] = BOTH
+
+
+def annotation(key: str, value: Any) -> Obj:
+    return {f"metadata.annotations[kaito.sh/{key}]": value}
+
+
+def adapter(**fields: Any) -> Obj:
+    return {"source": {"name": "support", "image": "registry.example.com/support:1"}} | fields
+
+
+def adapters(*given: Any) -> Obj:
+    return {"inference.adapters": list(given)}
+
+
+def source(**fields: Any) -> Obj:
+    return {"tuning.input": {"name": "talks"} | fields}
+
+
+def at_url(url: str) -> Obj:
+    return {"tuning.input.urls": [url]}
+
+
+VOLUME = {"persistentVolumeClaim": {"claimName": "p"}}
+TEMPLATE = {"spec": {"containers": [{"name": "c", "image": "i:1"}]}}
+
+CASES = [
+    Case("L1", "serving", {"resource.count": float("nan")}, "resource.count", "no finite number"),
+    Case("S1", "serving", {"resource.count": "2"}, "resource.count", "valid integer", {"resource.count": 2}),
+    Case("S1", "serving", {"inference.presets": {}}, "inference.presets", "did you mean 'preset'?"),
+    Case("S1", "serving", {"inference": "phi-4"}, "inference", "must be a map of fields"),
+    Case("S1", "serving", {"resource.labelSelector": GONE}, "resource.labelSelector", "is required"),
+    Case("C1", "serving", {"metadata.name": "Phi_4"}, "metadata.name", "invalid value", {"metadata.name": "phi-4"}),
+    Case("C1", "serving", {"metadata.name": "4phi"}, "metadata.name", "start with a lower-case letter"),
+    Case("C1", "serving", {"metadata.name": "a" * 55}, "metadata.name", "54", {"metadata.name": "a" * 54}),
+    Case("C1", "serving", {"metadata.name": GONE}, "metadata.name", "missing field(s)"),
+    Case("C1", "serving", {"metadata": {"generateName": "Phi-"}}, "metadata.generateName", "invalid value",
+         {"metadata": {"generateName": "phi-"}}),
+    Case("C2", "serving", {"inference": GONE}, "inference",
+         "Either Inference or Tuning must be specified, not neither"),
+    Case("C3", "tuning", {"inference": {"preset": {"name": "phi-4"}}}, "tuning",
+         "Either Inference or Tuning must be specified, but not both"),
+    Case("C4", "serving", annotation("node-image-family", "windows"),
+         "metadata.annotations[kaito.sh/node-image-family]", "unsupported node image family",
+         annotation("node-image-family", " AzureLinux ")),
+    Case("C5", "serving", annotation("performance-mode", "fast"), "metadata.annotations[kaito.sh/performance-mode]",
+         "not a valid performance mode", annotation("performance-mode", "throughput")),
+    Case("C6", "serving", annotation("use-local-weights", "yes"), "metadata.annotations[kaito.sh/use-local-weights]",
+         'must be "true" or "false"', annotation("use-local-weights", "true")),
+    Case("C7", "serving", annotation("node-class-name", "mine"), "metadata.annotations[kaito.sh/node-class-name]",
+         "not a KAITO-managed NodeClass", annotation("node-class-name", "image-family-ubuntu"), "karpenter"),
+    Case("M7", "serving", {BYO: "aws"}, BYO, "brings no nodes; use aks or karpenter or byo", {BYO: "karpenter"}),
+    Case("M7", "serving", annotation("node-provisioner", "gke"), "metadata.annotations[kaito.sh/node-provisioner]",
+         "brings no nodes", annotation("node-provisioner", "azure-gpu-provisioner")),
+    Case("C8", "serving", {"resource.instanceType": GONE}, "resource.instanceType",
+         "instanceType is required when node auto-provisioning is enabled", versions=LATER),
+    Case("C8", "serving", {"resource": GONE}, "resource.instanceType", "instanceType is required"),
+    Case("C9", "own_nodes", {"resource.instanceType": "Standard_NC24ads_A100_v4"}, "resource.instanceType",
+         "instanceType must be empty when node auto-provisioning is disabled (BYO scenario)", versions=LATER),
+    Case("C12", "serving", {"resource.labelSelector": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}},
+         "resource.labelSelector.matchExpressions[0]", "invalid value: only matchLabels or 'In'",
+         {"resource.labelSelector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}}),
+    Case("C12", "serving", {"resource.labelSelector": {"matchLabels": {"a": "x"}, "matchExpressions": [
+         {"key": "a", "operator": "In", "values": ["y"]}]}}, "resource.labelSelector.matchExpressions[0]", "both"),
+    Case("C13", "serving", {"resource.labelSelector": {"matchLabels": {"kaito.sh/workspace": "x"}}},
+         "resource.labelSelector.matchLabels", "matchLabels must contain at least one non-reserved label",
+         {"resource.labelSelector": {"matchLabels": {"kaito.sh/workspace": "x", "a": "b"}}}, versions=LATER),
+    Case("C15", "serving", {"resource.instanceType": "Standard_NC24ads_A100"}, "resource.instanceType",
+         "Unsupported instance type", {"resource.instanceType": "standard_nc24ads_a100_v4"}),
+    Case("C15", "serving", {"resource.instanceType": "p4d.24xlarge"}, "resource.instanceType", "Supported SKUs"),
+    Case("C15", "serving", {"resource.instanceType": "x" * 500}, "resource.instanceType", "500 characters"),
+    Case("C16", "serving", {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC6s_v3"},
+         "resource.instanceType", "Insufficient total GPU memory",
+         {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC6s_v3", "resource.count": 5},
+         versions=FIRST),
+    Case("C17", "serving", {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC6s_v3"}
+         | annotation("runtime", "transformers"), "resource.instanceType", "Insufficient total GPU memory",
+         {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC6s_v3"}
+         | annotation("runtime", "transformers") | annotation("bypass-resource-checks", ""), versions=LATER),
+    Case("C17", "tuning", {"tuning.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC6s_v3"},
+         "resource.instanceType", "Insufficient total GPU memory", versions=LATER),
+    Case("C23", "serving", SLICE, "resource.partition", "GPU partitioning is only supported with BYO nodes"),
+    Case("C24", "tuning", {"resource.instanceType": GONE, BYO: "byo"} | SLICE, "resource.partition",
+         "GPU partitioning is not supported for tuning", {"resource.instanceType": GONE, BYO: "byo"}),
+    Case("C25", "own_nodes", {"resource.partition": {"mode": "mig", "profile": "1g.10gb", "count": 1}},
+         "resource.partition.count", "count is only valid for accelerator mode", SLICE),
+    Case("C25", "own_nodes", {"resource.partition": {"mode": "mig", "profile": "9g.1tb"}},
+         "resource.partition.profile", "unknown MIG profile", SLICE),
+    Case("C25", "own_nodes", {"resource.partition": {"mode": "mig"}}, "resource.partition.profile", "unknown MIG"),
+    Case("C26", "own_nodes", {"resource.partition": {"mode": "accelerator", "profile": "1g.10gb", "count": 1}},
+         "resource.partition.profile", "profile is not valid for accelerator mode",
+         {"resource.partition": {"mode": "accelerator", "count": 1}}),
+    Case("C26", "own_nodes", {"resource.partition": {"mode": "accelerator"}}, "resource.partition.count",
+         "partition.count"),
+    Case("C27", "own_nodes", {"resource.partition": {"mode": "half"}}, "resource.partition.mode",
+         "unsupported partition mode"),
+    Case("C28", "own_nodes", SLICE | {"inference.preset.name": "phi-4"}, "resource.partition.profile",
+         "exceeds the 1g.10gb MIG slice capacity",
+         SLICE | {"inference.preset.name": "phi-4"} | annotation("bypass-resource-checks", "")),
+    Case("M1", "serving", {"resource.labelSelector.matchLabels": {"a b": "c"}}, "resource.labelSelector",
+         "no label key", {"resource.labelSelector.matchLabels": {"example.com/a": "c", "e": ""}}),
+    Case("M1", "serving", {"resource.labelSelector.matchLabels": {"a": "-"}}, "resource.labelSelector",
+         "no label value"),
+    Case("M2", "serving", {"resource.labelSelector.matchLabels": {"kubernetes.io/hostname": "n1"}},
+         "resource.labelSelector", "new nodes cannot be given the label"),
+    Case("M3", "serving", {"resource.count": 0}, "resource.count", "use 1 to 1000", {"resource.count": 1000}),
+    Case("M3", "serving", {"resource.count": 1001}, "resource.count", "1001 nodes"),
+    Case("M4", "own_nodes", {"resource": GONE}, "resource", "which of your own nodes"),
+    Case("M11", "serving", {"metadata.annotations[modelyard.dev/instance-type-fallbacks]": "Standard_NC6s_v3,nope"},
+         "metadata.annotations[modelyard.dev/instance-type-fallbacks]", "Unsupported instance type 'nope'",
+         {"metadata.annotations[modelyard.dev/instance-type-fallbacks]": "Standard_NC6s_v3, Standard_NC12s_v3"}),
+    Case("C10", "serving", {"inference.preset.name": "phi-5"}, "inference.preset.name",
+         "Unsupported inference preset name", {"inference.preset.name": "Org.1/any_model-2"}),
+    Case("C10", "serving", {"inference.preset.name": "a/b/c"}, "inference.preset.name", "Unsupported inference"),
+    Case("C10", "serving", {"inference.preset.name": "../b"}, "inference.preset.name", "Unsupported inference"),
+    Case("C10", "serving", {"inference.preset.name": "/b"}, "inference.preset.name", "Unsupported inference"),
+    Case("C10", "serving", {"inference.preset.name": "a/$(id)"}, "inference.preset.name", "Unsupported inference"),
+    Case("C10", "serving", {"inference.preset.name": ""}, "inference.preset.name", "Unsupported inference"),
+    Case("C29", "serving", {"inference.preset": GONE}, "inference", "Preset or Template must be specified"),
+    Case("C29", "serving", {"inference.template": TEMPLATE}, "inference",
+         "Preset and Template cannot be set at the same time", {"inference": {"template": TEMPLATE}}),
+    Case("C31", "serving", {"inference.preset.accessMode": "private"}, "inference.preset.presetOptions.image",
+         "When AccessMode is private, an image must be provided",
+         {"inference.preset.accessMode": "private", "inference.preset.presetOptions": {"image": "i:1"}},
+         versions=FIRST),
+    Case("C33", "serving", {"inference.preset.name": "falcon-7b"} | adapters(adapter()), "inference.adapters",
+         "vLLM does not support LoRA adapters for this model", adapters(adapter())),
+    Case("C34", "serving", adapters(adapter(strength="0.5")), "inference.adapters[0].strength",
+         "vLLM does not support adapter strength",
+         adapters(adapter(strength="0.5")) | annotation("runtime", "transformers")),
+    Case("C35", "serving",
+         adapters(*(adapter(source={"name": f"a{n}", "image": "i:1"}) for n in range(11))), "inference.adapters",
+         "Number of Adapters exceeds the maximum limit, maximum of 10 allowed",
+         adapters(*(adapter(source={"name": f"a{n}", "image": "i:1"}) for n in range(10)))),
+    Case("C36", "serving", adapters(adapter(), adapter()), "inference.adapters[1].source.name",
+         "Duplicate adapter source name found"),
+    Case("U13", "serving", adapters({}), "inference.adapters[0].source", "Source"),
+    Case("U13", "serving", adapters({"source": {"image": "i:1"}}), "inference.adapters[0].source.name",
+         "Name of Adapter field must be specified"),
+    Case("U13", "serving", adapters({"source": {"name": "Support", "image": "i:1"}}),
+         "inference.adapters[0].source.name", "invalid value"),
+    Case("U13", "serving", adapters({"source": {"name": "a" * 64, "image": "i:1"}}),
+         "inference.adapters[0].source.name", "63", adapters({"source": {"name": "a" * 63, "image": "i:1"}})),
+    Case("U13", "serving", adapters({"source": {"name": "a"}}), "inference.adapters[0].source",
+         "Either Image or Volume must be specified for adapter source",
+         adapters({"source": {"name": "a", "volumeSource": VOLUME}})),
+    Case("U13", "serving", adapters({"source": {"name": "a", "urls": ["https://e.org/a"]}}),
+         "inference.adapters[0].source.urls", "URLs are not supported as adapter source"),
+    Case("U13", "serving", adapters(adapter(strength="half")) | annotation("runtime", "transformers"),
+         "inference.adapters[0].strength", "Invalid strength value for Adapter 'support'"),
+    Case("U13", "serving", adapters(adapter(strength="NaN")) | annotation("runtime", "transformers"),
+         "inference.adapters[0].strength", "Invalid strength value for Adapter 'support'"),
+    Case("U13", "serving", adapters(adapter(strength="1.5")) | annotation("runtime", "transformers"),
+         "inference.adapters[0].strength", "Strength value for Adapter 'support' must be between 0 and 1"),
+    Case("M9", "serving", {"inference": {"template": TEMPLATE, "adapters": [adapter()]}}, "inference.adapters",
+         "beside a preset"),
+    Case("M12", "serving", adapters({"source": {"name": "phi-4-mini-instruct", "image": "i:1"}}),
+         "inference.adapters[0].source.name", "model's own name"),
+    Case("C37", "serving", {"inference.preset.name": "llama-3.1-8b-instruct"},
+         "inference.preset.presetOptions.modelAccessSecret",
+         "This preset requires authentication and needs a modelAccessSecret with HF_TOKEN key under presetOptions to "
+         "download the model",
+         {"inference.preset": {"name": "llama-3.1-8b-instruct", "presetOptions": {"modelAccessSecret": "hf"}}}),
+    Case("M6", "serving", {"inference": {"template": {}}}, "inference.template.spec.containers", "at least one"),
+    Case("M6", "serving", {"inference": {"template": {"spec": {"containers": [{"name": "c"}]}}}},
+         "inference.template.spec.containers[0].image", "a container needs image",
+         {"inference": {"template": TEMPLATE}}),
+    Case("C41", "tuning", {"resource.count": 2}, "resource.count",
+         "Tuning does not currently support multinode configurations", {"resource.count": 1}),
+    Case("C42", "tuning", {"tuning.method": "dora"}, "tuning.method", "Method must be one of lora, qlora",
+         {"tuning.method": "QLoRA"}),
+    Case("C42", "tuning", {"tuning.method": GONE}, "tuning.method", "Method", {"tuning.method": "lora"}),
+    Case("C43", "tuning", {"tuning.input": GONE}, "tuning.input", "missing field(s): Input"),
+    Case("C43", "tuning", {"tuning.output": GONE}, "tuning.output", "missing field(s): Output"),
+    Case("C43", "tuning", {"tuning.preset": GONE}, "tuning.preset", "missing field(s): Preset"),
+    Case("C44", "tuning", {"tuning.preset.name": "phi-9"}, "tuning.preset.name", "Unsupported tuning preset name",
+         {"tuning.preset.name": "Org/model"}),
+    Case("C46", "tuning", source(image="Registry/Upper"), "tuning.input.image",
+         "Unable to parse input image reference 'Registry/Upper': invalid reference format",
+         source(image="registry.example.com:5000/data/talks@sha256:" + "a" * 64)),
+    Case("C46", "tuning", source(image="!Valid"), "tuning.input.image", "invalid reference format"),
+    Case("C46", "tuning", source(image="a; rm -rf /"), "tuning.input.image", "invalid reference format"),
+    Case("C47", "tuning", source(), "tuning.input", "Exactly one of URLs, Volume, or Image must be specified",
+         source(volumeSource=VOLUME)),
+    Case("C47", "tuning", source(image="i:1", volumeSource=VOLUME), "tuning.input", "Exactly one of URLs"),
+    Case("C47", "serving", adapters({"source": {"name": "a", "image": "i:1", "volumeSource": VOLUME}}),
+         "inference.adapters[0].source", "Exactly one of URLs"),
+    Case("C48", "tuning", at_url("ftp://e.org/a"), "tuning.input.urls[0]", "must use HTTP or HTTPS",
+         at_url("http://e.org/a?b=c")),
+    Case("C48", "tuning", at_url("https:///a"), "tuning.input.urls[0]", "invalid data source URL"),
+    Case("C48", "tuning", at_url("http://localhost/a"), "tuning.input.urls[0]",
+         "must not target a local or metadata endpoint"),
+    Case("C48", "tuning", at_url("http://metadata.google.internal/a"), "tuning.input.urls[0]",
+         "must not target a local or metadata endpoint"),
+    Case("C48", "tuning", at_url("http://169.254.169.254/a"), "tuning.input.urls[0]",
+         "loopback, private, or link-local"),
+    Case("C48", "tuning", at_url("http://[::ffff:10.0.0.1]/a"), "tuning.input.urls[0]",
+         "loopback, private, or link-local"),
+    Case("C49", "tuning", {"tuning.output.image": "A/B"}, "tuning.output.image",
+         "Unable to parse output image reference"),
+    Case("C50", "tuning", {"tuning.output.imagePushSecret": GONE}, "tuning.output.imagePushSecret",
+         "Must specify imagePushSecret with destination image"),
+    Case("C51", "tuning", {"tuning.output": {}}, "tuning.output", "Exactly one of Volume or Image must be specified",
+         {"tuning.output": {"volumeSource": VOLUME}}),
+    Case("C51", "tuning", {"tuning.output.volumeSource": VOLUME}, "tuning.output", "Exactly one of Volume or Image"),
+    Case("M5", "serving", {"inference.config": "My_Params"}, "inference.config", "name of a Secret or ConfigMap",
+         {"inference.config": "my.params"}),
+    Case("M5", "tuning", {"tuning.output.imagePushSecret": "a/b"}, "tuning.output.imagePushSecret", "name of a Secret"),
+    Case("M8", "tuning", source(volumeSource={}), "tuning.input.volumeSource", "exactly one kind of volume",
+         source(volumeSource=VOLUME)),
+    Case("M10", "tuning", {"tuning.preset.name": "gpt-oss-20b"}, "tuning.preset.name", "does not support tuning"),
+]  # fmt: skip
+
+
+def _expanded() -> list[Any]:
+    return [
+        pytest.param(case, version, id=f"{case.rule}-{version.rpartition('/')[2]}-{number}")
+        for number, case in enumerate(CASES)
+        for version in case.versions
+    ]
+
+
+@pytest.mark.parametrize(("case", "version"), _expanded())
+def test_the_rule_refuses_in_its_words(case: Case, version: str, build: Builder) -> None:
+    document = getattr(build, case.kind)(case.refused, version)
+    found = problems_on_create(document, provider=case.provider)
+    matching = [problem for problem in found if (problem.rule, problem.path) == (case.rule, case.path)]
+    assert matching, f"not refused by {case.rule} at {case.path}; found {found}"
+    assert case.says in matching[0].message
+
+
+@pytest.mark.parametrize(("case", "version"), _expanded())
+def test_what_the_rule_asks_for_is_accepted(case: Case, version: str, build: Builder) -> None:
+    document = getattr(build, case.kind)(case.accepted, version)
+    assert problems_on_create(document, provider=case.provider) == []
+
+
+OTHER_VERSION = [
+    ("C8", "serving", {"resource.instanceType": GONE}, V1ALPHA1),
+    ("C13", "serving", {"resource.labelSelector": {"matchLabels": {"kaito.sh/workspace": "x"}}}, V1ALPHA1),
+    ("C9", "own_nodes", {"resource.instanceType": "Standard_NC24ads_A100_v4"}, V1ALPHA1),
+    ("C31", "serving", {"inference.preset.accessMode": "private"}, V1BETA1),
+    ("C16", "serving", {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC6s_v3"}, V1BETA1),
+]
+
+
+@pytest.mark.parametrize(("rule", "kind", "changes", "version"), OTHER_VERSION, ids=[row[0] for row in OTHER_VERSION])
+def test_a_rule_of_one_version_does_not_hold_in_the_other(
+    rule: str, kind: str, changes: Obj, version: str, build: Builder
+) -> None:
+    assert problems_on_create(getattr(build, kind)(changes, version)) == []
+
+
+ACCEPTED = [
+    ("C11", "serving", {"inference.preset.name": "phi-2"}),
+    ("C19", "serving", {"resource.count": 4} | annotation("runtime", "transformers")),
+    ("C20 C21 C22", "own_nodes", {}),
+    ("C30", "serving", {"inference.preset.name": "falcon-7b"}),
+    ("C32", "serving", annotation("runtime", "transformers")),
+    ("C38", "serving", {"inference.preset.presetOptions": {"modelAccessSecret": "hf"}}),
+    ("C39", "serving", {"inference.preset.name": "nobody/has-this"}),
+    ("C40", "serving", annotation("model-streaming", "enabled")),
+]
+
+
+@pytest.mark.parametrize(("rules", "kind", "changes"), ACCEPTED, ids=[row[0] for row in ACCEPTED])
+@pytest.mark.parametrize("version", BOTH)
+def test_what_only_kaito_refuses_is_accepted(rules: str, kind: str, changes: Obj, version: str, build: Builder) -> None:
+    assert all(rule_table()[rule].asked == "never" for rule in rules.split())
+    assert problems_on_create(getattr(build, kind)(changes, version)) == []
+
+
+def test_each_rule_that_is_asked_on_create_has_a_case() -> None:
+    asked = {row.id for row in rule_table().values() if row.asked == "create"}
+    of_config_maps = {"I1", "I2", "C45"}
+    assert {case.rule for case in CASES} == asked - of_config_maps
