@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from presets.plan_document import PlanDocument
+
 
 class Payload(BaseModel):
     """Frozen, and lenient towards fields that a newer release has added."""
@@ -38,7 +40,7 @@ class Plan(Payload):
     """What a generation of a Workspace comes to: decided once by `build_plan`, then only carried out.
 
     Memory and disk are GiB, prices US dollars an hour. `digest` covers all that shapes the workload, so that an
-    unchanged workload is recognised.
+    unchanged workload is recognised. `estimate` is the whole of what was planned, for people.
     """
 
     key: WorkspaceKey
@@ -59,12 +61,14 @@ class Plan(Payload):
     pipeline_parallel: int = 1
     data_parallel: int = 1
     max_model_len: int | None = None
+    gpu_memory_utilization: float = 0.84
     config_map: str = ""
     vcpus_per_node: int = 0
     vcpu_family: str = ""
     price_per_hour: float | None = None
     deadlines: Deadlines = Deadlines()
     digest: str = ""
+    estimate: PlanDocument | None = None
 
     @property
     def preset(self) -> str:

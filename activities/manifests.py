@@ -9,7 +9,6 @@ from typing import Any, Final
 from activities.contracts import PinnedModel, Plan
 from activities.kubernetes_api import Object
 from api import labels, names, serving
-from presets.sizing import GPU_MEMORY_UTILIZATION
 
 HTTP_PORT: Final = 80
 DRAIN_S: Final = 60
@@ -78,7 +77,7 @@ def _config_map(plan: Plan, pinned: PinnedModel, extra: dict[str, Any], images: 
         tensor_parallel_size=plan.tensor_parallel,
         pipeline_parallel_size=plan.pipeline_parallel,
         data_parallel_size=plan.data_parallel,
-        gpu_memory_utilization=GPU_MEMORY_UTILIZATION,
+        gpu_memory_utilization=plan.gpu_memory_utilization,
         kv_cache_gib=images.cpu_kv_cache_gib,
         weights_deadline_s=plan.deadlines.serving,
         extra=extra,

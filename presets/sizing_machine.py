@@ -30,6 +30,7 @@ class Machine:
     gpu_model: str = ""
     compute_capability: float | None = None
     infiniband: bool = False
+    architecture: str = "amd64"
     batch: Batch = field(default_factory=Batch)
 
     @classmethod
@@ -38,10 +39,12 @@ class Machine:
         return cls(
             name=sku.name,
             gpus=sku.gpus,
-            usable_gib=_usable(sku),
+            usable_gib=sku.usable_memory_gib,
             gpu_model=sku.gpu_model,
             compute_capability=float(sku.compute_capability) if sku.compute_capability else None,
-            batch=default_batch(_usable(sku), sku.gpu_model),
+            infiniband=sku.infiniband,
+            architecture=sku.architecture,
+            batch=default_batch(sku.usable_memory_gib, sku.gpu_model),
         )
 
 
@@ -53,8 +56,3 @@ def default_batch(usable_gib: float, gpu_model: str) -> Batch:
     if usable_gib >= LARGE_GPU_GIB and "A100" not in gpu_model:
         return Batch(tokens=8192, sequences=1024)
     return Batch()
-
-
-def _usable(sku: Sku) -> float:
-    share = 0.9375 if "A10" in sku.gpu_model.split() else 0.985
-    return sku.gpu_memory_gib * share

@@ -54,13 +54,13 @@ SPARSE_LATENT_FACTOR: Final = 656 / 576
 def weights_gib(model: Model, layout: Layout) -> float:
     """Weights on the fullest GPU: weight files x padding, the largest stage's share, divided by tensor parallelism.
 
-    Files in 32 bits are loaded in 16. A first or last stage holds the embedding beside its layers.
+    Files in 32 bits are loaded in 16. The first stage holds the embedding beside its layers, the last one the head.
     """
     narrowed = 0.5 if model.dtype == "float32" and not model.quantization else 1.0
     padding = QUANTIZED_PADDING.get(model.quantization, OTHER_QUANTIZED_PADDING)
-    loaded = model.weights_gib * padding * narrowed * stage_share(model, layout)
-    embedding = model.vocab_size * model.hidden_size * HALF_BYTES / GIB if layout.pipeline > 1 else 0.0
-    return (loaded + embedding) / layout.tensor
+    loaded = model.weights_gib * padding * narrowed
+    embedding = min(loaded, model.vocab_size * model.hidden_size * HALF_BYTES / GIB)
+    return ((loaded - embedding) * stage_share(model, layout) + embedding) / layout.tensor
 
 
 def overhead_gib(layout: Layout) -> float:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from api.configs.inference import InferenceConfig
 from presets.sizing_machine import Batch
 
 KV_BYTES: Final = {"auto": 2, "bfloat16": 2, "float16": 2, "fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1, "fp8_inc": 1}
@@ -31,3 +32,25 @@ class Wishes:
     def batch(self, default: Batch) -> Batch:
         """The batch that vLLM will take, where this machine's default is `default`."""
         return Batch(tokens=self.batch_tokens or default.tokens, sequences=self.sequences or default.sequences)
+
+
+def wishes_of(config: InferenceConfig | None) -> Wishes:
+    """What of the file matters here. Its values are already of the right types and within vLLM's limits."""
+    if config is None:
+        return Wishes()
+    return Wishes(
+        context=config.max_model_len,
+        tensor=_whole(config, "tensor-parallel-size"),
+        pipeline=_whole(config, "pipeline-parallel-size"),
+        data=_whole(config, "data-parallel-size"),
+        kv_dtype=str(config.vllm.get("kv-cache-dtype", "auto")),
+        utilization=config.number("gpu-memory-utilization") or config.number("device-memory-utilization"),
+        batch_tokens=_whole(config, "max-num-batched-tokens"),
+        sequences=_whole(config, "max-num-seqs"),
+        eager=config.vllm.get("enforce-eager") is True,
+    )
+
+
+def _whole(config: InferenceConfig, option: str) -> int | None:
+    given = config.number(option)
+    return None if given is None else int(given)

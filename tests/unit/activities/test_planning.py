@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import Deadlines
-from activities.planning import digest_of, parsed, plan_of
+from activities.contracts import Deadlines, Plan
+from activities.planning import digest_of, plan_of
+from presets.plan import Surroundings
 
 UID = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
 
@@ -35,8 +36,8 @@ def a_workspace(**changes: Any) -> dict[str, Any]:
     return document
 
 
-def planned(document: dict[str, Any]) -> Any:
-    return plan_of(parsed(document), "eastus", Deadlines())
+def planned(document: dict[str, Any], config: str | None = None) -> Any:
+    return plan_of(document, Surroundings(region="eastus", config_text=config), Deadlines())
 
 
 def test_a_plan_has_azures_spelling_a_price_and_a_pool_of_its_own() -> None:
@@ -89,3 +90,63 @@ def test_the_digest_follows_what_shapes_the_pods_and_nothing_else() -> None:
     assert digest_of(document, '{"max-model-len": 100}', images) != digest
     assert digest_of(document, "", ("r2", "f")) != digest
     assert digest_of(a_workspace(resource__count=2), "", images) != digest
+
+
+def test_the_plan_carries_the_whole_estimate() -> None:
+    plan = planned(a_workspace())
+    estimate = plan.estimate
+    assert (estimate.max_model_len, estimate.price_per_hour) == (plan.max_model_len, plan.price_per_hour)
+    assert estimate.memory_per_gpu_gib.weights == pytest.approx(27.6, abs=0.1)
+    assert type(plan).model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_a_plan_of_an_older_release_keeps_what_it_was_sized_for() -> None:
+    recorded = planned(a_workspace()).model_dump(exclude={"estimate", "gpu_memory_utilization"})
+    older = Plan.model_validate(recorded)
+    assert (older.estimate, older.gpu_memory_utilization) == (None, 0.84)
+
+
+def test_what_the_config_map_asks_of_vllm_is_sized_for() -> None:
+    config = "vllm: {max-model-len: 8000, tensor-parallel-size: 2, gpu-memory-utilization: 0.8, kv-cache-dtype: fp8}"
+    plan = planned(a_workspace(resource__instanceType="Standard_NC48ads_A100_v4"), config)
+    assert (plan.max_model_len, plan.tensor_parallel, plan.data_parallel) == (8000, 2, 1)
+    assert (plan.gpu_memory_utilization, plan.estimate.kv_cache_dtype) == (0.8, "fp8")
+
+
+REFUSED_CONFIGS = [
+    pytest.param("vllm: {max-model-len: 20000}", "ConfigInvalid", "20000 exceeds .* 16384", id="longer than the model"),
+    pytest.param("vllm: {tensor-parallel-size: 2}", "ConfigInvalid", "ask for 2 GPUs, and .* has 1", id="more GPUs"),
+    pytest.param("vllm: {gpu-memory-utilization: 1.0}", "ConfigInvalid", "use at most 0.99", id="all of the memory"),
+    pytest.param("vllm: {gpu-memory-utilization: 0.3}", "DoesNotFit", "given 23.7 GiB", id="too little of it"),
+    pytest.param("vllm: {max-num-batched-tokens: 100}", "ConfigInvalid", "less than max-num-seqs 256", id="batch"),
+    pytest.param("vllm: {max-modellen: 100}", "ConfigInvalid", "max-model", id="misspelled"),
+    pytest.param("vllm: [", "ConfigInvalid", "inference.config", id="no YAML"),
+]
+
+
+@pytest.mark.parametrize(("config", "reason", "says"), REFUSED_CONFIGS)
+def test_a_config_map_that_cannot_work_is_refused_with_numbers(config: str, reason: str, says: str) -> None:
+    with pytest.raises(ApplicationError, match=says) as caught:
+        planned(a_workspace(), config)
+    assert caught.value.type == reason
+
+
+def test_a_model_that_needs_several_nodes_is_refused_with_the_machines_that_would_do() -> None:
+    document = a_workspace(inference__preset={"name": "falcon-40b"})
+    with pytest.raises(ApplicationError, match=r"2 nodes.*One node is enough of Standard_NC48ads_A100_v4 \(\$7.35/h"):
+        planned(document)
+
+
+def test_a_rule_of_admission_that_the_webhook_did_not_see_is_kept() -> None:
+    document = a_workspace(resource__labelSelector={"matchLabels": {"apps": "no spaces please"}})
+    with pytest.raises(ApplicationError) as caught:
+        planned(document)
+    assert caught.value.type == "InvalidSpec"
+
+
+def test_a_large_model_is_given_the_time_that_its_download_takes() -> None:
+    assert planned(a_workspace()).deadlines == Deadlines()
+    large = a_workspace(
+        resource__instanceType="Standard_ND96isr_H200_v5", inference__preset={"name": "deepseek-ai/DeepSeek-V3-0324"}
+    )
+    assert planned(large).deadlines.serving == 180 * 60

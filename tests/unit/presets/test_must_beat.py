@@ -5,12 +5,14 @@ KV by the GPUs of one node), and the formula is held to the figures that its tes
 """
 
 from dataclasses import dataclass
-from math import floor
+from math import floor, inf
+from pathlib import Path
 
 import pytest
+import yaml
 
 from presets.catalogue import Model, find_model
-from presets.sizing import GIB, fit
+from presets.sizing import GIB, DoesNotFit, fit
 from presets.sizing_machine import Machine
 from presets.sizing_wishes import Wishes
 from presets.skus import Sku, find_sku
@@ -117,3 +119,24 @@ def test_kaitos_documented_worked_example_is_met_or_beaten() -> None:
     small = fit(find_model("phi-4-mini-instruct"), Machine.of(find_sku("Standard_NV36ads_A10_v5")))
     large = fit(find_model("phi-4-mini-instruct"), Machine.of(find_sku("Standard_NC24ads_A100_v4")))
     assert small.context >= 80_000 and large.context == 131_072
+
+
+def test_of_all_sixty_models_on_ten_machines_none_needs_more_nodes_where_kaito_needs_one() -> None:
+    """Where a model is cut into stages, KAITO divides bytes; we divide whole layers, and may need more."""
+    table = yaml.safe_load(Path(__file__).with_name("kaito_node_counts.yaml").read_text())
+    fewer, same, more = [], [], []
+    for name, counts in table["nodes"].items():
+        for sku, theirs in zip(table["machines"], counts, strict=True):
+            ours = nodes(name, sku)
+            (fewer if ours < theirs else same if ours == theirs else more).append((name, sku, theirs, ours))
+    print(f"fewer {len(fewer)}, as many {len(same)}, more {len(more)}")
+    assert len(fewer) + len(same) + len(more) == 600
+    assert all(theirs > 1 for _, _, theirs, _ in more), more
+    assert len(fewer) >= 13 and len(more) <= 60
+
+
+def nodes(name: str, sku: str) -> float:
+    try:
+        return fit(find_model(name), Machine.of(find_sku(sku))).layout.nodes
+    except DoesNotFit:
+        return inf

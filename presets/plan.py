@@ -1,0 +1,274 @@
+"""The whole plan of one Workspace, from its document alone: machines, memory, context, price, time, or why not. Pure.
+
+The planner activity, `modelyard plan` and the admin endpoint all ask here, so they say the same. What only a cloud, a
+hub or a cluster can tell is not asked; what they will be asked is listed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from api import names
+from api.configs.inference import InferenceConfig
+from api.invalid import InvalidWorkspace
+from api.workspace import Workspace
+from presets import plan_checks
+from presets.catalogue import Model
+from presets.plan_checks import Refused
+from presets.plan_document import (
+    AlternativeMachine,
+    Finding,
+    GpuMemory,
+    MinutesRange,
+    PlanDocument,
+    PriceRange,
+)
+from presets.plan_steps import step_times, until_ready
+from presets.sizing import GPU_MEMORY_UTILIZATION, IMAGES_AND_LOGS_GIB, DoesNotFit, Fit, Memory, disk_gib, fit
+from presets.sizing_alternatives import machines_that_fit
+from presets.sizing_machine import Machine
+from presets.sizing_support import concerns, refusals, wish_problems
+from presets.sizing_wishes import Wishes, wishes_of
+from presets.skus import Sku
+from presets.validation import problems_on_create
+
+DEFAULT_REGION: Final = "eastus"
+TEMPLATE_DISK_GIB: Final = 256
+"""A template says nothing of its model's size."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a plan depends on beside the Workspace. `config_text` is the content of the ConfigMap that it names, None
+    where that is not at hand; `model` what the hub told of a model that the catalogue does not have; `machine` the
+    nodes that are there already, for bring-your-own."""
+
+    region: str = DEFAULT_REGION
+    provider: str = "aks"
+    config_text: str | None = None
+    model: Model | None = None
+    machine: Machine | None = None
+
+
+def plan_document(document: Mapping[str, Any], around: Surroundings) -> PlanDocument:
+    """The plan of a Workspace as it stands in a file or in the cluster, judged by the rules of admission too: the
+    webhook may not have seen it. Never raises for what its author wrote."""
+    try:
+        workspace = Workspace.parse(document)
+    except InvalidWorkspace as error:
+        metadata = document.get("metadata")
+        named = metadata if isinstance(metadata, Mapping) else {}
+        return PlanDocument(
+            namespace=str(named.get("namespace") or "default"),
+            name=str(named.get("name") or ""),
+            provider=around.provider,
+            region=around.region,
+            errors=(Finding(reason="InvalidSpec", message=str(error)),),
+        )
+    plan = plan_workspace(workspace, around)
+    if plan.errors:
+        return plan
+    problems = problems_on_create(document, provider=around.provider)
+    errors = [_error("InvalidSpec", problem.message, problem.path) for problem in problems]
+    return plan.model_copy(update={"errors": tuple(errors)})
+
+
+def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanDocument:
+    """The plan; its `errors` are every reason why it cannot be carried out."""
+    errors = list(plan_checks.unsound(workspace))
+    sku, config, model = None, None, None
+    try:
+        config = plan_checks.wanted_config(around.config_text)
+    except Refused as refused:
+        errors.append(refused.finding)
+    try:
+        model = plan_checks.wanted_model(workspace, around.model)
+    except Refused as refused:
+        errors.append(refused.finding)
+    try:
+        sku = plan_checks.wanted_sku(workspace) if around.provider != "byo" else None
+    except Refused as refused:
+        errors.append(refused.finding)
+    plan = _described(workspace, around, sku, model)
+    machine = around.machine or (Machine.of(sku) if sku else None)
+    if model and machine:
+        plan = _sized(plan, model, machine, wishes_of(config), around)
+    warnings = (*_remarks(workspace, around, config), *plan.warnings)
+    return plan.model_copy(update={"errors": (*errors, *plan.errors), "warnings": warnings})
+
+
+def _described(workspace: Workspace, around: Surroundings, sku: Sku | None, model: Model | None) -> PlanDocument:
+    """Everything that needs no sizing."""
+    count = max(workspace.count, 0)
+    price = sku.price(around.region) if sku else None
+    steps = step_times(model.weights_gib if model else 0.0)
+    low, high = until_ready(steps)
+    paid = until_ready(steps, paid_only=True)
+    return PlanDocument(
+        namespace=workspace.namespace,
+        name=workspace.name,
+        kind="preset" if model or not (workspace.inference and workspace.inference.template) else "template",
+        provider=around.provider,
+        model=model.repo if model else "",
+        served_model_name=model.served_name if model else "",
+        weights_gib=model.weights_gib if model else None,
+        nodes=count,
+        replicas=count,
+        instance_type=sku.name if sku else (around.machine.name if around.machine else ""),
+        gpu_model=sku.gpu_model if sku else (around.machine.gpu_model if around.machine else ""),
+        gpus_per_node=sku.gpus if sku else (around.machine.gpus if around.machine else None),
+        disk_gib=disk_gib(model) if model else max(IMAGES_AND_LOGS_GIB, TEMPLATE_DISK_GIB),
+        region=around.region,
+        price_per_hour=None if price is None else round(price * count, 4),
+        price_until_ready=_price_until(price, count, paid),
+        steps=steps,
+        minutes_until_ready=MinutesRange(least=round(low, 1), most=round(high, 1)),
+        preflight=_preflight(workspace, around, sku, model),
+        released_on_failure=_released(workspace, around, count),
+    )
+
+
+def _sized(plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes, around: Surroundings) -> PlanDocument:
+    """The plan with its layout and memory, or with the errors that say why there is none."""
+    if against := refusals(model, machine):
+        return _with_alternatives(plan, model, wishes, around, [_error("DoesNotFit", text) for text in against])
+    if problems := wish_problems(model, machine, wishes):
+        errors = [_error("ConfigInvalid", text, "inference.config") for text in problems]
+        return plan.model_copy(update={"errors": (*plan.errors, *errors)})
+    try:
+        found = fit(model, machine, wishes, most_nodes=1)
+    except DoesNotFit as error:
+        return _on_several_nodes(plan, model, machine, wishes, around, error)
+    return _laid_out(plan, model, machine, wishes, found)
+
+
+def _on_several_nodes(
+    plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes, around: Surroundings, error: DoesNotFit
+) -> PlanDocument:
+    """One replica on several nodes: sized and priced, and refused, because a replica is served by one node for now."""
+    message = str(error)
+    try:
+        found = fit(model, machine, wishes)
+    except DoesNotFit:
+        return _with_alternatives(plan, model, wishes, around, [_error("DoesNotFit", f"{message}.")])
+    plan = _laid_out(plan, model, machine, wishes, found)
+    message += f". One replica would take {found.layout}, and a replica is served by one node for now."
+    return _with_alternatives(plan, model, wishes, around, [_error("DoesNotFit", message)])
+
+
+def _laid_out(plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes, found: Fit) -> PlanDocument:
+    nodes = plan.replicas * found.layout.nodes
+    each = plan.price_per_hour / plan.replicas if plan.price_per_hour is not None and plan.replicas else None
+    paid = until_ready(plan.steps, paid_only=True)
+    warnings = [Finding(reason="Sizing", message=text) for text in concerns(model, machine, wishes, found)]
+    return plan.model_copy(
+        update={
+            "nodes": nodes,
+            "nodes_per_replica": found.layout.nodes,
+            "tensor_parallel": found.layout.tensor,
+            "pipeline_parallel": found.layout.pipeline,
+            "data_parallel": found.layout.data,
+            "max_model_len": found.context,
+            "sequences_at_full_length": round(found.sequences, 1),
+            "kv_cache_dtype": wishes.kv_dtype,
+            "gpu_memory_utilization": wishes.utilization or GPU_MEMORY_UTILIZATION,
+            "memory_per_gpu_gib": _memory(found.memory),
+            "price_per_hour": None if each is None else round(each * nodes, 4),
+            "price_until_ready": _price_until(each, nodes, paid),
+            "warnings": tuple(warnings),
+        }
+    )
+
+
+def _memory(memory: Memory) -> GpuMemory:
+    return GpuMemory(
+        weights=round(memory.weights, 2),
+        kv_cache=round(memory.kv_cache, 2),
+        activations=round(memory.activations, 2),
+        cuda_graphs=round(memory.cuda_graphs, 2),
+        overhead=round(memory.overhead, 2),
+        not_given=round(memory.not_given, 2),
+        usable=round(memory.usable, 2),
+    )
+
+
+def _with_alternatives(
+    plan: PlanDocument, model: Model, wishes: Wishes, around: Surroundings, errors: list[Finding]
+) -> PlanDocument:
+    """The errors with the machines on which one node would do; where none would, as many of the user's wishes are
+    dropped as it takes to name one."""
+    found = machines_that_fit(model, around.region, wishes)
+    loosened = "" if found else "without the ConfigMap's limits, "
+    found = found or machines_that_fit(model, around.region, replace(Wishes(), kv_dtype=wishes.kv_dtype))
+    if found:
+        advice = f"{loosened}one node is enough of {' or '.join(map(str, found))}"
+    else:
+        advice = "no machine of the table is large enough"
+    told = [error.model_copy(update={"message": f"{error.message.rstrip('.')}. {_upper(advice)}"}) for error in errors]
+    machines = tuple(
+        AlternativeMachine(
+            instance_type=machine.instance_type,
+            max_model_len=machine.context,
+            price_per_hour=machine.price_per_hour,
+        )
+        for machine in found
+    )
+    return plan.model_copy(update={"alternatives": machines, "errors": (*plan.errors, *told)})
+
+
+def _remarks(workspace: Workspace, around: Surroundings, config: InferenceConfig | None) -> list[Finding]:
+    found = []
+    named = workspace.inference.config if workspace.inference else None
+    if named and around.config_text is None:
+        message = f"ConfigMap '{named}' is not at hand: planned without it"
+        found.append(Finding(reason="ConfigNotRead", path="inference.config", message=message))
+    for path, message in config.warnings if config else ():
+        found.append(Finding(reason="ConfigIgnored", path=f"inference.config: {path}", message=message))
+    if workspace.count > 1 and workspace.inference and workspace.inference.preset:
+        message = f"{workspace.count} replicas of the model, one on each node; KAITO ignores the count of a preset"
+        found.append(Finding(reason="Replicas", path="resource.count", message=message))
+    if workspace.resource and workspace.resource.partition and around.provider != "byo":
+        message = "is for bring-your-own nodes, and is not acted on"
+        found.append(Finding(reason="PartitionIgnored", path="resource.partition", message=message))
+    return found
+
+
+def _preflight(workspace: Workspace, around: Surroundings, sku: Sku | None, model: Model | None) -> tuple[str, ...]:
+    checks = []
+    if sku and around.provider == "aks":
+        checks = [
+            f"SkuOffered: {sku.name} is offered to the subscription in {around.region}",
+            f"VcpuQuota: {sku.vcpus * max(workspace.count, 0)} vCPUs of {sku.family} are left in {around.region}",
+            "PoolLimit: the cluster may have one more node pool",
+        ]
+    if model:
+        secret = workspace.inference.preset.access_secret if workspace.inference and workspace.inference.preset else ""
+        token = f" with the token of Secret {secret}" if secret else ""
+        checks.append(f"Model: {model.repo} can be read{token}; its commit is pinned and its files are counted")
+    return tuple(checks)
+
+
+def _released(workspace: Workspace, around: Surroundings, count: int) -> tuple[str, ...]:
+    pool = f" {names.pool_name(workspace.uid)}" if workspace.uid else ""
+    noun = "node" if count == 1 else "nodes"
+    kept = {
+        "aks": f"node pool{pool} with {count} {noun}, until Azure says that it is gone",
+        "karpenter": f"{count} NodeClaims and their nodes",
+        "byo": "the GPUs reserved on your nodes; the nodes stay",
+    }
+    return (kept.get(around.provider, kept["aks"]), f"Deployment, Service and ConfigMap of {workspace.name}")
+
+
+def _price_until(each: float | None, nodes: int, minutes: tuple[float, float]) -> PriceRange | None:
+    if each is None:
+        return None
+    low, high = (round(each * nodes * length / 60, 2) for length in minutes)
+    return PriceRange(least=low, most=high)
+
+
+def _error(reason: str, message: str, path: str = "") -> Finding:
+    return Finding(reason=reason, path=path, message=message)
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,95 @@
+"""What of a Workspace can be refused by looking at it, the catalogue and the table of machines; with the reason."""
+
+from collections.abc import Iterator
+
+from api import labels, names
+from api.configs.inference import InferenceConfig, parse_inference_config
+from api.configs.problem import ConfigProblem
+from api.workspace import Workspace
+from presets.catalogue import Model, UnknownModel, find_model
+from presets.plan_document import Finding
+from presets.skus import Sku, UnknownSku, find_sku
+
+IMAGE_FAMILIES = ("ubuntu", "azurelinux")
+
+
+class Refused(ValueError):
+    """The plan cannot go on without what the finding says is wrong."""
+
+    def __init__(self, reason: str, message: str, *, path: str = "") -> None:
+        self.finding = Finding(reason=reason, path=path, message=message)
+        super().__init__(str(self.finding))
+
+
+def unsound(workspace: Workspace) -> Iterator[Finding]:
+    """Whether there is exactly one thing to do, and nodes that may be labelled and counted as asked."""
+    if problem := names.workspace_name_problem(workspace.name):
+        yield Finding(reason="InvalidSpec", path="metadata.name", message=problem)
+    if bool(workspace.inference) == bool(workspace.tuning):
+        which = "neither" if not workspace.inference else "both"
+        message = f"the Workspace has {which} of inference and tuning: give exactly one"
+        yield Finding(reason="SectionMissing", message=message)
+    elif workspace.tuning:
+        message = "tuning is not carried out yet: use an inference section"
+        yield Finding(reason="TuningNotSupported", path="tuning", message=message)
+    inference = workspace.inference
+    if inference and (inference.preset is None) == (inference.template is None):
+        message = "give exactly one of preset and template"
+        yield Finding(reason="InvalidSpec", path="inference", message=message)
+    if refused := sorted(filter(labels.forbidden_on_nodes, workspace.match_labels)):
+        message = f"nodes cannot be given labels of this domain: {', '.join(refused)}. Use a label of your own"
+        yield Finding(reason="InvalidSpec", path="resource.labelSelector", message=message)
+    if workspace.count < 1:
+        message = f"is {workspace.count}: it must be 1 or more"
+        yield Finding(reason="InvalidSpec", path="resource.count", message=message)
+    family = image_family(workspace)
+    if family not in IMAGE_FAMILIES:
+        message = f"is {family!r}: use {' or '.join(IMAGE_FAMILIES)}"
+        yield Finding(reason="InvalidSpec", path=f"annotation {labels.NODE_IMAGE_FAMILY}", message=message)
+
+
+def image_family(workspace: Workspace) -> str:
+    """The node image that the annotation asks for; ubuntu where it asks for none."""
+    given = workspace.metadata.annotations.get(labels.NODE_IMAGE_FAMILY, "").strip().lower()
+    return given or IMAGE_FAMILIES[0]
+
+
+def wanted_sku(workspace: Workspace) -> Sku:
+    """The machine that is to be bought. Raises Refused: InstanceTypeMissing, InstanceTypeUnknown."""
+    path = "resource.instanceType"
+    if not workspace.instance_type:
+        raise Refused("InstanceTypeMissing", "is not set; use for instance Standard_NC24ads_A100_v4", path=path)
+    try:
+        sku = find_sku(workspace.instance_type)
+    except UnknownSku as error:
+        raise Refused("InstanceTypeUnknown", str(error), path=path) from None
+    if not sku.gpus:
+        raise Refused("InstanceTypeUnknown", f"{sku.name} has no GPU", path=path)
+    return sku
+
+
+def wanted_model(workspace: Workspace, known: Model | None) -> Model | None:
+    """The model that is to be served; None for templates. `known` is what the hub told of it, where it was asked.
+    Raises Refused: PresetUnknown, ModelGated."""
+    preset = workspace.inference.preset if workspace.inference else None
+    if preset is None:
+        return None
+    path = "inference.preset.name"
+    try:
+        model = known or find_model(preset.name)
+    except UnknownModel as error:
+        raise Refused("PresetUnknown", str(error), path=path) from None
+    if model.gated and not preset.access_secret:
+        message = f"{model.repo} is gated: accept its licence and name a Secret with HF_TOKEN in modelAccessSecret"
+        raise Refused("ModelGated", message, path=path)
+    return model
+
+
+def wanted_config(text: str | None) -> InferenceConfig | None:
+    """The user's inference_config.yaml; None where there is none. Raises Refused: ConfigInvalid."""
+    if text is None:
+        return None
+    try:
+        return parse_inference_config(text)
+    except ConfigProblem as error:
+        raise Refused("ConfigInvalid", str(error), path="inference.config") from None
