@@ -1,0 +1,14 @@
+"""Which reference pages there are; a page `x` is the file docs/x.md."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from api.reference.config_keys import config_keys_page
+from api.reference.fields import fields_page
+from api.reference.reasons import reasons_page
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "fields": fields_page,
+    "reasons": reasons_page,
+    "config-keys": config_keys_page,
+}

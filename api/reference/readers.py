@@ -1,0 +1,76 @@
+"""Who reads each field and each annotation of a Workspace, for the reference pages. One table each.
+
+A field that is not listed is read by whoever reads its parent. "nobody" is said plainly: users of KAITO's older
+releases set fields that no program has acted on for years.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from api import labels
+
+NOBODY: Final = "nobody: accepted, kept, not acted on"
+ADMISSION: Final = "admission; not acted on yet"
+
+FIELD_READERS: Final[Mapping[str, str]] = {
+    "apiVersion": "Size: without a machine type, v1alpha1 means KAITO's default",
+    "kind": "admission",
+    "metadata": "everyone: names and labels of all objects follow from name, namespace and uid",
+    "resource": "Size, ProvisionNodes",
+    "resource.count": "Size",
+    "resource.instanceType": "Size, Preflight, ProvisionNodes",
+    "resource.labelSelector": "ProvisionNodes, AwaitNodes, Deploy",
+    "resource.preferredNodes": NOBODY,
+    "resource.partition": ADMISSION,
+    "inference": "Size, Deploy",
+    "inference.preset.name": "Size, PrepareModel",
+    "inference.preset.accessMode": NOBODY,
+    "inference.preset.presetOptions.image": NOBODY,
+    "inference.preset.presetOptions.imagePullSecrets": NOBODY,
+    "inference.preset.presetOptions.modelAccessSecret": "PrepareModel, Deploy",
+    "inference.template": "Deploy",
+    "inference.config": "Size, Deploy: [both ConfigMaps](configuration.md)",
+    "inference.adapters": ADMISSION,
+    "tuning": ADMISSION,
+    "tuning.preset.accessMode": NOBODY,
+    "tuning.preset.presetOptions.image": NOBODY,
+    "tuning.preset.presetOptions.imagePullSecrets": NOBODY,
+    "tuning.config": f"{ADMISSION}: [both ConfigMaps](configuration.md)",
+}
+
+ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
+    labels.NODE_PROVIDER: ("`aks`, `karpenter`, `byo`", "Who brings the nodes of this Workspace.", "Size, admission"),
+    labels.NODE_PROVISIONER: (
+        "`azure-gpu-provisioner`, `karpenter`, `byo`",
+        f"KAITO's words for the same choice; `{labels.NODE_PROVIDER}` wins.",
+        "Size, admission",
+    ),
+    labels.INSTANCE_TYPE_FALLBACKS: (
+        "machine types, separated by commas",
+        "What to try, in this order, when resource.instanceType cannot be had.",
+        ADMISSION,
+    ),
+    labels.PAUSED: ("any", "Reserved; pause with the workflow's update `pause`.", NOBODY),
+    labels.RETRY: ("any new value", "Asks for another try of a generation that failed.", "the watcher"),
+    labels.NODE_IMAGE_FAMILY: ("`ubuntu`, `azurelinux`", "Operating system of bought nodes.", "Size, ProvisionNodes"),
+    labels.NODE_CLASS_NAME: ("a NodeClass", "Which of karpenter's node classes to use.", ADMISSION),
+    labels.BYPASS_RESOURCE_CHECKS: ("any", "Admit a model that looks too large for the machine.", "admission"),
+    labels.RUNTIME: ("`vllm`, `transformers`", "Which server; vLLM is what serves.", ADMISSION),
+    labels.PERFORMANCE_MODE: ("`balanced`, `interactivity`, `throughput`", "KAITO's tuning of vLLM.", ADMISSION),
+    labels.USE_LOCAL_WEIGHTS: ('`"true"`, `"false"`', "Weights that lie on the node's disk.", ADMISSION),
+    labels.ENABLE_LOAD_BALANCER: ("`True`", "A public address for the Service.", NOBODY),
+    labels.DISABLE_BENCHMARK: ('`"true"`', "No benchmark after the start.", NOBODY),
+    labels.MODEL_STREAMING: ("`disabled`", "No streaming of weights from object storage.", NOBODY),
+}
+"""Values, meaning, who reads it."""
+
+
+def reader_of(path: str) -> str:
+    """Who reads the field at this path, such as `resource.labelSelector.matchLabels`; KeyError when nobody is named."""
+    parts = path.replace("[]", "").split(".")
+    while parts:
+        found = FIELD_READERS.get(".".join(parts))
+        if found:
+            return found
+        parts.pop()
+    raise KeyError(f"{path}: say in api/reference/readers.py who reads it")

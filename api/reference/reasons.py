@@ -1,0 +1,69 @@
+"""The page of conditions and reasons: what each word means, what causes it, what to do, and what happens next."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from api import labels
+from api.conditions import ConditionType
+from api.reasons import REASONS, FailureClass
+from api.reference.markdown import code, page, table
+
+NEXT: Final[Mapping[FailureClass, tuple[str, str]]] = {
+    FailureClass.FAIL: (
+        "Stops until something is changed",
+        "Nothing more is bought, and what was bought is given back; when the edit of a running Workspace is refused, "
+        "the running one stays. Another try begins when the spec changes, or "
+        f"when the annotation `{labels.RETRY}` gets a new value.",
+    ),
+    FailureClass.RETRY: (
+        "Is tried again by itself",
+        "A bounded number of times, with growing pauses, within the step's deadline. After that the Workspace fails "
+        "with this reason, and what was bought is given back.",
+    ),
+    FailureClass.WAIT: (
+        "Is waited for",
+        "Nothing has failed. The wait goes on by itself until `status.deadline`; then the step fails.",
+    ),
+    FailureClass.BUG: (
+        "Is a mistake of Modelyard's",
+        "The phase is ControllerError. What was bought is still on record and is given back.",
+    ),
+    FailureClass.NONE: ("Is no failure", "These words say how far things are."),
+}
+
+CONDITIONS: Final[Mapping[ConditionType, tuple[str, str]]] = {
+    ConditionType.NODE_CLAIM_READY: ("Every node has been bought, or reserved.", "ProvisionNodes"),
+    ConditionType.NODES_READY: ("Every node has joined and offers its GPUs.", "AwaitNodes"),
+    ConditionType.RESOURCE_READY: ("Everything that the workload runs on is there.", "AwaitNodes"),
+    ConditionType.MODEL_MIRROR_READY: ("The model is in the cluster's cache, where there is one.", "PrepareModel"),
+    ConditionType.INFERENCE_READY: ("Every pod has answered a real completion.", "Verify"),
+    ConditionType.JOB_STARTED: ("The training runs.", "Train"),
+    ConditionType.BENCHMARK_COMPLETED: ("The benchmark's figures are in status.performance.", "Verify"),
+    ConditionType.WORKSPACE_SUCCEEDED: ("The Workspace does its job.", "Verify, Publish"),
+    ConditionType.WORKSPACE_DELETING: ("The Workspace is being deleted.", "Undeploy"),
+}
+
+
+def reasons_page() -> str:
+    """Every condition, and every reason by what happens next."""
+    conditions = [[code(str(type_)), words, step] for type_, (words, step) in CONDITIONS.items()]
+    index = " · ".join(f"[{name}](#{name.lower()})" for name in sorted(REASONS, key=str.lower))
+    parts = []
+    for failure, (title, what) in NEXT.items():
+        rows = [
+            [f'<a id="{entry.name.lower()}"></a>{code(entry.name)}', entry.meaning, entry.cause, entry.fix]
+            for entry in sorted(REASONS.values(), key=lambda entry: entry.name.lower())
+            if entry.failure is failure
+        ]
+        parts += [f"## {title}", what, table(["reason", "meaning", "cause", "what to do"], rows)]
+    return page(
+        "api.reference reasons",
+        "# Conditions and reasons",
+        "`status.reason` holds one of the words below, `status.message` the same in a sentence with names and numbers. "
+        "A condition that is not True carries the reason that keeps it from being True.",
+        "## Conditions",
+        table(["condition", "True means", "set by"], conditions),
+        "## All reasons",
+        index,
+        *parts,
+    )
