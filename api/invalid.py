@@ -5,13 +5,15 @@ Turns pydantic's errors into what the author needs: the path as written in the f
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
 from api.schema import structural_schema
 
 Problem = tuple[str, str]
+REPORTED_MAX: Final = 100
+"""Each unknown field is compared with the known ones, which nobody waits for ten thousand times."""
 
 
 class InvalidWorkspace(ValueError):
@@ -23,8 +25,8 @@ class InvalidWorkspace(ValueError):
 
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """Every (path, message) of a pydantic error, in the words of the file's author."""
-    return [(path_text(entry["loc"]), _message(entry, model)) for entry in error.errors()]
+    """Every (path, message) of a pydantic error, in the words of the file's author; the first ones of very many."""
+    return [(path_text(entry["loc"]), _message(entry, model)) for entry in error.errors()[:REPORTED_MAX]]
 
 
 def path_text(location: Iterable[int | str]) -> str:

@@ -20,6 +20,7 @@ from presets.skus import UnknownSku, find_sku, sku_table
 
 DEFAULT_PROVIDER: Final = "aks"
 
+FALLBACKS_MAX: Final = 20
 WITHOUT_ADAPTERS: Final = frozenset({"FalconForCausalLM", "KimiK25ForConditionalGeneration"})
 """Architectures of the catalogue whose class in vLLM 0.32 does not take LoRA adapters."""
 
@@ -87,7 +88,11 @@ def _machines(draft: Draft) -> Iterator[Problem]:
     if draft.instance_type.strip() and (problem := _machine_problem(draft.instance_type)):
         yield Problem("C15", part.path, f"Unsupported instance type {shown(draft.instance_type)}: {problem}")
     fallbacks = draft.annotation(labels.INSTANCE_TYPE_FALLBACKS)
-    for name in fallbacks.text.split(",")[:100] if fallbacks.text else ():
+    names = fallbacks.text.split(",") if fallbacks.text else []
+    if len(names) > FALLBACKS_MAX:
+        yield Problem("M11", fallbacks.path, f"{len(names)} machine types; use at most {FALLBACKS_MAX}")
+        return
+    for name in names:
         if problem := _machine_problem(name):
             yield Problem("M11", fallbacks.path, f"Unsupported instance type {shown(name)}: {problem}")
 

@@ -45,6 +45,8 @@ RULES_OF_A_CHANGE: Final[tuple[UpdateRule, ...]] = (
     immutability.inference,
     immutability.tuning,
 )
+REPORTED_MAX: Final = 100
+"""Problems of one document; nobody mends more at a time."""
 
 
 def judge_create(
@@ -53,9 +55,7 @@ def judge_create(
     """Every problem of a new document. `more` are rules that know more than the document, such as the catalogue's."""
     if problem := limits.unreadable(document):
         return [problem]
-    draft = Draft(document, provider, frozenset(allowed_hosts))
-    found = [*schema_problems(draft), *(problem for rule in (*RULES_OF_ONE, *more) for problem in rule(draft))]
-    return _without_echoes(found)
+    return _without_echoes(_found(Draft(document, provider, frozenset(allowed_hosts)), more))
 
 
 def judge_update(
@@ -73,13 +73,13 @@ def judge_update(
     if _judged_parts(before) == _judged_parts(after):
         return []
     changed = [problem for rule in RULES_OF_A_CHANGE for problem in rule(before, after)]
-    known = {_identity(problem, before) for problem in _judged(old, before, more)}
-    fresh = [problem for problem in _judged(new, after, more) if _identity(problem, after) not in known]
+    known = {_identity(problem, before) for problem in _found(before, more)}
+    fresh = [problem for problem in _found(after, more) if _identity(problem, after) not in known]
     return _without_echoes([*changed, *fresh])
 
 
-def _judged(document: Any, draft: Draft, more: Sequence[Rule]) -> list[Problem]:
-    return judge_create(document, provider=draft.installed_provider, allowed_hosts=draft.allowed_hosts, more=more)
+def _found(draft: Draft, more: Sequence[Rule]) -> list[Problem]:
+    return [*schema_problems(draft), *(problem for rule in (*RULES_OF_ONE, *more) for problem in rule(draft))]
 
 
 def _judged_parts(draft: Draft) -> tuple[Any, ...]:
@@ -97,4 +97,5 @@ def _identity(problem: Problem, draft: Draft) -> tuple[Any, ...]:
 def _without_echoes(found: Sequence[Problem]) -> list[Problem]:
     """Each once; where a rule says it in KAITO's words, the schema need not say it too."""
     said = {problem.path for problem in found if problem.rule != SCHEMA}
-    return [problem for problem in dict.fromkeys(found) if problem.rule != SCHEMA or problem.path not in said]
+    kept = [problem for problem in found if problem.rule != SCHEMA or problem.path not in said]
+    return list(dict.fromkeys(problem.bounded() for problem in kept[:REPORTED_MAX]))

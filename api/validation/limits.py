@@ -10,8 +10,8 @@ from api.validation.problem import Problem
 
 DEPTH_MAX: Final = 64
 """Levels of maps and lists. A pod template in a Workspace has about 15; Python's own limit is near 1000."""
-VALUES_MAX: Final = 100_000
-"""Values in one document. etcd's limit of 1.5 MiB is reached earlier by any document with a purpose."""
+VALUES_MAX: Final = 10_000
+"""Values in one document. A Workspace with a pod template and what the API server keeps about its fields has 1,000."""
 INTEGER_BITS: Final = 63
 RULE: Final = "L1"
 

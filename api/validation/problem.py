@@ -5,6 +5,8 @@ from typing import Any, Final
 
 SHOWN: Final = 80
 """Characters of a user's value that a message may hold; the path leads to the whole of it."""
+MESSAGE_MAX: Final = 2000
+PATH_MAX: Final = 400
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,15 @@ class Problem:
         """`MSG: path`, the shape of KAITO's own errors."""
         return f"{self.message}: {self.path}" if self.path else self.message
 
+    def bounded(self) -> "Problem":
+        """The same, no longer than a person would read: parts of it are a user's own."""
+        return Problem(self.rule, _cut(self.path, PATH_MAX), _cut(self.message, MESSAGE_MAX))
+
 
 def shown(value: Any) -> str:
     """The value for a message, shortened. Only for values that `limits` let through: others may not be printable."""
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+    return _cut(repr(value), SHOWN)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

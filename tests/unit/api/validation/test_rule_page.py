@@ -1,0 +1,40 @@
+"""docs/admission.md is what the rules say of themselves, and every rule that the code asks stands in the table."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from api.validation.rules import reference, rule_table
+
+ROOT = Path(__file__).parents[4]
+CODE = [*(ROOT / "api" / "validation").glob("*.py"), ROOT / "presets/validation.py", ROOT / "presets/config_rules.py"]
+
+
+def test_the_page_is_the_table() -> None:
+    assert (ROOT / "docs" / "admission.md").read_text() == reference(), "run: python -m api.validation.rules"
+
+
+def test_kaitos_rules_are_all_there() -> None:
+    ids = set(rule_table())
+    assert {f"C{number}" for number in range(1, 52)} <= ids
+    assert {f"U{number}" for number in range(1, 17)} <= ids
+
+
+def test_the_code_asks_the_rules_that_the_table_says_it_asks() -> None:
+    named = {
+        rule for file in CODE for rule in re.findall(r"Problem\(\s*\"([A-Z]+\d+)\"|\"([CULSMI]\d+)\"", file.read_text())
+        for rule in rule if rule
+    }  # fmt: skip
+    assert named == {row.id for row in rule_table().values() if row.asked != "never"}
+
+
+def test_a_rule_that_is_asked_says_what_to_write_and_one_that_is_not_says_why() -> None:
+    for row in rule_table().values():
+        assert row.refused
+        assert row.kaito or row.asked != "never", row.id
+
+
+def test_each_id_is_there_once() -> None:
+    rows = yaml.safe_load((ROOT / "api" / "validation" / "rules.yaml").read_text())["rules"]
+    assert len({row["id"] for row in rows}) == len(rows)
