@@ -6,11 +6,12 @@ Ready means: it serves, and the API server's configuration trusts its certificat
 import asyncio
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from activities.endpoint import endpoint
 from activities.kubernetes_api import Cluster
 from admin.webhook.app import webhook_application
+from admin.webhook.config_maps import ClusterConfigMaps, ConfigMaps
 from admin.webhook.reading import Document
 from admin.webhook.registration import Registration
 from admin.webhook.serving import Certificates, serving
@@ -22,18 +23,21 @@ from presets.validation import problems_on_create, problems_on_update
 
 
 class AllRules:
-    """Those of the resource and those of the catalogue, for one provider of nodes."""
+    """Those of the resource and those of the catalogue, for one provider of nodes.
 
-    def __init__(self, provider: str) -> None:
-        self._provider = provider
+    `allowed_hosts`: inner hosts that data may come from all the same.
+    """
 
-    def on_create(self, document: Document) -> Sequence[Problem]:
+    def __init__(self, provider: str, allowed_hosts: Collection[str] = ()) -> None:
+        self._provider, self._hosts = provider, frozenset(host.lower() for host in allowed_hosts)
+
+    def on_create(self, document: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """Problems of a new Workspace."""
-        return problems_on_create(document, provider=self._provider)
+        return problems_on_create(document, provider=self._provider, allowed_hosts=self._hosts, config_maps=config_maps)
 
-    def on_update(self, old: Document, new: Document) -> Sequence[Problem]:
+    def on_update(self, old: Document, new: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """Problems of an edit."""
-        return problems_on_update(old, new, provider=self._provider)
+        return problems_on_update(old, new, provider=self._provider, allowed_hosts=self._hosts, config_maps=config_maps)
 
 
 async def run(settings: WebhookSettings) -> None:
@@ -51,15 +55,17 @@ async def run(settings: WebhookSettings) -> None:
             first = [group.create_task(upkeep.serving()), group.create_task(stop.wait())]
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
-                await _serve(settings, certificates, stop)
+                await _serve(settings, ClusterConfigMaps(cluster), certificates, stop)
             for task in (keeping, *first):
                 task.cancel()
     finally:
         await cluster.close()
 
 
-async def _serve(settings: WebhookSettings, certificates: Certificates, stop: asyncio.Event) -> None:
-    app = webhook_application(AllRules(settings.provider))
+async def _serve(
+    settings: WebhookSettings, config_maps: ClusterConfigMaps, certificates: Certificates, stop: asyncio.Event
+) -> None:
+    app = webhook_application(AllRules(settings.provider, settings.allowed_hosts), config_maps)
     async with serving(app, settings.webhook_address, certificates):
         await stop.wait()
 

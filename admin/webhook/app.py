@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 
 from admin.webhook import answers
+from admin.webhook.config_maps import ConfigMapSource
 from admin.webhook.judging import Rules, Verdict, judge
 from admin.webhook.measuring import BROKEN, SECONDS, UNREADABLE, count
 from admin.webhook.reading import BODY_LIMIT, Review, Unreadable, read_review
@@ -21,11 +22,11 @@ log = logging.getLogger(__name__)
 
 PATH: Final = "/validate/workspace.kaito.sh"
 JSON: Final = "application/json"
-READ_S: Final = 4.0
-"""Less than the API server waits (timeoutSeconds of the configuration), so that there is an answer."""
+READ_S: Final = 3.0
+"""With what ConfigMaps take, less than the API server waits (timeoutSeconds of the configuration)."""
 
 
-def webhook_application(rules: Rules, *, read_s: float = READ_S) -> FastAPI:
+def webhook_application(rules: Rules, config_maps: ConfigMapSource, *, read_s: float = READ_S) -> FastAPI:
     """The one route. Health and metrics are on another port, without TLS."""
     app = FastAPI(openapi_url=None)
 
@@ -39,12 +40,12 @@ def webhook_application(rules: Rules, *, read_s: float = READ_S) -> FastAPI:
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         with SECONDS.time():
-            return _answer(answer_of(body, rules))
+            return _answer(await answer_of(body, rules, config_maps))
 
     return app
 
 
-def answer_of(body: bytes, rules: Rules) -> bytes:
+async def answer_of(body: bytes, rules: Rules, config_maps: ConfigMapSource) -> bytes:
     """The AdmissionReview that answers this one. Raises nothing."""
     try:
         review = read_review(body)
@@ -52,7 +53,7 @@ def answer_of(body: bytes, rules: Rules) -> bytes:
         return _refuse_unreadable(error)
     began = time.perf_counter()
     try:
-        verdict = judge(review, rules)
+        verdict = judge(review, rules, await config_maps.named_by(review))
     except Exception:  # the edge: a mistake in a rule must not let anything pass, nor leave the user without an answer
         log.exception("a rule failed on review %s after %.3f s", review.uid, time.perf_counter() - began)
         count(review.operation, BROKEN, ())

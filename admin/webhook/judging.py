@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from admin.webhook.config_maps import ConfigMaps
 from admin.webhook.deprecations import deprecation_warnings
 from admin.webhook.reading import Document, Review
 from api.validation import Problem
@@ -15,10 +16,10 @@ from api.validation import Problem
 class Rules(Protocol):
     """What must hold of a new Workspace, and of a changed one."""
 
-    def on_create(self, document: Document) -> Sequence[Problem]:
-        """Problems of a new Workspace."""
+    def on_create(self, document: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
+        """Problems of a new Workspace; those of its ConfigMaps only where they are given."""
 
-    def on_update(self, old: Document, new: Document) -> Sequence[Problem]:
+    def on_update(self, old: Document, new: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """Problems of an edit."""
 
 
@@ -30,7 +31,7 @@ class Verdict:
     warnings: Sequence[str] = field(default_factory=tuple)
 
 
-def judge(review: Review, rules: Rules) -> Verdict:
+def judge(review: Review, rules: Rules, config_maps: ConfigMaps | None) -> Verdict:
     """Asks the rules, unless the review must pass or changes nothing that they are about.
 
     Labels, finalizers and the status are no business of a rule: a Workspace that was taken under older rules can still
@@ -40,10 +41,10 @@ def judge(review: Review, rules: Rules) -> Verdict:
         return Verdict()
     warnings = deprecation_warnings(review.document)
     if review.old is None or review.operation == "CREATE":
-        return Verdict(rules.on_create(review.document), warnings)
+        return Verdict(rules.on_create(review.document, config_maps), warnings)
     if _judged_part(review.old) == _judged_part(review.document):
         return Verdict()
-    return Verdict(rules.on_update(review.old, review.document), warnings)
+    return Verdict(rules.on_update(review.old, review.document, config_maps), warnings)
 
 
 def _judged_part(document: Document) -> dict[str, Any]:

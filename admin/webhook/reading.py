@@ -38,6 +38,7 @@ class Review:
     uid: str
     operation: Operation
     subresource: str
+    namespace: str
     document: Document | None
     old: Document | None
 
@@ -63,6 +64,7 @@ def read_review(body: bytes) -> Review:
         uid=uid,
         operation=_operation(request, uid),
         subresource=_text(request.get("subResource")),
+        namespace=_text(request.get("namespace")),
         document=_object(request, "object", uid),
         old=_object(request, "oldObject", uid),
     )

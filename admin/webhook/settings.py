@@ -19,6 +19,8 @@ class WebhookSettings(BaseSettings):
     system_namespace: str = "modelyard-system"
     provider: Literal["aks", "karpenter", "byo"] = "aks"
     """Where nodes come from; some rules differ."""
+    allowed_hosts: list[str] = []
+    """Inner hosts, as JSON, that a Workspace's data may come from; all other inner addresses are refused."""
 
     webhook_address: str = "0.0.0.0:8443"
     """Where the API server's requests arrive, over TLS."""

@@ -1,7 +1,7 @@
-"""The Secret in which the replicas share their certificates: read, created, replaced, never merged.
+"""The Secret in which the replicas share their certificates: read, created, its data replaced, never merged.
 
 Whoever comes second reads what the first one wrote: creation fails where the Secret exists, replacement where it has
-changed since it was read.
+changed since it was read. What others wrote on it, labels or owners, stays.
 """
 
 import base64
@@ -15,14 +15,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Cluster, Object, path_of
+from activities.kubernetes_api import Cluster, Object
 from admin.webhook.certificates import Held
 from api import labels
 
 log = logging.getLogger(__name__)
 
 TYPE: Final = "kubernetes.io/tls"
-CONFLICT: Final = 409
+CREATED: Final = (409,)
+REPLACED: Final = (404, 409, 422)
+"""What the API server says when another replica wrote, or somebody deleted the Secret, since it was read."""
 FIELDS: Final = ("ca.crt", "ca.key", "tls.crt", "tls.key")
 
 
@@ -60,31 +62,34 @@ class CertificateStore:
         """False where another replica was faster: read again."""
         try:
             if version:
-                path = path_of("Secret", self._namespace, self._name)
-                await self._cluster.request("PUT", path, body=self._secret(held, version))
+                await self._cluster.patch("Secret", self._name, self._namespace, _replacing(held, version))
             else:
-                await self._cluster.create("Secret", self._secret(held, version))
+                await self._cluster.create("Secret", self._secret(held))
         except ApiException as error:
-            if error.status == CONFLICT or (version and error.status == 404):
+            if error.status in (REPLACED if version else CREATED):
                 return False
             raise
         return True
 
-    def _secret(self, held: Held, version: str) -> Object:
-        values = (held.bundle, held.authority_key, held.certificate, held.key)
+    def _secret(self, held: Held) -> Object:
         metadata: dict[str, Any] = {
             "name": self._name,
             "namespace": self._namespace,
             "labels": {labels.MANAGED_BY: labels.MANAGED_BY_VALUE},
         }
-        data = {field: base64.b64encode(value).decode() for field, value in zip(FIELDS, values, strict=True)}
-        return {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "type": TYPE,
-            "metadata": metadata | ({"resourceVersion": version} if version else {}),
-            "data": data,
-        }
+        return {"apiVersion": "v1", "kind": "Secret", "type": TYPE, "metadata": metadata, "data": _data(held)}
+
+
+def _replacing(held: Held, version: str) -> list[Object]:
+    return [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": version},
+        {"op": "add", "path": "/data", "value": _data(held)},
+    ]
+
+
+def _data(held: Held) -> dict[str, str]:
+    values = (held.bundle, held.authority_key, held.certificate, held.key)
+    return {field: base64.b64encode(value).decode() for field, value in zip(FIELDS, values, strict=True)}
 
 
 def held_of(data: Mapping[str, str]) -> Held:

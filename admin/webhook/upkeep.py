@@ -60,6 +60,7 @@ class Upkeep:
         wanted = self._wanted(stored.held)
         if wanted != stored.held:
             if not await self._store.write(wanted, stored.version):
+                log.info("the certificates changed meanwhile; reading them again")
                 return False
             self._tell(stored.held, wanted)
         self._take(wanted)

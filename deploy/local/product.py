@@ -115,6 +115,7 @@ def _webhook_settings(layout: Layout) -> dict[str, str]:
         "MODELYARD_WEBHOOK_ADDRESS": webhook_address(layout),
         "MODELYARD_WEBHOOK_HOSTS": json.dumps([LOOPBACK]),
         "MODELYARD_WEBHOOK_CHECK_INTERVAL": "5",
+        "MODELYARD_ALLOWED_HOSTS": json.dumps([layout.address]),  # the mirror's, which has data sets too
     }
 
 

@@ -38,26 +38,26 @@ class AdmissionCluster:
             raise ApiException(status=409)
         return self._keep(name, body)
 
+    async def patch(self, kind: str, name: str, namespace: str, operations: list[Object]) -> Object:
+        await self._about_to_write()
+        if name not in self.secrets:
+            raise ApiException(status=404)
+        patched = copy.deepcopy(self.secrets[name])
+        self._apply(patched, operations)
+        return self._keep(name, patched)
+
     async def request(self, method: str, path: str, *, body: Any = None, content_type: str = "") -> Object:
         self._check_up()
-        if "/secrets/" in path:
-            assert method == "PUT"
-            return await self._replace(path.rsplit("/", 1)[1], body)
         if self.configuration is None:
             raise ApiException(status=404)
         if method == "PATCH":
             assert content_type == "application/json-patch+json"
             await self._about_to_write()
-            self._patch(body)
+            self._apply(self.configuration, body)
+            self._version += 1
+            self.patches += 1
+            self.configuration["metadata"]["resourceVersion"] = str(self._version)
         return copy.deepcopy(self.configuration)
-
-    async def _replace(self, name: str, body: Object) -> Object:
-        await self._about_to_write()
-        if name not in self.secrets:
-            raise ApiException(status=404)
-        if body["metadata"]["resourceVersion"] != self.secrets[name]["metadata"]["resourceVersion"]:
-            raise ApiException(status=409)
-        return self._keep(name, body)
 
     def _keep(self, name: str, body: Object) -> Object:
         self._version += 1
@@ -66,11 +66,10 @@ class AdmissionCluster:
         self.secrets[name] = kept
         return copy.deepcopy(kept)
 
-    def _patch(self, operations: list[Object]) -> None:
-        assert self.configuration is not None
+    def _apply(self, target: Object, operations: list[Object]) -> None:
         for operation in operations:
             *way, last = (int(part) if part.isdigit() else part for part in operation["path"].strip("/").split("/"))
-            place: Any = self.configuration
+            place: Any = target
             for part in way:
                 place = place[part]
             if operation["op"] == "test":
@@ -78,9 +77,6 @@ class AdmissionCluster:
                     raise ApiException(status=422)
             elif last != "matchConditions" or self._knows:
                 place[last] = operation["value"]
-        self._version += 1
-        self.patches += 1
-        self.configuration["metadata"]["resourceVersion"] = str(self._version)
 
     async def _about_to_write(self) -> None:
         self._check_up()

@@ -67,3 +67,13 @@ def test_deprecated_fields_are_warned_of(webhook: Webhook, kubectl: Kubectl) -> 
     given["resource"]["preferredNodes"] = ["node-a"]
     with pytest.raises(CommandFailed, match=r"Warning: resource\.preferredNodes: Deprecated in v1beta1"):
         kubectl.send("create", given, "--warnings-as-errors")
+
+
+def test_the_config_map_that_it_names_is_judged_with_it(webhook: Webhook, kubectl: Kubectl) -> None:
+    named = good() | {"inference": {"preset": {"name": "phi-4-mini-instruct"}, "config": "serve"}}
+    assert "ConfigMap 'serve' specified in 'config' not found" in refusal(kubectl, "create", named)
+    kubectl("create", "configmap", "serve", "--from-literal=inference_config.yaml=vllm: {max-model-len: 9999999}")
+    assert "max-model-len" in refusal(kubectl, "create", named)
+    kubectl("delete", "configmap", "serve")
+    kubectl("create", "configmap", "serve", "--from-literal=inference_config.yaml=vllm: {max-model-len: 2048}")
+    assert "created" in kubectl.send("create", named)

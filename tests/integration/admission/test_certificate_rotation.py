@@ -19,6 +19,7 @@ from tests.harness.workspaces import workspace
 from tests.integration.admission.conftest import Kubectl, Webhook
 
 SECRET = ("Secret", "modelyard-webhook-certificates", "modelyard-system")
+SECRET_PATH = "/api/v1/namespaces/modelyard-system/secrets/modelyard-webhook-certificates"
 CONFIGURATION = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/modelyard"
 # A new serving certificate every 8 s, a new authority every 24 s; a third of that is left to take them up.
 QUICK = {
@@ -72,7 +73,7 @@ async def test_rotation_under_load_loses_no_request(
     webhook: Webhook, api_server: Layout, cluster: Cluster, kubectl: Kubectl
 ) -> None:
     webhook.stop()
-    await cluster.delete(*SECRET)
+    await cluster.request("DELETE", SECRET_PATH)
     webhook.start(**QUICK)
     first = authorities((await data(cluster))["ca.crt"])
     shown: set[int] = set()
@@ -92,7 +93,7 @@ async def test_a_lost_secret_is_made_again_under_load(
     webhook.start(MODELYARD_WEBHOOK_CHECK_INTERVAL="1")
     before = await served(api_server)
     async with load(cluster, kubectl.namespace) as failed:
-        await cluster.delete(*SECRET)
+        await cluster.request("DELETE", SECRET_PATH)
         async with asyncio.timeout(WITHIN_S):
             while await served(api_server) == before:
                 await asyncio.sleep(0.2)
@@ -128,7 +129,7 @@ async def test_a_bundle_that_somebody_removed_is_put_back(webhook: Webhook, clus
     [
         ("GET", "/api/v1/secrets"),
         ("GET", "/api/v1/namespaces/modelyard-system/secrets/another"),
-        ("DELETE", "/api/v1/namespaces/modelyard-system/secrets/modelyard-webhook-certificates"),
+        ("DELETE", SECRET_PATH),
         ("GET", "/apis/kaito.sh/v1beta1/workspaces"),
         ("GET", "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/another"),
         ("DELETE", CONFIGURATION),

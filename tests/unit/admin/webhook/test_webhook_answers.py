@@ -1,5 +1,6 @@
 """What the webhook answers: which reviews are judged, which pass unseen, which are refused before any rule is asked."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from admin.webhook import answers, reading
 from admin.webhook.__main__ import AllRules
 from admin.webhook.app import answer_of
+from admin.webhook.config_maps import NoConfigMaps
 from api.validation import Problem
 from tests.harness.workspaces import workspace
 
@@ -21,11 +23,11 @@ class Recorded:
     def __init__(self, *problems: Problem) -> None:
         self.problems, self.asked = problems, list[str]()
 
-    def on_create(self, document: Mapping[str, Any]) -> Sequence[Problem]:
+    def on_create(self, document: Mapping[str, Any], config_maps: Any) -> Sequence[Problem]:
         self.asked.append("create")
         return self.problems
 
-    def on_update(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Sequence[Problem]:
+    def on_update(self, old: Mapping[str, Any], new: Mapping[str, Any], config_maps: Any) -> Sequence[Problem]:
         self.asked.append("update")
         return self.problems
 
@@ -33,7 +35,7 @@ class Recorded:
 class Broken(Recorded):
     """Rules with a mistake in them."""
 
-    def on_create(self, document: Mapping[str, Any]) -> Sequence[Problem]:
+    def on_create(self, document: Mapping[str, Any], config_maps: Any) -> Sequence[Problem]:
         raise RecursionError("too deep")
 
 
@@ -43,7 +45,7 @@ def review(operation: str = "CREATE", new: Any = None, old: Any = None, **more: 
 
 
 def answer(body: bytes, rules: Recorded | AllRules) -> dict[str, Any]:
-    found = json.loads(answer_of(body, rules))
+    found = json.loads(asyncio.run(answer_of(body, rules, NoConfigMaps())))
     assert (found["apiVersion"], found["kind"]) == (reading.VERSION, "AdmissionReview")
     response: dict[str, Any] = found["response"]
     return response

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from admin.webhook.__main__ import AllRules
 from admin.webhook.app import PATH, answer_of, webhook_application
+from admin.webhook.config_maps import NoConfigMaps
 from admin.webhook.reading import BODY_LIMIT, VERSION
 from tests.harness.workspaces import workspace
 
@@ -45,8 +46,12 @@ def body_of(operation: Any, new: Any, old: Any, uid: Any = "u") -> bytes:
     return json.dumps({"apiVersion": VERSION, "kind": "AdmissionReview", "request": request}).encode()
 
 
-def check(answered: bytes, uid: str | None = None) -> None:
-    found = json.loads(answered)
+def answered(body: bytes) -> bytes:
+    return asyncio.run(answer_of(body, RULES, NoConfigMaps()))
+
+
+def check(text: bytes, uid: str | None = None) -> None:
+    found = json.loads(text)
     assert set(found) == {"apiVersion", "kind", "response"}
     assert (found["apiVersion"], found["kind"]) == (VERSION, "AdmissionReview")
     response = found["response"]
@@ -57,25 +62,25 @@ def check(answered: bytes, uid: str | None = None) -> None:
         assert response["allowed"] is False
         assert response["status"]["code"] in (400, 408, 413, 415, 422)
         assert response["status"]["message"]
-    assert len(answered) < 64 * 1024
+    assert len(text) < 64 * 1024
 
 
 @given(workspaces(), workspaces(), st.sampled_from(["CREATE", "UPDATE", "DELETE"]))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_any_workspace_is_answered(new: dict[str, Any], old: dict[str, Any], operation: str) -> None:
-    check(answer_of(body_of(operation, new, old), RULES), "u")
+    check(answered(body_of(operation, new, old)), "u")
 
 
 @given(JSONS, JSONS, JSONS, JSONS)
 @settings(max_examples=100)
 def test_any_review_is_answered(operation: Any, new: Any, old: Any, uid: Any) -> None:
-    check(answer_of(body_of(operation, new, old, uid), RULES))
+    check(answered(body_of(operation, new, old, uid)))
 
 
 @given(JSONS | st.builds(dict, request=OBJECTS, kind=st.just("AdmissionReview"), apiVersion=st.just(VERSION)))
 @settings(max_examples=100)
 def test_any_json_is_answered(value: Any) -> None:
-    check(answer_of(json.dumps(value).encode(), RULES))
+    check(answered(json.dumps(value).encode()))
 
 
 @given(st.binary(max_size=2000))
@@ -87,29 +92,29 @@ def test_any_json_is_answered(value: Any) -> None:
 @example(body_of("CREATE", workspace("w"), None).replace(b'"count": 1', b'"count": ' + b"9" * 4000))
 @example(body_of("CREATE", workspace("w") | {"inference": {"preset": {"name": "x" * 100_000}}}, None))
 def test_any_bytes_are_answered(body: bytes) -> None:
-    check(answer_of(body, RULES))
+    check(answered(body))
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(webhook_application(RULES, read_s=0.2), raise_app_exceptions=True)
+    transport = httpx.ASGITransport(webhook_application(RULES, NoConfigMaps(), read_s=0.2), raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://webhook") as made:
         yield made
 
 
 async def test_the_route_answers_a_review(client: httpx.AsyncClient) -> None:
     good = workspace("w", preset="phi-4-mini-instruct")
-    answered = await client.post(PATH, json=json.loads(body_of("CREATE", good, None)))
-    assert answered.status_code == 200
-    assert answered.headers["content-type"] == "application/json"
-    assert answered.json()["response"]["allowed"] is True
+    response = await client.post(PATH, json=json.loads(body_of("CREATE", good, None)))
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.json()["response"]["allowed"] is True
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/jsonx", "", "multipart/form-data; boundary=x"])
 async def test_other_content_types_are_refused_in_form(client: httpx.AsyncClient, content_type: str) -> None:
-    answered = await client.post(PATH, content=b"{}", headers={"Content-Type": content_type})
-    assert answered.status_code == 200
-    assert answered.json()["response"]["status"]["code"] == 415
+    response = await client.post(PATH, content=b"{}", headers={"Content-Type": content_type})
+    assert response.status_code == 200
+    assert response.json()["response"]["status"]["code"] == 415
 
 
 async def test_an_oversize_body_is_refused_in_form_and_not_read_to_its_end(client: httpx.AsyncClient) -> None:
@@ -121,9 +126,9 @@ async def test_an_oversize_body_is_refused_in_form_and_not_read_to_its_end(clien
             sent += 2**20
             yield b" " * 2**20
 
-    answered = await client.post(PATH, content=endless(), headers={"Content-Type": "application/json"})
-    assert answered.status_code == 200
-    assert answered.json()["response"]["status"]["code"] == 413
+    response = await client.post(PATH, content=endless(), headers={"Content-Type": "application/json"})
+    assert response.status_code == 200
+    assert response.json()["response"]["status"]["code"] == 413
     assert sent <= BODY_LIMIT + 2**21
 
 
@@ -132,8 +137,8 @@ async def test_a_body_that_does_not_come_is_not_waited_for(client: httpx.AsyncCl
         yield b"{"
         await asyncio.Event().wait()
 
-    answered = await client.post(PATH, content=stalling(), headers={"Content-Type": "application/json"})
-    assert answered.json()["response"]["status"]["code"] == 408
+    response = await client.post(PATH, content=stalling(), headers={"Content-Type": "application/json"})
+    assert response.json()["response"]["status"]["code"] == 408
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])

@@ -202,3 +202,10 @@ async def test_a_shorter_life_is_taken_up_by_what_is_there(cluster: AdmissionClu
     await replica.rounds(2)
     assert stored(cluster).certificate != before.certificate
     assert stored(cluster).authorities == before.authorities
+
+
+async def test_labels_and_owners_that_others_gave_the_secret_stay(cluster: AdmissionCluster) -> None:
+    await Replica(cluster).rounds(1)
+    cluster.secrets[SECRET]["metadata"]["annotations"] = {"owner": "somebody"}
+    await Replica(cluster, webhook_certificate_lifetime=timedelta(days=1)).rounds(2)
+    assert cluster.secrets[SECRET]["metadata"]["annotations"] == {"owner": "somebody"}
