@@ -98,8 +98,8 @@ def _whole(value: JsonValue) -> int:
         return int(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"must be a whole number, not {shown(value)}")
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
+        raise ValueError(f"must be a whole number of at most 64 bits, not {shown(value)}")
     return value
 
 
@@ -114,7 +114,7 @@ def _number(value: JsonValue) -> float | int:
 def _size(value: JsonValue, *, auto: bool) -> int | str:
     if auto and (value == -1 or (isinstance(value, str) and value.strip().lower() in ("auto", "-1"))):
         return "auto"
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return value
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if not match or ("." in match[1] and not match[2].islower()):
@@ -125,12 +125,16 @@ def _size(value: JsonValue, *, auto: bool) -> int | str:
 def _structure(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
         try:
-            return _structure(json.loads(value))
+            return _structure(json.loads(value, parse_constant=_no_number))
         except (ValueError, RecursionError):
             raise ValueError(f"must be a map or a list, or the JSON of one, not {shown(value)}") from None
     if not isinstance(value, dict | list):
         raise ValueError(f"must be a map or a list, not {shown(value)}")
     return value
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number that JSON has")
 
 
 def _text(value: JsonValue) -> str:
