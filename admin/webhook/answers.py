@@ -11,7 +11,7 @@ from typing import Any, Final
 from admin.webhook.reading import UID_LIMIT, VERSION
 from api.validation import Problem
 
-LINE_LIMIT: Final = 600
+LINE_LIMIT: Final = 2000
 """Characters of one problem."""
 PROBLEMS_SHOWN: Final = 20
 WARNING_LIMIT: Final = 256

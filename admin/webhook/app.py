@@ -54,6 +54,8 @@ async def answer_of(body: bytes, rules: Rules, config_maps: ConfigMapSource) -> 
     began = time.perf_counter()
     try:
         verdict = judge(review, rules, await config_maps.named_by(review))
+    except RecursionError:
+        return _refuse_unreadable(Unreadable(400, "the Workspace is nested too deeply to be judged", review.uid))
     except Exception:  # the edge: a mistake in a rule must not let anything pass, nor leave the user without an answer
         log.exception("a rule failed on review %s after %.3f s", review.uid, time.perf_counter() - began)
         count(review.operation, BROKEN, ())

@@ -14,8 +14,6 @@ BODY_LIMIT: Final = 8 * 2**20
 """Bytes. A review carries the object twice, and the API server takes objects of up to 3 MiB (its request limit)."""
 REVIEW_LIMIT: Final = 2**20
 """Bytes of a review that is still judged: a Workspace has a few KiB. What is being deleted passes at any size."""
-DEPTH_LIMIT: Final = 64
-"""Levels of maps and lists in a Workspace that is still judged; a pod template has about 15."""
 UID_LIMIT: Final = 128
 
 VERSION: Final = "admission.k8s.io/v1"
@@ -137,24 +135,6 @@ def _check_size(review: Review, size: int) -> None:
     if size > REVIEW_LIMIT:
         message = f"the Workspace is too large: the review has {size} bytes, and {REVIEW_LIMIT} is the limit"
         raise Unreadable(413, f"{message}; move what is large into a ConfigMap", review.uid)
-    if not _shallow(review.document) or not _shallow(review.old):
-        raise Unreadable(400, f"the Workspace is nested deeper than {DEPTH_LIMIT} levels", review.uid)
-
-
-def _shallow(value: Any) -> bool:
-    """Level by level and not by recursion: what is measured is what recursion would fail on."""
-    level = [value]
-    for _ in range(DEPTH_LIMIT):
-        level = [child for each in level for child in _children(each)]
-        if not level:
-            return True
-    return False
-
-
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,129 @@
+"""Milliseconds per admission decision, and decisions per second, of one webhook process over TLS.
+
+Asked as the API server asks: connections that are kept, HTTP/1.1, one review at a time on each. The client is as thin
+as can be, because it shares the machine's cores with what it measures. The reviews are Workspaces of every kind.
+"""
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from admin.webhook.app import PATH
+from admin.webhook.reading import VERSION
+from bench.results import Result, percentile
+from deploy.local import admission, daemons, product
+from deploy.local.kubeconfigs import mint_kubeconfig
+from deploy.local.kubectl import kubectl
+from deploy.local.layout import LOOPBACK, Layout
+from tests.harness.stack import Stack
+from tests.harness.workspaces import Workspaces, workspace
+
+ROUNDS: Final = 2000
+WARM_UP: Final = 200
+CONNECTIONS: Final = 8
+GOAL_P99_MS: Final = 50.0
+ADAPTERS: Final = 10
+
+
+async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
+    """Latency on one connection, then throughput on several."""
+    bodies = [_request(body) for body in corpus()]
+    async with _webhook(stack.layout):
+        await _decisions(stack.layout, bodies, WARM_UP)
+        alone = await _decisions(stack.layout, bodies, ROUNDS)
+        how = f"one connection over TLS, {len(bodies)} different reviews in turn, good and bad"
+        milliseconds = [1000 * seconds for seconds in alone]
+        yield Result("admission_p50", percentile(milliseconds, 0.5), "ms", how, n=ROUNDS)
+        yield Result("admission_p99", percentile(milliseconds, 0.99), "ms", how, goal=GOAL_P99_MS, n=ROUNDS)
+        began = time.perf_counter()
+        shares = [_decisions(stack.layout, bodies, ROUNDS // CONNECTIONS) for _ in range(CONNECTIONS)]
+        crowd = [1000 * seconds for share in await asyncio.gather(*shares) for seconds in share]
+        rate = len(crowd) / (time.perf_counter() - began)
+        how = f"{CONNECTIONS} connections, each with one review under way, from the same machine"
+        yield Result("admission_per_second", rate, "reviews/s", how, n=len(crowd))
+        yield Result("admission_crowd_p99", percentile(crowd, 0.99), "ms", how, n=len(crowd))
+
+
+def corpus() -> list[bytes]:
+    """Reviews: creations and edits, of few words and of many, taken and refused."""
+    good = workspace("good", preset="phi-4-mini-instruct")
+    adapters = [
+        {"source": {"name": f"adapter-{number}", "image": f"registry.example/adapters/{number}:v1"}}
+        for number in range(ADAPTERS)
+    ]
+    full = good | {"inference": {"preset": {"name": "phi-4-mini-instruct"}, "adapters": adapters}}
+    tuning = {key: value for key, value in good.items() if key != "inference"} | {
+        "tuning": {
+            "preset": {"name": "phi-4-mini-instruct"},
+            "method": "qlora",
+            "input": {"urls": [f"https://data.example/{number}.parquet" for number in range(5)]},
+            "output": {"image": "registry.example/out:v1", "imagePushSecret": "push"},
+        }
+    }
+    unknown = good | {"inference": {"preset": {"name": "phi-four"}}, "resource": {"instanceType": "Standard_Nothing"}}
+    inner = json.loads(json.dumps(tuning).replace("data.example", "169.254.169.254"))
+    moved = good | {"inference": {"preset": {"name": "phi-3.5-mini-instruct"}}}
+    large = good | {"inference": {"template": {"spec": {"containers": [_container(number) for number in range(50)]}}}}
+    created = [
+        _review("CREATE", each) for each in (good, full, tuning, large, unknown, inner, good | {"inference": {}})
+    ]
+    return [*created, _review("UPDATE", full, good), _review("UPDATE", moved, good), b'{"kind": "AdmissionReview"}']
+
+
+def _container(number: int) -> dict[str, Any]:
+    variables = [{"name": f"VARIABLE_{each}", "value": "x" * 40} for each in range(20)]
+    return {"name": f"c-{number}", "image": "registry.example/serve:v1", "env": variables}
+
+
+def _review(operation: str, new: dict[str, Any], old: dict[str, Any] | None = None) -> bytes:
+    request = {"uid": f"bench-{operation}", "operation": operation, "object": new, "oldObject": old}
+    return json.dumps({"apiVersion": VERSION, "kind": "AdmissionReview", "request": request}).encode()
+
+
+def _request(body: bytes) -> bytes:
+    head = f"POST {PATH} HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    return head.encode() + b"\r\n\r\n" + body
+
+
+@asynccontextmanager
+async def _webhook(layout: Layout) -> AsyncIterator[None]:
+    """The process with its registration; both are gone after the block, and the rest of the stack is as before."""
+    log = layout.logs / "admission.log"
+    await asyncio.to_thread(admission.ensure_admission, layout, layout.admin_kubeconfig, log, lambda text: None)
+    try:
+        kubeconfig = mint_kubeconfig(layout, product.WEBHOOK.identity)
+        daemon = product.program_daemon(layout, product.WEBHOOK, kubeconfig)
+        await asyncio.to_thread(daemons.start, layout, daemon)
+        yield
+    finally:
+        delete = ("delete", "validatingwebhookconfiguration", "modelyard")
+        await asyncio.to_thread(kubectl, layout.admin_kubeconfig, *delete)
+        await asyncio.to_thread(daemons.stop, layout, product.WEBHOOK.name)
+
+
+async def _decisions(layout: Layout, requests: Sequence[bytes], count: int) -> list[float]:
+    """Seconds of each of so many decisions, one after another on one connection."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # what is measured is not who answers
+    reader, writer = await asyncio.open_connection(LOOPBACK, layout.ports.webhook, ssl=context)
+    taken = []
+    for number in range(count):
+        began = time.perf_counter()
+        writer.write(requests[number % len(requests)])
+        await _answered(reader)
+        taken.append(time.perf_counter() - began)
+    writer.close()
+    return taken
+
+
+async def _answered(reader: asyncio.StreamReader) -> None:
+    """Reads one answer. Raises ValueError for one that is not a decision."""
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+    body = await reader.readexactly(length)
+    if not head.startswith(b"http/1.1 200 ") or b'"allowed": ' not in body:
+        raise ValueError(f"the webhook answered {head[:80]!r} {body[:200]!r}")

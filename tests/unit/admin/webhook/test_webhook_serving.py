@@ -1,0 +1,91 @@
+"""TLS with certificates that change under a running server."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from cryptography import x509
+
+from admin.webhook.app import PATH, webhook_application
+from admin.webhook.certificates import Held, Lifetimes, first_certificates
+from admin.webhook.config_maps import NoConfigMaps
+from admin.webhook.serving import Certificates, serving
+from tests.harness.workspaces import workspace
+from tests.unit.admin.webhook.test_webhook_answers import Recorded, review
+
+HOST = "127.0.0.1"
+
+
+def made() -> Held:
+    lifetimes = Lifetimes(authority=timedelta(days=9), serving=timedelta(days=3))
+    return first_certificates([HOST], lifetimes, datetime.now(UTC))
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[tuple[str, Certificates, Held]]:
+    held, certificates = made(), Certificates()
+    certificates.use(held)
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        address = f"{HOST}:{probe.getsockname()[1]}"
+    async with serving(webhook_application(Recorded(), NoConfigMaps()), address, certificates):
+        yield address, certificates, held
+
+
+def trusting(held: Held) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=held.bundle.decode())
+
+
+async def ask(client: httpx.AsyncClient, address: str) -> bool:
+    body, headers = review("CREATE", workspace("w")), {"Content-Type": "application/json"}
+    answered = await client.post(f"https://{address}{PATH}", content=body, headers=headers)
+    return bool(answered.json()["response"]["allowed"])
+
+
+async def shown(address: str) -> x509.Certificate:
+    host, _, port = address.partition(":")
+    pem = await asyncio.to_thread(ssl.get_server_certificate, (host, int(port)))
+    return x509.load_pem_x509_certificate(pem.encode())
+
+
+async def test_a_new_certificate_holds_from_the_next_connection_on(
+    server: tuple[str, Certificates, Held],
+) -> None:
+    address, certificates, first = server
+    async with httpx.AsyncClient(verify=trusting(first), trust_env=False) as old:
+        assert await ask(old, address)
+        second = made()
+        certificates.use(second)
+        assert await ask(old, address)  # the connection that is open stays
+        async with httpx.AsyncClient(verify=trusting(second), trust_env=False) as new:
+            assert await ask(new, address)
+    assert await shown(address) == x509.load_pem_x509_certificate(second.certificate)
+    async with httpx.AsyncClient(verify=trusting(first), trust_env=False) as late:
+        with pytest.raises(httpx.ConnectError, match="verify failed"):
+            await ask(late, address)
+
+
+async def test_a_certificate_that_cannot_be_served_leaves_the_one_before(
+    server: tuple[str, Certificates, Held],
+) -> None:
+    address, certificates, first = server
+    with pytest.raises(ssl.SSLError):
+        certificates.use(replace(made(), key=made().key))
+    assert await shown(address) == x509.load_pem_x509_certificate(first.certificate)
+    async with httpx.AsyncClient(verify=trusting(first), trust_env=False) as client:
+        assert await ask(client, address)
+
+
+async def test_old_tls_is_not_spoken(server: tuple[str, Certificates, Held]) -> None:
+    address, _, first = server
+    context = trusting(first)
+    with pytest.warns(DeprecationWarning):
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    async with httpx.AsyncClient(verify=context, trust_env=False) as client:
+        with pytest.raises(httpx.ConnectError):
+            await ask(client, address)
