@@ -35,7 +35,7 @@ class Image:
 
 
 FETCH = Image("fetch", FETCHING, ("api/__init__.py", "api/weights.py", "runtime/__init__.py", "runtime/fetch"))
-RUNTIME = Image("runtime", SERVING, ("api/__init__.py", "api/serving.py", "api/weights.py", "runtime"))
+RUNTIME = Image("runtime", SERVING, ("api/__init__.py", "api/serving.py", "api/weights.py", "api/configs", "runtime"))
 # The small one first: a pod starts with it.
 IMAGES = (FETCH, RUNTIME)
 

@@ -1,0 +1,44 @@
+"""An image holds every file of ours that its programs import, and the Containerfile copies just what is listed."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.local.images import FETCH, RUNTIME, Image
+
+ROOT = Path(__file__).parents[3]
+CONTAINERFILE = (ROOT / "deploy" / "images" / "Containerfile").read_text()
+
+
+@pytest.mark.parametrize(
+    ("image", "modules"),
+    [(FETCH, ("runtime.fetch.__main__",)), (RUNTIME, ("runtime.serve.__main__", "runtime.serve.arguments"))],
+    ids=["fetch", "runtime"],
+)
+def test_what_an_image_holds_is_all_that_its_programs_import(
+    image: Image, modules: tuple[str, ...], tmp_path: Path
+) -> None:
+    for source in image.sources:
+        target = tmp_path / source
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+        copy(ROOT / source, target)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {', '.join(modules)}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-1000:]
+
+
+@pytest.mark.parametrize("image", [FETCH, RUNTIME], ids=["fetch", "runtime"])
+def test_what_is_copied_is_what_the_images_tag_is_made_from(image: Image) -> None:
+    (stage,) = re.findall(rf"^FROM base AS {image.target}\n(.*?)(?=^FROM |\Z)", CONTAINERFILE, re.M | re.S)
+    copied = [word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", stage, re.M) for word in line.split()]
+    assert sorted(copied) == sorted(image.sources)
