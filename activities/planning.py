@@ -17,9 +17,10 @@ from api import names
 from api.configs.inference import INFERENCE_KEY, parse_inference_config
 from api.configs.problem import ConfigProblem
 from api.workspace import Workspace
-from presets.plan import Surroundings, plan_document
+from presets.plan import plan_document
 from presets.plan_checks import image_family
 from presets.plan_document import PlanDocument
+from presets.plan_surroundings import Surroundings
 from presets.skus import find_sku
 
 RELEASE: Final = "1"
@@ -56,10 +57,10 @@ class Planner:
         if found is None or found["metadata"]["uid"] != key.uid or "deletionTimestamp" in found["metadata"]:
             raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
         named = config_named(found)
-        text = await read_config_text(self._cluster, key.namespace, named) if named else None
-        around = Surroundings(region=self._location, provider=self._provider, config_text=text)
+        config_maps = {named: await read_config_map(self._cluster, key.namespace, named)} if named else {}
+        around = Surroundings(region=self._location, provider=self._provider, config_maps=config_maps)
         plan = plan_of(found, around, self._deadlines)
-        config = json.dumps(parsed_config(named, text), sort_keys=True) if text is not None else ""
+        config = json.dumps(vllm_keys(named, config_maps[named]), sort_keys=True) if named else ""
         return plan.model_copy(update={"digest": digest_of(found, config, self._images)})
 
 
@@ -103,22 +104,22 @@ def digest_of(found: Object, config: str, images: tuple[str, str]) -> str:
 
 async def read_config(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
     """The vLLM keys of the user's inference_config.yaml. Raises ConfigNotFound or ConfigInvalid with what to change."""
-    return parsed_config(name, await read_config_text(cluster, namespace, name))
+    return vllm_keys(name, await read_config_map(cluster, namespace, name))
 
 
-async def read_config_text(cluster: Cluster, namespace: str, name: str) -> str:
-    """The content of the ConfigMap's key. Raises ConfigNotFound."""
+async def read_config_map(cluster: Cluster, namespace: str, name: str) -> Object:
+    """Raises ConfigNotFound."""
     found = await cluster.get("ConfigMap", name, namespace)
     if found is None:
         raise failure("ConfigNotFound", f"ConfigMap '{name}' named by inference.config is not in namespace {namespace}")
-    text = (found.get("data") or {}).get(INFERENCE_KEY)
+    return found
+
+
+def vllm_keys(name: str, config_map: Object) -> dict[str, Any]:
+    """What the ConfigMap asks of vLLM. Raises ConfigNotFound where it lacks the key, ConfigInvalid."""
+    text = (config_map.get("data") or {}).get(INFERENCE_KEY)
     if not isinstance(text, str):
         raise failure("ConfigNotFound", f"ConfigMap '{name}' has no key {INFERENCE_KEY}")
-    return text
-
-
-def parsed_config(name: str, text: str) -> dict[str, Any]:
-    """The vLLM keys. Raises ConfigInvalid."""
     try:
         return dict(parse_inference_config(text).vllm)
     except ConfigProblem as error:

@@ -12,6 +12,7 @@ from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateR
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.endpoint import application
+from admin.plan import add_plans
 from admin.views import RPC_TIMEOUT, WorkspaceLine, WorkspaceView, list_workspaces, read_workspace
 from api import names
 from api.status import Phase
@@ -27,6 +28,7 @@ def admin_application(client: Client, sdk_metrics_port: int | None = None) -> Fa
     app = application(lambda: True, sdk_metrics_port)
     _add_reads(app, client)
     _add_updates(app, client)
+    add_plans(app, client)
     app.add_exception_handler(RPCError, _rpc_failed)
     app.add_exception_handler(WorkflowUpdateFailedError, _refused)
     app.add_exception_handler(WorkflowUpdateRPCTimeoutOrCancelledError, _no_answer)

@@ -5,15 +5,14 @@ hub or a cluster can tell is not asked; what they will be asked is listed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
-from api import names
-from api.configs.inference import InferenceConfig
 from api.invalid import InvalidWorkspace
 from api.workspace import Workspace
 from presets import plan_checks
 from presets.catalogue import Model
+from presets.lookups import slice_gib
 from presets.plan_checks import Refused
 from presets.plan_document import (
     AlternativeMachine,
@@ -23,7 +22,9 @@ from presets.plan_document import (
     PlanDocument,
     PriceRange,
 )
+from presets.plan_remarks import given_back, preflight_checks, remarks
 from presets.plan_steps import step_times, until_ready
+from presets.plan_surroundings import Surroundings
 from presets.sizing import GPU_MEMORY_UTILIZATION, IMAGES_AND_LOGS_GIB, DoesNotFit, Fit, Memory, disk_gib, fit
 from presets.sizing_alternatives import machines_that_fit
 from presets.sizing_machine import Machine
@@ -32,22 +33,8 @@ from presets.sizing_wishes import Wishes, wishes_of
 from presets.skus import Sku
 from presets.validation import problems_on_create
 
-DEFAULT_REGION: Final = "eastus"
 TEMPLATE_DISK_GIB: Final = 256
 """A template says nothing of its model's size."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a plan depends on beside the Workspace. `config_text` is the content of the ConfigMap that it names, None
-    where that is not at hand; `model` what the hub told of a model that the catalogue does not have; `machine` the
-    nodes that are there already, for bring-your-own."""
-
-    region: str = DEFAULT_REGION
-    provider: str = "aks"
-    config_text: str | None = None
-    model: Model | None = None
-    machine: Machine | None = None
 
 
 def plan_document(document: Mapping[str, Any], around: Surroundings) -> PlanDocument:
@@ -68,7 +55,7 @@ def plan_document(document: Mapping[str, Any], around: Surroundings) -> PlanDocu
     plan = plan_workspace(workspace, around)
     if plan.errors:
         return plan
-    problems = problems_on_create(document, provider=around.provider)
+    problems = problems_on_create(document, provider=around.provider, config_maps=around.config_maps)
     errors = [_error("InvalidSpec", problem.message, problem.path) for problem in problems]
     return plan.model_copy(update={"errors": tuple(errors)})
 
@@ -78,7 +65,7 @@ def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanDocument:
     errors = list(plan_checks.unsound(workspace))
     sku, config, model = None, None, None
     try:
-        config = plan_checks.wanted_config(around.config_text)
+        config = plan_checks.wanted_config(workspace, around.config_maps)
     except Refused as refused:
         errors.append(refused.finding)
     try:
@@ -89,15 +76,28 @@ def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanDocument:
         sku = plan_checks.wanted_sku(workspace) if around.provider != "byo" else None
     except Refused as refused:
         errors.append(refused.finding)
-    plan = _described(workspace, around, sku, model)
-    machine = around.machine or (Machine.of(sku) if sku else None)
+    machine = _machine(workspace, around, sku)
+    plan = _described(workspace, around, sku, machine, model)
     if model and machine:
         plan = _sized(plan, model, machine, wishes_of(config), around)
-    warnings = (*_remarks(workspace, around, config), *plan.warnings)
+    warnings = (*remarks(workspace, around, config), *plan.warnings)
     return plan.model_copy(update={"errors": (*errors, *plan.errors), "warnings": warnings})
 
 
-def _described(workspace: Workspace, around: Surroundings, sku: Sku | None, model: Model | None) -> PlanDocument:
+def _machine(workspace: Workspace, around: Surroundings, sku: Sku | None) -> Machine | None:
+    """One node as far as the Workspace may use it: on nodes that are there already it may ask for a part."""
+    if sku or not around.machine:
+        return Machine.of(sku) if sku else None
+    partition = workspace.resource.partition if workspace.resource else None
+    if partition and partition.mode == "accelerator" and partition.count:
+        return around.machine.with_gpus(partition.count)
+    size = slice_gib(partition.profile or "") if partition else None
+    return around.machine.with_slice(size) if size else around.machine
+
+
+def _described(
+    workspace: Workspace, around: Surroundings, sku: Sku | None, machine: Machine | None, model: Model | None
+) -> PlanDocument:
     """Everything that needs no sizing."""
     count = max(workspace.count, 0)
     price = sku.price(around.region) if sku else None
@@ -114,17 +114,17 @@ def _described(workspace: Workspace, around: Surroundings, sku: Sku | None, mode
         weights_gib=model.weights_gib if model else None,
         nodes=count,
         replicas=count,
-        instance_type=sku.name if sku else (around.machine.name if around.machine else ""),
-        gpu_model=sku.gpu_model if sku else (around.machine.gpu_model if around.machine else ""),
-        gpus_per_node=sku.gpus if sku else (around.machine.gpus if around.machine else None),
+        instance_type=machine.name if machine else "",
+        gpu_model=machine.gpu_model if machine else "",
+        gpus_per_node=machine.gpus if machine else None,
         disk_gib=disk_gib(model) if model else max(IMAGES_AND_LOGS_GIB, TEMPLATE_DISK_GIB),
         region=around.region,
         price_per_hour=None if price is None else round(price * count, 4),
         price_until_ready=_price_until(price, count, paid),
         steps=steps,
         minutes_until_ready=MinutesRange(least=round(low, 1), most=round(high, 1)),
-        preflight=_preflight(workspace, around, sku, model),
-        released_on_failure=_released(workspace, around, count),
+        preflight=preflight_checks(workspace, around, sku, model),
+        released_on_failure=given_back(workspace, around, count),
     )
 
 
@@ -214,49 +214,6 @@ def _with_alternatives(
         for machine in found
     )
     return plan.model_copy(update={"alternatives": machines, "errors": (*plan.errors, *told)})
-
-
-def _remarks(workspace: Workspace, around: Surroundings, config: InferenceConfig | None) -> list[Finding]:
-    found = []
-    named = workspace.inference.config if workspace.inference else None
-    if named and around.config_text is None:
-        message = f"ConfigMap '{named}' is not at hand: planned without it"
-        found.append(Finding(reason="ConfigNotRead", path="inference.config", message=message))
-    for path, message in config.warnings if config else ():
-        found.append(Finding(reason="ConfigIgnored", path=f"inference.config: {path}", message=message))
-    if workspace.count > 1 and workspace.inference and workspace.inference.preset:
-        message = f"{workspace.count} replicas of the model, one on each node; KAITO ignores the count of a preset"
-        found.append(Finding(reason="Replicas", path="resource.count", message=message))
-    if workspace.resource and workspace.resource.partition and around.provider != "byo":
-        message = "is for bring-your-own nodes, and is not acted on"
-        found.append(Finding(reason="PartitionIgnored", path="resource.partition", message=message))
-    return found
-
-
-def _preflight(workspace: Workspace, around: Surroundings, sku: Sku | None, model: Model | None) -> tuple[str, ...]:
-    checks = []
-    if sku and around.provider == "aks":
-        checks = [
-            f"SkuOffered: {sku.name} is offered to the subscription in {around.region}",
-            f"VcpuQuota: {sku.vcpus * max(workspace.count, 0)} vCPUs of {sku.family} are left in {around.region}",
-            "PoolLimit: the cluster may have one more node pool",
-        ]
-    if model:
-        secret = workspace.inference.preset.access_secret if workspace.inference and workspace.inference.preset else ""
-        token = f" with the token of Secret {secret}" if secret else ""
-        checks.append(f"Model: {model.repo} can be read{token}; its commit is pinned and its files are counted")
-    return tuple(checks)
-
-
-def _released(workspace: Workspace, around: Surroundings, count: int) -> tuple[str, ...]:
-    pool = f" {names.pool_name(workspace.uid)}" if workspace.uid else ""
-    noun = "node" if count == 1 else "nodes"
-    kept = {
-        "aks": f"node pool{pool} with {count} {noun}, until Azure says that it is gone",
-        "karpenter": f"{count} NodeClaims and their nodes",
-        "byo": "the GPUs reserved on your nodes; the nodes stay",
-    }
-    return (kept.get(around.provider, kept["aks"]), f"Deployment, Service and ConfigMap of {workspace.name}")
 
 
 def _price_until(each: float | None, nodes: int, minutes: tuple[float, float]) -> PriceRange | None:

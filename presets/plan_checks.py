@@ -1,12 +1,13 @@
 """What of a Workspace can be refused by looking at it, the catalogue and the table of machines; with the reason."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from api import labels, names
-from api.configs.inference import InferenceConfig, parse_inference_config
+from api.configs.inference import INFERENCE_KEY, InferenceConfig, parse_inference_config
 from api.configs.problem import ConfigProblem
 from api.workspace import Workspace
 from presets.catalogue import Model, UnknownModel, find_model
+from presets.config_rules import ConfigMaps
 from presets.plan_document import Finding
 from presets.skus import Sku, UnknownSku, find_sku
 
@@ -85,11 +86,21 @@ def wanted_model(workspace: Workspace, known: Model | None) -> Model | None:
     return model
 
 
-def wanted_config(text: str | None) -> InferenceConfig | None:
-    """The user's inference_config.yaml; None where there is none. Raises Refused: ConfigInvalid."""
-    if text is None:
+def wanted_config(workspace: Workspace, config_maps: ConfigMaps | None) -> InferenceConfig | None:
+    """The user's inference_config.yaml; None where none is named, or where no ConfigMaps are at hand.
+    Raises Refused: ConfigNotFound, ConfigInvalid."""
+    name = workspace.inference.config if workspace.inference else None
+    if not name or config_maps is None:
         return None
+    path = "inference.config"
+    if name not in config_maps:
+        message = f"ConfigMap '{name}' is not in namespace {workspace.namespace}"
+        raise Refused("ConfigNotFound", message, path=path)
+    data = config_maps[name].get("data")
+    text = data.get(INFERENCE_KEY) if isinstance(data, Mapping) else None
+    if not isinstance(text, str):
+        raise Refused("ConfigNotFound", f"ConfigMap '{name}' has no key {INFERENCE_KEY} with text", path=path)
     try:
         return parse_inference_config(text)
     except ConfigProblem as error:
-        raise Refused("ConfigInvalid", str(error), path="inference.config") from None
+        raise Refused("ConfigInvalid", f"{INFERENCE_KEY} of ConfigMap '{name}': {error}", path=path) from None

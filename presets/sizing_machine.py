@@ -1,12 +1,14 @@
 """What a node offers to a model: its GPUs, the memory that is really there, and the batch that vLLM takes on them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from presets.skus import Sku
 
 LARGE_GPU_GIB: Final = 70
 LARGEST_GPU_GIB: Final = 160
+SLICE_SHARE: Final = 0.95
+"""Of a MIG slice's nominal size: a 1g.10gb slice of an A100 offers 9.5 GiB (NVIDIA's MIG guide)."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,15 @@ class Machine:
             architecture=sku.architecture,
             batch=default_batch(sku.usable_memory_gib, sku.gpu_model),
         )
+
+    def with_gpus(self, gpus: int) -> "Machine":
+        """The same machine, of which only so many GPUs may be used."""
+        return replace(self, gpus=gpus)
+
+    def with_slice(self, gib: int) -> "Machine":
+        """One MIG slice of one of its GPUs, by the size in the profile's name."""
+        usable = gib * SLICE_SHARE
+        return replace(self, gpus=1, usable_gib=usable, batch=default_batch(usable, self.gpu_model))
 
 
 def default_batch(usable_gib: float, gpu_model: str) -> Batch:

@@ -8,7 +8,8 @@ from temporalio.exceptions import ApplicationError
 
 from activities.contracts import Deadlines, Plan
 from activities.planning import digest_of, plan_of
-from presets.plan import Surroundings
+from api.configs.inference import INFERENCE_KEY
+from presets.plan_surroundings import Surroundings
 
 UID = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
 
@@ -37,7 +38,10 @@ def a_workspace(**changes: Any) -> dict[str, Any]:
 
 
 def planned(document: dict[str, Any], config: str | None = None) -> Any:
-    return plan_of(document, Surroundings(region="eastus", config_text=config), Deadlines())
+    config_maps = {} if config is None else {"c": {"data": {INFERENCE_KEY: config}}}
+    if config is not None:
+        document["inference"]["config"] = "c"
+    return plan_of(document, Surroundings(region="eastus", config_maps=config_maps), Deadlines())
 
 
 def test_a_plan_has_azures_spelling_a_price_and_a_pool_of_its_own() -> None:

@@ -1,0 +1,76 @@
+"""Plans over HTTP: of a Workspace that is sent, and of one that is looked after, as it was decided.
+
+POST /plan takes a Workspace as JSON, or a List of one Workspace and ConfigMaps; nothing is stored or looked up. A plan
+that cannot be carried out is an answer (200) with `errors`; what is no Workspace at all is 422.
+"""
+
+import json
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import FastAPI, HTTPException, Query, Request
+from temporalio.client import Client
+
+from admin.views import RPC_TIMEOUT
+from api import labels, names
+from presets.plan import plan_document
+from presets.plan_document import PlanDocument
+from presets.plan_surroundings import DEFAULT_REGION, Surroundings
+from workflows.workspace import WorkspaceWorkflow
+
+BODY_LIMIT: Final = 2 * 2**20
+"""Bytes: a Workspace and its ConfigMaps, each of which may have 1 MiB."""
+
+Provider = Literal["aks", "karpenter", "byo"]
+
+
+def add_plans(app: FastAPI, client: Client) -> None:
+    """Both routes."""
+
+    @app.post("/plan")
+    async def plan(
+        request: Request,
+        region: Annotated[str, Query(max_length=64)] = DEFAULT_REGION,
+        provider: Annotated[Provider, Query()] = "aks",
+    ) -> PlanDocument:
+        workspace, config_maps = _parts(await _body(request))
+        around = Surroundings(region=region, provider=provider, config_maps=config_maps)
+        return plan_document(workspace, around)
+
+    @app.get("/workspaces/{namespace}/{name}/plan")
+    async def recorded_plan(namespace: str, name: str) -> PlanDocument:
+        handle = client.get_workflow_handle(names.workflow_id(namespace, name))
+        state = await handle.query(WorkspaceWorkflow.progress, rpc_timeout=RPC_TIMEOUT)
+        if state.plan is None or state.plan.estimate is None:
+            why = "has not been planned yet" if state.plan is None else "was planned by an older release"
+            raise HTTPException(404, f"Workspace {namespace}/{name} {why}")
+        return state.plan.estimate
+
+
+async def _body(request: Request) -> Any:
+    """The JSON of a request. Raises HTTPException: 413 for too much of it, 422 for what is none."""
+    data = bytearray()
+    async for part in request.stream():
+        data += part
+        if len(data) > BODY_LIMIT:
+            raise HTTPException(413, f"the request has more than {BODY_LIMIT} bytes")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(422, f"the request is no JSON that can be read: {error}") from None
+
+
+def _parts(body: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The Workspace, and the ConfigMaps that came with it by name; None where there are none at hand."""
+    items = body.get("items") if isinstance(body, dict) and "items" in body else [body]
+    found = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    workspaces = [item for item in found if item.get("kind") == labels.KIND]
+    if len(workspaces) != 1:
+        raise HTTPException(422, f"the request must hold exactly one {labels.KIND}, and holds {len(workspaces)}")
+    config_maps = {_name(item): item for item in found if item.get("kind") == "ConfigMap"}
+    return workspaces[0], config_maps or None
+
+
+def _name(item: dict[str, Any]) -> str:
+    metadata = item.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else ""

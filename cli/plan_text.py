@@ -1,0 +1,94 @@
+"""A plan as people read it in a terminal: a heading, one line for each question, then what stands against it."""
+
+from collections.abc import Iterator
+
+from presets.plan_document import PlanDocument
+
+LABEL: int = 11
+
+
+def text_of(plan: PlanDocument) -> str:
+    """All lines of one plan; ends with an empty line, so that several can follow each other."""
+    verdict = "cannot be carried out" if plan.errors else "can be carried out"
+    lines = [f"Workspace {plan.namespace}/{plan.name} {verdict}", *_numbers(plan), *_lists(plan)]
+    return "\n".join(lines) + "\n"
+
+
+def _numbers(plan: PlanDocument) -> Iterator[str]:
+    if plan.model:
+        yield _line("model", f"{plan.model}, {plan.weights_gib:.1f} GiB of weights, served as {plan.served_model_name}")
+    if plan.instance_type and plan.nodes is not None:
+        gpus = f" with {plan.gpus_per_node} x {plan.gpu_model}" if plan.gpu_model else ""
+        yield _line("nodes", f"{plan.nodes} x {plan.instance_type}{gpus}{_replicas(plan)}")
+    if plan.tensor_parallel is not None:
+        layout = f"tensor {plan.tensor_parallel} x pipeline {plan.pipeline_parallel} x data {plan.data_parallel}"
+        yield _line("layout", layout)
+    if plan.max_model_len is not None:
+        yield _line("context", f"{plan.max_model_len} tokens{_sequences(plan)}, KV cache in {_kv(plan)}")
+    if plan.memory_per_gpu_gib:
+        yield from _memory(plan)
+    if plan.disk_gib is not None:
+        yield _line("disk", f"{plan.disk_gib} GiB on each node")
+    yield from _money_and_time(plan)
+
+
+def _replicas(plan: PlanDocument) -> str:
+    return f" ({plan.replicas} replicas)" if plan.replicas > 1 else ""
+
+
+def _sequences(plan: PlanDocument) -> str:
+    held = plan.sequences_at_full_length
+    return f", {held:g} such sequences at once" if held else ""
+
+
+def _kv(plan: PlanDocument) -> str:
+    return "the model's type" if plan.kv_cache_dtype == "auto" else plan.kv_cache_dtype
+
+
+def _memory(plan: PlanDocument) -> Iterator[str]:
+    memory = plan.memory_per_gpu_gib
+    if memory is None:
+        return
+    yield _line("memory", "GiB on each GPU")
+    parts = {
+        "weights": memory.weights,
+        "KV cache": memory.kv_cache,
+        "activations": memory.activations,
+        "CUDA graphs": memory.cuda_graphs,
+        "overhead": memory.overhead,
+        "not given to vLLM": memory.not_given,
+        "usable": memory.usable,
+    }
+    yield from (f"  {'':{LABEL}} {name:<18}{gib:>8.2f}" for name, gib in parts.items())
+
+
+def _money_and_time(plan: PlanDocument) -> Iterator[str]:
+    if plan.price_per_hour is not None:
+        until = plan.price_until_ready
+        ready = f", ${until.least:.2f} to ${until.most:.2f} until it is ready" if until else ""
+        yield _line("price", f"${plan.price_per_hour:.2f} per hour in {plan.region}{ready} (list price)")
+    elif plan.instance_type and plan.provider != "byo":
+        yield _line("price", f"not known in {plan.region}")
+    if plan.minutes_until_ready and plan.model:
+        ready_in = plan.minutes_until_ready
+        yield _line("ready in", f"{ready_in.least:g} to {ready_in.most:g} minutes")
+        for step in plan.steps:
+            beside = " (side by side)" if step.beside else ""
+            yield f"  {'':{LABEL}} {step.step:<16}{step.least:>6.1f} to {step.most:>5.1f}{beside}"
+
+
+def _lists(plan: PlanDocument) -> Iterator[str]:
+    yield from _list("checked before anything is bought", plan.preflight)
+    yield from _list("given back when it fails", plan.released_on_failure)
+    yield from _list("warnings", [str(warning) for warning in plan.warnings])
+    yield from _list("errors", [f"{error} [{error.reason}]" for error in plan.errors])
+
+
+def _list(title: str, lines: list[str] | tuple[str, ...]) -> Iterator[str]:
+    if lines:
+        yield f"  {title}:"
+        yield from (f"    - {line}" for line in lines)
+
+
+def _line(label: str, text: str) -> str:
+    return f"  {label:<{LABEL}} {text}"

@@ -1,0 +1,25 @@
+"""What a plan depends on beside the Workspace: the installation, and what a cluster or a hub has told."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from presets.catalogue import Model
+from presets.config_rules import ConfigMaps
+from presets.sizing_machine import Machine
+
+DEFAULT_REGION: Final = "eastus"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """`region` is Azure's name, for prices; `provider` brings the nodes: aks, karpenter or byo.
+
+    `config_maps` are those of the Workspace's namespace by name, None where they are not at hand; `model` is what the
+    hub told of a model that the catalogue does not have; `machine` the nodes that are there already.
+    """
+
+    region: str = DEFAULT_REGION
+    provider: str = "aks"
+    config_maps: ConfigMaps | None = None
+    model: Model | None = None
+    machine: Machine | None = None
