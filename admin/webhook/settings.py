@@ -1,9 +1,9 @@
 """Every setting of the webhook process, read once from the environment (prefix MODELYARD_) at start."""
 
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from admin.webhook.certificates import Lifetimes
@@ -38,6 +38,11 @@ class WebhookSettings(BaseSettings):
     webhook_certificate_lifetime: timedelta = Field(default=timedelta(days=90), gt=timedelta(0))
     webhook_check_interval: float = Field(default=30.0, gt=0)
     """Seconds between two looks at Secret and configuration; a new authority is trusted that long before it signs."""
+
+    @model_validator(mode="after")
+    def _lifetimes_go_together(self) -> Self:
+        _ = self.lifetimes
+        return self
 
     @property
     def hosts(self) -> list[str]:

@@ -1,0 +1,94 @@
+"""The process by itself: it starts while the API server is away, says so, and ends when it is asked to."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+WITHIN_S = 60.0
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path) -> Path:
+    """Of an API server that nobody runs."""
+    cluster = {"server": f"https://127.0.0.1:{free_port()}", "insecure-skip-tls-verify": True}
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "none", "cluster": cluster}],
+        "users": [{"name": "nobody", "user": {"token": "none"}}],
+        "contexts": [{"name": "none", "context": {"cluster": "none", "user": "nobody"}}],
+        "current-context": "none",
+    }
+    file = tmp_path / "kubeconfig"
+    file.write_text(yaml.safe_dump(document))
+    return file
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def process(**environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    settings = {f"MODELYARD_{name.upper()}": value for name, value in environment.items()}
+    argv = (sys.executable, "-m", "admin.webhook")
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **settings}
+    started = await asyncio.create_subprocess_exec(*argv, env=env, stderr=asyncio.subprocess.PIPE)
+    try:
+        yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+        await started.communicate()
+
+
+async def answer(address: str, path: str) -> int:
+    """The status of a GET, asked again until somebody listens."""
+    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(WITHIN_S):
+        while True:
+            try:
+                return (await client.get(f"http://{address}{path}")).status_code
+            except httpx.ConnectError:
+                await asyncio.sleep(0.1)
+
+
+async def test_it_lives_without_an_api_server_is_not_ready_and_ends_when_asked(kubeconfig: Path) -> None:
+    metrics = f"127.0.0.1:{free_port()}"
+    webhook = f"127.0.0.1:{free_port()}"
+    async with process(kubeconfig=str(kubeconfig), metrics_address=metrics, webhook_address=webhook) as started:
+        assert await answer(metrics, "/healthz") == 200
+        assert await answer(metrics, "/readyz") == 503
+        started.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(WITHIN_S):
+            _, said = await started.communicate()
+        assert started.returncode == 0
+        assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("webhook_certificate_lifetime", "P700D", b"a third as long as its authority"),
+        ("provider", "gke", b"provider"),
+        ("webhook_check_interval", "0", b"webhook_check_interval"),
+    ],
+)
+async def test_settings_that_cannot_work_end_it_with_the_reason(
+    kubeconfig: Path, setting: str, value: str, said: bytes
+) -> None:
+    async with process(kubeconfig=str(kubeconfig), **{setting: value}) as started, asyncio.timeout(WITHIN_S):
+        _, text = await started.communicate()
+    assert started.returncode == 1
+    assert said in text
