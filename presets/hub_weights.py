@@ -30,8 +30,8 @@ class HubFile:
 
 
 def weight_files(files: Sequence[HubFile]) -> list[HubFile]:
-    """Safetensors where there are any, else PyTorch files; of safetensors, shards rather than one consolidated file, and
-    the plain precision rather than a variant. Empty where a repository has no weights."""
+    """Safetensors where there are any, else PyTorch files. Of safetensors, shards rather than one consolidated file,
+    and the plain precision rather than a variant. Empty where a repository has no weights."""
     kept = [file for file in files if not file.path.startswith(FOLDERS_NEVER) and not _matches(file, NEVER)]
     safetensors = [file for file in kept if _matches(file, (SAFETENSORS,))]
     if not safetensors:
