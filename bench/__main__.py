@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
 
-from bench import admission, calls_per_life, many_workspaces, time_to_ready, workload_latency
+from bench import admission, calls_per_life, many_workspaces, planning, time_to_ready, workload_latency
 from bench.api_calls import POLICY
 from bench.results import Result
 from tests.harness.stack import Stack, running
@@ -19,6 +19,7 @@ from tests.harness.workspaces import Workspaces, connected
 
 MEASUREMENTS: Final[Mapping[str, Callable[[Stack, Workspaces], AsyncIterator[Result]]]] = {
     "admission": admission.measure,
+    "planning": planning.measure,
     "workload-latency": workload_latency.measure,
     "calls-per-life": calls_per_life.measure,
     "time-to-ready": time_to_ready.measure,
