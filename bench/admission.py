@@ -25,6 +25,8 @@ from tests.harness.workspaces import Workspaces, workspace
 ROUNDS: Final = 2000
 WARM_UP: Final = 200
 CONNECTIONS: Final = 8
+# An answer whose head and body do not leave together waits 40 ms for an acknowledgement.
+GOAL_P50_MS: Final = 20.0
 GOAL_P99_MS: Final = 50.0
 ADAPTERS: Final = 10
 
@@ -37,7 +39,7 @@ async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]
         alone = await _decisions(stack.layout, bodies, ROUNDS)
         how = f"one connection over TLS, {len(bodies)} different reviews in turn, good and bad"
         milliseconds = [1000 * seconds for seconds in alone]
-        yield Result("admission_p50", percentile(milliseconds, 0.5), "ms", how, n=ROUNDS)
+        yield Result("admission_p50", percentile(milliseconds, 0.5), "ms", how, goal=GOAL_P50_MS, n=ROUNDS)
         yield Result("admission_p99", percentile(milliseconds, 0.99), "ms", how, goal=GOAL_P99_MS, n=ROUNDS)
         began = time.perf_counter()
         shares = [_decisions(stack.layout, bodies, ROUNDS // CONNECTIONS) for _ in range(CONNECTIONS)]
