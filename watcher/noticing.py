@@ -1,7 +1,8 @@
 """Which sightings of an object are worth a message to its workflow. Pure: remembers per uid what was said last.
 
 Without this filter the workflow would hear the echo of every status it writes. What counts: a new generation, a
-delete, a retry annotation, the first sight; and for owned objects, that they stopped being what they should be.
+delete, a retry annotation, the first sight; and for owned objects, that they stopped being what they should be. What
+happened while nobody watched is not known, so what a listing shows is looked into.
 """
 
 from activities.kubernetes_api import Object
@@ -18,15 +19,16 @@ class WorkspaceMemory:
         self._told: dict[str, Changed] = {}
 
     def news(self, seen: Seen, item: Object) -> Changed | None:
-        """The message to send, or None for an echo. After a start everything is news."""
+        """The message to send, or None for an echo. After a start everything is news, and worth a look."""
         message = message_of(seen, item)
         if seen is Seen.GONE:
             self._told.pop(message.uid, None)
             return message
         if self._told.get(message.uid) == message:
             return None
+        unheard_of = message.uid not in self._told
         self._told[message.uid] = message
-        return message
+        return message.model_copy(update={"poke": unheard_of and seen is Seen.LISTED})
 
 
 class OwnedMemory:
@@ -36,9 +38,10 @@ class OwnedMemory:
         self._in_order: dict[str, bool] = {}
 
     def broke(self, seen: Seen, item: Object) -> bool:
-        """True when something that was in order is not any more; coming up is not news, the workflow waits for that."""
+        """True when something that was in order is not any more; coming up is not news, the workflow waits for that.
+        What is out of order in a listing may have broken unseen."""
         uid = item["metadata"]["uid"]
-        before = self._in_order.pop(uid, False)
+        before = self._in_order.pop(uid, seen is Seen.LISTED)
         if seen is Seen.GONE:
             return before
         self._in_order[uid] = in_order(item)

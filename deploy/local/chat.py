@@ -4,6 +4,8 @@
 model gives the same answer every time.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,10 @@ MAX_TOKENS = 32
 
 class NoAnswer(RuntimeError):
     """The served model did not answer as its API promises; the message has what came instead."""
+
+
+class NobodyListens(NoAnswer):
+    """No connection, or the server hung up: its pods may be starting."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +58,16 @@ def ask_kaito(address: str, question: str) -> Answer:
         return _answer("/chat", _json(response)["Result"], response)
 
 
-def _client(address: str) -> httpx.Client:
+@contextmanager
+def _client(address: str) -> Iterator[httpx.Client]:
     # Without the environment's proxies: the address is a Service's, which exists on this machine only.
-    return httpx.Client(base_url=f"http://{address}", timeout=ANSWER_S, trust_env=False)
+    try:
+        with httpx.Client(base_url=f"http://{address}", timeout=ANSWER_S, trust_env=False) as client:
+            yield client
+    except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+        raise NobodyListens(f"http://{address} cannot be reached: {error}") from None
+    except httpx.TimeoutException:
+        raise NoAnswer(f"http://{address} has not answered within {ANSWER_S:g} s") from None
 
 
 def _json(response: httpx.Response) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from api.status import WorkspaceStatus, parse_status
-from deploy.local.chat import Answer, ask_kaito, ask_openai
+from deploy.local.chat import Answer, NobodyListens, ask_kaito, ask_openai
 from deploy.local.commands import CommandFailed
 from deploy.local.following import Look, is_over, is_ready, news
 from deploy.local.kubectl import kubectl, kubectl_json
@@ -75,10 +75,20 @@ def follow(target: Target, tell: Callable[[float, str], None], *, deadline_s: fl
     raise NotServed(f"{target.name} is not Ready after {deadline_s:g} s; its last word: {last.phase}: {last.message}")
 
 
-def ask(target: Target) -> list[Answer]:
-    """The demo's question, at both endpoints of the Workspace's Service. Raises NoAnswer, CommandFailed."""
-    address = service_address(target)
-    return [ask_openai(address, QUESTION), ask_kaito(address, QUESTION)]
+def ask(target: Target, *, deadline_s: float = READY_S) -> list[Answer]:
+    """The demo's question, at both endpoints of the Workspace's Service. Raises NoAnswer, CommandFailed.
+
+    A Workspace that served before the stack was stopped is Ready until its pods are missed: an address where nobody
+    listens yet is tried again until the deadline.
+    """
+    address, deadline = service_address(target), time.monotonic() + deadline_s
+    while True:
+        try:
+            return [ask_openai(address, QUESTION), ask_kaito(address, QUESTION)]
+        except NobodyListens:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LOOK_EVERY_S)
 
 
 def service_address(target: Target) -> str:

@@ -21,6 +21,7 @@ from deploy.local import (
     node_files,
     node_objects,
     node_records,
+    processes,
     readiness,
 )
 from deploy.local.kubernetes_binaries import Binaries, require_binaries
@@ -148,10 +149,13 @@ def _start_kubelet(layout: Layout, spec: NodeSpec, number: int, binaries: Binari
     )
     ready = readiness.once_port_open(address, 10250)
     enter = enter_node(layout, spec.name)
-    daemons.start(
+    pid = daemons.start(
         layout, daemons.Daemon(f"kubelet-{spec.name}", argv, ready, enter=enter, deadline_s=60, env=KUBELET_ENVIRONMENT)
     )
-    node_objects.give_gpus(layout, spec, deadline_s=30)
+    kubelet = processes.find_process(pid)
+    if kubelet is None:
+        raise node_records.NodeFailed(f"the kubelet of {spec.name} has ended; log: {daemons.log_of(layout, spec.name)}")
+    node_objects.give_gpus(layout, spec, kubelet.started_at(), deadline_s=60)
 
 
 def _start_kube_proxy(layout: Layout, spec: NodeSpec, number: int, binaries: Binaries) -> None:

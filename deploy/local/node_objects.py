@@ -1,11 +1,12 @@
 """What a local node looks like in the API server: GPUs that it is given, and whether it is Ready.
 
 A GPU is an extended resource patched into the node's status, as a device plugin's would show up; the scheduler treats
-it like a real one.
+it like a real one. A kubelet that starts takes extended resources away until a plugin has reported them again.
 """
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from deploy.local import cluster_api, daemons
@@ -20,11 +21,13 @@ POLL_S = 0.2
 NOT_YET = (0, 500, 503)
 
 
-def give_gpus(layout: Layout, spec: NodeSpec, deadline_s: float) -> None:
-    """Puts the node's GPUs into its capacity once it has registered. Raises NodeFailed."""
+def give_gpus(layout: Layout, spec: NodeSpec, kubelet_started_at: float, deadline_s: float) -> None:
+    """Puts the node's GPUs into its capacity once this kubelet (seconds since the epoch) has reported. Raises
+    NodeFailed."""
     if spec.gpus == 0:
         return
-    _wait(layout, spec.name, deadline_s, lambda node: True, "has not registered")
+    since = int(kubelet_started_at)
+    _wait(layout, spec.name, deadline_s, lambda node: reported_at(node) >= since, "has not registered")
     path = f"{_path(spec.name)}/status"
     patch = [{"op": "add", "path": f"/status/capacity/{GPU.replace('/', '~1')}", "value": str(spec.gpus)}]
     cluster_api.request(layout, "PATCH", path, patch)
@@ -43,6 +46,12 @@ def is_usable(node: dict[str, Any], gpus: int) -> bool:
 
 def is_ready(node: dict[str, Any]) -> bool:
     return any(each["status"] == "True" for each in _conditions(node) if each["type"] == "Ready")
+
+
+def reported_at(node: dict[str, Any]) -> float:
+    """When the kubelet last reported that it is ready or not, in whole seconds since the epoch; 0 for never."""
+    beats = [each.get("lastHeartbeatTime") for each in _conditions(node) if each["type"] == "Ready"]
+    return max((datetime.fromisoformat(beat).timestamp() for beat in beats if beat), default=0.0)
 
 
 def allocatable_gpus(node: dict[str, Any]) -> int:

@@ -5,6 +5,7 @@ A process is known by pid and start time together, because the kernel hands pids
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,11 @@ class Process:
         _reap(self.pid)
         now = _read(self.pid)
         return now is not None and now[0] == self and now[1] not in "ZX"
+
+    def started_at(self) -> float:
+        """In seconds since the epoch, as `time.time()` counts them."""
+        booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        return booted_at + self.started / os.sysconf("SC_CLK_TCK")
 
     def signal(self, number: int) -> None:
         """Sends a signal unless this process has ended."""

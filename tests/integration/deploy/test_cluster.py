@@ -117,6 +117,15 @@ def test_a_service_address_leads_to_every_pod_from_pods_and_from_the_machine(
     wait_for(lambda: seen_within(20, lambda: fetched_here(f"http://{address}/")) == everyone, 10)
 
 
+def test_a_kubelet_that_was_started_again_offers_its_gpus_again(cluster: Layout) -> None:
+    daemons.stop(cluster, f"kubelet-{GPU_NODE.name}")
+    node.start_node(cluster, GPU_NODE)
+    for _ in range(15):  # a new kubelet takes extended resources away, once, within its first seconds
+        found = cluster_api.request(cluster, "GET", f"/api/v1/nodes/{GPU_NODE.name}")
+        assert node_objects.allocatable_gpus(found) == GPU_NODE.gpus
+        time.sleep(0.2)
+
+
 def test_pods_reach_the_services_of_the_machine_and_the_api_server(cluster: Layout, pods: dict[str, str]) -> None:
     pod = f"web-{GPU_NODE.name}"
     assert fetched(cluster, pod, cluster.address, cluster.ports.registry, "/v2/") == "{}"

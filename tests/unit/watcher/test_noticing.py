@@ -29,7 +29,7 @@ def a_deployment(ready: int, replicas: int = 1) -> dict[str, Any]:
 
 def test_an_echo_of_our_own_status_is_no_news() -> None:
     memory = WorkspaceMemory()
-    assert memory.news(Seen.LISTED, a_workspace()) == Changed(uid="u1", generation=1)
+    assert memory.news(Seen.CHANGED, a_workspace()) == Changed(uid="u1", generation=1)
     assert memory.news(Seen.CHANGED, a_workspace()) is None
     assert memory.news(Seen.CHANGED, a_workspace(labels={"a": "b"})) is None
     assert memory.news(Seen.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2)
@@ -48,12 +48,26 @@ def test_a_delete_a_retry_and_a_disappearance_are_news() -> None:
 
 def test_only_breaking_is_news_of_what_a_workspace_owns() -> None:
     memory = OwnedMemory()
-    assert not memory.broke(Seen.LISTED, a_deployment(0))
+    assert not memory.broke(Seen.CHANGED, a_deployment(0))
     assert not memory.broke(Seen.CHANGED, a_deployment(1))
     assert memory.broke(Seen.CHANGED, a_deployment(0))
     assert not memory.broke(Seen.CHANGED, a_deployment(0))
     assert not memory.broke(Seen.CHANGED, a_deployment(1))
     assert memory.broke(Seen.GONE, a_deployment(1))
+
+
+def test_after_a_start_every_workspace_is_looked_into_once() -> None:
+    memory = WorkspaceMemory()
+    assert memory.news(Seen.LISTED, a_workspace()) == Changed(uid="u1", generation=1, poke=True)
+    assert memory.news(Seen.LISTED, a_workspace()) is None
+    assert memory.news(Seen.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2)
+
+
+def test_what_a_listing_shows_broken_may_have_broken_unseen() -> None:
+    memory = OwnedMemory()
+    assert memory.broke(Seen.LISTED, a_deployment(0))
+    assert not memory.broke(Seen.CHANGED, a_deployment(0))
+    assert not memory.broke(Seen.LISTED, a_deployment(1))
 
 
 def test_an_owner_is_named_by_labels() -> None:
