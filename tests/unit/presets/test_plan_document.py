@@ -1,0 +1,154 @@
+"""What a plan says: refusals with their reason, warnings, machines that would do, price, time and what is checked."""
+
+from typing import Any
+
+import pytest
+
+from api.configs.inference import INFERENCE_KEY
+from presets.catalogue import all_models, find_model
+from presets.plan import plan_document
+from presets.plan_document import PlanDocument
+from presets.plan_steps import step_times, until_ready
+from presets.plan_surroundings import Surroundings
+from presets.sizing import fit
+from presets.sizing_alternatives import machines_that_fit
+from presets.sizing_machine import Machine
+from presets.skus import find_sku, sku_table
+
+A100 = "Standard_NC24ads_A100_v4"
+
+
+def a_plan(model: str = "phi-4", sku: str = A100, config: str | None = None, **around: Any) -> PlanDocument:
+    inference: dict[str, Any] = {"preset": {"name": model, "presetOptions": {"modelAccessSecret": "token"}}}
+    resource: dict[str, Any] = {"labelSelector": {"matchLabels": {"apps": "w"}}}
+    if sku:
+        resource["instanceType"] = sku
+    if config:
+        inference["config"] = "c"
+    document = {
+        "apiVersion": "kaito.sh/v1beta1",
+        "kind": "Workspace",
+        "metadata": {"name": "w", "namespace": "default"},
+        "resource": resource | around.pop("resource", {}),
+        "inference": inference,
+    }
+    config_maps = {"c": {"data": {INFERENCE_KEY: config}}}
+    return plan_document(document, Surroundings(config_maps=config_maps, **around))
+
+
+def reasons(plan: PlanDocument) -> list[str]:
+    return [error.reason for error in plan.errors]
+
+
+@pytest.mark.parametrize(
+    ("model", "sku", "says"),
+    [
+        pytest.param("phi-4", "Standard_ND96isr_MI300X_v5", "NVIDIA", id="AMD"),
+        pytest.param("deepseek-ai/DeepSeek-V3.2", "Standard_ND96amsr_A100_v4", "sparse attention", id="sparse, A100"),
+        pytest.param("openai/gpt-oss-20b", "Standard_NC64as_T4_v3", "capability 8.0", id="mxfp4, T4"),
+    ],
+)
+def test_gpus_that_cannot_do_it_are_refused_whatever_their_memory(model: str, sku: str, says: str) -> None:
+    plan = a_plan(model, sku)
+    assert reasons(plan) == ["DoesNotFit"]
+    assert says in plan.errors[0].message
+    assert plan.alternatives
+
+
+@pytest.mark.parametrize(
+    ("model", "sku", "says"),
+    [
+        pytest.param("phi-3-mini-4k-instruct", "Standard_NC4as_T4_v3", "no bfloat16", id="T4"),
+        pytest.param("granite-4.1-8b", "Standard_NV36ads_A10_v5", "tokens of context fit", id="little context"),
+        pytest.param("Qwen/Qwen3.6-35B-A3B-FP8", A100, "does not compute in fp8", id="fp8 on A100"),
+        pytest.param("falcon-40b", A100, "no InfiniBand", id="stages over Ethernet"),
+    ],
+)
+def test_what_may_disappoint_is_a_warning(model: str, sku: str, says: str) -> None:
+    name = next((entry.repo for entry in all_models() if entry.repo.endswith(f"/{model}")), model)
+    assert any(says in warning.message for warning in a_plan(name, sku).warnings)
+
+
+def test_idle_gpus_are_told_of() -> None:
+    config = "vllm: {tensor-parallel-size: 1, pipeline-parallel-size: 1, data-parallel-size: 1}"
+    plan = a_plan(sku="Standard_NC48ads_A100_v4", config=config)
+    assert [warning.message for warning in plan.warnings] == ["1 of 2 GPUs of Standard_NC48ads_A100_v4 are left idle"]
+
+
+def test_several_errors_are_told_at_once() -> None:
+    assert reasons(a_plan("phi-44", "Standard_NC24")) == ["PresetUnknown", "InstanceTypeUnknown"]
+
+
+def test_several_nodes_are_shown_with_their_price_and_refused() -> None:
+    plan = a_plan("llama-3.3-70b-instruct", resource={"count": 2})
+    assert reasons(plan) == ["DoesNotFit"]
+    assert (plan.replicas, plan.nodes_per_replica, plan.nodes, plan.pipeline_parallel) == (2, 2, 4, 2)
+    assert plan.price_per_hour == pytest.approx(4 * 3.673)
+
+
+def test_the_machines_that_would_do_are_the_cheapest_and_they_do() -> None:
+    model = find_model("llama-3.3-70b-instruct")
+    found = machines_that_fit(model, "eastus")
+    prices = [machine.price_per_hour for machine in found]
+    assert len(found) == 3 and prices == sorted(prices, key=lambda price: (price is None, price))
+    for machine in found:
+        assert fit(model, Machine.of(find_sku(machine.instance_type)), most_nodes=1).context == machine.context
+    cheaper = [sku for sku in sku_table().skus if sku.gpus and (sku.price("eastus") or 1e9) < (prices[0] or 0)]
+    assert cheaper and not any(_serves(model.repo, sku.name) for sku in cheaper if not sku.retired)
+
+
+def _serves(model: str, sku: str) -> bool:
+    return not reasons(a_plan(model, sku))
+
+
+def test_where_the_wishes_leave_no_machine_one_is_named_without_them() -> None:
+    plan = a_plan("falcon-40b", config="vllm: {gpu-memory-utilization: 0.01}")
+    assert "Without the ConfigMap's limits" in plan.errors[0].message
+
+
+@pytest.mark.parametrize("document", [{}, {"kind": "Workspace"}, {"metadata": 3}, {"apiVersion": [], "kind": "x"}])
+def test_what_is_no_workspace_is_invalid(document: dict[str, Any]) -> None:
+    assert reasons(plan_document(document, Surroundings())) == ["InvalidSpec"]
+
+
+def test_a_price_is_for_all_replicas_and_null_where_it_is_not_known() -> None:
+    assert a_plan(resource={"count": 3}).price_per_hour == pytest.approx(3 * 3.673)
+    unknown = a_plan(region="atlantis")
+    assert (unknown.price_per_hour, unknown.price_until_ready) == (None, None)
+
+
+def test_a_template_is_planned_without_sizes() -> None:
+    template = {"spec": {"containers": [{"name": "x", "image": "example.com/x:1"}]}}
+    document = {
+        "apiVersion": "kaito.sh/v1beta1",
+        "kind": "Workspace",
+        "metadata": {"name": "w", "namespace": "default"},
+        "resource": {"instanceType": A100, "labelSelector": {"matchLabels": {"apps": "w"}}},
+        "inference": {"template": template},
+    }
+    plan = plan_document(document, Surroundings())
+    assert (plan.kind, plan.nodes, plan.max_model_len, plan.errors) == ("template", 1, None, ())
+    assert plan.price_per_hour == 3.673
+
+
+def test_steps_side_by_side_count_once() -> None:
+    steps = step_times(100.0)
+    least, most = until_ready(steps)
+    pull = next(step for step in steps if step.step == "PullImages")
+    assert least == pytest.approx(sum(step.least for step in steps) - pull.least)
+    assert most == pytest.approx(sum(step.most for step in steps) - pull.most)
+    assert until_ready(steps, paid_only=True)[0] < least
+    assert all(step.least <= step.most and step.source for step in steps)
+
+
+def test_more_weights_take_longer() -> None:
+    assert until_ready(step_times(200.0)) > until_ready(step_times(20.0))
+
+
+def test_every_model_of_the_catalogue_can_be_planned_on_every_kind_of_gpu() -> None:
+    kinds = {sku.gpu_model: sku for sku in sku_table().skus}.values()
+    for model in all_models():
+        for sku in kinds:
+            plan = a_plan(model.repo, sku.name)
+            assert plan.errors or plan.max_model_len, f"{model.repo} on {sku.name}"
+            assert all(error.message for error in plan.errors)
