@@ -1,11 +1,11 @@
-"""From a Review to a verdict: which reviews the rules are asked about, and which they are not.
+"""From a Review to a verdict: what the rules are asked, and what is warned of.
 
 The rules themselves are `presets.validation`'s, the same that `modelyard validate` asks.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from admin.webhook.config_maps import ConfigMaps
 from admin.webhook.deprecations import deprecation_warnings
@@ -32,24 +32,10 @@ class Verdict:
 
 
 def judge(review: Review, rules: Rules, config_maps: ConfigMaps | None) -> Verdict:
-    """Asks the rules, unless the review must pass or changes nothing that they are about.
-
-    Labels, finalizers and the status are no business of a rule: a Workspace that was taken under older rules can still
-    be looked after.
-    """
+    """Asks the rules, unless the review passes unseen."""
     if review.passes_unseen or review.document is None:
         return Verdict()
     warnings = deprecation_warnings(review.document)
     if review.old is None or review.operation == "CREATE":
         return Verdict(rules.on_create(review.document, config_maps), warnings)
-    if _judged_part(review.old) == _judged_part(review.document):
-        return Verdict()
     return Verdict(rules.on_update(review.old, review.document, config_maps), warnings)
-
-
-def _judged_part(document: Document) -> dict[str, Any]:
-    """All that a user writes: everything but the status, and of the metadata the annotations."""
-    metadata = document.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, dict) else metadata
-    rest = {key: value for key, value in document.items() if key not in ("metadata", "status")}
-    return rest | {"annotations": annotations or {}}

@@ -6,14 +6,16 @@ Trusts nothing: whatever can reach the port can send anything. Which Workspaces 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from api import labels
 
 BODY_LIMIT: Final = 8 * 2**20
 """Bytes. A review carries the object twice, and the API server takes objects of up to 3 MiB (its request limit)."""
-REVIEW_LIMIT: Final = 2**20
-"""Bytes of a review that is still judged: a Workspace has a few KiB. What is being deleted passes at any size."""
+REVIEW_LIMITS: Final = {"CREATE": 2**18, "UPDATE": 2**20}
+"""Bytes of a review that is still judged: a Workspace has a few KiB. An update shows it twice, grown by what the API
+server keeps; whatever could be created can be edited. What passes unseen passes at any size."""
 UID_LIMIT: Final = 128
 
 VERSION: Final = "admission.k8s.io/v1"
@@ -40,18 +42,21 @@ class Review:
     document: Document | None
     old: Document | None
 
-    @property
+    @cached_property
     def passes_unseen(self) -> bool:
         """Deletes, subresources and what is being deleted are never refused: nothing may hinder giving back.
 
-        A new object that claims to be deleted is judged; the API server would have removed the claim.
+        Nor is an update that changes nothing that the rules are about. Labels, finalizers and the status are no
+        business of theirs: a Workspace that was taken under older rules can still be looked after. A new object that
+        claims to be deleted is judged; the API server would have removed the claim.
         """
-        return self.operation == "DELETE" or bool(self.subresource) or self._being_deleted
+        if self.operation == "DELETE" or self.subresource:
+            return True
+        return self.operation == "UPDATE" and self.old is not None and (_being_deleted(self.old) or self._unchanged)
 
     @property
-    def _being_deleted(self) -> bool:
-        metadata = (self.old or {}).get("metadata")
-        return isinstance(metadata, Mapping) and bool(metadata.get("deletionTimestamp"))
+    def _unchanged(self) -> bool:
+        return self.document is not None and _judged_part(self.old or {}) == _judged_part(self.document)
 
 
 def read_review(body: bytes) -> Review:
@@ -66,7 +71,11 @@ def read_review(body: bytes) -> Review:
         document=_object(request, "object", uid),
         old=_object(request, "oldObject", uid),
     )
-    if not review.passes_unseen:
+    try:
+        passes = review.passes_unseen
+    except RecursionError as error:
+        raise Unreadable(400, "the Workspace is nested too deeply to be judged", uid) from error
+    if not passes:
         _check_complete(review)
         _check_size(review, len(body))
     return review
@@ -132,9 +141,23 @@ def _check_complete(review: Review) -> None:
 
 
 def _check_size(review: Review, size: int) -> None:
-    if size > REVIEW_LIMIT:
-        message = f"the Workspace is too large: the review has {size} bytes, and {REVIEW_LIMIT} is the limit"
+    limit = REVIEW_LIMITS[review.operation]
+    if size > limit:
+        message = f"the Workspace is too large: the review has {size} bytes, and {limit} is the limit"
         raise Unreadable(413, f"{message}; move what is large into a ConfigMap", review.uid)
+
+
+def _being_deleted(document: Document) -> bool:
+    metadata = document.get("metadata")
+    return isinstance(metadata, Mapping) and bool(metadata.get("deletionTimestamp"))
+
+
+def _judged_part(document: Document) -> dict[str, Any]:
+    """All that a user writes: everything but the status, and of the metadata the annotations."""
+    metadata = document.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else metadata
+    rest = {key: value for key, value in document.items() if key not in ("metadata", "status")}
+    return rest | {"annotations": annotations or {}}
 
 
 def _text(value: Any) -> str:

@@ -132,7 +132,8 @@ def test_nothing_that_a_user_wrote_steers_a_terminal() -> None:
         (review("UPDATE", workspace("w")), 400),
         (review("CREATE", {"kind": "Pod"}), 400),
         (review("CREATE", workspace("w") | {"x": float("nan")}), 400),
-        (review("CREATE", workspace("w") | {"x": "y" * reading.REVIEW_LIMIT}), 413),
+        (review("CREATE", workspace("w") | {"x": "y" * reading.REVIEW_LIMITS["CREATE"]}), 413),
+        (review("UPDATE", workspace("w") | {"x": "y" * reading.REVIEW_LIMITS["UPDATE"]}, workspace("w")), 413),
     ],
 )
 def test_what_is_no_review_is_refused_without_asking_the_rules(body: bytes, code: int) -> None:
@@ -141,9 +142,27 @@ def test_what_is_no_review_is_refused_without_asking_the_rules(body: bytes, code
     assert (found["allowed"], found["status"]["code"], rules.asked) == (False, code, [])
 
 
-def test_large_and_deep_objects_that_are_being_deleted_pass() -> None:
-    grown = edited(deletionTimestamp=DELETING) | {"x": ["y" * reading.REVIEW_LIMIT, json.loads("[" * 200 + "]" * 200)]}
-    assert answer(review("UPDATE", grown, grown), Recorded(REFUSING))["allowed"] is True
+LARGE = {"x": ["y" * 2**21, json.loads("[" * 200 + "]" * 200)]}
+
+
+@pytest.mark.parametrize(
+    ("new", "old"),
+    [
+        (edited() | {"inference": None}, edited(deletionTimestamp=DELETING)),
+        (edited(finalizers=["a"]), edited()),
+    ],
+    ids=["being deleted", "a finalizer is added"],
+)
+def test_size_and_depth_do_not_hold_up_what_is_never_refused(new: dict[str, Any], old: dict[str, Any]) -> None:
+    assert answer(review("UPDATE", new | LARGE, old | LARGE), Recorded(REFUSING))["allowed"] is True
+
+
+def test_whatever_could_be_created_can_be_edited() -> None:
+    largest = edited() | {"x": "y" * (reading.REVIEW_LIMITS["CREATE"] - 2000)}
+    assert answer(review("CREATE", largest), Recorded())["allowed"] is True
+    noted = largest | {"metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": largest["x"]}}}
+    changed = noted | {"tuning": {}}
+    assert answer(review("UPDATE", changed, noted), Recorded())["allowed"] is True
 
 
 def test_a_mistake_in_a_rule_refuses_and_says_whose_it_is(caplog: pytest.LogCaptureFixture) -> None:
