@@ -14,6 +14,8 @@ from api import labels
 from api.workspace import V1ALPHA1_INSTANCE_TYPE
 
 _PASSED_ON: Final = frozenset({"template", "volumeSource", "status"})
+_EXACT: Final = 2**53 - 1
+"""Up to here the API server takes a number with a point for a whole one."""
 _STEP = re.compile(r"([^.\[\]]+)|\[([^\]]*)\]")
 PROVISIONERS: Final = {"azure-gpu-provisioner": "karpenter"}
 """KAITO's words for a provider where they are not ours: its gpu-provisioner is asked by NodeClaims, too."""
@@ -83,8 +85,8 @@ class Draft:
 
     @cached_property
     def root(self) -> Part:
-        """The document without its nulls, which the API server drops too."""
-        return Part("", _without_nulls(self.document))
+        """The document as the API server would keep it."""
+        return Part("", _as_stored(self.document))
 
     @property
     def metadata(self) -> Part:
@@ -171,9 +173,14 @@ class Draft:
         return self.metadata["deletionTimestamp"].given
 
 
-def _without_nulls(value: Any) -> Any:
-    if not isinstance(value, Mapping):
-        return [_without_nulls(item) for item in value] if isinstance(value, list) else value
-    return {
-        key: child if key in _PASSED_ON else _without_nulls(child) for key, child in value.items() if child is not None
-    }
+def _as_stored(value: Any) -> Any:
+    """As the API server would keep it: without nulls, and with 2.0 as 2. What is passed on as written stays so."""
+    if isinstance(value, Mapping):
+        return {
+            key: child if key in _PASSED_ON else _as_stored(child) for key, child in value.items() if child is not None
+        }
+    if isinstance(value, list):
+        return [_as_stored(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
+        return int(value)
+    return value
