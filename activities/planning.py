@@ -7,6 +7,7 @@ reads the Workspace and the ConfigMap that it names.
 
 import hashlib
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from activities import signatures
@@ -16,7 +17,11 @@ from activities.kubernetes_api import Cluster, Object
 from api import names
 from api.configs.inference import INFERENCE_KEY, parse_inference_config
 from api.configs.problem import ConfigProblem
+from api.validation.document import Part
+from api.validation.sections import is_model_name
 from api.workspace import Workspace
+from presets.catalogue import Model
+from presets.lookups import known_model
 from presets.plan import plan_document
 from presets.plan_checks import image_family
 from presets.plan_document import PlanDocument
@@ -30,6 +35,9 @@ SERVING_PER_GIB_S: Final = 18
 """Seconds that a download at 60 MB/s takes per GiB. Base and rate are KAITO's readiness time-out."""
 SERVING_MOST_S: Final = 180 * 60
 
+ReadFacts = Callable[[str, str, str], Awaitable[Model]]
+"""Asks the hub what it knows of a model: namespace, repository, name of the Secret with its token (may be empty)."""
+
 
 class Planner:
     """Reads a Workspace and plans it for one region's prices."""
@@ -42,12 +50,14 @@ class Planner:
         deadlines: Deadlines,
         images: tuple[str, str],
         provider: str = "aks",
+        read_facts: ReadFacts | None = None,
     ) -> None:
         self._cluster = cluster
         self._location = location
         self._deadlines = deadlines
         self._images = images
         self._provider = provider
+        self._read_facts = read_facts
 
     @signatures.implements(signatures.BUILD_PLAN)
     async def build_plan(self, key: WorkspaceKey) -> Plan:
@@ -56,12 +66,26 @@ class Planner:
         found = await self._cluster.get("Workspace", key.name, key.namespace)
         if found is None or found["metadata"]["uid"] != key.uid or "deletionTimestamp" in found["metadata"]:
             raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
-        named = config_named(found)
+        named = Part("", found)["inference"]["config"].text
         config_maps = {named: await read_config_map(self._cluster, key.namespace, named)} if named else {}
-        around = Surroundings(region=self._location, provider=self._provider, config_maps=config_maps)
+        around = Surroundings(
+            region=self._location,
+            provider=self._provider,
+            config_maps=config_maps,
+            model=await self._asked_model(key.namespace, found),
+        )
         plan = plan_of(found, around, self._deadlines)
         config = json.dumps(vllm_keys(named, config_maps[named]), sort_keys=True) if named else ""
         return plan.model_copy(update={"digest": digest_of(found, config, self._images)})
+
+    async def _asked_model(self, namespace: str, found: Object) -> Model | None:
+        """What the hub tells of a repository that the catalogue does not have. Raises the reasons of the reader."""
+        preset = Part("", found)["inference"]["preset"]
+        repo = preset["name"].text.strip()
+        asked = "/" in repo and is_model_name(repo) and known_model(preset) is None
+        if self._read_facts is None or not asked:
+            return None
+        return await self._read_facts(namespace, repo, preset["presetOptions"]["modelAccessSecret"].text)
 
 
 def plan_of(found: Object, around: Surroundings, deadlines: Deadlines) -> Plan:
@@ -124,13 +148,6 @@ def vllm_keys(name: str, config_map: Object) -> dict[str, Any]:
         return dict(parse_inference_config(text).vllm)
     except ConfigProblem as error:
         raise failure("ConfigInvalid", f"{INFERENCE_KEY} of ConfigMap '{name}': {error}") from None
-
-
-def config_named(found: Object) -> str:
-    """The ConfigMap that inference.config names; empty where none is named, or where nothing readable stands there."""
-    inference = found.get("inference")
-    named = inference.get("config") if isinstance(inference, dict) else None
-    return named if isinstance(named, str) else ""
 
 
 def _layout(document: PlanDocument) -> dict[str, Any]:

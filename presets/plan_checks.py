@@ -79,7 +79,10 @@ def wanted_model(workspace: Workspace, known: Model | None) -> Model | None:
     try:
         model = known or find_model(preset.name)
     except UnknownModel as error:
-        raise Refused("PresetUnknown", str(error), path=path) from None
+        message = str(error)
+        if "/" in preset.name:
+            message = f"{preset.name!r} is not in the catalogue, and the hub was not asked what it is"
+        raise Refused("PresetUnknown", message, path=path) from None
     if model.gated and not preset.access_secret:
         message = f"{model.repo} is gated: accept its licence and name a Secret with HF_TOKEN in modelAccessSecret"
         raise Refused("ModelGated", message, path=path)

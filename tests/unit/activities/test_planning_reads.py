@@ -1,0 +1,122 @@
+"""What the planner reads: the Workspace, the ConfigMap that it names, and the hub for models that nobody listed."""
+
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.contracts import Deadlines, WorkspaceKey
+from activities.planning import Planner
+from api.configs.inference import INFERENCE_KEY
+from presets.catalogue import Model, find_model
+
+UID = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
+KEY = WorkspaceKey(namespace="default", name="w", uid=UID)
+
+
+class Objects:
+    """A cluster that holds these objects."""
+
+    def __init__(self, workspace: dict[str, Any] | None, *config_maps: dict[str, Any]) -> None:
+        self._found = {("Workspace", "w"): workspace}
+        self._found |= {("ConfigMap", entry["metadata"]["name"]): entry for entry in config_maps}
+
+    async def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
+        return self._found.get((kind, name))
+
+
+class Hub:
+    """Knows one model, and records who asked for what."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, str]] = []
+
+    async def read_facts(self, namespace: str, repo: str, secret: str) -> Model:
+        self.asked.append((namespace, repo, secret))
+        return find_model("phi-4").model_copy(update={"repo": repo, "max_tokens": 9000})
+
+
+def a_workspace(model: str = "phi-4", **inference: Any) -> dict[str, Any]:
+    preset = {"name": model, "presetOptions": {"modelAccessSecret": "token"}}
+    return {
+        "apiVersion": "kaito.sh/v1beta1",
+        "kind": "Workspace",
+        "metadata": {"name": "w", "namespace": "default", "uid": UID, "generation": 1},
+        "resource": {"instanceType": "Standard_NC24ads_A100_v4", "labelSelector": {"matchLabels": {"apps": "w"}}},
+        "inference": {"preset": preset} | inference,
+    }
+
+
+def a_config_map(text: str, key: str = INFERENCE_KEY) -> dict[str, Any]:
+    return {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {key: text}}
+
+
+def planner(cluster: Objects, hub: Hub | None = None) -> Planner:
+    return Planner(
+        cluster,  # type: ignore[arg-type]
+        location="eastus", deadlines=Deadlines(), images=("r", "f"), read_facts=hub.read_facts if hub else None,
+    )  # fmt: skip
+
+
+async def test_the_hub_is_asked_for_what_the_catalogue_does_not_have() -> None:
+    hub = Hub()
+    plan = await planner(Objects(a_workspace("acme/model")), hub).build_plan(KEY)
+    assert (plan.model, plan.max_model_len) == ("acme/model", 9000)
+    assert hub.asked == [("default", "acme/model", "token")]
+
+
+@pytest.mark.parametrize("name", ["phi-4", "microsoft/phi-4"])
+async def test_the_hub_is_not_asked_for_what_is_known(name: str) -> None:
+    hub = Hub()
+    await planner(Objects(a_workspace(name)), hub).build_plan(KEY)
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "a/b/c", "phi-44", "http://x/y"])
+async def test_the_hub_is_not_asked_for_what_is_no_name(name: str) -> None:
+    hub = Hub()
+    with pytest.raises(ApplicationError):
+        await planner(Objects(a_workspace(name)), hub).build_plan(KEY)
+    assert hub.asked == []
+
+
+async def test_a_config_map_changes_the_plan_and_its_digest() -> None:
+    workspace = a_workspace(config="c")
+    digests = set()
+    for length in (1000, 2000):
+        cluster = Objects(workspace, a_config_map(f"vllm: {{max-model-len: {length}}}"))
+        plan = await planner(cluster).build_plan(KEY)
+        assert (plan.max_model_len, plan.config_map) == (length, "c")
+        digests.add(plan.digest)
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize(
+    ("config_maps", "reason"),
+    [
+        pytest.param([], "ConfigNotFound", id="missing"),
+        pytest.param([a_config_map("", key="other")], "ConfigNotFound", id="without the key"),
+        pytest.param([a_config_map("vllm: 3")], "ConfigInvalid", id="no map"),
+    ],
+)
+async def test_a_config_map_that_cannot_be_used_stops_the_plan(config_maps: list[Any], reason: str) -> None:
+    with pytest.raises(ApplicationError) as caught:
+        await planner(Objects(a_workspace(config="c"), *config_maps)).build_plan(KEY)
+    assert caught.value.type == reason
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(None, id="gone"),
+        pytest.param(a_workspace() | {"metadata": {"name": "w", "uid": "another"}}, id="a namesake"),
+        pytest.param(
+            a_workspace() | {"metadata": {"name": "w", "uid": UID, "deletionTimestamp": "2026-01-01T00:00:00Z"}},
+            id="being deleted",
+        ),
+    ],
+)
+async def test_what_is_gone_is_not_planned(found: dict[str, Any] | None) -> None:
+    with pytest.raises(ApplicationError) as caught:
+        await planner(Objects(found)).build_plan(KEY)
+    assert caught.value.type == "WorkspaceGone"
