@@ -1,27 +1,46 @@
-"""PrepareModel: which commit of a model is served, how large it is, and whether we may have it. Downloads nothing.
+"""PrepareModel: which commit of a model is served, how large it is, and whether we may have it; and the facts of models
+that the catalogue does not have. Downloads no weights.
 
-The hub client is huggingface_hub; its HF_TOKEN comes from the Secret that the Workspace names and goes nowhere else.
+The token comes from the Secret that the Workspace names and goes to the hub only.
 """
 
 import asyncio
 import base64
-from typing import Any
-
-from huggingface_hub import HfApi
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from activities import signatures
 from activities.contracts import ModelRequest, PinnedModel
 from activities.failures import failure
+from activities.hub_failures import HUB_ERRORS, TOKEN_KEY, hub_failure
 from activities.kubernetes_api import Cluster
+from activities.model_hub import Hub
+from presets.catalogue import Model
+from presets.hub import (
+    ConfigUnreadable,
+    HubProblem,
+    NeedsRemoteCode,
+    NotATextModel,
+    NoWeights,
+    UnsupportedArchitecture,
+    model_from_hub,
+    weight_bytes,
+)
 
-TOKEN_KEY = "HF_TOKEN"
-HUB_TIMEOUT_S = 20.0
+__all__ = ["TOKEN_KEY", "Models"]
+
+DEADLINE_S: Final = 50.0
+"""Of all requests for one model together: below the time that the activity has for an attempt."""
+DEFAULT_REVISION: Final = "main"
+REASONS: Final[dict[type[HubProblem], str]] = {
+    UnsupportedArchitecture: "ModelUnsupported",
+    NeedsRemoteCode: "ModelNeedsCode",
+    NotATextModel: "ModelWritesNoText",
+    NoWeights: "ModelWithoutWeights",
+    ConfigUnreadable: "ModelConfigInvalid",
+}
+
+Answer = TypeVar("Answer")
 
 
 class Models:
@@ -29,46 +48,55 @@ class Models:
 
     def __init__(self, cluster: Cluster, hf_endpoint: str) -> None:
         self._cluster = cluster
-        self._endpoint = hf_endpoint
+        self._endpoint = hf_endpoint.rstrip("/")
 
     @signatures.implements(signatures.READ_MODEL_REVISION)
     async def read_model_revision(self, request: ModelRequest) -> PinnedModel:
-        """The commit behind a branch or tag. Raises ModelNotFound, ModelGated, ModelTokenInvalid, ModelUnreachable,
-        SecretNotFound."""
-        token = await self._token(request)
-        info = await asyncio.to_thread(self._model_info, request, token)
-        files = {file.rfilename: file.size or 0 for file in info.siblings or []}
-        return PinnedModel(model=request.model, revision=info.sha, weight_bytes=weight_bytes(files))
+        """The commit behind a branch or tag, and the size of what is fetched. Raises ModelNotFound, ModelGated,
+        ModelTokenInvalid, ModelHubBusy, ModelUnreachable, SecretNotFound."""
+        token = await self._token(request.workspace.namespace, request.access_secret)
 
-    def _model_info(self, request: ModelRequest, token: str | None) -> Any:
-        where = f"{request.model}@{request.revision} at {self._endpoint}"
-        api = HfApi(endpoint=self._endpoint, token=token or False)
+        def pinned(hub: Hub) -> PinnedModel:
+            commit, _ = hub.commit(request.model, request.revision)
+            files = hub.files(request.model, commit)
+            return PinnedModel(model=request.model, revision=commit, weight_bytes=weight_bytes(files))
+
+        return await self._asked(pinned, f"{request.model}@{request.revision}", token)
+
+    async def read_facts(
+        self, namespace: str, repo: str, access_secret: str = "", revision: str = DEFAULT_REVISION
+    ) -> Model:
+        """What sizing needs of a model that is not in the catalogue. Raises the reasons of `read_model_revision`, and
+        ModelUnsupported, ModelNeedsCode, ModelWritesNoText, ModelWithoutWeights, ModelConfigInvalid."""
+        token = await self._token(namespace, access_secret)
+
+        def facts(hub: Hub) -> Model:
+            commit, gated = hub.commit(repo, revision)
+            files = hub.files(repo, commit)
+            config = hub.config(repo, commit, files)
+            try:
+                return model_from_hub(repo, config, files, commit, gated=gated)
+            except HubProblem as problem:
+                raise failure(REASONS[type(problem)], str(problem)) from None
+
+        return await self._asked(facts, f"{repo}@{revision}", token)
+
+    async def _asked(self, ask: Callable[[Hub], Answer], what: str, token: str | None) -> Answer:
+        where = f"{what} at {self._endpoint}"
         try:
-            return api.model_info(request.model, revision=request.revision, files_metadata=True, timeout=HUB_TIMEOUT_S)
-        except GatedRepoError:
-            message = f"{where} is gated: accept its licence with the account of {TOKEN_KEY} and set modelAccessSecret"
-            raise failure("ModelGated", message) from None
-        except (RepositoryNotFoundError, RevisionNotFoundError):
-            raise failure("ModelNotFound", f"{where} does not exist, or the token may not see it") from None
-        except HfHubHTTPError as error:
-            if error.response is not None and error.response.status_code in (401, 403):
-                raise failure("ModelTokenInvalid", f"{where} refused the token in the Secret's {TOKEN_KEY}") from None
-            raise failure("ModelUnreachable", f"{where}: {error}") from None
-        except OSError as error:
-            raise failure("ModelUnreachable", f"{where} cannot be reached: {error}") from None
+            async with asyncio.timeout(DEADLINE_S):
+                return await asyncio.to_thread(ask, Hub(self._endpoint, token))
+        except TimeoutError:
+            raise failure("ModelUnreachable", f"{where} did not answer within {DEADLINE_S:g} s") from None
+        except HUB_ERRORS as error:
+            raise hub_failure(error, where, with_token=token is not None) from None
 
-    async def _token(self, request: ModelRequest) -> str | None:
-        if not request.access_secret:
+    async def _token(self, namespace: str, access_secret: str) -> str | None:
+        if not access_secret:
             return None
-        namespace = request.workspace.namespace
-        secret = await self._cluster.get("Secret", request.access_secret, namespace)
+        secret = await self._cluster.get("Secret", access_secret, namespace)
         encoded = ((secret or {}).get("data") or {}).get(TOKEN_KEY)
         if not encoded:
-            message = f"Secret {namespace}/{request.access_secret} is missing or has no key {TOKEN_KEY}"
+            message = f"Secret {namespace}/{access_secret} is missing or has no key {TOKEN_KEY}"
             raise failure("SecretNotFound", message)
         return base64.b64decode(encoded).decode().strip()
-
-
-def weight_bytes(files: dict[str, int]) -> int:
-    """Bytes of the safetensors files at the top of a repository; sub-folders hold the same weights in other formats."""
-    return sum(size for name, size in files.items() if name.endswith(".safetensors") and "/" not in name)
