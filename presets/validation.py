@@ -16,6 +16,9 @@ from api.validation.sections import is_model_name
 from presets.catalogue import UnknownModel, find_model
 from presets.config_rules import ConfigMaps, config_maps_named
 from presets.lookups import NAME_MAX, known_model, known_sku, slice_gib
+from presets.sizing import DoesNotFit, fit
+from presets.sizing_machine import Machine
+from presets.sizing_support import refusals
 from presets.skus import UnknownSku, find_sku, sku_table
 
 DEFAULT_PROVIDER: Final = "aks"
@@ -111,6 +114,23 @@ def _memory(draft: Draft) -> Iterator[Problem]:
         yield Problem(rule, draft.resource["instanceType"].path, f"{message}; use larger machines")
 
 
+def _served(draft: Draft) -> Iterator[Problem]:
+    """M14: a model that vLLM cannot serve on these GPUs, however many nodes there are."""
+    model, sku = known_model(draft.inference["preset"]), known_sku(draft.instance_type)
+    if not draft.buys_nodes or _bypassed(draft) or model is None or sku is None or not sku.gpus:
+        return
+    path = draft.resource["instanceType"].path
+    machine = Machine.of(sku)
+    against = refusals(model, machine)
+    for reason in against:
+        yield Problem("M14", path, reason)
+    if not against:
+        try:
+            fit(model, machine)
+        except DoesNotFit as error:
+            yield Problem("M14", path, f"{error}; use larger machines")
+
+
 def _slices(draft: Draft) -> Iterator[Problem]:
     """C28: the weights must fit into the MIG slice, whose size its name tells."""
     profile = draft.resource["partition"]["profile"]
@@ -143,6 +163,7 @@ CATALOGUE_RULES: Final[tuple[Rule, ...]] = (
     _tunable,
     _machines,
     _memory,
+    _served,
     _slices,
     _adapters,
 )

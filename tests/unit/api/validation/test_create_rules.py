@@ -137,6 +137,13 @@ CASES = [
     Case("M11", "serving", {"metadata.annotations[modelyard.dev/instance-type-fallbacks]": "Standard_NC6s_v3,nope"},
          "metadata.annotations[modelyard.dev/instance-type-fallbacks]", "Unsupported instance type 'nope'",
          {"metadata.annotations[modelyard.dev/instance-type-fallbacks]": "Standard_NC6s_v3, Standard_NC12s_v3"}),
+    Case("M14", "serving", {"resource.instanceType": "Standard_ND96isr_MI300X_v5"}, "resource.instanceType",
+         "runtime image is built for NVIDIA"),
+    Case("M14", "serving", {"inference.preset.name": "gpt-oss-20b", "resource.instanceType": "Standard_NC6s_v3"},
+         "resource.instanceType", "mxfp4", {"inference.preset.name": "gpt-oss-20b"}),
+    Case("M14", "serving", {"resource.instanceType": "Standard_NV6ads_A10_v5"}, "resource.instanceType",
+         "use larger machines", {"resource.instanceType": "Standard_NV6ads_A10_v5"}
+         | annotation("bypass-resource-checks", "")),
     Case("C10", "serving", {"inference.preset.name": "phi-5"}, "inference.preset.name",
          "Unsupported inference preset name", {"inference.preset.name": "Org.1/any_model-2"}),
     Case("C10", "serving", {"inference.preset.name": "a/b/c"}, "inference.preset.name", "Unsupported inference"),
