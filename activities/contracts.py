@@ -108,12 +108,14 @@ class PoolKey(Payload):
 
 
 class PoolBought(Payload):
-    """The pool as ARM describes it after the operation has ended."""
+    """The pool as ARM describes it after the operation has ended; `accepted_at` is when ARM took the order, from when
+    it is paid for, where that is known."""
 
     pool_name: str
     instance_type: str
     node_count: int
     provisioning_state: str
+    accepted_at: datetime | None = None
 
 
 class NodesReady(Payload):
@@ -205,7 +207,9 @@ class StatusPatch(Payload):
 
 
 class Released(Payload):
-    """What a clean-up found: when ARM said NotFound for the first time."""
+    """What a clean-up found: whether there was anything of ours to delete, and when ARM said NotFound for the first
+    time. An attempt that only looks after another has deleted says `existed` too."""
 
     pool_name: str
     gone_at: datetime
+    existed: bool = True

@@ -17,6 +17,7 @@ PASSED_THROUGH: Final = (
     "activities",
     "api",
     "presets",
+    "workflows.ledger",
     "workflows.messages",
     "workflows.search",
     "workflows.state",

@@ -31,9 +31,10 @@ async def release_nodes(notebook: Notebook) -> None:
         state.nodes = []
         state.pool_ready = False
         key = PoolKey(workspace=state.key, pool_name=pool)
-        await call(
+        released = await call(
             signatures.DELETE_NODE_POOL, key, summary=f"ReleaseNodes: delete node pool {pool}, verify it is gone"
         )
+        state.ledger.close(pool, released.gone_at, existed=released.existed)
         await call(
             signatures.WAIT_FOR_NO_NODES, state.key, summary=f"ReleaseNodes: wait until no node of {pool} is left"
         )

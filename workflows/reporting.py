@@ -59,6 +59,7 @@ def status_document(state: WorkspaceState, now: datetime) -> dict[str, Any]:
         deadline=state.deadline,
         observed_generation=state.observed,
         plan=_summary(state),
+        cost=state.ledger.total(now),
     )
     return status.wire()
 

@@ -1,30 +1,53 @@
-"""Whether what runs is still what is wanted: the look at a Workspace that is ready when something near it changed."""
+"""Whether what runs is still what is wanted: the look at a settled Workspace, when something near it was seen to change
+and once an hour. Words that were lost on the way here are made good: the object itself is asked.
+"""
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities import signatures
-from activities.contracts import HealthRequest
+from activities.contracts import HealthRequest, Plan
 from api.status import Phase
-from workflows.calling import call
+from workflows.calling import call, reason_and_message
 from workflows.recording import Notebook
 
 
 async def something_is_amiss(notebook: Notebook) -> bool:
     """True when another pass is needed. A look that fails changes nothing and is repeated at the next resync."""
-    plan = notebook.state.plan
-    if plan is None or notebook.state.paused or notebook.state.settled != "ready":
-        return False
+    state = notebook.state
     try:
-        wanted = await call(signatures.BUILD_PLAN, notebook.state.key, summary="resync: what is wanted now?")
-        health = await call(signatures.READ_HEALTH, HealthRequest(plan=plan), summary="resync: what runs now?")
+        if state.plan is None or state.paused or state.settled != "ready":
+            await _ask_the_object(notebook)
+            return False
+        return await _compare(notebook, state.plan)
     except ActivityError as error:
-        workflow.logger.warning("the resync could not look", extra={"cause": str(error.cause)})
+        reason, message = reason_and_message(error)
+        notebook.gone = notebook.gone or reason == "WorkspaceGone"
+        workflow.logger.warning("the resync could not look", extra={"cause": message})
         return False
+
+
+async def _ask_the_object(notebook: Notebook) -> None:
+    """A delete, an edit or a disappearance that nobody has told us of."""
+    state = notebook.state
+    there = await call(signatures.READ_WORKSPACE, state.key, summary="resync: is it still there, and unchanged?")
+    if there.uid != state.key.uid:
+        notebook.gone = True
+        return
+    state.deleting = state.deleting or there.deleting
+    state.desired = max(state.desired, there.generation)
+    notebook.touch()
+
+
+async def _compare(notebook: Notebook, plan: Plan) -> bool:
+    state = notebook.state
+    wanted = await call(signatures.BUILD_PLAN, state.key, summary="resync: what is wanted now?")
+    health = await call(signatures.READ_HEALTH, HealthRequest(plan=plan), summary="resync: what runs now?")
     if len(health.ready_nodes) < plan.node_count:
-        lost = ", ".join(sorted(set(notebook.state.nodes) - set(health.ready_nodes)))
+        lost = ", ".join(sorted(set(state.nodes) - set(health.ready_nodes)))
         notebook.stand(Phase.NOT_READY, "NodeLost", f"no longer ready: {lost or 'a node'}; it is replaced")
         return True
+    notebook.touch()  # what it has cost so far
     if wanted.digest != plan.digest or health.digest != plan.digest:
         return True
     return health.ready_pods < plan.node_count

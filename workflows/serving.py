@@ -6,6 +6,7 @@ created, then both are waited for. Nothing is undone here; the entity compensate
 
 from datetime import timedelta
 
+from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities import signatures
@@ -21,6 +22,7 @@ from activities.failures import failure
 from api import names
 from api.status import Phase, Step
 from workflows.calling import call, reason_and_message, side_by_side
+from workflows.ledger import Purchase
 from workflows.recording import Notebook
 from workflows.releasing import release_everything_held, release_nodes
 from workflows.state import Holding
@@ -108,16 +110,18 @@ async def _provision(notebook: Notebook, plan: Plan) -> None:
 async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
     state, tries = notebook.state, f", try {attempt}" if attempt > 1 else ""
     state.hold(Holding(kind="node_pool", name=plan.pool_name, instance_type=plan.instance_type))
+    state.ledger.intend(_purchase(plan))
     provision_time = timedelta(seconds=plan.deadlines.provision)
     notebook.stand(Phase.PROVISIONING, "NodeClaimNotReady", f"buying {nodes_of(plan)}{tries}", wait=provision_time)
     with notebook.step(Step.PROVISION_NODES):
-        await call(
+        bought = await call(
             signatures.ENSURE_NODE_POOL,
             plan,
             summary=f"ProvisionNodes: buy {nodes_of(plan)} as pool {plan.pool_name}{tries}",
             deadline_s=plan.deadlines.provision,
         )
     state.pool_ready = True
+    state.ledger.confirm(plan.pool_name, bought.accepted_at)
     joining = timedelta(seconds=plan.deadlines.nodes)
     notebook.stand(Phase.PROVISIONING, "NodeNotReady", f"waiting for {nodes_of(plan)} to join", wait=joining)
     with notebook.step(Step.AWAIT_NODES):
@@ -129,6 +133,16 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
         )
     state.nodes = ready.names
     notebook.touch()
+
+
+def _purchase(plan: Plan) -> Purchase:
+    return Purchase(
+        pool=plan.pool_name,
+        instance_type=plan.instance_type,
+        nodes=plan.node_count,
+        price_per_hour=plan.price_per_hour,
+        since=workflow.now(),
+    )
 
 
 async def _deploy(notebook: Notebook, plan: Plan, pinned: PinnedModel | None) -> None:

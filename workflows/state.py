@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from activities.contracts import PinnedModel, Plan, WorkspaceKey
 from api.conditions import Condition
 from api.status import Phase, State, Step
+from workflows.ledger import Ledger
 
 Settled = Literal["nothing", "ready", "failed"]
 StepOutcome = Literal["running", "done", "failed", "cancelled"]
@@ -49,6 +50,7 @@ class WorkspaceState(BaseModel):
     retry_token: str = ""
     settled: Settled = "nothing"
     holdings: list[Holding] = Field(default_factory=list)
+    ledger: Ledger = Field(default_factory=Ledger)
     plan: Plan | None = None
     pinned: PinnedModel | None = None
     extra_time: dict[str, int] = Field(default_factory=dict)

@@ -22,6 +22,8 @@ from activities.heartbeating import Progress, heartbeating
 from activities.nodes import agent_pool
 from activities.nodes.agent_pool import PoolState
 
+DELETING: Final = "deleting"
+"""In the heartbeat of a release: there was something to delete, whichever attempt found it."""
 SETTLE_S: Final = 1.0
 """A PUT whose sender was killed can reach ARM this much later; a pool counts as gone when it is not there twice."""
 
@@ -47,16 +49,18 @@ class AgentPools:
     @signatures.implements(signatures.DELETE_NODE_POOL)
     async def delete_node_pool(self, key: PoolKey) -> Released:
         """Returns when ARM says NotFound, twice. Raises CloudBusy while another operation holds the pool."""
-        async with heartbeating():
+        async with heartbeating() as progress:
             pool = await self._read(key.pool_name)
             while pool is not None and agent_pool.owned_by(pool, key.workspace.uid):
+                progress.say(DELETING)
                 await self._delete(key.pool_name, pool)
                 pool = await self._read(key.pool_name)
+            gone_at = datetime.now(UTC)
             await asyncio.sleep(SETTLE_S)
             late = await self._read(key.pool_name)
             if late is not None and agent_pool.owned_by(late, key.workspace.uid):
                 raise failure("CloudBusy", f"node pool {key.pool_name} appeared while it was being released")
-        return Released(pool_name=key.pool_name, gone_at=datetime.now(UTC))
+            return Released(pool_name=key.pool_name, gone_at=gone_at, existed=DELETING in progress.details)
 
     async def _continue_with(self, pool: AgentPool, plan: Plan, progress: Progress) -> PoolBought:
         match agent_pool.state_of(pool, plan):
@@ -77,12 +81,15 @@ class AgentPools:
 
     async def _put(self, plan: Plan, progress: Progress, **condition: Any) -> PoolBought:
         """Sends the one PUT of an attempt, then waits for its operation."""
-        return await self._outcome(plan, progress, await self._begin(plan, **condition))
+        poller = await self._begin(plan, **condition)
+        return await self._outcome(plan, progress, poller, datetime.now(UTC))
 
     async def _join(self, plan: Plan, progress: Progress) -> PoolBought:
         """Waits for an operation that is under way: ours, by its token, or one whose token was lost with a worker."""
         if progress.details:
-            return await self._outcome(plan, progress, await self._begin(plan, continuation_token=progress.details[0]))
+            token, accepted_at = progress.details
+            poller = await self._begin(plan, continuation_token=token)
+            return await self._outcome(plan, progress, poller, datetime.fromisoformat(accepted_at))
         activity.logger.info("joining the operation that runs on the node pool", extra={"pool": plan.pool_name})
         while True:
             await asyncio.sleep(self._poll_s)
@@ -99,10 +106,13 @@ class AgentPools:
             *self._cluster, plan.pool_name, agent_pool.pool_of(plan), **options
         )
 
-    async def _outcome(self, plan: Plan, progress: Progress, poller: AsyncLROPoller[AgentPool]) -> PoolBought:
-        progress.say(poller.continuation_token())
+    async def _outcome(
+        self, plan: Plan, progress: Progress, poller: AsyncLROPoller[AgentPool], accepted_at: datetime
+    ) -> PoolBought:
+        progress.say(poller.continuation_token(), accepted_at.isoformat())
         pool = await poller.result()
-        return agent_pool.bought(pool).model_copy(update={"pool_name": plan.pool_name})
+        known = {"pool_name": plan.pool_name, "accepted_at": accepted_at}
+        return agent_pool.bought(pool).model_copy(update=known)
 
     async def _delete(self, name: str, pool: AgentPool) -> None:
         if agent_pool.is_deleting(pool):

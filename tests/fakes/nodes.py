@@ -16,7 +16,7 @@ def a_key(uid: str = UID, name: str = "w", namespace: str = "default") -> Worksp
 
 def a_plan(key: WorkspaceKey | None = None, **changes: Any) -> Plan:
     key = key or a_key()
-    provision_s = changes.pop("provision_s", 60)
+    provision_s = changes.pop("provision_s", 30)
     defaults: dict[str, Any] = {
         "key": key,
         "generation": 1,

@@ -6,7 +6,7 @@ Registers one body per signature, records every call, and can fail, block or los
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from temporalio import activity
@@ -16,6 +16,7 @@ from activities import signatures
 from activities.failures import failure
 from activities.heartbeating import heartbeating
 from activities.signatures import Signature
+from api import names
 
 INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
 
@@ -51,6 +52,11 @@ class World:
         """The activity waits until the returned event is set."""
         self._gates[signature.name] = asyncio.Event()
         return self._gates[signature.name]
+
+    @staticmethod
+    def now() -> datetime:
+        """The server's time, which the time-skipping server moves."""
+        return activity.info().started_time
 
     def activities(self) -> list[Callable[..., Any]]:
         """One body per signature, under its name."""
@@ -95,7 +101,7 @@ class World:
             instance_type=self.instance_type,
             node_count=1,
             gpus_per_node=1,
-            pool_name="wsaaaaaaaaaa",
+            pool_name=names.pool_name(key.uid),
             os_disk_gib=100,
             price_per_hour=3.67,
             digest=self.digest,
@@ -131,7 +137,13 @@ class World:
     def _ensure_node_pool(self, plan: c.Plan) -> c.PoolBought:
         held = self.pools.setdefault(plan.pool_name, plan.instance_type)
         assert held == plan.instance_type, "a pool cannot change its machine type"
-        return c.PoolBought(pool_name=plan.pool_name, instance_type=held, node_count=1, provisioning_state="Succeeded")
+        return c.PoolBought(
+            pool_name=plan.pool_name,
+            instance_type=held,
+            node_count=1,
+            provisioning_state="Succeeded",
+            accepted_at=self.now(),
+        )
 
     def _ensure_workload(self, request: c.WorkloadRequest) -> c.WorkloadApplied:
         self.workloads.add(request.plan.key.name)
@@ -153,8 +165,9 @@ class World:
         return self._observed()
 
     def _delete_node_pool(self, key: c.PoolKey) -> c.Released:
+        existed = bool(self.pools)
         self.pools.clear()
-        return c.Released(pool_name=key.pool_name, gone_at=datetime.now(UTC))
+        return c.Released(pool_name=key.pool_name, gone_at=self.now(), existed=existed)
 
     def _wait_for_no_nodes(self, key: c.WorkspaceKey) -> c.NodesReady:
         return c.NodesReady(names=[])

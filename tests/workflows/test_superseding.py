@@ -45,7 +45,7 @@ async def test_another_machine_type_gives_the_old_pool_back_first(live_bench: Be
     await live_bench.settled()
     await live_bench.edit(instance_type="Standard_NC48ads_A100_v4", digest="digest-2")
     await live_bench.settled()
-    assert live_bench.world.pools == {"wsaaaaaaaaaa": "Standard_NC48ads_A100_v4"}
+    assert live_bench.world.pools == {"wsjje2z6fgxv": "Standard_NC48ads_A100_v4"}
 
 
 async def test_stale_and_duplicate_words_change_nothing(live_bench: Bench) -> None:
@@ -122,8 +122,8 @@ async def test_a_forced_cleanup_says_what_it_leaves_behind(live_bench: Bench) ->
     handle = await live_bench.tell(deleting=True)
     await live_bench.until(lambda state: state.reason == "CloudForbidden")
     answer = await handle.execute_update(WorkspaceWorkflow.force_cleanup)
-    assert answer.left == ["node_pool wsaaaaaaaaaa"]
-    assert await handle.result() == ["node_pool wsaaaaaaaaaa"]
+    assert answer.left == ["node_pool wsjje2z6fgxv"]
+    assert await handle.result() == ["node_pool wsjje2z6fgxv"]
     assert not live_bench.world.finalizer
 
 
