@@ -1,7 +1,7 @@
-"""`modelyard plan -f FILE [--json] [--region R] [--provider P]`: what Workspaces would buy, hold and cost, offline.
+"""`modelyard plan -f FILE [--json] [--region R] [--provider P]`: what Workspaces would buy, hold and cost.
 
 Reads, asks `presets.plan` and prints. 0 when every Workspace can be carried out, 1 when one cannot, 2 when there is no
-file or no Workspace in it. Nothing is looked up outside this machine.
+file or no Workspace in it. Nothing is looked up outside this machine, unless --hub names a hub to ask.
 """
 
 import argparse
@@ -12,9 +12,11 @@ from typing import Any, Final
 
 from api import labels
 from cli.manifests import Manifest, ManifestUnreadable, read_manifests
+from cli.plan_hub import asked_model, unlisted_model
 from cli.plan_text import text_of
+from presets.catalogue import Model
 from presets.plan import plan_document
-from presets.plan_document import PlanDocument
+from presets.plan_document import Finding, PlanDocument
 from presets.plan_surroundings import DEFAULT_REGION, Surroundings
 from presets.sizing_machine import Machine
 from presets.skus import UnknownSku, find_sku
@@ -39,6 +41,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--machine", metavar="TYPE", help="with --provider byo: a machine type that your nodes are like"
     )
+    parser.add_argument("--hub", metavar="URL", help="a hub to ask for models that the catalogue does not have")
     parser.set_defaults(run=run)
 
 
@@ -65,13 +68,17 @@ def run(args: argparse.Namespace) -> int:
 def _planned(
     manifest: Manifest, manifests: Sequence[Manifest], args: argparse.Namespace, machine: Machine | None
 ) -> PlanDocument:
+    repo = unlisted_model(manifest.value) if args.hub else None
+    found = asked_model(args.hub, repo) if repo else None
     around = Surroundings(
         region=args.region,
         provider=args.provider,
         config_maps=_config_maps(manifest, manifests),
+        model=found if isinstance(found, Model) else None,
         machine=machine if args.provider == "byo" else None,
     )
-    return plan_document(manifest.value, around)
+    plan = plan_document(manifest.value, around)
+    return plan.model_copy(update={"errors": (found,)}) if isinstance(found, Finding) else plan
 
 
 def _config_maps(workspace: Manifest, manifests: Sequence[Manifest]) -> dict[str, Any] | None:

@@ -1,0 +1,45 @@
+"""Asks a model hub for what the catalogue does not have, for `modelyard plan --hub URL`. The token is HF_TOKEN's."""
+
+import os
+from typing import Any, Final
+
+from temporalio.exceptions import ApplicationError
+
+from activities.hub_failures import HUB_ERRORS, TOKEN_KEY, hub_failure
+from activities.model_hub import Hub
+from activities.models import DEFAULT_REVISION, REASONS
+from api.validation.document import Part
+from api.validation.sections import is_model_name
+from presets.catalogue import Model
+from presets.hub import HubProblem, model_from_hub
+from presets.lookups import known_model
+from presets.plan_document import Finding
+
+PATH: Final = "inference.preset.name"
+
+
+def unlisted_model(workspace: Any) -> str | None:
+    """The repository that a Workspace names and the catalogue does not have; None where there is none to ask for."""
+    preset = Part("", workspace)["inference"]["preset"]
+    repo = preset["name"].text.strip()
+    return repo if "/" in repo and is_model_name(repo) and known_model(preset) is None else None
+
+
+def asked_model(endpoint: str, repo: str) -> Model | Finding:
+    """What the hub tells of the repository's main branch, or why it tells nothing."""
+    token = os.environ.get(TOKEN_KEY) or None
+    hub = Hub(endpoint.rstrip("/"), token)
+    try:
+        commit, gated = hub.commit(repo, DEFAULT_REVISION)
+        files = hub.files(repo, commit)
+        return model_from_hub(repo, hub.config(repo, commit, files), files, commit, gated=gated)
+    except HubProblem as problem:
+        return Finding(reason=REASONS[type(problem)], path=PATH, message=str(problem))
+    except ApplicationError as error:
+        return _finding(error)
+    except HUB_ERRORS as error:
+        return _finding(hub_failure(error, f"{repo} at {endpoint}", with_token=token is not None))
+
+
+def _finding(error: ApplicationError) -> Finding:
+    return Finding(reason=str(error.type), path=PATH, message=error.message)
