@@ -5,7 +5,6 @@ hub or a cluster can tell is not asked; what they will be asked is listed.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from api.invalid import InvalidWorkspace
@@ -25,7 +24,16 @@ from presets.plan_document import (
 from presets.plan_remarks import given_back, preflight_checks, remarks
 from presets.plan_steps import step_times, until_ready
 from presets.plan_surroundings import Surroundings
-from presets.sizing import GPU_MEMORY_UTILIZATION, IMAGES_AND_LOGS_GIB, DoesNotFit, Fit, Memory, disk_gib, fit
+from presets.sizing import (
+    GPU_MEMORY_UTILIZATION,
+    IMAGES_AND_LOGS_GIB,
+    LEAST_CONTEXT,
+    DoesNotFit,
+    Fit,
+    Memory,
+    disk_gib,
+    fit,
+)
 from presets.sizing_alternatives import machines_that_fit
 from presets.sizing_machine import Machine
 from presets.sizing_support import concerns, refusals, wish_problems
@@ -131,7 +139,8 @@ def _described(
 def _sized(plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes, around: Surroundings) -> PlanDocument:
     """The plan with its layout and memory, or with the errors that say why there is none."""
     if against := refusals(model, machine):
-        return _with_alternatives(plan, model, wishes, around, [_error("DoesNotFit", text) for text in against])
+        errors = [_error("DoesNotFit", f"{text}. Choose another instanceType") for text in against]
+        return _with_alternatives(plan, model, wishes, around, errors)
     if problems := wish_problems(model, machine, wishes):
         errors = [_error("ConfigInvalid", text, "inference.config") for text in problems]
         return plan.model_copy(update={"errors": (*plan.errors, *errors)})
@@ -147,13 +156,16 @@ def _on_several_nodes(
 ) -> PlanDocument:
     """One replica on several nodes: sized and priced, and refused, because a replica is served by one node for now."""
     message = str(error)
+    if wishes.context and error.context >= LEAST_CONTEXT:
+        message += f". At most {error.context} tokens fit on one"
     try:
         found = fit(model, machine, wishes)
+        plan = _laid_out(plan, model, machine, wishes, found)
+        message += f". One replica would take {found.layout}, and a replica is served by one node for now"
     except DoesNotFit:
-        return _with_alternatives(plan, model, wishes, around, [_error("DoesNotFit", f"{message}.")])
-    plan = _laid_out(plan, model, machine, wishes, found)
-    message += f". One replica would take {found.layout}, and a replica is served by one node for now."
-    return _with_alternatives(plan, model, wishes, around, [_error("DoesNotFit", message)])
+        plan = plan.model_copy(update={"nodes": None})
+    errors = [_error("DoesNotFit", f"{message}. Choose a larger instanceType")]
+    return _with_alternatives(plan, model, wishes, around, errors)
 
 
 def _laid_out(plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes, found: Fit) -> PlanDocument:
@@ -198,13 +210,10 @@ def _with_alternatives(
     """The errors with the machines on which one node would do; where none would, as many of the user's wishes are
     dropped as it takes to name one."""
     found = machines_that_fit(model, around.region, wishes)
-    loosened = "" if found else "without the ConfigMap's limits, "
-    found = found or machines_that_fit(model, around.region, replace(Wishes(), kv_dtype=wishes.kv_dtype))
-    if found:
-        advice = f"{loosened}one node is enough of {' or '.join(map(str, found))}"
-    else:
-        advice = "no machine of the table is large enough"
-    told = [error.model_copy(update={"message": f"{error.message.rstrip('.')}. {_upper(advice)}"}) for error in errors]
+    limits = "" if found else "without the ConfigMap's limits "
+    found = found or machines_that_fit(model, around.region, Wishes(kv_dtype=wishes.kv_dtype))
+    advice = f"{limits}one node is enough of {' or '.join(map(str, found))}" if found else "the table has none"
+    told = [error.model_copy(update={"message": f"{error.message}: {advice}"}) for error in errors]
     machines = tuple(
         AlternativeMachine(
             instance_type=machine.instance_type,
@@ -225,7 +234,3 @@ def _price_until(each: float | None, nodes: int, minutes: tuple[float, float]) -
 
 def _error(reason: str, message: str, path: str = "") -> Finding:
     return Finding(reason=reason, path=path, message=message)
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -137,7 +137,10 @@ def test_a_config_map_that_cannot_work_is_refused_with_numbers(config: str, reas
 
 def test_a_model_that_needs_several_nodes_is_refused_with_the_machines_that_would_do() -> None:
     document = a_workspace(inference__preset={"name": "falcon-40b"})
-    with pytest.raises(ApplicationError, match=r"2 nodes.*One node is enough of Standard_NC48ads_A100_v4 \(\$7.35/h"):
+    with pytest.raises(
+        ApplicationError,
+        match=r"2 nodes.*larger instanceType: one node is enough of Standard_NC48ads_A100_v4 \(\$7.35/h",
+    ):
         planned(document)
 
 

@@ -103,7 +103,7 @@ def _serves(model: str, sku: str) -> bool:
 
 def test_where_the_wishes_leave_no_machine_one_is_named_without_them() -> None:
     plan = a_plan("falcon-40b", config="vllm: {gpu-memory-utilization: 0.01}")
-    assert "Without the ConfigMap's limits" in plan.errors[0].message
+    assert "without the ConfigMap's limits" in plan.errors[0].message
 
 
 @pytest.mark.parametrize("document", [{}, {"kind": "Workspace"}, {"metadata": 3}, {"apiVersion": [], "kind": "x"}])
@@ -152,3 +152,11 @@ def test_every_model_of_the_catalogue_can_be_planned_on_every_kind_of_gpu() -> N
             plan = a_plan(model.repo, sku.name)
             assert plan.errors or plan.max_model_len, f"{model.repo} on {sku.name}"
             assert all(error.message for error in plan.errors)
+
+
+def test_a_context_that_is_too_long_is_answered_with_one_that_is_not() -> None:
+    plan = a_plan("llama-3.1-8b-instruct", "Standard_NV36ads_A10_v5", config="vllm: {max-model-len: 100000}")
+    (error,) = plan.errors
+    shown = int(error.message.partition("At most ")[2].split()[0])
+    again = a_plan("llama-3.1-8b-instruct", "Standard_NV36ads_A10_v5", config=f"vllm: {{max-model-len: {shown}}}")
+    assert again.errors == () and again.max_model_len == shown
