@@ -24,6 +24,7 @@ class ObjectMeta(Observed):
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
     finalizers: list[str] = Field(default_factory=list)
+    owner_references: list[dict[str, Any]] | None = None
     managed_fields: list[dict[str, Any]] | None = None
 
     @property
