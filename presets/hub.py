@@ -40,6 +40,7 @@ __all__ = [
     "weight_files",
 ]
 
+_YAML_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 GIB: Final = 1 << 30
 DEFAULT_MAX_TOKENS: Final = 2048
 """What vLLM takes where the configuration does not say."""
@@ -94,7 +95,7 @@ def model_from_hub(
 def architectures() -> Architectures:
     """The model classes that vLLM serves, and what becomes of others."""
     text = resources("presets").joinpath("hub_architectures.yaml").read_text()
-    return Architectures.model_validate(yaml.safe_load(text))
+    return Architectures.model_validate(yaml.load(text, Loader=_YAML_LOADER))
 
 
 def _model(repo: str, architecture: str, config: Mapping[str, Any], files: Sequence[HubFile], *, gated: bool) -> Model:
