@@ -90,18 +90,22 @@ class Draft:
 
     @property
     def metadata(self) -> Part:
+        """The `metadata` section."""
         return self.root["metadata"]
 
     @property
     def resource(self) -> Part:
+        """The `resource` section."""
         return self.root["resource"]
 
     @property
     def inference(self) -> Part:
+        """The `inference` section."""
         return self.root["inference"]
 
     @property
     def tuning(self) -> Part:
+        """The `tuning` section."""
         return self.root["tuning"]
 
     @property
@@ -110,6 +114,7 @@ class Draft:
         return self.inference if self.inference.given else self.tuning
 
     def annotation(self, key: str) -> Part:
+        """One annotation's value."""
         return self.metadata["annotations"].item(key)
 
     def at(self, path: str) -> Any:
@@ -166,11 +171,6 @@ class Draft:
     def brings_nodes(self) -> bool:
         """Whether the user brings the nodes, as far as it is known."""
         return self.provider == "byo"
-
-    @property
-    def deleting(self) -> bool:
-        """Whether a delete was asked for."""
-        return self.metadata["deletionTimestamp"].given
 
 
 def _as_stored(value: Any) -> Any:

@@ -170,6 +170,18 @@ def test_it_may_be_deleted_whatever_is_changed_with_it(stored: Obj) -> None:
     assert problems_on_update(stored, changed) == []
 
 
+@pytest.mark.parametrize("extra", [[0] * 20_000, {1: 2}, float("nan")], ids=["large", "no JSON", "no number"])
+def test_what_cannot_be_judged_may_be_looked_after_and_deleted(extra: Any, build: Builder) -> None:
+    stored = build.serving({"inference.template": {"x": extra}})
+    released, deleted = copy.deepcopy(stored), copy.deepcopy(stored)
+    released["metadata"]["finalizers"] = ["workspace.finalizer.kaito.sh"]
+    deleted["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    changed = build.serving({"inference.template": {"x": extra}, "resource.count": 2})
+    assert problems_on_update(stored, released) == []
+    assert problems_on_update(stored, deleted) == []
+    assert [problem.rule for problem in problems_on_update(stored, changed)] == ["L1"]
+
+
 def test_another_wrong_value_in_the_same_place_is_refused(build: Builder) -> None:
     def leading_to(path: str) -> Obj:
         return build.tuning({"tuning.input.urls": [f"http://10.0.0.1/{path}"]})
