@@ -1,13 +1,16 @@
 """What is written down of vLLM is what the package in the runtime environment says: model classes, parsers."""
 
 import ast
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from presets.catalogue import all_models
+from presets.catalogue import all_models, find_model
 from presets.hub import architectures
+from presets.hub_config import Settings
 from presets.hub_parsers import all_parsers
+from presets.hub_state import state_bytes
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.runtime
@@ -57,3 +60,37 @@ def test_parsers_are_those_that_vllm_registers(package: Path) -> None:
     assert {parsers.reasoning for parsers in used} - {""} <= reasoning
     assert {model.tool_parser for model in all_models()} - {""} <= tool
     assert {model.reasoning_parser for model in all_models()} - {""} <= reasoning
+
+
+STATES = """
+import math
+from vllm.model_executor.layers.mamba.mamba_utils import MambaStateShapeCalculator as Shapes
+
+def said(shapes):
+    conv, state = shapes
+    print("BYTES", math.prod(conv) * 2 + math.prod(state) * 4)
+
+mamba = {"tp_world_size": 1, "n_groups": 8, "state_size": 128, "conv_kernel": 4}
+said(Shapes.mamba2_state_shape(intermediate_size=64 * 64, num_heads=64, head_dim=64, **mamba))
+said(Shapes.mamba2_state_shape(intermediate_size=128 * 80, num_heads=128, head_dim=80, **mamba))
+said(Shapes.gated_delta_net_state_shape(1, 16, 48, 128, 128, 4))
+said(Shapes.kda_state_shape(1, 32, 128, conv_kernel_size=4))
+"""
+
+
+@pytest.mark.timeout(300)
+def test_states_are_as_large_as_vllm_makes_them(package: Path) -> None:
+    python = ROOT / ".venv-runtime" / "bin" / "python"
+    done = subprocess.run([python, "-c", STATES], capture_output=True, text=True, timeout=240, check=True)
+    sizes = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("BYTES")]
+    kimi = {"linear_attn_config": {"num_heads": 32, "head_dim": 128, "short_conv_kernel_size": 4}}
+    assert sizes == [
+        largest_state("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"),
+        largest_state("nvidia/NVIDIA-Nemotron-Nano-9B-v2"),
+        largest_state("Qwen/Qwen3.6-27B"),
+        state_bytes(Settings(kimi)),
+    ]
+
+
+def largest_state(name: str) -> int:
+    return max(group.state_bytes for group in find_model(name).layers)
