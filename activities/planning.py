@@ -14,9 +14,11 @@ from activities import signatures
 from activities.contracts import Deadlines, Plan, WorkspaceKey
 from activities.failures import failure
 from activities.kubernetes_api import Cluster, Object
+from activities.own_nodes import read_own_machine
 from api import names
 from api.configs.inference import INFERENCE_KEY, parse_inference_config
 from api.configs.problem import ConfigProblem
+from api.invalid import InvalidWorkspace
 from api.validation.document import Part
 from api.validation.sections import is_model_name
 from api.workspace import Workspace
@@ -67,12 +69,14 @@ class Planner:
         if found is None or found["metadata"]["uid"] != key.uid or "deletionTimestamp" in found["metadata"]:
             raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
         named = Part("", found)["inference"]["config"].text
+        machine = await read_own_machine(self._cluster, parsed(found)) if self._provider == "byo" else None
         config_maps = {named: await read_config_map(self._cluster, key.namespace, named)} if named else {}
         around = Surroundings(
             region=self._location,
             provider=self._provider,
             config_maps=config_maps,
             model=await self._asked_model(key.namespace, found),
+            machine=machine,
         )
         plan = plan_of(found, around, self._deadlines)
         config = json.dumps(vllm_keys(named, config_maps[named]), sort_keys=True) if named else ""
@@ -86,6 +90,14 @@ class Planner:
         if self._read_facts is None or not asked:
             return None
         return await self._read_facts(namespace, repo, preset["presetOptions"]["modelAccessSecret"].text)
+
+
+def parsed(found: Object) -> Workspace:
+    """Raises InvalidSpec that lists every wrong field."""
+    try:
+        return Workspace.parse(found)
+    except InvalidWorkspace as error:
+        raise failure("InvalidSpec", str(error)) from None
 
 
 def plan_of(found: Object, around: Surroundings, deadlines: Deadlines) -> Plan:

@@ -17,9 +17,10 @@ def text_of(plan: PlanDocument) -> str:
 def _numbers(plan: PlanDocument) -> Iterator[str]:
     if plan.model:
         yield _line("model", f"{plan.model}, {plan.weights_gib:.1f} GiB of weights, served as {plan.served_model_name}")
-    if plan.instance_type and plan.nodes is not None:
-        gpus = f" with {plan.gpus_per_node} x {plan.gpu_model}" if plan.gpu_model else ""
-        yield _line("nodes", f"{plan.nodes} x {plan.instance_type}{gpus}{_replicas(plan)}")
+    if plan.gpu_model and plan.nodes is not None:
+        machine = plan.instance_type or "a node of yours"
+        gpus = f"with {plan.gpus_per_node} x {plan.gpu_model}"
+        yield _line("nodes", f"{plan.nodes} x {machine} {gpus}{_replicas(plan)}")
     if plan.tensor_parallel is not None:
         layout = f"tensor {plan.tensor_parallel} x pipeline {plan.pipeline_parallel} x data {plan.data_parallel}"
         yield _line("layout", layout)

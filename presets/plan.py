@@ -85,6 +85,9 @@ def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanDocument:
     except Refused as refused:
         errors.append(refused.finding)
     machine = _machine(workspace, around, sku)
+    if machine and around.machine and machine.gpus > around.machine.gpus:
+        asked = f"asks for {machine.gpus} GPUs of a node, and {machine.name} has {around.machine.gpus}"
+        errors.append(_error("DoesNotFit", asked, "resource.partition.count"))
     plan = _described(workspace, around, sku, machine, model)
     if model and machine:
         plan = _sized(plan, model, machine, wishes_of(config), around)
@@ -99,7 +102,7 @@ def _machine(workspace: Workspace, around: Surroundings, sku: Sku | None) -> Mac
     partition = workspace.resource.partition if workspace.resource else None
     if partition and partition.mode == "accelerator" and partition.count:
         return around.machine.with_gpus(partition.count)
-    size = slice_gib(partition.profile or "") if partition else None
+    size = slice_gib(partition.profile or "") if partition and not around.machine.divided else None
     return around.machine.with_slice(size) if size else around.machine
 
 
@@ -122,7 +125,7 @@ def _described(
         weights_gib=model.weights_gib if model else None,
         nodes=count,
         replicas=count,
-        instance_type=machine.name if machine else "",
+        instance_type=sku.name if sku else "",
         gpu_model=machine.gpu_model if machine else "",
         gpus_per_node=machine.gpus if machine else None,
         disk_gib=disk_gib(model) if model else max(IMAGES_AND_LOGS_GIB, TEMPLATE_DISK_GIB),
@@ -139,7 +142,7 @@ def _described(
 def _sized(plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes, around: Surroundings) -> PlanDocument:
     """The plan with its layout and memory, or with the errors that say why there is none."""
     if against := refusals(model, machine):
-        errors = [_error("DoesNotFit", f"{text}. Choose another instanceType") for text in against]
+        errors = [_error("DoesNotFit", f"{text}. {_choose('another', around)}") for text in against]
         return _with_alternatives(plan, model, wishes, around, errors)
     if problems := wish_problems(model, machine, wishes):
         errors = [_error("ConfigInvalid", text, "inference.config") for text in problems]
@@ -164,7 +167,7 @@ def _on_several_nodes(
         message += f". One replica would take {found.layout}, and a replica is served by one node for now"
     except DoesNotFit:
         plan = plan.model_copy(update={"nodes": None})
-    errors = [_error("DoesNotFit", f"{message}. Choose a larger instanceType")]
+    errors = [_error("DoesNotFit", f"{message}. {_choose('a larger', around)}")]
     return _with_alternatives(plan, model, wishes, around, errors)
 
 
@@ -234,3 +237,7 @@ def _price_until(each: float | None, nodes: int, minutes: tuple[float, float]) -
 
 def _error(reason: str, message: str, path: str = "") -> Finding:
     return Finding(reason=reason, path=path, message=message)
+
+
+def _choose(which: str, around: Surroundings) -> str:
+    return f"Choose {which} {'kind of node' if around.provider == 'byo' else 'instanceType'}"

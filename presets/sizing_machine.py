@@ -3,12 +3,15 @@
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from presets.gpu_labels import NodeGpus
 from presets.skus import Sku
 
 LARGE_GPU_GIB: Final = 70
 LARGEST_GPU_GIB: Final = 160
 SLICE_SHARE: Final = 0.95
 """Of a MIG slice's nominal size: a 1g.10gb slice of an A100 offers 9.5 GiB (NVIDIA's MIG guide)."""
+UNTOLD_CAPABILITY: Final = 8.0
+"""Of nodes whose labels do not tell it: KAITO's least."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Batch:
 class Machine:
     """One node. `usable_gib` is what the driver offers on each GPU, less than what is advertised.
 
-    `compute_capability` is CUDA's, for instance 8.6; None where the GPUs are no CUDA GPUs.
+    `compute_capability` is CUDA's, for instance 8.6; None where the GPUs are no CUDA GPUs. `divided`: its one GPU is a
+    MIG slice, or is shared with other pods.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Machine:
     compute_capability: float | None = None
     infiniband: bool = False
     architecture: str = "amd64"
+    divided: bool = False
     batch: Batch = field(default_factory=Batch)
 
     @classmethod
@@ -49,6 +54,20 @@ class Machine:
             batch=default_batch(sku.usable_memory_gib, sku.gpu_model),
         )
 
+    @classmethod
+    def of_node(cls, gpus: NodeGpus) -> "Machine":
+        """A node that is there already. Slices and shared GPUs cannot work together: one of them is taken."""
+        capability = float(gpus.compute_capability) if gpus.compute_capability else UNTOLD_CAPABILITY
+        return cls(
+            name=f"a node with {gpus.product}",
+            gpus=gpus.count if gpus.alone else 1,
+            usable_gib=gpus.usable_memory_gib,
+            gpu_model=gpus.product,
+            compute_capability=capability,
+            batch=default_batch(gpus.usable_memory_gib, gpus.product),
+            divided=not gpus.alone,
+        )
+
     def with_gpus(self, gpus: int) -> "Machine":
         """The same machine, of which only so many GPUs may be used."""
         return replace(self, gpus=gpus)
@@ -56,7 +75,7 @@ class Machine:
     def with_slice(self, gib: int) -> "Machine":
         """One MIG slice of one of its GPUs, by the size in the profile's name."""
         usable = gib * SLICE_SHARE
-        return replace(self, gpus=1, usable_gib=usable, batch=default_batch(usable, self.gpu_model))
+        return replace(self, gpus=1, divided=True, usable_gib=usable, batch=default_batch(usable, self.gpu_model))
 
 
 def default_batch(usable_gib: float, gpu_model: str) -> Batch:

@@ -17,12 +17,19 @@ KEY = WorkspaceKey(namespace="default", name="w", uid=UID)
 class Objects:
     """A cluster that holds these objects."""
 
-    def __init__(self, workspace: dict[str, Any] | None, *config_maps: dict[str, Any]) -> None:
+    def __init__(
+        self, workspace: dict[str, Any] | None, *config_maps: dict[str, Any], nodes: list[dict[str, Any]] | None = None
+    ) -> None:
+        self._nodes = nodes or []
         self._found = {("Workspace", "w"): workspace}
         self._found |= {("ConfigMap", entry["metadata"]["name"]): entry for entry in config_maps}
 
     async def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
         return self._found.get((kind, name))
+
+    async def list_all(self, kind: str, *, selector: str) -> tuple[list[dict[str, Any]], str]:
+        assert (kind, selector) == ("Node", "apps=w")
+        return self._nodes, "1"
 
 
 class Hub:
@@ -51,10 +58,11 @@ def a_config_map(text: str, key: str = INFERENCE_KEY) -> dict[str, Any]:
     return {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {key: text}}
 
 
-def planner(cluster: Objects, hub: Hub | None = None) -> Planner:
+def planner(cluster: Objects, hub: Hub | None = None, provider: str = "aks") -> Planner:
     return Planner(
         cluster,  # type: ignore[arg-type]
-        location="eastus", deadlines=Deadlines(), images=("r", "f"), read_facts=hub.read_facts if hub else None,
+        location="eastus", deadlines=Deadlines(), images=("r", "f"), provider=provider,
+        read_facts=hub.read_facts if hub else None,
     )  # fmt: skip
 
 
@@ -120,3 +128,50 @@ async def test_what_is_gone_is_not_planned(found: dict[str, Any] | None) -> None
     with pytest.raises(ApplicationError) as caught:
         await planner(Objects(found)).build_plan(KEY)
     assert caught.value.type == "WorkspaceGone"
+
+
+def a_node(name: str, product: str = "NVIDIA-A100-SXM4-80GB", gpus: int = 2, memory: int = 81920) -> dict[str, Any]:
+    told = {"product": product, "count": gpus, "memory": memory, "compute.major": 8, "compute.minor": 0}
+    return {"metadata": {"name": name, "labels": {f"nvidia.com/gpu.{key}": str(value) for key, value in told.items()}}}
+
+
+def on_own_nodes(**partition: Any) -> dict[str, Any]:
+    resource: dict[str, Any] = {"labelSelector": {"matchLabels": {"apps": "w"}}}
+    return a_workspace() | {"resource": resource | ({"partition": partition} if partition else {})}
+
+
+async def test_own_nodes_are_sized_by_what_their_labels_tell() -> None:
+    cluster = Objects(on_own_nodes(), nodes=[a_node("a"), a_node("b")])
+    plan = await planner(cluster, provider="byo").build_plan(KEY)
+    assert (plan.instance_type, plan.gpus_per_node, plan.data_parallel, plan.max_model_len) == ("", 2, 2, 16384)
+    assert (plan.price_per_hour, plan.vcpus_per_node) == (None, 0)
+
+
+async def test_a_part_of_an_own_node_is_taken_as_asked() -> None:
+    cluster = Objects(on_own_nodes(mode="accelerator", count=1), nodes=[a_node("a")])
+    plan = await planner(cluster, provider="byo").build_plan(KEY)
+    assert (plan.gpus_per_node, plan.data_parallel) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("workspace", "nodes", "reason", "says"),
+    [
+        pytest.param(on_own_nodes(), [], "NoMatchingNodes", "no node has these labels", id="none"),
+        pytest.param(
+            on_own_nodes(), [{"metadata": {"name": "n"}}], "NoMatchingNodes", "feature discovery", id="without GPUs"
+        ),
+        pytest.param(
+            on_own_nodes(), [a_node("a"), a_node("b", gpus=4)], "NoMatchingNodes", "choose equal ones", id="unequal"
+        ),
+        pytest.param(
+            on_own_nodes(mode="accelerator", count=4), [a_node("a")], "DoesNotFit", "asks for 4 GPUs", id="too many"
+        ),
+        pytest.param(on_own_nodes(), [a_node("a", "NVIDIA-A10", 1, 23028)], "DoesNotFit", "needs 30", id="too small"),
+    ],
+)
+async def test_own_nodes_that_cannot_do_it_are_told_of(
+    workspace: dict[str, Any], nodes: list[dict[str, Any]], reason: str, says: str
+) -> None:
+    with pytest.raises(ApplicationError, match=says) as caught:
+        await planner(Objects(workspace, nodes=nodes), provider="byo").build_plan(KEY)
+    assert caught.value.type == reason
