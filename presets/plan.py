@@ -25,7 +25,6 @@ from presets.plan_remarks import given_back, preflight_checks, remarks
 from presets.plan_steps import step_times, until_ready
 from presets.plan_surroundings import Surroundings
 from presets.sizing import (
-    GPU_MEMORY_UTILIZATION,
     IMAGES_AND_LOGS_GIB,
     LEAST_CONTEXT,
     DoesNotFit,
@@ -33,6 +32,7 @@ from presets.sizing import (
     Memory,
     disk_gib,
     fit,
+    utilization,
 )
 from presets.sizing_alternatives import machines_that_fit
 from presets.sizing_machine import Machine
@@ -186,7 +186,7 @@ def _laid_out(plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes
             "max_model_len": found.context,
             "sequences_at_full_length": round(found.sequences, 1),
             "kv_cache_dtype": wishes.kv_dtype,
-            "gpu_memory_utilization": wishes.utilization or GPU_MEMORY_UTILIZATION,
+            "gpu_memory_utilization": round(utilization(machine, wishes), 4),
             "memory_per_gpu_gib": _memory(found.memory),
             "price_per_hour": None if each is None else round(each * nodes, 4),
             "price_until_ready": _price_until(each, nodes, paid),

@@ -72,16 +72,6 @@ class Fit:
     sequences: float
     memory: Memory
 
-    @property
-    def tensor_parallel(self) -> int:
-        """GPUs that share each layer."""
-        return self.layout.tensor
-
-    @property
-    def data_parallel(self) -> int:
-        """Copies on one node."""
-        return self.layout.data
-
 
 def fit(model: Model, machine: Machine, wishes: Wishes | None = None, *, most_nodes: int = MOST_NODES) -> Fit:
     """The fewest machines on which the wanted context fits, and the best layout on them. Raises DoesNotFit."""
@@ -136,7 +126,12 @@ def memory_of(model: Model, machine: Machine, layout: Layout, wishes: Wishes) ->
 
 def given_gib(machine: Machine, wishes: Wishes) -> float:
     """GiB of each GPU that vLLM is given."""
-    return machine.usable_gib * (wishes.utilization or GPU_MEMORY_UTILIZATION)
+    return machine.usable_gib / machine.share * utilization(machine, wishes)
+
+
+def utilization(machine: Machine, wishes: Wishes) -> float:
+    """The share of the memory that CUDA shows which vLLM is given: the user's, or 0.9 of what this pod may take."""
+    return wishes.utilization or GPU_MEMORY_UTILIZATION * machine.share
 
 
 def needed_gib(model: Model, machine: Machine, layout: Layout, wishes: Wishes, context: int) -> float:

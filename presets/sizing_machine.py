@@ -27,7 +27,8 @@ class Machine:
     """One node. `usable_gib` is what the driver offers on each GPU, less than what is advertised.
 
     `compute_capability` is CUDA's, for instance 8.6; None where the GPUs are no CUDA GPUs. `divided`: its one GPU is a
-    MIG slice, or is shared with other pods.
+    MIG slice, or is shared with other pods. `share` is less than 1 where CUDA shows the memory of the whole GPU to each
+    of the pods that share it: vLLM's utilization must then be so much less.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Machine:
     infiniband: bool = False
     architecture: str = "amd64"
     divided: bool = False
+    share: float = 1.0
     batch: Batch = field(default_factory=Batch)
 
     @classmethod
@@ -66,6 +68,7 @@ class Machine:
             compute_capability=capability,
             batch=default_batch(gpus.usable_memory_gib, gpus.product),
             divided=not gpus.alone,
+            share=1 / gpus.replicas if gpus.sharing == "time-slicing" else 1.0,
         )
 
     def with_gpus(self, gpus: int) -> "Machine":

@@ -6,7 +6,7 @@ From vLLM 0.32: the least compute capability of each quantization, of fp8 caches
 from typing import Final
 
 from presets.catalogue import Model
-from presets.sizing import COMFORTABLE_CONTEXT, GPU_MEMORY_UTILIZATION, Fit
+from presets.sizing import COMFORTABLE_CONTEXT, Fit, utilization
 from presets.sizing_machine import Machine
 from presets.sizing_wishes import Wishes
 
@@ -48,11 +48,11 @@ def wish_problems(model: Model, machine: Machine, wishes: Wishes) -> list[str]:
             f"max-model-len {wishes.context} exceeds model's maximum supported context window {model.max_tokens} "
             "(ModelTokenLimit); lower it, or leave it out"
         )
-    most = 1 - CONTEXT_GIB / machine.usable_gib
-    if (wishes.utilization or GPU_MEMORY_UTILIZATION) > most:
+    most = machine.share * (1 - CONTEXT_GIB / machine.usable_gib)
+    if utilization(machine, wishes) > most:
         found.append(
-            f"gpu-memory-utilization {wishes.utilization or GPU_MEMORY_UTILIZATION:g} leaves less than "
-            f"{CONTEXT_GIB} GiB of {machine.usable_gib:.1f} GiB for CUDA itself: use at most {most:.2f}"
+            f"gpu-memory-utilization {utilization(machine, wishes):g} leaves less than {CONTEXT_GIB} GiB of "
+            f"{machine.usable_gib:.1f} GiB for CUDA itself: use at most {most:.2f}"
         )
     asked = (wishes.tensor or 1) * (wishes.pipeline or 1) * (wishes.data or 1)
     if asked > machine.gpus:

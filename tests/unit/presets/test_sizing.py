@@ -3,10 +3,12 @@
 import pytest
 
 from presets.catalogue import UnknownModel, all_models, find_model
+from presets.gpu_labels import read_gpus
 from presets.parallelism import Layout, layouts_on_nodes, layouts_on_one_node, tensor_problem, tensor_sizes
-from presets.sizing import DoesNotFit, Fit, fit, fit_in, memory_of
+from presets.sizing import DoesNotFit, Fit, fit, fit_in, memory_of, utilization
 from presets.sizing_machine import Machine, default_batch
 from presets.sizing_memory import cache_gib
+from presets.sizing_support import wish_problems
 from presets.sizing_wishes import Wishes
 from presets.skus import find_sku
 
@@ -133,6 +135,17 @@ def test_the_largest_stage_decides() -> None:
 def test_nothing_fits_in_a_layout_whose_weights_do_not() -> None:
     found = fit_in(find_model("falcon-40b"), Machine.of(find_sku("Standard_NV36ads_A10_v5")), Layout(), Wishes())
     assert (found.context, found.sequences, found.memory.kv_cache) == (0, 0.0, 0.0)
+
+
+def test_pods_that_share_a_gpu_are_each_given_their_part_of_what_cuda_shows_to_all() -> None:
+    told = {"product": "NVIDIA-A100-SXM4-80GB-SHARED", "count": 1, "memory": 81920, "replicas": 2}
+    labels = {f"nvidia.com/gpu.{key}": str(value) for key, value in told.items()}
+    machine = Machine.of_node(read_gpus(labels | {"nvidia.com/gpu.sharing-strategy": "time-slicing"}))
+    assert utilization(machine, Wishes()) == pytest.approx(0.45)
+    found = fit(find_model("phi-4"), machine)
+    assert found.memory.usable == pytest.approx(machine.usable_gib)
+    assert found.memory.fixed + found.memory.kv_cache == pytest.approx(0.9 * machine.usable_gib)
+    assert wish_problems(find_model("phi-4"), machine, Wishes(utilization=0.9))
 
 
 def test_names_are_found_in_any_case_and_near_ones_are_told() -> None:
