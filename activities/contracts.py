@@ -213,3 +213,41 @@ class Released(Payload):
     pool_name: str
     gone_at: datetime
     existed: bool = True
+
+
+class SweepScope(Payload):
+    """Which installation is swept; empty, because a worker serves one cluster."""
+
+
+class Owned(Payload):
+    """Something that costs money, and the Workspace that its tags or labels name."""
+
+    kind: Literal["node_pool"]
+    name: str
+    workspace: WorkspaceKey
+
+
+class Inventory(Payload):
+    """Everything in the cloud that carries our tags, sorted by name."""
+
+    things: list[Owned] = []
+
+
+class Living(Payload):
+    """One Workspace that the API server has now."""
+
+    key: WorkspaceKey
+    generation: int = 0
+    deleting: bool = False
+
+
+class Population(Payload):
+    """Every Workspace of the cluster."""
+
+    workspaces: list[Living] = []
+
+
+class Runs(Payload):
+    """The Workspaces that a running workflow looks after, by the uid that it was started for."""
+
+    workspaces: list[WorkspaceKey] = []

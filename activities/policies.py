@@ -70,6 +70,9 @@ _TABLE: Final[dict[str, ActivityConfig]] = {
     s.DELETE_NODE_POOL.name: _wait(CLEANUP_DEADLINE, _CLEANUP),
     s.WAIT_FOR_NO_NODES.name: _wait(timedelta(minutes=15), _CLEANUP),
     s.DELETE_FINALIZER.name: _quick(10, 7 * 24 * 3600),
+    s.READ_OWNED_POOLS.name: _quick(60, 10 * 60),
+    s.READ_POPULATION.name: _quick(60, 10 * 60),
+    s.READ_RUNS.name: _quick(60, 10 * 60),
 }
 
 

@@ -46,6 +46,9 @@ DELETE_WORKLOAD = Signature("delete_workload", queues.WAITS, c.WorkspaceKey, c.O
 DELETE_NODE_POOL = Signature("delete_node_pool", queues.CLOUD, c.PoolKey, c.Released, waits=True, effects=True)
 WAIT_FOR_NO_NODES = Signature("wait_for_no_nodes", queues.WAITS, c.WorkspaceKey, c.NodesReady, waits=True)
 DELETE_FINALIZER = Signature("delete_finalizer", queues.WORKSPACES, c.WorkspaceKey, c.Observed, effects=True)
+READ_OWNED_POOLS = Signature("read_owned_pools", queues.CLOUD, c.SweepScope, c.Inventory)
+READ_POPULATION = Signature("read_population", queues.WORKSPACES, c.SweepScope, c.Population)
+READ_RUNS = Signature("read_runs", queues.WORKSPACES, c.SweepScope, c.Runs)
 
 ALL: tuple[Signature[Any, Any], ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Signature)

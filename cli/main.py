@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cli import demo, local, plan, validate
+from cli import demo, local, plan, sweep, validate
 
 # Each subcommand is a module with `add_parser`.
-COMMANDS = (local, demo, plan, validate)
+COMMANDS = (local, demo, plan, validate, sweep)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -27,12 +27,15 @@ from activities.nodes.preflight import PreflightChecks
 from activities.nodes.readiness import Nodes
 from activities.planning import Planner
 from activities.policies import HEARTBEAT_EVERY
+from activities.populations import Populations
 from activities.settings import AzureSettings, WorkerSettings
 from activities.verification import Verification
 from activities.workloads import Workloads
 from activities.workspaces import Workspaces
 from workflows import search
 from workflows.connecting import connect
+from workflows.scheduling import ensure_sweep_schedule
+from workflows.sweeping import SweepWorkflow
 from workflows.workspace import WorkspaceWorkflow
 
 DRAIN: Final = timedelta(seconds=20)
@@ -44,7 +47,9 @@ CONCURRENT_WAITS: Final = 2000
 Activities = dict[str, list[Callable[..., Any]]]
 
 
-async def cluster_activities(settings: WorkerSettings, azure: AzureSettings, stack: AsyncExitStack) -> Activities:
+async def cluster_activities(
+    settings: WorkerSettings, azure: AzureSettings, client: Client, stack: AsyncExitStack
+) -> Activities:
     """Bodies for the queues `workspaces` and `waits`."""
     cluster = await Cluster.connect(settings.kubeconfig)
     stack.push_async_callback(cluster.close)
@@ -61,6 +66,7 @@ async def cluster_activities(settings: WorkerSettings, azure: AzureSettings, sta
         images=(settings.runtime_image, settings.fetch_image),
     )
     workspaces, workloads, nodes = Workspaces(cluster), Workloads(cluster, images), Nodes(cluster)
+    populations = Populations(cluster, client)
     return {
         queues.WORKSPACES: [
             planner.build_plan,
@@ -71,6 +77,8 @@ async def cluster_activities(settings: WorkerSettings, azure: AzureSettings, sta
             workloads.ensure_workload,
             workloads.read_health,
             Models(cluster, settings.hf_endpoint).read_model_revision,
+            populations.read_population,
+            populations.read_runs,
         ],
         queues.WAITS: [
             nodes.wait_for_nodes,
@@ -87,7 +95,9 @@ async def cloud_activities(azure: AzureSettings, stack: AsyncExitStack) -> Activ
     client = await azure_client.connect(azure, stack)
     pools = AgentPools(client)
     checks = PreflightChecks(client)
-    return {queues.CLOUD: [pools.ensure_node_pool, pools.delete_node_pool, checks.read_preflight]}
+    return {
+        queues.CLOUD: [pools.ensure_node_pool, pools.delete_node_pool, pools.read_owned_pools, checks.read_preflight]
+    }
 
 
 def worker_for(client: Client, queue: str, activities: list[Callable[..., Any]]) -> Worker:
@@ -95,7 +105,7 @@ def worker_for(client: Client, queue: str, activities: list[Callable[..., Any]])
     return Worker(
         client,
         task_queue=queue,
-        workflows=[WorkspaceWorkflow] if queue == queues.WORKSPACES else [],
+        workflows=[WorkspaceWorkflow, SweepWorkflow] if queue == queues.WORKSPACES else [],
         activities=activities,
         max_concurrent_activities=CONCURRENT_WAITS,
         max_task_queue_activities_per_second=queues.CLOUD_STARTS_PER_SECOND if queue == queues.CLOUD else None,
@@ -112,14 +122,16 @@ async def run(wanted: list[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
+        sdk_port = free_loopback_port()
+        client = await connect(settings, sdk_metrics_port=sdk_port)
+        await search.register(client)
         bodies: Activities = {}
         if queues.CLOUD in wanted:
             bodies |= await cloud_activities(azure, stack)
         if set(wanted) - {queues.CLOUD}:
-            bodies |= await cluster_activities(settings, azure, stack)
-        sdk_port = free_loopback_port()
-        client = await connect(settings, sdk_metrics_port=sdk_port)
-        await search.register(client)
+            bodies |= await cluster_activities(settings, azure, client, stack)
+        if queues.WORKSPACES in wanted:
+            await ensure_sweep_schedule(client)
         for queue in wanted:
             await stack.enter_async_context(worker_for(client, queue, bodies[queue]))
         await stack.enter_async_context(endpoint(settings.metrics_address, lambda: True, sdk_port))

@@ -9,7 +9,7 @@ from typing import Final
 from azure.mgmt.containerservice.models import AgentPool
 from azure.mgmt.containerservice.models import AgentPoolManagedClusterAgentPoolProfileProperties as Properties
 
-from activities.contracts import Plan, PoolBought
+from activities.contracts import Plan, PoolBought, WorkspaceKey
 from api import labels
 
 _IMAGE_FAMILIES: Final = {"ubuntu": "Ubuntu", "azurelinux": "AzureLinux"}
@@ -70,6 +70,16 @@ def state_of(pool: AgentPool, plan: Plan) -> PoolState:
 def owned_by(pool: AgentPool, uid: str) -> bool:
     """Whether the pool's tags name this Workspace."""
     return (properties_of(pool).tags or {}).get(labels.TAG_UID) == uid
+
+
+def owner_of(pool: AgentPool) -> WorkspaceKey | None:
+    """The Workspace that the pool's tags name, or None for a pool that is not ours."""
+    tags = properties_of(pool).tags or {}
+    found = [tags.get(tag) for tag in (labels.TAG_NAMESPACE, labels.TAG_NAME, labels.TAG_UID)]
+    if not all(found) or tags.get(labels.TAG_MANAGED_BY) != labels.MANAGED_BY_VALUE:
+        return None
+    namespace, name, uid = map(str, found)
+    return WorkspaceKey(namespace=namespace, name=name, uid=uid)
 
 
 def properties_of(pool: AgentPool) -> Properties:

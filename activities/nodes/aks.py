@@ -16,7 +16,7 @@ from temporalio import activity
 
 from activities import signatures
 from activities.azure_client import Azure
-from activities.contracts import Plan, PoolBought, PoolKey, Released
+from activities.contracts import Inventory, Owned, Plan, PoolBought, PoolKey, Released, SweepScope
 from activities.failures import failure
 from activities.heartbeating import Progress, heartbeating
 from activities.nodes import agent_pool
@@ -61,6 +61,16 @@ class AgentPools:
             if late is not None and agent_pool.owned_by(late, key.workspace.uid):
                 raise failure("CloudBusy", f"node pool {key.pool_name} appeared while it was being released")
             return Released(pool_name=key.pool_name, gone_at=gone_at, existed=DELETING in progress.details)
+
+    @signatures.implements(signatures.READ_OWNED_POOLS)
+    async def read_owned_pools(self, scope: SweepScope) -> Inventory:
+        """Every pool of the cluster with our tags, whatever its state."""
+        found = []
+        async for pool in self._operations.list(*self._cluster):
+            owner = agent_pool.owner_of(pool)
+            if owner:
+                found.append(Owned(kind="node_pool", name=pool.name or "", workspace=owner))
+        return Inventory(things=sorted(found, key=lambda thing: thing.name))
 
     async def _continue_with(self, pool: AgentPool, plan: Plan, progress: Progress) -> PoolBought:
         match agent_pool.state_of(pool, plan):

@@ -36,6 +36,9 @@ class World:
         self.workloads: set[str] = set()
         self.ready_pods = 1
         self.checks = [c.Check(name="SkuOffered", outcome="passed")]
+        self.inventory: list[c.Owned] = []
+        self.population: list[c.Living] = []
+        self.runs: list[c.WorkspaceKey] = []
         self.statuses: list[dict[str, Any]] = []
         self.calls: Counter[str] = Counter()
         self.order: list[str] = []
@@ -167,10 +170,20 @@ class World:
     def _delete_node_pool(self, key: c.PoolKey) -> c.Released:
         existed = bool(self.pools)
         self.pools.clear()
+        self.inventory = [thing for thing in self.inventory if thing.name != key.pool_name]
         return c.Released(pool_name=key.pool_name, gone_at=self.now(), existed=existed)
 
     def _wait_for_no_nodes(self, key: c.WorkspaceKey) -> c.NodesReady:
         return c.NodesReady(names=[])
+
+    def _read_owned_pools(self, scope: c.SweepScope) -> c.Inventory:
+        return c.Inventory(things=self.inventory)
+
+    def _read_population(self, scope: c.SweepScope) -> c.Population:
+        return c.Population(workspaces=self.population)
+
+    def _read_runs(self, scope: c.SweepScope) -> c.Runs:
+        return c.Runs(workspaces=self.runs)
 
     def _delete_finalizer(self, key: c.WorkspaceKey) -> c.Observed:
         self.finalizer = False

@@ -23,6 +23,7 @@ from workflows import search
 from workflows.connecting import plugin
 from workflows.messages import SIGNAL_CHANGED, Changed, Seed
 from workflows.state import WorkspaceState
+from workflows.sweeping import SweepWorkflow
 from workflows.workspace import WorkspaceWorkflow
 
 
@@ -125,7 +126,7 @@ async def working(env: WorkflowEnvironment, cached_workflows: int = 100) -> Asyn
             worker = Worker(
                 env.client,
                 task_queue=queue,
-                workflows=[WorkspaceWorkflow] if queue == queues.WORKSPACES else [],
+                workflows=[WorkspaceWorkflow, SweepWorkflow] if queue == queues.WORKSPACES else [],
                 activities=world.activities(),
                 max_cached_workflows=cached_workflows,
                 max_heartbeat_throttle_interval=HEARTBEAT_EVERY,

@@ -13,13 +13,14 @@ from activities.nodes.preflight import PreflightChecks
 from activities.nodes.readiness import Nodes
 from activities.planning import Planner
 from activities.policies import config_of
+from activities.populations import Populations
 from activities.signatures import Signature
 from activities.verification import Verification
 from activities.workloads import Workloads
 from activities.workspaces import Workspaces
 
 VERBS = ("read_", "ensure_", "wait_for_", "patch_", "build_", "delete_")
-CLASSES = (Models, AgentPools, PreflightChecks, Nodes, Planner, Verification, Workloads, Workspaces)
+CLASSES = (Models, AgentPools, Populations, PreflightChecks, Nodes, Planner, Verification, Workloads, Workspaces)
 BODIES = {
     definition.name: body
     for cls in CLASSES

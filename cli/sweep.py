@@ -1,0 +1,89 @@
+"""`modelyard sweep [--dry-run]`: looks now for what is paid for and used by nobody, and mends it.
+
+The work is the Sweep workflow's, so that it is on record; here it is started, waited for and told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from temporalio.client import WorkflowFailureError
+from temporalio.service import RPCError
+
+from activities import queues
+from activities.settings import TemporalSettings
+from workflows.connecting import connect
+from workflows.sweeping import PAUSE_S, SweepReport, SweepRequest, SweepWorkflow
+
+GOOD, NO = 0, 1
+LONGEST = timedelta(hours=2)
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds `sweep` to the subcommands."""
+    parser = subparsers.add_parser(
+        "sweep",
+        help="find and give back what no Workspace uses any more",
+        description="Compares node pools, Workspaces and workflows, twice, and mends what both looks found amiss. "
+        "Temporal is found by MODELYARD_TEMPORAL_ADDRESS. Exit code 1 when something was amiss.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only tell")
+    parser.add_argument("--pause", type=_seconds, default=PAUSE_S, metavar="SECONDS", help="between the two looks")
+    parser.add_argument("--json", action="store_true", help="the report as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when nothing was amiss, 1 when something was, or when the sweep failed."""
+    try:
+        report = asyncio.run(_sweep(SweepRequest(dry_run=args.dry_run, pause_s=args.pause), quiet=args.json))
+    except (RPCError, RuntimeError, WorkflowFailureError) as error:
+        cause = error.cause if isinstance(error, WorkflowFailureError) else error
+        print(f"the sweep failed, nothing was touched: {cause}", file=sys.stderr)
+        return NO
+    print(report.model_dump_json(indent=2) if args.json else "\n".join(lines_of(report)))
+    return NO if report.found else GOOD
+
+
+def lines_of(report: SweepReport) -> list[str]:
+    """The report in words, one line for each thing."""
+    does = "would be" if report.dry_run else "was"
+    lines = []
+    for thing in report.found.orphans:
+        owner = f"{thing.workspace.namespace}/{thing.workspace.name}"
+        outcome = (
+            f"could not be deleted: {report.failed[thing.name]}" if thing.name in report.failed else f"{does} deleted"
+        )
+        lines.append(f"node pool {thing.name} of {owner}, which is gone: {outcome}")
+    for one in report.found.unattended:
+        lines.append(f"Workspace {one.key.namespace}/{one.key.name} had no workflow: one {does} started")
+    for key in report.found.bereft:
+        lines.append(f"Workspace {key.namespace}/{key.name} is gone and its workflow still ran: it {does} told to look")
+    return lines or ["nothing is amiss: everything that is paid for is used, and every Workspace is looked after"]
+
+
+async def _sweep(request: SweepRequest, *, quiet: bool) -> SweepReport:
+    client = await connect(TemporalSettings())
+    handle = await client.start_workflow(
+        SweepWorkflow.run,
+        request,
+        id=f"sweep-by-hand-{uuid4().hex[:8]}",
+        task_queue=queues.WORKSPACES,
+        execution_timeout=LONGEST,
+        static_summary="Sweep by hand" + (", dry run" if request.dry_run else ""),
+    )
+    if not quiet:
+        print(f"sweeping as workflow {handle.id}: two looks, {request.pause_s} s apart if the first finds anything")
+    return await handle.result()
+
+
+def _seconds(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{value} is less than 0 seconds")
+    return value

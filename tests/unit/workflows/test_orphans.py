@@ -1,0 +1,46 @@
+"""What one look means, and what two looks agree on."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.contracts import Inventory, Living, Owned, Population, Runs, WorkspaceKey
+from workflows.orphans import agreed, findings
+
+KEYS = [WorkspaceKey(namespace="a", name=name, uid=f"{name}-{age}") for name in "xyz" for age in "12"]
+SOME = st.sets(st.sampled_from(range(len(KEYS)))).map(lambda picked: [KEYS[index] for index in sorted(picked)])
+
+
+def look(paid: list[WorkspaceKey], alive: list[WorkspaceKey], runs: list[WorkspaceKey]):  # type: ignore[no-untyped-def]
+    things = [Owned(kind="node_pool", name=f"ws{key.uid}", workspace=key) for key in paid]
+    return findings(
+        Inventory(things=things), Population(workspaces=[Living(key=key) for key in alive]), Runs(workspaces=runs)
+    )
+
+
+@given(SOME, SOME, SOME)
+def test_nothing_of_a_living_or_attended_workspace_is_ever_an_orphan(
+    paid: list[WorkspaceKey], alive: list[WorkspaceKey], runs: list[WorkspaceKey]
+) -> None:
+    found = look(paid, alive, runs)
+    orphans = [thing.workspace for thing in found.orphans]
+    assert orphans == [key for key in paid if key not in alive and key not in runs]
+
+
+@given(SOME, SOME, SOME)
+def test_a_world_in_order_has_no_findings(
+    paid: list[WorkspaceKey], alive: list[WorkspaceKey], runs: list[WorkspaceKey]
+) -> None:
+    everyone = sorted({*paid, *alive, *runs}, key=lambda key: key.uid)
+    assert not look(paid, everyone, everyone)
+
+
+def test_only_what_both_looks_found_counts() -> None:
+    first, second = look(KEYS[:2], [], []), look(KEYS[1:3], [], [])
+    assert [thing.workspace for thing in agreed(first, second).orphans] == [KEYS[1]]
+
+
+def test_a_namesake_does_not_protect_the_pool_of_its_predecessor() -> None:
+    old, new = KEYS[0], KEYS[1]
+    assert [thing.workspace for thing in look([old], [new], []).orphans] == [old]
+    assert [thing.workspace for thing in look([old], [new], [new]).orphans] == [old]
+    assert not look([old], [new], [old]).orphans
