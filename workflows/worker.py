@@ -59,11 +59,13 @@ async def cluster_activities(
         hf_endpoint=settings.pods_hf_endpoint or settings.hf_endpoint,
         cpu_kv_cache_gib=settings.serve_cpu_kvcache_gib,
     )
+    models = Models(cluster, settings.hf_endpoint)
     planner = Planner(
         cluster,
         location=azure.location,
         deadlines=settings.deadlines,
         images=(settings.runtime_image, settings.fetch_image),
+        read_facts=models.read_facts,
     )
     workspaces, workloads, nodes = Workspaces(cluster), Workloads(cluster, images), Nodes(cluster)
     populations = Populations(cluster, client)
@@ -76,7 +78,7 @@ async def cluster_activities(
             workspaces.patch_status,
             workloads.ensure_workload,
             workloads.read_health,
-            Models(cluster, settings.hf_endpoint).read_model_revision,
+            models.read_model_revision,
             populations.read_population,
             populations.read_runs,
         ],
