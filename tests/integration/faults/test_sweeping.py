@@ -1,0 +1,69 @@
+"""What no record tells of is found by the sweeper: a pool left by a Workspace torn away, and one without a workflow."""
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+from api import labels, names
+from tests.harness.leftovers import settled_leftovers
+from tests.harness.stack import ROOT, Stack
+from tests.harness.workspaces import NAMESPACE, Workspaces, workspace
+from tests.integration.faults.holding import WITHIN_S
+
+SWEEP_S = 60
+
+
+async def sweep(stack: Stack, *options: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and report of `modelyard sweep`."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli.main", "sweep", "--json", "--pause", "1", *options),
+        cwd=ROOT,
+        env={**os.environ, "MODELYARD_TEMPORAL_ADDRESS": stack.layout.temporal_address},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(SWEEP_S):
+        out, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, json.loads(out)
+
+
+async def test_the_pool_of_a_workspace_that_was_torn_away_is_found_and_given_back(
+    stack: Stack, workspaces: Workspaces
+) -> None:
+    uid = (await workspaces.create(workspace("torn")))["torn"]
+    await workspaces.until_ready("torn", within_s=WITHIN_S)
+    assert await sweep(stack) == (0, {"dry_run": False, "found": NOTHING, "failed": {}})
+    await tear_away(workspaces, "torn")
+    code, report = await sweep(stack, "--dry-run")
+    assert code == 1 and [thing["name"] for thing in report["found"]["orphans"]] == [names.pool_name(uid)]
+    code, report = await sweep(stack)
+    assert code == 1 and report["failed"] == {}
+    assert await settled_leftovers(stack, workspaces) == {}
+    assert (await sweep(stack))[0] == 0
+
+
+async def test_a_workspace_whose_workflow_was_terminated_gets_another(stack: Stack, workspaces: Workspaces) -> None:
+    await workspaces.create(workspace("unattended"))
+    await workspaces.until_ready("unattended", within_s=WITHIN_S)
+    await workspaces.handle("unattended").terminate("by a person")
+    code, report = await sweep(stack)
+    assert code == 1 and [one["key"]["name"] for one in report["found"]["unattended"]] == ["unattended"]
+    async with asyncio.timeout(WITHIN_S):
+        while (state := await workspaces.progress("unattended")).settled != "ready":
+            await asyncio.sleep(0.2)
+    assert state.holds("node_pool") and state.holds("workload")
+
+
+NOTHING: dict[str, Any] = {"orphans": [], "unattended": [], "bereft": []}
+
+
+async def tear_away(workspaces: Workspaces, name: str) -> None:
+    """As people do who are in a hurry: the workflow terminated, the finalizer edited away, the object deleted."""
+    await workspaces.handle(name).terminate("by a person")
+    found = await workspaces.get(name)
+    assert found is not None and labels.WORKSPACE_FINALIZER in found["metadata"]["finalizers"]
+    await workspaces.cluster.patch("Workspace", name, NAMESPACE, [{"op": "remove", "path": "/metadata/finalizers"}])
+    await workspaces.delete(name)
+    await workspaces.until_gone(name, within_s=WITHIN_S)
