@@ -1,0 +1,57 @@
+"""Runs an activity's body as a worker would: one attempt, from now on, that can be cancelled or drained."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+
+class Attempt:
+    """One attempt under way."""
+
+    def __init__(self, body: Callable[[Any], Awaitable[Any]], argument: Any) -> None:
+        self._environment = ActivityEnvironment()
+        self._environment.info = replace(self._environment.info, scheduled_time=datetime.now(UTC))
+        self.beats: list[tuple[Any, ...]] = []
+        self._environment.on_heartbeat = lambda *details: self.beats.append(details)
+        self.task: asyncio.Task[Any] = asyncio.ensure_future(self._environment.run(body, argument))
+
+    async def cancelled(self) -> None:
+        """The workflow asks the activity to stop, and it does."""
+        self._environment.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await self.task
+
+    async def drained(self) -> ApplicationError:
+        """The worker shuts down; the error tells Temporal to go on elsewhere."""
+        self._environment.worker_shutdown()
+        with pytest.raises(ApplicationError) as handed_over:
+            await self.task
+        return handed_over.value
+
+    async def until_beat(self, judge: Callable[[Any], bool], within_s: float = 30.0) -> None:
+        """Until a heartbeat's first detail satisfies `judge`."""
+        async with asyncio.timeout(within_s):
+            while not any(details and judge(details[0]) for details in self.beats):
+                await asyncio.sleep(0.05)
+
+
+async def done(body: Callable[[Argument], Awaitable[Result]], argument: Argument) -> Result:
+    """One attempt to its end."""
+    result: Result = await Attempt(body, argument).task
+    return result
+
+
+async def refused(body: Callable[[Argument], Awaitable[Any]], argument: Argument) -> ApplicationError:
+    """The failure that one attempt ends in."""
+    with pytest.raises(ApplicationError) as failure:
+        await Attempt(body, argument).task
+    return failure.value

@@ -1,0 +1,179 @@
+"""A real kube-apiserver on loopback with the CRDs; activities run under the worker's identity, with its rights only."""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from kubernetes.aio.client.exceptions import ApiException
+
+from activities.contracts import WorkspaceKey
+from activities.kubernetes_api import Cluster, Object
+from deploy.local.cluster_resources import ensure_crds, ensure_roles
+from deploy.local.control_plane import mint_kubeconfig, start_control_plane, stop_control_plane
+from deploy.local.kubectl import kubectl
+from deploy.local.layout import Layout, Ports
+from tests.harness.workspaces import workspace
+from tests.integration.nodes.provisioner import Provisioner, delete, node_object
+
+ROOT: Final = Path(__file__).parents[3]
+WORKER: Final = "modelyard:cluster-worker"
+RIGHTS: Final[list[Object]] = [
+    {
+        "apiGroups": ["karpenter.sh"],
+        "resources": ["nodeclaims"],
+        "verbs": ["get", "list", "watch", "create", "patch", "delete"],
+    },
+    {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch", "patch"]},
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
+    {"apiGroups": ["kaito.sh"], "resources": ["workspaces"], "verbs": ["list"]},
+]
+"""What the providers need beside deploy/rbac's rights of the worker."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "integration/nodes" in item.nodeid:
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
+    folder = tmp_path_factory.mktemp("api-server")
+    layout = replace(Layout.of("test", with_nodes=False), state=folder / "state", ports=_free_ports())
+    start_control_plane(layout, controllers=False)
+    try:
+        config, log = layout.admin_kubeconfig, folder / "setup.log"
+        ensure_crds(config, log, lambda text: None)
+        ensure_roles(config, log, lambda text: None)
+        kubectl(config, "apply", "-f", str(ROOT / "deploy" / "crds" / "karpenter"))
+        kubectl(config, "wait", "--for=condition=Established", "crd/nodeclaims.karpenter.sh", deadline_s=60)
+        _give_rights(config, folder)
+        yield layout
+    finally:
+        stop_control_plane(layout)
+
+
+@pytest.fixture
+async def admin(api_server: Layout) -> AsyncIterator[Cluster]:
+    cluster = await Cluster.connect(str(api_server.admin_kubeconfig))
+    yield cluster
+    await cluster.close()
+
+
+@pytest.fixture
+async def cluster(api_server: Layout) -> AsyncIterator[Cluster]:
+    """As the worker sees it."""
+    cluster = await Cluster.connect(str(mint_kubeconfig(api_server, WORKER)))
+    yield cluster
+    await cluster.close()
+
+
+@pytest.fixture
+async def provisioner(admin: Cluster) -> AsyncIterator[Provisioner]:
+    """Runs during the test; claims and Nodes that the test leaves are removed."""
+    provisioner = Provisioner(admin)
+    running = asyncio.create_task(provisioner.run())
+    yield provisioner
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await _sweep(admin)
+    assert [f"{trouble}" for trouble in provisioner.troubles] == []
+
+
+class Bench:
+    """What a test has of its own: Workspaces, and Nodes that only it matches."""
+
+    def __init__(self, admin: Cluster) -> None:
+        self.admin = admin
+        self.match = {"apps": f"t-{os.urandom(4).hex()}"}
+
+    async def workspace(self) -> WorkspaceKey:
+        made = await self.admin.create("Workspace", workspace(f"w-{os.urandom(4).hex()}"))
+        metadata = made["metadata"]
+        return WorkspaceKey(namespace=metadata["namespace"], name=metadata["name"], uid=metadata["uid"])
+
+    async def node(self, name: str, *, gpus: int = 1) -> str:
+        """A Node of somebody's, as it is after its kubelet and the node controller are done."""
+        name = f"{name}-{self.match['apps']}"
+        await self.admin.create("Node", node_object(name, labels_=self.match, gpus=gpus))
+        await self.admin.patch("Node", name, None, [{"op": "add", "path": "/spec/taints", "value": []}])
+        return name
+
+    async def pod(self, name: str, node: str, *, gpus: int = 1) -> None:
+        """Somebody's pod, bound to a node."""
+        amount = {"nvidia.com/gpu": str(gpus)}
+        container = {"name": "c", "image": "x", "resources": {"requests": amount, "limits": amount}}
+        spec = {"nodeName": node, "containers": [container], "automountServiceAccountToken": False}
+        await self.admin.create("Pod", {"metadata": {"name": name, "namespace": "default"}, "spec": spec})
+
+    async def remove_pod(self, name: str) -> None:
+        await delete(self.admin, "Pod", name, "default")
+
+
+@pytest.fixture
+async def bench(admin: Cluster) -> AsyncIterator[Bench]:
+    await _ensure_service_account(admin)
+    made = Bench(admin)
+    yield made
+    pods, _ = await admin.list_all("Pod", "default")
+    for pod in pods:
+        await made.remove_pod(pod["metadata"]["name"])
+    await _sweep(admin)
+
+
+async def _sweep(admin: Cluster) -> None:
+    claims, _ = await admin.list_all("NodeClaim")
+    for claim in claims:
+        name = claim["metadata"]["name"]
+        await delete(admin, "NodeClaim", name)
+        if claim["metadata"].get("finalizers"):
+            await admin.patch("NodeClaim", name, None, [{"op": "remove", "path": "/metadata/finalizers"}])
+    for kind in ("Node", "Workspace"):
+        items, _ = await admin.list_all(kind)
+        for item in items:
+            await delete(admin, kind, item["metadata"]["name"], item["metadata"].get("namespace"))
+
+
+async def _ensure_service_account(admin: Cluster) -> None:
+    """A controller makes it in a whole cluster; pods are refused without."""
+    try:
+        await admin.request(
+            "POST", "/api/v1/namespaces/default/serviceaccounts", body={"metadata": {"name": "default"}}
+        )
+    except ApiException as error:
+        if error.status != 409:
+            raise
+
+
+def _give_rights(kubeconfig: Path, folder: Path) -> None:
+    name, group = "modelyard:node-providers", "rbac.authorization.k8s.io"
+    role: dict[str, Any] = {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": name},
+        "rules": RIGHTS,
+    }
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": WORKER}],
+    }
+    file = folder / "rights.json"
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [role, binding]}))
+    kubectl(kubeconfig, "apply", "-f", str(file))
+
+
+def _free_ports() -> Ports:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in fields(Ports)]
+    numbers = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return Ports(**dict(zip((field.name for field in fields(Ports)), numbers, strict=True)))
