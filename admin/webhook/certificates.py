@@ -70,17 +70,20 @@ def first_certificates(hosts: Sequence[str], lifetimes: Lifetimes, now: datetime
 def after_loss(held: Held, lifetimes: Lifetimes, now: datetime) -> Held:
     """What to hold when the shared copy is gone: a new authority beside the old ones; what is served stays."""
     authority, key = _new_authority(lifetimes, now)
-    return replace(held, authorities=(*_valid(held.authorities, now), authority), authority_key=key)
+    return replace(held, authorities=_valid((*held.authorities, authority), now), authority_key=key)
 
 
 def kept_current(
     held: Held, *, hosts: Sequence[str], lifetimes: Lifetimes, now: datetime, trusted: frozenset[Pem]
 ) -> Held:
-    """The same, or with what has come due made anew; one thing at a time. `trusted`: authorities that may sign."""
+    """The same, or with what has come due made anew. `trusted`: the authorities that may sign by now.
+
+    Where the serving certificate has ended, waiting for trust would save nothing: the newest authority signs at once.
+    """
     if _due(held.newest, lifetimes.authority, now):
-        return after_loss(held, lifetimes, now)
+        held = after_loss(held, lifetimes, now)
     stale = _due(held.certificate, lifetimes.serving, now) or not _serves(held, hosts)
-    if stale and held.newest in trusted:
+    if stale and (held.newest in trusted or expiry(held.certificate) <= now):
         certificate, key = _new_serving(held.newest, held.authority_key, hosts, lifetimes, now)
         return replace(held, certificate=certificate, key=key)
     return replace(held, authorities=_valid(held.authorities, now))

@@ -53,6 +53,13 @@ async def load(cluster: Cluster, namespace: str) -> AsyncIterator[list[ApiExcept
             task.cancel()
 
 
+async def start_afresh(webhook: Webhook, cluster: Cluster, settings: dict[str, str]) -> None:
+    """With these settings, and with nothing that an earlier test's certificates left."""
+    webhook.stop()
+    await cluster.request("DELETE", SECRET_PATH)
+    webhook.start(**settings)
+
+
 async def data(cluster: Cluster) -> dict[str, bytes]:
     found = await cluster.get(*SECRET)
     assert found is not None
@@ -72,9 +79,7 @@ async def served(layout: Layout) -> int:
 async def test_rotation_under_load_loses_no_request(
     webhook: Webhook, api_server: Layout, cluster: Cluster, kubectl: Kubectl
 ) -> None:
-    webhook.stop()
-    await cluster.request("DELETE", SECRET_PATH)
-    webhook.start(**QUICK)
+    await start_afresh(webhook, cluster, QUICK)
     first = authorities((await data(cluster))["ca.crt"])
     shown: set[int] = set()
     deadline = time.monotonic() + WITHIN_S
@@ -83,14 +88,13 @@ async def test_rotation_under_load_loses_no_request(
             assert time.monotonic() < deadline, f"only {len(shown)} certificates in {WITHIN_S:g} s"
             shown.add(await served(api_server))
             await asyncio.sleep(0.3)
-    assert failed == []
+    assert [error.body for error in failed[:3]] == []
 
 
 async def test_a_lost_secret_is_made_again_under_load(
     webhook: Webhook, api_server: Layout, cluster: Cluster, kubectl: Kubectl
 ) -> None:
-    webhook.stop()
-    webhook.start(MODELYARD_WEBHOOK_CHECK_INTERVAL="1")
+    await start_afresh(webhook, cluster, {"MODELYARD_WEBHOOK_CHECK_INTERVAL": "1"})
     before = await served(api_server)
     async with load(cluster, kubectl.namespace) as failed:
         await cluster.request("DELETE", SECRET_PATH)
@@ -98,7 +102,7 @@ async def test_a_lost_secret_is_made_again_under_load(
             while await served(api_server) == before:
                 await asyncio.sleep(0.2)
         await asyncio.sleep(1.0)
-    assert failed == []
+    assert [error.body for error in failed[:3]] == []
 
 
 async def test_what_is_stored_is_what_is_trusted_and_for_our_names(

@@ -55,7 +55,8 @@ def test_the_serving_certificate_is_renewed_at_two_thirds_and_the_authority_stay
 
 
 def test_a_new_authority_is_trusted_before_it_signs(first: Held) -> None:
-    second = current(first, NOW + 200 * DAY, trusted=frozenset({first.newest}))
+    first = current(first, NOW + 150 * DAY, trusted=frozenset({first.newest}))
+    second = current(first, NOW + 200 * DAY, trusted=frozenset())
     assert second.certificate == first.certificate
     assert split_bundle(second.bundle) == {first.newest, second.newest}
     waiting = current(second, NOW + 200 * DAY, trusted=frozenset({first.newest}))
@@ -63,6 +64,15 @@ def test_a_new_authority_is_trusted_before_it_signs(first: Held) -> None:
     signed = current(second, NOW + 200 * DAY, trusted=split_bundle(second.bundle))
     loaded(signed.certificate).verify_directly_issued_by(loaded(second.newest))
     assert split_bundle(signed.bundle) == {first.newest, second.newest}
+
+
+@pytest.mark.parametrize("days", [91, 301, 4000])
+def test_after_a_long_outage_the_first_look_mends_all(first: Held, days: int) -> None:
+    now = NOW + days * DAY
+    mended = current(first, now, trusted=frozenset())
+    loaded(mended.certificate).verify_directly_issued_by(loaded(mended.newest))
+    assert expiry(mended.certificate) > now
+    assert all(expiry(authority) > now for authority in mended.authorities)
 
 
 def test_an_authority_is_trusted_no_longer_than_it_lives(first: Held) -> None:
@@ -88,7 +98,7 @@ def test_a_certificate_never_outlives_its_authority() -> None:
     late = first_certificates(HOSTS, LIFETIMES, NOW)
     renewed = current(late, NOW + 250 * DAY, trusted=frozenset({late.newest}))
     assert renewed.newest != late.newest
-    assert expiry(renewed.certificate) <= expiry(late.newest)
+    assert expiry(renewed.certificate) <= expiry(renewed.newest)
 
 
 def test_a_clock_that_is_behind_finds_new_certificates_valid(first: Held) -> None:
