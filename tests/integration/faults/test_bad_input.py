@@ -47,7 +47,7 @@ CASES: Mapping[str, tuple[Body, str, tuple[str, ...]]] = {
     "too-large": (
         workspace("too-large", preset="phi-4", instance_type="Standard_NC4as_T4_v3"),
         "DoesNotFit",
-        ("Choose a larger instanceType",),
+        ("one node", "Standard_NC24ads_A100_v4"),
     ),
     "not-at-the-hub": (workspace("not-at-the-hub", preset="falcon-7b"), "ModelNotFound", ("tiiuae/falcon-7b",)),
 }
