@@ -5,6 +5,7 @@ node_claims.py's, what to do karpenter_decisions.py's, what a trouble means karp
 """
 
 import asyncio
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -56,13 +57,15 @@ class NodeClaims:
         attempt, decision = Attempt(self._patience), decide({}, plan)
         async with heartbeating() as progress:
             while datetime.now(UTC) < deadline:
-                async for observed in self._claims.observed(plan.key, until=attempt.look_again_at(deadline)):
-                    decision = await self._step(observed, plan, attempt)
-                    _report(progress, decision, plan)
-                    complete = len(decision.ready) == plan.node_count
-                    if complete and await self._nodes_are_there(decision, plan, attempt):
-                        return node_claims.bought(plan, decision.kept)
-                    attempt.judge(decision, plan, datetime.now(UTC))
+                looks = self._claims.observed(plan.key, until=attempt.look_again_at(deadline))
+                async with aclosing(looks):  # a failure must not keep the watch open for as long as it is looked at
+                    async for observed in looks:
+                        decision = await self._step(observed, plan, attempt)
+                        _report(progress, decision, plan)
+                        complete = len(decision.ready) == plan.node_count
+                        if complete and await self._nodes_are_there(decision, plan, attempt):
+                            return node_claims.bought(plan, decision.kept)
+                        attempt.judge(decision, plan, datetime.now(UTC))
                 attempt.judge(decision, plan, datetime.now(UTC))
         raise too_late(decision, plan)
 

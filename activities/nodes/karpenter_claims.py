@@ -6,7 +6,7 @@ the Node to be gone before the claim is looked at.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ class Claims:
             raise
         return [claim for claim in found if node_claims.belongs_to(claim, key)]
 
-    async def observed(self, key: WorkspaceKey, *, until: datetime) -> AsyncIterator[Collection]:
+    async def observed(self, key: WorkspaceKey, *, until: datetime) -> AsyncGenerator[Collection, None]:
         """The claims now and after every change. Raises ApiServerRefused where the cluster has no NodeClaims."""
         try:
             async for claims in observe(self._cluster, "NodeClaim", selector=node_claims.selector_of(key), until=until):
