@@ -188,6 +188,8 @@ _MACHINERY = (
      "nothing to do: what it held is released", "fail"),
     ("WorkerDraining", "A worker is being replaced.", "a rollout or a scale-down",
      "wait; another worker goes on", "wait"),
+    ("AdaptersNotSupported", "Adapters are not served yet.", "inference.adapters is not empty",
+     "leave the adapters out", "fail"),
     ("TuningNotSupported", "Tuning is not carried out yet.", "the Workspace has a tuning section",
      "serve a model with an inference section", "fail"),
 )  # fmt: skip

@@ -37,6 +37,9 @@ def unsound(workspace: Workspace) -> Iterator[Finding]:
     if inference and (inference.preset is None) == (inference.template is None):
         message = "give exactly one of preset and template"
         yield Finding(reason="InvalidSpec", path="inference", message=message)
+    if inference and inference.adapters:
+        message = "adapters are not served yet: leave them out"
+        yield Finding(reason="AdaptersNotSupported", path="inference.adapters", message=message)
     if refused := sorted(filter(labels.forbidden_on_nodes, workspace.match_labels)):
         message = f"nodes cannot be given labels of this domain: {', '.join(refused)}. Use a label of your own"
         yield Finding(reason="InvalidSpec", path="resource.labelSelector", message=message)
