@@ -13,7 +13,8 @@ from workflows.workspace import WorkspaceWorkflow
 
 EVERY_STEP = [signature for signature in s.ALL if signature.name not in
               ("read_health", "read_workspace", "patch_status", "delete_workload", "delete_node_pool",
-               "wait_for_no_nodes", "delete_finalizer", "read_owned_pools", "read_population", "read_runs")]  # fmt: skip
+               "wait_for_no_nodes", "delete_finalizer",
+               "read_owned_pools", "read_population", "read_runs")]  # fmt: skip
 
 
 @pytest.mark.parametrize("signature", EVERY_STEP, ids=lambda signature: signature.name)
