@@ -29,7 +29,7 @@ VALUES: list[Any] = [
     [], ["text"], [1], [None], [{}], [[]], {}, {"a": "b"}, {"a": 1}, {"a": None}, {"name": "n"}, {"mode": "mig"},
 ]  # fmt: skip
 # Kubernetes 1.20 built with Go 1.18 or later, as Debian does, takes every empty string for null: its schema validation
-# compares with reflect's zero value. Other builds accept it, and so do the models.
+# compares with reflect's zero value. Its word on an empty string tells nothing of the CRD.
 EMPTY_TAKEN_FOR_NULL = 'must be of type string: "null"'
 METADATA: list[Obj] = [
     {"labels": {"a": "b"}}, {"labels": {"a": 1}}, {"labels": ["a"]}, {"labels": None}, {"annotations": {"a": True}},
@@ -111,7 +111,7 @@ def test_the_server_and_the_models_refuse_the_same(api_server: Layout, cluster_k
         document = example | {"apiVersion": f"kaito.sh/{version}"}
         server, offline = _refused_by_the_server(api_server, version, document), _refused_offline(document)
         if what.endswith(" = ''") and EMPTY_TAKEN_FOR_NULL in server:
-            server = ""
+            continue
         if bool(server) != bool(offline):
             differences.append(f"{what}: server {server or 'accepts'}; offline {offline or 'accepts'}")
         refused, accepted = refused + bool(server), accepted + (not server)
