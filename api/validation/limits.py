@@ -29,7 +29,8 @@ def unreadable(document: Any) -> Problem | None:
             return Problem(RULE, path, problem)
         if depth > DEPTH_MAX:
             return Problem(RULE, path[:200], f"is nested deeper than {DEPTH_MAX} levels")
-        if seen > VALUES_MAX:
+        size = len(value) if isinstance(value, dict | list) else 0
+        if seen + len(waiting) + size > VALUES_MAX:  # counted before they are looked at
             return Problem(RULE, "", f"holds more than {VALUES_MAX} values")
         waiting.extend((child_path, child, depth + 1) for child_path, child in _children(path, value))
     return None

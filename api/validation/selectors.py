@@ -48,7 +48,7 @@ def is_the_users_own(draft: Draft) -> Iterator[Problem]:
 
 def can_be_labels(draft: Draft) -> Iterator[Problem]:
     """M1, M2: what no node can carry, or none that is bought."""
-    selector = draft.resource["labelSelector"]
+    selector, bought = draft.resource["labelSelector"], draft.buys_nodes
     for key, value in (as_labels(selector) or {}).items():
         if not _is_key(key):
             yield Problem("M1", selector.path, f"invalid value: {shown(key)} is no label key: at most 63 {_ALLOWED}")
@@ -56,7 +56,7 @@ def can_be_labels(draft: Draft) -> Iterator[Problem]:
             yield Problem(
                 "M1", selector.path, f"invalid value: {shown(value)} is no label value: at most 63 {_ALLOWED}"
             )
-        if draft.buys_nodes and labels.forbidden_on_nodes(key):
+        if bought and labels.forbidden_on_nodes(key):
             message = f"invalid value: new nodes cannot be given the label {shown(key)}"
             yield Problem("M2", selector.path, f"{message}: its domain is Kubernetes' own. Use a label of your own")
 
