@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from typing import Final
 
 import uvicorn
@@ -11,6 +12,7 @@ from activities.endpoint import free_loopback_port
 from activities.settings import TemporalSettings
 from admin.app import admin_application
 from workflows.connecting import connect
+from workflows.leaving import leave
 
 DRAIN_S: Final = 10
 
@@ -39,6 +41,7 @@ def main() -> None:
     """Entry point of `python -m admin`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     asyncio.run(run(AdminSettings()))
+    leave(os.EX_OK)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ with `add_parser(subparsers)`, which sets `run` as the default to call.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from cli import demo, local, plan, sweep, validate
+from workflows.leaving import leave
 
 # Each subcommand is a module with `add_parser`.
 COMMANDS = (local, demo, plan, validate, sweep)
@@ -22,6 +22,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = args.run
     return run(args)
+
+
+def entry() -> NoReturn:
+    """What the installed command calls: the process ends with the exit code."""
+    leave(main())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,4 +42,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -24,6 +24,7 @@ from watcher.noticing import OwnedMemory, WorkspaceMemory, owner_of
 from watcher.signalling import Signaller, to_temporal
 from watcher.watching import Collection, Seen
 from workflows.connecting import connect
+from workflows.leaving import leave
 from workflows.messages import Changed
 
 OWNED: Final = ("Deployment", "Node")
@@ -95,6 +96,7 @@ def main() -> None:
     """Entry point of `python -m watcher`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     asyncio.run(run(ProcessSettings()))
+    leave(os.EX_OK)
 
 
 if __name__ == "__main__":

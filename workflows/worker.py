@@ -34,6 +34,7 @@ from activities.workloads import Workloads
 from activities.workspaces import Workspaces
 from workflows import search
 from workflows.connecting import connect
+from workflows.leaving import leave
 from workflows.scheduling import ensure_sweep_schedule
 from workflows.sweeping import SweepWorkflow
 from workflows.workspace import WorkspaceWorkflow
@@ -163,6 +164,7 @@ def main() -> None:
     parser.add_argument("--queues", type=queues_of, default=list(queues.ALL), help="comma-separated; default: all")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     asyncio.run(run(parser.parse_args().queues))
+    leave(os.EX_OK)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.local import kubernetes_mends
 from deploy.local.layout import Layout
 
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
@@ -24,11 +25,7 @@ APT_S, UNPACK_S, MAKE_S = 300, 300, 3600
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 CACHE_PREFIX = "kubernetes-"
 # Part of the folder's name: raised when the way of building changes, so that folders of the older way are not used.
-RECIPE = "+r2"
-# modern-go/reflect2 1.0.1, which the source vendors, corrupts memory when it is built by Go 1.18 or later: the API
-# server dies on the first custom resource. The distribution's own package of it has the mended version.
-MENDED_MODULE = "github.com/modern-go/reflect2"
-MENDED_SOURCE = Path("/usr/share/gocode/src") / MENDED_MODULE
+RECIPE = "+r3"
 
 Report = Callable[[str], None]
 
@@ -80,7 +77,10 @@ class _Build:
         tree = self.work / "go" / "src" / "k8s.io" / "kubernetes"
         tree.parent.mkdir(parents=True)
         self._command("unpack", ["dpkg-source", "--no-check", "-x", str(source), str(tree)], UNPACK_S)
-        mend_vendored_module(tree / "vendor" / MENDED_MODULE, MENDED_SOURCE)
+        try:
+            kubernetes_mends.mend(tree / "vendor")
+        except kubernetes_mends.MendFailed as error:
+            raise BuildFailed(f"Kubernetes {version} is not the source that was expected: {error}") from error
         self.report(f"building Kubernetes {version}: {', '.join(PROGRAMS)}")
         what = " ".join(f"cmd/{name}" for name in PROGRAMS)
         # Plain `go build` fails: `make` generates code (OpenAPI) first.
@@ -148,16 +148,6 @@ class _Build:
                 raise BuildFailed(f"building Kubernetes failed at {step}: {error}; log: {self.log}\n{tail}") from error
 
 
-def mend_vendored_module(vendored: Path, mended: Path) -> None:
-    """Replaces the Go and assembly files of a vendored module by those of the distribution's package."""
-    for pattern in ("*.go", "*.s"):
-        for old in vendored.glob(pattern):
-            old.unlink()
-        for new in mended.glob(pattern):
-            if not new.name.endswith("_test.go"):
-                shutil.copy2(new, vendored / new.name)
-
-
 def source_version(dsc: str) -> str:
     """The package's version from the name of its source description, `kubernetes_VERSION.dsc`."""
     match = re.fullmatch(r"kubernetes_(.+)\.dsc", dsc)
@@ -183,7 +173,7 @@ def _index_targets() -> str:
 
 def _check_machine(cache: Path) -> None:
     missing = sorted(package for tool, package in TOOLS.items() if shutil.which(tool) is None)
-    missing += [] if MENDED_SOURCE.is_dir() else ["golang-github-modern-go-reflect2-dev"]
+    missing += [] if kubernetes_mends.REFLECT_SOURCE.is_dir() else [kubernetes_mends.REFLECT_PACKAGE]
     if missing:
         raise BuildFailed(f"building Kubernetes needs {', '.join(missing)}: apt-get install {' '.join(missing)}")
     free = shutil.disk_usage(cache).free

@@ -1,4 +1,7 @@
-"""The way of an inference Workspace through its steps, with the world behind the activities played by tests.fakes."""
+"""The way of an inference Workspace through its steps, with the world behind the activities played by tests.fakes.
+
+In virtual time where there are no races; a step that fails cancels its siblings, which is one.
+"""
 
 import pytest
 
@@ -65,14 +68,16 @@ async def test_a_failed_plan_buys_nothing_and_says_why(bench: Bench) -> None:
     assert bench.world.calls["ensure_node_pool"] == bench.world.calls["ensure_workload"] == 0
 
 
-async def test_quota_is_not_tried_again_and_what_was_deployed_is_removed(bench: Bench) -> None:
-    bench.world.fail_next(s.ENSURE_NODE_POOL, failure("QuotaExceeded", "needs 24 vCPUs, 0 of 24 are left"))
-    await bench.tell()
-    state = await bench.settled("failed")
+async def test_quota_is_not_tried_again_and_what_was_deployed_is_removed(live_bench: Bench) -> None:
+    live_bench.world.fail_next(s.ENSURE_NODE_POOL, failure("QuotaExceeded", "needs 24 vCPUs, 0 of 24 are left"))
+    await live_bench.tell()
+    state = await live_bench.settled("failed")
     assert state.reason == "QuotaExceeded"
-    assert bench.world.calls["ensure_node_pool"] == 1
-    assert not bench.world.workloads and not state.holdings
-    assert bench.world.calls["delete_node_pool"] == 1, "a refused purchase may still have been one: the truth is asked"
+    assert live_bench.world.calls["ensure_node_pool"] == 1
+    assert not live_bench.world.workloads and not state.holdings
+    assert live_bench.world.calls["delete_node_pool"] == 1, (
+        "a refused purchase may still have been one: the truth is asked"
+    )
 
 
 async def test_a_busy_cluster_is_waited_out(bench: Bench) -> None:
@@ -82,21 +87,21 @@ async def test_a_busy_cluster_is_waited_out(bench: Bench) -> None:
     assert bench.world.calls["ensure_node_pool"] == 13
 
 
-async def test_nodes_that_never_join_are_replaced_twice_and_then_given_back(bench: Bench) -> None:
-    bench.world.fail_next(s.WAIT_FOR_NODES, *(failure("NodeNotJoined", "0 of 1", final=True) for _ in range(3)))
-    await bench.tell()
-    state = await bench.settled("failed")
+async def test_nodes_that_never_join_are_replaced_twice_and_then_given_back(live_bench: Bench) -> None:
+    live_bench.world.fail_next(s.WAIT_FOR_NODES, *(failure("NodeNotJoined", "0 of 1", final=True) for _ in range(3)))
+    await live_bench.tell()
+    state = await live_bench.settled("failed")
     assert state.reason == "NodeNotJoined"
-    assert bench.world.calls["ensure_node_pool"] == 3
-    assert not bench.world.pools
+    assert live_bench.world.calls["ensure_node_pool"] == 3
+    assert not live_bench.world.pools
 
 
-async def test_a_pod_that_cannot_serve_costs_no_gpu_for_longer_than_it_takes_to_know(bench: Bench) -> None:
-    bench.world.fail_next(s.WAIT_FOR_SERVING, failure("ContainerOOMKilled", "out of memory", final=True))
-    await bench.tell()
-    state = await bench.settled("failed")
+async def test_a_pod_that_cannot_serve_costs_no_gpu_for_longer_than_it_takes_to_know(live_bench: Bench) -> None:
+    live_bench.world.fail_next(s.WAIT_FOR_SERVING, failure("ContainerOOMKilled", "out of memory", final=True))
+    await live_bench.tell()
+    state = await live_bench.settled("failed")
     assert state.reason == "ContainerOOMKilled"
-    assert not bench.world.pools and not bench.world.workloads
+    assert not live_bench.world.pools and not live_bench.world.workloads
 
 
 async def test_a_bug_in_an_activity_ends_the_pass_and_not_the_controller(bench: Bench) -> None:

@@ -36,8 +36,8 @@ def test_the_cache_is_keyed_by_the_packages_version() -> None:
 
 def test_an_incomplete_build_in_the_cache_is_not_used(tmp_path: Path) -> None:
     assert kubernetes_build.newest_build(tmp_path) is None
-    complete = programs(tmp_path / "kubernetes-1.31.4+r2")
-    programs(tmp_path / "kubernetes-1.32.0+r2").joinpath("kubelet").unlink()
+    complete = programs(tmp_path / f"kubernetes-1.31.4{kubernetes_build.RECIPE}")
+    programs(tmp_path / f"kubernetes-1.32.0{kubernetes_build.RECIPE}").joinpath("kubelet").unlink()
     assert kubernetes_build.newest_build(tmp_path) == complete
 
 
