@@ -7,7 +7,7 @@ Fields are only ever added, with defaults: a Workspace that started under an old
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from presets.plan_document import PlanDocument
 
@@ -62,6 +62,7 @@ class Plan(Payload):
     data_parallel: int = 1
     max_model_len: int | None = None
     gpu_memory_utilization: float = 0.84
+    vllm_options: dict[str, JsonValue] = {}
     config_map: str = ""
     vcpus_per_node: int = 0
     vcpu_family: str = ""

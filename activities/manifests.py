@@ -80,6 +80,7 @@ def _config_map(plan: Plan, pinned: PinnedModel, extra: dict[str, Any], images: 
         gpu_memory_utilization=plan.gpu_memory_utilization,
         kv_cache_gib=images.cpu_kv_cache_gib,
         weights_deadline_s=plan.deadlines.serving,
+        model_options=plan.vllm_options,
         extra=extra,
     )
     return {

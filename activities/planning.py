@@ -122,6 +122,7 @@ def plan_of(found: Object, around: Surroundings, deadlines: Deadlines) -> Plan:
         os_disk_gib=document.disk_gib or 0,
         node_labels=workspace.match_labels,
         image_family=image_family(workspace),
+        vllm_options=document.vllm_options,
         config_map=(workspace.inference.config or "") if workspace.inference else "",
         price_per_hour=document.price_per_hour,
         deadlines=_stretched(deadlines, document),

@@ -123,6 +123,7 @@ def _described(
         model=model.repo if model else "",
         served_model_name=model.served_name if model else "",
         weights_gib=model.weights_gib if model else None,
+        vllm_options=model.vllm_options if model else {},
         nodes=count,
         replicas=count,
         instance_type=sku.name if sku else "",

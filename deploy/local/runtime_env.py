@@ -70,10 +70,10 @@ def _install_packages(packages: Path, cache: Path, log: Path, say: Say) -> None:
 def _install_ours(packages: Path, log: Path) -> None:
     check_python(sys.version_info[:2])
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    run_logged([sys.executable, "-m", "venv", str(ENVIRONMENT)], log, deadline_s=PYTHON_DEADLINE_S)
+    # Without pip of its own it uses the packages' pip and setuptools, which are the pinned ones.
+    run_logged([sys.executable, "-m", "venv", "--without-pip", str(ENVIRONMENT)], log, deadline_s=PYTHON_DEADLINE_S)
     # A line that begins with `import` is run at every start: the packages' own .pth files count, too.
     POINTER.write_text(f"import site; site.addsitedir({str(packages / LIBRARY)!r})\n")
-    # Without build isolation pip uses the pinned setuptools instead of fetching another.
     ours = [str(PYTHON_PROGRAM), *PIP, "--no-build-isolation", "--editable", str(DISTRIBUTION)]
     run_logged(ours, log, deadline_s=PYTHON_DEADLINE_S, fix="see pip's words above")
 

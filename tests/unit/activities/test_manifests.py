@@ -6,6 +6,7 @@ from typing import Any
 from activities.contracts import PinnedModel, Plan, WorkspaceKey
 from activities.manifests import Images, workload_objects
 from api.serving import ServeConfig
+from presets.catalogue import find_model
 
 KEY = WorkspaceKey(namespace="team", name="w", uid="uid-1")
 IMAGES = Images(runtime="runtime:1", fetch="fetch:1", hf_endpoint="http://hub", cpu_kv_cache_gib=1)
@@ -66,3 +67,11 @@ def test_pods_run_on_their_workspaces_nodes_only_whatever_the_template_says() ->
     assert {toleration["key"] for toleration in pod["spec"]["tolerations"]} >= {"sku", "nvidia.com/gpu"}
     assert pod["metadata"]["labels"]["a"] == "b"
     assert "ConfigMap" not in objects(a_plan(kind="template", model=""), template)
+
+
+def test_the_servers_parsers_are_those_of_the_catalogue() -> None:
+    model = find_model("deepseek-ai/DeepSeek-V3.2")
+    options = {"enable_auto_tool_choice": True, "tool_call_parser": model.tool_parser}
+    assert model.tool_parser and options.items() <= model.vllm_options.items()
+    config = json.loads(objects(a_plan(vllm_options=model.vllm_options))["ConfigMap"]["data"]["serve.json"])
+    assert config["model_options"] == model.vllm_options
