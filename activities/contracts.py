@@ -26,6 +26,16 @@ class WorkspaceKey(Payload):
     uid: str
 
 
+Provider = Literal["aks", "karpenter", "byo"]
+"""Who brings a Workspace's nodes; see activities/nodes/provider.py."""
+
+
+class PlanRequest(WorkspaceKey):
+    """Which Workspace to plan, and where its nodes come from already, if it ever had a plan."""
+
+    held: Provider | None = None
+
+
 class Deadlines(Payload):
     """Seconds that each wait of a pass may take before it becomes a failure with a reason."""
 
@@ -46,6 +56,7 @@ class Plan(Payload):
     key: WorkspaceKey
     generation: int
     kind: Literal["preset", "template"]
+    provider: Provider = "aks"
     model: str = ""
     requested_revision: str = "main"
     served_model_name: str = ""
@@ -221,17 +232,26 @@ class SweepScope(Payload):
 
 
 class Owned(Payload):
-    """Something that costs money, and the Workspace that its tags or labels name."""
+    """Something that costs money or keeps others out, and the Workspace that its tags or labels name. A reservation
+    names no more of it than the uid."""
 
-    kind: Literal["node_pool"]
+    kind: Literal["node_pool", "node_claims", "node_reservations"]
     name: str
     workspace: WorkspaceKey
 
 
 class Inventory(Payload):
-    """Everything in the cloud that carries our tags, sorted by name."""
+    """Everything of one place that carries our tags or labels, sorted by name; `cloud` tells whether there may be node
+    pools beside it."""
 
     things: list[Owned] = []
+    cloud: bool = True
+
+
+class Providers(Payload):
+    """Who may have brought nodes for a Workspace that nothing is remembered of."""
+
+    names: list[Provider] = []
 
 
 class Living(Payload):

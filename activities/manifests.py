@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from activities.contracts import PinnedModel, Plan
 from activities.kubernetes_api import Object
+from activities.nodes.provider import node_selector as own_nodes
 from api import labels, names, serving
 
 HTTP_PORT: Final = 80
@@ -126,7 +127,7 @@ def _service(plan: Plan) -> Object:
 
 def _placed(plan: Plan, pod: Object) -> Object:
     """Binds a pod to the Workspace's own nodes, whatever else its author wrote."""
-    node_selector = (pod.get("nodeSelector") or {}) | {labels.WORKSPACE_UID: plan.key.uid}
+    node_selector = (pod.get("nodeSelector") or {}) | own_nodes(plan)
     tolerations = [*(pod.get("tolerations") or []), *_tolerations()]
     return pod | {"nodeSelector": node_selector, "tolerations": tolerations}
 
