@@ -17,6 +17,7 @@ from presets.skus import find_sku
 from tests.harness.leftovers import pools
 from tests.harness.stack import ROOT, Stack
 from tests.harness.workspaces import INSTANCE_TYPE, Workspaces, is_failed, is_ready, status_of, workspace
+from tests.integration.faults.test_sweeping import found_by_a_dry_run, sweep, tear_away
 from tests.integration.nodes.provisioner import Provisioner
 
 WITHIN_S = 60.0
@@ -137,6 +138,23 @@ async def test_claims_are_fulfilled_replaced_when_their_node_is_lost_and_given_b
     await workspaces.until_gone("claimed", within_s=WITHIN_S)
     for kind in ("NodeClaim", "Node"):
         assert (await workspaces.cluster.list_all(kind))[0] == [], kind
+
+
+@pytest.mark.usefixtures("own_nodes", "provisioner")
+async def test_what_workspaces_left_that_were_torn_away_is_swept(stack: Stack, workspaces: Workspaces) -> None:
+    own = asked_of("byo", "torn-own", instanceType="", labelSelector={"matchLabels": MATCH})
+    uids = await workspaces.create(own, asked_of("karpenter", "torn-claimed"))
+    await workspaces.until_ready(*uids, within_s=WITHIN_S)
+    for name in uids:
+        await tear_away(workspaces, name)
+    async with asyncio.timeout(WITHIN_S):
+        while len(found := await found_by_a_dry_run(stack, "orphans")) < 2:
+            await asyncio.sleep(0.5)
+    assert [one["kind"] for one in found] == ["node_reservations", "node_claims"]
+    code, report = await sweep(stack)
+    assert code == 1 and report["failed"] == {}
+    assert await reservations(workspaces) == {name: {} for name in OWN}
+    assert (await workspaces.cluster.list_all("NodeClaim"))[0] == []
 
 
 async def test_without_node_claims_nothing_is_tried(stack: Stack, workspaces: Workspaces) -> None:

@@ -59,6 +59,12 @@ def test_a_token_is_named_and_never_copied() -> None:
     assert "HF_TOKEN" not in json.dumps(pod["containers"][1])
 
 
+def test_pods_on_own_nodes_ask_for_the_label_that_counts_their_gpus() -> None:
+    pod = objects(a_plan(provider="byo", gpus_per_node=2))["Deployment"]["spec"]["template"]["spec"]
+    assert pod["nodeSelector"] == {"gpus.modelyard.dev/uid-1": "2"}
+    assert pod["containers"][1]["resources"]["limits"] == {"nvidia.com/gpu": "2"}
+
+
 def test_pods_run_on_their_workspaces_nodes_only_whatever_the_template_says() -> None:
     template = {"metadata": {"labels": {"a": "b"}}, "spec": {"nodeSelector": {"x": "y"}, "containers": []}}
     deployment = objects(a_plan(kind="template", model=""), template)["Deployment"]
