@@ -18,8 +18,8 @@ settings.load_profile("modelyard")
 LANES: Final = {
     "tests/integration/faults/": "faults",
     "tests/e2e/": "local stack",
-    "tests/runtime/": "local stack",
-    "tests/integration/deploy/": "local stack",
+    "tests/runtime/": "serving",
+    "tests/integration/deploy/": "cluster",
     "tests/integration/arm/": "arm",
     "tests/integration/admission/": "admission",
     "tests/integration/nodes/": "nodes",
