@@ -11,7 +11,15 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
 
-from bench import admission, calls_per_life, many_workspaces, planning, time_to_ready, workload_latency
+from bench import (
+    admission,
+    calls_per_life,
+    many_workspaces,
+    never_satisfied,
+    planning,
+    time_to_ready,
+    workload_latency,
+)
 from bench.api_calls import POLICY
 from bench.results import Result
 from tests.harness.stack import Stack, running
@@ -23,11 +31,13 @@ MEASUREMENTS: Final[Mapping[str, Callable[[Stack, Workspaces], AsyncIterator[Res
     "workload-latency": workload_latency.measure,
     "calls-per-life": calls_per_life.measure,
     "time-to-ready": time_to_ready.measure,
-    "many-workspaces": many_workspaces.measure,
+    "many-workspaces": many_workspaces.of(many_workspaces.TWO_HUNDRED),
+    "500-workspaces": many_workspaces.of(many_workspaces.FIVE_HUNDRED),
+    "never-satisfied": never_satisfied.measure,
 }
 INSTANCE: Final = "bench"
 # More pools than AKS gives one cluster: what is measured is our processes.
-ENVIRONMENT: Final = {"MODELYARD_AZURE_POOLS_PER_CLUSTER": str(10 * many_workspaces.COUNT)}
+ENVIRONMENT: Final = {"MODELYARD_AZURE_POOLS_PER_CLUSTER": str(10 * many_workspaces.FIVE_HUNDRED.count)}
 
 
 async def measure(stack: Stack, wanted: list[str]) -> bool:

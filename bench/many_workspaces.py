@@ -1,70 +1,115 @@
-"""Two hundred Workspaces applied at once: until all serve, what our processes need for it, what idle ones cost, and
-until all of them are gone again.
+"""Many Workspaces applied at once: until all serve, what our processes need for it, what idle ones cost, and until all
+of them are gone again. How many, and whether idle ones are looked at, is a `Crowd`.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Final
 
-from bench.api_calls import ApiCalls
+from bench.counting import Counted
 from bench.memory import peaks_mib
-from bench.results import Result
+from bench.moments import following, gone, ready
+from bench.results import Result, percentile
 from tests.harness.leftovers import settled_leftovers
 from tests.harness.stack import Stack
 from tests.harness.workspaces import Workspaces, workspace
 
-COUNT: Final = 200
 WITHIN_S: Final = 900.0
-IDLE_S: Final = 60.0
-IDLE_GOAL: Final = 1.0
-# What ARM would have to allow: pools, vCPUs of the family and of the region.
-LIMITS: Final = {"pool_limit": 2 * COUNT, "family_limit": 10**6, "regional_limit": 10**6}
+IDLE_GOALS: Final = (1.0, 1.0)
 
 
-async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
+@dataclass(frozen=True)
+class Crowd:
+    """`count` Workspaces at once. `idle_s`: seconds for which they are left alone when all are Ready; 0 to do without.
+    `clean_s`: seconds in which everything of theirs must be gone once no Workspace is there."""
+
+    count: int
+    idle_s: float = 0.0
+    clean_s: float = 60.0
+
+    @property
+    def names(self) -> list[str]:
+        return [f"many-{number:03}" for number in range(self.count)]
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What ARM would have to allow: pools, vCPUs of the family and of the region."""
+        return {"pool_limit": 2 * self.count, "family_limit": 10**6, "regional_limit": 10**6}
+
+
+TWO_HUNDRED: Final = Crowd(200, idle_s=60.0)
+FIVE_HUNDRED: Final = Crowd(500)
+
+
+def of(crowd: Crowd) -> Callable[[Stack, Workspaces], AsyncIterator[Result]]:
+    """The measurement for a crowd of that size."""
+
+    async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
+        async for result in _measure(crowd, stack, workspaces):
+            yield result
+
+    return measure
+
+
+async def _measure(crowd: Crowd, stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
     """In the order in which it happens."""
-    stack.arm.change_settings(**LIMITS)
-    names = [f"many-{number:03}" for number in range(COUNT)]
+    stack.arm.change_settings(**crowd.limits)
     before = await asyncio.to_thread(peaks_mib, stack)
+    counted = Counted(stack)
+    await counted.begin()
+    for result in await _created(crowd, workspaces):
+        yield result
+    for result in [*await counted.end(f"ready_of_{crowd.count}", crowd.count), *await _memory(stack, before)]:
+        yield result
+    if crowd.idle_s:
+        for result in await _idle(crowd, counted):
+            yield result
+    await counted.begin()
+    for result in await _deleted(crowd, workspaces):
+        yield result
+    for result in [*await counted.end(f"gone_of_{crowd.count}", crowd.count), *await _memory(stack, before)]:
+        yield result
+    left = await settled_leftovers(stack, workspaces, within_s=crowd.clean_s)
+    how = f"pools, nodes, objects, Workspaces, workflows after that: {left or 'none'}"
+    yield Result("left_over", sum(map(len, left.values())), "things", how, goal=0, n=crowd.count)
+
+
+async def _created(crowd: Crowd, workspaces: Workspaces) -> list[Result]:
+    following_all = await following(workspaces, crowd.names, ready, WITHIN_S)
     began = time.monotonic()
-    await workspaces.create(*(workspace(name) for name in names))
+    await workspaces.create(*(workspace(name) for name in crowd.names))
     created = time.monotonic() - began
-    await workspaces.until_ready(*names, within_s=WITHIN_S)
-    took = time.monotonic() - began
     how = f"all created within {created:.1f} s; machines after 0.5 s, pods after 0.3 s, both simulated"
-    yield Result(f"ready_all_of_{COUNT}", took, "s", how, n=COUNT)
-    for result in await _memory(stack, before):
-        yield result
-    async for result in _idle(stack):
-        yield result
+    return _times("ready", crowd, began, await following_all, how)
+
+
+async def _deleted(crowd: Crowd, workspaces: Workspaces) -> list[Result]:
+    following_all = await following(workspaces, crowd.names, gone, WITHIN_S)
     began = time.monotonic()
-    await workspaces.delete(*names)
-    await workspaces.until_gone(*names, within_s=WITHIN_S)
-    how = "from the first delete until no Workspace is there"
-    yield Result(f"gone_all_of_{COUNT}", time.monotonic() - began, "s", how, n=COUNT)
-    left = sum(map(len, (await settled_leftovers(stack, workspaces, within_s=60)).values()))
-    yield Result("left_over", left, "things", "pools, nodes, objects, Workspaces, workflows after that", goal=0)
+    await workspaces.delete(*crowd.names)
+    return _times("gone", crowd, began, await following_all, "from the first delete until the Workspace is not there")
+
+
+def _times(what: str, crowd: Crowd, began: float, moments: dict[str, float], how: str) -> list[Result]:
+    seconds = [moment - began for moment in moments.values()]
+    return [
+        Result(f"{what}_all_of_{crowd.count}", max(seconds), "s", how, n=crowd.count),
+        Result(f"{what}_p50_of_{crowd.count}", percentile(seconds, 0.5), "s", "half of them", n=crowd.count),
+    ]
 
 
 async def _memory(stack: Stack, before: dict[str, float]) -> list[Result]:
     peaks = await asyncio.to_thread(peaks_mib, stack)
     results = [
-        Result(f"peak_memory_{name}", peak, "MiB", f"resident; {before[name]:.0f} before")
+        Result(f"peak_memory_{name}", peak, "MiB", f"resident so far; {before[name]:.0f} before")
         for name, peak in peaks.items()
     ]
     return [*results, Result("peak_memory_all", sum(peaks.values()), "MiB", "sum of the four processes' peaks")]
 
 
-async def _idle(stack: Stack) -> AsyncIterator[Result]:
-    calls = ApiCalls(stack)
-    await asyncio.to_thread(calls.begin)
-    stack.arm.reset_calls()
-    await asyncio.sleep(IDLE_S)
-    api, arm = await asyncio.to_thread(calls.end), stack.arm.calls()
-    minutes = IDLE_S / 60
-    how = f"{COUNT} Ready Workspaces for {IDLE_S:g} s: {dict(api)}"
-    yield Result("idle_api_calls_per_minute", api.total() / minutes / COUNT, "calls/Workspace", how, IDLE_GOAL, COUNT)
-    how = f"{COUNT} Ready Workspaces for {IDLE_S:g} s: {arm}"
-    total = sum(arm.values()) / minutes / COUNT
-    yield Result("idle_arm_calls_per_minute", total, "calls/Workspace", how, IDLE_GOAL, COUNT)
+async def _idle(crowd: Crowd, counted: Counted) -> list[Result]:
+    await counted.begin()
+    await asyncio.sleep(crowd.idle_s)
+    return await counted.end(f"of_an_idle_minute_of_{crowd.count}", crowd.count * crowd.idle_s / 60, IDLE_GOALS)

@@ -1,0 +1,35 @@
+"""Calls of our processes to the API server and to ARM from one moment to another, as results per Workspace."""
+
+import asyncio
+from collections import Counter
+
+from bench.api_calls import ApiCalls
+from bench.results import Result
+from tests.harness.stack import Stack
+
+
+class Counted:
+    """`begin`, then `end`; may be begun again."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._api = ApiCalls(stack)
+
+    async def begin(self) -> None:
+        """What was asked before does not count."""
+        await asyncio.to_thread(self._api.begin)
+        self._stack.arm.reset_calls()
+
+    async def end(self, what: str, per: float, goals: tuple[float | None, float | None] = (None, None)) -> list[Result]:
+        """The calls since then, divided by `per`; `goals` are those for the API server and for ARM."""
+        api = await asyncio.to_thread(self._api.end)
+        arm = Counter(self._stack.arm.calls())
+        return [
+            Result(f"{name}_calls_{what}", calls.total() / per, "calls/Workspace", _told(calls, per), goal, round(per))
+            for name, calls, goal in (("api", api, goals[0]), ("arm", arm, goals[1]))
+        ]
+
+
+def _told(calls: "Counter[str]", per: float) -> str:
+    each = ", ".join(f"{name} {count / per:.3g}" for name, count in calls.most_common())
+    return f"{calls.total()} in all; each {each or 'none'}"
