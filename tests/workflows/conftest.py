@@ -118,21 +118,28 @@ class Bench:
 
 
 @asynccontextmanager
-async def working(env: WorkflowEnvironment, cached_workflows: int = 100) -> AsyncIterator[Bench]:
-    """Workers for every queue, with a world of their own."""
-    world = World()
+async def workers(env: WorkflowEnvironment, activities: list[Any], cached_workflows: int) -> AsyncIterator[None]:
+    """One for every queue, with these bodies of activities."""
     async with AsyncExitStack() as stack:
         for queue in queues.ALL:
             worker = Worker(
                 env.client,
                 task_queue=queue,
                 workflows=[WorkspaceWorkflow, SweepWorkflow] if queue == queues.WORKSPACES else [],
-                activities=world.activities(),
+                activities=activities,
                 max_cached_workflows=cached_workflows,
                 max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
                 default_heartbeat_throttle_interval=HEARTBEAT_EVERY,
             )
             await stack.enter_async_context(worker)
+        yield
+
+
+@asynccontextmanager
+async def working(env: WorkflowEnvironment, cached_workflows: int = 100) -> AsyncIterator[Bench]:
+    """Workers for every queue, with a world of their own."""
+    world = World()
+    async with workers(env, world.activities(), cached_workflows):
         made = Bench(env=env, client=env.client, world=world)
         yield made
         await made.end()

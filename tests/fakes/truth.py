@@ -1,0 +1,261 @@
+"""One Workspace's name in a cluster and a cloud that keep their rules, as plain data, and a list of what went wrong.
+
+Uids, generations, deletes and finalizers are as Kubernetes has them; pools and workloads know whom they belong to. What
+must never happen, whatever is said and whatever fails, is noted where it would happen.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from activities import contracts as c
+from activities.failures import failure
+from activities.signatures import Signature
+from api import names
+from tests.fakes.troubles import Trouble, in_trouble
+from workflows.messages import Changed
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The Workspace as the API server has it. A refused one cannot be planned."""
+
+    uid: str
+    machine: str = "Standard_NC24ads_A100_v4"
+    generation: int = 1
+    deleting: bool = False
+    finalizer: bool = False
+    refused: bool = False
+    retry: str = ""
+
+    @property
+    def digest(self) -> str:
+        return f"{self.uid}/{self.generation}"
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A pool or a workload: `what` is its machine type or its digest."""
+
+    uid: str
+    what: str
+    broken: bool = False
+
+
+@dataclass
+class Truth:
+    """What is there. `words` is what a watcher may say, oldest first; `wrong` what must never have happened."""
+
+    name: str
+    troubles: dict[str, list[Trouble]] = field(default_factory=dict)
+    there: Stored | None = None
+    pool: Owned | None = None
+    workload: Owned | None = None
+    words: list[Changed] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    status: dict[str, Any] = field(default_factory=dict)
+    _born: int = 0
+    _newest: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _touched: Counter[str] = field(default_factory=Counter)
+
+    # What people do.
+
+    def create(self) -> None:
+        """A Workspace, or a namesake of one that is gone. While one is there nothing happens: 409."""
+        if self.there is None:
+            self._born += 1
+            self._change(Stored(uid=f"{self.name}-uid-{self._born}"))
+
+    def edit(self, **changes: Any) -> None:
+        """A newer generation, good unless told otherwise."""
+        if self.there and not self.there.deleting:
+            self._change(replace(self.there, generation=self.there.generation + 1, **({"refused": False} | changes)))
+
+    def ask_again(self) -> None:
+        """The retry annotation gets a new value."""
+        if self.there and not self.there.deleting:
+            self._change(replace(self.there, retry=f"{len(self.words)}"))
+
+    def delete(self) -> None:
+        """Gone at once where no finalizer holds it."""
+        if self.there and not self.there.deleting:
+            self._change(replace(self.there, deleting=True, generation=self.there.generation + 1))
+            self._let_go()
+
+    def tear_away(self) -> None:
+        """Somebody removes the finalizer by hand from what is being deleted."""
+        self.delete()
+        if self.there:
+            self.there = replace(self.there, finalizer=False)
+            self._let_go()
+
+    def lose_a_node(self) -> None:
+        """The nodes of the pool are gone, and what the watcher sees of it."""
+        if self.pool:
+            self.pool = replace(self.pool, broken=True)
+            self.words.append(Changed(uid=self.pool.uid, generation=0, poke=True))
+
+    def _change(self, stored: Stored) -> None:
+        self.there = stored
+        word = Changed(uid=stored.uid, generation=stored.generation, deleting=stored.deleting, retry=stored.retry)
+        self.words.append(word)
+
+    def _let_go(self) -> None:
+        if self.there and self.there.deleting and not self.there.finalizer:
+            last = self.words[-1].model_copy(update={"uid": self.there.uid, "deleting": True, "gone": True})
+            self.words.append(last)
+            self.there = None
+
+    # What activities do.
+
+    async def carry_out(self, signature: Signature[Any, Any], argument: Any) -> Any:
+        """The activity's body, with the next of its troubles."""
+        waiting = self.troubles.get(signature.name)
+        trouble = waiting.pop(0) if waiting else Trouble()
+        async with self._alone_with(signature):
+            return await in_trouble(trouble, signature, lambda: getattr(self, f"_{signature.name}")(argument))
+
+    @asynccontextmanager
+    async def _alone_with(self, signature: Signature[Any, Any]) -> AsyncIterator[None]:
+        """Two activities that change the same thing never run at once."""
+        thing = signature.name.partition("_")[2] if signature.effects else ""
+        if thing and self._touched[thing]:
+            self.wrong.append(f"{signature.name} began while another one changed the {thing}")
+        self._touched[thing] += 1
+        try:
+            yield
+        finally:
+            self._touched[thing] -= 1
+
+    def _ours(self, key: c.WorkspaceKey) -> Stored | None:
+        return self.there if self.there and self.there.uid == key.uid else None
+
+    def _observed(self) -> c.Observed:
+        there = self.there
+        if there is None:
+            return c.Observed(found=False)
+        return c.Observed(found=True, uid=there.uid, generation=there.generation, deleting=there.deleting)
+
+    def _never_back(self, what: str, key: c.WorkspaceKey, generation: int) -> None:
+        if generation < self._newest[f"{what} {key.uid}"]:
+            self.wrong.append(f"{what} of {key.uid} went back to generation {generation}")
+        self._newest[f"{what} {key.uid}"] = generation
+
+    def _read_workspace(self, key: c.WorkspaceKey) -> c.Observed:
+        return self._observed()
+
+    def _build_plan(self, key: c.WorkspaceKey) -> c.Plan:
+        found = self._ours(key)
+        if found is None or found.deleting:
+            raise failure("WorkspaceGone", "gone")
+        if found.refused:
+            raise failure("InvalidSpec", f"generation {found.generation} cannot be read")
+        return c.Plan(
+            key=key,
+            generation=found.generation,
+            kind="preset",
+            model="org/model",
+            served_model_name="model",
+            instance_type=found.machine,
+            node_count=1,
+            gpus_per_node=1,
+            pool_name=names.pool_name(key.uid),
+            os_disk_gib=100,
+            digest=found.digest,
+        )
+
+    def _read_preflight(self, plan: c.Plan) -> c.Preflight:
+        return c.Preflight(checks=[])
+
+    def _read_model_revision(self, request: c.ModelRequest) -> c.PinnedModel:
+        return c.PinnedModel(model=request.model, revision="0" * 40, weight_bytes=1)
+
+    def _ensure_finalizer(self, key: c.WorkspaceKey) -> c.Observed:
+        found = self._ours(key)
+        if found is None or found.deleting:
+            raise failure("WorkspaceGone", "gone")
+        self.there = replace(found, finalizer=True)
+        return self._observed()
+
+    def _ensure_node_pool(self, plan: c.Plan) -> c.PoolBought:
+        found, uid = self._ours(plan.key), plan.key.uid
+        if found and not found.finalizer:
+            self.wrong.append(f"a pool of {uid} was bought before the finalizer was there")
+        if self.pool and (self.pool.uid, self.pool.what) != (uid, plan.instance_type):
+            self.wrong.append(f"a second pool of {uid} was wanted beside {self.pool}")
+        self.pool = Owned(uid, plan.instance_type)
+        return c.PoolBought(
+            pool_name=plan.pool_name,
+            instance_type=plan.instance_type,
+            node_count=1,
+            provisioning_state="Succeeded",
+            accepted_at=datetime.now(UTC),
+        )
+
+    def _wait_for_nodes(self, plan: c.Plan) -> c.NodesReady:
+        if self.pool is None or self.pool.broken:
+            raise failure("NodeNotJoined", "0 of 1", final=True)
+        return c.NodesReady(names=["node-1"])
+
+    def _ensure_workload(self, request: c.WorkloadRequest) -> c.WorkloadApplied:
+        plan = request.plan
+        if self.workload and self.workload.uid != plan.key.uid:
+            self.wrong.append(f"the workload of {self.workload.uid} is still there for {plan.key.uid}")
+        self._never_back("the workload", plan.key, plan.generation)
+        self.workload = Owned(plan.key.uid, plan.digest)
+        return c.WorkloadApplied(digest=plan.digest)
+
+    def _wait_for_serving(self, request: c.ServingRequest) -> c.ServingReady:
+        if self.workload != Owned(request.workspace.uid, request.digest):
+            self.wrong.append(f"{request.digest} was waited for, {self.workload} is there")
+        return c.ServingReady(pods=["pod-1"], nodes=["node-1"])
+
+    def _read_completions(self, request: c.VerifyRequest) -> c.Completions:
+        return c.Completions(answered=len(request.pods), slowest_s=0.1)
+
+    def _read_health(self, request: c.HealthRequest) -> c.Health:
+        plan, owned = request.plan, self.workload
+        serving = owned == Owned(plan.key.uid, plan.digest)
+        nodes = self.pool is not None and self.pool.uid == plan.key.uid and not self.pool.broken
+        return c.Health(
+            workload_found=owned is not None,
+            digest=owned.what if owned else "",
+            ready_pods=int(serving),
+            ready_nodes=["node-1"] if nodes else [],
+        )
+
+    def _patch_status(self, patch: c.StatusPatch) -> c.Observed:
+        if self._ours(patch.workspace) is None:
+            return c.Observed(found=False)
+        self._never_back("the status", patch.workspace, int(str(patch.status.get("observedGeneration", 0))))
+        self.status = patch.status
+        return self._observed()
+
+    def _delete_workload(self, key: c.WorkspaceKey) -> c.Observed:
+        if self.workload and self.workload.uid == key.uid:
+            self.workload = None
+        return c.Observed(found=False)
+
+    def _delete_node_pool(self, key: c.PoolKey) -> c.Released:
+        existed = self.pool is not None and self.pool.uid == key.workspace.uid
+        if existed:
+            self.pool = None
+        return c.Released(pool_name=key.pool_name, gone_at=datetime.now(UTC), existed=existed)
+
+    def _wait_for_no_nodes(self, key: c.WorkspaceKey) -> c.NodesReady:
+        return c.NodesReady(names=[])
+
+    def _delete_finalizer(self, key: c.WorkspaceKey) -> c.Observed:
+        held = [thing for thing in (self.pool, self.workload) if thing and thing.uid == key.uid]
+        if held:
+            self.wrong.append(f"the finalizer of {key.uid} was removed while {held} was held")
+        found = self._ours(key)
+        if found and not found.deleting:
+            self.wrong.append(f"the finalizer of {key.uid} was removed while nobody wanted it gone")
+        if found:
+            self.there = replace(found, finalizer=False)
+            self._let_go()
+        return c.Observed(found=False, uid=key.uid)

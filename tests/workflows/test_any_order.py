@@ -1,0 +1,75 @@
+"""Whatever is said in whatever order, and whatever fails meanwhile: the newest generation wins, or nothing is left.
+
+Several lives are lived at once, because most of a life is waiting. MODELYARD_LIVES=N looks at N lives that nobody has
+seen before; without it they are always the same, so that a failure is never a matter of luck.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from activities import signatures
+from activities.signatures import Signature
+from tests.fakes.truth import Truth
+from tests.workflows.conftest import workers
+from tests.workflows.lives import ACTIVITIES, LIVES, Life, Living
+
+AT_ONCE: Final = 12
+SEARCHING: Final = "MODELYARD_LIVES" in os.environ
+EXAMPLES: Final = int(os.environ.get("MODELYARD_LIVES", "60")) // AT_ONCE
+# Fewer than live at once: histories are replayed all the time, as after the loss of a worker.
+CACHED: Final = 4
+
+
+class Lives:
+    """Runs lives side by side; activities find theirs by the workflow that calls them."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._truths: dict[str, Truth] = {}
+
+    def activities(self) -> list[Any]:
+        return [self._body(signatures.BY_NAME[name]) for name in ACTIVITIES]
+
+    def _body(self, signature: Signature[Any, Any]) -> Any:
+        @activity.defn(name=signature.name)
+        async def body(argument: signature.argument) -> signature.result:  # type: ignore[name-defined]
+            return await self._truths[activity.info().workflow_id].carry_out(signature, argument)
+
+        return body
+
+    async def live(self, lives: list[Life]) -> dict[Life, list[str]]:
+        """What went wrong, by life; good ones are left out."""
+        first = len(self._truths)
+        truths = [Truth(f"life-{first + number}") for number in range(len(lives))]
+        self._truths |= {f"workspace/default/{truth.name}": truth for truth in truths}
+        living = [Living(life, truth, self._client) for life, truth in zip(lives, truths, strict=True)]
+        complaints = await asyncio.gather(*(one.to_the_end() for one in living))
+        return {life: found for life, found in zip(lives, complaints, strict=True) if found}
+
+
+@pytest.fixture
+async def all_lives(live: WorkflowEnvironment) -> AsyncIterator[Lives]:
+    lives = Lives(live.client)
+    async with workers(live, lives.activities(), CACHED):
+        yield lives
+
+
+@settings(
+    max_examples=EXAMPLES,
+    derandomize=not SEARCHING,
+    database=None,
+    phases=[Phase.explicit, Phase.generate] + [Phase.shrink] * SEARCHING,
+    suppress_health_check=list(HealthCheck),
+)
+@given(lives=st.lists(LIVES, min_size=AT_ONCE, max_size=AT_ONCE))
+async def test_the_newest_generation_wins_or_nothing_is_left(all_lives: Lives, lives: list[Life]) -> None:
+    assert await all_lives.live(lives) == {}
