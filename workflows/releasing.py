@@ -4,15 +4,21 @@ Always in the reverse order of getting, always until the truth says that it is g
 that on delete even what no record tells of is looked for.
 """
 
+import asyncio
+from typing import Final
+
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 from activities import signatures
 from activities.contracts import PoolKey, Provider
 from activities.nodes.steps import STEPS
 from api import names
 from api.status import Step
-from workflows.calling import call
+from workflows.calling import call, is_cancelled, reason_and_message
 from workflows.recording import Notebook
+
+STILL_HELD: Final = "; still there, and costs money: "
 
 
 async def undeploy(notebook: Notebook) -> None:
@@ -48,6 +54,19 @@ async def release_everything_held(notebook: Notebook) -> None:
         await undeploy(notebook)
     if notebook.state.holds("node_pool"):
         await release_nodes(notebook)
+
+
+async def give_back(notebook: Notebook) -> str:
+    """Releases everything held after a failure. What cannot be released stays on record; returns that as the end of a
+    sentence, empty when nothing is left."""
+    try:
+        await release_everything_held(notebook)
+    except FailureError as error:
+        if is_cancelled(error):
+            raise asyncio.CancelledError from None
+        left = ", ".join(f"{holding.kind} {holding.name}" for holding in notebook.state.holdings)
+        return f"{STILL_HELD}{left}, because {reason_and_message(error)[1]}. It is tried again every hour"
+    return ""
 
 
 async def forget(notebook: Notebook) -> None:

@@ -2,13 +2,16 @@
 and once an hour. Words that were lost on the way here are made good: the object itself is asked.
 """
 
+import asyncio
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities import signatures
 from activities.contracts import HealthRequest, Plan
 from api.status import Phase
-from workflows.calling import call, reason_and_message
+from workflows import releasing
+from workflows.calling import call, is_cancelled, reason_and_message
 from workflows.recording import Notebook
 from workflows.state import WorkspaceState, request_of
 
@@ -17,15 +20,27 @@ async def something_is_amiss(notebook: Notebook) -> bool:
     """True when another pass is needed. A look that fails changes nothing and is repeated at the next resync."""
     state = notebook.state
     try:
+        if state.settled == "failed" and state.holdings:
+            await _give_back(notebook)
         if state.plan is None or state.paused or state.settled != "ready":
             await _ask_the_object(notebook)
             return False
         return await _compare(notebook, state.plan)
     except ActivityError as error:
+        if is_cancelled(error):
+            raise asyncio.CancelledError from None
         reason, message = reason_and_message(error)
         notebook.gone = notebook.gone or reason == "WorkspaceGone"
         workflow.logger.warning("the resync could not look", extra={"cause": message})
         return False
+
+
+async def _give_back(notebook: Notebook) -> None:
+    """What could not be given back when the pass failed. A retry, an edit or a delete does so, too."""
+    state = notebook.state
+    words, _, _ = state.message.partition(releasing.STILL_HELD)
+    left = await releasing.give_back(notebook)
+    notebook.stand(state.phase, state.reason, words + left)
 
 
 async def _ask_the_object(notebook: Notebook) -> None:

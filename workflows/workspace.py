@@ -17,6 +17,7 @@ from api.status import Phase, Step
 from workflows import releasing, resync, serving
 from workflows.calling import call, is_cancelled, reason_and_message, to_the_end
 from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, Seed
+from workflows.namesakes import Namesakes
 from workflows.recording import Notebook
 from workflows.state import WorkspaceState
 
@@ -35,8 +36,7 @@ class WorkspaceWorkflow:
         self.state = seed.state or WorkspaceState(key=seed.key)
         self.notebook = Notebook(self.state)
         self._seed = seed
-        self._stranger: Changed | None = None
-        self._successor: Changed | None = None
+        self.namesakes = Namesakes(self.notebook)
         self._poked = False
         self._retry = False
         self._forced = False
@@ -57,7 +57,9 @@ class WorkspaceWorkflow:
         self.notebook.close()
         await reporter
         await workflow.wait_condition(workflow.all_handlers_finished)
-        self._hand_over()
+        looking = asyncio.create_task(self.namesakes.successor())
+        await to_the_end(looking)
+        self._hand_over(looking.result())
         return left
 
     # What the outside says. Handlers only record.
@@ -67,13 +69,14 @@ class WorkspaceWorkflow:
         """From the watcher; duplicates, stale and reordered messages change nothing."""
         state = self.state
         if message.uid != state.key.uid:
-            self._stranger = message
+            self.namesakes.word = message
             return
         state.desired = max(state.desired, message.generation)
         state.deleting = state.deleting or message.deleting
         self._poked = self._poked or message.poke
         if message.retry and message.retry != state.retry_token:
-            state.retry_token, self._retry = message.retry, state.settled == "failed"
+            state.retry_token = message.retry
+            self._retry = self._retry or state.settled == "failed" or state.deleting
 
     @workflow.update(description="Try a failed generation again")
     def retry(self) -> Answer:
@@ -138,8 +141,7 @@ class WorkspaceWorkflow:
     async def _turn(self) -> None:
         """Waits for something to do, then does one thing."""
         await self._idle()
-        if self._stranger:
-            await self._look_who_is_there(self._stranger)
+        await self.namesakes.look()
         if self._ending():
             return
         poked, self._poked = self._poked, False
@@ -147,13 +149,13 @@ class WorkspaceWorkflow:
             await self._pass()
         if self._should_continue_as_new():
             await self.notebook.written()
-            if not (self._ending() or self._poked or self._retry or self._stranger):
+            if not (self._ending() or self._poked or self._retry or self.namesakes.word):
                 self._continue_as_new(self.state)
 
     async def _idle(self) -> None:
         try:
             await workflow.wait_condition(
-                lambda: self._ending() or self._stale() or self._poked or self._stranger is not None,
+                lambda: self._ending() or self._stale() or self._poked or self.namesakes.word is not None,
                 timeout=RESYNC,
                 timeout_summary="resync",
             )
@@ -165,16 +167,6 @@ class WorkspaceWorkflow:
 
     def _stale(self) -> bool:
         return (self.state.desired > self.state.observed or self._retry) and not self.state.paused
-
-    async def _look_who_is_there(self, stranger: Changed) -> None:
-        """Another uid under our name is a late word of a predecessor, or ours is gone and has a successor."""
-        self._stranger = None
-        there = await call(signatures.READ_WORKSPACE, self.state.key, summary=f"who is {stranger.uid}?")
-        if there.uid == self.state.key.uid:
-            return
-        self.notebook.gone = True
-        if there.found:
-            self._successor = stranger.model_copy(update={"uid": there.uid, "generation": there.generation})
 
     async def _pass(self) -> None:
         """One generation, until it is settled or superseded."""
@@ -202,6 +194,7 @@ class WorkspaceWorkflow:
             await serving.serve(self.notebook)
         except BaseException as error:
             if is_cancelled(error):
+                state.settled = "ready" if was_ready and self._without_effect() else "nothing"
                 raise asyncio.CancelledError from None
             if not isinstance(error, FailureError):
                 raise  # a bug in workflow code: the workflow task fails and waits for a fixed worker
@@ -221,15 +214,18 @@ class WorkspaceWorkflow:
         if reason == "WorkspaceGone":
             self.notebook.gone = True
             return
-        if was_ready and all(record.step in WITHOUT_EFFECT for record in state.steps):
+        if was_ready and self._without_effect():
             state.settled = "ready"
             self.notebook.stand(Phase.READY, reason, f"generation {state.observed} is not applied: {message}")
             return
         if state.holdings:
             self.notebook.stand(Phase.NOT_READY, "Releasing", f"{message}; what was bought is being given back")
-            await releasing.release_everything_held(self.notebook)
+            message += await releasing.give_back(self.notebook)
         state.settled = "failed"
         self.notebook.stand(Phase.CONTROLLER_ERROR if reason == "ControllerError" else Phase.FAILED, reason, message)
+
+    def _without_effect(self) -> bool:
+        return all(record.step in WITHOUT_EFFECT for record in self.state.steps)
 
     # Going on in a new run.
 
@@ -242,9 +238,8 @@ class WorkspaceWorkflow:
         """Only from the idle point, where no activity runs and no word waits that the state does not hold."""
         workflow.continue_as_new(self._seed.model_copy(update={"key": state.key, "state": state}))
 
-    def _hand_over(self) -> None:
-        """The last look into the mailbox, with nothing awaited after it: a namesake's life begins in a new run."""
-        next_one = self._successor or self._stranger
+    def _hand_over(self, next_one: Changed | None) -> None:
+        """After the last look into the mailbox, with nothing awaited in between: a namesake's life is a new run."""
         if next_one is not None and not next_one.deleting:
             key = self.state.key.model_copy(update={"uid": next_one.uid})
             self._continue_as_new(WorkspaceState(key=key, desired=next_one.generation))

@@ -147,7 +147,8 @@ class Truth:
     def _read_workspace(self, key: c.WorkspaceKey) -> c.Observed:
         return self._observed()
 
-    def _build_plan(self, key: c.WorkspaceKey) -> c.Plan:
+    def _build_plan(self, request: c.PlanRequest) -> c.Plan:
+        key = c.WorkspaceKey(namespace=request.namespace, name=request.name, uid=request.uid)
         found = self._ours(key)
         if found is None or found.deleting:
             raise failure("WorkspaceGone", "gone")
@@ -166,6 +167,9 @@ class Truth:
             os_disk_gib=100,
             digest=found.digest,
         )
+
+    def _read_providers(self, key: c.WorkspaceKey) -> c.Providers:
+        return c.Providers(names=["aks"])
 
     def _read_preflight(self, plan: c.Plan) -> c.Preflight:
         return c.Preflight(checks=[])

@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,8 @@ from workflows.messages import SIGNAL_CHANGED, Changed, Seed
 from workflows.state import WorkspaceState
 from workflows.sweeping import SweepWorkflow
 from workflows.workspace import WorkspaceWorkflow
+
+WORKFLOWS = (WorkspaceWorkflow, SweepWorkflow)
 
 
 def binary(name: str) -> str:
@@ -118,14 +120,16 @@ class Bench:
 
 
 @asynccontextmanager
-async def workers(env: WorkflowEnvironment, activities: list[Any], cached_workflows: int) -> AsyncIterator[None]:
+async def workers(
+    env: WorkflowEnvironment, activities: list[Any], cached_workflows: int, workflows: Sequence[type] = WORKFLOWS
+) -> AsyncIterator[None]:
     """One for every queue, with these bodies of activities."""
     async with AsyncExitStack() as stack:
         for queue in queues.ALL:
             worker = Worker(
                 env.client,
                 task_queue=queue,
-                workflows=[WorkspaceWorkflow, SweepWorkflow] if queue == queues.WORKSPACES else [],
+                workflows=workflows if queue == queues.WORKSPACES else [],
                 activities=activities,
                 max_cached_workflows=cached_workflows,
                 max_heartbeat_throttle_interval=HEARTBEAT_EVERY,

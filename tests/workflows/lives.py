@@ -198,8 +198,10 @@ def as_wanted(truth: Truth, there: Stored, state: WorkspaceState) -> str:
         return f"{there} is there, the workflow is at {state.key.uid}, {state.observed}, {state.reason}"
     if state.settled == "failed":
         return held(truth)
-    if not there.finalizer or truth.pool is None or truth.pool.broken or truth.workload is None:
+    if not there.finalizer or truth.pool is None or truth.workload is None:
         return f"ready with {truth.pool} and {truth.workload}, finalizer {there.finalizer}"
+    if truth.pool.broken and state.phase is Phase.READY:
+        return f"{state.phase} with {truth.pool}"
     if state.reason != "workspaceSucceeded":  # refused: what served before goes on
         return "" if {truth.pool.uid, truth.workload.uid} == {there.uid} else f"{truth.pool}, {truth.workload}"
     wanted = Owned(there.uid, there.machine), Owned(there.uid, there.digest)
