@@ -16,7 +16,8 @@ from tests.harness.leftovers import settled_leftovers
 from tests.harness.stack import Stack
 from tests.harness.workspaces import Workspaces, workspace
 
-WITHIN_S: Final = 900.0
+# On a machine that others use too; what is measured is told, not judged by this.
+WITHIN_S: Final = 2400.0
 IDLE_GOALS: Final = (1.0, 1.0)
 
 
