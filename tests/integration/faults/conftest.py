@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from bench.api_calls import POLICY
 from tests.harness.leftovers import settled_leftovers
 from tests.harness.pod_rules import PodRules
 from tests.harness.stack import Stack, keep_logs, running
@@ -22,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def fault_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     """Started once, stopped after the last test; its logs are kept when a test failed."""
-    with running("chaos", {"MODELYARD_DEADLINES": DEADLINES}) as started:
+    with running("chaos", {"MODELYARD_DEADLINES": DEADLINES}, POLICY) as started:
         yield started
         if request.session.testsfailed:
             keep_logs(started.layout)
