@@ -35,7 +35,7 @@ down: $(SETUP) ## stop it and leave nothing behind
 
 test: $(SETUP) lint ## everything that must pass, from unit to e2e
 	$(BIN)/modelyard local prepare
-	$(BIN)/pytest -n $(LANES) --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -n $(LANES) --no-loadscope-reorder -m "not chaos" $(ARGS)
 
 unit: $(SETUP) ## seconds: pure parts and workflows
 	$(BIN)/pytest tests/unit tests/workflows tests/replay $(ARGS)
@@ -47,8 +47,9 @@ e2e: $(SETUP) ## the whole local stack with a real model
 	$(BIN)/modelyard local prepare
 	$(BIN)/pytest tests/e2e tests/runtime $(ARGS)
 
-chaos: $(SETUP) ## faults at every step boundary, counting what is left over
-	$(BIN)/pytest tests/chaos $(ARGS)
+chaos: $(SETUP) ## faults in every step, counting what is leaked, stuck or doubled
+	$(BIN)/modelyard local prepare
+	$(BIN)/pytest tests/chaos -v $(ARGS)
 
 bench: $(SETUP) ## measurements as JSON lines
 	$(BIN)/python -m bench $(ARGS)

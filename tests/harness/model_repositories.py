@@ -1,4 +1,6 @@
-"""Tiny made-up repositories under the ids of known presets: enough for a commit to be pinned, nothing to serve from."""
+"""Tiny made-up repositories, under the ids of known presets and one that is none: enough to pin a commit and to
+size a model, nothing to serve from.
+"""
 
 import json
 from pathlib import Path
@@ -11,14 +13,28 @@ REPOSITORIES: Final = (
     "microsoft/phi-2",
 )
 VALUES: Final = 1024
+# No preset: what sizing needs to know of it, it asks the hub.
+HUB_MODEL: Final = "acme/tiny-llama"
+HUB_CONFIG: Final = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "torch_dtype": "bfloat16",
+    "hidden_size": 512,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 8,
+    "vocab_size": 32000,
+    "max_position_embeddings": 2048,
+}
 
 
 def write_repositories(root: Path) -> None:
     """One branch `main` per repository, with a config and a safetensors file of a few kilobytes."""
-    for repo in REPOSITORIES:
+    configs: dict[str, object] = {repo: {"model_type": "made-up", "repo": repo} for repo in REPOSITORIES}
+    for repo, config in (configs | {HUB_MODEL: HUB_CONFIG}).items():
         folder = root / "models" / repo / "main"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps({"model_type": "made-up", "repo": repo}))
+        (folder / "config.json").write_text(json.dumps(config))
         (folder / "model.safetensors").write_bytes(_safetensors())
 
 

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from deploy.local import daemons
@@ -20,12 +20,12 @@ LOOK_S: Final = 0.02
 
 def kill(stack: Stack, *names: str) -> None:
     """SIGKILL, all at once; returns when they have ended."""
-    _signal_and_wait(stack, signal.SIGKILL, names)
+    await_end(send(stack, signal.SIGKILL, *names))
 
 
 def terminate(stack: Stack, *names: str) -> None:
     """SIGTERM; returns when they have ended by themselves. Raises TimeoutError."""
-    _signal_and_wait(stack, signal.SIGTERM, names)
+    await_end(send(stack, signal.SIGTERM, *names))
 
 
 @contextlib.asynccontextmanager
@@ -54,14 +54,20 @@ async def restart(stack: Stack, *names: str) -> None:
     await asyncio.to_thread(stack.start_again, *names)
 
 
-def _signal_and_wait(stack: Stack, number: int, names: tuple[str, ...]) -> None:
+def send(stack: Stack, number: signal.Signals, *names: str) -> list[Process]:
+    """Signals them all and does not wait; `await_end` does."""
     processes = [_process(stack, name) for name in names]
     for process in processes:
         process.signal(number)
+    return processes
+
+
+def await_end(processes: Sequence[Process]) -> None:
+    """Until they have ended. Raises TimeoutError."""
     deadline = time.monotonic() + END_S
-    while any(process.alive() for process in processes):
+    while left := [process for process in processes if process.alive()]:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{', '.join(names)} did not end within {END_S:g} s of signal {number}")
+            raise TimeoutError(f"processes {[process.pid for process in left]} did not end within {END_S:g} s")
         time.sleep(LOOK_S)
 
 

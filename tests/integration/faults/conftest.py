@@ -5,13 +5,11 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from bench.api_calls import POLICY
+from tests.harness.deadlines import DEADLINES
 from tests.harness.leftovers import settled_leftovers
 from tests.harness.pod_rules import PodRules
 from tests.harness.stack import Stack, keep_logs, running
 from tests.harness.workspaces import Workspaces, connected
-
-# Longer than a lost worker takes to be noticed (20 s), shorter than anybody wants to wait for a test.
-DEADLINES = '{"provision": 120, "nodes": 120, "model": 90, "serving": 120, "verify": 90}'
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,11 +2,11 @@
 
 import asyncio
 
+from tests.harness.holding import WITHIN_S, hold_in_waits, until_only_preflight_is_left
 from tests.harness.leftovers import settled_leftovers
 from tests.harness.process_faults import frozen
 from tests.harness.stack import Stack
 from tests.harness.workspaces import Workspaces, is_failed, workspace
-from tests.integration.faults.holding import WITHIN_S, hold_in_waits, until_only_preflight_is_left
 
 GONE_S = 60
 # The API server tells watchers a moment after it has answered; the event then waits in the frozen watcher's socket.

@@ -8,11 +8,11 @@ from typing import Any
 
 from activities.kubernetes_api import path_of
 from api import labels, names
+from tests.harness.holding import WITHIN_S
 from tests.harness.leftovers import settled_leftovers
 from tests.harness.process_faults import frozen
 from tests.harness.stack import ROOT, Stack
 from tests.harness.workspaces import NAMESPACE, Workspaces, workspace
-from tests.integration.faults.holding import WITHIN_S
 
 SWEEP_S = 60
 

@@ -8,6 +8,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from kubernetes.aio.client.exceptions import ApiException
+
 from api import labels, names
 from tests.harness.pod_rules import AnswerRule, PodRule, PodRules
 from tests.harness.process_faults import frozen
@@ -83,7 +85,11 @@ def _set_faults(stack: Stack, held: Held, slow_s: float) -> None:
 
 
 async def _offer_gpu(workspaces: Workspaces, node: str) -> None:
-    """As the device plugin does when it comes up at last."""
+    """As the device plugin does when it comes up at last; its node may be gone by then."""
     patch = {"status": {kind: {labels.GPU_RESOURCE: "1"} for kind in ("capacity", "allocatable")}}
     path = f"/api/v1/nodes/{node}/status"
-    await workspaces.cluster.request("PATCH", path, body=patch, content_type="application/merge-patch+json")
+    try:
+        await workspaces.cluster.request("PATCH", path, body=patch, content_type="application/merge-patch+json")
+    except ApiException as refused:
+        if refused.status != 404:
+            raise

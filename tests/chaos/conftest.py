@@ -1,0 +1,71 @@
+"""The stack of the injections, started anew when a round has left something behind, and the report at the end."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.chaos.judging import Outcome, last_line
+from tests.chaos.standing import STEPS, Scene
+from tests.chaos.table import complaints, listing, table
+from tests.harness.deadlines import DEADLINES
+from tests.harness.pod_rules import PodRules
+from tests.harness.slow_admission import slow_admission
+from tests.harness.stack import Stack, keep_logs, running
+from tests.harness.workspaces import connected
+
+INSTANCE = "injections"
+OUTCOMES = pytest.StashKey[list[Outcome]]()
+PASSED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    if call.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
+
+
+@pytest.fixture
+def outcomes(request: pytest.FixtureRequest) -> list[Outcome]:
+    """Where every injection is put down, for the table."""
+    return request.config.stash.setdefault(OUTCOMES, [])
+
+
+@pytest.fixture(scope="session")
+def injected_stack() -> Iterator[Stack]:
+    with running(INSTANCE, {"MODELYARD_DEADLINES": DEADLINES}) as started:
+        yield started
+
+
+@pytest.fixture
+async def scene(injected_stack: Stack, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
+    """Without faults and Workspaces; what a round that failed left behind never reaches the next one."""
+    stack = injected_stack
+    try:
+        async with connected(stack.layout) as workspaces, slow_admission(stack.layout, workspaces) as admission:
+            yield Scene(stack, workspaces, admission)
+            stack.arm.clear_faults()
+            stack.set_pods(PodRules())
+    finally:
+        if not request.node.stash.get(PASSED, False):
+            keep_logs(stack.layout)
+            stack.start()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    found = config.stash.get(OUTCOMES, [])
+    if not found:
+        return
+    of_arm = [one for one in found if one.injection.step not in STEPS]
+    terminalreporter.section("injections: outcome and seconds until Ready or gone")
+    lines = [*table(found, STEPS), "", *(listing(of_arm, "fault of ARM") if of_arm else []), "", *complaints(found)]
+    for line in lines:
+        terminalreporter.write_line(line)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """After everything else that pytest says, so that the count is the last line."""
+    found = config.stash.get(OUTCOMES, [])
+    if found:
+        config.get_terminal_writer().line(last_line(found))
