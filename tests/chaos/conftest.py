@@ -1,6 +1,7 @@
 """The stack of the injections, started anew when a round has left something behind, and the report at the end."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -10,12 +11,20 @@ from tests.chaos.table import complaints, listing, table
 from tests.harness.deadlines import DEADLINES
 from tests.harness.pod_rules import PodRules
 from tests.harness.slow_admission import slow_admission
-from tests.harness.stack import Stack, keep_logs, running
+from tests.harness.stack import Stack, keep_logs
 from tests.harness.workspaces import connected
 
 INSTANCE = "injections"
 OUTCOMES = pytest.StashKey[list[Outcome]]()
 PASSED = pytest.StashKey[bool]()
+
+
+@dataclass
+class Ground:
+    """The stack, and whether the last round left it as it found it."""
+
+    stack: Stack
+    clean: bool = False
 
 
 @pytest.hookimpl(wrapper=True)
@@ -33,24 +42,35 @@ def outcomes(request: pytest.FixtureRequest) -> list[Outcome]:
 
 
 @pytest.fixture(scope="session")
-def injected_stack() -> Iterator[Stack]:
-    with running(INSTANCE, {"MODELYARD_DEADLINES": DEADLINES}) as started:
-        yield started
+def ground() -> Iterator[Ground]:
+    found = Ground(Stack(INSTANCE, {"MODELYARD_DEADLINES": DEADLINES}))
+    try:
+        yield found
+    finally:
+        found.stack.stop()
 
 
 @pytest.fixture
-async def scene(injected_stack: Stack, request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
-    """Without faults and Workspaces; what a round that failed left behind never reaches the next one."""
+def injected_stack(ground: Ground, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """Started for the first round, and anew after one that failed: what that left behind never reaches the next."""
+    if not ground.clean:
+        ground.stack.start()
+    ground.clean = False
+    yield ground.stack
+    if request.node.stash.get(PASSED, False):
+        ground.clean = True
+    else:
+        keep_logs(ground.stack.layout)
+
+
+@pytest.fixture
+async def scene(injected_stack: Stack) -> AsyncIterator[Scene]:
+    """Without faults before and after."""
     stack = injected_stack
-    try:
-        async with connected(stack.layout) as workspaces, slow_admission(stack.layout, workspaces) as admission:
-            yield Scene(stack, workspaces, admission)
-            stack.arm.clear_faults()
-            stack.set_pods(PodRules())
-    finally:
-        if not request.node.stash.get(PASSED, False):
-            keep_logs(stack.layout)
-            stack.start()
+    async with connected(stack.layout) as workspaces, slow_admission(stack.layout, workspaces) as admission:
+        yield Scene(stack, workspaces, admission)
+        stack.arm.clear_faults()
+        stack.set_pods(PodRules())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -47,7 +47,7 @@ PRESETS: Final[Mapping[str, str]] = {Step.SIZE: HUB_MODEL, Step.VERIFY: HANGING}
 TIMED: Final = (Step.PROVISION_NODES, Step.RELEASE_NODES)
 AT_THE_HUB: Final = (Step.SIZE, Step.PREPARE_MODEL)
 SLOW_S: Final = 15.0
-WITHIN_S: Final = 60.0
+WITHIN_S: Final = 120.0
 LOOK_S: Final = 0.2
 
 

@@ -1,22 +1,39 @@
-"""The smaller set of injections, in every step: what takes the least time to get over. All of them: `make chaos`."""
+"""The smaller set of injections, in every step: what takes the least time to get over. All of them: `make chaos`.
+
+And that the count sees what there is: of a Workspace that runs, everything would be left over.
+"""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.chaos.counting import inventory, runs, what_is_left
 from tests.chaos.faults import ARM_ANSWERS, PEOPLE, PROCESS_FAULTS
+from tests.chaos.judging import COPIES
 from tests.chaos.rounds import process_round, workspace_round
 from tests.chaos.standing import Scene
 from tests.chaos.table import complaints
 from tests.harness.slow_admission import slow_admission
 from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces
+from tests.harness.workspaces import Workspaces, workspace
+
+EVERYTHING = {"Deployment", "Service", "ConfigMap", "Pod", "Node", "Workspace", "pool", "workflow"}
 
 
 @pytest.fixture
 async def scene(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Scene]:
     async with slow_admission(stack.layout, workspaces) as admission:
         yield Scene(stack, workspaces, admission)
+
+
+async def test_the_count_sees_all_that_a_running_workspace_has(stack: Stack, workspaces: Workspaces) -> None:
+    uid = (await workspaces.create(workspace("counted")))["counted"]
+    await workspaces.until_ready("counted", within_s=30)
+    left = await what_is_left(stack, workspaces, within_s=0)
+    assert {thing.split()[0] for thing in left[uid]} == EVERYTHING
+    there = await inventory(stack, workspaces)
+    assert there.copies[uid] == COPIES["ready"] and there.deployed[uid] == 1
+    assert (await runs(workspaces, ["counted"]))["counted"] == 1
 
 
 async def test_both_workers_told_to_end_in_every_step(scene: Scene) -> None:
