@@ -7,7 +7,7 @@ import pytest
 
 from tests.chaos.judging import Outcome, last_line
 from tests.chaos.standing import STEPS, Scene
-from tests.chaos.table import complaints, listing, table
+from tests.chaos.table import cell, complaints, listing, table
 from tests.harness.deadlines import DEADLINES
 from tests.harness.pod_rules import PodRules
 from tests.harness.slow_admission import slow_admission
@@ -36,9 +36,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture
-def outcomes(request: pytest.FixtureRequest) -> list[Outcome]:
-    """Where every injection is put down, for the table."""
-    return request.config.stash.setdefault(OUTCOMES, [])
+def outcomes(request: pytest.FixtureRequest) -> Iterator[list[Outcome]]:
+    """Where every injection is put down, for the table; a round's own are told when it ends, because all take long."""
+    found = request.config.stash.setdefault(OUTCOMES, [])
+    before = len(found)
+    yield found
+    told = [f"    {one.injection.fault} in {one.injection.step}: {cell(one)}" for one in found[before:]]
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print("", *told, *complaints(found[before:]), sep="\n", flush=True)
 
 
 @pytest.fixture(scope="session")
