@@ -49,7 +49,8 @@ class Deadlines(Payload):
 class Plan(Payload):
     """What a generation of a Workspace comes to: decided once by `build_plan`, then only carried out.
 
-    Memory and disk are GiB, prices US dollars an hour. `digest` covers all that shapes the workload, so that an
+    Memory and disk are GiB, prices US dollars an hour for all nodes. `output_image` is where something is to be pushed.
+    `digest` covers all that shapes the workload, so that an
     unchanged workload is recognised. `estimate` is the whole of what was planned, for people.
     """
 
@@ -78,6 +79,11 @@ class Plan(Payload):
     vcpus_per_node: int = 0
     vcpu_family: str = ""
     price_per_hour: float | None = None
+    max_price_per_hour: float | None = None
+    zones: tuple[str, ...] = ()
+    spot: bool = False
+    output_image: str = ""
+    output_secret: str = ""
     deadlines: Deadlines = Deadlines()
     digest: str = ""
     estimate: PlanDocument | None = None
@@ -98,7 +104,8 @@ class Observed(Payload):
 
 
 class Check(Payload):
-    """One preflight check. `unknown` means that it could not be made (the cloud did not answer): a warning only."""
+    """One preflight check, by its name in api/preflight.py. `unknown` means that it could not be made (the cloud or a
+    registry did not answer): a warning only. A check that passed may say something, too."""
 
     name: str
     outcome: Literal["passed", "failed", "unknown"]

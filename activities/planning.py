@@ -24,10 +24,10 @@ from api.status import parse_status
 from api.validation.document import Part
 from api.validation.sections import is_model_name
 from api.workspace import Workspace
+from presets import plan_checks
 from presets.catalogue import Model
 from presets.lookups import known_model
 from presets.plan import plan_document
-from presets.plan_checks import image_family
 from presets.plan_document import PlanDocument
 from presets.plan_surroundings import Surroundings
 from presets.skus import find_sku
@@ -142,10 +142,11 @@ def plan_of(found: Object, around: Surroundings, deadlines: Deadlines) -> Plan:
         pool_name=names.pool_name(workspace.uid),
         os_disk_gib=document.disk_gib or 0,
         node_labels=workspace.match_labels,
-        image_family=image_family(workspace),
+        image_family=plan_checks.image_family(workspace),
         vllm_options=document.vllm_options,
         config_map=(workspace.inference.config or "") if workspace.inference else "",
         price_per_hour=document.price_per_hour,
+        max_price_per_hour=plan_checks.price_limit(workspace),
         deadlines=_stretched(deadlines, document),
         estimate=document,
         **_layout(document),

@@ -62,6 +62,7 @@ _TABLE: Final[dict[str, ActivityConfig]] = {
     s.READ_HEALTH.name: _quick(20, 10 * 60),
     s.READ_PREFLIGHT.name: _quick(60, 10 * 60),
     s.READ_CLUSTER_PREFLIGHT.name: _quick(60, 10 * 60),
+    s.READ_WORKLOAD_PREFLIGHT.name: _quick(60, 10 * 60),
     s.READ_MODEL_REVISION.name: _quick(60, _DEFAULTS.model),
     s.READ_COMPLETIONS.name: _wait(timedelta(seconds=_DEFAULTS.verify), _QUICK),
     s.ENSURE_FINALIZER.name: _quick(10, 10 * 60),

@@ -71,6 +71,8 @@ class WorkerSettings(ProcessSettings):
     """JSON: the group, kind and name that NodeClaims refer to; gpu-provisioner's by default."""
     runtime_image: str = "modelyard/runtime:dev"
     fetch_image: str = "modelyard/fetch:dev"
+    plain_http_registries: tuple[str, ...] = ()
+    """Hosts (with port) of registries that are asked without TLS and wherever they are, as JSON."""
     hf_endpoint: str = "https://huggingface.co"
     pods_hf_endpoint: str = ""
     """The hub as pods reach it; empty means the same as `hf_endpoint`."""

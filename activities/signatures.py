@@ -35,6 +35,7 @@ READ_WORKSPACE = Signature("read_workspace", queues.WORKSPACES, c.WorkspaceKey, 
 READ_HEALTH = Signature("read_health", queues.WORKSPACES, c.HealthRequest, c.Health)
 READ_PREFLIGHT = Signature("read_preflight", queues.CLOUD, c.Plan, c.Preflight)
 READ_CLUSTER_PREFLIGHT = Signature("read_cluster_preflight", queues.WORKSPACES, c.Plan, c.Preflight)
+READ_WORKLOAD_PREFLIGHT = Signature("read_workload_preflight", queues.WORKSPACES, c.Plan, c.Preflight)
 READ_MODEL_REVISION = Signature("read_model_revision", queues.WORKSPACES, c.ModelRequest, c.PinnedModel)
 READ_COMPLETIONS = Signature("read_completions", queues.WAITS, c.VerifyRequest, c.Completions, waits=True)
 ENSURE_FINALIZER = Signature("ensure_finalizer", queues.WORKSPACES, c.WorkspaceKey, c.Observed, effects=True)

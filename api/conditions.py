@@ -1,8 +1,9 @@
 """Status conditions: their types, and how a list of them changes.
 
-Types are KAITO's. `WorkspaceReady` of its first releases became `WorkspaceSucceeded` in v0.3; only the latter is
-written, and the WORKSPACEREADY column of v1alpha1 reads it, so that the column is True exactly when the model serves.
-The words for reasons are in `reasons`; which condition a step sets is the workflow's to say.
+Types are KAITO's, but for `PreflightPassed`. `WorkspaceReady` of its first releases became `WorkspaceSucceeded` in
+v0.3; only the latter is written, and the WORKSPACEREADY column of v1alpha1 reads it, so that the column is True
+exactly when the model serves. The words for reasons are in `reasons`; which condition a step sets is the workflow's
+to say.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ MESSAGE_MAX = 32768  # metav1.Condition's limit; the API server refuses a whole 
 class ConditionType(StrEnum):
     """What a condition is about; each is set by one step only."""
 
+    PREFLIGHT_PASSED = "PreflightPassed"
     NODE_CLAIM_READY = "NodeClaimReady"
     NODES_READY = "NodesReady"
     RESOURCE_READY = "ResourceReady"

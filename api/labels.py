@@ -45,6 +45,9 @@ NODE_PROVISIONER = "kaito.sh/node-provisioner"  # KAITO's words for the same cho
 # Annotations a user sets on a Workspace (ours).
 NODE_PROVIDER = "modelyard.dev/node-provider"  # "aks" | "karpenter" | "byo"
 INSTANCE_TYPE_FALLBACKS = "modelyard.dev/instance-type-fallbacks"  # comma-separated, tried in order
+MAX_PRICE_PER_HOUR = "modelyard.dev/max-price-per-hour"  # US dollars for all nodes together
+ZONES = "modelyard.dev/zones"  # comma-separated, tried in order
+CAPACITY_TYPES = "modelyard.dev/capacity-types"  # "spot", "on-demand", tried in order
 PAUSED = "modelyard.dev/paused"
 RETRY = "modelyard.dev/retry"  # any new value asks for another try of a failed generation
 USER_ANNOTATIONS = frozenset(
@@ -61,6 +64,9 @@ USER_ANNOTATIONS = frozenset(
         NODE_PROVISIONER,
         NODE_PROVIDER,
         INSTANCE_TYPE_FALLBACKS,
+        MAX_PRICE_PER_HOUR,
+        ZONES,
+        CAPACITY_TYPES,
         PAUSED,
         RETRY,
     }

@@ -101,7 +101,7 @@ def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanDocument:
     plan = _described(workspace, around, sku, machine, model)
     if model and machine:
         plan = _sized(plan, model, machine, wishes_of(config), around)
-    warnings = (*remarks(workspace, around, config), *plan.warnings)
+    warnings = (*remarks(workspace, around, config, sku), *plan.warnings)
     return plan.model_copy(update={"errors": (*errors, *plan.errors), "warnings": warnings})
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from api import labels, names
+from api import labels, names, purchasing
 from api.configs.inference import INFERENCE_KEY, InferenceConfig, parse_inference_config
 from api.configs.problem import ConfigProblem
+from api.validation.document import Part
 from api.workspace import Workspace
 from presets.catalogue import Model, UnknownModel, find_model
 from presets.config_rules import ConfigMaps
@@ -56,6 +57,22 @@ def image_family(workspace: Workspace) -> str:
     """The node image that the annotation asks for; ubuntu where it asks for none."""
     given = workspace.metadata.annotations.get(labels.NODE_IMAGE_FAMILY, "").strip().lower()
     return given or IMAGE_FAMILIES[0]
+
+
+def price_limit(workspace: Workspace) -> float | None:
+    """US dollars per hour for all nodes; None without a limit, and for a value that `unsound` refuses."""
+    try:
+        return purchasing.price_limit(workspace.metadata.annotations.get(labels.MAX_PRICE_PER_HOUR, ""))
+    except ValueError:
+        return None
+
+
+def storage_classes(pod: Part) -> list[str]:
+    """The StorageClasses that a pod's volumes are made from, sorted; an empty name stands for the default class."""
+    claims = [volume["ephemeral"]["volumeClaimTemplate"]["spec"] for volume in pod["volumes"].items()]
+    # A claim with an empty class, unlike one without, wants a volume that is there already.
+    made = [claim for claim in claims if claim.is_map and claim["storageClassName"].value != ""]
+    return sorted({claim["storageClassName"].text for claim in made})
 
 
 def wanted_sku(workspace: Workspace) -> Sku:

@@ -1,15 +1,22 @@
 """What a plan tells beside its numbers: warnings, what will be checked before buying, what is given back on failure."""
 
-from api import names
+from collections.abc import Iterator
+
+from api import labels, names
 from api.configs.inference import InferenceConfig
+from api.preflight import QUESTIONS, CheckName
+from api.validation.document import Part
 from api.workspace import Workspace
 from presets.catalogue import Model
+from presets.plan_checks import price_limit, storage_classes
 from presets.plan_document import Finding
 from presets.plan_surroundings import Surroundings
 from presets.skus import Sku
 
 
-def remarks(workspace: Workspace, around: Surroundings, config: InferenceConfig | None) -> list[Finding]:
+def remarks(
+    workspace: Workspace, around: Surroundings, config: InferenceConfig | None, sku: Sku | None = None
+) -> list[Finding]:
     """What is accepted, and may not do what its author expects."""
     found = []
     named = workspace.inference.config if workspace.inference else None
@@ -24,6 +31,10 @@ def remarks(workspace: Workspace, around: Surroundings, config: InferenceConfig 
     if workspace.resource and workspace.resource.partition and around.provider != "byo":
         message = "is for bring-your-own nodes, and is not acted on"
         found.append(Finding(reason="PartitionIgnored", path="resource.partition", message=message))
+    most, price = price_limit(workspace), sku.price(around.region) if sku else None
+    if most is not None and price is not None and price * workspace.count > most:
+        message = f"${price * workspace.count:.2f} per hour is more than the ${most:.2f} that are allowed"
+        found.append(Finding(reason="PriceAboveLimit", path=f"annotation {labels.MAX_PRICE_PER_HOUR}", message=message))
     if around.provider == "byo" and around.machine is None:
         message = "your nodes' GPUs are not known here: neither layout nor context is planned"
         found.append(Finding(reason="NodesUnknown", path="resource.labelSelector", message=message))
@@ -33,18 +44,39 @@ def remarks(workspace: Workspace, around: Surroundings, config: InferenceConfig 
 def preflight_checks(
     workspace: Workspace, around: Surroundings, sku: Sku | None, model: Model | None
 ) -> tuple[str, ...]:
-    checks = []
+    """What will be asked before anything is bought: each check by its name, with what it will ask for here."""
+    return tuple(f"{name}: {what}" for name, what in _asked(workspace, around, sku, model))
+
+
+def _asked(
+    workspace: Workspace, around: Surroundings, sku: Sku | None, model: Model | None
+) -> Iterator[tuple[CheckName, str]]:
     if sku and around.provider == "aks":
-        checks = [
-            f"SkuOffered: {sku.name} is offered to the subscription in {around.region}",
-            f"VcpuQuota: {sku.vcpus * max(workspace.count, 0)} vCPUs of {sku.family} are left in {around.region}",
-            "PoolLimit: the cluster may have one more node pool",
-        ]
+        family = f"vCPUs of {sku.family} are left in {around.region}"
+        yield CheckName.SKU_OFFERED, f"{sku.name} is offered to the subscription in {around.region}"
+        yield CheckName.VCPU_QUOTA, f"{sku.vcpus * max(workspace.count, 0)} {family}"
+        yield CheckName.POOL_LIMIT, QUESTIONS[CheckName.POOL_LIMIT]
+    if around.provider == "karpenter":
+        yield CheckName.NODE_CLAIMS, QUESTIONS[CheckName.NODE_CLAIMS]
+    if around.provider == "byo":
+        yield CheckName.FREE_GPUS, QUESTIONS[CheckName.FREE_GPUS]
+    if sku and (most := price_limit(workspace)) is not None:
+        yield CheckName.PRICE_LIMIT, f"all nodes together cost at most ${most:.2f} per hour at list price"
     if model:
         secret = workspace.inference.preset.access_secret if workspace.inference and workspace.inference.preset else ""
         token = f" with the token of Secret {secret}" if secret else ""
-        checks.append(f"Model: {model.repo} can be read{token}; its commit is pinned and its files are counted")
-    return tuple(checks)
+        yield (
+            CheckName.MODEL_READABLE,
+            f"{model.repo} can be read{token}; its commit is pinned and its files are counted",
+        )
+    yield CheckName.IMAGES_PULLABLE, QUESTIONS[CheckName.IMAGES_PULLABLE]
+    if workspace.tuning and workspace.tuning.output.image:
+        output = workspace.tuning.output
+        secret = output.image_push_secret or "(none)"
+        yield CheckName.OUTPUT_WRITABLE, f"the account of Secret {secret} may push to {output.image}"
+    template = workspace.inference.template if workspace.inference else None
+    if template and storage_classes(Part("", template)["spec"]):
+        yield CheckName.STORAGE_CLASS, QUESTIONS[CheckName.STORAGE_CLASS]
 
 
 def given_back(workspace: Workspace, around: Surroundings, count: int) -> tuple[str, ...]:

@@ -4,9 +4,11 @@ Conditions are KAITO's types with KAITO's reasons while things go well; where th
 Workspace stands on every condition it keeps from being True.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from activities.contracts import Check
 from api.conditions import ConditionStatus, ConditionType, set_condition
 from api.status import Phase, PlanSummary, WorkspaceStatus, inference_state
 from workflows.state import StepRecord, WorkspaceState
@@ -31,6 +33,8 @@ def refresh_conditions(state: WorkspaceState, now: datetime) -> None:
         (ConditionType.WORKSPACE_SUCCEEDED, serving, "workspaceSucceeded", "workspace succeeds",
          "workspacePending", "workspace is waiting for inference workload readiness"),
     ]  # fmt: skip
+    if state.checks:
+        _set(state, ConditionType.PREFLIGHT_PASSED, *preflight_condition(state.checks), now)
     for type_, holds, good, good_words, bad, bad_words in facts:
         reason, message = (good, good_words) if holds else (bad, bad_words)
         if not holds and state.phase in _STOPPED:
@@ -39,6 +43,18 @@ def refresh_conditions(state: WorkspaceState, now: datetime) -> None:
     if state.deleting:
         words = "workspace is being deleted"
         _set(state, ConditionType.WORKSPACE_DELETING, "True", "workspaceDeleted", words, now)
+
+
+def preflight_condition(checks: Sequence[Check]) -> tuple[ConditionStatus, str, str]:
+    """Status, reason and message of the checks made so far: False with every one that failed, True with what could not
+    be checked."""
+    failed = [check for check in checks if check.outcome == "failed"]
+    if failed:
+        words = f"{len(failed)} of {len(checks)} checks failed: {_each(failed)}"
+        return "False", failed[0].reason, words
+    unknown = [check for check in checks if check.outcome == "unknown"]
+    passed = f"passed: {', '.join(check.name for check in checks if check.outcome == 'passed') or 'none'}"
+    return "True", "PreflightPassed", f"{passed}; not known: {_each(unknown)}" if unknown else passed
 
 
 def status_document(state: WorkspaceState, now: datetime) -> dict[str, Any]:
@@ -71,6 +87,10 @@ def current_details(state: WorkspaceState) -> str:
     rows = [f"| {record.step} | {record.outcome} | {_took(record)} |" for record in state.steps]
     table = ["| step | outcome | took |", "|---|---|---|", *rows] if rows else []
     return "\n".join([head, "", f"Holds: {held}", "", *table])
+
+
+def _each(checks: Sequence[Check]) -> str:
+    return "; ".join(f"{check.name}: {check.message}" for check in checks)
 
 
 def _set(

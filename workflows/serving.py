@@ -11,23 +11,23 @@ from temporalio.exceptions import ActivityError
 
 from activities import signatures
 from activities.contracts import (
-    ModelRequest,
     PinnedModel,
     Plan,
     ServingRequest,
     VerifyRequest,
     WorkloadRequest,
 )
-from activities.failures import failure
 from activities.nodes.steps import STEPS
 from activities.policies import OWN_DEADLINE_S
 from api import names
 from api.status import Phase, Step
 from workflows.calling import call, reason_and_message, side_by_side
+from workflows.checking import check
 from workflows.ledger import Purchase
 from workflows.recording import Notebook
 from workflows.releasing import release_everything_held, release_nodes
 from workflows.state import Holding, request_of
+from workflows.words import nodes_of
 
 NODE_ATTEMPTS = 3
 """Nodes that never join or come without GPU are bought again, twice at most."""
@@ -38,7 +38,7 @@ async def serve(notebook: Notebook) -> None:
     """Brings the newest generation to Ready. Raises ActivityError or ApplicationError with the reason it cannot."""
     plan = await _size(notebook)
     await _free_what_does_not_fit(notebook, plan)
-    pinned = await _check(notebook, plan)
+    pinned = await check(notebook, plan)
     await side_by_side(_provision(notebook, plan), _deploy(notebook, plan, pinned))
     await _await_serving(notebook, plan)
 
@@ -60,42 +60,6 @@ async def _free_what_does_not_fit(notebook: Notebook, plan: Plan) -> None:
     if held is not None and held.instance_type != plan.instance_type and notebook.state.holdings:
         await release_everything_held(notebook)
     notebook.state.plan = plan
-
-
-async def _check(notebook: Notebook, plan: Plan) -> PinnedModel | None:
-    """Everything that can say no before money is spent, side by side."""
-    notebook.stand(Phase.PREFLIGHT, "Preflight", f"checking quota, machine and model for {what(plan)}")
-    _, pinned, _ = await side_by_side(
-        _preflight(notebook, plan),
-        _prepare_model(notebook, plan),
-        call(signatures.ENSURE_FINALIZER, plan.key, summary="Preflight: add the finalizer before anything is bought"),
-    )
-    notebook.state.pinned = pinned
-    return pinned  # type: ignore[no-any-return]
-
-
-async def _preflight(notebook: Notebook, plan: Plan) -> None:
-    with notebook.step(Step.PREFLIGHT):
-        check = STEPS[plan.provider].check
-        result = await call(check, plan, summary=f"Preflight: may we have {nodes_of(plan)}?")
-        failed = [check for check in result.checks if check.outcome == "failed"]
-        if failed:
-            raise failure(failed[0].reason, failed[0].message)
-
-
-async def _prepare_model(notebook: Notebook, plan: Plan) -> PinnedModel | None:
-    if plan.kind != "preset":
-        return None
-    request = ModelRequest(
-        workspace=plan.key, model=plan.model, revision=plan.requested_revision, access_secret=plan.access_secret
-    )
-    with notebook.step(Step.PREPARE_MODEL):
-        return await call(
-            signatures.READ_MODEL_REVISION,
-            request,
-            summary=f"PrepareModel: pin the commit of {plan.model}",
-            deadline_s=plan.deadlines.model,
-        )
 
 
 async def _provision(notebook: Notebook, plan: Plan) -> None:
@@ -184,13 +148,3 @@ async def _verify(notebook: Notebook, plan: Plan, pods: list[str]) -> None:
             summary=f"Verify: a completion of {plan.served_model_name} from {len(pods)} pods",
             deadline_s=plan.deadlines.verify,
         )
-
-
-def nodes_of(plan: Plan) -> str:
-    """`2 x Standard_NC24ads_A100_v4`, `2 x own node with 1 GPU`."""
-    return f"{plan.node_count} x {plan.instance_type or f'own node with {plan.gpus_per_node} GPU'}"
-
-
-def what(plan: Plan) -> str:
-    """`phi-4 on 1 x Standard_NC24ads_A100_v4`."""
-    return f"{plan.preset} on {nodes_of(plan)}"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from activities.contracts import PinnedModel, Plan, PlanRequest, WorkspaceKey
+from activities.contracts import Check, PinnedModel, Plan, PlanRequest, WorkspaceKey
 from api.conditions import Condition
 from api.status import Phase, State, Step
 from workflows.ledger import Ledger
@@ -53,6 +53,7 @@ class WorkspaceState(BaseModel):
     ledger: Ledger = Field(default_factory=Ledger)
     plan: Plan | None = None
     pinned: PinnedModel | None = None
+    checks: list[Check] = Field(default_factory=list)
     extra_time: dict[str, int] = Field(default_factory=dict)
     pool_ready: bool = False
     nodes: list[str] = Field(default_factory=list)

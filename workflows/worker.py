@@ -32,8 +32,10 @@ from activities.nodes.readiness import Nodes
 from activities.planning import Planner
 from activities.policies import HEARTBEAT_EVERY
 from activities.populations import Populations
+from activities.registries import Registries
 from activities.settings import AzureSettings, WorkerSettings
 from activities.verification import Verification
+from activities.workload_preflight import WorkloadPreflight
 from activities.workloads import Workloads
 from activities.workspaces import Workspaces
 from workflows import search
@@ -64,12 +66,13 @@ async def cluster_activities(
         hf_endpoint=settings.pods_hf_endpoint or settings.hf_endpoint,
         cpu_kv_cache_gib=settings.serve_cpu_kvcache_gib,
     )
+    own_images = (settings.runtime_image, settings.fetch_image)
     models = Models(cluster, settings.hf_endpoint)
     planner = Planner(
         cluster,
         location=azure.location,
         deadlines=settings.deadlines,
-        images=(settings.runtime_image, settings.fetch_image),
+        images=own_images,
         provider=settings.provider,
         with_cloud=settings.with_cloud,
         read_facts=models.read_facts,
@@ -78,10 +81,12 @@ async def cluster_activities(
     populations = Populations(cluster, client)
     claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(cluster)
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
+    preflight = WorkloadPreflight(cluster, own_images, Registries(settings.plain_http_registries))
     return {
         queues.WORKSPACES: [
             planner.build_plan,
             workspaces.read_workspace,
+            preflight.read_workload_preflight,
             workspaces.ensure_finalizer,
             workspaces.delete_finalizer,
             workspaces.patch_status,

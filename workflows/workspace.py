@@ -20,6 +20,7 @@ from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, Seed
 from workflows.namesakes import Namesakes
 from workflows.recording import Notebook
 from workflows.state import WorkspaceState
+from workflows.words import what
 
 RESYNC = timedelta(hours=1)
 """A look at what really runs even when nobody said that it changed."""
@@ -204,7 +205,7 @@ class WorkspaceWorkflow:
             await settling
             return
         state.settled = "ready"
-        words = f"serving {serving.what(state.plan)}" if state.plan else "serving"
+        words = f"serving {what(state.plan)}" if state.plan else "serving"
         self.notebook.stand(Phase.READY, "workspaceSucceeded", words)
 
     async def _settle_failed(self, error: FailureError, *, was_ready: bool) -> None:

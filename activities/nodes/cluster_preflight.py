@@ -12,6 +12,7 @@ from activities.kubernetes_api import Cluster, path_of
 from activities.nodes.byo import selector_of
 from activities.nodes.byo_accounting import gpu_pod, pick, shortage, uses_of
 from api import labels
+from api.preflight import CheckName
 
 NOT_ASKED = "quota and capacity are asked of the cloud by gpu-provisioner or Karpenter, not by Modelyard"
 
@@ -27,7 +28,7 @@ class ClusterChecks:
         """Never fails for a check that fails: the workflow decides by the results."""
         if plan.provider == "byo":
             return Preflight(checks=[await self._free_gpus(plan)])
-        quota = Check(name="VcpuQuota", outcome="unknown", message=NOT_ASKED)
+        quota = Check(name=CheckName.VCPU_QUOTA, outcome="unknown", message=NOT_ASKED)
         return Preflight(checks=[await self._claims_are_known(), quota])
 
     async def _claims_are_known(self) -> Check:
@@ -40,8 +41,8 @@ class ClusterChecks:
                 "the cluster has no NodeClaims (karpenter.sh/v1). Install gpu-provisioner or Karpenter, or make the "
                 f"Workspace with the annotation {labels.NODE_PROVIDER}: aks or byo"
             )
-            return Check(name="NodeClaims", outcome="failed", reason="NodeClaimsMissing", message=message)
-        return Check(name="NodeClaims", outcome="passed")
+            return Check(name=CheckName.NODE_CLAIMS, outcome="failed", reason="NodeClaimsMissing", message=message)
+        return Check(name=CheckName.NODE_CLAIMS, outcome="passed")
 
     async def _free_gpus(self, plan: Plan) -> Check:
         """Too few are no reason to stop: they are waited for, and may be given back in time."""
@@ -52,7 +53,7 @@ class ClusterChecks:
         )
         uid, gpus, count = plan.key.uid, plan.gpus_per_node, plan.node_count
         if len(pick(uses, uid, gpus=gpus, count=count)) >= count:
-            return Check(name="FreeGpus", outcome="passed")
+            return Check(name=CheckName.FREE_GPUS, outcome="passed")
         own = labels.without_reserved(plan.node_labels)
         lacks = shortage(uses, uid, gpus=gpus, count=count, match_labels=own)
-        return Check(name="FreeGpus", outcome="unknown", message=f"{lacks}. They are waited for")
+        return Check(name=CheckName.FREE_GPUS, outcome="unknown", message=f"{lacks}. They are waited for")

@@ -50,6 +50,21 @@ ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
         "What to try, in this order, when resource.instanceType cannot be had.",
         ADMISSION,
     ),
+    labels.MAX_PRICE_PER_HOUR: (
+        "US dollars, such as `7.50`",
+        "What all nodes together may cost per hour at list price; for spot, the most that is paid.",
+        "Size, Preflight, ProvisionNodes",
+    ),
+    labels.ZONES: (
+        "`1`, `2`, `3`, `any`, separated by commas",
+        "Zones to try, in this order, each by itself.",
+        ADMISSION,
+    ),
+    labels.CAPACITY_TYPES: (
+        "`spot`, `on-demand`, separated by a comma",
+        "Which kind of machines to try, in this order; on demand when nothing is said.",
+        ADMISSION,
+    ),
     labels.PAUSED: ("any", "Reserved; pause with the workflow's update `pause`.", NOBODY),
     labels.RETRY: ("any new value", "Asks for another try of a generation that failed.", "the watcher"),
     labels.NODE_IMAGE_FAMILY: ("`ubuntu`, `azurelinux`", "Operating system of bought nodes.", "Size, ProvisionNodes"),

@@ -32,6 +32,7 @@ NEXT: Final[Mapping[FailureClass, tuple[str, str]]] = {
 }
 
 CONDITIONS: Final[Mapping[ConditionType, tuple[str, str]]] = {
+    ConditionType.PREFLIGHT_PASSED: ("No check before the purchase said no; the message has warnings.", "Preflight"),
     ConditionType.NODE_CLAIM_READY: ("Every node has been bought, or reserved.", "ProvisionNodes"),
     ConditionType.NODES_READY: ("Every node has joined and offers its GPUs.", "AwaitNodes"),
     ConditionType.RESOURCE_READY: ("Everything that the workload runs on is there.", "AwaitNodes"),

@@ -1,9 +1,9 @@
 """Annotations whose values mean something."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from api import labels
+from api import labels, purchasing
 from api.validation.document import PROVISIONERS, Draft
 from api.validation.problem import Problem, shown
 
@@ -23,13 +23,23 @@ JUDGED: Final = frozenset(
         labels.RUNTIME,
         labels.BYPASS_RESOURCE_CHECKS,
         labels.INSTANCE_TYPE_FALLBACKS,
+        labels.MAX_PRICE_PER_HOUR,
+        labels.ZONES,
+        labels.CAPACITY_TYPES,
     }
 )
 """Annotations that a rule reads: a change of another one cannot make a Workspace wrong."""
 
+PURCHASE: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
+    ("M15", labels.MAX_PRICE_PER_HOUR, purchasing.price_limit),
+    ("M16", labels.ZONES, purchasing.zones),
+    ("M17", labels.CAPACITY_TYPES, purchasing.capacity_types),
+)
+"""How each annotation about the purchase is read; ValueError says what is wrong."""
+
 
 def values(draft: Draft) -> Iterator[Problem]:
-    """C4, C5, C6, C7, M7: a value that nothing knows would be ignored, and its author would not learn of it."""
+    """C4 to C7, M7, M15 to M17: a value that nothing knows would be ignored, and its author would not learn of it."""
     family = draft.annotation(labels.NODE_IMAGE_FAMILY)
     if family.given and family.text.strip().lower() not in ("", *IMAGE_FAMILIES):
         yield _refused("C4", family.path, f"unsupported node image family {shown(family.text)}", IMAGE_FAMILIES)
@@ -44,6 +54,12 @@ def values(draft: Draft) -> Iterator[Problem]:
         part = draft.annotation(key)
         if part.given and part.text not in known:
             yield _refused("M7", part.path, f"invalid value: {shown(part.text)} brings no nodes", known)
+    for rule, key, read in PURCHASE:
+        part = draft.annotation(key)
+        try:
+            read(part.text)
+        except ValueError as error:
+            yield Problem(rule, part.path, f"invalid value: {shown(part.text)} {error}")
 
 
 def judged(annotations: Mapping[str, object]) -> dict[str, object]:

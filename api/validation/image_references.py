@@ -4,10 +4,13 @@ Nothing is looked up. The reference is later handed to programs as one argument;
 """
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 NAME_MAX: Final = 255
 REFERENCE_MAX: Final = 1024
+DOCKER_HUB: Final = "registry-1.docker.io"
+DOCKERS_NAMES: Final = frozenset({"docker.io", "index.docker.io"})
 _SEGMENT: Final = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _HOST_LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
@@ -15,6 +18,30 @@ _HOST = re.compile(rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[0-9a-fA-F:]+\])(?:
 _TAG = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 _IDENTIFIER = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class ImageName:
+    """The parts of a reference as its registry is asked for them. `version` is a digest where one is given, or a tag.
+
+    What stands for Docker's hub, a reference without a host, is spelled out.
+    """
+
+    host: str
+    path: str
+    version: str
+
+    @classmethod
+    def of(cls, reference: str) -> "ImageName":
+        """Raises ValueError that says why this is no image reference."""
+        if problem := reference_problem(reference):
+            raise ValueError(problem)
+        rest, _, digest = reference.partition("@")
+        name, tag = _split_tag(rest)
+        host, path = _split_host(name)
+        host = "" if host in DOCKERS_NAMES else host
+        library = not host and "/" not in path
+        return cls(host or DOCKER_HUB, f"library/{path}" if library else path, digest or tag or "latest")
 
 
 def reference_problem(reference: str) -> str | None:

@@ -124,6 +124,7 @@ def _own_sources(layout: Layout) -> dict[str, str]:
     return {
         "MODELYARD_RUNTIME_IMAGE": images.reference(layout, images.RUNTIME),
         "MODELYARD_FETCH_IMAGE": images.reference(layout, images.FETCH),
+        "MODELYARD_PLAIN_HTTP_REGISTRIES": json.dumps([layout.registry]),
         "MODELYARD_HF_ENDPOINT": layout.mirror_url,
     }
 

@@ -38,6 +38,7 @@ class World:
         self.workloads: set[str] = set()
         self.ready_pods = 1
         self.checks = [c.Check(name="SkuOffered", outcome="passed")]
+        self.workload_checks = [c.Check(name="ImagesPullable", outcome="passed")]
         self.inventory: list[c.Owned] = []
         self.population: list[c.Living] = []
         self.runs: list[c.WorkspaceKey] = []
@@ -134,6 +135,9 @@ class World:
 
     def _read_cluster_preflight(self, plan: c.Plan) -> c.Preflight:
         return c.Preflight(checks=self.checks)
+
+    def _read_workload_preflight(self, plan: c.Plan) -> c.Preflight:
+        return c.Preflight(checks=self.workload_checks)
 
     def _read_model_revision(self, request: c.ModelRequest) -> c.PinnedModel:
         return c.PinnedModel(model=request.model, revision="0" * 40, weight_bytes=1)

@@ -20,11 +20,13 @@ from activities.policies import config_of
 from activities.populations import Populations
 from activities.signatures import Signature
 from activities.verification import Verification
+from activities.workload_preflight import WorkloadPreflight
 from activities.workloads import Workloads
 from activities.workspaces import Workspaces
 
 VERBS = ("read_", "ensure_", "wait_for_", "patch_", "build_", "delete_")
 CLASSES = (
+    WorkloadPreflight,
     Models,
     AgentPools,
     NodeClaims,

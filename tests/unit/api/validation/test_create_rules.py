@@ -33,6 +33,10 @@ def annotation(key: str, value: Any) -> Obj:
     return {f"metadata.annotations[kaito.sh/{key}]": value}
 
 
+def ours(key: str, value: Any) -> Obj:
+    return {f"metadata.annotations[modelyard.dev/{key}]": value}
+
+
 def adapter(**fields: Any) -> Obj:
     return {"source": {"name": "support", "image": "registry.example.com/support:1"}} | fields
 
@@ -137,6 +141,15 @@ CASES = [
     Case("M11", "serving", {"metadata.annotations[modelyard.dev/instance-type-fallbacks]": "Standard_NC6s_v3,nope"},
          "metadata.annotations[modelyard.dev/instance-type-fallbacks]", "Unsupported instance type 'nope'",
          {"metadata.annotations[modelyard.dev/instance-type-fallbacks]": "Standard_NC6s_v3, Standard_NC12s_v3"}),
+    Case("M15", "serving", ours("max-price-per-hour", "0"), "metadata.annotations[modelyard.dev/max-price-per-hour]",
+         "is no price", ours("max-price-per-hour", "7.5")),
+    Case("M15", "serving", ours("max-price-per-hour", "7,50 $"),
+         "metadata.annotations[modelyard.dev/max-price-per-hour]", "US dollars per hour"),
+    Case("M16", "serving", ours("zones", "1,east"), "metadata.annotations[modelyard.dev/zones]",
+         "names no zone", ours("zones", " 2, 1,any")),
+    Case("M17", "serving", ours("capacity-types", "spot,reserved"),
+         "metadata.annotations[modelyard.dev/capacity-types]", "no kind of capacity",
+         ours("capacity-types", "spot, on-demand")),
     Case("M14", "serving", {"resource.instanceType": "Standard_ND96isr_MI300X_v5"}, "resource.instanceType",
          "runtime image is built for NVIDIA"),
     Case("M14", "serving", {"inference.preset.name": "gpt-oss-20b", "resource.instanceType": "Standard_NC6s_v3"},

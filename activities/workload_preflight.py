@@ -1,0 +1,123 @@
+"""Checks that need the cluster or a registry, and no cloud: images, the output's registry, StorageClasses, the price.
+
+All side by side, each with its result. Fails open: a registry that cannot be reached is `unknown`, because the nodes
+may reach it and have credentials of their own. What the answers mean is preflight_verdicts.py's.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from activities import signatures
+from activities.contracts import Check, Plan, Preflight
+from activities.failures import failure
+from activities.kubernetes_api import Cluster, Object
+from activities.preflight_verdicts import (
+    all_of,
+    classes_there,
+    pull_verdict,
+    push_verdict,
+    within_price,
+)
+from activities.registries import Registries, RegistryUnreachable
+from activities.registry_secrets import Account, SecretUnreadable, account_for
+from api.preflight import CheckName
+from api.validation.document import Part
+from api.validation.image_references import ImageName
+from presets.plan_checks import storage_classes
+
+KEPT_S: Final = 30.0
+"""Our own images are asked for once for all Workspaces that are checked within this time."""
+
+
+class WorkloadPreflight:
+    """`own_images` are those of model pods. Changes nothing in the cluster, nor in a registry."""
+
+    def __init__(self, cluster: Cluster, own_images: Sequence[str], registries: Registries) -> None:
+        self._cluster = cluster
+        self._own_images = own_images
+        self._registries = registries
+        self._own: tuple[float, Check] | None = None
+        self._own_lock = asyncio.Lock()
+
+    @signatures.implements(signatures.READ_WORKLOAD_PREFLIGHT)
+    async def read_workload_preflight(self, plan: Plan) -> Preflight:
+        """Never fails for a check that fails. Raises WorkspaceGone, and what the API server's refusals are."""
+        pod = await self._pod(plan)
+        images = self._own_images_checked() if pod is None else self._images(plan.key.namespace, pod)
+        asked = [images]
+        if plan.output_image:
+            asked.append(self._output(plan))
+        if pod is not None and (wanted := storage_classes(pod)):
+            asked.append(self._storage(wanted))
+        return Preflight(checks=[within_price(plan), *await asyncio.gather(*asked)])
+
+    async def _pod(self, plan: Plan) -> Part | None:
+        """The user's own pod, where there is one."""
+        if plan.kind != "template":
+            return None
+        found = await self._cluster.get("Workspace", plan.key.name, plan.key.namespace)
+        if found is None or found["metadata"]["uid"] != plan.key.uid:
+            raise failure("WorkspaceGone", f"Workspace {plan.key.namespace}/{plan.key.name} is gone")
+        return Part("", found)["inference"]["template"]["spec"]
+
+    async def _own_images_checked(self) -> Check:
+        async with self._own_lock:
+            if self._own is None or time.monotonic() - self._own[0] > KEPT_S:
+                found = await asyncio.gather(*(self._pullable(image, []) for image in self._own_images))
+                self._own = (time.monotonic(), all_of(CheckName.IMAGES_PULLABLE, found))
+            return self._own[1]
+
+    async def _images(self, namespace: str, pod: Part) -> Check:
+        secrets = [secret["name"].text for secret in pod["imagePullSecrets"].items()]
+        found = await asyncio.gather(*(self._cluster.get("Secret", name, namespace) for name in secrets))
+        # The kubelet goes on without a pull secret that is not there, and so do we.
+        there = [secret for secret in found if secret is not None]
+        images = dict.fromkeys(
+            container["image"].text
+            for kind in ("initContainers", "containers")
+            for container in pod[kind].items()
+            if container["image"].text
+        )
+        return all_of(
+            CheckName.IMAGES_PULLABLE, await asyncio.gather(*(self._pullable(image, there) for image in images))
+        )
+
+    async def _pullable(self, reference: str, secrets: Sequence[Object]) -> Check:
+        name = CheckName.IMAGES_PULLABLE
+        try:
+            image = ImageName.of(reference)
+        except ValueError as error:
+            return Check(name=name, outcome="failed", reason="ImagePullError", message=f"image {reference!r}: {error}")
+        try:
+            account = _first_account(image, secrets)
+            return pull_verdict(reference, await self._registries.manifest(image, account), account is not None)
+        except (RegistryUnreachable, SecretUnreadable) as error:
+            return Check(name=name, outcome="unknown", message=f"{reference}: {error}")
+
+    async def _output(self, plan: Plan) -> Check:
+        """Whether what is made may be pushed: a run of hours must not end at a registry's no."""
+        name, namespace = CheckName.OUTPUT_WRITABLE, plan.key.namespace
+        secret = await self._cluster.get("Secret", plan.output_secret, namespace) if plan.output_secret else None
+        if plan.output_secret and secret is None:
+            message = f"Secret {namespace}/{plan.output_secret} is missing: create it with the registry's account"
+            return Check(name=name, outcome="failed", reason="SecretNotFound", message=message)
+        try:
+            image = ImageName.of(plan.output_image)
+            account = _first_account(image, [secret] if secret else [])
+        except ValueError as error:
+            message = f"output {plan.output_image} with Secret {plan.output_secret or '(none)'}: {error}"
+            return Check(name=name, outcome="failed", reason="PushForbidden", message=message)
+        try:
+            return push_verdict(plan, await self._registries.push(image, account), account)
+        except RegistryUnreachable as error:
+            return Check(name=name, outcome="unknown", message=f"{plan.output_image}: {error}")
+
+    async def _storage(self, wanted: Sequence[str]) -> Check:
+        classes, _ = await self._cluster.list_all("StorageClass")
+        return classes_there(wanted, classes)
+
+
+def _first_account(image: ImageName, secrets: Iterable[Object]) -> Account | None:
+    return next((account for secret in secrets if (account := account_for(image, secret))), None)

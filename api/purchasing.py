@@ -1,0 +1,50 @@
+"""What a Workspace's annotations say of the purchase: the highest price, zones, spot or on demand. Pure.
+
+Admission and the planner read them by the same functions, which raise ValueError with what to write instead.
+"""
+
+import re
+from typing import Final, Literal
+
+CapacityType = Literal["on-demand", "spot"]
+
+CAPACITY_TYPES: Final[tuple[CapacityType, ...]] = ("on-demand", "spot")
+"""Karpenter's words, which users of either know."""
+ANY_ZONE: Final = "any"
+_PRICE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,5})?")
+_ZONE = re.compile(r"[1-9]")
+
+
+def price_limit(text: str) -> float | None:
+    """US dollars per hour for all nodes; None where nothing is written. Azure takes five decimal places."""
+    if not text.strip():
+        return None
+    if not _PRICE.fullmatch(text.strip()) or float(text) <= 0:
+        raise ValueError("is no price: use US dollars per hour for all nodes, for instance 7.50")
+    return float(text)
+
+
+def zones(text: str) -> tuple[str, ...]:
+    """Zones in the order in which they are tried, each by itself; none where nothing is written."""
+    found = _listed(text)
+    if any(zone != ANY_ZONE and not _ZONE.fullmatch(zone) for zone in found):
+        raise ValueError(f"names no zone: use for instance 1,2,{ANY_ZONE}")
+    return found
+
+
+def capacity_types(text: str) -> tuple[CapacityType, ...]:
+    """Spot or on demand, in the order in which they are tried; none where nothing is written."""
+    found = _listed(text)
+    if any(word not in CAPACITY_TYPES for word in found):
+        raise ValueError("is no kind of capacity: use on-demand, spot, or spot,on-demand")
+    return tuple(kind for word in found for kind in CAPACITY_TYPES if kind == word)
+
+
+def instance_types(text: str) -> tuple[str, ...]:
+    """Machine types in the order in which they are tried after resource.instanceType; spelled as written."""
+    return _listed(text, lower=False)
+
+
+def _listed(text: str, *, lower: bool = True) -> tuple[str, ...]:
+    words = (word.strip() for word in text.split(","))
+    return tuple(dict.fromkeys(word.lower() if lower else word for word in words if word))

@@ -1,0 +1,173 @@
+"""Whether an image is there and whether a push is allowed, asked of real registries, and nothing is left behind."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from activities.workload_preflight import WorkloadPreflight
+from activities.contracts import Check, Plan, WorkspaceKey
+from activities.kubernetes_api import Object
+from activities.registries import Registries, RegistryUnreachable
+from api.validation.image_references import ImageName
+from tests.integration.registries.conftest import READER, secret_for
+
+KEY = WorkspaceKey(namespace="default", name="w", uid="u")
+CONFIG = b"{}"
+
+
+class Objects:
+    """A cluster that has these Secrets, a Workspace with this pod, and these StorageClasses."""
+
+    def __init__(self, secrets: dict[str, Object], pod: Object | None = None, classes: tuple[Object, ...] = ()) -> None:
+        self._secrets, self._pod, self._classes = secrets, pod, classes
+
+    async def get(self, kind: str, name: str, namespace: str) -> Object | None:
+        assert namespace == "default"
+        if kind == "Secret":
+            return self._secrets.get(name)
+        return {"metadata": {"uid": "u"}, "inference": {"template": {"spec": self._pod}}}
+
+    async def list_all(self, kind: str) -> tuple[list[Object], str]:
+        assert kind == "StorageClass"
+        return list(self._classes), "1"
+
+
+def a_plan(**more: Any) -> Plan:
+    return Plan(
+        key=KEY, generation=1, kind="template", instance_type="Standard_NC24ads_A100_v4", node_count=1, gpus_per_node=1,
+        pool_name="ws", os_disk_gib=100, **more,
+    )  # fmt: skip
+
+
+async def checked(cluster: Objects, plan: Plan, *hosts: str) -> dict[str, Check]:
+    preflight = WorkloadPreflight(cluster, (), Registries(hosts))  # type: ignore[arg-type]
+    return {check.name: check for check in (await preflight.read_workload_preflight(plan)).checks}
+
+
+def put_image(host: str, path: str, tag: str) -> None:
+    """An image of nothing but a configuration."""
+    opened = httpx.post(f"http://{host}/v2/{path}/blobs/uploads/")
+    digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+    httpx.put(httpx.URL(opened.headers["location"]).copy_merge_params({"digest": digest}), content=CONFIG)
+    manifest = {
+        "schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": [],
+        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 2, "digest": digest},
+    }  # fmt: skip
+    headers = {"Content-Type": str(manifest["mediaType"])}
+    httpx.put(f"http://{host}/v2/{path}/manifests/{tag}", json=manifest, headers=headers).raise_for_status()
+
+
+def uploads(folder: Path) -> list[Path]:
+    """Those under way; of one that was cancelled the registry keeps an empty folder."""
+    return list(folder.glob("*0/state/registry/blobs/**/_uploads/*/startedat"))
+
+
+async def test_an_image_that_is_there_passes_and_one_that_is_not_is_named(open_registry: str) -> None:
+    put_image(open_registry, "team/server", "1")
+    there, missing = f"{open_registry}/team/server:1", f"{open_registry}/team/server:2"
+    pod = {"containers": [{"image": there}], "initContainers": [{"image": missing}]}
+    found = await checked(Objects({}, {"containers": [{"image": there}]}), a_plan(), open_registry)
+    assert found["ImagesPullable"].outcome == "passed"
+    found = await checked(Objects({}, pod), a_plan(), open_registry)
+    assert (found["ImagesPullable"].outcome, found["ImagesPullable"].reason) == ("failed", "ImagePullError")
+    assert missing in found["ImagesPullable"].message and there not in found["ImagesPullable"].message
+
+
+@pytest.mark.parametrize("kind", ["password_registry", "token_registry"])
+async def test_without_a_secret_the_nodes_may_still_have_an_account(kind: str, request: pytest.FixtureRequest) -> None:
+    hosts = request.getfixturevalue(kind)
+    hosts = (hosts,) if isinstance(hosts, str) else hosts
+    pod = {"containers": [{"image": f"{hosts[0]}/team/server:1"}]}
+    found = await checked(Objects({}, pod), a_plan(), *hosts)
+    assert found["ImagesPullable"].outcome == "unknown"
+    assert "wants an account" in found["ImagesPullable"].message
+
+
+async def test_a_pull_secret_is_used_and_a_wrong_one_is_told(password_registry: str) -> None:
+    pod = {"containers": [{"image": f"{password_registry}/team/s:1"}], "imagePullSecrets": [{"name": "s"}]}
+    right, wrong = secret_for(password_registry), secret_for(password_registry, password="wrong")
+    found = await checked(Objects({"s": right}, pod), a_plan(), password_registry)
+    assert "has no such image" in found["ImagesPullable"].message, "the account was taken: only the image is missing"
+    found = await checked(Objects({"s": wrong}, pod), a_plan(), password_registry)
+    assert "refused the account of the pull secret (HTTP 401)" in found["ImagesPullable"].message
+    found = await checked(Objects({}, pod), a_plan(), password_registry)
+    assert found["ImagesPullable"].outcome == "unknown", "the kubelet goes on without a Secret that is not there"
+
+
+@pytest.mark.parametrize("kind", ["password_registry", "token_registry"])
+async def test_who_may_push_passes_and_leaves_no_upload(
+    kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    hosts = request.getfixturevalue(kind)
+    hosts = (hosts,) if isinstance(hosts, str) else hosts
+    plan = a_plan(output_image=f"{hosts[0]}/team/adapter:1", output_secret="push")
+    found = await checked(Objects({"push": secret_for(hosts[0])}, {}), plan, *hosts)
+    assert found["OutputWritable"] == Check(name="OutputWritable", outcome="passed")
+    assert uploads(tmp_path_factory.getbasetemp()) == []
+
+
+async def test_who_may_only_pull_is_refused_before_hours_of_training(token_registry: tuple[str, str]) -> None:
+    host = token_registry[0]
+    plan = a_plan(output_image=f"{host}/team/adapter:1", output_secret="push")
+    found = await checked(Objects({"push": secret_for(host, READER)}, {}), plan, *token_registry)
+    output = found["OutputWritable"]
+    assert (output.outcome, output.reason) == ("failed", "PushForbidden")
+    assert f"'{READER}' of Secret push" in output.message and "sesame" not in output.message
+
+
+async def test_a_wrong_password_a_missing_secret_and_one_for_another_registry_are_told_apart(
+    password_registry: str,
+) -> None:
+    plan = a_plan(output_image=f"{password_registry}/team/adapter:1", output_secret="push")
+    secrets = {
+        "missing": {},
+        "wrong": {"push": secret_for(password_registry, password="wrong")},
+        "other": {"push": secret_for("registry.example.com")},
+        "none": {"push": {"data": {"token": ""}}},
+    }
+    found = {
+        name: (await checked(Objects(there, {}), plan, password_registry))["OutputWritable"]
+        for name, there in secrets.items()
+    }
+    assert {name: check.reason for name, check in found.items()} == {
+        "missing": "SecretNotFound", "wrong": "PushForbidden", "other": "PushForbidden", "none": "PushForbidden",
+    }  # fmt: skip
+    assert "anybody without an account" in found["other"].message
+    assert "neither .dockerconfigjson nor .dockercfg" in found["none"].message
+
+
+async def test_a_registry_that_cannot_be_reached_warns_and_stops_nothing() -> None:
+    pod = {"containers": [{"image": "127.0.0.1:9/team/server:1"}]}
+    plan = a_plan(output_image="127.0.0.1:9/team/adapter:1")
+    found = await checked(Objects({}, pod), plan, "127.0.0.1:9")
+    assert {found[name].outcome for name in ("ImagesPullable", "OutputWritable")} == {"unknown"}
+    assert "cannot be reached" in found["ImagesPullable"].message
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "127.0.0.1:443", "localhost:5000", "[::1]:5000"])
+async def test_what_a_user_writes_leads_to_no_address_of_our_own(host: str) -> None:
+    with pytest.raises(RegistryUnreachable, match=r"is not asked|cannot be reached"):
+        await Registries().manifest(ImageName.of(f"{host}/team/server:1"))
+
+
+async def test_a_token_server_without_tls_gets_no_password(token_registry: tuple[str, str]) -> None:
+    with pytest.raises(RegistryUnreachable, match="without TLS"):
+        await Registries(token_registry[:1]).push(ImageName.of(f"{token_registry[0]}/team/adapter:1"))
+
+
+async def test_a_storage_class_is_looked_for_where_a_volume_needs_one() -> None:
+    pod = {
+        "volumes": [
+            {"name": "a", "ephemeral": {"volumeClaimTemplate": {"spec": {"storageClassName": "fast"}}}},
+            {"name": "b", "ephemeral": {"volumeClaimTemplate": {"spec": {}}}},
+        ]
+    }
+    default = {"metadata": {"name": "slow", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}}
+    found = await checked(Objects({}, pod, (default,)), a_plan())
+    assert found["StorageClass"].reason == "StorageClassMissing"
+    assert found["StorageClass"].message == "StorageClass 'fast' is not there. The cluster has: slow"
+    found = await checked(Objects({}, pod, ({"metadata": {"name": "fast"}},)), a_plan())
+    assert "no StorageClass is the default" in found["StorageClass"].message
+    assert "StorageClass" not in await checked(Objects({}, {"volumes": [{"emptyDir": {}}]}), a_plan())
