@@ -46,12 +46,24 @@ class Deadlines(Payload):
     verify: int = 5 * 60
 
 
+class Check(Payload):
+    """One preflight check, by its name in api/preflight.py. `unknown` means that it could not be made (the cloud or a
+    registry did not answer): a warning only. A check that passed may say something, too."""
+
+    name: str
+    outcome: Literal["passed", "failed", "unknown"]
+    reason: str = ""
+    message: str = ""
+
+
 class Plan(Payload):
     """What a generation of a Workspace comes to: decided once by `build_plan`, then only carried out.
 
-    Memory and disk are GiB, prices US dollars an hour for all nodes. `output_image` is where something is to be pushed.
-    `digest` covers all that shapes the workload, so that an
-    unchanged workload is recognised. `estimate` is the whole of what was planned, for people.
+    Memory and disk are GiB, prices US dollars an hour for all nodes, `spot_max_price` for one. `output_image` is where
+    something is to be pushed. `digest` covers all that shapes the workload, so that an unchanged workload is
+    recognised. `estimate` is the whole of what was planned, for people. `repair` asks for lost nodes to be brought
+    back. `alternatives` are whole plans, in the order in which they are tried when this one cannot be had; `refused`
+    says of one of those why it cannot be carried out at all.
     """
 
     key: WorkspaceKey
@@ -82,6 +94,10 @@ class Plan(Payload):
     max_price_per_hour: float | None = None
     zones: tuple[str, ...] = ()
     spot: bool = False
+    spot_max_price: float = -1.0
+    repair: bool = False
+    alternatives: tuple["Plan", ...] = ()
+    refused: Check | None = None
     output_image: str = ""
     output_secret: str = ""
     deadlines: Deadlines = Deadlines()
@@ -101,16 +117,6 @@ class Observed(Payload):
     uid: str = ""
     generation: int = 0
     deleting: bool = False
-
-
-class Check(Payload):
-    """One preflight check, by its name in api/preflight.py. `unknown` means that it could not be made (the cloud or a
-    registry did not answer): a warning only. A check that passed may say something, too."""
-
-    name: str
-    outcome: Literal["passed", "failed", "unknown"]
-    reason: str = ""
-    message: str = ""
 
 
 class Preflight(Payload):

@@ -15,6 +15,7 @@ from activities.contracts import Deadlines, Plan, PlanRequest, Provider, Workspa
 from activities.failures import failure
 from activities.kubernetes_api import Cluster, Object
 from activities.nodes.provider import provider_of
+from activities.options import with_alternatives
 from activities.own_nodes import read_own_machine
 from api import names
 from api.configs.inference import INFERENCE_KEY, parse_inference_config
@@ -85,7 +86,8 @@ class Planner:
         )
         plan = plan_of(found, around, self._deadlines)
         config = json.dumps(vllm_keys(named, config_maps[named]), sort_keys=True) if named else ""
-        return plan.model_copy(update={"digest": digest_of(found, config, self._images)})
+        plan = plan.model_copy(update={"digest": digest_of(found, config, self._images)})
+        return with_alternatives(plan, found, lambda other: plan_of(other, around, self._deadlines))
 
     def _provider_of(self, found: Object, held: Provider | None) -> Provider:
         """Raises InvalidSpec for words that mean nothing, for a change, and for pools that nobody here could buy."""

@@ -3,14 +3,21 @@
 Admission and the planner read them by the same functions, which raise ValueError with what to write instead.
 """
 
+import math
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, Literal
+
+from api import labels
 
 CapacityType = Literal["on-demand", "spot"]
 
 CAPACITY_TYPES: Final[tuple[CapacityType, ...]] = ("on-demand", "spot")
 """Karpenter's words, which users of either know."""
 ANY_ZONE: Final = "any"
+OPTIONS_MAX: Final = 24
+"""Ways to get the nodes, all lists multiplied: each may take minutes, and its plan is on record."""
 _PRICE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,5})?")
 _ZONE = re.compile(r"[1-9]")
 
@@ -48,3 +55,32 @@ def instance_types(text: str) -> tuple[str, ...]:
 def _listed(text: str, *, lower: bool = True) -> tuple[str, ...]:
     words = (word.strip() for word in text.split(","))
     return tuple(dict.fromkeys(word.lower() if lower else word for word in words if word))
+
+
+@dataclass(frozen=True)
+class PurchaseOption:
+    """One way to get the nodes. An empty zone leaves the choice to the cloud."""
+
+    instance_type: str
+    spot: bool = False
+    zone: str = ""
+
+
+def purchase_options(instance_type: str, annotations: Mapping[str, str]) -> tuple[PurchaseOption, ...]:
+    """Every way to get the nodes, in the order in which they are tried: by machine, then by kind of capacity, then by
+    zone. Raises ValueError for a value that cannot be read."""
+    machines = (instance_type, *instance_types(annotations.get(labels.INSTANCE_TYPE_FALLBACKS, "")))
+    kinds = capacity_types(annotations.get(labels.CAPACITY_TYPES, "")) or CAPACITY_TYPES[:1]
+    places = zones(annotations.get(labels.ZONES, "")) or (ANY_ZONE,)
+    options = (
+        PurchaseOption(machine, kind == "spot", "" if zone == ANY_ZONE else zone)
+        for machine in machines
+        for kind in kinds
+        for zone in places
+    )
+    return tuple(dict.fromkeys(options))
+
+
+def spot_price(limit: float | None, nodes: int) -> float:
+    """What Azure is told to pay for one spot machine at most, to five places; -1 means up to the price on demand."""
+    return -1.0 if limit is None else math.floor(limit / max(nodes, 1) * 1e5) / 1e5

@@ -136,6 +136,8 @@ _NODES = (
      "it is replaced, twice at most; then look at the device plugin's log", "retry"),
     ("NodeLost", "A node of this Workspace is gone.", "the machine was evicted, stopped or removed",
      "it is replaced; nothing to do", "retry"),
+    ("SpotEvicted", "A spot node of this Workspace is gone.", "Azure took the machine back, or it failed",
+     "it is bought again, twice at most before the next option; nothing to do", "retry"),
     ("NoMatchingNodes", "No node of yours can be used.", "no node has the labels and a free GPU",
      "label a node as the message says, or free a GPU", "wait"),
 )  # fmt: skip

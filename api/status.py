@@ -91,6 +91,11 @@ class PlanSummary(Observed):
         None, description="Who brings the nodes: aks, karpenter or byo. A Workspace keeps it for life."
     )
     instance_type: str | None = Field(None, description="Machine type of the nodes.")
+    capacity_type: str | None = Field(None, description="spot or on-demand, where nodes are bought.")
+    zone: str | None = Field(None, description="The zone that the nodes are asked for in.")
+    tried: list[str] | None = Field(
+        None, description="Ways to get the nodes that this pass has tried before, each with its reason."
+    )
     gpus_per_node: int | None = Field(None, description="GPUs of one node.", json_schema_extra={"format": "int32"})
     price_per_hour: str | None = Field(None, description="Price of all nodes per hour, a decimal number as a string.")
     currency: str | None = Field(None, description="Currency of the price, for instance USD.")

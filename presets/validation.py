@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from api import labels
+from api.purchasing import OPTIONS_MAX, purchase_options
 from api.validation.document import TRANSFORMERS, Draft
 from api.validation.engine import Rule, judge_create, judge_update
 from api.validation.problem import Problem, shown
@@ -95,9 +96,22 @@ def _machines(draft: Draft) -> Iterator[Problem]:
     if len(names) > FALLBACKS_MAX:
         yield Problem("M11", fallbacks.path, f"{len(names)} machine types; use at most {FALLBACKS_MAX}")
         return
+    yield from _too_many(draft)
     for name in names:
         if problem := _machine_problem(name):
             yield Problem("M11", fallbacks.path, f"Unsupported instance type {shown(name)}: {problem}")
+
+
+def _too_many(draft: Draft) -> Iterator[Problem]:
+    """M18: every way to get nodes is planned and may be tried for minutes."""
+    try:
+        options = purchase_options(draft.instance_type, draft.metadata["annotations"].texts)
+    except ValueError:  # M16 and M17 say what is wrong
+        return
+    if len(options) > OPTIONS_MAX:
+        path = draft.annotation(labels.INSTANCE_TYPE_FALLBACKS).path
+        message = f"{len(options)} ways to get the nodes: machines x capacity types x zones; use at most {OPTIONS_MAX}"
+        yield Problem("M18", path, message)
 
 
 def _memory(draft: Draft) -> Iterator[Problem]:

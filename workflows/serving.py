@@ -7,7 +7,7 @@ created, then both are waited for. Nothing is undone here; the entity compensate
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, FailureError
 
 from activities import signatures
 from activities.contracts import (
@@ -17,16 +17,18 @@ from activities.contracts import (
     VerifyRequest,
     WorkloadRequest,
 )
+from activities.failures import failure
 from activities.nodes.steps import STEPS
 from activities.policies import OWN_DEADLINE_S
 from api import names
 from api.status import Phase, Step
-from workflows.calling import call, reason_and_message, side_by_side
+from workflows.calling import call, is_cancelled, reason_and_message, side_by_side
 from workflows.checking import check
+from workflows.fallbacks import exhausted, in_order, moves_on, option_of, same_purchase
 from workflows.ledger import Purchase
 from workflows.recording import Notebook
 from workflows.releasing import release_everything_held, release_nodes
-from workflows.state import Holding, request_of
+from workflows.state import Holding, Tried, request_of
 from workflows.words import nodes_of
 
 NODE_ATTEMPTS = 3
@@ -36,11 +38,43 @@ _REPLACEABLE = ("NodeNotJoined", "NodeWithoutGpu")
 
 async def serve(notebook: Notebook) -> None:
     """Brings the newest generation to Ready. Raises ActivityError or ApplicationError with the reason it cannot."""
-    plan = await _size(notebook)
+    newest, state = await _size(notebook), notebook.state
+    held = state.plan if state.holds("node_pool") else None
+    options = in_order(newest, held, state.evictions)
+    if held and state.pool_ready and not state.lost and same_purchase(options[0], held):
+        options = options[:1]  # what serves is not given up for an edit that cannot be carried out
+    state.tried = []
+    for plan, following in zip(options, [*options[1:], None], strict=True):
+        try:
+            return await _serve_on(notebook, plan)
+        except FailureError as error:
+            reason, message = reason_and_message(error)
+            if is_cancelled(error) or len(options) == 1 or not moves_on(plan, reason):
+                raise
+            state.tried.append(Tried(option=option_of(plan), reason=reason, message=message))
+        if following is None:
+            raise exhausted(state.tried)
+        await _move_on(notebook, following)
+
+
+async def _serve_on(notebook: Notebook, plan: Plan) -> None:
+    if plan.refused is not None:
+        raise failure(plan.refused.reason, plan.refused.message)
     await _free_what_does_not_fit(notebook, plan)
     pinned = await check(notebook, plan)
     await side_by_side(_provision(notebook, plan), _deploy(notebook, plan, pinned))
     await _await_serving(notebook, plan)
+
+
+async def _move_on(notebook: Notebook, following: Plan) -> None:
+    """Gives back what was bought of the last option. The workload stays: it is replaced where it has to be."""
+    state, last = notebook.state, notebook.state.tried[-1]
+    words = f"{last.option}: {last.message}; {option_of(following)} is tried next"
+    notebook.stand(Phase.PROVISIONING, last.reason, words)
+    if state.holds("node_pool"):
+        await release_nodes(notebook)
+    if following.refused is None:
+        state.plan = following
 
 
 async def _size(notebook: Notebook) -> Plan:
@@ -49,15 +83,23 @@ async def _size(notebook: Notebook) -> Plan:
         asked = request_of(state)
         plan = await call(signatures.BUILD_PLAN, asked, summary=f"Size: plan generation {state.desired}")
     changes = {key: value for key, value in state.extra_time.items()}
-    plan = plan.model_copy(update={"deadlines": plan.deadlines.model_copy(update=changes)})
+    plan = _with_deadlines(plan, changes)
+    if state.plan is None or state.plan.generation != plan.generation:
+        state.evictions = {}
     state.observed = state.desired = max(plan.generation, state.desired)
     return plan
 
 
+def _with_deadlines(plan: Plan, changes: dict[str, int]) -> Plan:
+    others = tuple(_with_deadlines(other, changes) for other in plan.alternatives)
+    return plan.model_copy(update={"deadlines": plan.deadlines.model_copy(update=changes), "alternatives": others})
+
+
 async def _free_what_does_not_fit(notebook: Notebook, plan: Plan) -> None:
-    """A pool cannot change its machine type: one of another type is given back before anything else is bought."""
+    """A pool keeps machine type, zone and capacity type for life: another one is given back before anything is
+    bought."""
     held = notebook.state.plan
-    if held is not None and held.instance_type != plan.instance_type and notebook.state.holdings:
+    if held is not None and not same_purchase(held, plan) and notebook.state.holdings:
         await release_everything_held(notebook)
     notebook.state.plan = plan
 
@@ -86,7 +128,7 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
     with notebook.step(Step.PROVISION_NODES):
         bought = await call(
             steps.ensure,
-            plan,
+            plan.model_copy(update={"repair": state.lost and attempt == 1}),
             summary=f"ProvisionNodes: {words}",
             deadline_s=plan.deadlines.provision + steps.more_time_s,
         )
@@ -101,7 +143,7 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
             summary=f"AwaitNodes: {plan.node_count} Ready with {plan.gpus_per_node} GPU each",
             deadline_s=plan.deadlines.nodes + OWN_DEADLINE_S,  # the activity ends at its own deadline, with a reason
         )
-    state.nodes = ready.names
+    state.nodes, state.lost = ready.names, False
     notebook.touch()
 
 

@@ -37,8 +37,18 @@ class StepRecord(BaseModel):
     outcome: StepOutcome = "running"
 
 
+class Tried(BaseModel):
+    """A way to get the nodes that failed in this pass, and why."""
+
+    option: str
+    reason: str
+    message: str
+
+
 class WorkspaceState(BaseModel):
-    """One Workspace. `desired` is the newest generation heard of, `observed` the one the last pass was about."""
+    """One Workspace. `desired` is the newest generation heard of, `observed` the one the last pass was about;
+    `evictions` counts spot machines that were taken back, by option; `lost` says that a node is gone and not replaced
+    yet."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -54,6 +64,9 @@ class WorkspaceState(BaseModel):
     plan: Plan | None = None
     pinned: PinnedModel | None = None
     checks: list[Check] = Field(default_factory=list)
+    tried: list[Tried] = Field(default_factory=list)
+    evictions: dict[str, int] = Field(default_factory=dict)
+    lost: bool = False
     extra_time: dict[str, int] = Field(default_factory=dict)
     pool_ready: bool = False
     nodes: list[str] = Field(default_factory=list)

@@ -34,6 +34,11 @@ def pool_of(plan: Plan) -> AgentPool:
             count=plan.node_count,
             vm_size=plan.instance_type,
             os_disk_size_gb=plan.os_disk_gib,
+            availability_zones=list(plan.zones) or None,
+            scale_set_priority="Spot" if plan.spot else None,
+            # A machine that is only stopped would go on counting against the quota.
+            scale_set_eviction_policy="Delete" if plan.spot else None,
+            spot_max_price=plan.spot_max_price if plan.spot else None,
             os_type="Linux",
             os_sku=_IMAGE_FAMILIES[plan.image_family],
             mode="User",

@@ -79,6 +79,8 @@ class AgentPools:
 
     async def _continue_with(self, pool: AgentPool, plan: Plan, progress: Progress) -> PoolBought:
         match agent_pool.state_of(pool, plan):
+            case PoolState.READY if plan.repair and not progress.details:
+                return await self._put(plan, progress, etag=pool.e_tag, match_condition=MatchConditions.IfNotModified)
             case PoolState.READY:
                 return agent_pool.bought(pool)
             case PoolState.FOREIGN:

@@ -48,7 +48,7 @@ ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
     labels.INSTANCE_TYPE_FALLBACKS: (
         "machine types, separated by commas",
         "What to try, in this order, when resource.instanceType cannot be had.",
-        ADMISSION,
+        "Size, ProvisionNodes",
     ),
     labels.MAX_PRICE_PER_HOUR: (
         "US dollars, such as `7.50`",
@@ -58,12 +58,12 @@ ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
     labels.ZONES: (
         "`1`, `2`, `3`, `any`, separated by commas",
         "Zones to try, in this order, each by itself.",
-        ADMISSION,
+        "Size, ProvisionNodes",
     ),
     labels.CAPACITY_TYPES: (
         "`spot`, `on-demand`, separated by a comma",
         "Which kind of machines to try, in this order; on demand when nothing is said.",
-        ADMISSION,
+        "Size, ProvisionNodes",
     ),
     labels.PAUSED: ("any", "Reserved; pause with the workflow's update `pause`.", NOBODY),
     labels.RETRY: ("any new value", "Asks for another try of a generation that failed.", "the watcher"),

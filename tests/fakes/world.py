@@ -32,6 +32,10 @@ class World:
         self.finalizer = False
         self.instance_type = INSTANCE_TYPE
         self.digest = "digest-1"
+        self.applied = ""
+        self.checks_of: dict[str, list[c.Check]] = {}
+        self.bought: list[tuple[str, bool]] = []
+        self.options: list[tuple[str, bool]] = []
         self.provider: c.Provider = "aks"
         self.nodes_are_there = True
         self.pools: dict[str, str] = {}
@@ -99,21 +103,26 @@ class World:
         if not self.exists or self.deleting:
             raise failure("WorkspaceGone", "gone")
         key = c.WorkspaceKey(namespace=request.namespace, name=request.name, uid=request.uid)
-        provider = request.held or self.provider
+        options = self.options or [(self.instance_type, False)]
+        first, *others = [self._plan(key, request.held or self.provider, *option) for option in options]
+        return first.model_copy(update={"alternatives": tuple(others)})
+
+    def _plan(self, key: c.WorkspaceKey, provider: c.Provider, instance_type: str, spot: bool) -> c.Plan:
         return c.Plan(
+            spot=spot,
             key=key,
             provider=provider,
             generation=self.generation,
             kind="preset",
             model="org/model",
             served_model_name="model",
-            instance_type=self.instance_type if provider != "byo" else "",
+            instance_type=instance_type if provider != "byo" else "",
             node_count=1,
             gpus_per_node=1,
             pool_name=names.pool_name(key.uid),
             os_disk_gib=100,
             price_per_hour=3.67 if provider != "byo" else None,
-            digest=self.digest,
+            digest=self.digest if instance_type == self.instance_type else f"{self.digest} {instance_type}",
         )
 
     def _read_workspace(self, key: c.WorkspaceKey) -> c.Observed:
@@ -125,13 +134,13 @@ class World:
     def _read_health(self, request: c.HealthRequest) -> c.Health:
         return c.Health(
             workload_found=bool(self.workloads),
-            digest=self.digest if self.workloads else "",
+            digest=self.applied if self.workloads else "",
             ready_pods=self.ready_pods,
             ready_nodes=["node-1"] if self.pools and self.nodes_are_there else [],
         )
 
     def _read_preflight(self, plan: c.Plan) -> c.Preflight:
-        return c.Preflight(checks=self.checks)
+        return c.Preflight(checks=self.checks_of.get(plan.instance_type, self.checks))
 
     def _read_cluster_preflight(self, plan: c.Plan) -> c.Preflight:
         return c.Preflight(checks=self.checks)
@@ -150,6 +159,7 @@ class World:
         return self._observed()
 
     def _ensure_node_pool(self, plan: c.Plan) -> c.PoolBought:
+        self.bought.append((plan.instance_type, plan.spot))
         held = self.pools.setdefault(plan.pool_name, plan.instance_type)
         assert held == plan.instance_type, "a pool cannot change its machine type"
         return c.PoolBought(
@@ -164,6 +174,7 @@ class World:
 
     def _ensure_workload(self, request: c.WorkloadRequest) -> c.WorkloadApplied:
         self.workloads.add(request.plan.key.name)
+        self.applied = request.plan.digest
         return c.WorkloadApplied(digest=request.plan.digest)
 
     def _wait_for_nodes(self, plan: c.Plan) -> c.NodesReady:

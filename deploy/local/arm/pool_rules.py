@@ -19,7 +19,10 @@ RESERVED_LABEL_PREFIX = "kubernetes.azure.com/"
 MAX_COUNT, MAX_TAGS = 1000, 50
 OS_DISK_GB = range(30, 2049)
 # Properties that a pool keeps for life.
-IMMUTABLE = ("vmSize", "osDiskSizeGB", "osDiskType", "osType", "scaleSetPriority", "type", "availabilityZones")
+IMMUTABLE = (
+    "vmSize", "osDiskSizeGB", "osDiskType", "osType", "type", "availabilityZones",
+    "scaleSetPriority", "scaleSetEvictionPolicy", "spotMaxPrice",
+)  # fmt: skip
 
 
 def check_name(name: str) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from activities.workload_preflight import WorkloadPreflight
 from activities.contracts import Check, Plan, WorkspaceKey
 from activities.kubernetes_api import Object
 from activities.registries import Registries, RegistryUnreachable
+from activities.workload_preflight import WorkloadPreflight
 from api.validation.image_references import ImageName
 from tests.integration.registries.conftest import READER, secret_for
 

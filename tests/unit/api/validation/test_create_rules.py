@@ -150,6 +150,11 @@ CASES = [
     Case("M17", "serving", ours("capacity-types", "spot,reserved"),
          "metadata.annotations[modelyard.dev/capacity-types]", "no kind of capacity",
          ours("capacity-types", "spot, on-demand")),
+    Case("M18", "serving", ours("zones", "1,2,3,4,5,6,7") | ours("capacity-types", "spot,on-demand")
+         | ours("instance-type-fallbacks", "Standard_NC48ads_A100_v4"),
+         "metadata.annotations[modelyard.dev/instance-type-fallbacks]", "28 ways to get the nodes",
+         ours("zones", "1,2,3,4,5,6") | ours("capacity-types", "spot,on-demand")
+         | ours("instance-type-fallbacks", "Standard_NC48ads_A100_v4")),
     Case("M14", "serving", {"resource.instanceType": "Standard_ND96isr_MI300X_v5"}, "resource.instanceType",
          "runtime image is built for NVIDIA"),
     Case("M14", "serving", {"inference.preset.name": "gpt-oss-20b", "resource.instanceType": "Standard_NC6s_v3"},

@@ -1,0 +1,104 @@
+"""Ways to get the nodes are tried in the user's order and told of; what is lost is bought again, a few times."""
+
+from activities import signatures as s
+from activities.contracts import Check
+from activities.failures import failure
+from api.status import Phase
+from tests.workflows.conftest import Bench
+from workflows.fallbacks import EVICTIONS_MAX
+
+FIRST, SECOND = "Standard_NC24ads_A100_v4", "Standard_NC40ads_H100_v5"
+QUOTA = Check(name="VcpuQuota", outcome="failed", reason="QuotaExceeded", message="0 of 24 left")
+OFFERED = Check(name="SkuOffered", outcome="passed")
+
+
+async def test_an_option_that_fails_its_checks_is_skipped_and_told(live_bench: Bench) -> None:
+    live_bench.world.options = [(FIRST, False), (SECOND, False)]
+    live_bench.world.checks_of = {FIRST: [QUOTA]}
+    await live_bench.tell()
+    state = await live_bench.settled()
+    assert state.plan is not None and state.plan.instance_type == SECOND
+    assert [(tried.option, tried.reason) for tried in state.tried] == [(FIRST, "QuotaExceeded")]
+    assert live_bench.world.bought == [(SECOND, False)]
+    assert live_bench.world.applied == f"digest-1 {SECOND}", "the workload is made for the machine that was got"
+    await live_bench.until(lambda _: live_bench.world.statuses[-1].get("phase") == "Ready")
+    assert live_bench.world.statuses[-1]["plan"]["instanceType"] == SECOND
+    assert live_bench.world.statuses[-1]["plan"]["tried"] == [f"{FIRST}: QuotaExceeded: 0 of 24 left"]
+    assert await live_bench.delete() == []
+
+
+async def test_what_cannot_be_had_is_given_back_before_the_next_is_bought(live_bench: Bench) -> None:
+    live_bench.world.options = [(FIRST, True), (FIRST, False)]
+    live_bench.world.fail_next(s.ENSURE_NODE_POOL, failure("AllocationFailed", "no spot machine is free", final=True))
+    await live_bench.tell()
+    state = await live_bench.settled()
+    assert live_bench.world.bought == [(FIRST, False)]
+    order = [name for name in live_bench.world.order if name in ("ensure_node_pool", "delete_node_pool")]
+    assert order == ["ensure_node_pool", "delete_node_pool", "ensure_node_pool"]
+    assert [tried.option for tried in state.tried] == [f"{FIRST} as spot"]
+    assert live_bench.world.calls["delete_workload"] == 0, "the pods fit the same machine, bought in another way"
+
+
+async def test_when_nothing_is_left_all_reasons_are_told_and_nothing_is_kept(live_bench: Bench) -> None:
+    live_bench.world.options = [(FIRST, False), (SECOND, True), (SECOND, False)]
+    live_bench.world.checks_of = {FIRST: [QUOTA]}
+    errors = (failure("AllocationFailed", "no machine", final=True), failure("SkuNotAvailable", "not sold"))
+    live_bench.world.fail_next(s.ENSURE_NODE_POOL, *errors)
+    await live_bench.tell()
+    state = await live_bench.settled("failed")
+    assert (state.phase, state.reason) == (Phase.FAILED, "QuotaExceeded")
+    assert state.message == (
+        f"none of 3 ways to get the nodes works. {FIRST}: 0 of 24 left [QuotaExceeded]; "
+        f"{SECOND} as spot: no machine [AllocationFailed]; {SECOND}: not sold [SkuNotAvailable]"
+    )
+    assert not live_bench.world.pools and not live_bench.world.workloads and not state.holdings
+
+
+async def test_what_is_no_matter_of_the_machine_is_not_tried_on_another(live_bench: Bench) -> None:
+    live_bench.world.options = [(FIRST, False), (SECOND, False)]
+    live_bench.world.fail_next(s.READ_MODEL_REVISION, failure("ModelGated", "accept the licence"))
+    await live_bench.tell()
+    state = await live_bench.settled("failed")
+    assert (state.reason, state.message) == ("ModelGated", "accept the licence")
+    assert live_bench.world.calls["read_preflight"] == 1 and not live_bench.world.bought
+
+
+async def test_spot_nodes_are_bought_again_and_after_some_evictions_the_next_option_comes(live_bench: Bench) -> None:
+    world = live_bench.world
+    world.options = [(FIRST, True), (FIRST, False)]
+    await live_bench.tell()
+    await live_bench.settled()
+    for times in range(1, EVICTIONS_MAX + 2):
+        world.pools.clear()
+        await live_bench.tell(poke=True, generation=0)
+        bought = 1 + times
+        await live_bench.until(lambda state, bought=bought: len(world.bought) == bought and state.settled == "ready")
+    assert world.bought == [(FIRST, True)] * (EVICTIONS_MAX + 1) + [(FIRST, False)]
+    state = await live_bench.progress()
+    assert state.evictions == {f"{FIRST} as spot": EVICTIONS_MAX + 1}
+    assert any(status.get("reason") == "SpotEvicted" for status in world.statuses)
+
+
+async def test_an_edit_keeps_the_option_that_serves(live_bench: Bench) -> None:
+    live_bench.world.options = [(FIRST, False), (SECOND, False)]
+    live_bench.world.checks_of = {FIRST: [QUOTA]}
+    await live_bench.tell()
+    await live_bench.settled()
+    live_bench.world.checks_of = {}
+    await live_bench.tell(poke=True, generation=0)
+    await live_bench.until(lambda _: live_bench.world.calls["read_health"] == 1)
+    await live_bench.edit(digest="digest-2")
+    state = await live_bench.settled()
+    assert state.plan is not None and state.plan.instance_type == SECOND
+    assert live_bench.world.calls["delete_node_pool"] == 0
+
+
+async def test_an_edit_that_is_refused_does_not_move_what_serves(live_bench: Bench) -> None:
+    live_bench.world.options = [(FIRST, False), (SECOND, False)]
+    await live_bench.tell()
+    await live_bench.settled()
+    live_bench.world.checks_of = {FIRST: [QUOTA]}
+    await live_bench.edit(digest="digest-2")
+    state = await live_bench.settled()
+    assert "generation 2 is not applied: 0 of 24 left" in state.message
+    assert live_bench.world.bought == [(FIRST, False)] and live_bench.world.pools

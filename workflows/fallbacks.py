@@ -1,0 +1,65 @@
+"""Which way to get the nodes is tried next, and what is said when none is left. Pure.
+
+A plan with its alternatives is a list in the user's order. What a Workspace has already comes first, so that no edit
+moves a model that serves; an option whose spot machines were taken back too often comes last.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from temporalio.exceptions import ApplicationError
+
+from activities.contracts import Plan
+from activities.failures import failure
+from workflows.state import Tried
+
+EVICTIONS_MAX: Final = 2
+"""So often the spot machines of one option are bought again after they were taken back; then the others come first."""
+MOVING_ON: Final = frozenset(
+    {
+        "QuotaExceeded",
+        "SkuNotAvailable",
+        "AllocationFailed",
+        "PoolFailed",
+        "CloudRequestRefused",
+        "PriceAboveLimit",
+        "NodeNotJoined",
+        "NodeWithoutGpu",
+    }
+)
+"""Reasons that are about this way to get the nodes, and not about the Workspace."""
+
+
+def option_of(plan: Plan) -> str:
+    """How an option is called, for people and in records: `Standard_X`, `Standard_X as spot in zone 2`."""
+    zone = f" in zone {', '.join(plan.zones)}" if plan.zones else ""
+    return f"{plan.instance_type}{' as spot' if plan.spot else ''}{zone}"
+
+
+def same_purchase(one: Plan, other: Plan) -> bool:
+    """Whether a pool that was bought for the one serves the other: these things a pool keeps for life."""
+    return option_of(one) == option_of(other) and one.spot_max_price == other.spot_max_price
+
+
+def in_order(newest: Plan, held: Plan | None, evictions: Mapping[str, int]) -> list[Plan]:
+    """Every option of the newest plan, in the order in which they are to be tried."""
+    options = [newest.model_copy(update={"alternatives": ()}), *newest.alternatives]
+    if held is not None:
+        options.sort(key=lambda option: not same_purchase(option, held))
+    return sorted(options, key=lambda option: evictions.get(option_of(option), 0) > EVICTIONS_MAX)
+
+
+def wanted_for(newest: Plan, held: Plan) -> Plan:
+    """What the newest plan wants where the Workspace has these nodes; its first option where they are not in it."""
+    return next((option for option in (newest, *newest.alternatives) if same_purchase(option, held)), newest)
+
+
+def moves_on(plan: Plan, reason: str) -> bool:
+    """Whether another way to get the nodes may help."""
+    return plan.refused is not None or reason in MOVING_ON
+
+
+def exhausted(tried: Sequence[Tried]) -> ApplicationError:
+    """The failure when nothing is left to try: the reason of what the user wanted most, and the words of all."""
+    told = "; ".join(f"{one.option}: {one.message} [{one.reason}]" for one in tried)
+    return failure(tried[0].reason, f"none of {len(tried)} ways to get the nodes works. {told}")
