@@ -65,6 +65,10 @@ class PurchaseOption:
     spot: bool = False
     zone: str = ""
 
+    def __str__(self) -> str:
+        zone = f" in zone {self.zone}" if self.zone else ""
+        return f"{self.instance_type}{' as spot' if self.spot else ''}{zone}"
+
 
 def purchase_options(instance_type: str, annotations: Mapping[str, str]) -> tuple[PurchaseOption, ...]:
     """Every way to get the nodes, in the order in which they are tried: by machine, then by kind of capacity, then by

@@ -79,6 +79,7 @@ def _money_and_time(plan: PlanDocument) -> Iterator[str]:
 
 
 def _lists(plan: PlanDocument) -> Iterator[str]:
+    yield from _list("ways to get the nodes, in this order", plan.ways_to_get_nodes)
     yield from _list("checked before anything is bought", plan.preflight)
     yield from _list("given back when it fails", plan.released_on_failure)
     yield from _list("warnings", [str(warning) for warning in plan.warnings])

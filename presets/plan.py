@@ -23,7 +23,7 @@ from presets.plan_document import (
     PlanDocument,
     PriceRange,
 )
-from presets.plan_remarks import given_back, preflight_checks, remarks
+from presets.plan_remarks import given_back, preflight_checks, remarks, ways_to_get_nodes
 from presets.plan_steps import step_times, until_ready
 from presets.plan_surroundings import PROVIDERS, Provider, Surroundings
 from presets.sizing import (
@@ -145,6 +145,7 @@ def _described(
         price_until_ready=_price_until(price, count, paid),
         steps=steps,
         minutes_until_ready=MinutesRange(least=round(low, 1), most=round(high, 1)),
+        ways_to_get_nodes=ways_to_get_nodes(workspace, around, sku),
         preflight=preflight_checks(workspace, around, sku, model),
         released_on_failure=given_back(workspace, around, count),
     )

@@ -97,6 +97,7 @@ class PlanDocument(PlanPart):
     minutes_until_ready: MinutesRange | None = None
     preflight: tuple[str, ...] = ()
     released_on_failure: tuple[str, ...] = ()
+    ways_to_get_nodes: tuple[str, ...] = Field((), description="In the order in which they are tried, if several.")
     alternatives: tuple[AlternativeMachine, ...] = ()
     warnings: tuple[Finding, ...] = ()
     errors: tuple[Finding, ...] = ()

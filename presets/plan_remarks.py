@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from api import labels, names
 from api.configs.inference import InferenceConfig
 from api.preflight import QUESTIONS, CheckName
+from api.purchasing import purchase_options
 from api.validation.document import Part
 from api.workspace import Workspace
 from presets.catalogue import Model
@@ -77,6 +78,17 @@ def _asked(
     template = workspace.inference.template if workspace.inference else None
     if template and storage_classes(Part("", template)["spec"]):
         yield CheckName.STORAGE_CLASS, QUESTIONS[CheckName.STORAGE_CLASS]
+
+
+def ways_to_get_nodes(workspace: Workspace, around: Surroundings, sku: Sku | None) -> tuple[str, ...]:
+    """What is tried, in this order, when there is more than one way; this plan is of the first."""
+    if sku is None or around.provider != "aks":
+        return ()
+    try:
+        options = purchase_options(sku.name, workspace.metadata.annotations)
+    except ValueError:  # admission's rules M16 and M17 say what is wrong
+        return ()
+    return tuple(map(str, options)) if len(options) > 1 else ()
 
 
 def given_back(workspace: Workspace, around: Surroundings, count: int) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.contracts import Plan
 from activities.failures import failure
+from api.purchasing import PurchaseOption
 from workflows.state import Tried
 
 EVICTIONS_MAX: Final = 2
@@ -32,8 +33,7 @@ MOVING_ON: Final = frozenset(
 
 def option_of(plan: Plan) -> str:
     """How an option is called, for people and in records: `Standard_X`, `Standard_X as spot in zone 2`."""
-    zone = f" in zone {', '.join(plan.zones)}" if plan.zones else ""
-    return f"{plan.instance_type}{' as spot' if plan.spot else ''}{zone}"
+    return str(PurchaseOption(plan.instance_type, plan.spot, ", ".join(plan.zones)))
 
 
 def same_purchase(one: Plan, other: Plan) -> bool:

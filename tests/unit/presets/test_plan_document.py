@@ -181,3 +181,30 @@ def test_the_workspaces_own_word_for_who_brings_the_nodes_holds(
 def test_a_word_that_nothing_knows_is_an_error_of_the_plan() -> None:
     plan = a_plan(annotations={"modelyard.dev/node-provider": "gcp"})
     assert plan.provider == "aks" and reasons(plan) == ["InvalidSpec"]
+
+
+def test_what_is_checked_and_tried_is_told_by_the_names_of_the_status() -> None:
+    plan = a_plan()
+    assert [line.partition(":")[0] for line in plan.preflight] == [
+        "SkuOffered", "VcpuQuota", "PoolLimit", "ModelReadable", "ImagesPullable",
+    ]  # fmt: skip
+    assert plan.ways_to_get_nodes == ()
+
+
+def test_a_price_above_the_limit_and_every_way_to_get_the_nodes_are_told() -> None:
+    annotations = {
+        "modelyard.dev/max-price-per-hour": "1.00",
+        "modelyard.dev/capacity-types": "spot,on-demand",
+        "modelyard.dev/zones": "1",
+    }
+    document = {
+        "apiVersion": "kaito.sh/v1beta1",
+        "kind": "Workspace",
+        "metadata": {"name": "w", "namespace": "default", "annotations": annotations},
+        "resource": {"instanceType": A100, "labelSelector": {"matchLabels": {"apps": "w"}}},
+        "inference": {"preset": {"name": "phi-4"}},
+    }
+    plan = plan_document(document, Surroundings())
+    assert plan.ways_to_get_nodes == (f"{A100} as spot in zone 1", f"{A100} in zone 1")
+    assert [warning.reason for warning in plan.warnings] == ["PriceAboveLimit"]
+    assert "PriceLimit: all nodes together cost at most $1.00 per hour at list price" in plan.preflight

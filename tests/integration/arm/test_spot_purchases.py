@@ -1,0 +1,94 @@
+"""Our own provider against the stand-in: spot and zones are bought as planned, and lost machines are brought back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from azure.core.exceptions import HttpResponseError
+from temporalio.testing import ActivityEnvironment
+
+from activities import azure_client
+from activities.contracts import Plan, PoolBought, WorkspaceKey
+from activities.nodes.aks import AgentPools
+from activities.nodes.preflight import PreflightChecks
+from activities.settings import AzureSettings
+from deploy.local.arm.identity import Identity
+
+pytestmark = pytest.mark.integration
+A100_FAMILY = "StandardNCADSA100v4Family"
+
+
+def a_plan(pool: str, **more: Any) -> Plan:
+    return Plan(
+        key=WorkspaceKey(namespace="n", name="w", uid="u"), generation=1, kind="preset", os_disk_gib=100,
+        instance_type="Standard_NC24ads_A100_v4", node_count=2, gpus_per_node=1, pool_name=pool, vcpus_per_node=24,
+        vcpu_family=A100_FAMILY, **more,
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def azure(stand_in: Any, tmp_path: Any) -> AsyncIterator[azure_client.Azure]:
+    token = tmp_path / "token"
+    token.write_text(stand_in.address.token)
+    identity = Identity()
+    settings = AzureSettings(
+        subscription_id=identity.subscription, resource_group=identity.group, cluster=identity.cluster,
+        location="eastus", endpoint=stand_in.url, ca_file=stand_in.address.ca, credential=f"token-file:{token}",
+        polling_interval=0.05,
+    )  # fmt: skip
+    async with AsyncExitStack() as stack:
+        yield await azure_client.connect(settings, stack)
+
+
+async def bought(azure: azure_client.Azure, plan: Plan) -> PoolBought:
+    found: PoolBought = await ActivityEnvironment().run(AgentPools(azure).ensure_node_pool, plan)
+    return found
+
+
+async def test_a_spot_pool_is_bought_in_its_zone_with_its_price(azure: Any, pools: Any) -> None:
+    plan = a_plan("spotzone", spot=True, zones=("2",), spot_max_price=1.25)
+    await bought(azure, plan)
+    pool = (await pools.get("spotzone")).properties
+    assert (pool.scale_set_priority, pool.scale_set_eviction_policy, pool.spot_max_price) == ("Spot", "Delete", 1.25)
+    assert pool.availability_zones == ["2"]
+    assert "kubernetes.azure.com/scalesetpriority=spot:NoSchedule" in pool.node_taints
+
+
+async def test_machines_that_were_taken_back_come_again_only_where_it_is_asked_for(
+    azure: Any, pools: Any, control: Any
+) -> None:
+    plan = a_plan("spotback", spot=True)
+    await bought(azure, plan)
+    control.add_fault("spot-eviction", pool="spotback", seconds=0, times=1)
+    async with asyncio.timeout(20):
+        while control.state()["pools"]["spotback"]["nodes"]:
+            await asyncio.sleep(0.1)
+    await bought(azure, plan)
+    assert control.state()["pools"]["spotback"]["nodes"] == [], "ARM calls such a pool Succeeded, so it looks bought"
+    await bought(azure, plan.model_copy(update={"repair": True}))
+    assert len(control.state()["pools"]["spotback"]["nodes"]) == 2
+
+
+async def test_a_pool_keeps_its_highest_price_for_life(pools: Any) -> None:
+    await pools.create("spotprice", scaleSetPriority="Spot", spotMaxPrice=1.5)
+    with pytest.raises(HttpResponseError, match="spotMaxPrice"):
+        await pools.create("spotprice", scaleSetPriority="Spot", spotMaxPrice=2.5)
+
+
+async def test_spot_is_checked_against_its_own_quota(azure: Any, control: Any) -> None:
+    control.change_settings(family_limits={A100_FAMILY: 0}, low_priority_limit=1000)
+    spot, demand = a_plan("nobody", spot=True, zones=("1",)), a_plan("nobody", zones=("9",))
+    checks = {check.name: check.outcome for check in (await PreflightChecks(azure).read_preflight(spot)).checks}
+    assert checks == {"SkuOffered": "passed", "VcpuQuota": "passed", "PoolLimit": "passed"}
+    found = {check.name: check for check in (await PreflightChecks(azure).read_preflight(demand)).checks}
+    assert "not offered in zone 9" in found["SkuOffered"].message
+    assert found["VcpuQuota"].reason == "QuotaExceeded" and "need 48 vCPUs" in found["VcpuQuota"].message
+
+
+async def test_azure_that_does_not_answer_warns_and_stops_nothing(azure: Any, control: Any) -> None:
+    control.add_fault("server-error", method="GET", route="usages")
+    control.add_fault("server-error", method="GET", route="agentPool")
+    checks = {check.name: check for check in (await PreflightChecks(azure).read_preflight(a_plan("nobody"))).checks}
+    assert checks["VcpuQuota"].outcome == "unknown" and checks["SkuOffered"].outcome == "passed"
