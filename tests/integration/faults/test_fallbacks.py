@@ -42,11 +42,11 @@ def properties(stack: Stack, uid: str) -> dict[str, Any]:
 async def test_spot_machines_that_are_taken_back_are_bought_again_and_then_on_demand(
     stack: Stack, workspaces: Workspaces
 ) -> None:
-    [uid] = (await workspaces.create(asking("spot", capacity="spot,on-demand", limit="2.5"))).values()
+    [uid] = (await workspaces.create(asking("spot", capacity="spot,on-demand", limit="5"))).values()
     await workspaces.until_ready("spot", within_s=60)
     bought = await asyncio.to_thread(properties, stack, uid)
     assert (bought["scaleSetPriority"], bought["scaleSetEvictionPolicy"], bought["spotMaxPrice"]) == (
-        "Spot", "Delete", 2.5,
+        "Spot", "Delete", 5.0,
     )  # fmt: skip
     pool = names.pool_name(uid)
     for times in range(1, EVICTIONS_MAX + 1):
