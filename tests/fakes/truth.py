@@ -174,6 +174,9 @@ class Truth:
     def _read_preflight(self, plan: c.Plan) -> c.Preflight:
         return c.Preflight(checks=[])
 
+    def _read_workload_preflight(self, plan: c.Plan) -> c.Preflight:
+        return c.Preflight(checks=[])
+
     def _read_model_revision(self, request: c.ModelRequest) -> c.PinnedModel:
         return c.PinnedModel(model=request.model, revision="0" * 40, weight_bytes=1)
 

@@ -147,10 +147,12 @@ class Living:
     async def _lacking(self) -> str:
         """What is not as it must be in the end; empty when all is. Asks the workflow last: that costs a replay."""
         truth, there = self.truth, self.truth.there
-        if there and not there.deleting and truth.status.get("observedGeneration") != there.generation:
-            return f"{there} is there, users see {truth.status}"
         status = await self._status()
         running = status is WorkflowExecutionStatus.RUNNING
+        if there and not there.deleting and truth.status.get("observedGeneration") != there.generation:
+            if running:  # a clean-up before it may be stuck
+                await self._as_a_person_would(await self._handle.query(WorkspaceWorkflow.progress))
+            return f"{there} is there, users see {truth.status}"
         if status not in (None, WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED):
             return f"the workflow ended as {status}"
         if there is None and not running:

@@ -55,6 +55,7 @@ async def test_stale_and_duplicate_words_change_nothing(live_bench: Bench) -> No
     live_bench.world.generation = 5
     await live_bench.tell()
     await live_bench.settled()
+    await live_bench.until(lambda _: live_bench.world.statuses[-1].get("phase") == "Ready")
     calls = live_bench.world.calls.copy()
     for generation in (5, 3, 1, 5):
         await live_bench.tell(generation=generation)
