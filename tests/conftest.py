@@ -16,7 +16,17 @@ settings.register_profile("modelyard", deadline=None)
 settings.load_profile("modelyard")
 
 LANES: Final = {
-    "tests/integration/faults/": "faults",
+    **dict.fromkeys(
+        (
+            "tests/integration/faults/test_fallbacks.py",
+            "tests/integration/faults/test_injections.py",
+            "tests/integration/faults/test_never_satisfied.py",
+            "tests/integration/faults/test_other_providers.py",
+            "tests/integration/faults/test_sweeping.py",
+        ),
+        "faults beside the way",
+    ),
+    "tests/integration/faults/": "faults on the way",
     "tests/e2e/": "local stack",
     "tests/runtime/": "serving",
     "tests/integration/deploy/": "cluster",
@@ -25,6 +35,7 @@ LANES: Final = {
     "tests/integration/nodes/": "nodes",
     "tests/integration/api/": "api",
     "tests/integration/mirror/": "mirror",
+    "tests/integration/registries/": "registries",
     "tests/integration/runtime/": "fetching",
     "tests/workflows/": "workflows",
     "tests/replay/": "workflows",

@@ -1,6 +1,8 @@
 """One stack for all fault tests: real processes, simulated machines and pods. Each test leaves it as it found it."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
+from typing import Final
 
 import pytest
 
@@ -11,6 +13,9 @@ from tests.harness.pod_rules import PodRules
 from tests.harness.stack import Stack, keep_logs, running
 from tests.harness.workspaces import Workspaces, connected
 
+# By the number of the process: lanes run side by side.
+INSTANCES: Final = ("chaos", "injections", "bench")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -20,8 +25,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def fault_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """Started once, stopped after the last test; its logs are kept when a test failed."""
-    with running("chaos", {"MODELYARD_DEADLINES": DEADLINES}, POLICY) as started:
+    """Started once in each process, stopped after its last test; its logs are kept when a test failed."""
+    number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    with running(INSTANCES[int(number)], {"MODELYARD_DEADLINES": DEADLINES}, POLICY) as started:
         yield started
         if request.session.testsfailed:
             keep_logs(started.layout)
