@@ -194,6 +194,48 @@ _MACHINERY = (
      "serve a model with an inference section", "fail"),
 )  # fmt: skip
 
+_DATA = (
+    ("DataEmpty", "There is nothing to train on.", "no file of a known format, or no row that can be learnt from",
+     "give parquet, json, jsonl, csv or arrow files; the message names the first row and column", "fail"),
+    ("DataUnreadable", "A data file cannot be read.", "it is damaged, or not of the format that its name says",
+     "correct the file, and the row, that the message names", "fail"),
+    ("DataColumnsUnknown", "The data's columns are not known.", "no column has a name that says what to learn",
+     "rename the columns, or name them in DatasetConfig; the message lists them", "fail"),
+    ("DataNotFound", "Data is not there.", "a link, an image or a folder leads to nothing",
+     "correct the link or the image that the message names", "fail"),
+    ("DataForbidden", "Data may not be read.", "a link has expired or needs a login, or a pull secret is wrong",
+     "give a link that is public or signed, or correct the imagePullSecret that the message names", "fail"),
+    ("DataAddressRefused", "A link leads where it may not.", "by name, by DNS or by a redirect it leads inside",
+     "use a public address, or have the operator allow the host", "fail"),
+    ("DataIsWebPage", "A link gives a web page instead of data.", "it is a page about the file, or a login page",
+     "use the link of the file itself; on Hugging Face it contains /resolve/", "fail"),
+    ("DataUnreachable", "Where the data is cannot be reached.", "DNS, network or the server itself",
+     "check the link's host in the message; it is tried again", "retry"),
+    ("DataStalled", "Data stopped coming.", "the server keeps the connection and sends nothing",
+     "check the server in the message; it is tried again and goes on where it was", "retry"),
+    ("DataDownloadFailed", "Data came damaged or broke off.", "the connection broke, or a checksum is wrong",
+     "it is tried again and goes on where it was", "retry"),
+    ("DataTooLarge", "There is more data than is allowed.", "size or number of files is over the limit",
+     "give less data, or have the operator raise the limit that the message names", "fail"),
+    ("DataDiskFull", "The data does not fit on its volume.", "the volume is smaller than the data",
+     "give less data, or have the operator raise the size of the volume", "fail"),
+    ("DataImageInvalid", "The data image cannot be used.", "it is no image, has no /data, or its layers are unsafe",
+     "build the image anew with plain files below /data; the message names the entry", "fail"),
+)  # fmt: skip
+
+_PUBLISHING = (
+    ("AdapterIncomplete", "There is no whole adapter to publish.", "a file is missing or is not what training wrote",
+     "read the message: it names the file; ask for another try with the retry annotation", "fail"),
+    ("PushForbidden", "The registry does not let the adapter in.", "the push secret is wrong or may not push there",
+     "correct the Secret that the message names; the adapter is kept and pushed without training again", "wait"),
+    ("RegistryUnreachable", "The registry cannot be reached.", "DNS, network or the registry itself",
+     "check the registry in the message; the adapter is kept and it is tried again", "retry"),
+    ("RegistryFull", "The registry has no room.", "its disk or its quota is full",
+     "make room in the registry; the adapter is kept and it is tried again", "retry"),
+    ("BlobRejected", "The registry refused the image's content.", "it is too large for it, damaged, or not accepted",
+     "read the registry's words in the message; the adapter is kept", "fail"),
+)  # fmt: skip
+
 Row = tuple[str, str, str, str, str]
 
 
@@ -207,7 +249,7 @@ def table(*groups: Iterable[Row]) -> dict[str, Reason]:
     return reasons
 
 
-REASONS = table(_KAITO, _SPEC, _MODEL, _NODES, _SERVING, _OPERATION, _MACHINERY)
+REASONS = table(_KAITO, _SPEC, _MODEL, _NODES, _SERVING, _OPERATION, _MACHINERY, _DATA, _PUBLISHING)
 
 
 def reason(name: str) -> Reason:

@@ -1,0 +1,30 @@
+"""How far publishing has come, as /metrics and /healthz tell it. Bytes are counted as they are sent or found there."""
+
+import time
+from dataclasses import dataclass
+
+from runtime.fetch.progress import COMPLETE, Progress
+
+
+@dataclass
+class PublishProgress(Progress):
+    """`uploaded` are bytes that were sent; `bytes_done` also those that the registry had already."""
+
+    uploaded: int = 0
+
+    def advance(self, count: int, sent: bool) -> None:
+        """More bytes are in the registry."""
+        self.uploaded += count if sent else 0
+        self.sample(self.bytes_done + count, time.monotonic())
+
+    def metrics(self) -> str:
+        """Prometheus text."""
+        values = {
+            "modelyard_publish_bytes": self.bytes_done,
+            "modelyard_publish_bytes_expected": self.bytes_total,
+            "modelyard_publish_bytes_uploaded": self.uploaded,
+            "modelyard_publish_attempts": self.attempts,
+            "modelyard_publish_bytes_per_second": self.speed(),
+            "modelyard_publish_complete": int(self.phase == COMPLETE),
+        }
+        return "".join(f"# TYPE {name} gauge\n{name} {value:g}\n" for name, value in values.items())
