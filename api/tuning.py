@@ -1,4 +1,4 @@
-"""tune.json, status.json and training_summary.json: what the training pod is told, and what it tells, as typed contracts.
+"""tune.json, status.json, training_summary.json: what the training pod is told and what it tells, as typed contracts.
 
 `activities` builds the first and puts it into a ConfigMap; `runtime.tune` reads it, keeps the second up to date and
 writes the third beside the adapter. Fields are only ever added, with defaults: a pod may be older than its controller.

@@ -6,7 +6,6 @@ How far the work is stands in both answers and is no state of health: a slow dow
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 from typing import Any, Protocol
 
 

@@ -1,6 +1,6 @@
 """Which files are trained on: every file below the data folder with a known ending, in the order of their names.
 
-Hidden files and folders are none of them, and the fetcher's manifest (`manifest.json`, `*.manifest.json`) is not either.
+Hidden files and folders are none of them, and neither is the fetcher's manifest (`manifest.json`).
 """
 
 import hashlib

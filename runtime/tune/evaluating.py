@@ -1,7 +1,7 @@
-"""`python -m runtime.tune.evaluating`: the loss of the finished adapter, and of the model without it, on rows held out.
+"""`python -m runtime.tune.evaluating`: the loss of the adapter, and of the model without it, on rows held out.
 
-A process of its own, after training: the memory of the training is free again, and evaluation mode, which changes packed
-weights on a CPU, harms nothing that is still trained.
+A process of its own, after training: the memory of the training is free again, and evaluation mode, which changes
+packed weights on a CPU, harms nothing that is still trained.
 """
 
 import argparse

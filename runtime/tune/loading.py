@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from api.configs.servable import lora_problems
 from api.tuning import TuneConfig
-from runtime.tune.arguments import Place, lora_arguments, precision_of, quantization_arguments
+from runtime.tune.arguments import Place, lora_arguments, quantization_arguments
 from runtime.tune.failures import CONFIG_INVALID, MODEL_NOT_TUNABLE, TuneFailure
 from runtime.tune.telling import Telling
 

@@ -1,4 +1,4 @@
-"""`python -m runtime.tune.preparing`: reads the data, makes tokens of it, sets rows aside, and leaves all that as files.
+"""`python -m runtime.tune.preparing`: reads the data, makes tokens of it, sets rows aside, leaves all that as files.
 
 A process of its own: its memory is gone before the model comes, what it leaves is the same for every process and every
 later pod, and a mistake in the data is told before anything is loaded.

@@ -59,11 +59,9 @@ def train(config: TuneConfig, telling: Telling, options: argparse.Namespace) -> 
     trainer.add_callback(checkpointing)
     telling.tell(total_steps=0, peak_memory_bytes=peak_memory_bytes())
     trainer.train(resume_from_checkpoint=str(options.resume) if options.resume else None)
-    if stop.asked and trainer.state.global_step < trainer.state.max_steps:
-        step = trainer.state.global_step
-        raise TuneFailure(
-            STOPPED, f"asked to stop; the checkpoint of step {step} of {trainer.state.max_steps} is written"
-        )
+    step, total = trainer.state.global_step, trainer.state.max_steps
+    if stop.asked and step < total:
+        raise TuneFailure(STOPPED, f"asked to stop; the checkpoint of step {step} of {total} is written")
     if trainer.is_world_process_zero():
         _leave_adapter(config, trainer, report)
 
