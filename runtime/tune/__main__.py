@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from api.tuning import TUNE_CONFIG_PATH
+from api.tuning import TUNE_CONFIG_PATH, TuneConfig
+from runtime.ending import Failure, leave, read_config, say
 from runtime.fetch.status_server import start_status_server
 from runtime.tune.classifying import failure_of
-from runtime.tune.failures import STOPPED, TuneFailure, leave_message, leave_result
+from runtime.tune.failures import STOPPED, told_at_end
 from runtime.tune.progress import Progress
-from runtime.tune.reading_config import read_config
 from runtime.tune.running import Run
 
 SAY_EVERY_S = 10.0
@@ -31,24 +31,24 @@ def main(argv: list[str] | None = None) -> int:
     stop = _Stop()
     try:
         return _tune(options.config, stop)
-    except TuneFailure as failure:
-        leave_message(failure)
+    except Failure as failure:
+        leave({"reason": failure.kind.reason, "message": failure.message})
         return failure.kind.exit_code
 
 
 def _tune(config_file: Path, stop: "_Stop") -> int:
-    config = read_config(config_file)
+    config = read_config(config_file, TuneConfig)
     folder = Path(config.checkpoint_folder)
     progress = _progress(folder)
     start_status_server(progress, config.port)
-    threading.Thread(target=_say_at_times, args=(progress,), name="say", daemon=True).start()
+    threading.Thread(target=_report_at_times, args=(progress,), name="report", daemon=True).start()
     try:
-        Run(config, config_file, progress, stop.is_asked, _log).tune()
-    except (TuneFailure, OSError) as error:
+        Run(config, config_file, progress, stop.is_asked, say).tune()
+    except (Failure, OSError) as error:
         failure = failure_of(error, folder)
         _note(progress, failure)
         raise failure from error
-    leave_result(progress.status)
+    leave(told_at_end(progress.status))
     return 0
 
 
@@ -74,25 +74,21 @@ class _Stop:
         self._asked.set()
 
 
-def _note(progress: Progress, failure: TuneFailure) -> None:
+def _note(progress: Progress, failure: Failure) -> None:
     phase = "stopped" if failure.kind is STOPPED else "failed"
     try:
         progress.update(phase=phase, reason=failure.kind.reason, message=failure.message)
     except OSError as error:
-        _log(f"the status file cannot be written: {error}")
+        say(f"the status file cannot be written: {error}")
 
 
-def _say_at_times(progress: Progress) -> None:
+def _report_at_times(progress: Progress) -> None:
     said = ""
     while True:
         time.sleep(SAY_EVERY_S)
         if (line := progress.line()) != said:
-            _log(line)
+            say(line)
             said = line
-
-
-def _log(text: str) -> None:
-    print(text, flush=True)
 
 
 if __name__ == "__main__":

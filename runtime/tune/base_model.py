@@ -10,24 +10,25 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from api.tuning import TuneConfig
-from runtime.tune.failures import CONFIG_INVALID, MODEL_NOT_TUNABLE, TuneFailure
+from runtime.ending import CONFIG_INVALID, Failure
+from runtime.tune.failures import MODEL_NOT_TUNABLE
 
 
 def load_tokenizer(config: TuneConfig) -> Any:
-    """The tokenizer, with the template and the end that the config asks for. Raises TuneFailure."""
+    """The tokenizer, with the template and the end that the config asks for. Raises Failure."""
     options = config.training.training
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             config.weights_path, trust_remote_code=config.training.model.trust_remote_code
         )
     except (OSError, ValueError) as error:
-        raise TuneFailure(MODEL_NOT_TUNABLE, f"the tokenizer of {config.model} cannot be loaded: {error}") from error
+        raise Failure(MODEL_NOT_TUNABLE, f"the tokenizer of {config.model} cannot be loaded: {error}") from error
     template = _template(config)
     if template is not None:
         tokenizer.chat_template = template or None
     if end := options.get("eos_token"):
         if str(end) not in tokenizer.get_vocab():
-            raise TuneFailure(CONFIG_INVALID, f"TrainingArguments.eos_token {end!r} is no token of {config.model}")
+            raise Failure(CONFIG_INVALID, f"TrainingArguments.eos_token {end!r} is no token of {config.model}")
         tokenizer.eos_token = str(end)
     return tokenizer
 
@@ -70,7 +71,7 @@ def _from_file(path: Path, key: str) -> str:
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise TuneFailure(CONFIG_INVALID, f"{key}: {path} cannot be read as a template: {error}") from error
+        raise Failure(CONFIG_INVALID, f"{key}: {path} cannot be read as a template: {error}") from error
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from api.tuning import TuneConfig
+from runtime.ending import read_config
 from runtime.tune.classifying import failure_of
-from runtime.tune.reading_config import read_config
 from runtime.tune.telling import Telling
 
 Work = Callable[[TuneConfig, Telling, argparse.Namespace], None]
@@ -24,7 +24,7 @@ def child(
         more(parser)
     options = parser.parse_args(argv)
     telling = Telling(options.tell)
-    config = read_config(options.config)
+    config = read_config(options.config, TuneConfig)
     try:
         work(config, telling, options)
     except Exception as error:

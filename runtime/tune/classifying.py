@@ -7,7 +7,9 @@ import errno
 import shutil
 from pathlib import Path
 
-from runtime.tune.failures import ACCELERATOR, CRASHED, DISK_FULL, OUT_OF_MEMORY, Kind, TuneFailure
+from runtime.ending import Failure
+from runtime.fetch.failures import Kind
+from runtime.tune.failures import ACCELERATOR, CRASHED, DISK_FULL, OUT_OF_MEMORY
 
 NEARLY_NOTHING = 4 << 20
 """Bytes. Less free disk than this, when a write failed, is why."""
@@ -21,19 +23,19 @@ _FIXES = {
 }
 
 
-def failure_of(error: Exception, folder: Path) -> TuneFailure:
+def failure_of(error: Exception, folder: Path) -> Failure:
     """The failure that an exception is; `folder` is where the training writes."""
     told = _within(error)
     if told is not None:
         return told
     kind = _kind_of(error, folder)
     fix = f"; {_FIXES[kind]}" if kind in _FIXES else "; see the log of the training pod"
-    return TuneFailure(kind, f"{type(error).__name__}: {_first_line(error)}{fix}")
+    return Failure(kind, f"{type(error).__name__}: {_first_line(error)}{fix}")
 
 
-def _within(error: BaseException | None) -> TuneFailure | None:
+def _within(error: BaseException | None) -> Failure | None:
     """Libraries wrap what is raised inside of them."""
-    while error is not None and not isinstance(error, TuneFailure):
+    while error is not None and not isinstance(error, Failure):
         error = error.__cause__
     return error
 

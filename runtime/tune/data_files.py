@@ -11,7 +11,9 @@ from pathlib import Path
 from api.configs.mounted_paths import DATA
 from api.configs.training_sections import DatasetConfig
 from api.training_rows import FORMATS
-from runtime.tune.failures import DATA_EMPTY, TuneFailure
+from api.tuning_data import MANIFEST_FILE, data_digest
+from runtime.ending import Failure
+from runtime.tune.failures import DATA_EMPTY
 
 _ENDINGS = {"csv": ".csv", "json": ".json", "jsonl": ".jsonl", "parquet": ".parquet", "arrow": ".arrow"}
 
@@ -26,7 +28,7 @@ class DataFile:
 
 
 def data_files(folder: Path, config: DatasetConfig) -> list[DataFile]:
-    """The files to train on. Raises TuneFailure when there is none."""
+    """The files to train on. Raises Failure when there is none."""
     wanted = _wanted(folder, config.dataset_path)
     asked = config.dataset_extension
     if wanted.is_file():
@@ -35,18 +37,13 @@ def data_files(folder: Path, config: DatasetConfig) -> list[DataFile]:
     else:
         found = [file for file in _below(wanted) if asked is None or file.path.suffix.lower() == _ENDINGS.get(asked)]
     if not found:
-        raise TuneFailure(DATA_EMPTY, f"{_what(wanted)}; files to train on end with {', '.join(FORMATS)}")
+        raise Failure(DATA_EMPTY, f"{_what(wanted)}; files to train on end with {', '.join(FORMATS)}")
     return found
 
 
 def digest_of(files: Sequence[DataFile]) -> str:
-    """sha256 over names and contents, as hex."""
-    digest = hashlib.sha256()
-    for file in files:
-        with file.path.open("rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").hexdigest()
-        digest.update(f"{file.name}\0{content}\n".encode())
-    return digest.hexdigest()
+    """sha256 over names and contents, as hex; the same that the fetcher's manifest gives."""
+    return data_digest((file.name, _sha256(file.path)) for file in files)
 
 
 def _wanted(folder: Path, dataset_path: str | None) -> Path:
@@ -69,7 +66,7 @@ def _below(folder: Path) -> list[DataFile]:
 
 
 def _is_manifest(path: Path) -> bool:
-    return path.name == "manifest.json" or path.name.endswith(".manifest.json")
+    return path.name == MANIFEST_FILE
 
 
 def _what(wanted: Path) -> str:
@@ -79,3 +76,8 @@ def _what(wanted: Path) -> str:
         return f"{wanted} is of no known format"
     names = sorted(path.name for path in wanted.iterdir())
     return f"{wanted} holds no data file ({', '.join(names[:10]) or 'it is empty'})"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

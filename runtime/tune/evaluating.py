@@ -15,8 +15,9 @@ from datasets import load_from_disk
 from peft import PeftModel
 
 from api.tuning import TuneConfig
+from runtime.ending import Failure
 from runtime.tune.child import child
-from runtime.tune.failures import CRASHED, TuneFailure
+from runtime.tune.failures import CRASHED
 from runtime.tune.loading import load_model, this_place
 from runtime.tune.prepared import HELD_OUT, adapter_folder, folder_of
 from runtime.tune.telling import Telling
@@ -26,7 +27,7 @@ SAY_EVERY = 20
 
 
 def evaluate(config: TuneConfig, telling: Telling, _: argparse.Namespace) -> None:
-    """Tells both losses: means over the tokens that are learnt. Raises TuneFailure."""
+    """Tells both losses: means over the tokens that are learnt. Raises Failure."""
     telling.tell(phase="evaluating")
     base = load_model(config, this_place())
     model = PeftModel.from_pretrained(base, adapter_folder(config)).eval()
@@ -49,7 +50,7 @@ def _loss(model: Any, rows: Any, telling: Telling) -> float:
         if number % SAY_EVERY == 0:
             telling.tell()  # a sign of life
     if tokens == 0:
-        raise TuneFailure(CRASHED, "the rows held out have nothing to learn")
+        raise Failure(CRASHED, "the rows held out have nothing to learn")
     return total / tokens
 
 

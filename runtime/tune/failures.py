@@ -1,6 +1,6 @@
 """How a training can fail: the reason that the Workspace's status shows, the exit code, and whether trying again helps.
 
-    TuneFailure
+    Failure
       config 31, weights 32                     as in runtime/serve
       data empty 40, unreadable 41, columns 42,
       rows too long 43, model 44                somebody has to act: no second try
@@ -12,31 +12,15 @@
 The reasons are those of api/reasons.py; a test compares them. What exception is which kind is `classifying.py`'s.
 """
 
-import json
-import os
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 from api.tuning import TuneStatus
+from runtime.ending import CONFIG_INVALID, MESSAGE_MAX
+from runtime.fetch.failures import Kind
 
-TERMINATION_LOG = Path("/dev/termination-log")
-MESSAGE_MAX = 3000
-"""Characters of a message. The kubelet cuts termination messages off at 4096 bytes, a pipe's line may be as long."""
-DIVERGED_FIX = (
-    "lower learning_rate, add warmup_steps, look for broken rows; with fp16, use bf16 where the device has it"
-)
+DIVERGED_FIX = "lower learning_rate, add warmup_steps, look for broken rows; with fp16, use bf16 where it can be had"
 
-
-@dataclass(frozen=True)
-class Kind:
-    """One way to fail."""
-
-    reason: str
-    exit_code: int
-    worth_retrying: bool
-
-
-CONFIG_INVALID = Kind("ConfigInvalid", 31, worth_retrying=False)
 WEIGHTS_MISSING = Kind("DownloadFailed", 32, worth_retrying=True)
 DATA_EMPTY = Kind("DataEmpty", 40, worth_retrying=False)
 DATA_UNREADABLE = Kind("DataUnreadable", 41, worth_retrying=False)
@@ -56,31 +40,12 @@ KINDS = (
 )  # fmt: skip
 
 
-class TuneFailure(Exception):
-    """There is no adapter; the message says what was being done, what was wrong and the fix."""
-
-    def __init__(self, kind: Kind, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message if len(message) <= MESSAGE_MAX else f"{message[: MESSAGE_MAX - 1]}…"
-
-
 def kind_of_exit(code: int) -> Kind:
     """The kind behind a process's exit code; any other code (a crash, a kill) is a training that crashed."""
     return next((kind for kind in KINDS if kind.exit_code == code), CRASHED)
 
 
-def leave_message(failure: TuneFailure, log: Path = TERMINATION_LOG) -> None:
-    """Says it where the kubelet looks: in the termination log, and as the last line of the output."""
-    text = json.dumps({"reason": failure.kind.reason, "message": failure.message})
-    if log.exists() and os.access(log, os.W_OK):
-        log.write_text(text)
-    print(text, flush=True)
-
-
-def leave_result(status: TuneStatus, log: Path = TERMINATION_LOG) -> None:
-    """The last status, where the kubelet looks; without what would make it too long."""
-    text = status.model_dump_json(exclude={"warnings"})
-    if log.exists() and os.access(log, os.W_OK):
-        log.write_text(text)
-    print(text, flush=True)
+def told_at_end(status: TuneStatus) -> Mapping[str, Any]:
+    """What a training that went well leaves as its last word; without its warnings where they are many."""
+    told = status.model_dump()
+    return told if len(str(told)) < MESSAGE_MAX else status.model_dump(exclude={"warnings", "adjustments"})

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from runtime.ending import Failure
 from runtime.tune.checkpoints import mark_complete, remove_old
-from runtime.tune.failures import DIVERGED_FIX, LOSS_NOT_FINITE, TuneFailure
+from runtime.tune.failures import DIVERGED_FIX, LOSS_NOT_FINITE
 from runtime.tune.telling import Telling
 
 
@@ -133,7 +134,7 @@ def peak_memory_bytes() -> int:
 def _check_finite(model: torch.nn.Module, step: int) -> None:
     """A checkpoint with a number that is none would end every training that goes on from it."""
     if not all(bool(torch.isfinite(one).all()) for one in model.parameters() if one.requires_grad):
-        raise TuneFailure(LOSS_NOT_FINITE, f"the adapter's weights are no numbers after step {step}; {DIVERGED_FIX}")
+        raise Failure(LOSS_NOT_FINITE, f"the adapter's weights are no numbers after step {step}; {DIVERGED_FIX}")
 
 
 def _agreed(args: TrainingArguments, *known: bool) -> list[bool]:

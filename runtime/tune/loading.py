@@ -12,8 +12,9 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from api.configs.servable import lora_problems
 from api.tuning import TuneConfig
+from runtime.ending import CONFIG_INVALID, Failure
 from runtime.tune.arguments import Place, lora_arguments, quantization_arguments
-from runtime.tune.failures import CONFIG_INVALID, MODEL_NOT_TUNABLE, TuneFailure
+from runtime.tune.failures import MODEL_NOT_TUNABLE
 from runtime.tune.telling import Telling
 
 
@@ -30,7 +31,7 @@ def device_name(place: Place) -> str:
 
 
 def load_model(config: TuneConfig, place: Place) -> Any:
-    """The base model in evaluation's or training's hands. Raises TuneFailure when it is none that can be tuned."""
+    """The base model in evaluation's or training's hands. Raises Failure when it is none that can be tuned."""
     options: dict[str, Any] = {"trust_remote_code": config.training.model.trust_remote_code}
     dtype = config.training.model.torch_dtype
     if dtype == "bfloat16" and not place.bfloat16:
@@ -43,11 +44,11 @@ def load_model(config: TuneConfig, place: Place) -> Any:
     try:
         return AutoModelForCausalLM.from_pretrained(config.weights_path, **options)
     except (OSError, ValueError, KeyError) as error:
-        raise TuneFailure(MODEL_NOT_TUNABLE, f"{config.model} cannot be loaded for training: {error}") from error
+        raise Failure(MODEL_NOT_TUNABLE, f"{config.model} cannot be loaded for training: {error}") from error
 
 
 def adapter_config(config: TuneConfig, model: nn.Module, telling: Telling) -> LoraConfig:
-    """The adapter to train. Raises TuneFailure when the model has none of the modules that it names."""
+    """The adapter to train. Raises Failure when the model has none of the modules that it names."""
     wanted = lora_arguments(config)
     names = wanted["target_modules"]
     if isinstance(names, list):
@@ -57,7 +58,7 @@ def adapter_config(config: TuneConfig, model: nn.Module, telling: Telling) -> Lo
     made = LoraConfig(**wanted)
     problems = lora_problems(made.to_dict())
     if problems:
-        raise TuneFailure(CONFIG_INVALID, "; ".join(f"LoraConfig.{key}: {why}" for key, why in problems))
+        raise Failure(CONFIG_INVALID, "; ".join(f"LoraConfig.{key}: {why}" for key, why in problems))
     return made
 
 
@@ -76,7 +77,7 @@ def _there(names: Iterable[str], model: nn.Module, telling: Telling) -> list[str
     found = [name for name in asked if any(m == name or m.endswith(f".{name}") for m in modules)]
     missing = [name for name in asked if name not in found]
     if not found:
-        raise TuneFailure(
+        raise Failure(
             CONFIG_INVALID, f"LoraConfig.target_modules: the model has none of {', '.join(asked)}; {_has(model)}"
         )
     if missing:
@@ -86,7 +87,7 @@ def _there(names: Iterable[str], model: nn.Module, telling: Telling) -> list[str
 
 def _check_pattern(pattern: str, model: nn.Module) -> None:
     if not any(re.fullmatch(pattern, name) for name, _ in model.named_modules()):
-        raise TuneFailure(CONFIG_INVALID, f"LoraConfig.target_modules: {pattern!r} fits no module; {_has(model)}")
+        raise Failure(CONFIG_INVALID, f"LoraConfig.target_modules: {pattern!r} fits no module; {_has(model)}")
 
 
 def _has(model: nn.Module) -> str:

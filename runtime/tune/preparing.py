@@ -15,10 +15,11 @@ from datasets.arrow_writer import ArrowWriter
 
 from api.training_rows import RowUnusable
 from api.tuning import Rows, TuneConfig
+from runtime.ending import Failure
 from runtime.tune.base_model import load_tokenizer, longest_row, stop_tokens
 from runtime.tune.child import child
 from runtime.tune.data_files import data_files, digest_of
-from runtime.tune.failures import DATA_EMPTY, ROWS_TOO_LONG, TuneFailure
+from runtime.tune.failures import DATA_EMPTY, ROWS_TOO_LONG
 from runtime.tune.prepared import HELD_OUT, TRAIN, Report, emptied, folder_of, identity_of, read_report, write_report
 from runtime.tune.reading_data import Reading
 from runtime.tune.telling import Telling
@@ -28,7 +29,7 @@ FEATURES = Features({"input_ids": List(Value("int32")), "labels": List(Value("in
 
 
 def prepare(config: TuneConfig, telling: Telling) -> Report:
-    """The report of the rows, which are there when it returns. Raises TuneFailure."""
+    """The report of the rows, which are there when it returns. Raises Failure."""
     files = data_files(Path(config.data_folder), config.training.dataset)
     digest = digest_of(files)
     identity, folder = identity_of(config, digest), folder_of(config)
@@ -66,7 +67,7 @@ class _Making:
         self._truncated = self._dropped = self._longest = 0
 
     def rows(self) -> Iterator[dict[str, list[int]]]:
-        """Every row that can be trained on. Raises TuneFailure when none can, or one is too long and refused."""
+        """Every row that can be trained on. Raises Failure when none can, or one is too long and refused."""
         usable = 0
         for where, example in self._reading.examples():
             try:
@@ -80,7 +81,7 @@ class _Making:
             if self._reading.rows_read % 1000 == 0:
                 self._telling.tell(rows={"read": self._reading.rows_read})
         if usable == 0:
-            raise TuneFailure(DATA_EMPTY, self._why_empty())
+            raise Failure(DATA_EMPTY, self._why_empty())
 
     def report(
         self, identity: str, digest: str, names: list[str], trained: Dataset, held_out: Dataset | None
@@ -108,7 +109,7 @@ class _Making:
         policy = self._config.training.dataset.over_long_rows
         if policy == "refuse":
             words = f"{where} has {len(tokens.ids)} tokens, and max_length is {self._longest_allowed}"
-            raise TuneFailure(ROWS_TOO_LONG, f"{words}; raise it, shorten the row, or set over_long_rows to truncate")
+            raise Failure(ROWS_TOO_LONG, f"{words}; raise it, shorten the row, or set over_long_rows to truncate")
         fit = fitted(tokens, self._longest_allowed, keep_end=self._keep_end) if policy == "truncate" else None
         if fit is None:
             self._dropped += 1

@@ -12,8 +12,9 @@ from datasets.exceptions import DatasetsError
 
 from api.configs.training_sections import DatasetConfig
 from api.training_rows import Columns, ColumnsUnknown, Example, RowUnusable, columns_of, example_of
+from runtime.ending import Failure
 from runtime.tune.data_files import DataFile
-from runtime.tune.failures import COLUMNS_UNKNOWN, DATA_UNREADABLE, TuneFailure
+from runtime.tune.failures import COLUMNS_UNKNOWN, DATA_UNREADABLE
 
 UNUSABLE_SHOWN = 3
 
@@ -27,7 +28,7 @@ class Reading:
         self._files, self._config = files, config
 
     def examples(self) -> Iterator[tuple[str, Example]]:
-        """Every usable row with words for where it is. Raises TuneFailure."""
+        """Every usable row with words for where it is. Raises Failure."""
         for file in self._files:
             rows = _load(file)
             columns = self._columns(file, rows.column_names)
@@ -48,7 +49,7 @@ class Reading:
         try:
             return columns_of(names, self._config)
         except ColumnsUnknown as error:
-            raise TuneFailure(COLUMNS_UNKNOWN, f"{file.name}: {error}") from error
+            raise Failure(COLUMNS_UNKNOWN, f"{file.name}: {error}") from error
 
 
 def _load(file: DataFile) -> Dataset:
@@ -57,13 +58,11 @@ def _load(file: DataFile) -> Dataset:
     except (DatasetsError, pa.ArrowException, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         cause = error.__cause__ or error
         words = f"{file.name} cannot be read as {file.loader}: {cause}"
-        raise TuneFailure(
-            DATA_UNREADABLE, f"{words}; check the file, or name its format in dataset_extension"
-        ) from error
+        raise Failure(DATA_UNREADABLE, f"{words}; check the file, or name its format in dataset_extension") from error
 
 
 def _rows(file: DataFile, rows: Dataset) -> Iterator[dict[str, Any]]:
     try:
         yield from rows
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise TuneFailure(DATA_UNREADABLE, f"{file.name} breaks off: {error}") from error
+        raise Failure(DATA_UNREADABLE, f"{file.name} breaks off: {error}") from error

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.tuning import TuneConfig
+from runtime.ending import Failure
 from runtime.fetch.progress import bytes_below
 from runtime.serve.environment import usable_cpus
 from runtime.tune.arguments import batch_of
 from runtime.tune.batches import Batch
 from runtime.tune.checkpoints import complete_checkpoints, is_complete, remove_unusable
 from runtime.tune.environment import rank_variables, variables
-from runtime.tune.failures import CRASHED, OUT_OF_MEMORY, STOPPED, WEIGHTS_MISSING, TuneFailure
+from runtime.tune.failures import CRASHED, OUT_OF_MEMORY, STOPPED, WEIGHTS_MISSING
 from runtime.tune.memory_kills import memory_kills
 from runtime.tune.prepared import Report, adapter_folder, folder_of, read_report
 from runtime.tune.progress import Progress
@@ -41,7 +42,7 @@ class Run:
     say: Callable[[str], None]
 
     def tune(self) -> None:
-        """Returns when the adapter lies in the output folder. Raises TuneFailure, OSError."""
+        """Returns when the adapter lies in the output folder. Raises Failure, OSError."""
         self.progress.update(attempts=self.progress.status.attempts + 1)
         self._wait_for_weights()
         report = self._prepare()
@@ -63,9 +64,9 @@ class Run:
                 have = bytes_below(Path(config.weights_path)) / 1e6
                 where = f"({have:.0f} MB in {config.weights_path})"
                 words = f"the weights of {config.model} are not complete after {waited:.0f} s"
-                raise TuneFailure(WEIGHTS_MISSING, f"{words} {where}: see the fetch container's log")
+                raise Failure(WEIGHTS_MISSING, f"{words} {where}: see the fetch container's log")
             if self.is_stopped():
-                raise TuneFailure(STOPPED, "asked to stop while waiting for the weights")
+                raise Failure(STOPPED, "asked to stop while waiting for the weights")
             time.sleep(LOOK_S)
 
     def _prepare(self) -> Report:
@@ -73,7 +74,7 @@ class Run:
         self._team("runtime.tune.preparing")
         report = read_report(folder_of(self.config))
         if report is None:
-            raise TuneFailure(CRASHED, f"{folder_of(self.config)} holds no rows though they were prepared")
+            raise Failure(CRASHED, f"{folder_of(self.config)} holds no rows though they were prepared")
         return report
 
     def _train(self, report: Report) -> None:
@@ -83,7 +84,7 @@ class Run:
             kills = memory_kills()
             try:
                 return self._train_with(batch, report)
-            except TuneFailure as failure:
+            except Failure as failure:
                 out_of_memory = failure.kind is OUT_OF_MEMORY or (failure.kind is CRASHED and memory_kills() > kills)
                 if not out_of_memory:
                     raise
@@ -110,12 +111,12 @@ class Run:
         self.progress.update(adjustments=[])
         return batch_of(self.config)
 
-    def _smaller(self, batch: Batch, failure: TuneFailure) -> Batch:
+    def _smaller(self, batch: Batch, failure: Failure) -> Batch:
         smaller = batch.halved()
         tried = any(HALVED in words for words in self.progress.status.adjustments)
         if smaller is None or tried:
             why = "and they were halved before" if tried else "and one row at once cannot be halved"
-            raise TuneFailure(OUT_OF_MEMORY, f"{failure.message} ({batch.size} rows at once, {why})") from failure
+            raise Failure(OUT_OF_MEMORY, f"{failure.message} ({batch.size} rows at once, {why})") from failure
         step = self.progress.status.step
         words = f"{HALVED} at step {step}, from {batch} to {smaller} (size x accumulation): out of memory"
         self.say(words)

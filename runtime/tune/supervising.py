@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.tune.failures import STALLED, STOPPED, TuneFailure, kind_of_exit
+from runtime.ending import Failure
+from runtime.tune.failures import STALLED, STOPPED, kind_of_exit
 
 LOOK_S = 0.1
 END_S = 10.0
@@ -50,7 +51,7 @@ class Team:
         self._listener.start()
 
     def run(self, limits: Limits, is_stopped: Callable[[], bool]) -> None:
-        """Returns when all have ended well. Raises TuneFailure with the reason of the first that did not."""
+        """Returns when all have ended well. Raises Failure with the reason of the first that did not."""
         try:
             code = self._wait(limits, is_stopped)
         finally:
@@ -59,7 +60,7 @@ class Team:
             raise self._said.error
         if code != 0:
             kind = kind_of_exit(self._said.code or code)
-            raise TuneFailure(kind, self._said.message or f"a training process ended with code {code}; see the log")
+            raise Failure(kind, self._said.message or f"a training process ended with code {code}; see the log")
 
     def _wait(self, limits: Limits, is_stopped: Callable[[], bool]) -> int:
         while any(member.poll() is None for member in self._members):
@@ -69,7 +70,7 @@ class Team:
             if is_stopped():
                 self._pass_stop_on(limits)
             elif time.monotonic() - self.heard_at > limits.stall_s:
-                raise TuneFailure(STALLED, f"nothing was heard of the training for {limits.stall_s:g} s")
+                raise Failure(STALLED, f"nothing was heard of the training for {limits.stall_s:g} s")
             time.sleep(LOOK_S)
         return next((member.returncode for member in self._members if member.returncode != 0), 0)
 
@@ -80,7 +81,7 @@ class Team:
             self._signal(signal.SIGTERM)
         elif now - self._stopped_at > limits.stop_s:
             words = "the last checkpoint before it stays"
-            raise TuneFailure(STOPPED, f"the step under way did not end within {limits.stop_s:g} s; {words}")
+            raise Failure(STOPPED, f"the step under way did not end within {limits.stop_s:g} s; {words}")
 
     def _end(self) -> None:
         """None is left when this returns. Those that still run after a failure wait for the one that failed."""

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from runtime.tune.failures import TuneFailure
+from runtime.ending import Failure
 
 
 class Telling:
@@ -29,7 +29,7 @@ class Telling:
         """Something is not as asked, and the training goes on."""
         self._write({"warning": text[:2000]})
 
-    def fail(self, failure: TuneFailure) -> None:
+    def fail(self, failure: Failure) -> None:
         """Why this process is about to end."""
         self._write({"failure": {"code": failure.kind.exit_code, "message": failure.message}})
 

@@ -17,12 +17,13 @@ from datasets import load_from_disk
 from trl import SFTConfig, SFTTrainer
 
 from api.tuning import ADAPTER_CONFIG, TuneConfig
+from runtime.ending import Failure
 from runtime.tune.arguments import Place, evaluates_within, kept_checkpoints, sft_arguments
 from runtime.tune.base_model import changes_tokenizer, load_tokenizer
 from runtime.tune.batches import Batch
 from runtime.tune.checkpoints import mark_complete
 from runtime.tune.child import child
-from runtime.tune.failures import CRASHED, DIVERGED_FIX, LOSS_NOT_FINITE, STOPPED, TuneFailure
+from runtime.tune.failures import CRASHED, DIVERGED_FIX, LOSS_NOT_FINITE, STOPPED
 from runtime.tune.following import Checkpointing, Following, Stop, peak_memory_bytes
 from runtime.tune.loading import adapter_config, device_name, load_model, this_place
 from runtime.tune.prepared import HELD_OUT, TRAIN, Report, adapter_folder, emptied, folder_of, read_report
@@ -35,20 +36,18 @@ class Trainer(SFTTrainer):  # type: ignore[misc]
     following: Following
 
     def training_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> torch.Tensor:
-        """The loss of one batch. Raises TuneFailure when it is no number; the weights are still good then."""
+        """The loss of one batch. Raises Failure when it is no number; the weights are still good then."""
         tokens = inputs["attention_mask"].sum() if "attention_mask" in inputs else inputs["input_ids"].numel()
         loss: torch.Tensor = super().training_step(model, inputs, *args, **kwargs)
         value = float(loss)
         if not math.isfinite(value):
-            raise TuneFailure(
-                LOSS_NOT_FINITE, f"the loss of step {self.state.global_step + 1} is {value}; {DIVERGED_FIX}"
-            )
+            raise Failure(LOSS_NOT_FINITE, f"the loss of step {self.state.global_step + 1} is {value}; {DIVERGED_FIX}")
         self.following.batch(value, int(tokens))
         return loss
 
 
 def train(config: TuneConfig, telling: Telling, options: argparse.Namespace) -> None:
-    """Returns when the adapter is complete. Raises TuneFailure, also when it was asked to stop."""
+    """Returns when the adapter is complete. Raises Failure, also when it was asked to stop."""
     stop = Stop()
     place, report = this_place(), _report(config)
     telling.tell(phase="loading", device=device_name(place))
@@ -61,7 +60,7 @@ def train(config: TuneConfig, telling: Telling, options: argparse.Namespace) -> 
     trainer.train(resume_from_checkpoint=str(options.resume) if options.resume else None)
     step, total = trainer.state.global_step, trainer.state.max_steps
     if stop.asked and step < total:
-        raise TuneFailure(STOPPED, f"asked to stop; the checkpoint of step {step} of {total} is written")
+        raise Failure(STOPPED, f"asked to stop; the checkpoint of step {step} of {total} is written")
     if trainer.is_world_process_zero():
         _leave_adapter(config, trainer, report)
 
@@ -101,7 +100,7 @@ def _leave_adapter(config: TuneConfig, trainer: Trainer, report: Report) -> None
 def _report(config: TuneConfig) -> Report:
     report = read_report(folder_of(config))
     if report is None:
-        raise TuneFailure(CRASHED, f"{folder_of(config)} holds no prepared rows")
+        raise Failure(CRASHED, f"{folder_of(config)} holds no prepared rows")
     return report
 
 
