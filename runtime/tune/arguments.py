@@ -18,7 +18,7 @@ OURS: Final = (
     "per_device_train_batch_size", "gradient_accumulation_steps", "report_to", "logging_nan_inf_filter", "do_train",
     "do_eval", "do_predict", "max_length", "truncation_mode", "completion_only_loss", "assistant_only_loss",
     "chat_template_path", "eos_token", "dataset_text_field", "dataset_kwargs", "dataset_num_proc", "use_cpu", "bf16",
-    "fp16", "disable_tqdm", "load_best_model_at_end", "hub_token", "include_num_input_tokens_seen", "save_safetensors",
+    "fp16", "disable_tqdm", "load_best_model_at_end", "hub_token", "include_num_input_tokens_seen",
 )  # fmt: skip
 """Fields of SFTConfig that are set below, or were acted on before the trainer is made."""
 _EVALUATION: Final = ("eval_strategy", "eval_steps", "eval_delay", "eval_on_start", "metric_for_best_model")
