@@ -74,6 +74,8 @@ def sft_arguments(config: TuneConfig, place: Place, batch: Batch, *, longest: in
     given = {name: value for name, value in config.training.training.items() if name not in OURS and value is not None}
     if not evaluates:
         given = {name: value for name, value in given.items() if name not in _EVALUATION}
+    # What fits while training fits while evaluating; trl's own 8 rows may not.
+    given.setdefault("per_device_eval_batch_size", batch.size)
     packs = bool(given.get("packing"))
     precision = precision_of(config, place)
     wanted = {

@@ -67,7 +67,9 @@ def _device_map(config: TuneConfig, place: Place) -> Any:
         return None if not config.training.quantization.quantizes else {"": "cpu"}
     if config.processes > 1:
         return {"": PartialState().local_process_index}
-    return config.training.model.device_map
+    asked = config.training.model.device_map
+    # On one GPU "auto" would put what does not fit into main memory, where it cannot be trained; better to hear of it.
+    return {"": 0} if asked == "auto" and torch.cuda.device_count() == 1 else asked
 
 
 def _there(names: Iterable[str], model: nn.Module, telling: Telling) -> list[str]:

@@ -51,7 +51,7 @@ def prepare(config: TuneConfig, telling: Telling) -> Report:
         write_report(folder, report)
     for warning in report.warnings:
         telling.warn(warning)
-    telling.tell(rows=report.rows.model_dump(), identity=identity)
+    telling.tell(rows=report.rows.model_dump())
     return report
 
 

@@ -79,6 +79,7 @@ class Run:
 
     def _train(self, report: Report) -> None:
         batch = self._batch(report)
+        self.progress.update(eval_loss=None, eval_loss_base=None)
         while True:
             self.progress.update(batch_size=batch.size, accumulation=batch.accumulation, identity=report.identity)
             kills = memory_kills()

@@ -58,6 +58,8 @@ class Team:
             self._end()
         if self._said.error is not None:
             raise self._said.error
+        if code != 0 and self._stopped_at is not None and not self._said.code:
+            raise Failure(STOPPED, "asked to stop before there was anything to save")
         if code != 0:
             kind = kind_of_exit(self._said.code or code)
             raise Failure(kind, self._said.message or f"a training process ended with code {code}; see the log")

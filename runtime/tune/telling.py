@@ -10,6 +10,9 @@ from typing import Any
 
 from runtime.ending import Failure
 
+MESSAGE_BYTES = 1900
+"""Quotes may double it, and a pipe takes 4096 bytes in one piece."""
+
 
 class Telling:
     """The writing end. Every process of a training holds it; a line is shorter than what a pipe takes in one piece."""
@@ -27,15 +30,16 @@ class Telling:
 
     def warn(self, text: str) -> None:
         """Something is not as asked, and the training goes on."""
-        self._write({"warning": text[:2000]})
+        self._write({"warning": text.encode()[:MESSAGE_BYTES].decode(errors="ignore")})
 
     def fail(self, failure: Failure) -> None:
         """Why this process is about to end."""
-        self._write({"failure": {"code": failure.kind.exit_code, "message": failure.message}})
+        message = failure.message.encode()[:MESSAGE_BYTES].decode(errors="ignore")
+        self._write({"failure": {"code": failure.kind.exit_code, "message": message}})
 
     def _write(self, line: Mapping[str, Any]) -> None:
         try:
-            os.write(self._descriptor, json.dumps(line).encode() + b"\n")
+            os.write(self._descriptor, json.dumps(line, ensure_ascii=False).encode() + b"\n")
         except BrokenPipeError:
             # Without the supervisor nobody needs to hear it, and this process is about to be ended.
             os.close(self._descriptor)

@@ -24,7 +24,7 @@ from runtime.tune.batches import Batch
 from runtime.tune.checkpoints import mark_complete
 from runtime.tune.child import child
 from runtime.tune.failures import CRASHED, DIVERGED_FIX, LOSS_NOT_FINITE, STOPPED
-from runtime.tune.following import Checkpointing, Following, Stop, peak_memory_bytes
+from runtime.tune.following import Checkpointing, Following, Stop
 from runtime.tune.loading import adapter_config, device_name, load_model, this_place
 from runtime.tune.prepared import HELD_OUT, TRAIN, Report, adapter_folder, emptied, folder_of, read_report
 from runtime.tune.telling import Telling
@@ -56,7 +56,8 @@ def train(config: TuneConfig, telling: Telling, options: argparse.Namespace) -> 
         stop, telling, report.identity, every_s=config.checkpoint_s, keep=kept_checkpoints(config)
     )
     trainer.add_callback(checkpointing)
-    telling.tell(total_steps=0, peak_memory_bytes=peak_memory_bytes())
+    if stop.asked:
+        raise Failure(STOPPED, "asked to stop while the model was loaded")
     trainer.train(resume_from_checkpoint=str(options.resume) if options.resume else None)
     step, total = trainer.state.global_step, trainer.state.max_steps
     if stop.asked and step < total:

@@ -38,7 +38,9 @@ def main(folder: Path, kind: str) -> None:
     config = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, max_position_embeddings=256, bos_token_id=None, eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id, tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id, tie_word_embeddings=False,
+        # Wide enough that the frozen output layer can be sure of a token.
+        initializer_range=0.2,
     )  # fmt: skip
     model = LlamaForCausalLM(config)
     if kind == "nan":

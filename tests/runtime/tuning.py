@@ -26,7 +26,7 @@ ROWS = [{"prompt": f"{a} and {b}?", "completion": f"{b} {a}"} for a in ANIMALS f
 def settings(*, method: str = "lora", more: str = "", split: float = 1, **options: Any) -> str:
     """training_config.yaml; 24 steps in 4 epochs unless the options say otherwise."""
     chosen = {
-        "num_train_epochs": 4, "per_device_train_batch_size": 6, "learning_rate": 1e-2, "save_steps": 5, "bf16": False,
+        "num_train_epochs": 4, "per_device_train_batch_size": 6, "learning_rate": 2e-2, "save_steps": 5, "bf16": False,
         "gradient_checkpointing": False, "lr_scheduler_type": "linear",
     }  # fmt: skip
     packed = "QuantizationConfig: {load_in_4bit: true, bnb_4bit_compute_dtype: float32}" if method == "qlora" else ""

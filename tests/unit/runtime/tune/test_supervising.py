@@ -92,3 +92,9 @@ def test_a_disk_that_takes_no_status_ends_the_training() -> None:
     sleeping = Team([([sys.executable, "-c", TELLS + "tell(step=1)\n" + SLEEPS], dict(os.environ))], full)
     with pytest.raises(OSError, match="No space left"):
         run(sleeping)
+
+
+def test_who_is_stopped_before_it_listens_was_stopped_and_did_not_crash() -> None:
+    with pytest.raises(Failure, match="before there was anything to save") as caught:
+        run(team(SLEEPS), stopped=lambda: True)
+    assert caught.value.kind is STOPPED
