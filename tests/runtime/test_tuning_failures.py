@@ -1,5 +1,7 @@
 """What cannot be trained says so, with a reason, an exit code and words that name what was wrong."""
 
+import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,19 @@ def test_out_of_memory_a_second_time_is_the_end(tmp_path: Path) -> None:
     assert training.run() == 51, training.log[-3000:]
     assert training.status.reason == "TrainingOutOfMemory"
     assert "9 rows at once, and they were halved before" in training.status.message
+
+
+def test_a_full_disk_is_told_and_what_was_complete_stays(model: Path, tmp_path: Path) -> None:
+    training = Training(tmp_path, model, settings(save_steps=1, save_total_limit=100))
+    training.checkpoints.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(training.checkpoints)], check=True)
+    try:
+        assert training.run() == 52, training.log[-3000:]
+        assert json.loads(training.log.splitlines()[-1])["reason"] == "TrainingDiskFull"
+        markers = sorted(training.checkpoints.glob("checkpoint-*/.complete.json"))
+        assert markers
+    finally:
+        subprocess.run(["umount", str(training.checkpoints)], check=True)
 
 
 LONG = {"prompt": "p", "completion": " ".join(ANIMALS * 20)}
