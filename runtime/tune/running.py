@@ -57,8 +57,8 @@ class Run:
     def _wait_for_weights(self) -> None:
         began, config = time.monotonic(), self.config
         marker = Path(config.complete_marker)
+        self.progress.update(phase="waiting for weights")
         while config.weights_deadline_s and not marker.exists():
-            self.progress.update(phase="waiting for weights")
             waited = time.monotonic() - began
             if waited > config.weights_deadline_s:
                 have = bytes_below(Path(config.weights_path)) / 1e6
