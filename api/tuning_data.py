@@ -40,6 +40,7 @@ class DataConfig(BaseModel):
     max_files: int = Field(10_000, ge=1)
     stall_s: float = Field(60, gt=0, description="Seconds without a byte: a stall.")
     attempts: int = Field(5, ge=1, description="Tries of each file before giving up.")
+    pause_s: float = Field(2, gt=0, description="Seconds before the second try; doubled before each further one.")
     port: int = Field(DATA_PORT, ge=0, le=65535, description="0 takes any free one.")
 
     @property

@@ -75,7 +75,7 @@ def _fetch_links(config: DataConfig, progress: DataProgress) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     progress.files = len(links)
     downloads = Downloads(http, folder, progress, config.max_bytes)
-    patience = Patience(stall_s=config.stall_s, attempts=config.attempts)
+    patience = Patience(stall_s=config.stall_s, attempts=config.attempts, first_pause_s=config.pause_s)
     found = [_fetch_link(downloads, link, patience, progress) for link in links]
     return {fetched.file.name: fetched.source for fetched in found}
 
