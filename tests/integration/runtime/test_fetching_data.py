@@ -42,7 +42,7 @@ def prepared(server: DataServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         given = {"allowed_hosts": ("127.0.0.1",), "port": 0, "attempts": 3, "pause_s": 0.01, "stall_s": 1.0, **more}
         config = DataConfig(folder=str(tmp_path / "data"), urls=tuple(urls), **given)
         prepare(config)
-        return DataManifest.model_validate_json(Path(config.manifest_path).read_bytes())
+        return DataManifest.model_validate_json((tmp_path / "data" / MANIFEST_FILE).read_bytes())
 
     return run
 
