@@ -223,6 +223,27 @@ _DATA = (
      "build the image anew with plain files below /data; the message names the entry", "fail"),
 )  # fmt: skip
 
+_TUNING = (
+    ("DataRowsTooLong", "A row is longer than it may be.", "it has more tokens than max_length, and cutting is off",
+     "raise max_length, shorten the row that the message names, or set over_long_rows to truncate or drop", "fail"),
+    ("ModelNotTunable", "The model cannot be trained.", "transformers does not load it as a causal language model",
+     "choose another model; the message has the library's words", "fail"),
+    ("TrainingDiverged", "The loss is no number any more.", "the steps are too large, or rows are broken",
+     "lower learning_rate or add warmup_steps; the last checkpoint before it is kept", "fail"),
+    ("TrainingOutOfMemory", "The training does not fit into memory.", "also with half the rows at once it does not fit",
+     "lower max_length, use method qlora, or use a machine with more memory", "fail"),
+    ("TrainingDiskFull", "The training's volume is full.", "checkpoints, prepared data and results need more room",
+     "use a larger volume, or lower save_total_limit", "fail"),
+    ("TrainingStalled", "The training stands still.", "no step and no other sign of life for the deadline",
+     "it is started again and goes on from the last checkpoint", "retry"),
+    ("AcceleratorFault", "A GPU or its driver failed.", "the device or its driver reports an error",
+     "it is started again and goes on from the last checkpoint; then replace the node", "retry"),
+    ("TrainingCrashed", "The training ended with an error.", "the message has the first line of it",
+     "it is started again and goes on from the last checkpoint; read the training pod's log", "retry"),
+    ("TrainingStopped", "The training was asked to stop.", "the pod was evicted, or the node is going away",
+     "nothing to do: it goes on from the checkpoint that was written", "retry"),
+)  # fmt: skip
+
 _PUBLISHING = (
     ("AdapterIncomplete", "There is no whole adapter to publish.", "a file is missing or is not what training wrote",
      "read the message: it names the file; ask for another try with the retry annotation", "fail"),
@@ -249,7 +270,7 @@ def table(*groups: Iterable[Row]) -> dict[str, Reason]:
     return reasons
 
 
-REASONS = table(_KAITO, _SPEC, _MODEL, _NODES, _SERVING, _OPERATION, _MACHINERY, _DATA, _PUBLISHING)
+REASONS = table(_KAITO, _SPEC, _MODEL, _NODES, _SERVING, _OPERATION, _MACHINERY, _DATA, _TUNING, _PUBLISHING)
 
 
 def reason(name: str) -> Reason:

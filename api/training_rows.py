@@ -24,7 +24,7 @@ FORMATS: Final[Mapping[str, str]] = {
 _MESSAGES: Final = ("messages", "conversations", "conversation", "chat")
 _PROMPTS: Final = ("prompt", "instruction", "question", "query", "problem")
 _CONTEXTS: Final = ("context", "input")
-_ANSWERS: Final = ("completion", "response", "output", "answer", "chosen", "solution")
+_ANSWERS: Final = ("completion", "response", "output", "answer", "solution")
 _TEXTS: Final = ("text", "content")
 _SYSTEMS: Final = ("system", "system_prompt")
 _ROLES: Final = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "ai": "assistant"}
@@ -77,7 +77,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Example:
-    """One row, read: a conversation, a pair of plain texts, or one text. What is learnt begins with `learnt_from`."""
+    """One row, read: a conversation, or one text. Assistant turns from the message `learnt_from` on are learnt."""
 
     messages: tuple[Message, ...] = ()
     learnt_from: int = 0
@@ -102,7 +102,9 @@ def columns_of(names: Collection[str], chosen: ColumnChoice) -> Columns:
     text = chosen.response_column or _first(names, _TEXTS)
     if text and not chosen.context_column:
         return Columns(Shape.TEXT, text=text)
-    raise ColumnsUnknown(f"none of the columns {_listed(names)} is known; use {ACCEPTED}, or name yours in DatasetConfig")
+    raise ColumnsUnknown(
+        f"none of the columns {_listed(names)} is known; use {ACCEPTED}, or name yours in DatasetConfig"
+    )
 
 
 def example_of(row: Mapping[str, Any], columns: Columns) -> Example:

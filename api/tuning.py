@@ -1,4 +1,4 @@
-"""tune.json, status.json and training_summary.json: what the training pod is told, and what it tells, as typed contracts.
+"""tune.json, status.json, training_summary.json: what the training pod is told and what it tells, as typed contracts.
 
 `activities` builds the first and puts it into a ConfigMap; `runtime.tune` reads it, keeps the second up to date and
 writes the third beside the adapter. Fields are only ever added, with defaults: a pod may be older than its controller.
@@ -9,13 +9,13 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from api.configs.mounted_paths import DATA
 from api.configs.training import TrainingConfig
 from api.weights import COMPLETE_MARKER
 
 TUNE_PORT: Final = 5000
 """Where /metrics, /healthz and /status answer; KAITO's metrics server listens there too."""
 TUNE_CONFIG_PATH: Final = "/etc/modelyard/tune.json"
-DATA_FOLDER: Final = "/mnt/data"
 CHECKPOINT_FOLDER: Final = "/mnt/checkpoints"
 STATUS_FILE: Final = "status.json"
 """In the folder of checkpoints: what the training last said of itself."""
@@ -44,7 +44,7 @@ class TuneConfig(BaseModel):
     weights_path: str = Field(description="Folder with the weights: /weights/<revision>.")
     method: Literal["lora", "qlora"]
     training: TrainingConfig = Field(description="The six sections, parsed, with all defaults filled in.")
-    data_folder: str = Field(DATA_FOLDER, description="Holds the data files; every one that can be read is used.")
+    data_folder: str = Field(DATA, description="Holds the data files; every one that can be read is used.")
     output_folder: str = Field(description="Receives the adapter: training.output_dir as it is mounted.")
     checkpoint_folder: str = Field(
         CHECKPOINT_FOLDER, description="Outlives the pod: checkpoints, prepared data, status."
@@ -103,6 +103,7 @@ class TuneStatus(BaseModel):
     learning_rate: float | None = None
     gradient_norm: float | None = None
     tokens: int = Field(0, description="Trained on since the start or the last resumption.")
+    seconds: float = Field(0.0, description="Of training since the start or the last resumption, loading left out.")
     tokens_per_s: float | None = None
     eta_s: float | None = Field(None, description="Seconds until the last step at the present speed.")
     last_checkpoint: int = Field(0, description="The step of the last complete checkpoint; 0 when there is none.")
@@ -118,6 +119,7 @@ class TuneStatus(BaseModel):
     eval_loss_base: float | None = Field(None, description="Of the model without it, on the same rows.")
     peak_memory_bytes: int = Field(0, description="Of the accelerator, or of main memory where there is none.")
     device: str = ""
+    identity: str = Field("", description="Of model, settings and data; a checkpoint of another identity is not used.")
 
 
 class TrainingSummary(BaseModel):
@@ -140,7 +142,7 @@ class TrainingSummary(BaseModel):
     loss: float | None
     eval_loss: float | None = None
     eval_loss_base: float | None = None
-    seconds: float = Field(description="Of training in this container, from its first step to its last.")
+    seconds: float = Field(description="Of training since the start or the last resumption, loading left out.")
     tokens_per_s: float | None = None
     peak_memory_bytes: int = 0
     device: str = ""
