@@ -37,6 +37,7 @@ class PublishConfig(BaseModel):
     result: str | None = Field(None, description="Where the result goes; without it, into the folder.")
     stall_s: float = Field(60, gt=0, description="Seconds in which the registry takes or gives no byte: a stall.")
     attempts: int = Field(6, ge=1, description="Tries of each request before giving up.")
+    pause_s: float = Field(2, gt=0, description="Seconds before the second try; doubled before each further one.")
     port: int = Field(PUBLISH_PORT, ge=0, le=65535, description="0 takes any free one.")
 
     @property

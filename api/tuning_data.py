@@ -34,17 +34,26 @@ class DataConfig(BaseModel):
     registry: RegistryAccess = Field(default_factory=lambda: RegistryAccess())
     allowed_hosts: tuple[str, ...] = Field((), description="Hosts that links may lead to whatever they are.")
     hf_endpoint: str | None = Field(None, description="Stands in for https://huggingface.co in links to it.")
-    manifest: str | None = Field(None, description="Where the manifest goes; without it, into the folder.")
+    manifest: str | None = Field(
+        None, description="Where the manifest goes; without it, into the folder, unless that is a volume of the user's."
+    )
     tokenizer_file: str | None = Field(None, description="A tokenizer.json; makes the count of tokens a better one.")
     max_bytes: int = Field(200 * 2**30, ge=1, description="More data than this is refused.")
     max_files: int = Field(10_000, ge=1)
     stall_s: float = Field(60, gt=0, description="Seconds without a byte: a stall.")
     attempts: int = Field(5, ge=1, description="Tries of each file before giving up.")
+    pause_s: float = Field(2, gt=0, description="Seconds before the second try; doubled before each further one.")
     port: int = Field(DATA_PORT, ge=0, le=65535, description="0 takes any free one.")
 
     @property
-    def manifest_path(self) -> str:
-        return self.manifest or f"{self.folder}/{MANIFEST_FILE}"
+    def fetched(self) -> bool:
+        """Whether the folder is filled here; otherwise it is the user's own, and nothing in it is touched."""
+        return bool(self.urls or self.image)
+
+    @property
+    def manifest_path(self) -> str | None:
+        """None where no manifest is written: then it is told at the end, and only there."""
+        return self.manifest or (f"{self.folder}/{MANIFEST_FILE}" if self.fetched else None)
 
 
 class DataFileRecord(BaseModel):
@@ -75,6 +84,7 @@ class DataManifest(BaseModel):
     bytes: int
     tokens: int = Field(description="About as many as one pass over the data trains on.")
     tokens_by: str = Field(description="How they were counted: an estimate says so.")
+    asked: str = Field("", description="request_digest() of what was asked for; another request is fetched anew.")
     warnings: list[str] = Field(default_factory=list, description="Rows that cannot be learnt from, with their places.")
 
 
@@ -88,6 +98,12 @@ class DataStatus(BaseModel):
     bytes_total: int = 0
     attempts: int = 0
     manifest: DataManifest | None = None
+
+
+def request_digest(config: DataConfig) -> str:
+    """sha256 as hex over what decides which data there will be."""
+    asked = config.model_dump_json(include={"urls", "image", "dataset", "max_bytes", "max_files"})
+    return sha256(asked.encode()).hexdigest()
 
 
 def data_digest(files: Iterable[tuple[str, str]]) -> str:

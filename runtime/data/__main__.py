@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from api.tuning_data import DataConfig
+from api.tuning_data import DataConfig, DataManifest
 from runtime.data.downloads import WORK, Downloads, Fetched
 from runtime.data.failures import NOT_FOUND, TOO_LARGE
 from runtime.data.images import pull
 from runtime.data.links import Link, links_of
 from runtime.data.progress import DataProgress
-from runtime.data.validating import manifest_of, write_manifest
+from runtime.data.validating import kept_manifest, manifest_of, write_manifest
 from runtime.ending import MESSAGE_MAX, Failure, run, say
 from runtime.fetch.guarded_http import GuardedHttp, system_resolve
 from runtime.fetch.progress import COMPLETE
@@ -36,11 +36,7 @@ def prepare(config: DataConfig) -> Mapping[str, Any]:
     progress = DataProgress()
     server = start_status_server(progress, config.port)
     try:
-        sources = _fetch(config, progress)
-        progress.phase = "validating"
-        manifest = manifest_of(config, sources, lambda count: _seen(progress, count))
-        shutil.rmtree(Path(config.folder) / WORK / "unpacked", ignore_errors=True)
-        write_manifest(manifest, Path(config.manifest_path))
+        manifest = kept_manifest(config) or _prepared(config, progress)
         progress.phase = COMPLETE
         say(f"{manifest.usable} of {manifest.rows} rows, about {manifest.tokens} tokens ({manifest.tokens_by})")
         told = manifest.model_dump()
@@ -49,6 +45,18 @@ def prepare(config: DataConfig) -> Mapping[str, Any]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def _prepared(config: DataConfig, progress: DataProgress) -> DataManifest:
+    sources = _fetch(config, progress)
+    progress.phase = "validating"
+    manifest = manifest_of(config, sources, lambda count: _seen(progress, count))
+    if config.manifest_path:
+        write_manifest(manifest, Path(config.manifest_path))
+    if config.fetched:
+        # Layers and notes on resuming; useless now.
+        shutil.rmtree(Path(config.folder) / WORK, ignore_errors=True)
+    return manifest
 
 
 def _fetch(config: DataConfig, progress: DataProgress) -> dict[str, str]:
@@ -75,7 +83,7 @@ def _fetch_links(config: DataConfig, progress: DataProgress) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     progress.files = len(links)
     downloads = Downloads(http, folder, progress, config.max_bytes)
-    patience = Patience(stall_s=config.stall_s, attempts=config.attempts)
+    patience = Patience(stall_s=config.stall_s, attempts=config.attempts, first_pause_s=config.pause_s)
     found = [_fetch_link(downloads, link, patience, progress) for link in links]
     return {fetched.file.name: fetched.source for fetched in found}
 

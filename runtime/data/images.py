@@ -151,7 +151,9 @@ class _Pull:
             self.progress.phase = "waiting"
             say(text)
 
-        patience = Patience(stall_s=self.config.stall_s, attempts=self.config.attempts)
+        patience = Patience(
+            stall_s=self.config.stall_s, attempts=self.config.attempts, first_pause_s=self.config.pause_s
+        )
         result = persistently(attempt, patience, waiting)
         self.progress.phase = "fetching"
         return result

@@ -1,5 +1,4 @@
-"""Reads rows out of data files, one after the other: parquet, arrow, csv, json and jsonl. Never a whole file at once,
-except for a JSON list, which has no other way.
+"""Reads rows out of data files, one after the other: parquet, arrow, csv, json and jsonl. Never a whole file at once.
 
 What a row means is `api/training_rows.py`'s. A row's number counts from 1, as people count.
 """
@@ -16,11 +15,9 @@ import pyarrow.ipc
 import pyarrow.parquet
 
 from api.training_rows import FORMATS
+from runtime.data.json_lists import ROW_MAX, elements_of
 
 BATCH: Final = 1000
-LIST_MAX: Final = 2**30
-"""Bytes of a JSON list. Reading one takes about five times that in memory."""
-FIELD_MAX: Final = 2**30
 Row = Mapping[str, Any]
 
 
@@ -87,7 +84,7 @@ def _arrow(file: Path) -> Iterator[Row]:
 
 
 def _csv(file: Path) -> Iterator[Row]:
-    csv.field_size_limit(FIELD_MAX)
+    csv.field_size_limit(ROW_MAX)
     with file.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.reader(text, strict=True)
         names = next(reader, [])
@@ -101,7 +98,9 @@ def _csv(file: Path) -> Iterator[Row]:
 
 def _jsonl(file: Path) -> Iterator[Row]:
     with file.open(encoding="utf-8-sig") as text:
-        for line in text:
+        while line := text.readline(ROW_MAX):
+            if len(line) == ROW_MAX:
+                raise FileUnreadable(f"a line of more than {ROW_MAX} characters")
             if line.strip():
                 yield json.loads(line)
 
@@ -109,13 +108,11 @@ def _jsonl(file: Path) -> Iterator[Row]:
 def _json(file: Path) -> Iterator[Row]:
     """A list of objects; or an object on each line, which many files of this ending are."""
     with file.open(encoding="utf-8-sig") as text:
-        beginning = text.read(1024).lstrip()
-    if not beginning.startswith("["):
-        yield from _jsonl(file)
-        return
-    if file.stat().st_size > LIST_MAX:
-        raise FileUnreadable(f"a JSON list of {file.stat().st_size} bytes: give it as jsonl or parquet")
-    yield from json.loads(file.read_text(encoding="utf-8-sig"))
+        beginning = text.read(1024)
+        if beginning.lstrip().startswith("["):
+            yield from elements_of(text, beginning.lstrip()[1:])
+            return
+    yield from _jsonl(file)
 
 
 def _first_line(error: Exception) -> str:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from hashlib import file_digest
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from api.configs.mounted_paths import DATA
 from api.training_rows import FORMATS, ColumnsUnknown
-from api.tuning_data import MANIFEST_FILE, DataConfig, DataFileRecord, DataManifest, data_digest
+from api.tuning_data import MANIFEST_FILE, DataConfig, DataFileRecord, DataManifest, data_digest, request_digest
 from runtime.data.failures import COLUMNS_UNKNOWN, EMPTY, NOT_FOUND, TOO_LARGE, UNREADABLE
 from runtime.data.judging import Verdict, judge
 from runtime.data.reading import FileUnreadable, read_table
@@ -42,6 +44,7 @@ def manifest_of(config: DataConfig, sources: Mapping[str, str], seen: Callable[[
         rows=sum(record.rows for record in records),
         usable=usable,
         bytes=total,
+        asked=request_digest(config),
         tokens=tokens,
         tokens_by=how,
         warnings=warnings[:WARNINGS_MAX],
@@ -67,11 +70,31 @@ def data_files(top: Path, config: DataConfig) -> list[Path]:
     return found
 
 
+def kept_manifest(config: DataConfig) -> DataManifest | None:
+    """What an earlier start has written, if it was asked for the same and every file is as long as it was.
+
+    A volume of the user's is judged anew each time: what is on it is not ours to remember.
+    """
+    if not config.fetched or config.manifest_path is None:
+        return None
+    try:
+        manifest = DataManifest.model_validate_json(Path(config.manifest_path).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+    same = manifest.asked == request_digest(config)
+    return manifest if same and all(_is_whole(Path(config.folder), record) for record in manifest.files) else None
+
+
 def write_manifest(manifest: DataManifest, file: Path) -> None:
     """At once or not at all."""
     partial = file.with_name(f".{file.name}.partial")
     partial.write_text(manifest.model_dump_json(indent=1))
     os.replace(partial, file)
+
+
+def _is_whole(top: Path, record: DataFileRecord) -> bool:
+    file = top / record.name
+    return file.is_file() and file.stat().st_size == record.bytes
 
 
 def _wanted(top: Path, dataset_path: str | None) -> Path:

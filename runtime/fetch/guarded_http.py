@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Timer
@@ -53,11 +53,12 @@ class GuardedHttp:
         for _ in range(HOPS_MAX + 1):
             connection, target = self._connected(url)
             try:
-                response = self._asked(connection, target, headers or {})
-                if response.status in accepted:
-                    yield response
-                    return
-                url = _next(url, target, response)
+                # Closed by itself: a connection that the server will close forgets its response.
+                with closing(self._asked(connection, target, headers or {})) as response:
+                    if response.status in accepted:
+                        yield response
+                        return
+                    url = _next(url, target, response)
             finally:
                 connection.close()
         text = f"{urlsplit(url).hostname} was reached by more than {HOPS_MAX} redirects: give the last link"
@@ -103,12 +104,16 @@ class GuardedHttp:
         watch.start()
         began = time.monotonic()
         try:
-            return _asked(connection, target, headers)
+            response = _asked(connection, target, headers)
         except LinkBroken as error:
             stalled = error.stalled or time.monotonic() - began >= self.timeout_s
             raise LinkBroken(str(error), stalled=stalled) from error
         finally:
             watch.cancel()
+        if time.monotonic() - began >= self.timeout_s:
+            response.close()
+            raise LinkBroken(f"{target.hostname} gave no whole answer in {self.timeout_s:g} s", stalled=True)
+        return response
 
     def _socket(self, port: int, addresses: list[str]) -> socket.socket:
         """Connected to the first address that answers. Raises OSError of the last one."""

@@ -66,7 +66,7 @@ def _push(config: PublishConfig, target: ImageReference, image: AdapterImage, pr
     scope = f"repository:{target.repository}:{RIGHTS} on {target.host}"
     secrets = ", ".join(config.registry.docker_configs) or "no Secret"
     whose = f"the Secret {secrets}" if config.registry.docker_configs else secrets
-    patience = Patience(stall_s=config.stall_s, attempts=config.attempts)
+    patience = Patience(stall_s=config.stall_s, attempts=config.attempts, first_pause_s=config.pause_s)
 
     def waiting(text: str) -> None:
         progress.phase = "waiting"

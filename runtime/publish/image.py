@@ -6,15 +6,14 @@ files is left to `layers.py`, sending to `pushing.py`.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from api.publishing import PublishConfig
 from api.tuning import ADAPTER_WEIGHTS
 from runtime.ending import Failure
-from runtime.publish.adapter import Adapter
+from runtime.publish.adapter import Adapter, check_sums
 from runtime.publish.describing import annotations_of, model_card
 from runtime.publish.failures import ADAPTER_INCOMPLETE
 from runtime.publish.layers import Entry, FileChanged, entry_of_file, entry_of_text, layer_of
@@ -44,15 +43,18 @@ class AdapterImage:
 
 
 def image_of(adapter: Adapter, config: PublishConfig) -> AdapterImage:
-    """Reads every file once. Raises Failure when one is not what training wrote."""
+    """Reads every file. Raises Failure when one is not what training wrote."""
     annotations = annotations_of(config, adapter.summary)
-    checked = {name: _Checked(adapter.folder / name, adapter.checksums.get(name)) for name in adapter.files}
     card = entry_of_text(CARD, model_card(config, adapter.summary))
-    try:
-        weights = layer_of([checked[ADAPTER_WEIGHTS].entry()])
-        others = layer_of([card, *(checked[name].entry() for name in adapter.files if name != ADAPTER_WEIGHTS)])
-    except (OSError, FileChanged) as error:
-        raise Failure(ADAPTER_INCOMPLETE, f"{adapter.folder} cannot be read: {error}") from error
+    # Beside each other: hashing is what takes the time, and a file's own checksum is not its layer's.
+    with ThreadPoolExecutor(1) as beside:
+        checked = beside.submit(check_sums, adapter)
+        try:
+            weights = layer_of([_entry(adapter, ADAPTER_WEIGHTS)])
+            others = layer_of([card, *(_entry(adapter, name) for name in adapter.files if name != ADAPTER_WEIGHTS)])
+            checked.result()
+        except (OSError, FileChanged) as error:
+            raise Failure(ADAPTER_INCOMPLETE, f"{adapter.folder} cannot be read: {error}") from error
     layers = (weights, others)
     described = blob_of_bytes(CONFIG, _json(image_config(config, annotations, layers)))
     return AdapterImage((*layers, described), _json(manifest_of(described, layers, annotations)), annotations)
@@ -83,28 +85,8 @@ def manifest_of(config: Blob, layers: tuple[Blob, ...], annotations: dict[str, s
     }
 
 
-@dataclass
-class _Checked:
-    """A file that is compared with its checksum while it is first read."""
-
-    file: Path
-    sha256: str | None
-
-    def entry(self) -> Entry:
-        plain = entry_of_file(self.file.name, self.file)
-        return Entry(plain.name, plain.size, lambda: self._read(plain)) if self.sha256 else plain
-
-    def _read(self, plain: Entry) -> Iterator[bytes]:
-        expected, self.sha256 = self.sha256, None
-        if expected is None:
-            yield from plain.content()
-            return
-        digest = hashlib.sha256()
-        for chunk in plain.content():
-            digest.update(chunk)
-            yield chunk
-        if digest.hexdigest() != expected:
-            raise Failure(ADAPTER_INCOMPLETE, f"{plain.name} is not what training wrote: its SHA-256 is another")
+def _entry(adapter: Adapter, name: str) -> Entry:
+    return entry_of_file(name, adapter.folder / name)
 
 
 def _json(value: dict[str, Any]) -> bytes:

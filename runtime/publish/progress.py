@@ -1,4 +1,4 @@
-"""How far publishing has come, as /metrics and /healthz tell it. Bytes are counted as they are sent or found there."""
+"""How far publishing has come, as /metrics and /healthz tell it. Bytes are counted as they go."""
 
 import time
 from dataclasses import dataclass
@@ -8,13 +8,12 @@ from runtime.fetch.progress import COMPLETE, Progress
 
 @dataclass
 class PublishProgress(Progress):
-    """`uploaded` are bytes that were sent; `bytes_done` also those that the registry had already."""
+    """`uploaded` are bytes of blobs that were sent; `bytes_done` also those that the registry had already."""
 
     uploaded: int = 0
 
-    def advance(self, count: int, sent: bool) -> None:
-        """More bytes are in the registry."""
-        self.uploaded += count if sent else 0
+    def advance(self, count: int) -> None:
+        """More bytes are in the registry, or on their way."""
         self.sample(self.bytes_done + count, time.monotonic())
 
     def metrics(self) -> str:

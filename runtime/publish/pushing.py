@@ -52,16 +52,17 @@ def _ensure(repository: Repository, blob: Blob, progress: PublishProgress) -> No
     progress.attempts += 1
     before = progress.bytes_done
     if repository.blob_size(blob.digest) is not None:
-        progress.advance(blob.size, sent=False)
+        progress.advance(blob.size)
         return
     try:
         repository.upload(replace(blob, content=lambda: _counted(blob, progress)))
     except RegistryFault:
         progress.bytes_done = before
         raise
+    progress.uploaded += blob.size
 
 
 def _counted(blob: Blob, progress: PublishProgress) -> Iterator[bytes]:
     for chunk in blob.content():
         yield chunk
-        progress.advance(len(chunk), sent=True)
+        progress.advance(len(chunk))

@@ -77,7 +77,9 @@ class OciRegistry:
     def get(self, path: str) -> httpx.Response:
         """With the right password."""
         with httpx.Client(trust_env=False, auth=(USER, PASSWORD) if self.protected else None) as http:
-            return http.get(f"http://{self.address}/v2/{path}", headers={"Accept": "application/vnd.oci.image.manifest.v1+json"})
+            return http.get(
+                f"http://{self.address}/v2/{path}", headers={"Accept": "application/vnd.oci.image.manifest.v1+json"}
+            )
 
     def _config(self) -> dict[str, object]:
         (self.folder / "htpasswd").write_text(HTPASSWD)

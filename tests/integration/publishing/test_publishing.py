@@ -2,10 +2,11 @@
 
 import hashlib
 import io
+import subprocess
 import tarfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -91,9 +92,7 @@ def test_a_wrong_password_or_none_is_told_with_secret_registry_and_scope(
     assert password is None or password not in said
 
 
-def test_a_corrected_secret_is_enough(
-    registries: Callable[..., OciRegistry], adapter: Path, publishing: Start
-) -> None:
+def test_a_corrected_secret_is_enough(registries: Callable[..., OciRegistry], adapter: Path, publishing: Start) -> None:
     registry = registries(protected=True)
     assert publishing(registry, adapter, "wrong stapler").wait()[0] == 71
     assert publishing(registry, adapter, PASSWORD).wait()[0] == 0
@@ -121,6 +120,29 @@ def test_a_registry_that_stays_away_is_given_up(registry: OciRegistry, adapter: 
     code, told, _ = publishing(registry, adapter, attempts=2).wait()
     assert (code, told["reason"]) == (72, "RegistryUnreachable")
     assert registry.address.split(":")[0] in told["message"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 8 MiB."""
+    folder = tmp_path / "small disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_of_the_registry_is_told_and_room_mends_it(
+    registries: Callable[..., OciRegistry], small_disk: Path, tmp_path: Path, publishing: Start
+) -> None:
+    registry = registries(storage=small_disk)
+    adapter = write_adapter(tmp_path / "medium", size=20_000_000)
+    code, told, said = publishing(registry, adapter).wait()
+    assert (code, told["reason"]) == (73, "RegistryFull"), said
+    assert "no space left" in told["message"]
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    assert publishing(registry, adapter).wait()[0] == 0
+    registry.stop()
 
 
 def test_what_training_did_not_write_is_not_published(registry: OciRegistry, adapter: Path, publishing: Start) -> None:
