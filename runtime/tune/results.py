@@ -41,7 +41,7 @@ def _summary(config: TuneConfig, report: Report, status: TuneStatus, files: dict
         base_revision=config.revision,
         method=config.method,
         rank=adapter["r"],
-        target_modules=sorted(adapter["target_modules"]),
+        target_modules=_kinds(adapter["target_modules"]),
         config_digest=config_digest(config),
         data_digest=report.data_digest,
         data_files=report.data_files,
@@ -65,6 +65,11 @@ def _summary(config: TuneConfig, report: Report, status: TuneStatus, files: dict
         packages=_versions(),
         settings=config.training.training,
     )
+
+
+def _kinds(modules: list[str] | str) -> list[str]:
+    """The last parts of their names: peft writes the whole name of each where there are few."""
+    return [modules] if isinstance(modules, str) else sorted({name.rsplit(".", 1)[-1] for name in modules})
 
 
 def _versions() -> dict[str, str]:
