@@ -35,7 +35,7 @@ down: $(SETUP) ## stop it and leave nothing behind
 
 test: $(SETUP) lint ## everything that must pass, from unit to e2e
 	$(BIN)/modelyard local prepare
-	$(BIN)/pytest -n $(LANES) --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n $(LANES) --no-loadscope-reorder $(ARGS)
 
 unit: $(SETUP) ## seconds: pure parts and workflows
 	$(BIN)/pytest tests/unit tests/workflows tests/replay $(ARGS)

@@ -7,7 +7,7 @@ Fields are only ever added, with defaults: a Workspace that started under an old
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from presets.plan_document import PlanDocument
 
@@ -24,6 +24,16 @@ class WorkspaceKey(Payload):
     namespace: str
     name: str
     uid: str
+
+
+Provider = Literal["aks", "karpenter", "byo"]
+"""Who brings a Workspace's nodes; see activities/nodes/provider.py."""
+
+
+class PlanRequest(WorkspaceKey):
+    """Which Workspace to plan, and where its nodes come from already, if it ever had a plan."""
+
+    held: Provider | None = None
 
 
 class Deadlines(Payload):
@@ -46,6 +56,7 @@ class Plan(Payload):
     key: WorkspaceKey
     generation: int
     kind: Literal["preset", "template"]
+    provider: Provider = "aks"
     model: str = ""
     requested_revision: str = "main"
     served_model_name: str = ""
@@ -62,6 +73,7 @@ class Plan(Payload):
     data_parallel: int = 1
     max_model_len: int | None = None
     gpu_memory_utilization: float = 0.84
+    vllm_options: dict[str, JsonValue] = {}
     config_map: str = ""
     vcpus_per_node: int = 0
     vcpu_family: str = ""
@@ -220,17 +232,26 @@ class SweepScope(Payload):
 
 
 class Owned(Payload):
-    """Something that costs money, and the Workspace that its tags or labels name."""
+    """Something that costs money or keeps others out, and the Workspace that its tags or labels name. A reservation
+    names no more of it than the uid."""
 
-    kind: Literal["node_pool"]
+    kind: Literal["node_pool", "node_claims", "node_reservations"]
     name: str
     workspace: WorkspaceKey
 
 
 class Inventory(Payload):
-    """Everything in the cloud that carries our tags, sorted by name."""
+    """Everything of one place that carries our tags or labels, sorted by name; `cloud` tells whether there may be node
+    pools beside it."""
 
     things: list[Owned] = []
+    cloud: bool = True
+
+
+class Providers(Payload):
+    """Who may have brought nodes for a Workspace that nothing is remembered of."""
+
+    names: list[Provider] = []
 
 
 class Living(Payload):

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from activities.contracts import PinnedModel, Plan
 from activities.kubernetes_api import Object
+from activities.nodes.provider import node_selector as own_nodes
 from api import labels, names, serving
 
 HTTP_PORT: Final = 80
@@ -80,6 +81,7 @@ def _config_map(plan: Plan, pinned: PinnedModel, extra: dict[str, Any], images: 
         gpu_memory_utilization=plan.gpu_memory_utilization,
         kv_cache_gib=images.cpu_kv_cache_gib,
         weights_deadline_s=plan.deadlines.serving,
+        model_options=plan.vllm_options,
         extra=extra,
     )
     return {
@@ -125,7 +127,7 @@ def _service(plan: Plan) -> Object:
 
 def _placed(plan: Plan, pod: Object) -> Object:
     """Binds a pod to the Workspace's own nodes, whatever else its author wrote."""
-    node_selector = (pod.get("nodeSelector") or {}) | {labels.WORKSPACE_UID: plan.key.uid}
+    node_selector = (pod.get("nodeSelector") or {}) | own_nodes(plan)
     tolerations = [*(pod.get("tolerations") or []), *_tolerations()]
     return pod | {"nodeSelector": node_selector, "tolerations": tolerations}
 

@@ -11,14 +11,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from activities import signatures
-from activities.contracts import Deadlines, Plan, WorkspaceKey
+from activities.contracts import Deadlines, Plan, PlanRequest, Provider, WorkspaceKey
 from activities.failures import failure
 from activities.kubernetes_api import Cluster, Object
+from activities.nodes.provider import provider_of
 from activities.own_nodes import read_own_machine
 from api import names
 from api.configs.inference import INFERENCE_KEY, parse_inference_config
 from api.configs.problem import ConfigProblem
 from api.invalid import InvalidWorkspace
+from api.status import parse_status
 from api.validation.document import Part
 from api.validation.sections import is_model_name
 from api.workspace import Workspace
@@ -51,7 +53,8 @@ class Planner:
         location: str,
         deadlines: Deadlines,
         images: tuple[str, str],
-        provider: str = "aks",
+        provider: Provider = "aks",
+        with_cloud: bool = True,
         read_facts: ReadFacts | None = None,
     ) -> None:
         self._cluster = cluster
@@ -59,21 +62,23 @@ class Planner:
         self._deadlines = deadlines
         self._images = images
         self._provider = provider
+        self._with_cloud = with_cloud
         self._read_facts = read_facts
 
     @signatures.implements(signatures.BUILD_PLAN)
-    async def build_plan(self, key: WorkspaceKey) -> Plan:
+    async def build_plan(self, key: PlanRequest) -> Plan:
         """The plan of the generation that the API server has now. Raises WorkspaceGone and every reason of class `fail`
         that can be known without asking a cloud."""
         found = await self._cluster.get("Workspace", key.name, key.namespace)
         if found is None or found["metadata"]["uid"] != key.uid or "deletionTimestamp" in found["metadata"]:
             raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
         named = Part("", found)["inference"]["config"].text
-        machine = await read_own_machine(self._cluster, parsed(found)) if self._provider == "byo" else None
+        provider = self._provider_of(found, key.held)
+        machine = await read_own_machine(self._cluster, parsed(found)) if provider == "byo" else None
         config_maps = {named: await read_config_map(self._cluster, key.namespace, named)} if named else {}
         around = Surroundings(
             region=self._location,
-            provider=self._provider,
+            provider=provider,
             config_maps=config_maps,
             model=await self._asked_model(key.namespace, found),
             machine=machine,
@@ -81,6 +86,15 @@ class Planner:
         plan = plan_of(found, around, self._deadlines)
         config = json.dumps(vllm_keys(named, config_maps[named]), sort_keys=True) if named else ""
         return plan.model_copy(update={"digest": digest_of(found, config, self._images)})
+
+    def _provider_of(self, found: Object, held: Provider | None) -> Provider:
+        """Raises InvalidSpec for words that mean nothing, for a change, and for pools that nobody here could buy."""
+        annotations = Part("", found)["metadata"]["annotations"].texts
+        provider = provider_of(annotations, installed=self._provider, held=held or planned_before(found))
+        if provider == "aks" and not self._with_cloud:
+            message = "this installation has no worker for Azure, and the Workspace asks for node pools"
+            raise failure("InvalidSpec", f"{message}. Use karpenter or byo, or run `worker --queues cloud` and say so")
+        return provider
 
     async def _asked_model(self, namespace: str, found: Object) -> Model | None:
         """What the hub tells of a repository that the catalogue does not have. Raises the reasons of the reader."""
@@ -90,6 +104,12 @@ class Planner:
         if self._read_facts is None or not asked:
             return None
         return await self._read_facts(namespace, repo, preset["presetOptions"]["modelAccessSecret"].text)
+
+
+def planned_before(found: Object) -> Provider | None:
+    """The provider that the status tells of, for a workflow that has forgotten it."""
+    plan = parse_status(Part("", found)["status"].mapping).plan
+    return plan.provider if plan else None
 
 
 def parsed(found: Object) -> Workspace:
@@ -112,6 +132,7 @@ def plan_of(found: Object, around: Surroundings, deadlines: Deadlines) -> Plan:
         key=WorkspaceKey(namespace=workspace.namespace, name=workspace.name, uid=workspace.uid),
         generation=workspace.metadata.generation,
         kind="template" if preset is None else "preset",
+        provider=around.provider,
         model=document.model,
         served_model_name=document.served_model_name,
         access_secret=(preset.access_secret or "") if preset else "",
@@ -122,6 +143,7 @@ def plan_of(found: Object, around: Surroundings, deadlines: Deadlines) -> Plan:
         os_disk_gib=document.disk_gib or 0,
         node_labels=workspace.match_labels,
         image_family=image_family(workspace),
+        vllm_options=document.vllm_options,
         config_map=(workspace.inference.config or "") if workspace.inference else "",
         price_per_hour=document.price_per_hour,
         deadlines=_stretched(deadlines, document),

@@ -34,6 +34,9 @@ BOUNDED_ATTEMPTS: Final = {"AllocationFailed": 4, "PoolFailed": 3}
 CLEANUP_DEADLINE: Final = timedelta(days=7)
 """After this long a clean-up that cannot finish is reported as CleanupBlocked; the finalizer stays."""
 
+OWN_DEADLINE_S: Final = 60
+"""How much longer an activity may take that ends at its plan's deadline by itself, with a reason."""
+
 
 def _quick(start_to_close_s: int, schedule_to_close_s: int) -> ActivityConfig:
     return ActivityConfig(
@@ -58,18 +61,25 @@ _TABLE: Final[dict[str, ActivityConfig]] = {
     s.READ_WORKSPACE.name: _quick(10, 10 * 60),
     s.READ_HEALTH.name: _quick(20, 10 * 60),
     s.READ_PREFLIGHT.name: _quick(60, 10 * 60),
+    s.READ_CLUSTER_PREFLIGHT.name: _quick(60, 10 * 60),
     s.READ_MODEL_REVISION.name: _quick(60, _DEFAULTS.model),
     s.READ_COMPLETIONS.name: _wait(timedelta(seconds=_DEFAULTS.verify), _QUICK),
     s.ENSURE_FINALIZER.name: _quick(10, 10 * 60),
     s.ENSURE_NODE_POOL.name: _wait(timedelta(seconds=_DEFAULTS.provision), _CLOUD),
+    s.ENSURE_NODE_CLAIMS.name: _wait(timedelta(seconds=_DEFAULTS.provision + OWN_DEADLINE_S), _CLEANUP),
+    s.ENSURE_NODE_RESERVATIONS.name: _wait(timedelta(seconds=_DEFAULTS.provision + OWN_DEADLINE_S), _CLEANUP),
     s.ENSURE_WORKLOAD.name: _quick(30, 15 * 60),
     s.WAIT_FOR_NODES.name: _wait(timedelta(seconds=_DEFAULTS.nodes), _QUICK),
     s.WAIT_FOR_SERVING.name: _wait(timedelta(seconds=_DEFAULTS.serving), _QUICK),
     s.PATCH_STATUS.name: _quick(10, 24 * 3600),
     s.DELETE_WORKLOAD.name: _wait(CLEANUP_DEADLINE, _CLEANUP),
     s.DELETE_NODE_POOL.name: _wait(CLEANUP_DEADLINE, _CLEANUP),
+    s.DELETE_NODE_CLAIMS.name: _wait(CLEANUP_DEADLINE, _CLEANUP),
+    s.DELETE_NODE_RESERVATIONS.name: _wait(CLEANUP_DEADLINE, _CLEANUP),
     s.WAIT_FOR_NO_NODES.name: _wait(timedelta(minutes=15), _CLEANUP),
     s.DELETE_FINALIZER.name: _quick(10, 7 * 24 * 3600),
+    s.READ_PROVIDERS.name: _quick(30, 7 * 24 * 3600),
+    s.READ_OWNED_NODES.name: _quick(60, 10 * 60),
     s.READ_OWNED_POOLS.name: _quick(60, 10 * 60),
     s.READ_POPULATION.name: _quick(60, 10 * 60),
     s.READ_RUNS.name: _quick(60, 10 * 60),

@@ -4,12 +4,22 @@ Which process needs which is told by the classes; what a value means is in docs/
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from activities.contracts import Deadlines
+from activities.contracts import Deadlines, Provider
+from activities.nodes.node_claims import NodeClass
+from api.validation.document import PROVISIONERS
+
+
+def _in_our_words(word: object) -> object:
+    return PROVISIONERS.get(word, word) if isinstance(word, str) else word
+
+
+InstalledProvider = Annotated[Provider, BeforeValidator(_in_our_words)]
+"""aks, karpenter or byo, or KAITO's word for one of them."""
 
 
 class TemporalSettings(BaseSettings):
@@ -53,7 +63,12 @@ class AzureSettings(BaseSettings):
 class WorkerSettings(ProcessSettings):
     """What a worker needs beside the above."""
 
-    provider: Literal["aks"] = "aks"
+    provider: InstalledProvider = "aks"
+    """Who brings the nodes of a Workspace that does not say so itself."""
+    cloud_worker: bool | None = None
+    """Whether a worker with the cloud's identity runs; empty means that it does where `provider` is aks."""
+    node_class: NodeClass = NodeClass()
+    """JSON: the group, kind and name that NodeClaims refer to; gpu-provisioner's by default."""
     runtime_image: str = "modelyard/runtime:dev"
     fetch_image: str = "modelyard/fetch:dev"
     hf_endpoint: str = "https://huggingface.co"
@@ -62,3 +77,8 @@ class WorkerSettings(ProcessSettings):
     serve_cpu_kvcache_gib: int = 1
     deadlines: Deadlines = Deadlines()
     """JSON, for example MODELYARD_DEADLINES='{"serving": 600}'."""
+
+    @property
+    def with_cloud(self) -> bool:
+        """Whether node pools can be bought here."""
+        return self.provider == "aks" if self.cloud_worker is None else self.cloud_worker

@@ -30,22 +30,33 @@ class Signature(Generic[Argument, Result]):
     effects: bool = False
 
 
-BUILD_PLAN = Signature("build_plan", queues.WORKSPACES, c.WorkspaceKey, c.Plan)
+BUILD_PLAN = Signature("build_plan", queues.WORKSPACES, c.PlanRequest, c.Plan)
 READ_WORKSPACE = Signature("read_workspace", queues.WORKSPACES, c.WorkspaceKey, c.Observed)
 READ_HEALTH = Signature("read_health", queues.WORKSPACES, c.HealthRequest, c.Health)
 READ_PREFLIGHT = Signature("read_preflight", queues.CLOUD, c.Plan, c.Preflight)
+READ_CLUSTER_PREFLIGHT = Signature("read_cluster_preflight", queues.WORKSPACES, c.Plan, c.Preflight)
 READ_MODEL_REVISION = Signature("read_model_revision", queues.WORKSPACES, c.ModelRequest, c.PinnedModel)
 READ_COMPLETIONS = Signature("read_completions", queues.WAITS, c.VerifyRequest, c.Completions, waits=True)
 ENSURE_FINALIZER = Signature("ensure_finalizer", queues.WORKSPACES, c.WorkspaceKey, c.Observed, effects=True)
 ENSURE_NODE_POOL = Signature("ensure_node_pool", queues.CLOUD, c.Plan, c.PoolBought, waits=True, effects=True)
+ENSURE_NODE_CLAIMS = Signature("ensure_node_claims", queues.WAITS, c.Plan, c.PoolBought, waits=True, effects=True)
+ENSURE_NODE_RESERVATIONS = Signature(
+    "ensure_node_reservations", queues.WAITS, c.Plan, c.PoolBought, waits=True, effects=True
+)
 ENSURE_WORKLOAD = Signature("ensure_workload", queues.WORKSPACES, c.WorkloadRequest, c.WorkloadApplied, effects=True)
 WAIT_FOR_NODES = Signature("wait_for_nodes", queues.WAITS, c.Plan, c.NodesReady, waits=True)
 WAIT_FOR_SERVING = Signature("wait_for_serving", queues.WAITS, c.ServingRequest, c.ServingReady, waits=True)
 PATCH_STATUS = Signature("patch_status", queues.WORKSPACES, c.StatusPatch, c.Observed, effects=True)
 DELETE_WORKLOAD = Signature("delete_workload", queues.WAITS, c.WorkspaceKey, c.Observed, waits=True, effects=True)
 DELETE_NODE_POOL = Signature("delete_node_pool", queues.CLOUD, c.PoolKey, c.Released, waits=True, effects=True)
+DELETE_NODE_CLAIMS = Signature("delete_node_claims", queues.WAITS, c.PoolKey, c.Released, waits=True, effects=True)
+DELETE_NODE_RESERVATIONS = Signature(
+    "delete_node_reservations", queues.WAITS, c.PoolKey, c.Released, waits=True, effects=True
+)
 WAIT_FOR_NO_NODES = Signature("wait_for_no_nodes", queues.WAITS, c.WorkspaceKey, c.NodesReady, waits=True)
 DELETE_FINALIZER = Signature("delete_finalizer", queues.WORKSPACES, c.WorkspaceKey, c.Observed, effects=True)
+READ_PROVIDERS = Signature("read_providers", queues.WORKSPACES, c.WorkspaceKey, c.Providers)
+READ_OWNED_NODES = Signature("read_owned_nodes", queues.WORKSPACES, c.SweepScope, c.Inventory)
 READ_OWNED_POOLS = Signature("read_owned_pools", queues.CLOUD, c.SweepScope, c.Inventory)
 READ_POPULATION = Signature("read_population", queues.WORKSPACES, c.SweepScope, c.Population)
 READ_RUNS = Signature("read_runs", queues.WORKSPACES, c.SweepScope, c.Runs)

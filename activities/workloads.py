@@ -26,6 +26,7 @@ from activities.failures import failure
 from activities.heartbeating import heartbeating
 from activities.kubernetes_api import Cluster, Object
 from activities.nodes import readiness
+from activities.nodes.provider import nodes_selector
 from activities.observing import Collection, observe
 from activities.planning import read_config
 from api import labels, names
@@ -93,7 +94,7 @@ class Workloads:
         deployment, (found_pods, _), (nodes, _) = await asyncio.gather(
             self._cluster.get("Deployment", names.workload(key.name), key.namespace),
             self._cluster.list_all("Pod", key.namespace, selector=_selector(key)),
-            self._cluster.list_all("Node", selector=readiness.selector_of(key)),
+            self._cluster.list_all("Node", selector=nodes_selector(request.plan)),
         )
         by_name = {node["metadata"]["name"]: node for node in nodes}
         return Health(

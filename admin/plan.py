@@ -5,7 +5,7 @@ that cannot be carried out is an answer (200) with `errors`; what is no Workspac
 """
 
 import json
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, HTTPException, Query, Request
 from temporalio.client import Client
@@ -14,13 +14,11 @@ from admin.views import RPC_TIMEOUT
 from api import labels, names
 from presets.plan import plan_document
 from presets.plan_document import PlanDocument
-from presets.plan_surroundings import DEFAULT_REGION, Surroundings
+from presets.plan_surroundings import DEFAULT_REGION, Provider, Surroundings
 from workflows.workspace import WorkspaceWorkflow
 
 BODY_LIMIT: Final = 2 * 2**20
 """Bytes: a Workspace and its ConfigMaps, each of which may have 1 MiB."""
-
-Provider = Literal["aks", "karpenter", "byo"]
 
 
 def add_plans(app: FastAPI, client: Client) -> None:

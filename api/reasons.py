@@ -125,6 +125,8 @@ _NODES = (
      "check the network and the cloud's status page; it is tried again", "retry"),
     ("CloudForbidden", "Modelyard may not do this in the cloud.", "the identity lacks a role on the cluster",
      "give the identity the role that the message names", "fail"),
+    ("NodeClaimsMissing", "The cluster has no NodeClaims.", "neither gpu-provisioner nor Karpenter is installed in it",
+     "install one of them, or make the Workspace with another modelyard.dev/node-provider", "fail"),
     ("NodeNotJoined", "A node was bought and did not join.", "the machine did not start, or cannot reach the cluster",
      "it is replaced, twice at most; then look at the pool's machines", "retry"),
     ("NodeWithoutGpu", "A node joined without its GPUs.", "driver or device plugin failed on the node",

@@ -56,6 +56,9 @@ class ServeConfig(BaseModel):
     trust_remote_code: bool = False
     weights_deadline_s: int = Field(3600, ge=1, description="Seconds to wait for the weights before giving up.")
     drain_s: int = Field(55, ge=0, description="Seconds that requests in flight have after the server is told to stop.")
+    model_options: dict[str, JsonValue] = Field(
+        default_factory=dict, description="vLLM arguments that the model needs: parsers and file formats."
+    )
     extra: dict[str, JsonValue] = Field(
         default_factory=dict, description="vLLM arguments of the user's inference_config.yaml; they win over ours."
     )

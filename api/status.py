@@ -7,7 +7,7 @@ field only.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, WithJsonSchema
 
@@ -87,6 +87,9 @@ class PlanSummary(Observed):
     """What this Workspace needs, as planned before anything was bought."""
 
     nodes: int | None = Field(None, description="How many nodes.", json_schema_extra={"format": "int32"})
+    provider: Annotated[Literal["aks", "karpenter", "byo"], _STRING] | None = Field(
+        None, description="Who brings the nodes: aks, karpenter or byo. A Workspace keeps it for life."
+    )
     instance_type: str | None = Field(None, description="Machine type of the nodes.")
     gpus_per_node: int | None = Field(None, description="GPUs of one node.", json_schema_extra={"format": "int32"})
     price_per_hour: str | None = Field(None, description="Price of all nodes per hour, a decimal number as a string.")

@@ -15,14 +15,13 @@ from cli.manifests import Manifest, ManifestUnreadable, read_manifests
 from cli.plan_hub import asked_model, unlisted_model
 from cli.plan_text import text_of
 from presets.catalogue import Model
-from presets.plan import plan_document
+from presets.plan import plan_document, who_brings
 from presets.plan_document import Finding, PlanDocument
-from presets.plan_surroundings import DEFAULT_REGION, Surroundings
+from presets.plan_surroundings import DEFAULT_REGION, PROVIDERS, Surroundings
 from presets.sizing_machine import Machine
 from presets.skus import UnknownSku, find_sku
 
 GOOD, NO, MISUSE = 0, 1, 2
-PROVIDERS: Final = ("aks", "karpenter", "byo")
 CONFIG_MAP: Final = "ConfigMap"
 
 
@@ -37,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("-f", "--file", required=True, help="a manifest, or - for standard input")
     parser.add_argument("--json", action="store_true", help="print one JSON object for each Workspace")
     parser.add_argument("--region", default=DEFAULT_REGION, help=f"Azure region of the prices ({DEFAULT_REGION})")
-    parser.add_argument("--provider", choices=PROVIDERS, default="aks", help="who brings the nodes (aks)")
+    parser.add_argument("--provider", choices=PROVIDERS, default="aks", help="who brings the nodes (aks) if not said")
     parser.add_argument(
         "--machine", metavar="TYPE", help="with --provider byo: a machine type that your nodes are like"
     )
@@ -75,7 +74,7 @@ def _planned(
         provider=args.provider,
         config_maps=_config_maps(manifest, manifests),
         model=found if isinstance(found, Model) else None,
-        machine=machine if args.provider == "byo" else None,
+        machine=machine if who_brings(manifest.value, args.provider) == "byo" else None,
     )
     plan = plan_document(manifest.value, around)
     return plan.model_copy(update={"errors": (found,)}) if isinstance(found, Finding) else plan

@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 from activities import queues
 from activities.settings import TemporalSettings
 from workflows.connecting import connect
-from workflows.sweeping import PAUSE_S, SweepReport, SweepRequest, SweepWorkflow
+from workflows.sweeping import PAUSE_S, SweepReport, SweepRequest, SweepWorkflow, in_words
 
 GOOD, NO = 0, 1
 LONGEST = timedelta(hours=2)
@@ -29,7 +29,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "sweep",
         help="find and give back what no Workspace uses any more",
-        description="Compares node pools, Workspaces and workflows, twice, and mends what both looks found amiss. "
+        description="Compares node pools, NodeClaims, reservations, Workspaces and workflows, twice, "
+        "and mends what both looks found amiss. "
         "Temporal is found by MODELYARD_TEMPORAL_ADDRESS. Exit code 1 when something was amiss.",
     )
     parser.add_argument("--dry-run", action="store_true", help="only tell")
@@ -55,11 +56,10 @@ def lines_of(report: SweepReport) -> list[str]:
     does = "would be" if report.dry_run else "was"
     lines = []
     for thing in report.found.orphans:
-        owner = f"{thing.workspace.namespace}/{thing.workspace.name}"
         outcome = (
             f"could not be deleted: {report.failed[thing.name]}" if thing.name in report.failed else f"{does} deleted"
         )
-        lines.append(f"node pool {thing.name} of {owner}, which is gone: {outcome}")
+        lines.append(f"{in_words(thing)}, which is gone: {outcome}")
     for one in report.found.unattended:
         lines.append(f"Workspace {one.key.namespace}/{one.key.name} had no workflow: one {does} started")
     for key in report.found.bereft:

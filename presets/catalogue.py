@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, Final, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from presets.architecture import LayerGroup
 
@@ -49,7 +49,6 @@ class Model(BaseModel):
     lora_targets: tuple[str, ...] = Field(default=(), description="Modules an adapter may train; empty: not tunable.")
     tool_parser: str = ""
     reasoning_parser: str = ""
-    chat_template: str = ""
     load_format: Literal["auto", "mistral"] = "auto"
     config_format: Literal["auto", "mistral"] = "auto"
     tokenizer_mode: str = "auto"
@@ -65,6 +64,17 @@ class Model(BaseModel):
     def served_name(self) -> str:
         """The model name that clients ask for: the repository's last part in lower case, as in KAITO."""
         return self.repo.rsplit("/", 1)[-1].lower()
+
+    @property
+    def vllm_options(self) -> dict[str, JsonValue]:
+        """What vLLM must be told about this model because its files do not say it, by vLLM's names."""
+        options: dict[str, JsonValue] = {}
+        if self.tool_parser:
+            options |= {"enable_auto_tool_choice": True, "tool_call_parser": self.tool_parser}
+        if self.reasoning_parser:
+            options["reasoning_parser"] = self.reasoning_parser
+        formats = {name: getattr(self, name) for name in ("load_format", "config_format", "tokenizer_mode")}
+        return options | {name: value for name, value in formats.items() if value != "auto"}
 
     @property
     def layer_count(self) -> int:

@@ -5,9 +5,11 @@ hub or a cluster can tell is not asked; what they will be asked is listed.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from api.invalid import InvalidWorkspace
+from api.validation.document import Draft
 from api.workspace import Workspace
 from presets import plan_checks
 from presets.catalogue import Model
@@ -23,7 +25,7 @@ from presets.plan_document import (
 )
 from presets.plan_remarks import given_back, preflight_checks, remarks
 from presets.plan_steps import step_times, until_ready
-from presets.plan_surroundings import Surroundings
+from presets.plan_surroundings import PROVIDERS, Provider, Surroundings
 from presets.sizing import (
     IMAGES_AND_LOGS_GIB,
     LEAST_CONTEXT,
@@ -48,6 +50,7 @@ TEMPLATE_DISK_GIB: Final = 256
 def plan_document(document: Mapping[str, Any], around: Surroundings) -> PlanDocument:
     """The plan of a Workspace as it stands in a file or in the cluster, judged by the rules of admission too: the
     webhook may not have seen it. Never raises for what its author wrote."""
+    around = replace(around, provider=who_brings(document, around.provider))
     try:
         workspace = Workspace.parse(document)
     except InvalidWorkspace as error:
@@ -66,6 +69,13 @@ def plan_document(document: Mapping[str, Any], around: Surroundings) -> PlanDocu
     problems = problems_on_create(document, provider=around.provider, config_maps=around.config_maps)
     errors = [_error("InvalidSpec", problem.message, problem.path) for problem in problems]
     return plan.model_copy(update={"errors": tuple(errors)})
+
+
+def who_brings(document: Mapping[str, Any], installed: Provider) -> Provider:
+    """The provider that the Workspace's own annotations name, else the installation's. A word that nothing knows is
+    left to the rules of admission."""
+    said = Draft(document, installed).provider
+    return next((known for known in PROVIDERS if known == said), installed)
 
 
 def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanDocument:
@@ -123,6 +133,7 @@ def _described(
         model=model.repo if model else "",
         served_model_name=model.served_name if model else "",
         weights_gib=model.weights_gib if model else None,
+        vllm_options=model.vllm_options if model else {},
         nodes=count,
         replicas=count,
         instance_type=sku.name if sku else "",

@@ -6,7 +6,7 @@ is also recorded in histories, as a part of the workflow's Plan: fields are only
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 from presets.plan_steps import StepTime
@@ -88,6 +88,7 @@ class PlanDocument(PlanPart):
     kv_cache_dtype: str = "auto"
     gpu_memory_utilization: float | None = None
     memory_per_gpu_gib: GpuMemory | None = Field(None, alias="memoryPerGpuGiB")
+    vllm_options: dict[str, JsonValue] = Field({}, description="What vLLM is told about this model.")
     disk_gib: int | None = Field(None, alias="diskGiB")
     region: str = ""
     price_per_hour: float | None = Field(None, description="US dollars for all nodes.")

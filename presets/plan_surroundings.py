@@ -1,12 +1,14 @@
 """What a plan depends on beside the Workspace: the installation, and what a cluster or a hub has told."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from presets.catalogue import Model
 from presets.config_rules import ConfigMaps
 from presets.sizing_machine import Machine
 
+Provider = Literal["aks", "karpenter", "byo"]
+PROVIDERS: Final[tuple[Provider, ...]] = ("aks", "karpenter", "byo")
 DEFAULT_REGION: Final = "eastus"
 
 
@@ -19,7 +21,7 @@ class Surroundings:
     """
 
     region: str = DEFAULT_REGION
-    provider: str = "aks"
+    provider: Provider = "aks"
     config_maps: ConfigMaps | None = None
     model: Model | None = None
     machine: Machine | None = None

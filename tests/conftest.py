@@ -8,6 +8,8 @@ from typing import Final
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # Properties are judged by their answers, never by how busy the machine is.
 settings.register_profile("modelyard", deadline=None)
@@ -16,8 +18,8 @@ settings.load_profile("modelyard")
 LANES: Final = {
     "tests/integration/faults/": "faults",
     "tests/e2e/": "local stack",
-    "tests/runtime/": "local stack",
-    "tests/integration/deploy/": "local stack",
+    "tests/runtime/": "serving",
+    "tests/integration/deploy/": "cluster",
     "tests/integration/arm/": "arm",
     "tests/integration/admission/": "admission",
     "tests/integration/nodes/": "nodes",
@@ -27,18 +29,29 @@ LANES: Final = {
     "tests/workflows/": "workflows",
     "tests/replay/": "workflows",
 }
-"""By the beginning of a test's id; tests of no lane run wherever there is room, one file in one process."""
+"""By the beginning of a test's id, the longest first; other tests run wherever there is room, a file in one process."""
+
+
+def lane_of(nodeid: str) -> str:
+    return next((LANES[start] for start in LANES if nodeid.startswith(start)), nodeid.partition("::")[0])
+
+
+class Lanes(LoadScopeScheduling):
+    """Gives each process one lane after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return lane_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
+    return Lanes(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Under `pytest -n N --dist loadgroup` only: sorts the tests into lanes, the longest lane first."""
-    if not getattr(config.option, "loadgroup", False):
+    """In the processes of `pytest -n N` only: the longest lanes first. One process alone begins with what is quick."""
+    if not hasattr(config, "workerinput"):
         return
     order = list(dict.fromkeys(LANES.values()))
-    places = {}
-    for item in items:
-        lane = next((LANES[start] for start in LANES if item.nodeid.startswith(start)), None)
-        item.add_marker(pytest.mark.xdist_group(lane or item.nodeid.partition("::")[0]))
-        places[item] = order.index(lane) if lane else len(order)
-    items.sort(key=places.__getitem__)
+    places = {lane: place for place, lane in enumerate(order)}
+    items.sort(key=lambda item: places.get(lane_of(item.nodeid), len(order)))

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import Counter, Gauge
@@ -20,16 +21,16 @@ from activities.settings import ProcessSettings
 from api import labels
 from api.names import WorkspaceKey
 from watcher.leading import lead
-from watcher.noticing import OwnedMemory, WorkspaceMemory, owner_of
+from watcher.noticing import OwnedMemory, WorkspaceMemory, owners_of, slim
 from watcher.signalling import Signaller, to_temporal
 from watcher.watching import Collection, Seen
 from workflows.connecting import connect
 from workflows.leaving import leave
 from workflows.messages import Changed
 
-OWNED: Final = ("Deployment", "Node")
-SELECTOR: Final = labels.WORKSPACE_UID
-"""Whatever carries a Workspace's uid."""
+OWNED: Final[Mapping[str, str]] = {"Deployment": labels.WORKSPACE_UID, "Node": ""}
+"""Kinds, and the label that those have which are a Workspace's. All Nodes: a reservation's label is different for each
+Workspace, and no selector matches the beginning of a key."""
 
 EVENTS = Counter("modelyard_watcher_events", "Sightings handed on by the watches", ["kind"])
 LEADING = Gauge("modelyard_watcher_leading", "1 while this process holds the Lease")
@@ -43,7 +44,10 @@ class Watching:
         self._workspaces = WorkspaceMemory()
         self._owned = OwnedMemory()
         self._collections = [Collection(cluster, "Workspace", self._workspace_seen)]
-        self._collections += [Collection(cluster, kind, self._owned_seen, selector=SELECTOR) for kind in OWNED]
+        self._collections += [
+            Collection(cluster, kind, self._owned_seen, selector=selector, keep=slim)
+            for kind, selector in OWNED.items()
+        ]
 
     async def run(self) -> None:
         """Follows every collection until cancelled; the first that cannot go on ends all."""
@@ -64,10 +68,9 @@ class Watching:
 
     async def _owned_seen(self, seen: Seen, item: Object) -> None:
         EVENTS.labels("owned").inc()
-        owner = owner_of(item)
-        if owner and self._owned.broke(seen, item):
-            key, uid = owner
-            self._signaller.tell(key, Changed(uid=uid, generation=0, poke=True))
+        if self._owned.broke(seen, item):
+            for key, uid in owners_of(item, self._workspaces):
+                self._signaller.tell(key, Changed(uid=uid, generation=0, poke=True))
 
 
 async def run(settings: ProcessSettings) -> None:

@@ -6,6 +6,7 @@ happened while nobody watched is not known, so what a listing shows is looked in
 """
 
 from activities.kubernetes_api import Object
+from activities.nodes.byo_reservations import reservations_of
 from api import labels
 from api.names import WorkspaceKey
 from watcher.watching import Seen
@@ -17,13 +18,20 @@ class WorkspaceMemory:
 
     def __init__(self) -> None:
         self._told: dict[str, Changed] = {}
+        self._keys: dict[str, WorkspaceKey] = {}
+
+    def key_of(self, uid: str) -> WorkspaceKey | None:
+        """Namespace and name of the Workspace of this uid; None for one that was not seen yet, or is gone."""
+        return self._keys.get(uid)
 
     def news(self, seen: Seen, item: Object) -> Changed | None:
         """The message to send, or None for an echo. After a start everything is news, and worth a look."""
         message = message_of(seen, item)
         if seen is Seen.GONE:
             self._told.pop(message.uid, None)
+            self._keys.pop(message.uid, None)
             return message
+        self._keys[message.uid] = WorkspaceKey(item["metadata"]["namespace"], item["metadata"]["name"])
         if self._told.get(message.uid) == message:
             return None
         unheard_of = message.uid not in self._told
@@ -79,3 +87,29 @@ def owner_of(item: Object) -> tuple[WorkspaceKey, str] | None:
     name, namespace = found.get(labels.WORKSPACE), found.get(labels.WORKSPACE_NAMESPACE)
     uid = found.get(labels.WORKSPACE_UID)
     return (WorkspaceKey(namespace, name), uid) if name and namespace and uid else None
+
+
+def owners_of(item: Object, workspaces: WorkspaceMemory) -> list[tuple[WorkspaceKey, str]]:
+    """Every Workspace that an object matters to: its owner, and on a node of one's own each one with GPUs there.
+
+    A reservation names a uid only. One that was not seen yet is looked into anyway when it is.
+    """
+    owner = owner_of(item)
+    found = [owner] if owner else []
+    for uid in reservations_of(item):
+        key = workspaces.key_of(uid)
+        if key is not None:
+            found.append((key, uid))
+    return found
+
+
+def slim(item: Object) -> Object:
+    """The little of an object that is judged here: a cluster has thousands of nodes, and each is remembered."""
+    metadata = item["metadata"]
+    kept = ("uid", "name", "namespace", "generation", "labels", "annotations", "deletionTimestamp", "resourceVersion")
+    status, spec = item.get("status", {}), item.get("spec", {})
+    return {
+        "metadata": {key: metadata[key] for key in kept if key in metadata},
+        "spec": {key: spec[key] for key in ("replicas",) if key in spec},
+        "status": {key: status[key] for key in ("readyReplicas", "conditions") if key in status},
+    }

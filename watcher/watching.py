@@ -32,16 +32,20 @@ class Seen(StrEnum):
 
 
 Sink = Callable[[Seen, Object], Awaitable[None]]
+Keep = Callable[[Object], Object]
 
 
 class Collection:
-    """All objects of one kind (with a label selector), and the last state in which each was seen."""
+    """All objects of one kind (with a label selector), and what `keep` leaves of the last state each was seen in."""
 
-    def __init__(self, cluster: Cluster, kind: str, sink: Sink, *, selector: str = "") -> None:
+    def __init__(
+        self, cluster: Cluster, kind: str, sink: Sink, *, selector: str = "", keep: Keep = lambda item: item
+    ) -> None:
         self._cluster = cluster
         self._kind = kind
         self._sink = sink
         self._selector = selector
+        self._keep = keep
         self._known: dict[str, Object] = {}
         self.listings = 0
         self.synced = asyncio.Event()
@@ -88,7 +92,7 @@ class Collection:
                     await self._note(Seen.CHANGED, item)
 
     async def _note(self, seen: Seen, item: Object) -> None:
-        self._known[item["metadata"]["uid"]] = item
+        self._known[item["metadata"]["uid"]] = self._keep(item)
         await self._sink(seen, item)
 
     async def _forget(self, uid: str, item: Object) -> None:

@@ -7,7 +7,8 @@ that on delete even what no record tells of is looked for.
 from temporalio import workflow
 
 from activities import signatures
-from activities.contracts import PoolKey
+from activities.contracts import PoolKey, Provider
+from activities.nodes.steps import STEPS
 from api import names
 from api.status import Step
 from workflows.calling import call
@@ -23,21 +24,21 @@ async def undeploy(notebook: Notebook) -> None:
         state.let_go("workload")
 
 
-async def release_nodes(notebook: Notebook) -> None:
-    """Deletes the node pool, until ARM says NotFound and no Node object is left."""
+async def release_nodes(notebook: Notebook, provider: Provider | None = None) -> None:
+    """Gives the nodes back to where they came from, until nothing is left; nodes of one's own stay."""
     state = notebook.state
+    steps = STEPS[provider or (state.plan.provider if state.plan else "aks")]
     pool = names.pool_name(state.key.uid)
     with notebook.step(Step.RELEASE_NODES):
         state.nodes = []
         state.pool_ready = False
         key = PoolKey(workspace=state.key, pool_name=pool)
-        released = await call(
-            signatures.DELETE_NODE_POOL, key, summary=f"ReleaseNodes: delete node pool {pool}, verify it is gone"
-        )
+        released = await call(steps.release, key, summary=f"ReleaseNodes: {steps.releasing.format(pool=pool)}")
         state.ledger.close(pool, released.gone_at, existed=released.existed)
-        await call(
-            signatures.WAIT_FOR_NO_NODES, state.key, summary=f"ReleaseNodes: wait until no node of {pool} is left"
-        )
+        if steps.nodes_go:
+            await call(
+                signatures.WAIT_FOR_NO_NODES, state.key, summary=f"ReleaseNodes: wait until no node of {pool} is left"
+            )
         state.let_go("node_pool")
 
 
@@ -52,8 +53,21 @@ async def release_everything_held(notebook: Notebook) -> None:
 async def forget(notebook: Notebook) -> None:
     """The whole way out of a deleted Workspace: whether or not we remember holding anything, it is looked for."""
     await undeploy(notebook)
-    await release_nodes(notebook)
+    for provider in await _providers(notebook):
+        await release_nodes(notebook, provider)
     with notebook.step(Step.FORGET):
         workflow.logger.info("everything is given back")
         # Even of one that seems gone: "gone" may have been said of one that is being deleted, and it would stay.
         await call(signatures.DELETE_FINALIZER, notebook.state.key, summary="Forget: remove the finalizer")
+
+
+async def _providers(notebook: Notebook) -> list[Provider]:
+    """Where nodes may have come from: the plan's provider, for a Workspace has one for life. A workflow that knows of
+    no plan may be the second one of a Workspace that had a plan; who holds something for it is asked."""
+    state = notebook.state
+    if state.plan is not None:
+        return [state.plan.provider]
+    if not workflow.patched("who holds something is asked"):
+        return ["aks"]
+    found = await call(signatures.READ_PROVIDERS, state.key, summary="ReleaseNodes: who may hold something for us?")
+    return found.names

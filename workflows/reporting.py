@@ -94,7 +94,8 @@ def _summary(state: WorkspaceState) -> PlanSummary | None:
     priced = plan.price_per_hour is not None
     return PlanSummary(
         nodes=plan.node_count,
-        instance_type=plan.instance_type,
+        provider=plan.provider,
+        instance_type=plan.instance_type or None,
         gpus_per_node=plan.gpus_per_node,
         price_per_hour=f"{plan.price_per_hour:.2f}" if priced else None,
         currency="USD" if priced else None,

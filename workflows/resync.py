@@ -10,6 +10,7 @@ from activities.contracts import HealthRequest, Plan
 from api.status import Phase
 from workflows.calling import call, reason_and_message
 from workflows.recording import Notebook
+from workflows.state import WorkspaceState, request_of
 
 
 async def something_is_amiss(notebook: Notebook) -> bool:
@@ -41,13 +42,21 @@ async def _ask_the_object(notebook: Notebook) -> None:
 
 async def _compare(notebook: Notebook, plan: Plan) -> bool:
     state = notebook.state
-    wanted = await call(signatures.BUILD_PLAN, state.key, summary="resync: what is wanted now?")
+    # Where own nodes are lost there may be none to plan for.
+    first = await _wanted(state) if plan.provider != "byo" else None
     health = await call(signatures.READ_HEALTH, HealthRequest(plan=plan), summary="resync: what runs now?")
     if len(health.ready_nodes) < plan.node_count:
         lost = ", ".join(sorted(set(state.nodes) - set(health.ready_nodes)))
         notebook.stand(Phase.NOT_READY, "NodeLost", f"no longer ready: {lost or 'a node'}; it is replaced")
+        if not health.ready_nodes and workflow.patched("nothing serves without nodes"):
+            state.settled = "nothing"  # so that a pass that fails is not taken for one that changed nothing
         return True
+    wanted = first or await _wanted(state)
     notebook.touch()  # what it has cost so far
     if wanted.digest != plan.digest or health.digest != plan.digest:
         return True
     return health.ready_pods < plan.node_count
+
+
+async def _wanted(state: WorkspaceState) -> Plan:
+    return await call(signatures.BUILD_PLAN, request_of(state), summary="resync: what is wanted now?")

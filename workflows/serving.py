@@ -19,13 +19,15 @@ from activities.contracts import (
     WorkloadRequest,
 )
 from activities.failures import failure
+from activities.nodes.steps import STEPS
+from activities.policies import OWN_DEADLINE_S
 from api import names
 from api.status import Phase, Step
 from workflows.calling import call, reason_and_message, side_by_side
 from workflows.ledger import Purchase
 from workflows.recording import Notebook
 from workflows.releasing import release_everything_held, release_nodes
-from workflows.state import Holding
+from workflows.state import Holding, request_of
 
 NODE_ATTEMPTS = 3
 """Nodes that never join or come without GPU are bought again, twice at most."""
@@ -44,7 +46,8 @@ async def serve(notebook: Notebook) -> None:
 async def _size(notebook: Notebook) -> Plan:
     state = notebook.state
     with notebook.step(Step.SIZE):
-        plan = await call(signatures.BUILD_PLAN, state.key, summary=f"Size: plan generation {state.desired}")
+        asked = request_of(state)
+        plan = await call(signatures.BUILD_PLAN, asked, summary=f"Size: plan generation {state.desired}")
     changes = {key: value for key, value in state.extra_time.items()}
     plan = plan.model_copy(update={"deadlines": plan.deadlines.model_copy(update=changes)})
     state.observed = state.desired = max(plan.generation, state.desired)
@@ -73,7 +76,8 @@ async def _check(notebook: Notebook, plan: Plan) -> PinnedModel | None:
 
 async def _preflight(notebook: Notebook, plan: Plan) -> None:
     with notebook.step(Step.PREFLIGHT):
-        result = await call(signatures.READ_PREFLIGHT, plan, summary=f"Preflight: may we buy {nodes_of(plan)}?")
+        check = STEPS[plan.provider].check
+        result = await call(check, plan, summary=f"Preflight: may we have {nodes_of(plan)}?")
         failed = [check for check in result.checks if check.outcome == "failed"]
         if failed:
             raise failure(failed[0].reason, failed[0].message)
@@ -109,16 +113,18 @@ async def _provision(notebook: Notebook, plan: Plan) -> None:
 
 async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
     state, tries = notebook.state, f", try {attempt}" if attempt > 1 else ""
+    steps = STEPS[plan.provider]
+    words = steps.ensuring.format(nodes=nodes_of(plan), pool=plan.pool_name) + tries
     state.hold(Holding(kind="node_pool", name=plan.pool_name, instance_type=plan.instance_type))
     state.ledger.intend(_purchase(plan))
     provision_time = timedelta(seconds=plan.deadlines.provision)
-    notebook.stand(Phase.PROVISIONING, "NodeClaimNotReady", f"buying {nodes_of(plan)}{tries}", wait=provision_time)
+    notebook.stand(Phase.PROVISIONING, "NodeClaimNotReady", words, wait=provision_time)
     with notebook.step(Step.PROVISION_NODES):
         bought = await call(
-            signatures.ENSURE_NODE_POOL,
+            steps.ensure,
             plan,
-            summary=f"ProvisionNodes: buy {nodes_of(plan)} as pool {plan.pool_name}{tries}",
-            deadline_s=plan.deadlines.provision,
+            summary=f"ProvisionNodes: {words}",
+            deadline_s=plan.deadlines.provision + steps.more_time_s,
         )
     state.pool_ready = True
     state.ledger.confirm(plan.pool_name, bought.accepted_at)
@@ -129,7 +135,7 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
             signatures.WAIT_FOR_NODES,
             plan,
             summary=f"AwaitNodes: {plan.node_count} Ready with {plan.gpus_per_node} GPU each",
-            deadline_s=plan.deadlines.nodes + 60,  # the activity ends at its own deadline, with a reason
+            deadline_s=plan.deadlines.nodes + OWN_DEADLINE_S,  # the activity ends at its own deadline, with a reason
         )
     state.nodes = ready.names
     notebook.touch()
@@ -181,8 +187,8 @@ async def _verify(notebook: Notebook, plan: Plan, pods: list[str]) -> None:
 
 
 def nodes_of(plan: Plan) -> str:
-    """`2 x Standard_NC24ads_A100_v4`."""
-    return f"{plan.node_count} x {plan.instance_type}"
+    """`2 x Standard_NC24ads_A100_v4`, `2 x own node with 1 GPU`."""
+    return f"{plan.node_count} x {plan.instance_type or f'own node with {plan.gpus_per_node} GPU'}"
 
 
 def what(plan: Plan) -> str:

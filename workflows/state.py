@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from activities.contracts import PinnedModel, Plan, WorkspaceKey
+from activities.contracts import PinnedModel, Plan, PlanRequest, WorkspaceKey
 from api.conditions import Condition
 from api.status import Phase, State, Step
 from workflows.ledger import Ledger
@@ -83,3 +83,9 @@ class WorkspaceState(BaseModel):
         """The step under way that began last; the last one of all when none is under way."""
         running = [record.step for record in self.steps if record.outcome == "running"]
         return running[-1] if running else (self.steps[-1].step if self.steps else None)
+
+
+def request_of(state: WorkspaceState) -> PlanRequest:
+    """What the planner is asked: nodes come for life from where the first plan had them."""
+    held = state.plan.provider if state.plan else None
+    return PlanRequest(**state.key.model_dump(), held=held)

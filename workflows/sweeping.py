@@ -21,6 +21,11 @@ from workflows.orphans import Findings, agreed, findings
 
 PAUSE_S: Final = 120
 """Longer than anything takes to become visible: list calls of ARM and Temporal's visibility lag by seconds."""
+_RELEASES: Final = {
+    "node_pool": signatures.DELETE_NODE_POOL,
+    "node_claims": signatures.DELETE_NODE_CLAIMS,
+    "node_reservations": signatures.DELETE_NODE_RESERVATIONS,
+}
 RELEASE_S: Final = 30 * 60
 """One orphan's deletion; what takes longer is found again by the next sweep."""
 
@@ -63,7 +68,7 @@ class SweepWorkflow:
     async def _look(self, which: str) -> Findings:
         scope = SweepScope()
         # What is paid for is read first: a Workspace that comes while we look is then no orphan's late owner.
-        inventory: Inventory = await call(signatures.READ_OWNED_POOLS, scope, summary=f"{which}: pools with our tags")
+        inventory = await _inventory(scope, which)
         living, attended = await side_by_side(
             call(signatures.READ_POPULATION, scope, summary=f"{which}: Workspaces in the cluster"),
             call(signatures.READ_RUNS, scope, summary=f"{which}: Workspaces with a workflow"),
@@ -84,6 +89,16 @@ class SweepWorkflow:
                 reason, message = reason_and_message(error)
                 failed[thing.name] = f"{reason}: {message}"
         return failed
+
+
+async def _inventory(scope: SweepScope, which: str) -> Inventory:
+    here = Inventory()
+    if workflow.patched("nodes that the cluster tells of"):
+        here = await call(signatures.READ_OWNED_NODES, scope, summary=f"{which}: NodeClaims and reservations of ours")
+    if not here.cloud:
+        return here
+    bought = await call(signatures.READ_OWNED_POOLS, scope, summary=f"{which}: pools with our tags")
+    return bought.model_copy(update={"things": [*bought.things, *here.things]})
 
 
 async def _attend(workspace: Living) -> None:
@@ -119,15 +134,21 @@ async def _tell(key: WorkspaceKey) -> None:
 
 async def _release(thing: Owned) -> None:
     await call(
-        signatures.DELETE_NODE_POOL,
+        _RELEASES[thing.kind],
         PoolKey(workspace=thing.workspace, pool_name=thing.name),
-        summary=f"delete orphaned node pool {thing.name} of {_full(thing.workspace)}, which is gone",
+        summary=f"delete orphaned {in_words(thing)}, which is gone",
         deadline_s=RELEASE_S,
     )
 
 
+def in_words(thing: Owned) -> str:
+    """`node pool wsabcdefghij of default/phi-4`; of a reservation no more than the uid is known."""
+    owner = _full(thing.workspace) if thing.workspace.name else f"a Workspace with uid {thing.workspace.uid}"
+    return f"{thing.kind.replace('_', ' ')} {thing.name} of {owner}"
+
+
 def _in_words(found: Findings) -> str:
-    lines = [f"- node pool `{thing.name}` of {_full(thing.workspace)}, which is gone" for thing in found.orphans]
+    lines = [f"- {in_words(thing)}, which is gone" for thing in found.orphans]
     lines += [f"- {_full(one.key)} has no workflow" for one in found.unattended]
     lines += [f"- {_full(key)} is gone and has a workflow" for key in found.bereft]
     return "\n".join(lines) or "nothing is amiss"

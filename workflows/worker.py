@@ -23,6 +23,10 @@ from activities.kubernetes_api import Cluster
 from activities.manifests import Images
 from activities.models import Models
 from activities.nodes.aks import AgentPools
+from activities.nodes.byo import OwnNodes
+from activities.nodes.cluster_holdings import ClusterHoldings
+from activities.nodes.cluster_preflight import ClusterChecks
+from activities.nodes.karpenter import NodeClaims
 from activities.nodes.preflight import PreflightChecks
 from activities.nodes.readiness import Nodes
 from activities.planning import Planner
@@ -66,10 +70,14 @@ async def cluster_activities(
         location=azure.location,
         deadlines=settings.deadlines,
         images=(settings.runtime_image, settings.fetch_image),
+        provider=settings.provider,
+        with_cloud=settings.with_cloud,
         read_facts=models.read_facts,
     )
     workspaces, workloads, nodes = Workspaces(cluster), Workloads(cluster, images), Nodes(cluster)
     populations = Populations(cluster, client)
+    claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(cluster)
+    holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
     return {
         queues.WORKSPACES: [
             planner.build_plan,
@@ -80,10 +88,17 @@ async def cluster_activities(
             workloads.ensure_workload,
             workloads.read_health,
             models.read_model_revision,
+            ClusterChecks(cluster).read_cluster_preflight,
+            holdings.read_providers,
+            holdings.read_owned_nodes,
             populations.read_population,
             populations.read_runs,
         ],
         queues.WAITS: [
+            claims.ensure_node_pool,
+            claims.delete_node_pool,
+            own_nodes.ensure_node_pool,
+            own_nodes.delete_node_pool,
             nodes.wait_for_nodes,
             nodes.wait_for_no_nodes,
             workloads.wait_for_serving,

@@ -62,6 +62,11 @@ class AgentPools:
                 raise failure("CloudBusy", f"node pool {key.pool_name} appeared while it was being released")
             return Released(pool_name=key.pool_name, gone_at=gone_at, existed=DELETING in progress.details)
 
+    async def look(self, key: PoolKey) -> PoolBought | None:
+        """The Workspace's pool, whatever its state."""
+        pool = await self._read(key.pool_name)
+        return agent_pool.bought(pool) if pool is not None and agent_pool.owned_by(pool, key.workspace.uid) else None
+
     @signatures.implements(signatures.READ_OWNED_POOLS)
     async def read_owned_pools(self, scope: SweepScope) -> Inventory:
         """Every pool of the cluster with our tags, whatever its state."""

@@ -16,7 +16,7 @@ from activities.contracts import Plan, PoolBought, PoolKey, Released
 from activities.failures import failure
 from activities.heartbeating import Progress, heartbeating
 from activities.kubernetes_api import Cluster
-from activities.nodes import byo_reserving, provider
+from activities.nodes import byo_reserving
 from activities.nodes.byo_accounting import pick, shortage, uses_of
 from activities.nodes.byo_following import View, follow
 from api import labels
@@ -32,7 +32,7 @@ class OwnNodes:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    @signatures.implements(provider.ENSURE_NODE_RESERVATIONS)
+    @signatures.implements(signatures.ENSURE_NODE_RESERVATIONS)
     async def ensure_node_pool(self, plan: Plan) -> PoolBought:
         """Returns when GPUs are reserved on `node_count` nodes. Raises NoMatchingNodes at the deadline, with what each
         node lacks."""
@@ -53,7 +53,7 @@ class OwnNodes:
         minutes = f"{plan.deadlines.provision / 60:.0f} min"
         raise failure("NoMatchingNodes", f"after {minutes}: {_shortage(plan, view)}", final=True)
 
-    @signatures.implements(provider.DELETE_NODE_RESERVATIONS)
+    @signatures.implements(signatures.DELETE_NODE_RESERVATIONS)
     async def delete_node_pool(self, key: PoolKey) -> Released:
         """Returns when no node carries a reservation of the Workspace, twice. The nodes stay."""
         async with heartbeating():

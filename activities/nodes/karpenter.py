@@ -16,7 +16,7 @@ from activities.contracts import Plan, PoolBought, PoolKey, Released
 from activities.failures import failure
 from activities.heartbeating import Progress, heartbeating
 from activities.kubernetes_api import Cluster
-from activities.nodes import karpenter_failures, node_claims, provider
+from activities.nodes import karpenter_failures, node_claims
 from activities.nodes.karpenter_claims import Claims
 from activities.nodes.karpenter_decisions import Attempt, Decision, decide, told, too_late
 from activities.nodes.node_claims import NodeClass
@@ -47,7 +47,7 @@ class NodeClaims:
         self._patience = patience
         self._gone_within = gone_within
 
-    @signatures.implements(provider.ENSURE_NODE_CLAIMS)
+    @signatures.implements(signatures.ENSURE_NODE_CLAIMS)
     async def ensure_node_pool(self, plan: Plan) -> PoolBought:
         """Returns when every claim has its Node. Raises QuotaExceeded, SkuNotAvailable, AllocationFailed, PoolFailed,
         NodeNotJoined, OwnershipConflict, and InvalidSpec for more nodes than there are names."""
@@ -69,7 +69,7 @@ class NodeClaims:
                 attempt.judge(decision, plan, datetime.now(UTC))
         raise too_late(decision, plan)
 
-    @signatures.implements(provider.DELETE_NODE_CLAIMS)
+    @signatures.implements(signatures.DELETE_NODE_CLAIMS)
     async def delete_node_pool(self, key: PoolKey) -> Released:
         """Returns when neither a claim nor a Node of the Workspace is left, twice. Raises CleanupBlocked that names
         what is left, with its finalizers."""

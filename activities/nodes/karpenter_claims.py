@@ -30,13 +30,21 @@ class Claims:
 
     async def listed(self, key: WorkspaceKey) -> list[Object]:
         """The Workspace's claims now. None where the cluster has no CRD: Kubernetes removes it after its objects."""
+        found = await self._found(node_claims.selector_of(key))
+        return [claim for claim in found if node_claims.belongs_to(claim, key)]
+
+    async def of_everyone(self) -> list[Object]:
+        """Every claim that carries a Workspace's uid."""
+        return await self._found(labels.WORKSPACE_UID)
+
+    async def _found(self, selector: str) -> list[Object]:
         try:
-            found, _ = await self._cluster.list_all("NodeClaim", selector=node_claims.selector_of(key))
+            found, _ = await self._cluster.list_all("NodeClaim", selector=selector)
         except ApiException as error:
             if error.status == 404:
                 return []
             raise
-        return [claim for claim in found if node_claims.belongs_to(claim, key)]
+        return found
 
     async def observed(self, key: WorkspaceKey, *, until: datetime) -> AsyncGenerator[Collection, None]:
         """The claims now and after every change. Raises ApiServerRefused where the cluster has no NodeClaims."""

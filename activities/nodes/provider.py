@@ -4,38 +4,21 @@
     karpenter  one NodeClaim per node, fulfilled by gpu-provisioner or Karpenter (karpenter.py)
     byo        nodes that are there already; their GPUs are reserved (byo.py)
 
-A provider's activities take and give the same types, so that a workflow only looks up which ones to call.
+A provider's activities take and give the same types, so that a workflow only looks up which ones to call (steps.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from activities import contracts as c
-from activities import queues, signatures
+from activities.contracts import Provider
 from activities.failures import failure
 from activities.nodes.byo_reservations import reservation_label
-from activities.signatures import Signature
 from api import labels
+from api.validation.document import PROVISIONERS
 
-Provider = Literal["aks", "karpenter", "byo"]
-
-KAITO_WORDS: Final[Mapping[str, Provider]] = {"azure-gpu-provisioner": "karpenter"}
-"""KAITO's backend of that name writes NodeClaims, too; Karpenter and byo have the same names there and here."""
-_PROVIDERS: Final[Mapping[str, Provider]] = {"aks": "aks", "karpenter": "karpenter", "byo": "byo", **KAITO_WORDS}
-
-ENSURE_NODE_CLAIMS: Final = Signature(
-    "ensure_node_claims", queues.WAITS, c.Plan, c.PoolBought, waits=True, effects=True
-)
-DELETE_NODE_CLAIMS: Final = Signature(
-    "delete_node_claims", queues.WAITS, c.PoolKey, c.Released, waits=True, effects=True
-)
-ENSURE_NODE_RESERVATIONS: Final = Signature(
-    "ensure_node_reservations", queues.WAITS, c.Plan, c.PoolBought, waits=True, effects=True
-)
-DELETE_NODE_RESERVATIONS: Final = Signature(
-    "delete_node_reservations", queues.WAITS, c.PoolKey, c.Released, waits=True, effects=True
-)
+_PROVIDERS: Final[Mapping[str, Provider]] = {"aks": "aks", "karpenter": "karpenter", "byo": "byo"}
+_KEYS: Final = (labels.NODE_PROVIDER, labels.NODE_PROVISIONER)
 
 
 class NodeProvider(Protocol):
@@ -52,21 +35,6 @@ class NodeProvider(Protocol):
     async def look(self, key: c.PoolKey) -> c.PoolBought | None:
         """What the Workspace holds now; None for nothing."""
         ...
-
-
-@dataclass(frozen=True)
-class Steps:
-    """The activities by which one provider gives and takes back."""
-
-    ensure: Signature[c.Plan, c.PoolBought]
-    release: Signature[c.PoolKey, c.Released]
-
-
-STEPS: Final[Mapping[Provider, Steps]] = {
-    "aks": Steps(signatures.ENSURE_NODE_POOL, signatures.DELETE_NODE_POOL),
-    "karpenter": Steps(ENSURE_NODE_CLAIMS, DELETE_NODE_CLAIMS),
-    "byo": Steps(ENSURE_NODE_RESERVATIONS, DELETE_NODE_RESERVATIONS),
-}
 
 
 def provider_of(annotations: Mapping[str, str], *, installed: Provider, held: Provider | None = None) -> Provider:
@@ -89,25 +57,24 @@ def provider_of(annotations: Mapping[str, str], *, installed: Provider, held: Pr
     return chosen
 
 
-_KEYS: Final = (labels.NODE_PROVIDER, labels.NODE_PROVISIONER)
-
-
 def _parsed(key: str, word: str) -> Provider:
-    provider = _PROVIDERS.get(word.strip().lower())
+    given = word.strip().lower()
+    provider = _PROVIDERS.get(PROVISIONERS.get(given, given))
     if provider is None:
-        raise failure("InvalidSpec", f"annotation {key} is {word!r}: use one of {', '.join(sorted(_PROVIDERS))}")
+        known = ", ".join(sorted({*_PROVIDERS, *PROVISIONERS}))
+        raise failure("InvalidSpec", f"annotation {key} is {word!r}: use one of {known}")
     return provider
 
 
-def node_selector(provider: Provider, plan: c.Plan) -> dict[str, str]:
+def node_selector(plan: c.Plan) -> dict[str, str]:
     """Labels that a Workspace's nodes carry and its pods ask for. Several Workspaces may share a node of one's own."""
-    if provider == "byo":
+    if plan.provider == "byo":
         return {reservation_label(plan.key.uid): str(plan.gpus_per_node)}
     return {labels.WORKSPACE_UID: plan.key.uid}
 
 
-def nodes_selector(provider: Provider, key: c.WorkspaceKey) -> str:
+def nodes_selector(plan: c.Plan) -> str:
     """The label selector that finds a Workspace's nodes."""
-    if provider == "byo":
-        return reservation_label(key.uid)
-    return f"{labels.WORKSPACE_UID}={key.uid}"
+    if plan.provider == "byo":
+        return reservation_label(plan.key.uid)
+    return f"{labels.WORKSPACE_UID}={plan.key.uid}"

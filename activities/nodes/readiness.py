@@ -14,6 +14,7 @@ from activities.contracts import NodesReady, Plan, WorkspaceKey
 from activities.failures import failure
 from activities.heartbeating import Progress, heartbeating
 from activities.kubernetes_api import Cluster, Object
+from activities.nodes.provider import nodes_selector
 from activities.observing import Collection, observe
 from api import labels
 
@@ -22,7 +23,7 @@ GONE_DEADLINE = timedelta(minutes=10)
 
 
 class Nodes:
-    """Nodes that carry a Workspace's uid."""
+    """Nodes that were bought or reserved for a Workspace."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -33,7 +34,7 @@ class Nodes:
         deadline = activity.info().scheduled_time + timedelta(seconds=plan.deadlines.nodes)
         nodes: Collection = {}
         async with heartbeating() as progress:
-            async for nodes in observe(self._cluster, "Node", selector=selector_of(plan.key), until=deadline):
+            async for nodes in observe(self._cluster, "Node", selector=nodes_selector(plan), until=deadline):
                 _report(progress, nodes, plan)
                 ready = ready_names(nodes, plan.gpus_per_node)
                 if len(ready) >= plan.node_count:
@@ -46,16 +47,13 @@ class Nodes:
         nodes: Collection = {}
         async with heartbeating():
             until = datetime.now(UTC) + GONE_DEADLINE
-            async for nodes in observe(self._cluster, "Node", selector=selector_of(key), until=until):
+            async for nodes in observe(
+                self._cluster, "Node", selector=f"{labels.WORKSPACE_UID}={key.uid}", until=until
+            ):
                 if not nodes:
                     return NodesReady(names=[])
         left = ", ".join(sorted(nodes))
-        raise failure("CleanupBlocked", f"the node pool is gone, but these Node objects are left: {left}. Delete them")
-
-
-def selector_of(key: WorkspaceKey) -> str:
-    """The label selector for a Workspace's nodes."""
-    return f"{labels.WORKSPACE_UID}={key.uid}"
+        raise failure("CleanupBlocked", f"what was bought is gone, but Node objects are left: {left}. Delete them")
 
 
 def is_ready(node: Object) -> bool:

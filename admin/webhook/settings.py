@@ -1,11 +1,12 @@
 """Every setting of the webhook process, read once from the environment (prefix MODELYARD_) at start."""
 
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from activities.settings import InstalledProvider
 from admin.webhook.certificates import Lifetimes
 from admin.webhook.hosts import service_hosts
 
@@ -17,7 +18,7 @@ class WebhookSettings(BaseSettings):
 
     kubeconfig: str | None = None
     system_namespace: str = "modelyard-system"
-    provider: Literal["aks", "karpenter", "byo"] = "aks"
+    provider: InstalledProvider = "aks"
     """Where nodes come from; some rules differ."""
     allowed_hosts: list[str] = []
     """Inner hosts, as JSON, that a Workspace's data may come from; all other inner addresses are refused."""

@@ -42,7 +42,7 @@ ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
     labels.NODE_PROVIDER: ("`aks`, `karpenter`, `byo`", "Who brings the nodes of this Workspace.", "Size, admission"),
     labels.NODE_PROVISIONER: (
         "`azure-gpu-provisioner`, `karpenter`, `byo`",
-        f"KAITO's words for the same choice; `{labels.NODE_PROVIDER}` wins.",
+        f"KAITO's words for the same choice; it may not contradict `{labels.NODE_PROVIDER}`.",
         "Size, admission",
     ),
     labels.INSTANCE_TYPE_FALLBACKS: (

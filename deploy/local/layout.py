@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
-INSTANCES = ("demo", "test", "bench", "integration", "chaos", "cluster", "injections")
+INSTANCES = ("demo", "test", "bench", "integration", "chaos", "cluster", "injections", "arm")
 PORT_STRIDE = 100
 LOOPBACK = "127.0.0.1"
 

@@ -1,7 +1,8 @@
 """Builds .venv-runtime: the Python environment in which models are served and tuned on this machine.
 
 It is apart from the control plane's because their pins conflict (vLLM wants an older FastAPI). It stands in for the
-runtime image in tests and on a laptop, so it is installed from the same lists.
+runtime image in tests and on a laptop, so it is installed from the same lists. The packages (2.9 GB) are installed once
+per user into the cache; the checkout's own environment points there and adds only what is ours.
 """
 
 import shutil
@@ -18,10 +19,11 @@ from deploy.local.wheels import PYTHON, REPOSITORY, SERVING, TUNING, digest_of, 
 ENVIRONMENT = REPOSITORY / ".venv-runtime"
 DISTRIBUTION = REPOSITORY / "runtime"
 PYTHON_PROGRAM = ENVIRONMENT / "bin" / "python"
-# Apart, so that a changed entry point does not install 2.9 GB again.
-PACKAGES_STAMP = ENVIRONMENT / ".packages"
-OURS_STAMP = ENVIRONMENT / ".distribution"
-PIP = (str(PYTHON_PROGRAM), "-m", "pip", "--quiet", "install", "--no-index", "--no-deps")
+STAMP = ENVIRONMENT / ".installed"
+LIBRARY = Path("lib") / f"python{PYTHON}" / "site-packages"
+POINTER = ENVIRONMENT / LIBRARY / "modelyard-runtime-packages.pth"
+PIP = ("-m", "pip", "--quiet", "install", "--no-index", "--no-deps")
+CACHE_PREFIX = "runtime-packages-"
 # 2.9 GB of small files; 130 s measured on 2 busy cores.
 INSTALL_DEADLINE_S = 1800.0
 PYTHON_DEADLINE_S = 120.0
@@ -33,9 +35,10 @@ class RuntimeUnavailable(RuntimeError):
 
 def ensure_runtime_venv(cache: Path, log: Path, say: Say) -> Path:
     """The environment's Python, after installing what changed. Raises RuntimeUnavailable, CommandFailed."""
+    packages = cache / f"{CACHE_PREFIX}{digest_of(SERVING, TUNING)[:16]}"
     with one_at_a_time(cache / ".runtime-environment.lock", lambda: say("waiting for another installation")):
-        _ensure(PACKAGES_STAMP, digest_of(SERVING, TUNING), lambda: _install_packages(cache, log, say))
-        _ensure(OURS_STAMP, digest_of(DISTRIBUTION / "pyproject.toml"), lambda: _install_ours(log))
+        _ensure(packages / ".installed", PYTHON, lambda: _install_packages(packages, cache, log, say))
+        _ensure(STAMP, f"{packages} {digest_of(DISTRIBUTION / 'pyproject.toml')}", lambda: _install_ours(packages, log))
     return PYTHON_PROGRAM
 
 
@@ -53,20 +56,26 @@ def check_python(version: tuple[int, int]) -> None:
         raise RuntimeUnavailable(f"the runtime's pins are for Python {PYTHON}, this is {found}: use python{PYTHON}")
 
 
-def _install_packages(cache: Path, log: Path, say: Say) -> None:
+def _install_packages(packages: Path, cache: Path, log: Path, say: Say) -> None:
     check_python(sys.version_info[:2])
     wheels = ensure_wheels(cache, (SERVING, TUNING), log, say)
-    say("installing vLLM, PyTorch and the tuning packages into .venv-runtime")
-    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    run_logged([sys.executable, "-m", "venv", str(ENVIRONMENT)], log, deadline_s=PYTHON_DEADLINE_S)
+    say(f"installing vLLM, PyTorch and the tuning packages into {packages}")
+    shutil.rmtree(packages, ignore_errors=True)
+    run_logged([sys.executable, "-m", "venv", str(packages)], log, deadline_s=PYTHON_DEADLINE_S)
     pins = ["--find-links", str(wheels), "--requirement", str(SERVING), "--requirement", str(TUNING)]
-    run_logged([*PIP, *pins], log, deadline_s=INSTALL_DEADLINE_S, fix="see pip's words above")
+    python = str(packages / "bin" / "python")
+    run_logged([python, *PIP, *pins], log, deadline_s=INSTALL_DEADLINE_S, fix="see pip's words above")
 
 
-def _install_ours(log: Path) -> None:
-    # Without build isolation pip uses the pinned setuptools instead of fetching another.
-    ours = ["--no-build-isolation", "--editable", str(DISTRIBUTION)]
-    run_logged([*PIP, *ours], log, deadline_s=PYTHON_DEADLINE_S, fix="see pip's words above")
+def _install_ours(packages: Path, log: Path) -> None:
+    check_python(sys.version_info[:2])
+    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+    # Without pip of its own it uses the packages' pip and setuptools, which are the pinned ones.
+    run_logged([sys.executable, "-m", "venv", "--without-pip", str(ENVIRONMENT)], log, deadline_s=PYTHON_DEADLINE_S)
+    # A line that begins with `import` is run at every start: the packages' own .pth files count, too.
+    POINTER.write_text(f"import site; site.addsitedir({str(packages / LIBRARY)!r})\n")
+    ours = [str(PYTHON_PROGRAM), *PIP, "--no-build-isolation", "--editable", str(DISTRIBUTION)]
+    run_logged(ours, log, deadline_s=PYTHON_DEADLINE_S, fix="see pip's words above")
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ _SPACE: Final = re.compile(r"[ \t\n\r]*")
 
 
 def elements_of(text: IO[str], begun: str) -> Iterator[Any]:
-    """The elements after the opening bracket; `begun` is what was read behind it. Raises ValueError where it is none."""
+    """The elements after the opening bracket; `begun` was read behind it. Raises ValueError where there is no list."""
     buffer, at, decoder = begun, 0, json.JSONDecoder()
     first = True
     while True:

@@ -55,10 +55,8 @@ def _told(reader: Callable[[Path], Iterator[Row]], file: Path) -> Iterator[tuple
     try:
         for number, row in enumerate(reader(file), start=1):
             if not isinstance(row, Mapping):
-                raise FileUnreadable(f"it is {type(row).__name__} and no object with columns")
+                raise FileUnreadable(f"row {number}: it is {type(row).__name__} and no object with columns")
             yield number, row
-    except FileUnreadable as error:
-        raise FileUnreadable(f"row {number or 1}: {error}") from error
     except (pa.ArrowException, ValueError, csv.Error) as error:
         raise FileUnreadable(f"row {number + 1}: {_first_line(error)}") from error
 
@@ -92,7 +90,7 @@ def _csv(file: Path) -> Iterator[Row]:
             if not values:
                 continue
             if len(values) > len(names):
-                raise FileUnreadable(f"it has {len(values)} fields, and the header {len(names)}: quote commas")
+                raise ValueError(f"it has {len(values)} fields, and the header {len(names)}: quote commas")
             yield dict.fromkeys(names) | {name: value or None for name, value in zip(names, values, strict=False)}
 
 
@@ -100,7 +98,7 @@ def _jsonl(file: Path) -> Iterator[Row]:
     with file.open(encoding="utf-8-sig") as text:
         while line := text.readline(ROW_MAX):
             if len(line) == ROW_MAX:
-                raise FileUnreadable(f"a line of more than {ROW_MAX} characters")
+                raise ValueError(f"a line of more than {ROW_MAX} characters")
             if line.strip():
                 yield json.loads(line)
 

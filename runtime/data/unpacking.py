@@ -50,7 +50,9 @@ class Unpacking:
                 with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Bounded) as archive:
                     for member in archive:
                         self._member(archive, member)
-            except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, pa.ArrowException) as error:
+            except (tarfile.TarError, zlib.error, EOFError, OSError, pa.ArrowException) as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise  # the disk's; those of gzip and zstd have no number
                 raise Unsafe(f"a layer is no tar archive, or is damaged: {error}") from error
 
     def _member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:

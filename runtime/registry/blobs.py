@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-CHUNK: int = 2**20
+CHUNK: int = 2**18
 Content = Callable[[], Iterator[bytes]]
 """Gives the same bytes from the beginning each time it is called."""
 

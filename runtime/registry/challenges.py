@@ -22,7 +22,7 @@ class Challenge:
 def challenge_in(header: str) -> Challenge | None:
     """The challenge that can be answered, bearer before basic; None when there is none."""
     parts = list(_SCHEME.finditer(header))
-    ends = [*(part.start() for part in parts[1:]), len(header)]
+    ends = [part.start() for part in parts[1:]] + [len(header)] * bool(parts)
     found = {part[1].lower(): header[part.end() : end] for part, end in zip(parts, ends, strict=True)}
     for scheme in ("bearer", "basic"):
         if scheme in found:

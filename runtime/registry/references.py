@@ -45,7 +45,7 @@ def parsed(text: str) -> ImageReference:
         name, tag = rest, ""
     host, repository = _split(name)
     checks = ((_HOST, host), (_PATH, repository), (_TAG, tag or "latest"), (_DIGEST, digest or f"sha256:{'0' * 64}"))
-    if (at and not digest) or any(not pattern.fullmatch(part) for pattern, part in checks):
+    if (at and not digest) or rest.endswith(":") or any(not pattern.fullmatch(part) for pattern, part in checks):
         raise ValueError(f"{text!r} is no image reference: write host/name:tag")
     return ImageReference(host, repository, tag or ("" if digest else "latest"), digest)
 

@@ -51,8 +51,8 @@ Options = Mapping[str, Option]
 
 
 def vllm_arguments(config: ServeConfig, device: Device, options: Options) -> list[str]:
-    """The arguments of vLLM's server. Raises ConfigInvalid for a key or value of the user's that vLLM does not know."""
-    chosen = defaults(config, device) | user_keys(config.extra, options)
+    """The server's arguments: ours, then the model's, then the user's. Raises ConfigInvalid for unknown ones."""
+    chosen = defaults(config, device) | known_keys(config.model_options, options) | known_keys(config.extra, options)
     arguments: list[str] = []
     for name, value in chosen.items():
         arguments += _rendered(options[name], value)
@@ -82,13 +82,13 @@ def defaults(config: ServeConfig, device: Device) -> dict[str, JsonValue]:
     return chosen | _memory(config, device) | _adapters(config)
 
 
-def user_keys(extra: Mapping[str, JsonValue], options: Options) -> dict[str, JsonValue]:
-    """The user's keys by vLLM's names. Raises ConfigInvalid naming the key, and the nearest known one.
+def known_keys(given: Mapping[str, JsonValue], options: Options) -> dict[str, JsonValue]:
+    """The given keys by vLLM's names. Raises ConfigInvalid naming the key, and the nearest known one.
 
     The planner has judged them by the list of options in the repository; here the server's own options count.
     """
     known = {option.flag: Argument(kind=option.kind.value, type="any") for option in options.values()}
-    chosen, problems = vllm_options(extra, known)
+    chosen, problems = vllm_options(given, known)
     if problems:
         raise ConfigInvalid("; ".join(f"{path} {message}" for path, message in problems))
     return {option.replace("-", "_"): value for option, value in chosen.items()}

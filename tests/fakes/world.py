@@ -32,6 +32,8 @@ class World:
         self.finalizer = False
         self.instance_type = INSTANCE_TYPE
         self.digest = "digest-1"
+        self.provider: c.Provider = "aks"
+        self.nodes_are_there = True
         self.pools: dict[str, str] = {}
         self.workloads: set[str] = set()
         self.ready_pods = 1
@@ -92,21 +94,24 @@ class World:
         if self._failures[signature.name]:
             raise self._failures[signature.name].pop(0)
 
-    def _build_plan(self, key: c.WorkspaceKey) -> c.Plan:
+    def _build_plan(self, request: c.PlanRequest) -> c.Plan:
         if not self.exists or self.deleting:
             raise failure("WorkspaceGone", "gone")
+        key = c.WorkspaceKey(namespace=request.namespace, name=request.name, uid=request.uid)
+        provider = request.held or self.provider
         return c.Plan(
             key=key,
+            provider=provider,
             generation=self.generation,
             kind="preset",
             model="org/model",
             served_model_name="model",
-            instance_type=self.instance_type,
+            instance_type=self.instance_type if provider != "byo" else "",
             node_count=1,
             gpus_per_node=1,
             pool_name=names.pool_name(key.uid),
             os_disk_gib=100,
-            price_per_hour=3.67,
+            price_per_hour=3.67 if provider != "byo" else None,
             digest=self.digest,
         )
 
@@ -121,10 +126,13 @@ class World:
             workload_found=bool(self.workloads),
             digest=self.digest if self.workloads else "",
             ready_pods=self.ready_pods,
-            ready_nodes=["node-1"] if self.pools else [],
+            ready_nodes=["node-1"] if self.pools and self.nodes_are_there else [],
         )
 
     def _read_preflight(self, plan: c.Plan) -> c.Preflight:
+        return c.Preflight(checks=self.checks)
+
+    def _read_cluster_preflight(self, plan: c.Plan) -> c.Preflight:
         return c.Preflight(checks=self.checks)
 
     def _read_model_revision(self, request: c.ModelRequest) -> c.PinnedModel:
@@ -147,6 +155,8 @@ class World:
             provisioning_state="Succeeded",
             accepted_at=self.now(),
         )
+
+    _ensure_node_claims = _ensure_node_reservations = _ensure_node_pool
 
     def _ensure_workload(self, request: c.WorkloadRequest) -> c.WorkloadApplied:
         self.workloads.add(request.plan.key.name)
@@ -173,11 +183,20 @@ class World:
         self.inventory = [thing for thing in self.inventory if thing.name != key.pool_name]
         return c.Released(pool_name=key.pool_name, gone_at=self.now(), existed=existed)
 
+    _delete_node_claims = _delete_node_reservations = _delete_node_pool
+
     def _wait_for_no_nodes(self, key: c.WorkspaceKey) -> c.NodesReady:
         return c.NodesReady(names=[])
 
+    def _read_providers(self, key: c.WorkspaceKey) -> c.Providers:
+        return c.Providers(names=[self.provider])
+
+    def _read_owned_nodes(self, scope: c.SweepScope) -> c.Inventory:
+        things = [thing for thing in self.inventory if thing.kind != "node_pool"]
+        return c.Inventory(things=things, cloud=self.provider == "aks")
+
     def _read_owned_pools(self, scope: c.SweepScope) -> c.Inventory:
-        return c.Inventory(things=self.inventory)
+        return c.Inventory(things=[thing for thing in self.inventory if thing.kind == "node_pool"])
 
     def _read_population(self, scope: c.SweepScope) -> c.Population:
         return c.Population(workspaces=self.population)

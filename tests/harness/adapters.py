@@ -1,4 +1,4 @@
-"""Adapters for tests and measurements: folders as training leaves them, with random weights that are always the same."""
+"""Adapters for tests and measurements: folders as training leaves them, with the same random weights each time."""
 
 import hashlib
 import json

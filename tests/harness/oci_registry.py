@@ -70,7 +70,7 @@ class OciRegistry:
         """How often what was asked, as `PUT blob 201`."""
         found: Counter[str] = Counter()
         for method, path, status in _REQUEST.findall(self.log.read_text()):
-            kind = "manifest" if "/manifests/" in path else "upload" if "/uploads/" in path else "blob"
+            kind = next((word for word in ("manifest", "upload", "blob") if f"/{word}s/" in path), "ping")
             found[f"{method} {kind} {status}"] += 1
         return found
 

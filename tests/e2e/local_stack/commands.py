@@ -5,7 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-INSTANCE = "cluster"
+INSTANCE = "test"
 COMMAND = (sys.executable, "-m", "cli.main")
 
 

@@ -49,7 +49,7 @@ class StandIn:
     """The process: started, killed, started again on the same port and records."""
 
     def __init__(
-        self, home: Path, *options: str, instance: str = "integration", with_nodes: bool = False, port: int = 0
+        self, home: Path, *options: str, instance: str = "arm", with_nodes: bool = False, port: int = 0
     ) -> None:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("MODELYARD_HOME", str(home))

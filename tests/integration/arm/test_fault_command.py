@@ -17,7 +17,7 @@ from deploy.local.layout import Layout
 pytestmark = pytest.mark.integration
 
 # The command finds a stand-in where its instance's layout says; no other test serves on this one's loopback port.
-INSTANCE = "cluster"
+INSTANCE = "arm"
 Command = Callable[..., int]
 
 

@@ -41,7 +41,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def cluster(home: Path) -> Iterator[Layout]:
     """A control plane without nodes, and the image that pods of this test run."""
-    layout = Layout.of("integration")
+    layout = Layout.of("arm")
     if kubernetes_binaries.find_binaries(layout) is None:
         pytest.fail("there are no Kubernetes programs yet: run `modelyard local up` once, which builds them")
     try:
@@ -60,7 +60,7 @@ def cluster(home: Path) -> Iterator[Layout]:
 
 @pytest.fixture
 def arm(new_stand_in: Any, cluster: Layout, home: Path) -> Any:
-    return new_stand_in("--nodes", "kubelet", home=home, instance="integration", with_nodes=True)
+    return new_stand_in("--nodes", "kubelet", home=home, instance="arm", with_nodes=True)
 
 
 def until(true: Callable[[], bool]) -> None:

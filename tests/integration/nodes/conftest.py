@@ -1,19 +1,18 @@
 """A real kube-apiserver on loopback with the CRDs; activities run under the worker's identity, with its rights only."""
 
 import asyncio
-import json
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.contracts import WorkspaceKey
-from activities.kubernetes_api import Cluster, Object
+from activities.kubernetes_api import Cluster
 from deploy.local.cluster_resources import ensure_crds, ensure_roles
 from deploy.local.control_plane import mint_kubeconfig, start_control_plane, stop_control_plane
 from deploy.local.kubectl import kubectl
@@ -23,17 +22,6 @@ from tests.integration.nodes.provisioner import Provisioner, delete, node_object
 
 ROOT: Final = Path(__file__).parents[3]
 WORKER: Final = "modelyard:cluster-worker"
-RIGHTS: Final[list[Object]] = [
-    {
-        "apiGroups": ["karpenter.sh"],
-        "resources": ["nodeclaims"],
-        "verbs": ["get", "list", "watch", "create", "patch", "delete"],
-    },
-    {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch", "patch"]},
-    {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
-    {"apiGroups": ["kaito.sh"], "resources": ["workspaces"], "verbs": ["list"]},
-]
-"""What the providers need beside deploy/rbac's rights of the worker."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,7 +41,6 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
         ensure_roles(config, log, lambda text: None)
         kubectl(config, "apply", "-f", str(ROOT / "deploy" / "crds" / "karpenter"))
         kubectl(config, "wait", "--for=condition=Established", "crd/nodeclaims.karpenter.sh", deadline_s=60)
-        _give_rights(config, folder)
         yield layout
     finally:
         stop_control_plane(layout)
@@ -149,26 +136,6 @@ async def _ensure_service_account(admin: Cluster) -> None:
     except ApiException as error:
         if error.status != 409:
             raise
-
-
-def _give_rights(kubeconfig: Path, folder: Path) -> None:
-    name, group = "modelyard:node-providers", "rbac.authorization.k8s.io"
-    role: dict[str, Any] = {
-        "apiVersion": f"{group}/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": name},
-        "rules": RIGHTS,
-    }
-    binding = {
-        "apiVersion": f"{group}/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
-        "subjects": [{"apiGroup": group, "kind": "User", "name": WORKER}],
-    }
-    file = folder / "rights.json"
-    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [role, binding]}))
-    kubectl(kubeconfig, "apply", "-f", str(file))
 
 
 def _free_ports() -> Ports:

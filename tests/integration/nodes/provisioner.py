@@ -78,23 +78,31 @@ class Provisioner:
         """The machine comes up and registers."""
         name, launched = claim["metadata"]["name"], ("True", "Launched", "")
         await self._conditions(name, Launched=launched)
-        node = node_object(f"node-{name}", labels_=claim["metadata"]["labels"])
-        await self._cluster.create("Node", node)
+        node = f"node-{name}"
+        await self.start_machine(node, claim["metadata"]["labels"])
         registered = launched[0], "Registered", ""
         await self._conditions(name, Launched=launched, Registered=registered)
         done = {stage: ("True", stage, "") for stage in ("Launched", "Registered", "Initialized", "Ready")}
-        await self._conditions(name, node=node["metadata"]["name"], **done)
+        await self._conditions(name, node=node, **done)
 
     async def _take_back(self, claim: Object) -> None:
         if self.stuck:
             return
         name = claim["metadata"]["name"]
-        await delete(self._cluster, "Node", f"node-{name}")
+        await self.end_machine(f"node-{name}")
         try:
             await self._merge(path_of("NodeClaim", None, name), {"metadata": {"finalizers": None}})
         except ApiException as error:
             if error.status != 404:
                 raise
+
+    async def start_machine(self, name: str, labels_: dict[str, str]) -> None:
+        """Its Node appears."""
+        await self._cluster.create("Node", node_object(name, labels_=labels_))
+
+    async def end_machine(self, name: str) -> None:
+        """Its Node goes."""
+        await delete(self._cluster, "Node", name)
 
     def unstick(self) -> None:
         """Goes on with what it had left lying about."""

@@ -101,7 +101,7 @@ def test_a_corrected_secret_is_enough(registries: Callable[..., OciRegistry], ad
 def test_a_registry_lost_in_the_middle_and_back_gets_only_the_rest(
     registry: OciRegistry, tmp_path: Path, publishing: Start
 ) -> None:
-    adapter = write_adapter(tmp_path / "large", size=400_000_000)
+    adapter = write_adapter(tmp_path / "large", size=150_000_000)
     running = publishing(registry, adapter)
     uploads = registry.folder / "blobs"
     wait_until(lambda: any(file.stat().st_size > 1_000_000 for file in uploads.rglob("data")), "bytes arrived")
@@ -160,5 +160,5 @@ def wait_until(met: Callable[[], bool], what: str, deadline_s: float = 60) -> No
     while time.monotonic() < ends:
         if met():
             return
-        time.sleep(0.02)
+        time.sleep(0.005)
     raise AssertionError(f"{what}: not within {deadline_s} s")

@@ -1,4 +1,4 @@
-"""A training's data comes out of an image in a real registry: with the right Secret, gone on with, and never unsafely."""
+"""A training's data comes out of an image in a real registry: with the right Secret, and never unsafely."""
 
 import io
 import json
@@ -122,9 +122,9 @@ def test_each_secret_is_tried(registries: Callable[..., OciRegistry], tmp_path: 
     registry = registries(protected=True)
     image = push(registry, tar(("data/a.jsonl", ROWS)))
     assert pulled(registry, image, tmp_path / "data", "wrong stapler", PASSWORD).rows == 1000
-    reason, message = refused(registry, image, tmp_path / "data", "wrong stapler")
+    reason, message = refused(registry, image, tmp_path / "other", "wrong stapler")
     assert (reason, "secret-0" in message, "stapler" in message) == ("DataForbidden", True, False)
-    assert refused(registry, image, tmp_path / "data")[0] == "DataForbidden"
+    assert refused(registry, image, tmp_path / "other")[0] == "DataForbidden"
 
 
 def test_what_is_wrong_with_an_image_has_a_reason(registry: OciRegistry, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from activities.contracts import PinnedModel, Plan, WorkspaceKey
 from activities.manifests import Images, workload_objects
 from api.serving import ServeConfig
+from presets.catalogue import find_model
 
 KEY = WorkspaceKey(namespace="team", name="w", uid="uid-1")
 IMAGES = Images(runtime="runtime:1", fetch="fetch:1", hf_endpoint="http://hub", cpu_kv_cache_gib=1)
@@ -58,6 +59,12 @@ def test_a_token_is_named_and_never_copied() -> None:
     assert "HF_TOKEN" not in json.dumps(pod["containers"][1])
 
 
+def test_pods_on_own_nodes_ask_for_the_label_that_counts_their_gpus() -> None:
+    pod = objects(a_plan(provider="byo", gpus_per_node=2))["Deployment"]["spec"]["template"]["spec"]
+    assert pod["nodeSelector"] == {"gpus.modelyard.dev/uid-1": "2"}
+    assert pod["containers"][1]["resources"]["limits"] == {"nvidia.com/gpu": "2"}
+
+
 def test_pods_run_on_their_workspaces_nodes_only_whatever_the_template_says() -> None:
     template = {"metadata": {"labels": {"a": "b"}}, "spec": {"nodeSelector": {"x": "y"}, "containers": []}}
     deployment = objects(a_plan(kind="template", model=""), template)["Deployment"]
@@ -66,3 +73,11 @@ def test_pods_run_on_their_workspaces_nodes_only_whatever_the_template_says() ->
     assert {toleration["key"] for toleration in pod["spec"]["tolerations"]} >= {"sku", "nvidia.com/gpu"}
     assert pod["metadata"]["labels"]["a"] == "b"
     assert "ConfigMap" not in objects(a_plan(kind="template", model=""), template)
+
+
+def test_the_servers_parsers_are_those_of_the_catalogue() -> None:
+    model = find_model("deepseek-ai/DeepSeek-V3.2")
+    options = {"enable_auto_tool_choice": True, "tool_call_parser": model.tool_parser}
+    assert model.tool_parser and options.items() <= model.vllm_options.items()
+    config = json.loads(objects(a_plan(vllm_options=model.vllm_options))["ConfigMap"]["data"]["serve.json"])
+    assert config["model_options"] == model.vllm_options

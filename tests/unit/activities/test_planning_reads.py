@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import Deadlines, WorkspaceKey
+from activities.contracts import Deadlines, PlanRequest
 from activities.planning import Planner
 from api.configs.inference import INFERENCE_KEY
 from presets.catalogue import Model, find_model
 
 UID = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
-KEY = WorkspaceKey(namespace="default", name="w", uid=UID)
+KEY = PlanRequest(namespace="default", name="w", uid=UID)
 
 
 class Objects:
@@ -175,3 +175,57 @@ async def test_own_nodes_that_cannot_do_it_are_told_of(
     with pytest.raises(ApplicationError, match=says) as caught:
         await planner(Objects(workspace, nodes=nodes), provider="byo").build_plan(KEY)
     assert caught.value.type == reason
+
+
+def with_provider(annotation: str = "", told: str = "", **changes: Any) -> dict[str, Any]:
+    """A Workspace on nodes of one's own, as far as this and its status say."""
+    found = on_own_nodes() | changes
+    found["metadata"] = found["metadata"] | ({"annotations": {NODE_PROVISIONER: annotation}} if annotation else {})
+    return found | ({"status": {"plan": {"provider": told, "nodes": 1}}} if told else {})
+
+
+NODE_PROVISIONER = "kaito.sh/node-provisioner"
+BOUGHT = {"resource": a_workspace()["resource"]}
+
+
+@pytest.mark.parametrize(
+    ("workspace", "installed", "held", "expected"),
+    [
+        pytest.param(with_provider("byo"), "aks", None, "byo", id="the annotation"),
+        pytest.param(with_provider("azure-gpu-provisioner", **BOUGHT), "aks", None, "karpenter", id="KAITO's word"),
+        pytest.param(with_provider(), "byo", None, "byo", id="the installation"),
+        pytest.param(with_provider(), "aks", "byo", "byo", id="what the workflow holds"),
+        pytest.param(with_provider(told="byo"), "aks", None, "byo", id="what the status tells of"),
+        pytest.param(with_provider(told="gcp", **BOUGHT), "aks", None, "aks", id="a status that nobody understands"),
+    ],
+)
+async def test_a_plan_names_who_brings_the_nodes(
+    workspace: dict[str, Any], installed: str, held: Any, expected: str
+) -> None:
+    cluster = Objects(workspace, nodes=[a_node("a")])
+    plan = await planner(cluster, provider=installed).build_plan(KEY.model_copy(update={"held": held}))
+    assert plan.provider == expected
+    assert plan.estimate is not None and plan.estimate.provider == expected
+    assert (plan.instance_type == "") == (expected == "byo")
+
+
+@pytest.mark.parametrize(
+    ("workspace", "says"),
+    [
+        pytest.param(with_provider("karpenter", told="byo"), "keeps its provider for life", id="changed"),
+        pytest.param(with_provider("gcp"), "use one of aks, azure-gpu-provisioner, byo, karpenter", id="unknown"),
+    ],
+)
+async def test_a_provider_that_cannot_be_is_refused(workspace: dict[str, Any], says: str) -> None:
+    with pytest.raises(ApplicationError, match=says) as caught:
+        await planner(Objects(workspace, nodes=[a_node("a")])).build_plan(KEY)
+    assert caught.value.type == "InvalidSpec"
+
+
+async def test_pools_are_refused_where_no_worker_could_buy_them() -> None:
+    alone = Planner(
+        Objects(a_workspace()), location="eastus", deadlines=Deadlines(), images=("r", "f"), with_cloud=False,  # type: ignore[arg-type]
+    )  # fmt: skip
+    with pytest.raises(ApplicationError, match="no worker for Azure") as caught:
+        await alone.build_plan(KEY)
+    assert caught.value.type == "InvalidSpec"

@@ -9,6 +9,10 @@ from temporalio.workflow import ActivityCancellationType
 from activities import queues, signatures
 from activities.models import Models
 from activities.nodes.aks import AgentPools
+from activities.nodes.byo import OwnNodes
+from activities.nodes.cluster_holdings import ClusterHoldings
+from activities.nodes.cluster_preflight import ClusterChecks
+from activities.nodes.karpenter import NodeClaims
 from activities.nodes.preflight import PreflightChecks
 from activities.nodes.readiness import Nodes
 from activities.planning import Planner
@@ -20,7 +24,21 @@ from activities.workloads import Workloads
 from activities.workspaces import Workspaces
 
 VERBS = ("read_", "ensure_", "wait_for_", "patch_", "build_", "delete_")
-CLASSES = (Models, AgentPools, Populations, PreflightChecks, Nodes, Planner, Verification, Workloads, Workspaces)
+CLASSES = (
+    Models,
+    AgentPools,
+    NodeClaims,
+    OwnNodes,
+    ClusterChecks,
+    ClusterHoldings,
+    Populations,
+    PreflightChecks,
+    Nodes,
+    Planner,
+    Verification,
+    Workloads,
+    Workspaces,
+)
 BODIES = {
     definition.name: body
     for cls in CLASSES

@@ -19,10 +19,11 @@ pytestmark = pytest.mark.runtime
 @pytest.fixture(scope="module")
 def package() -> Path:
     """The folder of vLLM. Its files are read, not imported: an import takes half a minute and a GPU library."""
-    found = sorted((ROOT / ".venv-runtime").glob("lib/python3*/site-packages/vllm"))
-    if not found:
+    python = ROOT / ".venv-runtime" / "bin" / "python"
+    if not python.exists():
         pytest.skip("the runtime environment is not installed")
-    return found[0]
+    where = "import importlib.util; print(importlib.util.find_spec('vllm').origin)"
+    return Path(subprocess.check_output([python, "-c", where], text=True).strip()).parent
 
 
 def tables(file: Path) -> dict[str, ast.Dict]:

@@ -28,7 +28,7 @@ def a_plan(model: str = "phi-4", sku: str = A100, config: str | None = None, **a
     document = {
         "apiVersion": "kaito.sh/v1beta1",
         "kind": "Workspace",
-        "metadata": {"name": "w", "namespace": "default"},
+        "metadata": {"name": "w", "namespace": "default", "annotations": around.pop("annotations", {})},
         "resource": resource | around.pop("resource", {}),
         "inference": inference,
     }
@@ -160,3 +160,24 @@ def test_a_context_that_is_too_long_is_answered_with_one_that_is_not() -> None:
     shown = int(error.message.partition("At most ")[2].split()[0])
     again = a_plan("llama-3.1-8b-instruct", "Standard_NV36ads_A10_v5", config=f"vllm: {{max-model-len: {shown}}}")
     assert again.errors == () and again.max_model_len == shown
+
+
+@pytest.mark.parametrize(
+    ("annotations", "sku", "provider"),
+    [
+        pytest.param({"kaito.sh/node-provisioner": "azure-gpu-provisioner"}, A100, "karpenter", id="KAITO's word"),
+        pytest.param({"modelyard.dev/node-provider": "byo"}, "", "byo", id="ours"),
+        pytest.param({}, A100, "aks", id="none"),
+    ],
+)
+def test_the_workspaces_own_word_for_who_brings_the_nodes_holds(
+    annotations: dict[str, str], sku: str, provider: str
+) -> None:
+    plan = a_plan(sku=sku, annotations=annotations)
+    assert plan.provider == provider and not plan.errors
+    assert (plan.price_per_hour is None) == (provider == "byo")
+
+
+def test_a_word_that_nothing_knows_is_an_error_of_the_plan() -> None:
+    plan = a_plan(annotations={"modelyard.dev/node-provider": "gcp"})
+    assert plan.provider == "aks" and reasons(plan) == ["InvalidSpec"]

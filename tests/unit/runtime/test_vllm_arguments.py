@@ -138,3 +138,10 @@ def test_adapters_are_served_under_their_names() -> None:
     at = found.index("--lora-modules")
     assert json.loads(found[at + 1]) == {"name": "facts", "path": "/mnt/adapter/facts"}
     assert {"--enable-lora", "--max-loras=1"} <= set(found)
+
+
+def test_what_the_model_needs_comes_before_what_the_user_wants() -> None:
+    found = arguments(model_options={"max_num_seqs": 8, "dtype": "half"}, extra={"max-num-seqs": 4})
+    assert "--max-num-seqs=4" in found and "--dtype=half" in found and "--max-num-seqs=8" not in found
+    with pytest.raises(ConfigInvalid, match="tool_call_parsr"):
+        arguments(model_options={"tool_call_parsr": "hermes"})

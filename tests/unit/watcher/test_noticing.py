@@ -6,7 +6,8 @@ from typing import Any
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.names import WorkspaceKey
-from watcher.noticing import OwnedMemory, WorkspaceMemory, owner_of
+from tests.fakes.nodes import a_node
+from watcher.noticing import OwnedMemory, WorkspaceMemory, in_order, owner_of, owners_of, slim
 from watcher.signalling import Signaller, merged
 from watcher.watching import Seen
 from workflows.messages import Changed
@@ -73,6 +74,32 @@ def test_what_a_listing_shows_broken_may_have_broken_unseen() -> None:
 def test_an_owner_is_named_by_labels() -> None:
     assert owner_of(a_deployment(1)) == (KEY, "u1")
     assert owner_of({"metadata": {"name": "stranger"}}) is None
+
+
+def test_a_node_of_ones_own_matters_to_everyone_with_gpus_there() -> None:
+    workspaces = WorkspaceMemory()
+    node = a_node("n1", labels={f"gpus.modelyard.dev/{uid}": "1" for uid in ("u1", "not-seen-yet")})
+    assert owners_of(node, workspaces) == []
+    workspaces.news(Seen.LISTED, a_workspace())
+    assert owners_of(node, workspaces) == [(KEY, "u1")]
+    assert owners_of(slim(node), workspaces) == [(KEY, "u1")]
+    workspaces.news(Seen.GONE, a_workspace())
+    assert owners_of(node, workspaces) == []
+    assert owners_of(a_deployment(1), workspaces) == [(KEY, "u1")]
+
+
+def test_a_node_that_is_not_ready_any_more_or_gone_has_broken() -> None:
+    memory = OwnedMemory()
+    assert not memory.broke(Seen.LISTED, a_node("n1"))
+    assert memory.broke(Seen.CHANGED, a_node("n1", ready=False))
+    assert not memory.broke(Seen.CHANGED, a_node("n1"))
+    assert memory.broke(Seen.GONE, slim(a_node("n1")))
+
+
+def test_what_is_remembered_of_an_object_is_judged_like_the_whole_of_it() -> None:
+    for item in (a_node("n1"), a_node("n1", ready=False), a_deployment(0), a_deployment(1)):
+        assert in_order(slim(item)) == in_order(item)
+        assert "allocatable" not in slim(item)["status"]
 
 
 def test_two_words_become_one_that_says_both() -> None:

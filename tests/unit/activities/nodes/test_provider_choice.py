@@ -5,11 +5,13 @@ from typing import get_type_hints
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import Plan, PoolBought, PoolKey, Released
+from activities.contracts import Plan, PoolBought, PoolKey, Provider, Released
+from activities.nodes.aks import AgentPools
 from activities.nodes.byo import OwnNodes
 from activities.nodes.karpenter import NodeClaims
-from activities.nodes.provider import STEPS, NodeProvider, Provider, node_selector, nodes_selector, provider_of
-from tests.fakes.nodes import UID, a_key, a_plan
+from activities.nodes.provider import NodeProvider, node_selector, nodes_selector, provider_of
+from activities.nodes.steps import STEPS
+from tests.fakes.nodes import UID, a_plan
 
 OURS, KAITOS = "modelyard.dev/node-provider", "kaito.sh/node-provisioner"
 
@@ -57,15 +59,17 @@ def test_every_providers_activities_take_and_give_the_same() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("provider", [NodeClaims, OwnNodes])
+@pytest.mark.parametrize("provider", [AgentPools, NodeClaims, OwnNodes])
 def test_a_provider_has_what_the_protocol_asks(provider: type) -> None:
     for method in ("ensure_node_pool", "delete_node_pool", "look"):
         assert get_type_hints(getattr(provider, method)) == get_type_hints(getattr(NodeProvider, method))
 
 
 def test_pods_and_waits_find_a_workspaces_nodes_by_the_same_label() -> None:
-    plan = a_plan(gpus_per_node=2)
-    assert node_selector("karpenter", plan) == {"modelyard.dev/workspace-uid": UID}
-    assert nodes_selector("aks", a_key()) == f"modelyard.dev/workspace-uid={UID}"
-    assert node_selector("byo", plan) == {f"gpus.modelyard.dev/{UID}": "2"}
-    assert nodes_selector("byo", a_key()) == f"gpus.modelyard.dev/{UID}"
+    for provider in ("aks", "karpenter"):
+        plan = a_plan(provider=provider)
+        assert node_selector(plan) == {"modelyard.dev/workspace-uid": UID}
+        assert nodes_selector(plan) == f"modelyard.dev/workspace-uid={UID}"
+    plan = a_plan(provider="byo", gpus_per_node=2)
+    assert node_selector(plan) == {f"gpus.modelyard.dev/{UID}": "2"}
+    assert nodes_selector(plan) == f"gpus.modelyard.dev/{UID}"

@@ -56,7 +56,9 @@ def test_every_reason_is_in_the_table_and_every_code_once() -> None:
     assert len(set(codes)) == len(codes)
 
 
-@pytest.mark.parametrize("name", ["a.parquet", "a.arrow", "a.stream.arrow", "a.csv", "a.json", "a.jsonl", "a.lines.json"])
+@pytest.mark.parametrize(
+    "name", ["a.parquet", "a.arrow", "a.stream.arrow", "a.csv", "a.json", "a.jsonl", "a.lines.json"]
+)
 def test_every_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
     write(tmp_path, name, ROWS)
     manifest = judged(tmp_path)

@@ -26,7 +26,8 @@ def test_a_link_given_twice_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://a.example/", "https://a.example/..", "https://a.example/%2e%2e%2f.ssh", "https://a.example/" + "x" * 999]
+    "url",
+    ["https://a.example/", "https://a.example/..", "https://a.example/%2e%2e%2f.ssh", "https://a.example/" + "x" * 999],
 )
 def test_a_name_leads_nowhere_and_is_short(url: str) -> None:
     (name,) = names(url)

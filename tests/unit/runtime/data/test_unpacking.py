@@ -40,7 +40,9 @@ def contents(unpacking: Unpacking) -> dict[str, bytes]:
 
 
 def test_only_what_is_below_data_comes(unpacking: Unpacking, tmp_path: Path) -> None:
-    unpacking.layer(layer(tmp_path, ("bin/sh", b"no"), ("data/a.csv", b"a"), ("./data/sub/b.csv", b"b"), ("/data/c", b"c")))
+    unpacking.layer(
+        layer(tmp_path, ("bin/sh", b"no"), ("data/a.csv", b"a"), ("./data/sub/b.csv", b"b"), ("/data/c", b"c"))
+    )
     assert contents(unpacking) == {"a.csv": b"a", "sub/b.csv": b"b", "c": b"c"}
 
 
@@ -119,7 +121,8 @@ def test_places() -> None:
 
 
 @pytest.mark.parametrize(
-    "manifest", [{}, {"layers": []}, {"layers": [{"digest": "md5:1", "size": 1}]}, {"layers": [{"digest": "sha256:" + "a" * 64}]}]
+    "manifest",
+    [{}, {"layers": []}, {"layers": [{"digest": "md5:1", "size": 1}]}, {"layers": [{"digest": "sha256:" + "a" * 64}]}],
 )
 def test_a_manifest_without_proper_layers_is_refused(manifest: dict[str, object]) -> None:
     with pytest.raises(Unsafe):

@@ -66,22 +66,29 @@ def change(folder: Path) -> None:
 
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no weights": (lambda folder: (folder / "adapter_model.safetensors").unlink(), "holds no adapter_model.safetensors"),
+    "no weights": (
+        lambda folder: (folder / "adapter_model.safetensors").unlink(),
+        "holds no adapter_model.safetensors",
+    ),
     "no config": (lambda folder: (folder / "adapter_config.json").unlink(), "holds no adapter_config.json"),
     "cut off": (truncate, "has 1000 bytes, and its header speaks of"),
     "empty": (lambda folder: (folder / "adapter_model.safetensors").write_bytes(b""), "is no safetensors file"),
     "no header": (lambda folder: (folder / "adapter_model.safetensors").write_bytes(b"\x05" + bytes(20)), "header"),
-    "config is no JSON": (lambda folder: (folder / "adapter_config.json").write_text("{"), "no adapter's configuration"),
+    "config is no JSON": (
+        lambda folder: (folder / "adapter_config.json").write_text("{"),
+        "no adapter's configuration",
+    ),
     "config is no adapter's": (lambda folder: (folder / "adapter_config.json").write_text("{}"), "it has no peft_type"),
     "changed": (change, "adapter_config.json is not what training wrote"),
-    "summary": (lambda folder: (folder / "training_summary.json").write_text("{}"), "training_summary.json cannot be read"),
+    "summary": (
+        lambda folder: (folder / "training_summary.json").write_text("{}"),
+        "training_summary.json cannot be read",
+    ),
 }
 
 
 @pytest.mark.parametrize(("spoil", "words"), BROKEN.values(), ids=BROKEN.keys())
-def test_what_is_not_whole_is_not_published(
-    tmp_path: Path, spoil: Callable[[Path], object], words: str
-) -> None:
+def test_what_is_not_whole_is_not_published(tmp_path: Path, spoil: Callable[[Path], object], words: str) -> None:
     folder = write_adapter(tmp_path / "a")
     spoil(folder)
     with pytest.raises(Failure, match=words) as caught:

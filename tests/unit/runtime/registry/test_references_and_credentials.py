@@ -1,4 +1,4 @@
-"""References lead to a registry, docker configs to a credential, challenges to an answer; and no secret is ever shown."""
+"""References lead to a registry, docker configs to a credential, challenges to an answer; no secret is shown."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,9 @@ def test_references_are_read_as_everywhere(text: str, reference: ImageReference)
     assert parsed(text) == reference
 
 
-@pytest.mark.parametrize("text", ["", "a b", "r.example/A", "r.example/a:", "r.example/a@sha256:1", "r.example/../a", "/a"])
+@pytest.mark.parametrize(
+    "text", ["", "a b", "r.example/A", "r.example/a:", "r.example/a@sha256:1", "r.example/../a", "/a"]
+)
 def test_what_is_no_reference_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no image reference"):
         parsed(text)
@@ -63,7 +65,9 @@ def test_docker_hub_is_known_by_its_old_name(tmp_path: Path) -> None:
 
 def test_all_secrets_that_have_one_are_given_in_order(tmp_path: Path) -> None:
     right = {"r.example": {"username": "u", "password": "p"}}
-    found = credentials_for(parsed("r.example/a"), configs(tmp_path, none={"other.example": {}}, first=right, second=right))
+    found = credentials_for(
+        parsed("r.example/a"), configs(tmp_path, none={"other.example": {}}, first=right, second=right)
+    )
     assert [credential.source for credential in found] == ["first", "second"]
 
 

@@ -1,0 +1,168 @@
+"""Workspaces whose nodes nobody buys from ARM, through the whole product: NodeClaims that a provisioner fulfils, and
+nodes that are there already. Both come, survive a lost node, and leave nothing but the nodes that were there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from activities.kubernetes_api import Cluster, Object
+from activities.nodes.byo_reservations import reservations_of
+from api import labels
+from deploy.local.arm.nodes.machines import Machine
+from deploy.local.arm.nodes.simulated import Simulated
+from deploy.local.kubectl import kubectl
+from presets.skus import find_sku
+from tests.harness.leftovers import pools
+from tests.harness.process_faults import frozen
+from tests.harness.stack import ROOT, Stack
+from tests.harness.workspaces import INSTANCE_TYPE, Workspaces, is_failed, is_ready, status_of, workspace
+from tests.integration.faults.test_sweeping import found_by_a_dry_run, sweep, tear_away
+from tests.integration.nodes.provisioner import Provisioner
+
+WITHIN_S = 60.0
+NOTICED_S = 10.0
+OWN = ("own-1", "own-2")
+MATCH = {"apps": "own"}
+
+
+def a_machine(name: str, labels_: dict[str, str]) -> Machine:
+    sku = find_sku(INSTANCE_TYPE)
+    labels_ = {"node.kubernetes.io/instance-type": sku.name, **labels_}
+    return Machine(name=name, pool="", number=0, provider_id=f"azure:///{name}", sku=sku, gpus=1, labels=labels_)
+
+
+def asked_of(provider: str, name: str, **resource: Any) -> Object:
+    """A Workspace with KAITO's annotation."""
+    body = workspace(name)
+    body["metadata"]["annotations"] = {labels.NODE_PROVISIONER: provider}
+    body["resource"] |= resource
+    return body
+
+
+@pytest.fixture
+async def machines(stack: Stack) -> AsyncIterator[Simulated]:
+    """Nodes whose Leases are renewed, as those of machines that run."""
+    simulated = Simulated(stack.layout.admin_kubeconfig)
+    await simulated.open()
+    yield simulated
+    await simulated.close()
+
+
+@pytest.fixture
+async def own_nodes(machines: Simulated) -> AsyncIterator[None]:
+    for name in OWN:
+        await machines.start(a_machine(name, MATCH))
+    yield
+    for name in OWN:
+        await machines.remove("", name, drain_seconds=0)
+
+
+class GpuProvisioner(Provisioner):
+    """Its machines live as long as their claims."""
+
+    def __init__(self, cluster: Cluster, machines: Simulated) -> None:
+        super().__init__(cluster)
+        self.machines = machines
+
+    async def start_machine(self, name: str, labels_: dict[str, str]) -> None:
+        await self.machines.start(a_machine(name, labels_))
+
+    async def end_machine(self, name: str) -> None:
+        await self.machines.remove("", name, drain_seconds=0)
+
+
+@pytest.fixture
+async def provisioner(stack: Stack, workspaces: Workspaces, machines: Simulated) -> AsyncIterator[GpuProvisioner]:
+    """The cluster knows NodeClaims, and somebody fulfils them."""
+    config = stack.layout.admin_kubeconfig
+    await asyncio.to_thread(kubectl, config, "apply", "-f", str(ROOT / "deploy" / "crds" / "karpenter"))
+    await asyncio.to_thread(
+        kubectl, config, "wait", "--for=condition=Established", "crd/nodeclaims.karpenter.sh", deadline_s=60
+    )
+    made = GpuProvisioner(workspaces.cluster, machines)
+    running = asyncio.create_task(made.run())
+    yield made
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [f"{trouble}" for trouble in made.troubles] == []
+
+
+async def reservations(workspaces: Workspaces) -> dict[str, dict[str, int]]:
+    found, _ = await workspaces.cluster.list_all("Node", selector="apps=own")
+    return {node["metadata"]["name"]: reservations_of(node) for node in found}
+
+
+@pytest.mark.usefixtures("own_nodes")
+async def test_own_nodes_serve_are_replaced_when_lost_and_stay(
+    stack: Stack, workspaces: Workspaces, machines: Simulated
+) -> None:
+    bodies = [
+        asked_of("byo", name, instanceType="", labelSelector={"matchLabels": MATCH}) for name in ("first", "next")
+    ]
+    first = (await workspaces.create(bodies[0]))["first"]
+    ready = (await workspaces.until_ready("first", within_s=WITHIN_S))["first"]
+    assert status_of(ready)["plan"]["provider"] == "byo" and status_of(ready)["workerNodes"] == [OWN[0]]
+    assert await reservations(workspaces) == {OWN[0]: {first: 1}, OWN[1]: {}}
+
+    await machines.remove("", OWN[0], drain_seconds=0)
+    await workspaces.until(["first"], lambda found: not is_ready(found), within_s=NOTICED_S)
+    ready = (await workspaces.until_ready("first", within_s=WITHIN_S))["first"]
+    assert status_of(ready)["workerNodes"] == [OWN[1]]
+
+    second = (await workspaces.create(bodies[1]))["next"]
+    await machines.start(a_machine(OWN[0], MATCH))
+    await workspaces.until_ready("next", within_s=WITHIN_S)
+    assert await reservations(workspaces) == {OWN[0]: {second: 1}, OWN[1]: {first: 1}}
+    await workspaces.delete("first", "next")
+    await workspaces.until_gone("first", "next", within_s=WITHIN_S)
+    assert await reservations(workspaces) == {name: {} for name in OWN}, "nodes of one's own stay"
+    assert pools(stack) == []
+
+
+async def test_claims_are_fulfilled_replaced_when_their_node_is_lost_and_given_back(
+    stack: Stack, workspaces: Workspaces, provisioner: GpuProvisioner
+) -> None:
+    await workspaces.create(asked_of("azure-gpu-provisioner", "claimed", count=2))
+    ready = (await workspaces.until_ready("claimed", within_s=WITHIN_S))["claimed"]
+    nodes = status_of(ready)["workerNodes"]
+    assert sorted(nodes) == sorted(f"node-{claim}" for claim in provisioner.bought) and len(nodes) == 2
+    assert status_of(ready)["plan"]["provider"] == "karpenter" and pools(stack) == []
+
+    await provisioner.end_machine(nodes[0])
+    await workspaces.until(["claimed"], lambda found: not is_ready(found), within_s=NOTICED_S)
+    await workspaces.until_ready("claimed", within_s=WITHIN_S)
+    assert len(provisioner.bought) == 3
+
+    await workspaces.delete("claimed")
+    await workspaces.until_gone("claimed", within_s=WITHIN_S)
+    for kind in ("NodeClaim", "Node"):
+        assert (await workspaces.cluster.list_all(kind))[0] == [], kind
+
+
+@pytest.mark.usefixtures("own_nodes", "provisioner")
+async def test_what_workspaces_left_that_were_torn_away_is_swept(stack: Stack, workspaces: Workspaces) -> None:
+    own = asked_of("byo", "torn-own", instanceType="", labelSelector={"matchLabels": MATCH})
+    uids = await workspaces.create(own, asked_of("karpenter", "torn-claimed"))
+    await workspaces.until_ready(*uids, within_s=WITHIN_S)
+    async with frozen(stack, "watcher"):  # it would hear of the Deployments that go, and new workflows would clean up
+        for name in uids:
+            await tear_away(workspaces, name)
+        async with asyncio.timeout(WITHIN_S):
+            while len(found := await found_by_a_dry_run(stack, "orphans")) < 2:
+                await asyncio.sleep(0.5)
+        assert [one["kind"] for one in found] == ["node_reservations", "node_claims"]
+        code, report = await sweep(stack)
+    assert code == 1 and report["failed"] == {}
+    assert await reservations(workspaces) == {name: {} for name in OWN}
+    assert (await workspaces.cluster.list_all("NodeClaim"))[0] == []
+
+
+async def test_without_node_claims_nothing_is_tried(stack: Stack, workspaces: Workspaces) -> None:
+    kubeconfig = stack.layout.admin_kubeconfig
+    await asyncio.to_thread(kubectl, kubeconfig, "delete", "crd", "nodeclaims.karpenter.sh", "--ignore-not-found")
+    await workspaces.create(asked_of("karpenter", "hopeless"))
+    found = (await workspaces.until(["hopeless"], is_failed, within_s=WITHIN_S))["hopeless"]
+    assert status_of(found)["reason"] == "NodeClaimsMissing"
+    assert "Install gpu-provisioner or Karpenter" in status_of(found)["message"]

@@ -1,0 +1,124 @@
+"""Whoever brings the nodes: the same way through the steps, by the provider's own activities and by no other's."""
+
+import pytest
+
+from activities import signatures as s
+from activities.contracts import Owned, Provider, WorkspaceKey
+from activities.failures import failure
+from activities.nodes.steps import STEPS
+from api.status import Phase
+from tests.workflows.conftest import Bench
+from tests.workflows.test_sweeping import sweep
+
+EVERY: tuple[Provider, ...] = ("aks", "karpenter", "byo")
+OTHERS: tuple[Provider, ...] = ("karpenter", "byo")
+GONE = WorkspaceKey(namespace="default", name="gone", uid="uid-gone")
+
+
+def provider_calls(bench: Bench) -> dict[str, int]:
+    """How often activities that belong to a provider were called."""
+    own = {one.name for steps in STEPS.values() for one in (steps.check, steps.ensure, steps.release)}
+    return {name: count for name, count in bench.world.calls.items() if name in own}
+
+
+@pytest.mark.parametrize("provider", EVERY)
+async def test_a_workspace_lives_and_goes_with_one_provider(live_bench: Bench, provider: Provider) -> None:
+    live_bench.world.provider, steps = provider, STEPS[provider]
+    await live_bench.tell()
+    state = await live_bench.settled()
+    assert state.phase is Phase.READY and state.plan is not None and state.plan.provider == provider
+    assert await live_bench.delete() == []
+    assert not live_bench.world.pools and not live_bench.world.exists
+    assert provider_calls(live_bench) == {one.name: 1 for one in (steps.check, steps.ensure, steps.release)}
+    assert live_bench.world.calls["wait_for_no_nodes"] == steps.nodes_go
+
+
+@pytest.mark.parametrize("provider", OTHERS)
+async def test_a_workspace_keeps_its_provider_when_the_installation_changes(
+    live_bench: Bench, provider: Provider
+) -> None:
+    live_bench.world.provider = provider
+    await live_bench.tell()
+    await live_bench.settled()
+    live_bench.world.provider = "aks"
+    await live_bench.edit(digest="digest-2")
+    state = await live_bench.settled()
+    assert state.plan is not None and (state.plan.provider, state.plan.digest) == (provider, "digest-2")
+    await live_bench.delete()
+    assert not live_bench.world.pools and live_bench.world.calls["delete_node_pool"] == 0
+
+
+@pytest.mark.parametrize("provider", EVERY)
+async def test_who_holds_something_is_asked_where_no_plan_is_known(live_bench: Bench, provider: Provider) -> None:
+    world = live_bench.world
+    world.provider, world.pools = provider, {"left-by-a-workflow-before": world.instance_type}
+    world.fail_next(s.BUILD_PLAN, failure("InvalidSpec", "resource.count is 0"))
+    await live_bench.tell()
+    await live_bench.settled("failed")
+    await live_bench.delete()
+    assert world.calls["read_providers"] == 1 and not world.pools
+    assert provider_calls(live_bench) == {STEPS[provider].release.name: 1}
+
+
+async def test_own_nodes_that_are_not_free_in_time_are_told_of_and_let_go(live_bench: Bench) -> None:
+    live_bench.world.provider = "byo"
+    words = "after 45 min: 0 of 2 matching nodes have a free GPU, 1 is needed"
+    live_bench.world.fail_next(s.ENSURE_NODE_RESERVATIONS, failure("NoMatchingNodes", words, final=True))
+    await live_bench.tell()
+    state = await live_bench.settled("failed")
+    assert (state.reason, state.message) == ("NoMatchingNodes", words)
+    assert live_bench.world.calls["delete_node_reservations"] == 1 and not state.holdings
+
+
+async def test_own_nodes_have_no_price_and_only_their_time_is_told(live_bench: Bench) -> None:
+    live_bench.world.provider = "byo"
+    await live_bench.tell()
+    state = await live_bench.settled()
+    assert state.message == "serving org/model on 1 x own node with 1 GPU"
+    await live_bench.delete()
+    assert state.ledger.open[0].price_per_hour is None
+    assert all("spent" not in status.get("cost", {}) for status in live_bench.world.statuses)
+    plans = [status["plan"] for status in live_bench.world.statuses if "plan" in status]
+    assert plans and all(plan["provider"] == "byo" and "instanceType" not in plan for plan in plans)
+
+
+async def test_a_lost_own_node_is_noticed_though_there_is_none_to_plan_for(live_bench: Bench) -> None:
+    live_bench.world.provider = "byo"
+    await live_bench.tell()
+    await live_bench.settled()
+    live_bench.world.nodes_are_there = False
+    live_bench.world.fail_next(s.BUILD_PLAN, failure("NoMatchingNodes", "no node has these labels", final=True))
+    await live_bench.tell(poke=True)
+    state = await live_bench.settled("failed")
+    assert (state.phase, state.reason) == (Phase.FAILED, "NoMatchingNodes")
+    assert not live_bench.world.pools and not state.holdings
+    assert next(one["reason"] for one in live_bench.world.statuses if one.get("phase") == "NotReady") == "NodeLost"
+
+
+@pytest.mark.parametrize(
+    ("orphan", "release"),
+    [
+        (Owned(kind="node_claims", name="wsabcdefgh*", workspace=GONE), s.DELETE_NODE_CLAIMS),
+        (
+            Owned(
+                kind="node_reservations",
+                name="gpus.modelyard.dev/uid-gone",
+                workspace=WorkspaceKey(namespace="", name="", uid="uid-gone"),
+            ),
+            s.DELETE_NODE_RESERVATIONS,
+        ),
+    ],
+    ids=["claims", "reservations"],
+)
+@pytest.mark.parametrize("installed", EVERY)
+async def test_what_a_workspace_left_in_the_cluster_is_swept(
+    live_bench: Bench,
+    installed: Provider,
+    orphan: Owned,
+    release: s.Signature,  # type: ignore[type-arg]
+) -> None:
+    live_bench.world.provider, live_bench.world.inventory = installed, [orphan]
+    report = await sweep(live_bench)
+    assert report.found.orphans == (orphan,) and not report.failed
+    assert live_bench.world.calls[release.name] == 1 and live_bench.world.inventory == []
+    assert (live_bench.world.calls["read_owned_pools"] > 0) == (installed == "aks"), "no cloud is asked without one"
