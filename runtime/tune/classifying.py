@@ -15,6 +15,8 @@ NEARLY_NOTHING = 4 << 20
 """Bytes. Less free disk than this, when a write failed, is why."""
 _NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 _NO_DISK = ("no space left on device", "disk quota exceeded")
+_WRITING = ("writ", "serializ", "inline_container")
+"""The last is torch's, when it closes a file that was cut short: "unexpected pos 80064 vs 79952"."""
 _ACCELERATOR = ("cuda error", "nccl error", "cublas_status", "cudnn_status", "ecc error", "device-side assert")
 _FIXES = {
     OUT_OF_MEMORY: "lower max_length, use method qlora, or use a machine with more memory",
@@ -46,7 +48,7 @@ def _kind_of(error: BaseException, folder: Path) -> Kind:
         return OUT_OF_MEMORY
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DISK_FULL
-    if _any(_NO_DISK, text) or ("writ" in text and _free_bytes(folder) < NEARLY_NOTHING):
+    if _any(_NO_DISK, text) or (_any(_WRITING, text) and _free_bytes(folder) < NEARLY_NOTHING):
         return DISK_FULL
     if type(error).__name__ in ("AcceleratorError", "DistBackendError") or _any(_ACCELERATOR, text):
         return ACCELERATOR
