@@ -158,7 +158,7 @@ _SERVING = (
     ("PodEvicted", "A pod was evicted.", "the node ran out of disk or memory", "it is started again", "retry"),
     ("PushForbidden", "The output's registry takes nothing from us.",
      "imagePushSecret has no right to push, or the repository does not exist",
-     "give the account the right to push, or name another repository", "fail"),
+     "give the account the right to push or correct the Secret; an adapter that is trained already is kept", "fail"),
     ("StorageClassMissing", "A volume's StorageClass is not there.",
      "a volume names a StorageClass that the cluster lacks, or none while there is no default one",
      "name one of the classes in the message", "fail"),
@@ -209,6 +209,67 @@ _MACHINERY = (
      "serve a model with an inference section", "fail"),
 )  # fmt: skip
 
+_DATA = (
+    ("DataEmpty", "There is nothing to train on.", "no file of a known format, or no row that can be learnt from",
+     "give parquet, json, jsonl, csv or arrow files; the message names the first row and column", "fail"),
+    ("DataUnreadable", "A data file cannot be read.", "it is damaged, or not of the format that its name says",
+     "correct the file, and the row, that the message names", "fail"),
+    ("DataColumnsUnknown", "The data's columns are not known.", "no column has a name that says what to learn",
+     "rename the columns, or name them in DatasetConfig; the message lists them", "fail"),
+    ("DataNotFound", "Data is not there.", "a link, an image or a folder leads to nothing",
+     "correct the link or the image that the message names", "fail"),
+    ("DataForbidden", "Data may not be read.", "a link has expired or needs a login, or a pull secret is wrong",
+     "give a link that is public or signed, or correct the imagePullSecret that the message names", "fail"),
+    ("DataAddressRefused", "A link leads where it may not.", "by name, by DNS or by a redirect it leads inside",
+     "use a public address, or have the operator allow the host", "fail"),
+    ("DataIsWebPage", "A link gives a web page instead of data.", "it is a page about the file, or a login page",
+     "use the link of the file itself; on Hugging Face it contains /resolve/", "fail"),
+    ("DataUnreachable", "Where the data is cannot be reached.", "DNS, network or the server itself",
+     "check the link's host in the message; it is tried again", "retry"),
+    ("DataStalled", "Data stopped coming.", "the server keeps the connection and sends nothing",
+     "check the server in the message; it is tried again and goes on where it was", "retry"),
+    ("DataDownloadFailed", "Data came damaged or broke off.", "the connection broke, or a checksum is wrong",
+     "it is tried again and goes on where it was", "retry"),
+    ("DataTooLarge", "There is more data than is allowed.", "size or number of files is over the limit",
+     "give less data, or have the operator raise the limit that the message names", "fail"),
+    ("DataDiskFull", "The data does not fit on its volume.", "the volume is smaller than the data",
+     "give less data, or have the operator raise the size of the volume", "fail"),
+    ("DataImageInvalid", "The data image cannot be used.", "it is no image, has no /data, or its layers are unsafe",
+     "build the image anew with plain files below /data; the message names the entry", "fail"),
+)  # fmt: skip
+
+_TUNING = (
+    ("DataRowsTooLong", "A row is longer than it may be.", "it has more tokens than max_length, and cutting is off",
+     "raise max_length, shorten the row that the message names, or set over_long_rows to truncate or drop", "fail"),
+    ("ModelNotTunable", "The model cannot be trained.", "transformers does not load it as a causal language model",
+     "choose another model; the message has the library's words", "fail"),
+    ("TrainingDiverged", "The loss is no number any more.", "the steps are too large, or rows are broken",
+     "lower learning_rate or add warmup_steps; the last checkpoint before it is kept", "fail"),
+    ("TrainingOutOfMemory", "The training does not fit into memory.", "also with half the rows at once it does not fit",
+     "lower max_length, use method qlora, or use a machine with more memory", "fail"),
+    ("TrainingDiskFull", "The training's volume is full.", "checkpoints, prepared data and results need more room",
+     "use a larger volume, or lower save_total_limit", "fail"),
+    ("TrainingStalled", "The training stands still.", "no step and no other sign of life for the deadline",
+     "it is started again and goes on from the last checkpoint", "retry"),
+    ("AcceleratorFault", "A GPU or its driver failed.", "the device or its driver reports an error",
+     "it is started again and goes on from the last checkpoint; then replace the node", "retry"),
+    ("TrainingCrashed", "The training ended with an error.", "the message has the first line of it",
+     "it is started again and goes on from the last checkpoint; read the training pod's log", "retry"),
+    ("TrainingStopped", "The training was asked to stop.", "the pod was evicted, or the node is going away",
+     "nothing to do: it goes on from the checkpoint that was written", "retry"),
+)  # fmt: skip
+
+_PUBLISHING = (
+    ("AdapterIncomplete", "There is no whole adapter to publish.", "a file is missing or is not what training wrote",
+     "read the message: it names the file; ask for another try with the retry annotation", "fail"),
+    ("RegistryUnreachable", "The registry cannot be reached.", "DNS, network or the registry itself",
+     "check the registry in the message; the adapter is kept and it is tried again", "retry"),
+    ("RegistryFull", "The registry has no room.", "its disk or its quota is full",
+     "make room in the registry; the adapter is kept and it is tried again", "retry"),
+    ("BlobRejected", "The registry refused the image's content.", "it is too large for it, damaged, or not accepted",
+     "read the registry's words in the message; the adapter is kept", "fail"),
+)  # fmt: skip
+
 Row = tuple[str, str, str, str, str]
 
 
@@ -222,7 +283,7 @@ def table(*groups: Iterable[Row]) -> dict[str, Reason]:
     return reasons
 
 
-REASONS = table(_KAITO, _SPEC, _MODEL, _NODES, _SERVING, _OPERATION, _MACHINERY)
+REASONS = table(_KAITO, _SPEC, _MODEL, _NODES, _SERVING, _OPERATION, _MACHINERY, _DATA, _TUNING, _PUBLISHING)
 
 
 def reason(name: str) -> Reason:

@@ -42,6 +42,8 @@ def lora_problems(section: Mapping[str, Any]) -> list[Problem]:
         for name, rank in _ranks(section.get("rank_pattern"))
         if rank > RANK_MAX
     ]
+    if "lm_head" in _listed(section.get("target_modules")):
+        problems.append(("target_modules", "lm_head cannot be trained: the loss is computed past it; leave it out"))
     rank = section.get("r")
     if isinstance(rank, int) and rank > RANK_MAX:
         problems.append(("r", _rank_words(rank)))
@@ -50,6 +52,10 @@ def lora_problems(section: Mapping[str, Any]) -> list[Problem]:
 
 def _rank_words(rank: int) -> str:
     return f"{rank} is over {RANK_MAX}, the highest rank that vLLM serves; lower it"
+
+
+def _listed(names: Any) -> list[Any]:
+    return [names] if isinstance(names, str) else list(names) if isinstance(names, list | set | tuple) else []
 
 
 def _ranks(pattern: Any) -> list[tuple[str, int]]:

@@ -19,6 +19,7 @@ DEFAULTS: Final[Mapping[str, JsonValue]] = {
     "output_dir": RESULTS,
     "per_device_train_batch_size": 1,  # KAITO's template; a larger one is the first thing that does not fit
     "learning_rate": 1e-4,  # trl's 2e-5 is for training whole models; an adapter learns next to nothing with it
+    "max_length": 2048,  # trl cuts rows off at 1024 tokens; never more than the model was made for
     "gradient_checkpointing": True,
     "save_strategy": "steps",  # KAITO's "no" loses all work with the pod
     "save_steps": 50,

@@ -100,9 +100,9 @@ class DatasetConfig(Section):
     """Which data, and how it is read."""
 
     dataset_path: Contained | None = Field(
-        None, description="File or folder, below /mnt; without it the first file that fits in /mnt/data."
+        None, description="File or folder, below /mnt; without it every data file in /mnt/data."
     )
-    dataset_extension: Literal["csv", "json", "jsonl", "parquet", "arrow", "webdataset"] | None = Field(
+    dataset_extension: Literal["csv", "json", "jsonl", "parquet", "arrow"] | None = Field(
         None, description="The file's format; without it the file's name says so."
     )
     shuffle_dataset: bool = Field(True, description="Shuffle before splitting.")
@@ -113,6 +113,9 @@ class DatasetConfig(Section):
         description="Column with the answer or the whole text; without it, columns are found by name.",
     )
     messages_column: str | None = Field(None, description="Column with chat messages.")
+    over_long_rows: Literal["truncate", "drop", "refuse"] = Field(
+        "truncate", description="What becomes of rows of more tokens than max_length. Modelyard's own key."
+    )
     train_test_split: float = Field(1.0, gt=0, le=1, description="Share of rows to train on; the rest evaluates.")
 
 

@@ -16,6 +16,7 @@ from deploy.local.image_building import CONTAINERFILE, IGNORED, Workshop, build
 from deploy.local.image_pushing import Registry, manifest_of
 from deploy.local.layout import Layout
 from deploy.local.steps import Say
+from deploy.local.wheels import DATA as DATA_PINS
 from deploy.local.wheels import FETCHING, REPOSITORY, SERVING, ensure_wheels, one_at_a_time
 
 LATEST = "dev"
@@ -35,6 +36,15 @@ class Image:
 
 
 FETCH = Image("fetch", FETCHING, ("api/__init__.py", "api/weights.py", "runtime/__init__.py", "runtime/fetch"))
+DATA = Image(
+    "data",
+    DATA_PINS,
+    (
+        *("api/__init__.py", "api/addresses.py", "api/publishing.py", "api/registries.py", "api/training_rows.py"),
+        *("api/tuning.py", "api/tuning_data.py", "api/weights.py", "api/configs", "runtime/__init__.py"),
+        *("runtime/ending.py", "runtime/fetch", "runtime/registry", "runtime/data", "runtime/publish"),
+    ),
+)
 RUNTIME = Image("runtime", SERVING, ("api/__init__.py", "api/serving.py", "api/weights.py", "api/configs", "runtime"))
 # The small one first: a pod starts with it.
 IMAGES = (FETCH, RUNTIME)

@@ -21,6 +21,7 @@ CONSTRAINTS = REPOSITORY / "constraints"
 SERVING = CONSTRAINTS / "runtime-cpu.txt"
 TUNING = CONSTRAINTS / "tuning-cpu.txt"
 FETCHING = CONSTRAINTS / "fetch.txt"
+DATA = CONSTRAINTS / "data.txt"
 TORCH_INDEX_VARIABLE = "MODELYARD_TORCH_INDEX_URL"
 # The Python of the image's base (Debian 12), and the one the pins were resolved for.
 PYTHON = "3.11"

@@ -64,6 +64,15 @@ class Progress:
         }
         return "".join(f"# TYPE {name} gauge\n{name} {value:g}\n" for name, value in values.items())
 
+    def state(self) -> dict[str, object]:
+        """What /healthz answers."""
+        return {
+            "phase": self.phase,
+            "bytes": self.bytes_done,
+            "bytesExpected": self.bytes_total,
+            "attempts": self.attempts,
+        }
+
     def line(self) -> str:
         """One line for the log."""
         done, total = self.bytes_done / 1e6, self.bytes_total / 1e6

@@ -1,16 +1,22 @@
-"""Answers /metrics and /healthz while weights come in and afterwards. Healthy means: this process is alive.
+"""Answers /metrics and /healthz while work is under way and afterwards. Healthy means: this process is alive.
 
-Whether the weights are there is a number in both answers, not a state of health: a slow download must not be restarted.
+How far the work is stands in both answers and is no state of health: a slow download must not be restarted.
 """
 
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Protocol
 
-from runtime.fetch.progress import Progress
+
+class Told(Protocol):
+    """What there is to tell."""
+
+    def metrics(self) -> str: ...
+    def state(self) -> dict[str, Any]: ...
 
 
-def start_status_server(progress: Progress, port: int, host: str = "0.0.0.0") -> ThreadingHTTPServer:
+def start_status_server(progress: Told, port: int, host: str = "0.0.0.0") -> ThreadingHTTPServer:
     """Starts answering in the background. Raises OSError when the port is taken."""
     server = ThreadingHTTPServer((host, port), _handler(progress))
     server.daemon_threads = True
@@ -18,13 +24,13 @@ def start_status_server(progress: Progress, port: int, host: str = "0.0.0.0") ->
     return server
 
 
-def _handler(progress: Progress) -> type[BaseHTTPRequestHandler]:
+def _handler(progress: Told) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/metrics":
                 self._answer(200, "text/plain; version=0.0.4", progress.metrics())
             elif self.path == "/healthz":
-                self._answer(200, "application/json", json.dumps(_state(progress)))
+                self._answer(200, "application/json", json.dumps(progress.state()))
             else:
                 self._answer(404, "text/plain", "ask for /metrics or /healthz\n")
 
@@ -40,12 +46,3 @@ def _handler(progress: Progress) -> type[BaseHTTPRequestHandler]:
             """Probes and scrapes would fill the log."""
 
     return Handler
-
-
-def _state(progress: Progress) -> dict[str, object]:
-    return {
-        "phase": progress.phase,
-        "bytes": progress.bytes_done,
-        "bytesExpected": progress.bytes_total,
-        "attempts": progress.attempts,
-    }

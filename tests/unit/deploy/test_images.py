@@ -9,7 +9,7 @@ from deploy.local import base_rootfs, images
 from deploy.local.base_rootfs import BASE_VARIABLE, sources_of
 from deploy.local.image_building import Workshop, build_options
 from deploy.local.image_pushing import PushFailed, blob, manifest_of
-from deploy.local.images import FETCH, RUNTIME, tag_of
+from deploy.local.images import DATA, FETCH, RUNTIME, tag_of
 from deploy.local.layout import Layout
 from deploy.local.runtime_env import RuntimeUnavailable, check_python
 from deploy.local.wheels import SERVING, TORCH_INDEX_VARIABLE, TUNING, download_command
@@ -33,7 +33,8 @@ def test_the_tag_covers_every_file_that_the_containerfile_copies() -> None:
     text = (images.CONTAINERFILE).read_text()
     lines = [line for line in text.splitlines() if line.startswith("COPY") and "--from=" not in line]
     copied = {word for line in lines for word in line.split()[1:-1]}
-    sources = {*FETCH.sources, *RUNTIME.sources, "constraints/fetch.txt", "constraints/runtime-cpu.txt"}
+    pins = {f"constraints/{image.pins.name}" for image in (FETCH, DATA, RUNTIME)}
+    sources = {*FETCH.sources, *DATA.sources, *RUNTIME.sources, *pins}
     assert all(any(word == source or word.startswith(f"{source}/") for source in sources) for word in copied)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.images import FETCH, RUNTIME, Image
+from deploy.local.images import DATA, FETCH, RUNTIME, Image
 
 ROOT = Path(__file__).parents[3]
 # The repository is installed in this environment and lends what the folder lacks: so ask where each module came from.
@@ -26,8 +26,12 @@ CONTAINERFILE = (ROOT / "deploy" / "images" / "Containerfile").read_text()
 
 @pytest.mark.parametrize(
     ("image", "modules"),
-    [(FETCH, ("runtime.fetch.__main__",)), (RUNTIME, ("runtime.serve.__main__", "runtime.serve.arguments"))],
-    ids=["fetch", "runtime"],
+    [
+        (FETCH, ("runtime.fetch.__main__",)),
+        (DATA, ("runtime.data.__main__", "runtime.publish.__main__")),
+        (RUNTIME, ("runtime.serve.__main__", "runtime.serve.arguments")),
+    ],
+    ids=["fetch", "data", "runtime"],
 )
 def test_what_an_image_holds_is_all_that_its_programs_import(
     image: Image, modules: tuple[str, ...], tmp_path: Path
@@ -47,7 +51,7 @@ def test_what_an_image_holds_is_all_that_its_programs_import(
     assert done.returncode == 0, done.stderr[-1000:]
 
 
-@pytest.mark.parametrize("image", [FETCH, RUNTIME], ids=["fetch", "runtime"])
+@pytest.mark.parametrize("image", [FETCH, DATA, RUNTIME], ids=["fetch", "data", "runtime"])
 def test_what_is_copied_is_what_the_images_tag_is_made_from(image: Image) -> None:
     (stage,) = re.findall(rf"^FROM base AS {image.target}\n(.*?)(?=^FROM |\Z)", CONTAINERFILE, re.M | re.S)
     copied = [word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", stage, re.M) for word in line.split()]

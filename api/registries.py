@@ -1,0 +1,38 @@
+"""How pods reach registries: which may be spoken to in the clear, and the identity that stands in for a Secret.
+
+Part of the configurations of the pods that fetch data and publish adapters. No secret is among it: only the paths of
+files that are mounted.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AzureIdentity(BaseModel):
+    """A workload identity, as AKS's webhook mounts it. Its token is shown to Azure's own registries only."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    tenant_id: str
+    client_id: str
+    token_file: str = Field(
+        "/var/run/secrets/azure/tokens/azure-identity-token", description="The service account's projected token."
+    )
+    authority: str = Field("https://login.microsoftonline.com", description="Where the token is turned into Entra's.")
+    scope: str = Field("https://containerregistry.azure.net/.default", description="What Entra's token is asked for.")
+    registry_suffixes: tuple[str, ...] = Field(
+        (".azurecr.io", ".azurecr.cn", ".azurecr.us"), description="Hosts that may be shown Entra's token."
+    )
+
+
+class RegistryAccess(BaseModel):
+    """Credentials and manners for registries."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    docker_configs: dict[str, str] = Field(
+        default_factory=dict,
+        description="By Secret name, the file with its docker config (.dockerconfigjson); tried in this order.",
+    )
+    plain_http: tuple[str, ...] = Field((), description="host:port of registries that are spoken to without TLS.")
+    allowed_hosts: tuple[str, ...] = Field((), description="Hosts inside that a registry may lead to, as for tokens.")
+    azure: AzureIdentity | None = Field(None, description="Used where no Secret has a credential for the registry.")

@@ -1,0 +1,131 @@
+"""Publishing an adapter of 500 MB: seconds and peak memory of ours against a plain push by oras of the same bytes.
+
+Run by itself, `python -m bench.publishing`: it needs a registry and no cluster. Both push to registries of their own,
+in turn, each in a process of its own; the shorter of two runs counts. oras pushes the files as they are, with nothing
+checked, made or read back.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from api.publishing import PublishConfig
+from api.registries import RegistryAccess
+from bench.results import Result
+from tests.harness.adapters import write_adapter
+from tests.harness.oci_registry import OciRegistry
+
+SIZE: Final = 500_000_000
+ROUNDS: Final = 2
+GOAL: Final = 1.1
+_ORAS: Final = """
+import os, sys
+import oras.client
+os.chdir(sys.argv[1])
+chunked = sys.argv[3] == "chunked"
+files = sorted(name for name in os.listdir(".") if not name.startswith("."))
+oras.client.OrasClient(insecure=True).push(sys.argv[2], files=files, do_chunked=chunked)
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Wall clock, processor time and the most memory that was ever resident, of one process with its imports."""
+
+    seconds: float
+    cpu_s: float
+    peak_mib: float
+
+
+def measure(folder: Path) -> Iterator[Result]:
+    """Figures; the folder is used for the adapter and the registries."""
+    adapter = write_adapter(folder / "adapter", SIZE)
+    pushes: dict[str, Callable[[OciRegistry], Sequence[str]]] = {
+        "ours": lambda registry: _ours(adapter, registry, folder),
+        "oras": lambda registry: _oras(adapter, registry, "whole"),
+        "oras in chunks": lambda registry: _oras(adapter, registry, "chunked"),
+    }
+    runs: dict[str, list[Run]] = {name: [] for name in pushes}
+    for number in range(ROUNDS):
+        for name, argv in pushes.items():
+            with_registry = _registry(folder / f"{number} {name}")
+            runs[name].append(_timed(argv(with_registry)))
+            with_registry.stop()
+            shutil.rmtree(with_registry.folder)
+    yield from _results(runs)
+
+
+def _results(runs: dict[str, list[Run]]) -> Iterator[Result]:
+    seconds = {name: min(run.seconds for run in found) for name, found in runs.items()}
+    peaks = {name: max(run.peak_mib for run in found) for name, found in runs.items()}
+    how = f"an adapter of {SIZE // 10**6} MB into an empty registry on this machine, one process with its start"
+    for name in runs:
+        word = name.replace(" ", "_")
+        yield Result(f"publish_{word}_s", seconds[name], "s", f"{name}: {how}; the shortest run", n=ROUNDS)
+        cpu = min(run.cpu_s for run in runs[name])
+        yield Result(f"publish_{word}_cpu_s", cpu, "s", f"{name}: {how}; processor time of the client", n=ROUNDS)
+        yield Result(f"publish_{word}_mib", peaks[name], "MiB", f"{name}: {how}; the largest peak", n=ROUNDS)
+    for name in ("oras", "oras in chunks"):
+        word, against = name.replace(" ", "_"), f"ours divided by {name}"
+        yield Result(f"publish_time_to_{word}", seconds["ours"] / seconds[name], "times", against, GOAL, ROUNDS)
+        yield Result(f"publish_memory_to_{word}", peaks["ours"] / peaks[name], "times", against, GOAL, ROUNDS)
+
+
+def _ours(adapter: Path, registry: OciRegistry, folder: Path) -> list[str]:
+    access = RegistryAccess(plain_http=(registry.address,))
+    config = PublishConfig(
+        folder=str(adapter),
+        image=f"{registry.address}/bench/adapter:v1",
+        model_name="bench",
+        registry=access,
+        port=0,
+        result=str(folder / "published.json"),
+    )
+    file = folder / "publish.json"
+    file.write_text(config.model_dump_json())
+    return [sys.executable, "-m", "runtime.publish", "--config", str(file)]
+
+
+def _oras(adapter: Path, registry: OciRegistry, how: str) -> list[str]:
+    return [sys.executable, "-c", _ORAS, str(adapter), f"{registry.address}/bench/adapter:v1", how]
+
+
+def _timed(argv: Sequence[str]) -> Run:
+    """Raises CalledProcessError when the push failed."""
+    began = time.monotonic()
+    child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, env=os.environ | {"NO_PROXY": "*"})
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.monotonic() - began
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, argv)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def _registry(folder: Path) -> OciRegistry:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    return OciRegistry(folder, port).start()
+
+
+def main() -> int:
+    """Prints the figures as JSON lines; 1 when a goal was missed."""
+    met = True
+    with tempfile.TemporaryDirectory() as folder:
+        for result in measure(Path(folder)):
+            print(result.line(), flush=True)
+            met = met and json.loads(result.line())["ok"] is not False
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

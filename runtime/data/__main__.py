@@ -1,0 +1,111 @@
+"""`python -m runtime.data --config FILE`: brings a training's data, judges it, writes the manifest, ends.
+
+Run again it fetches nothing that is there already. Exit codes and reasons are in `failures.py`.
+"""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from api.tuning_data import DataConfig, DataManifest
+from runtime.data.downloads import WORK, Downloads, Fetched
+from runtime.data.failures import NOT_FOUND, TOO_LARGE
+from runtime.data.images import pull
+from runtime.data.links import Link, links_of
+from runtime.data.progress import DataProgress
+from runtime.data.validating import kept_manifest, manifest_of, write_manifest
+from runtime.ending import MESSAGE_MAX, Failure, run, say
+from runtime.fetch.guarded_http import GuardedHttp, system_resolve
+from runtime.fetch.progress import COMPLETE
+from runtime.fetch.status_server import start_status_server
+from runtime.fetch.supervision import Patience
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit code: 0 when the data is there and can be trained on."""
+    return run("runtime.data", DataConfig, prepare, argv)
+
+
+def prepare(config: DataConfig) -> Mapping[str, Any]:
+    """What is told at the end: the manifest, without its files where they are many. Raises Failure."""
+    progress = DataProgress()
+    server = start_status_server(progress, config.port)
+    try:
+        manifest = kept_manifest(config) or _prepared(config, progress)
+        progress.phase = COMPLETE
+        say(f"{manifest.usable} of {manifest.rows} rows, about {manifest.tokens} tokens ({manifest.tokens_by})")
+        told = manifest.model_dump()
+        short = manifest.model_dump(exclude={"files"}) | {"warnings": manifest.warnings[:3]}
+        return told if len(str(told)) < MESSAGE_MAX else short
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _prepared(config: DataConfig, progress: DataProgress) -> DataManifest:
+    sources = _fetch(config, progress)
+    progress.phase = "validating"
+    manifest = manifest_of(config, sources, lambda count: _seen(progress, count))
+    if config.manifest_path:
+        write_manifest(manifest, Path(config.manifest_path))
+    if config.fetched:
+        # Layers and notes on resuming; useless now.
+        shutil.rmtree(Path(config.folder) / WORK, ignore_errors=True)
+    return manifest
+
+
+def _fetch(config: DataConfig, progress: DataProgress) -> dict[str, str]:
+    """Where files came from, by name; under "" where all came from one place."""
+    progress.phase = "fetching"
+    if config.urls:
+        return _fetch_links(config, progress)
+    if config.image:
+        return {"": pull(config, progress).digest}
+    if not Path(config.folder).is_dir():
+        raise Failure(NOT_FOUND, f"there is no folder {config.folder} on the volume")
+    return {}
+
+
+def _fetch_links(config: DataConfig, progress: DataProgress) -> dict[str, str]:
+    hub = config.hf_endpoint or os.environ.get("HF_ENDPOINT")
+    links = links_of(config.urls, hub)
+    if len(links) > config.max_files:
+        raise Failure(TOO_LARGE, f"{len(links)} links were given, and {config.max_files} are allowed")
+    # The operator named the hub's mirror, so it may be inside.
+    allowed = {*config.allowed_hosts, *((urlsplit(hub).hostname or "",) if hub else ())}
+    http = GuardedHttp(system_resolve, allowed, config.stall_s)
+    folder = Path(config.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    progress.files = len(links)
+    downloads = Downloads(http, folder, progress, config.max_bytes)
+    patience = Patience(stall_s=config.stall_s, attempts=config.attempts, first_pause_s=config.pause_s)
+    found = [_fetch_link(downloads, link, patience, progress) for link in links]
+    return {fetched.file.name: fetched.source for fetched in found}
+
+
+def _fetch_link(downloads: Downloads, link: Link, patience: Patience, progress: DataProgress) -> Fetched:
+    for attempt in range(1, patience.attempts + 1):
+        progress.phase, progress.attempts = "fetching", attempt
+        try:
+            return downloads.fetch(link)
+        except Failure as failure:
+            if not failure.kind.worth_retrying or attempt == patience.attempts:
+                raise
+            pause = patience.pause_s(attempt)
+            say(f"attempt {attempt} of {patience.attempts}: {failure.message}; trying again in {pause:.0f} s")
+            progress.phase = "waiting"
+            time.sleep(pause)
+    raise AssertionError("Patience allows no attempt")
+
+
+def _seen(progress: DataProgress, count: int) -> None:
+    progress.rows += count
+
+
+if __name__ == "__main__":
+    sys.exit(main())

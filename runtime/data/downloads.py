@@ -1,0 +1,199 @@
+"""Brings the file behind one link: goes on where it was, notices stalls and web pages, and checks what was promised.
+
+What has come of a file lies in a hidden folder beside the data until it is whole; only then it gets its name. A file
+is gone on with only where the server says by a validator that it is still the same one.
+"""
+
+import json
+import os
+import shutil
+import time
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import file_digest
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from api.addresses import AddressRefused
+from runtime.data.failures import BROKEN_OFF, DISK_FULL, STALLED, TOO_LARGE, WEB_PAGE, failure_of_link
+from runtime.data.links import Link, is_web_page, with_ending
+from runtime.data.progress import DataProgress
+from runtime.ending import Failure
+from runtime.fetch.guarded_http import GuardedHttp, LinkBroken
+
+WORK: Final = ".fetch"
+"""Hidden, so that nobody takes what is in it for data."""
+CHUNK: Final = 2**18
+SNIFFED: Final = 512
+SLOWEST: Final = 4096
+"""Bytes in each stall deadline; less is a stall as well, however regularly it drips."""
+SPARE_BYTES: Final = 64 * 2**20
+"""Left free on the volume, for checkpoints' first files and the file system's own."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A whole file. `source` is the link's host."""
+
+    file: Path
+    source: str
+
+
+@dataclass
+class Downloads:
+    """Fetches into one folder. `room` is how many bytes may still come."""
+
+    http: GuardedHttp
+    folder: Path
+    progress: DataProgress
+    room: int
+
+    def fetch(self, link: Link) -> Fetched:
+        """The file, fetched or found from an earlier start. Raises Failure."""
+        work = self.folder / WORK
+        done = work / f"{link.key}.done"
+        try:
+            if (found := _found(done, self.folder)) is not None:
+                self._count(found.stat().st_size, arrived=True)
+                return Fetched(found, link.host)
+            work.mkdir(parents=True, exist_ok=True)
+            name = self._download(link, work / f"{link.key}.part")
+            file = self.folder / name
+            os.replace(work / f"{link.key}.part", file)
+            done.write_text(json.dumps({"name": name, "bytes": file.stat().st_size}))
+        except (AddressRefused, LinkBroken, OSError) as error:
+            raise failure_of_link(error, link.shown) from error
+        except HTTPException as error:
+            raise Failure(BROKEN_OFF, f"{link.shown}: {link.host} broke off: {type(error).__name__}") from error
+        self._count(file.stat().st_size, arrived=False)
+        return Fetched(file, link.host)
+
+    def _count(self, size: int, arrived: bool) -> None:
+        self.room -= size
+        if arrived:
+            self.progress.bytes_total += size
+            self.progress.advance(size)
+
+    def _download(self, link: Link, part: Path) -> str:
+        """Fills `part`; the name that the file shall have."""
+        notes = part.with_suffix(".json")
+        have, validator = _begun(part, notes)
+        asked = {"Range": f"bytes={have}-", "If-Range": validator} if have else {}
+        try:
+            with self.http.open(link.url, asked, accepted=(200, 206)) as response:
+                start = have if response.status == 206 and _starts_at(response, have) else 0
+                if response.status == 206 and start != have:
+                    raise LinkBroken(f"{link.host} answered with another part than was asked for")
+                notes.write_text(json.dumps({"validator": _validator(response)}))
+                return self._receive(link, response, part, start)
+        except LinkBroken as error:
+            if error.status == 416:
+                # There is not that much of it: it has changed. Begin anew at the next try.
+                part.unlink(missing_ok=True)
+                raise Failure(BROKEN_OFF, f"{link.shown}: the file has changed on the way") from error
+            raise
+
+    def _receive(self, link: Link, response: HTTPResponse, part: Path, start: int) -> str:
+        length = response.length
+        if length is not None:
+            self._check_room(link, length, start)
+            self.progress.bytes_total = max(self.progress.bytes_total, self.progress.bytes_done + start + length)
+        before = self.progress.bytes_done
+        try:
+            with part.open("r+b" if start else "wb") as stream:
+                stream.truncate(start)
+                stream.seek(start)
+                self.progress.advance(start)
+                count = self._copy(link, response, stream, start)
+                beginning = _beginning(part, stream)
+            if length is not None and count != length:
+                raise Failure(BROKEN_OFF, f"{link.shown}: {link.host} broke off after {start + count} bytes")
+            _check_promise(link, response, part)
+        except BaseException:
+            self.progress.bytes_done = before
+            raise
+        return with_ending(link.name, response.getheader("Content-Type", ""), beginning)
+
+    def _copy(self, link: Link, response: HTTPResponse, stream: BinaryIO, start: int) -> int:
+        count = 0
+        for chunk in _paced(response, self.http.timeout_s, link):
+            if start + count == 0 and is_web_page(chunk[:SNIFFED]):
+                raise Failure(WEB_PAGE, f"{link.shown}: {link.host} answers with a web page instead of data")
+            count += len(chunk)
+            if start + count > self.room:
+                raise Failure(TOO_LARGE, f"{link.shown}: more than the {self.room} bytes that may still come")
+            stream.write(chunk)
+            self.progress.advance(len(chunk))
+        return count
+
+    def _check_room(self, link: Link, length: int, start: int) -> None:
+        if start + length > self.room:
+            text = f"{link.shown} has {start + length} bytes, and {self.room} more are allowed"
+            raise Failure(TOO_LARGE, text)
+        free = shutil.disk_usage(self.folder).free
+        if length + SPARE_BYTES > free:
+            text = f"{link.shown}: {length / 1e6:.1f} MB are to come and {free / 1e6:.1f} MB of the volume are free"
+            raise Failure(DISK_FULL, text)
+
+
+def _paced(response: HTTPResponse, stall_s: float, link: Link) -> Iterator[bytes]:
+    """What comes, as it comes. The socket's own timeout ends a wait without any byte."""
+    since, arrived = time.monotonic(), 0
+    while chunk := response.read1(CHUNK):
+        yield chunk
+        arrived += len(chunk)
+        now = time.monotonic()
+        if now - since > stall_s:
+            if arrived < SLOWEST:
+                raise Failure(STALLED, f"{link.shown}: {arrived} bytes came in {now - since:.0f} s")
+            since, arrived = now, 0
+
+
+def _found(done: Path, folder: Path) -> Path | None:
+    """The file of an earlier start, if it still is as long as it was."""
+    try:
+        noted = json.loads(done.read_text())
+        file = folder / str(noted["name"])
+        return file if file.is_file() and file.stat().st_size == noted["bytes"] else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _begun(part: Path, notes: Path) -> tuple[int, str]:
+    """Bytes of an earlier try, and the server's word by which they are known to be of the same file."""
+    try:
+        validator = str(json.loads(notes.read_text())["validator"])
+        return (part.stat().st_size, validator) if validator else (0, "")
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return 0, ""
+
+
+def _validator(response: HTTPResponse) -> str:
+    """For If-Range: a strong entity tag, or the time of the last change."""
+    tag = response.getheader("ETag", "")
+    return tag if tag.startswith('"') else response.getheader("Last-Modified", "")
+
+
+def _starts_at(response: HTTPResponse, offset: int) -> bool:
+    return response.getheader("Content-Range", "").lower().replace(" ", "").startswith(f"bytes{offset}-")
+
+
+def _beginning(part: Path, stream: BinaryIO) -> bytes:
+    stream.flush()
+    with part.open("rb") as again:
+        return again.read(SNIFFED)
+
+
+def _check_promise(link: Link, response: HTTPResponse, part: Path) -> None:
+    """Compares with the SHA-256 that the server gave, if it gave one (RFC 9530, and the older header)."""
+    for name in ("Repr-Digest", "Digest"):
+        for entry in response.getheader(name, "").split(","):
+            algorithm, _, value = entry.strip().partition("=")
+            if algorithm.lower() == "sha-256":
+                with part.open("rb") as stream:
+                    found = file_digest(stream, "sha256").digest()
+                if b64decode(value.strip(":")) != found:
+                    part.unlink()
+                    raise Failure(BROKEN_OFF, f"{link.shown} came damaged: its SHA-256 is not the server's")

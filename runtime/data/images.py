@@ -1,0 +1,193 @@
+"""Brings the data of an OCI image: its layers by digest, gone on with after a break, and what is below their /data.
+
+The credentials of all pull Secrets that have one for the registry are tried in turn. Unpacking is `unpacking.py`'s; the
+data appears in its folder only when every layer is unpacked.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from api.tuning_data import DataConfig
+from runtime.data.downloads import WORK
+from runtime.data.failures import IMAGE_INVALID, TOO_LARGE, failure_of_disk, failure_of_registry
+from runtime.data.progress import DataProgress
+from runtime.data.unpacking import TooMuch, Unpacking, Unsafe
+from runtime.ending import Failure, say
+from runtime.fetch.supervision import Patience
+from runtime.registry.client import Repository, repository
+from runtime.registry.credentials import Credential, credentials_for
+from runtime.registry.faults import RegistryFault, Trouble
+from runtime.registry.persistence import persistently
+from runtime.registry.references import ImageReference, parsed
+
+MANIFESTS: Final = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+INDEXES: Final = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+_DIGEST: Final = re.compile("sha256:[0-9a-f]{64}")
+LAYERS_MAX: Final = 500
+PLATFORM: Final = ("linux", "amd64")
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """Where the data came from."""
+
+    digest: str
+
+
+def pull(config: DataConfig, progress: DataProgress) -> Pulled:
+    """Fills the folder with what the image has below /data. Raises Failure."""
+    folder = Path(config.folder)
+    try:
+        image = parsed(config.image or "")
+        return _pull(image, config, folder, progress)
+    except ValueError as error:
+        raise Failure(IMAGE_INVALID, str(error)) from error
+    except RegistryFault as fault:
+        raise failure_of_registry(fault) from fault
+    except Unsafe as error:
+        raise Failure(IMAGE_INVALID, f"{config.image}: {error}") from error
+    except TooMuch as error:
+        raise Failure(TOO_LARGE, f"{config.image}: {error} ({config.max_bytes} bytes, {config.max_files})") from error
+    except OSError as error:
+        raise failure_of_disk(error) or error from error
+
+
+def _pull(image: ImageReference, config: DataConfig, folder: Path, progress: DataProgress) -> Pulled:
+    found = credentials_for(image, config.registry.docker_configs)
+    candidates: list[Credential | None] = [*found] or [None]
+    for number, credential in enumerate(candidates, start=1):
+        try:
+            with repository(image, config.registry, credential, "pull", config.stall_s) as opened:
+                return _Pull(opened, config, folder / WORK, progress).run(folder)
+        except RegistryFault as fault:
+            if fault.trouble is not Trouble.FORBIDDEN or number == len(candidates):
+                raise
+            say(f"{fault}; trying the next Secret")
+    raise AssertionError("there is always one candidate")
+
+
+@dataclass
+class _Pull:
+    """One pull with one credential."""
+
+    repository: Repository
+    config: DataConfig
+    work: Path
+    progress: DataProgress
+
+    def run(self, folder: Path) -> Pulled:
+        self.work.mkdir(parents=True, exist_ok=True)
+        manifest, digest = self._manifest(self.repository.image.which)
+        layers = layers_of(manifest)
+        total = sum(int(layer["size"]) for layer in layers)
+        if total > self.config.max_bytes:
+            raise TooMuch(f"its layers have {total} bytes, more than are allowed")
+        self.progress.bytes_total, self.progress.files = total, len(layers)
+        unpacked = self.work / "unpacked"
+        shutil.rmtree(unpacked, ignore_errors=True)
+        unpacked.mkdir()
+        unpacking = Unpacking(unpacked, self.config.max_bytes, self.config.max_files, lambda count: None)
+        files = [self._persist(lambda layer=layer: self._layer(layer)) for layer in layers]
+        self.progress.phase = "unpacking"
+        for file in files:
+            unpacking.layer(file)
+        if not any(unpacked.iterdir()):
+            raise Unsafe("it holds nothing below /data")
+        for entry in unpacked.iterdir():
+            _replace(entry, folder / entry.name)
+        return Pulled(digest)
+
+    def _manifest(self, which: str) -> tuple[dict[str, Any], str]:
+        """The image's manifest and its digest; from an index, the one for our platform or the only one."""
+        accept = ", ".join((*MANIFESTS, *INDEXES))
+        content, kind = self._persist(lambda: self.repository.manifest(which, accept))
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if which.startswith("sha256:") and which != digest:
+            raise RegistryFault(Trouble.DAMAGED, f"the registry gives {digest} where {which} was asked for")
+        try:
+            manifest = json.loads(content)
+            if kind in INDEXES or "manifests" in manifest:
+                return self._manifest(chosen(manifest["manifests"]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Unsafe(f"its manifest cannot be read ({type(error).__name__})") from error
+        return manifest, digest
+
+    def _layer(self, layer: Mapping[str, Any]) -> Path:
+        """A layer on the disk, its digest checked; an earlier try is gone on with."""
+        digest, size = str(layer["digest"]), int(layer["size"])
+        file = self.work / digest.replace(":", "-")
+        have = file.stat().st_size if file.exists() else 0
+        if have < size:
+            with self.repository.blob(digest, have) as (kept, chunks), file.open("r+b" if kept else "wb") as stream:
+                stream.seek(have if kept else 0)
+                for chunk in chunks:
+                    stream.write(chunk)
+                    self.progress.advance(len(chunk))
+                    if stream.tell() > size:
+                        break
+        with file.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if f"sha256:{found}" != digest:
+            if file.stat().st_size >= size:
+                file.unlink()
+            raise RegistryFault(Trouble.DAMAGED, f"the layer {digest[:19]} broke off or came damaged")
+        return file
+
+    def _persist(self, attempt: Any) -> Any:
+        def waiting(text: str) -> None:
+            self.progress.phase = "waiting"
+            say(text)
+
+        patience = Patience(
+            stall_s=self.config.stall_s, attempts=self.config.attempts, first_pause_s=self.config.pause_s
+        )
+        result = persistently(attempt, patience, waiting)
+        self.progress.phase = "fetching"
+        return result
+
+
+def layers_of(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The layers, base first. Raises Unsafe for a manifest that is none."""
+    layers = manifest.get("layers")
+    if not isinstance(layers, list) or not 0 < len(layers) <= LAYERS_MAX:
+        raise Unsafe("its manifest lists no layers")
+    for layer in layers:
+        if not _DIGEST.fullmatch(str(layer.get("digest"))):
+            raise Unsafe("a layer has no SHA-256 digest")
+        if not isinstance(layer.get("size"), int) or layer["size"] < 0:
+            raise Unsafe("a layer has no size")
+    return layers
+
+
+def chosen(manifests: Sequence[Mapping[str, Any]]) -> str:
+    """The digest of the manifest to use: data is the same for all platforms, so any that is an image will do."""
+    images = [entry for entry in manifests if entry.get("platform", {}).get("os") != "unknown"]
+    ours = [entry for entry in images if _platform(entry) == PLATFORM]
+    if not images:
+        raise Unsafe("its index lists no image")
+    return str((ours or images)[0]["digest"])
+
+
+def _platform(entry: Mapping[str, Any]) -> tuple[str, str]:
+    platform = entry.get("platform", {})
+    return str(platform.get("os")), str(platform.get("architecture"))
+
+
+def _replace(entry: Path, target: Path) -> None:
+    """Also over what an earlier, interrupted start has left."""
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    os.replace(entry, target)

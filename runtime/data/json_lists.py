@@ -1,0 +1,55 @@
+"""Reads a JSON list element by element, so that a list of any length takes the memory of one element."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import IO, Any, Final
+
+READ: Final = 2**18
+ROW_MAX: Final = 2**26
+"""Characters of one row, in csv and JSON; what is longer is no row, but a file of another kind."""
+_SPACE: Final = re.compile(r"[ \t\n\r]*")
+
+
+def elements_of(text: IO[str], begun: str) -> Iterator[Any]:
+    """The elements after the opening bracket; `begun` was read behind it. Raises ValueError where there is no list."""
+    buffer, at, decoder = begun, 0, json.JSONDecoder()
+    first = True
+    while True:
+        at = _after_space(buffer, at)
+        if first and buffer.startswith("]", at):
+            return
+        found = _element(decoder, buffer, at)
+        if found is None:
+            if len(buffer) - at > ROW_MAX:
+                raise ValueError(f"an element that does not end within {ROW_MAX} characters")
+            more = text.read(max(READ, len(buffer) - at))
+            if not more:
+                raise ValueError("the list breaks off, or has an error here")
+            buffer, at = buffer[at:] + more, 0
+            continue
+        value, end = found
+        yield value
+        first = False
+        if buffer[end] == "]":
+            return
+        at = end + 1
+
+
+def _element(decoder: json.JSONDecoder, buffer: str, at: int) -> tuple[Any, int] | None:
+    """An element, and where the comma or bracket behind it is; None while that has not been read."""
+    try:
+        value, end = decoder.raw_decode(buffer, at)
+    except ValueError:
+        return None
+    end = _after_space(buffer, end)
+    if end == len(buffer):
+        return None
+    if buffer[end] not in ",]":
+        raise ValueError(f"{buffer[end]!r} where a comma was expected")
+    return value, end
+
+
+def _after_space(buffer: str, at: int) -> int:
+    found = _SPACE.match(buffer, at)
+    return found.end() if found else at

@@ -1,0 +1,67 @@
+"""Whether rows can be trained on: what columns mean, how many rows are usable, which are not, and why. Pure."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from api.training_rows import ColumnChoice, Example, RowUnusable, columns_of, example_of
+from runtime.data.reading import Row
+
+SHOWN: Final = 5
+"""Rows that cannot be used are named up to this number, for each file."""
+SAMPLES: Final = 200
+SAMPLE_MAX: Final = 20_000
+"""Characters of a sample; texts are alike all over."""
+
+
+@dataclass
+class Verdict:
+    """On one file. `characters` and `bytes` are those of the text that is trained on, without what stands around it."""
+
+    shape: str
+    columns: list[str]
+    rows: int = 0
+    usable: int = 0
+    bytes: int = 0
+    unusable: list[str] = field(default_factory=list)
+    samples: list[str] = field(default_factory=list)
+
+
+def judge(
+    columns: Collection[str], rows: Iterable[tuple[int, Row]], chosen: ColumnChoice, seen: Callable[[int], None]
+) -> Verdict:
+    """Looks at every row; `seen` is told how many. Raises ColumnsUnknown."""
+    meaning = columns_of(columns, chosen)
+    verdict = Verdict(meaning.shape.value, sorted(columns))
+    for number, row in rows:
+        verdict.rows += 1
+        try:
+            _count(verdict, text_of(example_of(row, meaning)))
+        except RowUnusable as error:
+            if len(verdict.unusable) < SHOWN:
+                verdict.unusable.append(f"row {number}: {error}")
+        if verdict.rows % 1000 == 0:
+            seen(1000)
+    seen(verdict.rows % 1000)
+    return verdict
+
+
+def text_of(example: Example) -> str:
+    """All text of an example, messages one a line."""
+    if example.text:
+        return example.text
+    return "\n".join(_said(message.get("content")) for message in example.messages)
+
+
+def _count(verdict: Verdict, text: str) -> None:
+    verdict.usable += 1
+    verdict.bytes += len(text.encode(errors="replace"))
+    if len(verdict.samples) < SAMPLES:
+        verdict.samples.append(text[:SAMPLE_MAX])
+
+
+def _said(content: Any) -> str:
+    """A message's content is a text, or parts of which some are texts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""

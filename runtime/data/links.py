@@ -1,0 +1,96 @@
+"""What a link's file is called here, and where it is really asked for. Pure.
+
+Files of the same name get a mark of their link, so none replaces another, and each keeps its name whatever the order
+of the links. Links to the Hugging Face hub follow its mirror. What is shown of a link never has its query, in which
+signatures stand.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from api.training_rows import FORMATS
+
+HUB_HOSTS: Final = ("huggingface.co", "www.huggingface.co", "hf.co")
+NAME_MAX: Final = 150
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_TYPES: Final = {
+    "application/vnd.apache.parquet": ".parquet",
+    "application/json": ".json",
+    "application/jsonl": ".jsonl",
+    "application/x-ndjson": ".jsonl",
+    "text/csv": ".csv",
+    "application/vnd.apache.arrow.file": ".arrow",
+    "application/vnd.apache.arrow.stream": ".arrow",
+}
+_BEGINNINGS: Final = ((b"PAR1", ".parquet"), (b"ARROW1", ".arrow"))
+
+
+@dataclass(frozen=True)
+class Link:
+    """`url` is asked for, `key` names what is kept of it, `name` is the file's, maybe still without its ending."""
+
+    url: str
+    key: str
+    name: str
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def shown(self) -> str:
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+def links_of(urls: Sequence[str], hub: str | None = None) -> list[Link]:
+    """One link for each different URL, in their order; `hub` stands in for the Hugging Face hub."""
+    different = list(dict.fromkeys(urls))
+    names = {url: _name(url) for url in different}
+    taken = Counter(_stem(name) for name in names.values())
+    found = []
+    for url in different:
+        key, name = sha256(url.encode()).hexdigest()[:16], names[url]
+        if taken[_stem(name)] > 1:
+            name = f"{PurePosixPath(name).stem}-{key[:8]}{PurePosixPath(name).suffix}"
+        found.append(Link(_mirrored(url, hub), key, name))
+    return found
+
+
+def with_ending(name: str, content_type: str, beginning: bytes) -> str:
+    """The name with the ending that the content asks for, where the name has no known one."""
+    if PurePosixPath(name).suffix.lower() in FORMATS:
+        return name
+    kind = _TYPES.get(content_type.partition(";")[0].strip().lower(), "")
+    found = next((ending for start, ending in _BEGINNINGS if beginning.startswith(start)), kind)
+    return name + found
+
+
+def is_web_page(beginning: bytes) -> bool:
+    """Whether this is how HTML begins; no format of data begins like that."""
+    text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return text.startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<!--", b"<?xml"))
+
+
+def _mirrored(url: str, hub: str | None) -> str:
+    parts = urlsplit(url)
+    if not hub or (parts.hostname or "").lower() not in HUB_HOSTS:
+        return url
+    return hub.rstrip("/") + parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def _name(url: str) -> str:
+    last = unquote(PurePosixPath(urlsplit(url).path).name, errors="replace")
+    plain = _UNSAFE.sub("_", last).lstrip(".")
+    stem, suffix = PurePosixPath(plain).stem, PurePosixPath(plain).suffix
+    return (stem[: NAME_MAX - len(suffix)] + suffix)[:NAME_MAX] or "data"
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem.lower()

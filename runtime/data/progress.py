@@ -1,0 +1,30 @@
+"""How far fetching data has come, as /metrics and /healthz tell it."""
+
+import time
+from dataclasses import dataclass
+
+from runtime.fetch.progress import COMPLETE, Progress
+
+
+@dataclass
+class DataProgress(Progress):
+    """`rows` are those that were judged so far."""
+
+    rows: int = 0
+
+    def advance(self, count: int) -> None:
+        """More bytes have come."""
+        self.sample(self.bytes_done + count, time.monotonic())
+
+    def metrics(self) -> str:
+        """Prometheus text."""
+        values = {
+            "modelyard_data_bytes": self.bytes_done,
+            "modelyard_data_bytes_expected": self.bytes_total,
+            "modelyard_data_files_expected": self.files,
+            "modelyard_data_attempts": self.attempts,
+            "modelyard_data_bytes_per_second": self.speed(),
+            "modelyard_data_rows": self.rows,
+            "modelyard_data_complete": int(self.phase == COMPLETE),
+        }
+        return "".join(f"# TYPE {name} gauge\n{name} {value:g}\n" for name, value in values.items())

@@ -1,0 +1,132 @@
+"""Unpacks the layers of an image that others made: only plain files below /data, nothing that leads out, within bounds.
+
+Links and devices below /data are refused, not skipped, because data would silently be missing. What stands elsewhere in
+the image is the base it was built on, and is left alone. Layers that delete (whiteouts) are followed.
+"""
+
+import gzip
+import shutil
+import tarfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Final, cast
+
+import pyarrow as pa
+
+FOLDER: Final = "data"
+CHUNK: Final = 2**20
+HEADER_MAX: Final = 2**20
+"""Bytes of one extended header, which is read into memory; names and times take less than a thousandth."""
+_HEADERS: Final = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
+_REMOVES: Final = ".wh."
+_REMOVES_ALL: Final = ".wh..wh..opq"
+
+
+class Unsafe(Exception):
+    """A layer holds what is not unpacked, or cannot be read; the text names the entry."""
+
+
+class TooMuch(Exception):
+    """More comes out than is allowed; the text has the limit."""
+
+
+@dataclass
+class Unpacking:
+    """Into one folder, over all layers: `room` bytes and `files` files may still come."""
+
+    folder: Path
+    room: int
+    files: int
+    wrote: Callable[[int], None]
+
+    def layer(self, file: Path) -> None:
+        """One layer over those before it. Raises Unsafe, TooMuch, and OSError of the folder's own disk."""
+        with file.open("rb") as packed, _plain(packed) as stream:
+            try:
+                with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Bounded) as archive:
+                    for member in archive:
+                        self._member(archive, member)
+            except (tarfile.TarError, zlib.error, EOFError, OSError, pa.ArrowException) as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise  # the disk's; those of gzip and zstd have no number
+                raise Unsafe(f"a layer is no tar archive, or is damaged: {error}") from error
+
+    def _member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        place = place_of(member.name)
+        if place is None or place == PurePosixPath():
+            return
+        target = self.folder / place
+        if place.name.startswith(_REMOVES):
+            _remove(target.parent if place.name == _REMOVES_ALL else target.with_name(place.name[len(_REMOVES) :]))
+        elif member.isdir():
+            _make_folder(target, self.folder)
+        elif member.isreg():
+            self._write(archive, member, target)
+        else:
+            raise Unsafe(f"{member.name} is a link or a device; build the image with plain files below /{FOLDER}")
+
+    def _write(self, archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+        self.files -= 1
+        if self.files < 0:
+            raise TooMuch("it holds more files than are allowed")
+        _make_folder(target.parent, self.folder)
+        _remove(target)
+        source = archive.extractfile(member)
+        with target.open("xb") as written:
+            while source and (chunk := source.read(CHUNK)):
+                self.room -= len(chunk)
+                if self.room < 0:
+                    raise TooMuch(f"{member.name} and what came before have more bytes than are allowed")
+                written.write(chunk)
+                self.wrote(len(chunk))
+
+
+def place_of(name: str) -> PurePosixPath | None:
+    """Where an entry goes below the data's folder; None for what is not data. Raises Unsafe for a way out."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if ".." in parts or any("\0" in part for part in parts):
+        raise Unsafe(f"{name[:200]!r} leads out of the image")
+    return PurePosixPath(*parts[1:]) if parts and parts[0] == FOLDER else None
+
+
+class _Bounded(tarfile.TarInfo):
+    """Refuses a header that would be read into memory as a whole and is larger than any header is."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Bounded":
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in _HEADERS and found.size > HEADER_MAX:
+            raise Unsafe(f"a header claims to have {found.size} bytes")
+        return found
+
+
+def _plain(packed: IO[bytes]) -> IO[bytes]:
+    """The archive without its compression, which its first bytes tell."""
+    beginning = packed.read(4)
+    packed.seek(0)
+    if beginning.startswith(b"\x1f\x8b"):
+        return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
+    if beginning == b"\x28\xb5\x2f\xfd":
+        return cast(IO[bytes], pa.CompressedInputStream(packed, "zstd"))
+    return packed
+
+
+def _make_folder(folder: Path, top: Path) -> None:
+    """Also where a layer below has a file of that name."""
+    for parent in (folder, *folder.parents):
+        if parent == top:
+            break
+        if parent.is_file():
+            parent.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

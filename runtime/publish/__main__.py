@@ -1,0 +1,109 @@
+"""`python -m runtime.publish --config FILE`: pushes the adapter's image, reads it back, writes the result, ends.
+
+Run again with the same adapter it sends nothing twice and gives the same digest. Exit codes are in `failures.py`.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from api.publishing import PublishConfig, Published
+from runtime.ending import CONFIG_INVALID, Failure, run, say
+from runtime.fetch.progress import COMPLETE
+from runtime.fetch.status_server import start_status_server
+from runtime.fetch.supervision import Patience
+from runtime.publish.adapter import read_adapter
+from runtime.publish.failures import ADAPTER_INCOMPLETE, failure_of
+from runtime.publish.image import AdapterImage, image_of
+from runtime.publish.layers import FileChanged
+from runtime.publish.progress import PublishProgress
+from runtime.publish.pushing import push
+from runtime.registry.client import repository
+from runtime.registry.credentials import Credential, credentials_for
+from runtime.registry.faults import RegistryFault
+from runtime.registry.references import ImageReference, parsed
+
+RIGHTS = "pull,push"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit code: 0 when the image is in the registry, read back."""
+    return run("runtime.publish", PublishConfig, publish, argv)
+
+
+def publish(config: PublishConfig) -> Mapping[str, Any]:
+    """What is told at the end; the same and the annotations go into the result file. Raises Failure."""
+    began = time.monotonic()
+    progress = PublishProgress(phase="reading")
+    server = start_status_server(progress, config.port)
+    try:
+        target = _target(config.image)
+        image = image_of(read_adapter(Path(config.folder)), config)
+        say(f"{target}: {image.size / 1e6:.1f} MB in {len(image.blobs)} blobs, {image.digest}")
+        _push(config, target, image, progress)
+        progress.phase = COMPLETE
+        say(progress.line())
+        published = Published(
+            image=config.image,
+            digest=image.digest,
+            pinned=target.pinned(image.digest),
+            bytes=image.size,
+            uploaded=progress.uploaded,
+            seconds=round(time.monotonic() - began, 3),
+            annotations=image.annotations,
+        )
+        _write(Path(config.result_path), published.model_dump_json(indent=1))
+        return published.model_dump(exclude={"annotations"})
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _push(config: PublishConfig, target: ImageReference, image: AdapterImage, progress: PublishProgress) -> None:
+    scope = f"repository:{target.repository}:{RIGHTS} on {target.host}"
+    secrets = ", ".join(config.registry.docker_configs) or "no Secret"
+    whose = f"the Secret {secrets}" if config.registry.docker_configs else secrets
+    patience = Patience(stall_s=config.stall_s, attempts=config.attempts, first_pause_s=config.pause_s)
+
+    def waiting(text: str) -> None:
+        progress.phase = "waiting"
+        say(text)
+
+    try:
+        credential = _credential(config, target)
+        with repository(target, config.registry, credential, RIGHTS, config.stall_s) as opened:
+            whose = opened.authorization.whose if credential or config.registry.azure else whose
+            push(opened, image, patience, progress, waiting)
+    except RegistryFault as fault:
+        raise failure_of(fault, scope, whose) from fault
+    except (OSError, FileChanged) as error:
+        raise Failure(ADAPTER_INCOMPLETE, f"{config.folder} cannot be read: {error}") from error
+
+
+def _credential(config: PublishConfig, target: ImageReference) -> Credential | None:
+    found = credentials_for(target, config.registry.docker_configs)
+    return found[0] if found else None
+
+
+def _target(image: str) -> ImageReference:
+    try:
+        target = parsed(image)
+    except ValueError as error:
+        raise Failure(CONFIG_INVALID, str(error)) from error
+    if target.digest:
+        raise Failure(CONFIG_INVALID, f"{image} names a digest, which nobody can choose: push to a tag")
+    return target
+
+
+def _write(file: Path, text: str) -> None:
+    """At once or not at all."""
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(text)
+    os.replace(partial, file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Which files make an adapter, and whether they are whole: what training wrote, and nothing that it broke off.
+
+KAITO's two files are needed. Those of the tokenizer go along, because whoever pulls the image may have no other.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from api.tuning import ADAPTER_CONFIG, ADAPTER_WEIGHTS, SUMMARY_FILE, TrainingSummary
+from runtime.ending import Failure
+from runtime.publish.failures import ADAPTER_INCOMPLETE
+
+REQUIRED: Final = (ADAPTER_CONFIG, ADAPTER_WEIGHTS)
+TOKENIZER: Final = (
+    *("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.json", "vocab.txt", "merges.txt", "chat_template.jinja", "chat_template.json"),
+)
+CONFIG_MAX: Final = 2**20
+HEADER_MAX: Final = 100 * 2**20
+"""Bytes of a safetensors header; the format's own limit."""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A whole adapter. `files` are those to publish; `checksums` what training noted of them, sha256 as hex."""
+
+    folder: Path
+    files: tuple[str, ...]
+    config: Mapping[str, Any]
+    summary: TrainingSummary | None
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        return dict(self.summary.files) if self.summary else {}
+
+
+def read_adapter(folder: Path) -> Adapter:
+    """The adapter in a folder. Raises Failure that names the file that is missing or broken."""
+    if not folder.is_dir():
+        raise Failure(ADAPTER_INCOMPLETE, f"there is no folder {folder}: training has left nothing")
+    for name in REQUIRED:
+        if not (folder / name).is_file():
+            there = ", ".join(sorted(file.name for file in folder.iterdir())[:10]) or "nothing"
+            raise Failure(ADAPTER_INCOMPLETE, f"{folder} holds no {name}, only: {there}")
+    config = _config(folder / ADAPTER_CONFIG)
+    check_weights(folder / ADAPTER_WEIGHTS)
+    files = (*REQUIRED, *(name for name in TOKENIZER if (folder / name).is_file()))
+    return Adapter(folder, files, config, _summary(folder / SUMMARY_FILE))
+
+
+def check_sums(adapter: Adapter) -> None:
+    """Reads every file that training has noted a checksum of. Raises Failure for one that is another, and OSError."""
+    for name in adapter.files:
+        expected = adapter.checksums.get(name)
+        with (adapter.folder / name).open("rb") as stream:
+            if expected and hashlib.file_digest(stream, "sha256").hexdigest() != expected:
+                raise Failure(ADAPTER_INCOMPLETE, f"{name} is not what training wrote: its SHA-256 is another")
+
+
+def check_weights(file: Path) -> None:
+    """Raises Failure when a safetensors file is shorter or longer than its own header says."""
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if not 2 <= length <= min(HEADER_MAX, size - 8):
+            raise Failure(ADAPTER_INCOMPLETE, f"{file.name} has {size} bytes and is no safetensors file")
+        try:
+            header = json.loads(stream.read(length))
+            ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise Failure(ADAPTER_INCOMPLETE, f"{file.name} has a header that cannot be read") from error
+    expected = 8 + length + max(ends, default=0)
+    if size != expected or not ends:
+        text = f"{file.name} has {size} bytes, and its header speaks of {expected} with {len(ends)} tensors"
+        raise Failure(ADAPTER_INCOMPLETE, text)
+
+
+def _config(file: Path) -> dict[str, Any]:
+    try:
+        if file.stat().st_size > CONFIG_MAX:
+            raise ValueError(f"it has {file.stat().st_size} bytes")
+        config = json.loads(file.read_bytes())
+        if not isinstance(config, dict) or not config.get("peft_type"):
+            raise ValueError("it has no peft_type")
+    except ValueError as error:
+        raise Failure(ADAPTER_INCOMPLETE, f"{file.name} is no adapter's configuration: {error}") from error
+    return config
+
+
+def _summary(file: Path) -> TrainingSummary | None:
+    """What training noted; an adapter that came another way has no summary."""
+    if not file.is_file():
+        return None
+    try:
+        return TrainingSummary.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise Failure(
+            ADAPTER_INCOMPLETE, f"{file.name} cannot be read: {error.error_count()} fields are wrong"
+        ) from error

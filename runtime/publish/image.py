@@ -1,0 +1,93 @@
+"""Puts an adapter's image together: two layers, a configuration with operating system and history, a manifest.
+
+The weights have a layer of their own: what only describes them can change without their being sent again. Reading
+files is left to `layers.py`, sending to `pushing.py`.
+"""
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from api.publishing import PublishConfig
+from api.tuning import ADAPTER_WEIGHTS
+from runtime.ending import Failure
+from runtime.publish.adapter import Adapter, check_sums
+from runtime.publish.describing import annotations_of, model_card
+from runtime.publish.failures import ADAPTER_INCOMPLETE
+from runtime.publish.layers import Entry, FileChanged, entry_of_file, entry_of_text, layer_of
+from runtime.registry.blobs import Blob, blob_of_bytes
+
+CONFIG: Final = "application/vnd.oci.image.config.v1+json"
+MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+CARD: Final = "README.md"
+
+
+@dataclass(frozen=True)
+class AdapterImage:
+    """Everything that is pushed; blobs in the order of pushing, the configuration last."""
+
+    blobs: tuple[Blob, ...]
+    manifest: bytes
+    annotations: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{hashlib.sha256(self.manifest).hexdigest()}"
+
+    @property
+    def size(self) -> int:
+        """Bytes of all blobs."""
+        return sum(blob.size for blob in self.blobs)
+
+
+def image_of(adapter: Adapter, config: PublishConfig) -> AdapterImage:
+    """Reads every file. Raises Failure when one is not what training wrote."""
+    annotations = annotations_of(config, adapter.summary)
+    card = entry_of_text(CARD, model_card(config, adapter.summary))
+    # Beside each other: hashing is what takes the time, and a file's own checksum is not its layer's.
+    with ThreadPoolExecutor(1) as beside:
+        checked = beside.submit(check_sums, adapter)
+        try:
+            weights = layer_of([_entry(adapter, ADAPTER_WEIGHTS)])
+            others = layer_of([card, *(_entry(adapter, name) for name in adapter.files if name != ADAPTER_WEIGHTS)])
+            checked.result()
+        except (OSError, FileChanged) as error:
+            raise Failure(ADAPTER_INCOMPLETE, f"{adapter.folder} cannot be read: {error}") from error
+    layers = (weights, others)
+    described = blob_of_bytes(CONFIG, _json(image_config(config, annotations, layers)))
+    return AdapterImage((*layers, described), _json(manifest_of(described, layers, annotations)), annotations)
+
+
+def image_config(config: PublishConfig, annotations: dict[str, str], layers: tuple[Blob, ...]) -> dict[str, Any]:
+    """The image's configuration; runtimes refuse one without platform, and its history must match the diff ids."""
+    created = {"created": config.created} if config.created else {}
+    history = [created | {"created_by": "modelyard", "comment": comment} for comment in ("weights", "configuration")]
+    return {
+        **created,
+        "architecture": config.architecture,
+        "os": "linux",
+        "config": {"Labels": annotations},
+        "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]},
+        "history": history,
+    }
+
+
+def manifest_of(config: Blob, layers: tuple[Blob, ...], annotations: dict[str, str]) -> dict[str, Any]:
+    """The manifest, whose digest is the image's."""
+    return {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": config.descriptor(),
+        "layers": [layer.descriptor() for layer in layers],
+        "annotations": annotations,
+    }
+
+
+def _entry(adapter: Adapter, name: str) -> Entry:
+    return entry_of_file(name, adapter.folder / name)
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,29 @@
+"""How far publishing has come, as /metrics and /healthz tell it. Bytes are counted as they go."""
+
+import time
+from dataclasses import dataclass
+
+from runtime.fetch.progress import COMPLETE, Progress
+
+
+@dataclass
+class PublishProgress(Progress):
+    """`uploaded` are bytes of blobs that were sent; `bytes_done` also those that the registry had already."""
+
+    uploaded: int = 0
+
+    def advance(self, count: int) -> None:
+        """More bytes are in the registry, or on their way."""
+        self.sample(self.bytes_done + count, time.monotonic())
+
+    def metrics(self) -> str:
+        """Prometheus text."""
+        values = {
+            "modelyard_publish_bytes": self.bytes_done,
+            "modelyard_publish_bytes_expected": self.bytes_total,
+            "modelyard_publish_bytes_uploaded": self.uploaded,
+            "modelyard_publish_attempts": self.attempts,
+            "modelyard_publish_bytes_per_second": self.speed(),
+            "modelyard_publish_complete": int(self.phase == COMPLETE),
+        }
+        return "".join(f"# TYPE {name} gauge\n{name} {value:g}\n" for name, value in values.items())

@@ -1,0 +1,68 @@
+"""Brings an image into a registry and makes sure that it is there: blobs it lacks, the manifest, then all read back.
+
+Each blob and the manifest are tried on their own, so a registry that comes back finds only what it still lacks sent.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from runtime.fetch.supervision import Patience
+from runtime.publish.image import MANIFEST, AdapterImage
+from runtime.publish.progress import PublishProgress
+from runtime.registry.blobs import Blob
+from runtime.registry.client import Repository
+from runtime.registry.faults import RegistryFault, Trouble
+from runtime.registry.persistence import Waiting, persistently
+
+PUSHING: Final = "pushing"
+VERIFYING: Final = "verifying"
+
+
+def push(
+    repository: Repository, image: AdapterImage, patience: Patience, progress: PublishProgress, waiting: Waiting
+) -> None:
+    """Returns when the registry has the image under its tag. Raises RegistryFault, FileChanged, OSError."""
+    progress.phase, progress.bytes_total = PUSHING, image.size
+    for blob in image.blobs:
+        persistently(lambda blob=blob: _ensure(repository, blob, progress), patience, waiting)  # type: ignore[misc]
+    tag = repository.image.tag
+    persistently(lambda: repository.put_manifest(image.manifest, MANIFEST, tag), patience, waiting)
+    progress.phase = VERIFYING
+    persistently(lambda: verify(repository, image), patience, waiting)
+
+
+def verify(repository: Repository, image: AdapterImage) -> None:
+    """Raises RegistryFault unless the tag leads to this manifest and every blob is there in its full length."""
+    for which in (repository.image.tag, image.digest):
+        found, _ = repository.manifest(which, MANIFEST)
+        digest = f"sha256:{hashlib.sha256(found).hexdigest()}"
+        if digest != image.digest:
+            text = f"{repository.image.repository}:{which} leads to {digest} right after {image.digest} was pushed"
+            raise RegistryFault(Trouble.DAMAGED, text)
+    for blob in image.blobs:
+        size = repository.blob_size(blob.digest)
+        if size != blob.size:
+            text = f"the registry has {size} bytes of {blob.digest[:19]} after {blob.size} were pushed"
+            raise RegistryFault(Trouble.DAMAGED, text)
+
+
+def _ensure(repository: Repository, blob: Blob, progress: PublishProgress) -> None:
+    progress.attempts += 1
+    before = progress.bytes_done
+    if repository.blob_size(blob.digest) is not None:
+        progress.advance(blob.size)
+        return
+    try:
+        repository.upload(replace(blob, content=lambda: _counted(blob, progress)))
+    except RegistryFault:
+        progress.bytes_done = before
+        raise
+    progress.uploaded += blob.size
+
+
+def _counted(blob: Blob, progress: PublishProgress) -> Iterator[bytes]:
+    for chunk in blob.content():
+        yield chunk
+        progress.advance(len(chunk))

@@ -1,0 +1,1 @@
+"""Speaks with OCI registries: what pulls data and pushes adapters has in common. Bytes stream."""

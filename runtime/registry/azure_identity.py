@@ -1,0 +1,73 @@
+"""Turns a workload identity into a refresh token of an Azure registry: two exchanges, no password anywhere.
+
+First the pod's own token becomes Entra's (the client assertion of RFC 7523), then Entra's becomes the registry's, at
+/oauth2/exchange. Entra's token opens every registry that the identity may use: only Azure's registries get to see it.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from api.registries import AzureIdentity
+from runtime.registry.faults import RegistryFault, Trouble, fault_of_transport
+
+_ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+def is_azure_registry(host: str, identity: AzureIdentity) -> bool:
+    """Whether this registry may be shown Entra's token."""
+    return host.partition(":")[0].lower().endswith(identity.registry_suffixes)
+
+
+def refresh_token(http: httpx.Client, registry: str, service: str, identity: AzureIdentity) -> str:
+    """What stands in for a password at `registry` (a URL without a path). Raises RegistryFault."""
+    form = {
+        "grant_type": "access_token",
+        "service": service,
+        "tenant": identity.tenant_id,
+        "access_token": _entra_token(http, identity),
+    }
+    doing = f"exchanging the workload identity {identity.client_id} for a token of the registry"
+    return _token(http, f"{registry}/oauth2/exchange", form, "refresh_token", doing)
+
+
+def _entra_token(http: httpx.Client, identity: AzureIdentity) -> str:
+    doing = f"asking Entra for a token of the workload identity {identity.client_id}"
+    try:
+        assertion = Path(identity.token_file).read_text().strip()
+    except OSError as error:
+        fix = "label the pod azure.workload.identity/use and let AKS's workload identity mount it"
+        raise RegistryFault(Trouble.FORBIDDEN, f"{doing}: {identity.token_file} is not there: {fix}") from error
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": identity.client_id,
+        "scope": identity.scope,
+        "client_assertion_type": _ASSERTION,
+        "client_assertion": assertion,
+    }
+    return _token(http, f"{identity.authority}/{identity.tenant_id}/oauth2/v2.0/token", form, "access_token", doing)
+
+
+def _token(http: httpx.Client, url: str, form: dict[str, str], wanted: str, doing: str) -> str:
+    host = httpx.URL(url).host
+    try:
+        response = http.post(url, data=form)
+    except httpx.HTTPError as error:
+        raise fault_of_transport(error, doing, host) from None
+    # The body may repeat what was sent, so of an error only Entra's short code is told.
+    said = _said(response)
+    if response.is_success and isinstance(said.get(wanted), str):
+        return str(said[wanted])
+    trouble = Trouble.UNREACHABLE if response.status_code >= 500 or response.status_code == 429 else Trouble.FORBIDDEN
+    code = said.get("error")
+    why = f" ({code})" if isinstance(code, str) and code.replace("_", "").isalnum() and len(code) < 60 else ""
+    raise RegistryFault(trouble, f"{doing}: {host} answered {response.status_code}{why}")
+
+
+def _said(response: httpx.Response) -> dict[str, Any]:
+    try:
+        said = response.json()
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}

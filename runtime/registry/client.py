@@ -1,0 +1,159 @@
+"""One repository of one registry, over the OCI distribution API: blobs and manifests, in both directions.
+
+Each request is tried once here, and again only where the registry asked who we are; trying again is `persistence.py`'s.
+Every failure is a RegistryFault. Redirects are followed without credentials, and not to addresses inside a machine or
+cloud by their name; a registry's own storage may well be private, so names that resolve there are left alone.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from api.addresses import problem_of_host
+from api.registries import RegistryAccess
+from runtime.registry.authorization import Authorization
+from runtime.registry.blobs import CHUNK, Blob
+from runtime.registry.credentials import Credential
+from runtime.registry.faults import RegistryFault, Trouble, fault_of, fault_of_transport
+from runtime.registry.references import ImageReference
+
+CONNECT_S: Final = 15.0
+MANIFEST_MAX: Final = 4 * 2**20
+"""Bytes; what the distribution API asks registries to accept."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """What is asked, and as whom."""
+
+    http: httpx.Client
+    image: ImageReference
+    url: str
+    authorization: Authorization
+
+    def blob_size(self, blob: str) -> int | None:
+        """Bytes of a blob that the registry has; None when it does not."""
+        response = self._ask("HEAD", f"blobs/{blob}", f"looking for {blob[:19]} in {self.image.repository}")
+        if response.status_code == 404:
+            return None
+        return int(_checked(response, f"looking for {blob[:19]}").headers.get("Content-Length", -1))
+
+    def upload(self, blob: Blob) -> None:
+        """Sends a blob in one stream; the registry itself compares the digest."""
+        doing = f"pushing {blob.digest[:19]} to {self.image.repository}"
+        opened = _checked(self._ask("POST", "blobs/uploads/", doing), doing, 202)
+        place = httpx.URL(str(opened.request.url)).join(opened.headers.get("Location", ""))
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(blob.size)}
+        target = place.copy_merge_params({"digest": blob.digest})
+        _checked(self._send("PUT", target, doing, headers, blob), doing, 201)
+
+    def put_manifest(self, manifest: bytes, media_type: str, which: str) -> None:
+        """Stores a manifest under a tag or digest."""
+        doing = f"pushing the manifest to {self.image.repository}:{which}"
+        response = self._ask("PUT", f"manifests/{which}", doing, {"Content-Type": media_type}, manifest)
+        _checked(response, doing, 201)
+
+    def manifest(self, which: str, accept: str) -> tuple[bytes, str]:
+        """A manifest and its media type."""
+        doing = f"reading the manifest of {self.image.repository}:{which[:19]}"
+        response = _checked(self._ask("GET", f"manifests/{which}", doing, {"Accept": accept}), doing)
+        if len(response.content) > MANIFEST_MAX:
+            raise RegistryFault(Trouble.REJECTED, f"{doing}: it has {len(response.content)} bytes")
+        return response.content, response.headers.get("Content-Type", "").partition(";")[0]
+
+    @contextmanager
+    def blob(self, digest: str, offset: int) -> Iterator[tuple[bool, Iterator[bytes]]]:
+        """The bytes of a blob from `offset` on, and whether the registry kept to that or begins at 0."""
+        doing = f"pulling {digest[:19]} of {self.image.repository}"
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
+        url = httpx.URL(f"{self.url}/v2/{self.image.repository}/blobs/{digest}")
+        try:
+            with self._streamed(url, headers, doing) as response:
+                if response.status_code not in (200, 206):
+                    response.read()
+                    raise fault_of(response, doing)
+                yield response.status_code == 206, response.iter_raw(CHUNK)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise fault_of_transport(error, doing, self.image.host) from None
+
+    @contextmanager
+    def _streamed(self, url: httpx.URL, headers: dict[str, str], doing: str) -> Iterator[httpx.Response]:
+        for _ in range(2):
+            with self.http.stream("GET", url, headers=headers | self.authorization.headers()) as response:
+                if response.status_code != 401:
+                    yield response
+                    return
+                response.read()
+                self.authorization.answer(response, doing)
+        raise self._refused(doing, response)
+
+    def _ask(
+        self, method: str, path: str, doing: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> httpx.Response:
+        url = httpx.URL(f"{self.url}/v2/{self.image.repository}/{path}")
+        return self._send(method, url, doing, headers or {}, body)
+
+    def _send(
+        self, method: str, url: httpx.URL, doing: str, headers: Mapping[str, str], body: Blob | bytes | None
+    ) -> httpx.Response:
+        for _ in range(2):
+            # Where an upload goes may be another host, which is not shown our credential.
+            ours = self.authorization.headers() if _origin(url) == _origin(httpx.URL(self.url)) else {}
+            content = body.content() if isinstance(body, Blob) else body
+            try:
+                response = self.http.request(method, url, headers={**headers, **ours}, content=content)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise fault_of_transport(error, doing, self.image.host) from None
+            if response.status_code != 401:
+                return response
+            self.authorization.answer(response, doing)
+        raise self._refused(doing, response)
+
+    def _refused(self, doing: str, response: httpx.Response) -> RegistryFault:
+        fault = fault_of(response, doing)
+        return RegistryFault(fault.trouble, f"{fault} with {self.authorization.whose}")
+
+
+@contextmanager
+def repository(
+    image: ImageReference, access: RegistryAccess, credential: Credential | None, rights: str, stall_s: float
+) -> Iterator[Repository]:
+    """An open repository. `rights` is pull or pull,push; `stall_s` the seconds in which a byte must move."""
+    url = f"{'http' if image.host in access.plain_http else 'https'}://{image.host}"
+    with httpx.Client(
+        timeout=httpx.Timeout(stall_s, connect=CONNECT_S),
+        headers={"User-Agent": "modelyard"},
+        follow_redirects=True,
+        max_redirects=5,
+        event_hooks={"request": [_Guard(httpx.URL(url).host, access.allowed_hosts).check]},
+    ) as http:
+        scope = f"repository:{image.repository}:{rights}"
+        yield Repository(http, image, url, Authorization(http, url, scope, credential, access.azure))
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """Refuses to be led inside by what a registry writes into Location or realm."""
+
+    registry: str
+    allowed_hosts: tuple[str, ...]
+
+    def check(self, request: httpx.Request) -> None:
+        if request.url.host == self.registry:
+            return
+        problem = problem_of_host(request.url.host, self.allowed_hosts)
+        if problem:
+            raise RegistryFault(Trouble.REJECTED, f"{self.registry} leads elsewhere: {problem}")
+
+
+def _checked(response: httpx.Response, doing: str, status: int | None = None) -> httpx.Response:
+    if response.status_code == status or (status is None and response.is_success):
+        return response
+    raise fault_of(response, doing)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port

@@ -1,0 +1,95 @@
+"""`python -m runtime.tune --config /etc/modelyard/tune.json`: trains an adapter, and says how far it is.
+
+This process holds no model: it runs those that do, answers /metrics and /healthz, keeps the status file, and passes a
+stop on, so that a checkpoint is written first. Exit codes and reasons are in `failures.py`.
+"""
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from api.tuning import TUNE_CONFIG_PATH, TuneConfig
+from runtime.ending import Failure, leave, read_config, say
+from runtime.fetch.status_server import start_status_server
+from runtime.tune.classifying import failure_of
+from runtime.tune.failures import STOPPED, told_at_end
+from runtime.tune.progress import Progress
+from runtime.tune.running import Run
+
+SAY_EVERY_S = 10.0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 when the adapter is in the output folder; a failure returns its own code."""
+    parser = argparse.ArgumentParser(prog="python -m runtime.tune", description="Trains an adapter.")
+    parser.add_argument("--config", type=Path, default=Path(TUNE_CONFIG_PATH), help="tune.json")
+    options = parser.parse_args(argv)
+    stop = _Stop()
+    try:
+        return _tune(options.config, stop)
+    except Failure as failure:
+        leave({"reason": failure.kind.reason, "message": failure.message})
+        return failure.kind.exit_code
+
+
+def _tune(config_file: Path, stop: "_Stop") -> int:
+    config = read_config(config_file, TuneConfig)
+    folder = Path(config.checkpoint_folder)
+    progress = _progress(folder)
+    start_status_server(progress, config.port)
+    threading.Thread(target=_report_at_times, args=(progress,), name="report", daemon=True).start()
+    try:
+        Run(config, config_file, progress, stop.is_asked, say).tune()
+    except (Failure, OSError) as error:
+        failure = failure_of(error, folder)
+        _note(progress, failure)
+        raise failure from error
+    leave(told_at_end(progress.status))
+    return 0
+
+
+def _progress(folder: Path) -> Progress:
+    try:
+        return Progress(folder)
+    except OSError as error:
+        raise failure_of(error, folder) from error
+
+
+class _Stop:
+    """Whether this container was asked to stop."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def is_asked(self) -> bool:
+        return self._asked.is_set()
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._asked.set()
+
+
+def _note(progress: Progress, failure: Failure) -> None:
+    phase = "stopped" if failure.kind is STOPPED else "failed"
+    try:
+        progress.update(phase=phase, reason=failure.kind.reason, message=failure.message)
+    except OSError as error:
+        say(f"the status file cannot be written: {error}")
+
+
+def _report_at_times(progress: Progress) -> None:
+    said = ""
+    while True:
+        time.sleep(SAY_EVERY_S)
+        if (line := progress.line()) != said:
+            say(line)
+            said = line
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""What is read of the model without loading it: its tokenizer, how it stops, and how long a row may be.
+
+Torch is not needed for that, and is not imported.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from api.tuning import TuneConfig
+from runtime.ending import CONFIG_INVALID, Failure
+from runtime.tune.failures import MODEL_NOT_TUNABLE
+
+
+def load_tokenizer(config: TuneConfig) -> Any:
+    """The tokenizer, with the template and the end that the config asks for. Raises Failure."""
+    options = config.training.training
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            config.weights_path, trust_remote_code=config.training.model.trust_remote_code
+        )
+    except (OSError, ValueError) as error:
+        raise Failure(MODEL_NOT_TUNABLE, f"the tokenizer of {config.model} cannot be loaded: {error}") from error
+    template = _template(config)
+    if template is not None:
+        tokenizer.chat_template = template or None
+    if end := options.get("eos_token"):
+        if str(end) not in tokenizer.get_vocab():
+            raise Failure(CONFIG_INVALID, f"TrainingArguments.eos_token {end!r} is no token of {config.model}")
+        tokenizer.eos_token = str(end)
+    return tokenizer
+
+
+def changes_tokenizer(config: TuneConfig) -> bool:
+    """Whether who serves the adapter needs our tokenizer's files."""
+    return _template(config) is not None or bool(config.training.training.get("eos_token"))
+
+
+def stop_tokens(config: TuneConfig, tokenizer: Any) -> list[int]:
+    """Tokens that end an answer when the model is served; the tokenizer's own first."""
+    told = _read(Path(config.weights_path) / "generation_config.json").get("eos_token_id")
+    more = told if isinstance(told, list) else [told]
+    return list(dict.fromkeys(token for token in [tokenizer.eos_token_id, *more] if isinstance(token, int)))
+
+
+def longest_row(config: TuneConfig) -> int:
+    """Tokens: max_length, and never more than the model was made for."""
+    told = _read(Path(config.weights_path) / "config.json")
+    inner = told.get("text_config")
+    text = inner if isinstance(inner, dict) else told
+    positions = text.get("max_position_embeddings") or text.get("n_positions")
+    asked = config.training.training.get("max_length")
+    limits = [value for value in (positions, asked) if isinstance(value, int) and value > 0]
+    return min(limits, default=2048)
+
+
+def _template(config: TuneConfig) -> str | None:
+    """The chat template to use instead of the model's own; an empty one means none at all."""
+    given = config.training.model.chat_template
+    path = config.training.training.get("chat_template_path")
+    if path:
+        return _from_file(Path(str(path)), "TrainingArguments.chat_template_path")
+    if given and given.startswith("/") and "{" not in given:
+        return _from_file(Path(given), "ModelConfig.chat_template")
+    return given
+
+
+def _from_file(path: Path, key: str) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(CONFIG_INVALID, f"{key}: {path} cannot be read as a template: {error}") from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    return told if isinstance(told, dict) else {}

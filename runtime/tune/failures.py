@@ -1,0 +1,51 @@
+"""How a training can fail: the reason that the Workspace's status shows, the exit code, and whether trying again helps.
+
+    Failure
+      config 31, weights 32                     as in runtime/serve
+      data empty 40, unreadable 41, columns 42,
+      rows too long 43, model 44                somebody has to act: no second try
+      loss not finite 50, out of memory 51,
+      disk full 52                              the same, after what can be done here was done
+      stalled 60, accelerator 61, crashed 62    a fresh start goes on from the last checkpoint
+      stopped 143                               asked to stop; the checkpoint is written
+
+The reasons are those of api/reasons.py; a test compares them. What exception is which kind is `classifying.py`'s.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.tuning import TuneStatus
+from runtime.ending import CONFIG_INVALID, MESSAGE_MAX
+from runtime.fetch.failures import Kind
+
+DIVERGED_FIX = "lower learning_rate, add warmup_steps, look for broken rows; with fp16, use bf16 where it can be had"
+
+WEIGHTS_MISSING = Kind("DownloadFailed", 32, worth_retrying=True)
+DATA_EMPTY = Kind("DataEmpty", 40, worth_retrying=False)
+DATA_UNREADABLE = Kind("DataUnreadable", 41, worth_retrying=False)
+COLUMNS_UNKNOWN = Kind("DataColumnsUnknown", 42, worth_retrying=False)
+ROWS_TOO_LONG = Kind("DataRowsTooLong", 43, worth_retrying=False)
+MODEL_NOT_TUNABLE = Kind("ModelNotTunable", 44, worth_retrying=False)
+LOSS_NOT_FINITE = Kind("TrainingDiverged", 50, worth_retrying=False)
+OUT_OF_MEMORY = Kind("TrainingOutOfMemory", 51, worth_retrying=False)
+DISK_FULL = Kind("TrainingDiskFull", 52, worth_retrying=False)
+STALLED = Kind("TrainingStalled", 60, worth_retrying=True)
+ACCELERATOR = Kind("AcceleratorFault", 61, worth_retrying=True)
+CRASHED = Kind("TrainingCrashed", 62, worth_retrying=True)
+STOPPED = Kind("TrainingStopped", 143, worth_retrying=True)
+KINDS = (
+    CONFIG_INVALID, WEIGHTS_MISSING, DATA_EMPTY, DATA_UNREADABLE, COLUMNS_UNKNOWN, ROWS_TOO_LONG, MODEL_NOT_TUNABLE,
+    LOSS_NOT_FINITE, OUT_OF_MEMORY, DISK_FULL, STALLED, ACCELERATOR, CRASHED, STOPPED,
+)  # fmt: skip
+
+
+def kind_of_exit(code: int) -> Kind:
+    """The kind behind a process's exit code; any other code (a crash, a kill) is a training that crashed."""
+    return next((kind for kind in KINDS if kind.exit_code == code), CRASHED)
+
+
+def told_at_end(status: TuneStatus) -> Mapping[str, Any]:
+    """What a training that went well leaves as its last word; without its warnings where they are many."""
+    told = status.model_dump()
+    return told if len(str(told)) < MESSAGE_MAX else status.model_dump(exclude={"warnings", "adjustments"})

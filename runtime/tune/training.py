@@ -1,0 +1,115 @@
+"""`python -m runtime.tune.training`: trains, from the start or from a checkpoint, and leaves the adapter beside them.
+
+One of these runs for every GPU; the first one writes and tells.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from datasets import load_from_disk
+from trl import SFTConfig, SFTTrainer
+
+from api.tuning import ADAPTER_CONFIG, TuneConfig
+from runtime.ending import Failure
+from runtime.tune.arguments import Place, evaluates_within, kept_checkpoints, sft_arguments
+from runtime.tune.base_model import changes_tokenizer, load_tokenizer
+from runtime.tune.batches import Batch
+from runtime.tune.checkpoints import mark_complete
+from runtime.tune.child import child
+from runtime.tune.failures import CRASHED, DIVERGED_FIX, LOSS_NOT_FINITE, STOPPED
+from runtime.tune.following import Checkpointing, Following, Stop
+from runtime.tune.loading import adapter_config, device_name, load_model, this_place
+from runtime.tune.prepared import HELD_OUT, TRAIN, Report, adapter_folder, emptied, folder_of, read_report
+from runtime.tune.telling import Telling
+
+
+class Trainer(SFTTrainer):  # type: ignore[misc]
+    """trl's, looking at the loss of every batch before the weights move."""
+
+    following: Following
+
+    def training_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> torch.Tensor:
+        """The loss of one batch. Raises Failure when it is no number; the weights are still good then."""
+        tokens = inputs["attention_mask"].sum() if "attention_mask" in inputs else inputs["input_ids"].numel()
+        loss: torch.Tensor = super().training_step(model, inputs, *args, **kwargs)
+        value = float(loss)
+        if not math.isfinite(value):
+            raise Failure(LOSS_NOT_FINITE, f"the loss of step {self.state.global_step + 1} is {value}; {DIVERGED_FIX}")
+        self.following.batch(value, int(tokens))
+        return loss
+
+
+def train(config: TuneConfig, telling: Telling, options: argparse.Namespace) -> None:
+    """Returns when the adapter is complete. Raises Failure, also when it was asked to stop."""
+    stop = Stop()
+    place, report = this_place(), _report(config)
+    telling.tell(phase="loading", device=device_name(place))
+    trainer = _trainer(config, place, report, Batch(options.batch, options.accumulation), telling)
+    checkpointing = Checkpointing(
+        stop, telling, report.identity, every_s=config.checkpoint_s, keep=kept_checkpoints(config)
+    )
+    trainer.add_callback(checkpointing)
+    if stop.asked:
+        raise Failure(STOPPED, "asked to stop while the model was loaded")
+    trainer.train(resume_from_checkpoint=str(options.resume) if options.resume else None)
+    step, total = trainer.state.global_step, trainer.state.max_steps
+    if stop.asked and step < total:
+        raise Failure(STOPPED, f"asked to stop; the checkpoint of step {step} of {total} is written")
+    if trainer.is_world_process_zero():
+        _leave_adapter(config, trainer, report)
+
+
+def _trainer(config: TuneConfig, place: Place, report: Report, batch: Batch, telling: Telling) -> Trainer:
+    folder = folder_of(config)
+    evaluates = evaluates_within(config, place, report.rows.held_out)
+    arguments = SFTConfig(**sft_arguments(config, place, batch, longest=report.longest_row, evaluates=evaluates))
+    model = load_model(config, place)
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=load_from_disk(folder / TRAIN),
+        eval_dataset=load_from_disk(folder / HELD_OUT) if evaluates else None,
+        processing_class=load_tokenizer(config),
+        peft_config=adapter_config(config, model, telling),
+    )
+    trainer.following = Following(telling if PartialState().is_main_process else None)
+    trainer.add_callback(trainer.following)
+    return trainer
+
+
+def _leave_adapter(config: TuneConfig, trainer: Trainer, report: Report) -> None:
+    """What whoever serves it needs, and nothing else; it names the model and the commit, not a path of this pod."""
+    folder = emptied(adapter_folder(config))
+    trainer.model.save_pretrained(folder)
+    if changes_tokenizer(config):
+        trainer.processing_class.save_pretrained(folder)
+    file = folder / ADAPTER_CONFIG
+    told = json.loads(file.read_bytes())
+    told |= {"base_model_name_or_path": config.model, "revision": config.revision, "inference_mode": True}
+    file.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
+    (folder / "README.md").unlink(missing_ok=True)
+    mark_complete(folder, report.identity)
+
+
+def _report(config: TuneConfig) -> Report:
+    report = read_report(folder_of(config))
+    if report is None:
+        raise Failure(CRASHED, f"{folder_of(config)} holds no prepared rows")
+    return report
+
+
+def _more(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--batch", type=int, required=True, help="rows that a process computes at once")
+    parser.add_argument("--accumulation", type=int, required=True, help="batches between two moves of the weights")
+    parser.add_argument("--resume", type=Path, help="folder of the checkpoint to go on from")
+
+
+if __name__ == "__main__":
+    sys.exit(child(None, train, more=_more))

@@ -1,0 +1,60 @@
+"""Adapters for tests and measurements: folders as training leaves them, with the same random weights each time."""
+
+import hashlib
+import json
+import random
+from pathlib import Path
+
+from api.tuning import ADAPTER_CONFIG, ADAPTER_WEIGHTS, SUMMARY_FILE, Rows, TrainingSummary
+
+CHUNK = 2**20
+
+
+def write_adapter(folder: Path, size: int = 300_000, seed: int = 1, summary: bool = True) -> Path:
+    """`size` in bytes of weights, which do not compress."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ADAPTER_CONFIG).write_text(json.dumps({"peft_type": "LORA", "r": 8, "target_modules": ["q_proj"]}))
+    (folder / "tokenizer.json").write_text('{"version": "1.0"}')
+    _write_weights(folder / ADAPTER_WEIGHTS, size, random.Random(seed))
+    if summary:
+        names = (ADAPTER_CONFIG, ADAPTER_WEIGHTS, "tokenizer.json")
+        files = {name: _sha256(folder / name) for name in names}
+        (folder / SUMMARY_FILE).write_text(a_summary(files).model_dump_json())
+    return folder
+
+
+def a_summary(files: dict[str, str]) -> TrainingSummary:
+    """What training would have noted."""
+    return TrainingSummary(
+        base_model="acme/tiny",
+        base_revision="0" * 40,
+        method="lora",
+        rank=8,
+        target_modules=["q_proj"],
+        config_digest="c" * 64,
+        data_digest="d" * 64,
+        data_files=["train.jsonl"],
+        rows=Rows(read=10, trained=9, tokens=1234),
+        steps=12,
+        epochs=3.0,
+        seed=42,
+        loss=0.25,
+        eval_loss=0.5,
+        seconds=7.5,
+        batch_size=2,
+        accumulation=1,
+        files=files,
+    )
+
+
+def _write_weights(file: Path, size: int, numbers: random.Random) -> None:
+    header = json.dumps({"w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    with file.open("wb") as stream:
+        stream.write(len(header).to_bytes(8, "little") + header)
+        for start in range(0, size, CHUNK):
+            stream.write(numbers.randbytes(min(CHUNK, size - start)))
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

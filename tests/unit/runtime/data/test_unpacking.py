@@ -1,0 +1,139 @@
+"""Layers of others are unpacked within bounds: nothing gets out of the folder, and nothing is silently left out."""
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from runtime.data.images import chosen, layers_of
+from runtime.data.unpacking import HEADER_MAX, TooMuch, Unpacking, Unsafe, place_of
+
+Entries = list[tuple[str, bytes | str]]
+
+
+def layer(folder: Path, *entries: tuple[str, bytes], links: tuple[tuple[str, bytes, str], ...] = ()) -> Path:
+    file = folder / f"layer-{len(list(folder.iterdir()))}"
+    with tarfile.open(file, "w") as archive:
+        for name, content in entries:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        for name, kind, target in links:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target
+            archive.addfile(info)
+    return file
+
+
+@pytest.fixture
+def unpacking(tmp_path: Path) -> Unpacking:
+    (tmp_path / "out").mkdir()
+    return Unpacking(tmp_path / "out", room=10_000, files=10, wrote=lambda count: None)
+
+
+def contents(unpacking: Unpacking) -> dict[str, bytes]:
+    files = (file for file in unpacking.folder.rglob("*") if file.is_file())
+    return {str(file.relative_to(unpacking.folder)): file.read_bytes() for file in files}
+
+
+def test_only_what_is_below_data_comes(unpacking: Unpacking, tmp_path: Path) -> None:
+    unpacking.layer(
+        layer(tmp_path, ("bin/sh", b"no"), ("data/a.csv", b"a"), ("./data/sub/b.csv", b"b"), ("/data/c", b"c"))
+    )
+    assert contents(unpacking) == {"a.csv": b"a", "sub/b.csv": b"b", "c": b"c"}
+
+
+@pytest.mark.parametrize("packed", ["gzip", "zstd"])
+def test_compressed_layers_are_read(unpacking: Unpacking, tmp_path: Path, packed: str) -> None:
+    plain = layer(tmp_path, ("data/a.csv", b"a" * 5000)).read_bytes()
+    file = tmp_path / "packed"
+    file.write_bytes(gzip.compress(plain) if packed == "gzip" else bytes(pa.compress(plain, "zstd", asbytes=True)))
+    unpacking.layer(file)
+    assert contents(unpacking) == {"a.csv": b"a" * 5000}
+
+
+def test_a_later_layer_replaces_and_removes(unpacking: Unpacking, tmp_path: Path) -> None:
+    unpacking.layer(layer(tmp_path, ("data/a", b"1"), ("data/b", b"1"), ("data/c/d", b"1"), ("data/e/f", b"1")))
+    second = (("data/a", b"2"), ("data/.wh.b", b""), ("data/c/.wh..wh..opq", b""), ("data/c/g", b"2"), ("data/e", b"2"))
+    unpacking.layer(layer(tmp_path, *second))
+    assert contents(unpacking) == {"a": b"2", "c/g": b"2", "e": b"2"}
+
+
+@pytest.mark.parametrize("name", ["../a", "data/../../a", "data/sub/../../../etc/a", "/data/../a", "data/.wh../../a"])
+def test_a_way_out_is_refused(unpacking: Unpacking, tmp_path: Path, name: str) -> None:
+    with pytest.raises(Unsafe, match="leads out"):
+        unpacking.layer(layer(tmp_path, (name, b"x")))
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_below_data_are_refused(unpacking: Unpacking, tmp_path: Path, kind: bytes) -> None:
+    with pytest.raises(Unsafe, match="data/x is a link or a device"):
+        unpacking.layer(layer(tmp_path, links=(("data/x", kind, "/etc/passwd"),)))
+
+
+def test_links_of_the_base_image_are_left_alone(unpacking: Unpacking, tmp_path: Path) -> None:
+    unpacking.layer(layer(tmp_path, ("data/a", b"a"), links=(("bin", tarfile.SYMTYPE, "/usr/bin"),)))
+    assert contents(unpacking) == {"a": b"a"}
+
+
+def test_a_bomb_stops_at_its_limit(unpacking: Unpacking, tmp_path: Path) -> None:
+    file = tmp_path / "bomb"
+    file.write_bytes(gzip.compress(layer(tmp_path, ("data/a", bytes(1_000_000))).read_bytes()))
+    with pytest.raises(TooMuch, match="data/a"):
+        unpacking.layer(file)
+    assert sum(len(content) for content in contents(unpacking).values()) <= 10_000
+
+
+def test_too_many_files_are_too_many(unpacking: Unpacking, tmp_path: Path) -> None:
+    with pytest.raises(TooMuch, match="more files"):
+        unpacking.layer(layer(tmp_path, *((f"data/{n}", b"") for n in range(11))))
+
+
+def test_a_header_that_would_fill_the_memory_is_refused(unpacking: Unpacking, tmp_path: Path) -> None:
+    info = tarfile.TarInfo("long")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, HEADER_MAX + 1
+    (tmp_path / "x").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(HEADER_MAX + 5000))
+    with pytest.raises(Unsafe, match="a header claims"):
+        unpacking.layer(tmp_path / "x")
+
+
+@pytest.mark.parametrize("content", [b"no archive at all" * 100, b"\x1f\x8b\x08 broken", b"\x28\xb5\x2f\xfd broken"])
+def test_what_is_no_archive_is_told(unpacking: Unpacking, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(Unsafe, match="no tar archive, or is damaged"):
+        unpacking.layer(tmp_path / "x")
+
+
+def test_a_layer_that_was_cut_off_is_told(unpacking: Unpacking, tmp_path: Path) -> None:
+    file = layer(tmp_path, ("data/a", b"a" * 5000))
+    file.write_bytes(file.read_bytes()[:3000])
+    with pytest.raises(Unsafe, match="damaged"):
+        unpacking.layer(file)
+
+
+def test_places() -> None:
+    assert place_of("usr/data/a") is None
+    assert str(place_of("./data//a/./b")) == "a/b"
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [{}, {"layers": []}, {"layers": [{"digest": "md5:1", "size": 1}]}, {"layers": [{"digest": "sha256:" + "a" * 64}]}],
+)
+def test_a_manifest_without_proper_layers_is_refused(manifest: dict[str, object]) -> None:
+    with pytest.raises(Unsafe):
+        layers_of(manifest)
+
+
+def test_an_index_gives_our_platform_or_the_first_image() -> None:
+    arm = {"digest": "arm", "platform": {"os": "linux", "architecture": "arm64"}}
+    amd = {"digest": "amd", "platform": {"os": "linux", "architecture": "amd64"}}
+    proof = {"digest": "proof", "platform": {"os": "unknown", "architecture": "unknown"}}
+    assert chosen([proof, arm, amd]) == "amd"
+    assert chosen([proof, arm]) == "arm"
+    with pytest.raises(Unsafe):
+        chosen([proof])
