@@ -67,7 +67,7 @@ CASES: Final = (
     ArmCase("cluster-upgrading", _once("cluster-upgrading")),
 )
 NOT_MET: Final[Mapping[tuple[str, str], str]] = {
-    ("spot-eviction", ""): "no Workspace buys spot machines",
+    ("spot-eviction", ""): "the Workspaces here buy no spot machines; tests of fallbacks evict those of some that do",
     ("sku-not-available", "listed"): "strikes every Workspace at once; the refusal of the purchase is that of plain",
 }
 """By kind and variant."""

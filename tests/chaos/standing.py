@@ -149,7 +149,9 @@ async def _bring(scene: Scene, injections: Sequence[Injection], known: Mapping[s
 
 def _hold_at_arm(stack: Stack, pools: Mapping[Injection, str]) -> None:
     faults: dict[str, dict[str, Any]] = {
-        Step.PREFLIGHT: {"kind": "throttled", "method": "GET", "route": "agentPool", "seconds": 1},
+        # Waited out as told, twice, which is all the time that one attempt has; a check that ends without an answer
+        # would let the Workspace go on.
+        Step.PREFLIGHT: {"kind": "throttled", "method": "GET", "route": "agentPool", "seconds": 30},
         Step.PROVISION_NODES: {"kind": "slow-operation", "method": "PUT", "seconds": SLOW_S, "times": 1},
         Step.AWAIT_NODES: {"kind": "node-without-gpu", "times": 1},
         Step.RELEASE_NODES: {"kind": "slow-operation", "method": "DELETE", "seconds": SLOW_S, "times": 1},

@@ -24,7 +24,7 @@ from tests.workflows.lives import ACTIVITIES, LIVES, Life, Living
 
 AT_ONCE: Final = 12
 SEARCHING: Final = "MODELYARD_LIVES" in os.environ
-EXAMPLES: Final = int(os.environ.get("MODELYARD_LIVES", "36")) // AT_ONCE
+EXAMPLES: Final = int(os.environ.get("MODELYARD_LIVES", "24")) // AT_ONCE
 # Fewer than live at once: histories are replayed all the time, as after the loss of a worker.
 CACHED: Final = 4
 

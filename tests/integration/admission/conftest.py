@@ -74,7 +74,7 @@ class Kubectl:
         return self(verb, "-f", str(file), *arguments)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """etcd and kube-apiserver with the CRD, the roles and the webhook's registration."""
     folder = tmp_path_factory.mktemp("admission")

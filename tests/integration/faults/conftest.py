@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.integration)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fault_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     """Started once in each process, stopped after its last test; its logs are kept when a test failed."""
     number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
