@@ -36,6 +36,7 @@ LANES: Final = {
     "tests/integration/api/": "api",
     "tests/integration/mirror/": "mirror",
     "tests/integration/registries/": "registries",
+    "tests/integration/publishing/": "registries",
     "tests/integration/runtime/": "fetching",
     "tests/workflows/": "workflows",
     "tests/replay/": "workflows",

@@ -57,7 +57,7 @@ async def counting(stack: Stack) -> ApiCalls:
 
 
 async def is_left_alone(stack: Stack) -> None:
-    """Nobody asks ARM or the API server about it any more. What the sweeper lists on schedule is nobody's in particular."""
+    """Nobody asks ARM or the API server about it any more. What is listed for all is the sweeper's."""
     calls = await counting(stack)
     await asyncio.sleep(QUIET_S)
     assert set(stack.arm.calls()) <= {"GET agentPools"}
