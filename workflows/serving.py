@@ -6,8 +6,7 @@ created, then both are waited for. Nothing is undone here; the entity compensate
 
 from datetime import timedelta
 
-from temporalio import workflow
-from temporalio.exceptions import ActivityError, FailureError
+from temporalio.exceptions import FailureError
 
 from activities import signatures
 from activities.contracts import (
@@ -18,22 +17,15 @@ from activities.contracts import (
     WorkloadRequest,
 )
 from activities.failures import failure
-from activities.nodes.steps import STEPS
-from activities.policies import OWN_DEADLINE_S
 from api import names
 from api.status import Phase, Step
 from workflows.calling import call, is_cancelled, reason_and_message, side_by_side
 from workflows.checking import check
 from workflows.fallbacks import exhausted, in_order, moves_on, option_of, same_purchase
-from workflows.ledger import Purchase
+from workflows.provisioning import provision
 from workflows.recording import Notebook
 from workflows.releasing import release_everything_held, release_nodes
 from workflows.state import Holding, Tried, request_of
-from workflows.words import nodes_of
-
-NODE_ATTEMPTS = 3
-"""Nodes that never join or come without GPU are bought again, twice at most."""
-_REPLACEABLE = ("NodeNotJoined", "NodeWithoutGpu")
 
 
 async def serve(notebook: Notebook) -> None:
@@ -62,7 +54,7 @@ async def _serve_on(notebook: Notebook, plan: Plan) -> None:
         raise failure(plan.refused.reason, plan.refused.message)
     await _free_what_does_not_fit(notebook, plan)
     pinned = await check(notebook, plan)
-    await side_by_side(_provision(notebook, plan), _deploy(notebook, plan, pinned))
+    await side_by_side(provision(notebook, plan), _deploy(notebook, plan, pinned))
     await _await_serving(notebook, plan)
 
 
@@ -102,59 +94,6 @@ async def _free_what_does_not_fit(notebook: Notebook, plan: Plan) -> None:
     if held is not None and not same_purchase(held, plan) and notebook.state.holdings:
         await release_everything_held(notebook)
     notebook.state.plan = plan
-
-
-async def _provision(notebook: Notebook, plan: Plan) -> None:
-    for attempt in range(1, NODE_ATTEMPTS + 1):
-        try:
-            await _buy(notebook, plan, attempt)
-            return
-        except ActivityError as error:
-            reason, message = reason_and_message(error)
-            if reason not in _REPLACEABLE or attempt == NODE_ATTEMPTS:
-                raise
-        notebook.stand(Phase.PROVISIONING, reason, f"{message}; the nodes are replaced (try {attempt + 1})")
-        await release_nodes(notebook)
-
-
-async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
-    state, tries = notebook.state, f", try {attempt}" if attempt > 1 else ""
-    steps = STEPS[plan.provider]
-    words = steps.ensuring.format(nodes=nodes_of(plan), pool=plan.pool_name) + tries
-    state.hold(Holding(kind="node_pool", name=plan.pool_name, instance_type=plan.instance_type))
-    state.ledger.intend(_purchase(plan))
-    provision_time = timedelta(seconds=plan.deadlines.provision)
-    notebook.stand(Phase.PROVISIONING, "NodeClaimNotReady", words, wait=provision_time)
-    with notebook.step(Step.PROVISION_NODES):
-        bought = await call(
-            steps.ensure,
-            plan.model_copy(update={"repair": state.lost and attempt == 1}),
-            summary=f"ProvisionNodes: {words}",
-            deadline_s=plan.deadlines.provision + steps.more_time_s,
-        )
-    state.pool_ready = True
-    state.ledger.confirm(plan.pool_name, bought.accepted_at)
-    joining = timedelta(seconds=plan.deadlines.nodes)
-    notebook.stand(Phase.PROVISIONING, "NodeNotReady", f"waiting for {nodes_of(plan)} to join", wait=joining)
-    with notebook.step(Step.AWAIT_NODES):
-        ready = await call(
-            signatures.WAIT_FOR_NODES,
-            plan,
-            summary=f"AwaitNodes: {plan.node_count} Ready with {plan.gpus_per_node} GPU each",
-            deadline_s=plan.deadlines.nodes + OWN_DEADLINE_S,  # the activity ends at its own deadline, with a reason
-        )
-    state.nodes, state.lost = ready.names, False
-    notebook.touch()
-
-
-def _purchase(plan: Plan) -> Purchase:
-    return Purchase(
-        pool=plan.pool_name,
-        instance_type=plan.instance_type,
-        nodes=plan.node_count,
-        price_per_hour=plan.price_per_hour,
-        since=workflow.now(),
-    )
 
 
 async def _deploy(notebook: Notebook, plan: Plan, pinned: PinnedModel | None) -> None:
