@@ -44,6 +44,9 @@ class Deadlines(Payload):
     model: int = 10 * 60
     serving: int = 30 * 60
     verify: int = 5 * 60
+    data: int = 2 * 3600
+    training: int = 7 * 24 * 3600
+    publishing: int = 24 * 3600
 
 
 class Check(Payload):
@@ -59,16 +62,17 @@ class Check(Payload):
 class Plan(Payload):
     """What a generation of a Workspace comes to: decided once by `build_plan`, then only carried out.
 
-    Memory and disk are GiB, prices US dollars an hour for all nodes, `spot_max_price` for one. `output_image` is where
-    something is to be pushed. `digest` covers all that shapes the workload, so that an unchanged workload is
-    recognised. `estimate` is the whole of what was planned, for people. `repair` asks for lost nodes to be brought
-    back. `alternatives` are whole plans, in the order in which they are tried when this one cannot be had; `refused`
-    says of one of those why it cannot be carried out at all.
+    Memory and disk are GiB, prices US dollars an hour for all nodes, `spot_max_price` for one. `digest` covers all that
+    shapes the workload, so that an unchanged workload is recognised. `estimate` is the whole of what was planned, for
+    people. `repair` asks for lost nodes to be brought back. `alternatives` are whole plans, in the order in which they
+    are tried when this one cannot be had; `refused` says of one of those why it cannot be carried out at all.
+    Of a tuning: `output_image` is where the adapter is to be pushed, `method` lora or qlora, `volume_gib` the size of
+    its own volume (0 where the user's volumes do), `training_digest` covers what shapes the adapter and nothing else.
     """
 
     key: WorkspaceKey
     generation: int
-    kind: Literal["preset", "template"]
+    kind: Literal["preset", "template", "tuning"]
     provider: Provider = "aks"
     model: str = ""
     requested_revision: str = "main"
@@ -100,6 +104,9 @@ class Plan(Payload):
     refused: Check | None = None
     output_image: str = ""
     output_secret: str = ""
+    method: Literal["", "lora", "qlora"] = ""
+    volume_gib: int = 0
+    training_digest: str = ""
     deadlines: Deadlines = Deadlines()
     digest: str = ""
     estimate: PlanDocument | None = None
@@ -207,6 +214,95 @@ class Completions(Payload):
 
     answered: int
     slowest_s: float
+
+
+TuningPart = Literal["fetch", "train", "publish"]
+"""What one Job of a tuning does; also its pods' label modelyard.dev/component."""
+
+
+class JobRequest(Payload):
+    """Which part of a tuning is to run, with the model's commit where it is known."""
+
+    plan: Plan
+    part: TuningPart
+    pinned: PinnedModel | None = None
+
+
+class JobApplied(Payload):
+    """The Job that runs, or has run, for the digest: pods of another digest are not this Job's."""
+
+    name: str
+    digest: str
+
+
+class JobWait(Payload):
+    """Which Job to wait for: until its program has `started` on a node, or until it has `ended`."""
+
+    workspace: WorkspaceKey
+    part: TuningPart
+    digest: str
+    until: Literal["started", "ended"] = "ended"
+
+
+class DataFound(Payload):
+    """What there is to train on. Field for field what the pod that fetched it tells."""
+
+    digest: str = ""
+    rows: int = 0
+    usable: int = 0
+    bytes: int = 0
+    tokens: int = 0
+    tokens_by: str = ""
+    warnings: list[str] = []
+
+
+class Trained(Payload):
+    """How a training ended. Field for field what the pod tells, as far as it is worth remembering."""
+
+    step: int = 0
+    steps_trained: int = 0
+    loss: float | None = None
+    eval_loss: float | None = None
+    eval_loss_base: float | None = None
+    tokens_per_s: float | None = None
+    attempts: int = 0
+    adjustments: list[str] = []
+    warnings: list[str] = []
+
+
+class PublishedAdapter(Payload):
+    """The adapter's image, as it was read back."""
+
+    image: str = ""
+    digest: str = ""
+    pinned: str = ""
+    bytes: int = 0
+    uploaded: int = 0
+    seconds: float = 0.0
+
+
+class JobDone(Payload):
+    """What the Job's pod said last, by part; nothing where the pod was gone before it could be asked."""
+
+    data: DataFound | None = None
+    trained: Trained | None = None
+    published: PublishedAdapter | None = None
+
+
+class TuningKey(Payload):
+    """A Workspace whose Jobs are to go, and whether its volume goes with them."""
+
+    workspace: WorkspaceKey
+    volume: bool = False
+
+
+class AdapterRequest(Payload):
+    """An adapter's image that must be in its registry, and the Secret with the account that pushed it."""
+
+    workspace: WorkspaceKey
+    image: str
+    digest: str
+    secret: str = ""
 
 
 class Health(Payload):

@@ -13,7 +13,8 @@ from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client.exceptions import ApiException
 from prometheus_client import Counter
 
-FIELD_MANAGER: Final = "modelyard"
+from api.labels import FIELD_MANAGER
+
 REQUEST_TIMEOUT_S: Final = 15.0
 PAGE: Final = 500
 STARTING: Final = 503
@@ -29,6 +30,8 @@ PATHS: Final[Mapping[str, str]] = {
     "Deployment": "/apis/apps/v1/{scope}deployments",
     "StatefulSet": "/apis/apps/v1/{scope}statefulsets",
     "PodDisruptionBudget": "/apis/policy/v1/{scope}poddisruptionbudgets",
+    "Job": "/apis/batch/v1/{scope}jobs",
+    "PersistentVolumeClaim": "/api/v1/{scope}persistentvolumeclaims",
     "Service": "/api/v1/{scope}services",
     "ConfigMap": "/api/v1/{scope}configmaps",
     "Secret": "/api/v1/{scope}secrets",
@@ -87,11 +90,11 @@ class Cluster:
                 return items, page["metadata"]["resourceVersion"]
             query = query | {"continue": token}
 
-    async def apply(self, kind: str, body: Object, *, subresource: str = "") -> Object:
-        """Server-side apply of the fields we own. Raises ApiException 409 where another manager owns one of them."""
+    async def apply(self, kind: str, body: Object, *, subresource: str = "", manager: str = FIELD_MANAGER) -> Object:
+        """Server-side apply of the fields that `manager` owns; one that another manager owns is taken over."""
         metadata = body["metadata"]
         path = path_of(kind, metadata.get("namespace"), metadata["name"]) + (f"/{subresource}" if subresource else "")
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        query = {"fieldManager": manager, "force": "true"}
         return await self.request("PATCH", path, query=query, body=body, content_type="application/apply-patch+yaml")
 
     async def create(self, kind: str, body: Object) -> Object:
@@ -153,6 +156,11 @@ class Cluster:
         """An HTTP POST to a pod by way of the API server, so that it works from outside the cluster's network too."""
         target = path_of("Pod", namespace, f"{pod}:{port}") + f"/proxy{path}"
         return await self.request("POST", target, body=body, timeout_s=timeout_s)
+
+    async def get_from_pod(self, namespace: str, pod: str, port: int, path: str, timeout_s: float) -> Object:
+        """An HTTP GET of JSON, by the same way."""
+        target = path_of("Pod", namespace, f"{pod}:{port}") + f"/proxy{path}"
+        return await self.request("GET", target, timeout_s=timeout_s)
 
     async def request(
         self,

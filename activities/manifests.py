@@ -28,7 +28,7 @@ def workload_objects(
         pod = _preset_pod(plan, pinned, images)
     else:
         pod = dict((template or {}).get("spec") or {})
-    objects.append(("Deployment", _deployment(plan, _placed(plan, pod), (template or {}).get("metadata") or {})))
+    objects.append(("Deployment", _deployment(plan, placed(plan, pod), (template or {}).get("metadata") or {})))
     objects.append(("Service", _service(plan)))
     return objects
 
@@ -48,7 +48,8 @@ def selector_of(plan: Plan) -> dict[str, str]:
     return {labels.WORKSPACE: plan.key.name, labels.WORKSPACE_UID: plan.key.uid}
 
 
-def _metadata(plan: Plan, name: str) -> Object:
+def metadata_of(plan: Plan, name: str) -> Object:
+    """Labels, annotations and owner of everything that is made for a Workspace."""
     key = plan.key
     return {
         "name": name,
@@ -87,7 +88,7 @@ def _config_map(plan: Plan, pinned: PinnedModel, extra: dict[str, Any], images: 
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(plan, names.serve_config_map(plan.key.name)),
+        "metadata": metadata_of(plan, names.serve_config_map(plan.key.name)),
         "data": {"serve.json": config.model_dump_json(indent=2)},
     }
 
@@ -100,7 +101,7 @@ def _deployment(plan: Plan, pod: Object, template_metadata: Object) -> Object:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": _metadata(plan, names.workload(plan.key.name)),
+        "metadata": metadata_of(plan, names.workload(plan.key.name)),
         "spec": {
             "replicas": plan.node_count,
             # The nodes have exactly the GPUs that the pods need: a new pod can only start where an old one has gone.
@@ -116,7 +117,7 @@ def _service(plan: Plan) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _metadata(plan, names.service(plan.key.name)),
+        "metadata": metadata_of(plan, names.service(plan.key.name)),
         "spec": {
             "type": "ClusterIP",
             "selector": selector_of(plan),
@@ -125,7 +126,7 @@ def _service(plan: Plan) -> Object:
     }
 
 
-def _placed(plan: Plan, pod: Object) -> Object:
+def placed(plan: Plan, pod: Object) -> Object:
     """Binds a pod to the Workspace's own nodes, whatever else its author wrote."""
     node_selector = (pod.get("nodeSelector") or {}) | own_nodes(plan)
     tolerations = [*(pod.get("tolerations") or []), *_tolerations()]
@@ -145,7 +146,7 @@ def _preset_pod(plan: Plan, pinned: PinnedModel, images: Images) -> Object:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [_fetch(plan, pinned, images), _serve(plan, images)],
+        "containers": [fetch_container(plan, pinned, images), _serve(plan, images)],
         "volumes": [
             {"name": "weights", "emptyDir": {}},
             {"name": "config", "configMap": {"name": names.serve_config_map(plan.key.name)}},
@@ -154,7 +155,8 @@ def _preset_pod(plan: Plan, pinned: PinnedModel, images: Images) -> Object:
     }
 
 
-def _fetch(plan: Plan, pinned: PinnedModel, images: Images) -> Object:
+def fetch_container(plan: Plan, pinned: PinnedModel, images: Images) -> Object:
+    """Fills /weights on the node, beside the pull of the large image."""
     command = ["python", "-m", "runtime.fetch", "--model", pinned.model, "--revision", pinned.revision]
     container: Object = {
         "name": "fetch",

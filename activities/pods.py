@@ -40,13 +40,13 @@ def digest_of(pod: Object) -> str:
     return str((pod["metadata"].get("annotations") or {}).get(labels.CONFIG_HASH, ""))
 
 
-def problem_of(pod: Object) -> Problem | None:
-    """The worst problem of a pod; None while it is simply on its way."""
+def problem_of(pod: Object, tolerated: int = RESTARTS_TOLERATED) -> Problem | None:
+    """The worst problem of a pod; None while it is simply on its way. More than `tolerated` restarts are final."""
     name = pod["metadata"]["name"]
     status = pod.get("status", {})
     if status.get("reason") == "Evicted":
         return Problem("PodEvicted", f"pod {name} was evicted: {status.get('message', '')}", final=False)
-    problems = [found for state in _container_states(status) if (found := _container_problem(name, state))]
+    problems = [found for state in _container_states(status) if (found := _container_problem(name, state, tolerated))]
     if problems:
         return next((problem for problem in problems if problem.final), problems[0])
     return _scheduling_problem(name, status)
@@ -56,7 +56,7 @@ def _container_states(status: Object) -> list[Object]:
     return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
 
 
-def _container_problem(pod: str, container: Object) -> Problem | None:
+def _container_problem(pod: str, container: Object, tolerated: int) -> Problem | None:
     where = f"container {container['name']} of pod {pod}"
     waiting = (container.get("state") or {}).get("waiting") or {}
     if waiting.get("reason") in _BAD_IMAGE:
@@ -67,7 +67,7 @@ def _container_problem(pod: str, container: Object) -> Problem | None:
     ended = _last_end(container)
     if not ended or ended.get("exitCode") == 0:
         return None
-    return _crash(where, ended, container.get("restartCount", 0))
+    return _crash(where, ended, container.get("restartCount", 0), tolerated)
 
 
 def _last_end(container: Object) -> Object | None:
@@ -77,9 +77,9 @@ def _last_end(container: Object) -> Object | None:
     return None
 
 
-def _crash(where: str, ended: Object, restarts: int) -> Problem:
+def _crash(where: str, ended: Object, restarts: int, tolerated: int) -> Problem:
     told = _told(ended.get("message") or "")
-    final = restarts > RESTARTS_TOLERATED
+    final = restarts > tolerated
     if told:
         return Problem(told[0], f"{where}: {told[1]}", final=final or REASONS[told[0]].failure == "fail")
     if ended.get("reason") == "OOMKilled":

@@ -49,6 +49,13 @@ class Registries:
         path = f"/v2/{image.path}/manifests/{image.version}"
         return (await self._asked(image, "HEAD", path, account, "pull")).status_code
 
+    async def digest(self, image: ImageName, account: Account | None = None) -> str:
+        """The digest that the image's manifest has in the registry; empty where it is not there or not said. Raises
+        RegistryUnreachable."""
+        path = f"/v2/{image.path}/manifests/{image.version}"
+        answer = await self._asked(image, "HEAD", path, account, "pull")
+        return answer.headers.get("docker-content-digest", "") if answer.status_code == httpx.codes.OK else ""
+
     async def push(self, image: ImageName, account: Account | None = None) -> int:
         """The status of the request for an upload session: 202 where the account may push. Raises
         RegistryUnreachable."""

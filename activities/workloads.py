@@ -28,6 +28,7 @@ from activities.kubernetes_api import Cluster, Object
 from activities.nodes import readiness
 from activities.nodes.provider import nodes_selector
 from activities.observing import Collection, observe
+from activities.ownership import owned, require_ours
 from activities.planning import read_config
 from api import labels, names
 
@@ -51,7 +52,7 @@ class Workloads:
         objects = manifests.workload_objects(plan, request.pinned, extra, template, self._images)
         found = await asyncio.gather(*(self._existing(kind, body) for kind, body in objects))
         for (kind, body), existing in zip(objects, found, strict=True):
-            _require_ours(kind, existing, plan.key)
+            require_ours(kind, existing, plan.key)
             if existing is None or _digest(existing) != plan.digest:
                 await self._cluster.apply(kind, body)
         return WorkloadApplied(digest=plan.digest)
@@ -116,7 +117,7 @@ class Workloads:
 
     async def _delete_ours(self, kind: str, name: str, key: WorkspaceKey) -> None:
         existing = await self._cluster.get(kind, name, key.namespace)
-        if existing is not None and _owned(existing, key):
+        if existing is not None and owned(existing, key):
             await self._cluster.delete(kind, name, key.namespace, uid=existing["metadata"]["uid"])
 
 
@@ -135,19 +136,6 @@ def _selector(key: WorkspaceKey) -> str:
 
 def _digest(found: Object) -> str:
     return str((found["metadata"].get("annotations") or {}).get(labels.CONFIG_HASH, ""))
-
-
-def _owned(found: Object, key: WorkspaceKey) -> bool:
-    return any(owner.get("uid") == key.uid for owner in found["metadata"].get("ownerReferences") or [])
-
-
-def _require_ours(kind: str, existing: Object | None, key: WorkspaceKey) -> None:
-    if existing is not None and not _owned(existing, key):
-        name = existing["metadata"]["name"]
-        message = (
-            f"{kind} {key.namespace}/{name} exists and is not this Workspace's: rename the Workspace, or delete it"
-        )
-        raise failure("OwnershipConflict", message)
 
 
 def _raise_final_problem(seen: Collection, digest: str) -> None:

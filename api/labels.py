@@ -11,6 +11,7 @@ V1ALPHA1 = f"{GROUP}/v1alpha1"
 V1BETA1 = f"{GROUP}/v1beta1"
 
 FIELD_MANAGER = "modelyard"  # server-side apply owner of everything we write
+TRAINING_MANAGER = "modelyard-training"  # owner of status.training alone, which is written without the workflow
 
 # Ownership: on node pools (tags), nodes, workloads, services, config maps.
 WORKSPACE = "kaito.sh/workspace"

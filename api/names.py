@@ -15,6 +15,7 @@ LABEL_MAX = 63
 _HEADLESS = "-headless"
 _SERVE_CONFIG = "-serve"
 _DISRUPTION_BUDGET = "-pdb"
+_TUNING_VOLUME = "-tuning"
 # The longest suffix decides how long a Workspace's own name may be.
 WORKSPACE_NAME_MAX = LABEL_MAX - len(_HEADLESS)
 
@@ -73,6 +74,22 @@ def serve_config_map(name: str) -> str:
 def disruption_budget(name: str) -> str:
     """Name of the PodDisruptionBudget."""
     return name + _DISRUPTION_BUDGET
+
+
+def tuning_job(name: str, part: str) -> str:
+    """Name of the Job for one part of a tuning: fetch, train or publish. The training's is the Workspace's own, as
+    KAITO's is."""
+    return workload(name) if part == "train" else f"{name}-{part}"
+
+
+def tuning_config_map(name: str, part: str) -> str:
+    """Name of the ConfigMap that tells that Job what to do."""
+    return f"{name}-{part}"
+
+
+def tuning_volume(name: str) -> str:
+    """Name of the volume claim that keeps data, checkpoints and adapter for as long as the Workspace lives."""
+    return name + _TUNING_VOLUME
 
 
 def workspace_name_problem(name: str) -> str | None:

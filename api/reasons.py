@@ -41,6 +41,7 @@ _KAITO = (
     ("NodeNotReady", "Some nodes are not Ready yet.", "nodes are starting or joining", "wait for the deadline", "wait"),
     ("NodePluginsNotReady", "A node joined, its GPUs are not offered yet.", "the device plugin starts",
      "wait; when it lasts, look at the device plugin's pods on that node", "wait"),
+    ("NodesReleased", "The nodes were given back.", "the training has ended and needs none any more", _NOTHING, "none"),
     ("workspaceResourceStatusSuccess", "All resources are there.", "nodes joined and offer GPUs", _NOTHING, "none"),
     ("workspaceResourceStatusNotReady", "Resources are not there yet.", _PROGRESS, "wait for the deadline", "wait"),
     ("ModelMirrorReady", "The model is in the cluster's cache.", "the download is complete", _NOTHING, "none"),

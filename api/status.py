@@ -114,6 +114,57 @@ class Cost(Observed):
     as_of: Timestamp | None = Field(None, description="When this was computed.")
 
 
+class TrainingData(Observed):
+    """What a training trains on, as it was found before anything was bought."""
+
+    digest: str | None = Field(None, description="SHA-256 over names and contents of the data files.")
+    rows: int | None = Field(None, description="Rows in the data.", json_schema_extra={"format": "int64"})
+    usable: int | None = Field(None, description="Rows that can be learnt from.", json_schema_extra={"format": "int64"})
+    bytes: int | None = Field(None, description="Size of the data files.", json_schema_extra={"format": "int64"})
+    tokens: int | None = Field(
+        None, description="About as many as one pass over the data trains on.", json_schema_extra={"format": "int64"}
+    )
+
+
+class Training(Observed):
+    """How far a training is. Decimal numbers are strings."""
+
+    phase: str | None = Field(None, description="What the training is doing, in its own words.")
+    step: int | None = Field(None, description="Steps done.", json_schema_extra={"format": "int64"})
+    total_steps: int | None = Field(None, description="Steps in all.", json_schema_extra={"format": "int64"})
+    epoch: str | None = Field(None, description="Passes over the data.")
+    loss: str | None = Field(None, description="Loss of the last step.")
+    eval_loss: str | None = Field(None, description="Loss on the rows held out, with the adapter.")
+    eval_loss_base: str | None = Field(None, description="Loss on the rows held out, without the adapter.")
+    tokens_per_second: str | None = Field(None, description="Tokens trained on per second.")
+    eta_seconds: int | None = Field(
+        None, description="Seconds until the last step at the present speed.", json_schema_extra={"format": "int64"}
+    )
+    last_checkpoint: int | None = Field(
+        None, description="The step of the last complete checkpoint.", json_schema_extra={"format": "int64"}
+    )
+    resumed_from: int | None = Field(
+        None, description="The step of the checkpoint it went on from.", json_schema_extra={"format": "int64"}
+    )
+    steps_trained: int | None = Field(
+        None, description="All steps ever trained, also those that were lost.", json_schema_extra={"format": "int64"}
+    )
+    attempts: int | None = Field(
+        None, description="How often the training has begun.", json_schema_extra={"format": "int32"}
+    )
+    adjustments: list[str] | None = Field(None, description="What was changed so that it fits.")
+    as_of: Timestamp | None = Field(None, description="When this was heard of the training.")
+
+
+class PublishedImage(Observed):
+    """The adapter's image, read back from the registry."""
+
+    image: str | None = Field(None, description="The reference it was pushed to.")
+    digest: str | None = Field(None, description="Digest of its manifest.")
+    pinned: str | None = Field(None, description="The same image by its digest; give this to inference.adapters.")
+    bytes: int | None = Field(None, description="Size of all layers.", json_schema_extra={"format": "int64"})
+
+
 class WorkspaceStatus(Observed):
     """What is known about a Workspace."""
 
@@ -141,6 +192,9 @@ class WorkspaceStatus(Observed):
     )
     plan: PlanSummary | None = Field(None, description="What this Workspace needs.")
     cost: Cost | None = Field(None, description="What this Workspace has cost so far.")
+    data: TrainingData | None = Field(None, description="What the training trains on.")
+    training: Training | None = Field(None, description="How far the training is; written by its own field manager.")
+    adapter: PublishedImage | None = Field(None, description="The adapter's image, once it is published.")
 
 
 def parse_status(written: Mapping[str, Any] | None) -> WorkspaceStatus:

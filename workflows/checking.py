@@ -51,6 +51,14 @@ async def check(notebook: Notebook, plan: Plan) -> PinnedModel | None:
     return pinned  # type: ignore[no-any-return]
 
 
+async def check_again(notebook: Notebook, plan: Plan) -> None:
+    """Only what concerns the output: of a pass that buys nothing any more. Raises like `check`."""
+    notebook.stand(Phase.PREFLIGHT, "Preflight", f"checking where the adapter of {plan.preset} goes")
+    with notebook.step(Step.PREFLIGHT):
+        notebook.state.checks = []
+        await _workload(notebook, plan)
+
+
 async def _to_the_last_answer(notebook: Notebook, work: list[Any]) -> list[Any]:
     """The results, when nothing failed. Otherwise waits GRACE for what is under way, and raises for all together."""
     tasks = [asyncio.create_task(one) for one in work]
@@ -109,7 +117,7 @@ async def _checked(
 
 
 async def _model(notebook: Notebook, plan: Plan) -> PinnedModel | None:
-    if plan.kind != "preset":
+    if plan.kind not in ("preset", "tuning"):
         return None
     name = CheckName.MODEL_READABLE
     request = ModelRequest(

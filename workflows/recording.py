@@ -45,6 +45,7 @@ class Notebook:
     def __init__(self, state: WorkspaceState) -> None:
         self.state = state
         self.gone = False
+        self.resting = False
         self._closed = False
         self._version = 0
         self._written = 0
@@ -93,6 +94,18 @@ class Notebook:
             version = self._version
             await self._write()
             self._written = version
+
+    async def rest(self, pause: timedelta) -> None:
+        """Waits, until somebody who wants another try at once calls `hurry`."""
+        self.resting = True
+        try:
+            await workflow.wait_condition(lambda: not self.resting, timeout=pause, timeout_summary="until the next try")
+        except TimeoutError:
+            self.resting = False
+
+    def hurry(self) -> None:
+        """Ends a pause."""
+        self.resting = False
 
     def close(self) -> None:
         """Nothing more is written; a write under way ends by itself, so that no activity outlives the workflow."""

@@ -11,7 +11,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities import signatures
-from activities.contracts import PoolKey, Provider
+from activities.contracts import Plan, PoolKey, Provider, TuningKey
 from activities.nodes.steps import STEPS
 from api import names
 from api.status import Step
@@ -21,13 +21,26 @@ from workflows.recording import Notebook
 STILL_HELD: Final = "; still there, and costs money: "
 
 
-async def undeploy(notebook: Notebook) -> None:
-    """Removes the workload and waits until its pods are gone."""
+async def undeploy(notebook: Notebook, *, for_good: bool = False) -> None:
+    """Removes the workload and waits until its pods are gone; `for_good` takes a training's volume, too."""
     state = notebook.state
     where = f"{state.key.namespace}/{state.key.name}"
     with notebook.step(Step.UNDEPLOY):
-        await call(signatures.DELETE_WORKLOAD, state.key, summary=f"Undeploy: remove workload and Service of {where}")
+        if state.plan is None or state.plan.kind != "tuning":
+            summary = f"Undeploy: remove workload and Service of {where}"
+            await call(signatures.DELETE_WORKLOAD, state.key, summary=summary)
+        if _may_have_tuned(state.plan):
+            what = "Jobs and volume" if for_good else "Jobs"
+            request = TuningKey(workspace=state.key, volume=for_good)
+            await call(signatures.DELETE_TUNING, request, summary=f"Undeploy: remove {what} of {where}")
         state.let_go("workload")
+        if for_good:
+            state.let_go("volume")
+
+
+def _may_have_tuned(plan: Plan | None) -> bool:
+    """A workflow that knows of no plan may be the second one of a Workspace that had a plan."""
+    return plan.kind == "tuning" if plan else workflow.patched("Jobs are looked for")
 
 
 async def release_nodes(notebook: Notebook, provider: Provider | None = None) -> None:
@@ -64,14 +77,14 @@ async def give_back(notebook: Notebook) -> str:
     except FailureError as error:
         if is_cancelled(error):
             raise asyncio.CancelledError from None
-        left = ", ".join(f"{holding.kind} {holding.name}" for holding in notebook.state.holdings)
+        left = ", ".join(f"{holding.kind} {holding.name}" for holding in notebook.state.to_give_back)
         return f"{STILL_HELD}{left}, because {reason_and_message(error)[1]}. It is tried again every hour"
     return ""
 
 
 async def forget(notebook: Notebook) -> None:
     """The whole way out of a deleted Workspace: whether or not we remember holding anything, it is looked for."""
-    await undeploy(notebook)
+    await undeploy(notebook, for_good=True)
     for provider in await _providers(notebook):
         await release_nodes(notebook, provider)
     with notebook.step(Step.FORGET):

@@ -8,19 +8,49 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from activities.contracts import Check
+from activities.contracts import Check, DataFound, PublishedAdapter
 from api.conditions import ConditionStatus, ConditionType, set_condition
-from api.status import Phase, PlanSummary, WorkspaceStatus, inference_state
+from api.status import (
+    Phase,
+    PlanSummary,
+    PublishedImage,
+    State,
+    Step,
+    TrainingData,
+    WorkspaceStatus,
+    inference_state,
+    tuning_state,
+)
 from workflows.state import StepRecord, WorkspaceState
 
 _STOPPED = (Phase.FAILED, Phase.CONTROLLER_ERROR)
+_OWN_WORDS = ("NodesReleased", "WorkspaceTuningJobStatusFailed")
+"""Reasons that a stopped Workspace's own reason does not replace."""
 
 
 def refresh_conditions(state: WorkspaceState, now: datetime) -> None:
     """Brings the conditions in line with the facts; lastTransitionTime moves only where a status changed."""
+    if state.checks:
+        _set(state, ConditionType.PREFLIGHT_PASSED, *preflight_condition(state.checks), now)
+    for type_, holds, good, good_words, bad, bad_words in _training_facts(state) if _tunes(state) else _facts(state):
+        reason, message = (good, good_words) if holds else (bad, bad_words)
+        if not holds and state.phase in _STOPPED and bad not in _OWN_WORDS:
+            reason, message = state.reason, state.message
+        _set(state, type_, "True" if holds else "False", reason, message, now)
+    if state.deleting:
+        words = "workspace is being deleted"
+        _set(state, ConditionType.WORKSPACE_DELETING, "True", "workspaceDeleted", words, now)
+
+
+_Fact = tuple[ConditionType, bool, str, str, str, str]
+"""Type, whether it holds, reason and message when it does, reason and message when it does not."""
+
+
+def _facts(state: WorkspaceState) -> list[_Fact]:
+    """Of a Workspace that serves."""
     serving = state.phase is Phase.READY
     nodes_ready = bool(state.nodes)
-    facts: list[tuple[ConditionType, bool, str, str, str, str]] = [
+    return [
         (ConditionType.NODE_CLAIM_READY, state.pool_ready, "NodeClaimsReady", "Enough nodes were bought",
          "NodeClaimNotReady", "Not enough nodes were bought yet"),
         (ConditionType.NODES_READY, nodes_ready, "NodesReady", "Enough Nodes are ready",
@@ -33,16 +63,32 @@ def refresh_conditions(state: WorkspaceState, now: datetime) -> None:
         (ConditionType.WORKSPACE_SUCCEEDED, serving, "workspaceSucceeded", "workspace succeeds",
          "workspacePending", "workspace is waiting for inference workload readiness"),
     ]  # fmt: skip
-    if state.checks:
-        _set(state, ConditionType.PREFLIGHT_PASSED, *preflight_condition(state.checks), now)
-    for type_, holds, good, good_words, bad, bad_words in facts:
-        reason, message = (good, good_words) if holds else (bad, bad_words)
-        if not holds and state.phase in _STOPPED:
-            reason, message = state.reason, state.message
-        _set(state, type_, "True" if holds else "False", reason, message, now)
-    if state.deleting:
-        words = "workspace is being deleted"
-        _set(state, ConditionType.WORKSPACE_DELETING, "True", "workspaceDeleted", words, now)
+
+
+def _training_facts(state: WorkspaceState) -> list[_Fact]:
+    """Of a Workspace that trains: after the training it needs no nodes, and says so where it would seem to lack some."""
+    run, trained = state.run, state.run.trained is not None
+    bought, joined = state.pool_ready, bool(state.nodes)
+    gone, gone_words = "NodesReleased", "the training has ended and its nodes were given back"
+    failed = state.phase in _STOPPED and state.step is Step.TRAIN
+    started = "WorkspaceTuningJobStatusFailed" if failed else "WorkspaceTuningJobStatusPending"
+    return [
+        (ConditionType.NODE_CLAIM_READY, bought, "NodeClaimsReady", "Enough nodes were bought",
+         gone if trained else "NodeClaimNotReady", gone_words if trained else "Not enough nodes were bought yet"),
+        (ConditionType.NODES_READY, joined, "NodesReady", "Enough Nodes are ready",
+         gone if trained else "NodeNotReady", gone_words if trained else "Not enough Nodes are ready"),
+        (ConditionType.RESOURCE_READY, joined or trained, "workspaceResourceStatusSuccess",
+         gone_words if trained and not joined else "workspace resource is ready",
+         "workspaceResourceStatusNotReady", "workspace resource is not ready"),
+        (ConditionType.JOB_STARTED, (run.started or trained) and not failed, "WorkspaceTuningJobStatusStarted",
+         "Tuning job has started", started, state.message if failed else "Tuning job has not started"),
+        (ConditionType.WORKSPACE_SUCCEEDED, state.phase is Phase.SUCCEEDED, "workspaceSucceeded", "workspace succeeds",
+         "workspacePending", "the adapter is not there yet"),
+    ]  # fmt: skip
+
+
+def _tunes(state: WorkspaceState) -> bool:
+    return state.plan is not None and state.plan.kind == "tuning"
 
 
 def preflight_condition(checks: Sequence[Check]) -> tuple[ConditionStatus, str, str]:
@@ -60,7 +106,7 @@ def preflight_condition(checks: Sequence[Check]) -> tuple[ConditionStatus, str, 
 def status_document(state: WorkspaceState, now: datetime) -> dict[str, Any]:
     """The status as JSON, in the resource's own spelling."""
     refresh_conditions(state, now)
-    state.kaito_state = inference_state(ready=state.phase is Phase.READY, previous=state.kaito_state)
+    state.kaito_state = _kaito_state(state)
     plan = state.plan
     status = WorkspaceStatus(
         worker_nodes=state.nodes or None,
@@ -76,8 +122,30 @@ def status_document(state: WorkspaceState, now: datetime) -> dict[str, Any]:
         observed_generation=state.observed,
         plan=_summary(state),
         cost=state.ledger.total(now),
+        data=_data(state.run.data),
+        adapter=_adapter(state.run.published),
     )
     return status.wire()
+
+
+def _kaito_state(state: WorkspaceState) -> State:
+    if not _tunes(state):
+        return inference_state(ready=state.phase is Phase.READY, previous=state.kaito_state)
+    return tuning_state(
+        complete=state.phase is Phase.SUCCEEDED, failed=state.phase in _STOPPED, active=state.run.started
+    )
+
+
+def _data(found: DataFound | None) -> TrainingData | None:
+    if found is None or not found.digest:
+        return None
+    return TrainingData(**found.model_dump(include={"digest", "rows", "usable", "bytes", "tokens"}))
+
+
+def _adapter(published: PublishedAdapter | None) -> PublishedImage | None:
+    if published is None or not published.digest:
+        return None
+    return PublishedImage(**published.model_dump(include={"image", "digest", "pinned", "bytes"}))
 
 
 def current_details(state: WorkspaceState) -> str:

@@ -21,12 +21,13 @@ async def something_is_amiss(notebook: Notebook) -> bool:
     """True when another pass is needed. A look that fails changes nothing and is repeated at the next resync."""
     state = notebook.state
     try:
-        if state.settled == "failed" and state.holdings:
+        if state.settled == "failed" and state.to_give_back:
             await _give_back(notebook)
-        if state.plan is None or state.paused or state.settled != "ready":
+        plan = state.plan
+        if plan is None or plan.kind == "tuning" or state.paused or state.settled != "ready":
             await _ask_the_object(notebook)
             return False
-        return await _compare(notebook, state.plan)
+        return await _compare(notebook, plan)
     except ActivityError as error:
         if is_cancelled(error):
             raise asyncio.CancelledError from None

@@ -26,6 +26,7 @@ from workflows.provisioning import provision
 from workflows.recording import Notebook
 from workflows.releasing import release_everything_held, release_nodes
 from workflows.state import Holding, Tried, request_of
+from workflows.tuning import tune
 
 
 async def serve(notebook: Notebook) -> None:
@@ -53,6 +54,8 @@ async def _serve_on(notebook: Notebook, plan: Plan) -> None:
     if plan.refused is not None:
         raise failure(plan.refused.reason, plan.refused.message)
     await _free_what_does_not_fit(notebook, plan)
+    if plan.kind == "tuning":
+        return await tune(notebook, plan)
     pinned = await check(notebook, plan)
     await side_by_side(provision(notebook, plan), _deploy(notebook, plan, pinned))
     await _await_serving(notebook, plan)

@@ -9,7 +9,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from activities.contracts import Check, PinnedModel, Plan, PlanRequest, WorkspaceKey
+from activities.contracts import (
+    Check,
+    DataFound,
+    PinnedModel,
+    Plan,
+    PlanRequest,
+    PublishedAdapter,
+    Trained,
+    WorkspaceKey,
+)
 from api.conditions import Condition
 from api.status import Phase, State, Step
 from workflows.ledger import Ledger
@@ -23,7 +32,7 @@ class Holding(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["node_pool", "workload"]
+    kind: Literal["node_pool", "workload", "volume"]
     name: str
     instance_type: str = ""
 
@@ -43,6 +52,17 @@ class Tried(BaseModel):
     option: str
     reason: str
     message: str
+
+
+class TuningRun(BaseModel):
+    """How far a training has come, for a pass that begins again: what is done is not done twice. `training_digest` says
+    what the rest is about; `started` that the Job's program has run."""
+
+    training_digest: str = ""
+    data: DataFound | None = None
+    started: bool = False
+    trained: Trained | None = None
+    published: PublishedAdapter | None = None
 
 
 class WorkspaceState(BaseModel):
@@ -67,6 +87,7 @@ class WorkspaceState(BaseModel):
     tried: list[Tried] = Field(default_factory=list)
     evictions: dict[str, int] = Field(default_factory=dict)
     lost: bool = False
+    run: TuningRun = Field(default_factory=TuningRun)
     extra_time: dict[str, int] = Field(default_factory=dict)
     pool_ready: bool = False
     nodes: list[str] = Field(default_factory=list)
@@ -82,6 +103,11 @@ class WorkspaceState(BaseModel):
     def holds(self, kind: str) -> bool:
         """Whether anything of this kind is recorded as ours."""
         return any(holding.kind == kind for holding in self.holdings)
+
+    @property
+    def to_give_back(self) -> list[Holding]:
+        """What a failed pass may not keep. The volume with checkpoints and adapter stays until the delete."""
+        return [holding for holding in self.holdings if holding.kind != "volume"]
 
     def hold(self, holding: Holding) -> None:
         """Records intent; the same thing twice is once."""

@@ -14,7 +14,7 @@ from temporalio.exceptions import FailureError
 
 from activities import signatures
 from api.status import Phase, Step
-from workflows import releasing, resync, serving
+from workflows import releasing, resync, serving, tuning
 from workflows.calling import call, is_cancelled, reason_and_message, to_the_end
 from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, Seed
 from workflows.namesakes import Namesakes
@@ -78,11 +78,15 @@ class WorkspaceWorkflow:
         if message.retry and message.retry != state.retry_token:
             state.retry_token = message.retry
             self._retry = self._retry or state.settled == "failed" or state.deleting
+            self.notebook.hurry()
 
     @workflow.update(description="Try a failed generation again")
     def retry(self) -> Answer:
         """Starts another pass of the same generation, or another try of a blocked clean-up."""
-        self._retry = True
+        if self.notebook.resting:
+            self.notebook.hurry()
+        else:
+            self._retry = True
         return Answer(message="another try begins now")
 
     @retry.validator
@@ -205,6 +209,9 @@ class WorkspaceWorkflow:
             await settling
             return
         state.settled = "ready"
+        if state.plan and state.plan.kind == "tuning":
+            self.notebook.stand(Phase.SUCCEEDED, "workspaceSucceeded", tuning.outcome(self.notebook, state.plan))
+            return
         words = f"serving {what(state.plan)}" if state.plan else "serving"
         self.notebook.stand(Phase.READY, "workspaceSucceeded", words)
 
@@ -217,9 +224,10 @@ class WorkspaceWorkflow:
             return
         if was_ready and self._without_effect():
             state.settled = "ready"
-            self.notebook.stand(Phase.READY, reason, f"generation {state.observed} is not applied: {message}")
+            phase = Phase.SUCCEEDED if state.plan and state.plan.kind == "tuning" else Phase.READY
+            self.notebook.stand(phase, reason, f"generation {state.observed} is not applied: {message}")
             return
-        if state.holdings:
+        if state.to_give_back:
             self.notebook.stand(Phase.NOT_READY, "Releasing", f"{message}; what was bought is being given back")
             message += await releasing.give_back(self.notebook)
         state.settled = "failed"

@@ -1,0 +1,38 @@
+"""Verify of a tuning: the registry is asked, by another than the one who pushed, what the tag names now."""
+
+from activities import signatures
+from activities.contracts import AdapterRequest, PublishedAdapter
+from activities.failures import failure
+from activities.kubernetes_api import Cluster
+from activities.registries import Registries, RegistryUnreachable
+from activities.registry_secrets import SecretUnreadable, account_for
+from api.validation.image_references import ImageName
+
+
+class Adapters:
+    """Published adapters. Changes nothing."""
+
+    def __init__(self, cluster: Cluster, registries: Registries) -> None:
+        self._cluster = cluster
+        self._registries = registries
+
+    @signatures.implements(signatures.READ_ADAPTER)
+    async def read_adapter(self, request: AdapterRequest) -> PublishedAdapter:
+        """The digest that the tag names. Raises RegistryUnreachable, and VerifyFailed where it is another one."""
+        namespace = request.workspace.namespace
+        secret = await self._cluster.get("Secret", request.secret, namespace) if request.secret else None
+        image = ImageName.of(request.image)
+        try:
+            account = account_for(image, secret) if secret else None
+            found = await self._registries.digest(image, account)
+        except SecretUnreadable as error:
+            raise failure("SecretNotFound", f"Secret {namespace}/{request.secret}: {error}") from None
+        except RegistryUnreachable as error:
+            raise failure("RegistryUnreachable", f"{request.image}: {error}") from None
+        if found and found != request.digest:
+            message = f"{request.image} is {found} now, and {request.digest} was pushed: somebody else has pushed there"
+            raise failure("VerifyFailed", message)
+        if not found:
+            message = f"{request.image} was pushed as {request.digest}, and the registry does not show it to us"
+            raise failure("VerifyFailed", message)
+        return PublishedAdapter(image=request.image, digest=found)

@@ -1,0 +1,20 @@
+"""Whose an object is: nothing that this project did not make for a Workspace is ever changed or deleted. Pure."""
+
+from activities.contracts import WorkspaceKey
+from activities.failures import failure
+from activities.kubernetes_api import Object
+
+
+def owned(found: Object, key: WorkspaceKey) -> bool:
+    """Whether the Workspace with this uid is an owner of the object."""
+    return any(owner.get("uid") == key.uid for owner in found["metadata"].get("ownerReferences") or [])
+
+
+def require_ours(kind: str, existing: Object | None, key: WorkspaceKey) -> None:
+    """Raises OwnershipConflict for an object that is there and is somebody else's."""
+    if existing is not None and not owned(existing, key):
+        name = existing["metadata"]["name"]
+        message = (
+            f"{kind} {key.namespace}/{name} exists and is not this Workspace's: rename the Workspace, or delete it"
+        )
+        raise failure("OwnershipConflict", message)
