@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.contracts import Deadlines, Provider
 from activities.nodes.node_claims import NodeClass
+from api.registries import AzureIdentity
 from api.validation.document import PROVISIONERS
 
 
@@ -71,6 +72,14 @@ class WorkerSettings(ProcessSettings):
     """JSON: the group, kind and name that NodeClaims refer to; gpu-provisioner's by default."""
     runtime_image: str = "modelyard/runtime:dev"
     fetch_image: str = "modelyard/fetch:dev"
+    tune_image: str = "modelyard/tune:dev"
+    data_image: str = "modelyard/data:dev"
+    tuning_storage_class: str = ""
+    """Of the volume that a training's checkpoints and adapter are kept on; empty means the cluster's default class."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Inner hosts that training data may come from all the same, as JSON; the webhook has to be told the same."""
+    registry_identity: AzureIdentity | None = None
+    """JSON: the workload identity of pods that speak to registries, where no Secret has a credential."""
     plain_http_registries: tuple[str, ...] = ()
     """Hosts (with port) of registries that are asked without TLS and wherever they are, as JSON."""
     hf_endpoint: str = "https://huggingface.co"

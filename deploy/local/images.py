@@ -17,7 +17,7 @@ from deploy.local.image_pushing import Registry, manifest_of
 from deploy.local.layout import Layout
 from deploy.local.steps import Say
 from deploy.local.wheels import DATA as DATA_PINS
-from deploy.local.wheels import FETCHING, REPOSITORY, SERVING, ensure_wheels, one_at_a_time
+from deploy.local.wheels import FETCHING, REPOSITORY, SERVING, TUNING, ensure_wheels, one_at_a_time
 
 LATEST = "dev"
 
@@ -27,7 +27,7 @@ class Image:
     """A target of the Containerfile, the packages it installs, and the files of this repository that it holds."""
 
     target: str
-    pins: Path
+    pins: tuple[Path, ...]
     sources: tuple[str, ...]
 
     @property
@@ -35,19 +35,37 @@ class Image:
         return f"modelyard/{self.target}"
 
 
-FETCH = Image("fetch", FETCHING, ("api/__init__.py", "api/weights.py", "runtime/__init__.py", "runtime/fetch"))
+FETCH = Image("fetch", (FETCHING,), ("api/__init__.py", "api/weights.py", "runtime/__init__.py", "runtime/fetch"))
 DATA = Image(
     "data",
-    DATA_PINS,
+    (DATA_PINS,),
     (
         *("api/__init__.py", "api/addresses.py", "api/publishing.py", "api/registries.py", "api/training_rows.py"),
         *("api/tuning.py", "api/tuning_data.py", "api/weights.py", "api/configs", "runtime/__init__.py"),
         *("runtime/ending.py", "runtime/fetch", "runtime/registry", "runtime/data", "runtime/publish"),
     ),
 )
-RUNTIME = Image("runtime", SERVING, ("api/__init__.py", "api/serving.py", "api/weights.py", "api/configs", "runtime"))
+# Only what serving imports: it is rebuilt, and rolled out to every Workspace, when one of these changes.
+RUNTIME = Image(
+    "runtime",
+    (SERVING,),
+    (
+        *("api/__init__.py", "api/serving.py", "api/weights.py", "api/configs", "runtime/__init__.py"),
+        *("runtime/pyproject.toml", "runtime/fetch", "runtime/serve"),
+    ),
+)
+# On top of `runtime`, with everything that is in there.
+TUNE = Image(
+    "tune",
+    (SERVING, TUNING),
+    (
+        *RUNTIME.sources,
+        *("api/registries.py", "api/training_rows.py", "api/tuning.py", "api/tuning_data.py"),
+        *("runtime/ending.py", "runtime/tune"),
+    ),
+)
 # The small one first: a pod starts with it.
-IMAGES = (FETCH, RUNTIME)
+IMAGES = (FETCH, RUNTIME, DATA, TUNE)
 
 
 def ensure_images(layout: Layout, say: Say) -> None:
@@ -71,7 +89,7 @@ def build_image(layout: Layout, image: Image, say: Say) -> Path:
             done = workshop.layout_of(image.target, tag)
             if (done / "index.json").exists():
                 return done
-            wheels = ensure_wheels(layout.cache, (image.pins,), workshop.log, say)
+            wheels = ensure_wheels(layout.cache, image.pins, workshop.log, say)
             built = build(workshop, image.target, tag, wheels, say)
             if tag_of(image) == tag:
                 return built
@@ -87,7 +105,7 @@ def reference(layout: Layout, image: Image) -> str:
 def tag_of(image: Image) -> str:
     """16 hex digits over everything that goes into an image."""
     digest = hashlib.sha256(f"{given_base() or (SUITE, PACKAGES)}".encode())
-    for file in (CONTAINERFILE, IGNORED, image.pins, *_files(image.sources)):
+    for file in (CONTAINERFILE, IGNORED, *image.pins, *_files(image.sources)):
         digest.update(f"\0{file.relative_to(REPOSITORY)}\0{file.stat().st_size}\0".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

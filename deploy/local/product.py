@@ -115,7 +115,6 @@ def _webhook_settings(layout: Layout) -> dict[str, str]:
         "MODELYARD_WEBHOOK_ADDRESS": webhook_address(layout),
         "MODELYARD_WEBHOOK_HOSTS": json.dumps([LOOPBACK]),
         "MODELYARD_WEBHOOK_CHECK_INTERVAL": "5",
-        "MODELYARD_ALLOWED_HOSTS": json.dumps([layout.address]),  # the mirror's, which has data sets too
     }
 
 
@@ -124,6 +123,9 @@ def _own_sources(layout: Layout) -> dict[str, str]:
     return {
         "MODELYARD_RUNTIME_IMAGE": images.reference(layout, images.RUNTIME),
         "MODELYARD_FETCH_IMAGE": images.reference(layout, images.FETCH),
+        "MODELYARD_TUNE_IMAGE": images.reference(layout, images.TUNE),
+        "MODELYARD_DATA_IMAGE": images.reference(layout, images.DATA),
+        "MODELYARD_ALLOWED_HOSTS": json.dumps([layout.address]),  # the mirror's, which has data sets too
         "MODELYARD_PLAIN_HTTP_REGISTRIES": json.dumps([layout.registry]),
         "MODELYARD_HF_ENDPOINT": layout.mirror_url,
     }

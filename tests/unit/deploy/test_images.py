@@ -9,7 +9,7 @@ from deploy.local import base_rootfs, images
 from deploy.local.base_rootfs import BASE_VARIABLE, sources_of
 from deploy.local.image_building import Workshop, build_options
 from deploy.local.image_pushing import PushFailed, blob, manifest_of
-from deploy.local.images import DATA, FETCH, RUNTIME, tag_of
+from deploy.local.images import FETCH, RUNTIME, TUNE, tag_of
 from deploy.local.layout import Layout
 from deploy.local.runtime_env import RuntimeUnavailable, check_python
 from deploy.local.wheels import SERVING, TORCH_INDEX_VARIABLE, TUNING, download_command
@@ -29,12 +29,18 @@ def test_the_tag_is_the_same_until_something_in_it_changes(monkeypatch: pytest.M
     assert tag_of(RUNTIME) != before
 
 
+def test_what_trains_is_in_no_image_that_serves() -> None:
+    assert not any("tun" in source or "training" in source for source in RUNTIME.sources if source != "api/configs")
+    assert set(RUNTIME.sources) < set(TUNE.sources)
+    assert set(RUNTIME.pins) < set(TUNE.pins)
+
+
 def test_the_tag_covers_every_file_that_the_containerfile_copies() -> None:
     text = (images.CONTAINERFILE).read_text()
     lines = [line for line in text.splitlines() if line.startswith("COPY") and "--from=" not in line]
     copied = {word for line in lines for word in line.split()[1:-1]}
-    pins = {f"constraints/{image.pins.name}" for image in (FETCH, DATA, RUNTIME)}
-    sources = {*FETCH.sources, *DATA.sources, *RUNTIME.sources, *pins}
+    pins = {f"constraints/{pin.name}" for image in images.IMAGES for pin in image.pins}
+    sources = {*pins, *(source for image in images.IMAGES for source in image.sources)}
     assert all(any(word == source or word.startswith(f"{source}/") for source in sources) for word in copied)
 
 

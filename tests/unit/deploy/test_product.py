@@ -1,12 +1,14 @@
 """The settings each of Modelyard's processes gets, and who gets a cloud credential."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
 
+from deploy.local import images
 from deploy.local.layout import Layout
-from deploy.local.product import PROGRAMS, settings, token_file
+from deploy.local.product import PROGRAMS, WEBHOOK, settings, token_file
 
 KUBECONFIG = Path("/kubeconfigs/someone")
 
@@ -49,3 +51,16 @@ def test_every_program_can_be_run() -> None:
         assert found is not None
         if found.submodule_search_locations is not None:
             assert importlib.util.find_spec(f"{program.module}.__main__") is not None
+
+
+def test_admission_and_the_worker_agree_on_hosts_that_data_may_come_from(layout: Layout) -> None:
+    worker = next(program for program in PROGRAMS if program.name == "worker-cluster")
+    found = [settings(layout, program, KUBECONFIG)["MODELYARD_ALLOWED_HOSTS"] for program in (worker, WEBHOOK)]
+    assert [json.loads(hosts) for hosts in found] == [[layout.address]] * 2
+
+
+def test_every_image_of_pods_is_the_one_made_of_these_sources(layout: Layout) -> None:
+    worker = next(program for program in PROGRAMS if program.name == "worker-cluster")
+    found = settings(layout, worker, KUBECONFIG)
+    for image in images.IMAGES:
+        assert found[f"MODELYARD_{image.target.upper()}_IMAGE"] == images.reference(layout, image)

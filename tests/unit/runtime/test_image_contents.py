@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.images import DATA, FETCH, RUNTIME, Image
+from deploy.local.images import DATA, FETCH, IMAGES, RUNTIME, TUNE, Image
 
 ROOT = Path(__file__).parents[3]
 # The repository is installed in this environment and lends what the folder lacks: so ask where each module came from.
@@ -30,8 +30,9 @@ CONTAINERFILE = (ROOT / "deploy" / "images" / "Containerfile").read_text()
         (FETCH, ("runtime.fetch.__main__",)),
         (DATA, ("runtime.data.__main__", "runtime.publish.__main__")),
         (RUNTIME, ("runtime.serve.__main__", "runtime.serve.arguments")),
+        (TUNE, ("runtime.tune.__main__", "runtime.tune.data_files", "runtime.tune.checkpoints")),
     ],
-    ids=["fetch", "data", "runtime"],
+    ids=["fetch", "data", "runtime", "tune"],
 )
 def test_what_an_image_holds_is_all_that_its_programs_import(
     image: Image, modules: tuple[str, ...], tmp_path: Path
@@ -51,8 +52,15 @@ def test_what_an_image_holds_is_all_that_its_programs_import(
     assert done.returncode == 0, done.stderr[-1000:]
 
 
-@pytest.mark.parametrize("image", [FETCH, DATA, RUNTIME], ids=["fetch", "data", "runtime"])
+@pytest.mark.parametrize("image", IMAGES, ids=[image.target for image in IMAGES])
 def test_what_is_copied_is_what_the_images_tag_is_made_from(image: Image) -> None:
-    (stage,) = re.findall(rf"^FROM base AS {image.target}\n(.*?)(?=^FROM |\Z)", CONTAINERFILE, re.M | re.S)
-    copied = [word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", stage, re.M) for word in line.split()]
-    assert sorted(copied) == sorted(image.sources)
+    assert sorted(_copied(image.target)) == sorted(image.sources)
+
+
+def _copied(target: str) -> list[str]:
+    """What a stage copies from the repository, with the stages below it."""
+    if target == "base":
+        return []
+    ((below, stage),) = re.findall(rf"^FROM (\S+) AS {target}\n(.*?)(?=^FROM |\Z)", CONTAINERFILE, re.M | re.S)
+    lines = re.findall(r"^COPY (?!--from)(.*) \S+$", stage, re.M)
+    return [*_copied(below), *(word for line in lines for word in line.split())]

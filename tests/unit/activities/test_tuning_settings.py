@@ -1,0 +1,24 @@
+"""What a worker is told of trainings through its environment."""
+
+import json
+
+import pytest
+
+from activities.settings import WorkerSettings
+from api.registries import AzureIdentity
+
+
+def test_without_a_word_the_clusters_default_class_and_no_identity_count() -> None:
+    settings = WorkerSettings()
+    assert (settings.tune_image, settings.data_image) == ("modelyard/tune:dev", "modelyard/data:dev")
+    assert settings.tuning_storage_class == ""
+    assert settings.registry_identity is None
+    assert settings.allowed_hosts == ()
+
+
+def test_hosts_and_identity_are_read_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELYARD_ALLOWED_HOSTS", json.dumps(["mirror.internal"]))
+    monkeypatch.setenv("MODELYARD_REGISTRY_IDENTITY", json.dumps({"tenant_id": "t", "client_id": "c"}))
+    settings = WorkerSettings()
+    assert settings.allowed_hosts == ("mirror.internal",)
+    assert settings.registry_identity == AzureIdentity(tenant_id="t", client_id="c")
