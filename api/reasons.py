@@ -206,8 +206,6 @@ _MACHINERY = (
      "wait; another worker goes on", "wait"),
     ("AdaptersNotSupported", "Adapters are not served yet.", "inference.adapters is not empty",
      "leave the adapters out", "fail"),
-    ("TuningNotSupported", "Tuning is not carried out yet.", "the Workspace has a tuning section",
-     "serve a model with an inference section", "fail"),
 )  # fmt: skip
 
 _DATA = (
@@ -242,8 +240,9 @@ _DATA = (
 _TUNING = (
     ("DataRowsTooLong", "A row is longer than it may be.", "it has more tokens than max_length, and cutting is off",
      "raise max_length, shorten the row that the message names, or set over_long_rows to truncate or drop", "fail"),
-    ("ModelNotTunable", "The model cannot be trained.", "transformers does not load it as a causal language model",
-     "choose another model; the message has the library's words", "fail"),
+    ("ModelNotTunable", "The model cannot be trained.",
+     "its weights are quantized, its modules are not known, or transformers does not load it as a causal language model",
+     "choose another model; the message has the cause", "fail"),
     ("TrainingDiverged", "The loss is no number any more.", "the steps are too large, or rows are broken",
      "lower learning_rate or add warmup_steps; the last checkpoint before it is kept", "fail"),
     ("TrainingOutOfMemory", "The training does not fit into memory.", "also with half the rows at once it does not fit",

@@ -24,8 +24,9 @@ from presets.plan_document import (
     PriceRange,
 )
 from presets.plan_remarks import given_back, preflight_checks, remarks, ways_to_get_nodes
-from presets.plan_steps import step_times, until_ready
+from presets.plan_steps import step_times, until_first_step, until_ready
 from presets.plan_surroundings import PROVIDERS, Provider, Surroundings
+from presets.plan_tuning import described_training, sized_training
 from presets.sizing import (
     IMAGES_AND_LOGS_GIB,
     LEAST_CONTEXT,
@@ -81,9 +82,10 @@ def who_brings(document: Mapping[str, Any], installed: Provider) -> Provider:
 def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanDocument:
     """The plan; its `errors` are every reason why it cannot be carried out."""
     errors = list(plan_checks.unsound(workspace))
-    sku, config, model = None, None, None
+    sku, config, training, model = None, None, None, None
     try:
         config = plan_checks.wanted_config(workspace, around.config_maps)
+        training = plan_checks.wanted_training(workspace, around.config_maps)
     except Refused as refused:
         errors.append(refused.finding)
     try:
@@ -99,9 +101,11 @@ def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanDocument:
         asked = f"asks for {machine.gpus} GPUs of a node, and {machine.name} has {around.machine.gpus}"
         errors.append(_error("DoesNotFit", asked, "resource.partition.count"))
     plan = _described(workspace, around, sku, machine, model)
-    if model and machine:
+    if model and machine and training:
+        plan = sized_training(plan, model, machine, training, around)
+    elif model and machine and not workspace.tuning:
         plan = _sized(plan, model, machine, wishes_of(config), around)
-    warnings = (*remarks(workspace, around, config, sku), *plan.warnings)
+    warnings = (*remarks(workspace, around, config or training, sku), *plan.warnings)
     return plan.model_copy(update={"errors": (*errors, *plan.errors), "warnings": warnings})
 
 
@@ -122,10 +126,7 @@ def _described(
     """Everything that needs no sizing."""
     count = max(workspace.count, 0)
     price = sku.price(around.region) if sku else None
-    steps = step_times(model.weights_gib if model else 0.0)
-    low, high = until_ready(steps)
-    paid = until_ready(steps, paid_only=True)
-    return PlanDocument(
+    plan = PlanDocument(
         namespace=workspace.namespace,
         name=workspace.name,
         kind="preset" if model or not (workspace.inference and workspace.inference.template) else "template",
@@ -142,12 +143,25 @@ def _described(
         disk_gib=disk_gib(model) if model else max(IMAGES_AND_LOGS_GIB, TEMPLATE_DISK_GIB),
         region=around.region,
         price_per_hour=None if price is None else round(price * count, 4),
-        price_until_ready=_price_until(price, count, paid),
-        steps=steps,
-        minutes_until_ready=MinutesRange(least=round(low, 1), most=round(high, 1)),
+        steps=step_times(model.weights_gib if model else 0.0),
         ways_to_get_nodes=ways_to_get_nodes(workspace, around, sku),
         preflight=preflight_checks(workspace, around, sku, model),
         released_on_failure=given_back(workspace, around, count),
+    )
+    if workspace.tuning and not workspace.inference:
+        plan = described_training(plan, workspace.tuning, model, around)
+    return _timed(plan, price)
+
+
+def _timed(plan: PlanDocument, price: float | None) -> PlanDocument:
+    """With minutes and money until it is ready; until its first step, if it is a training. `price` is of a node."""
+    until = until_first_step if plan.kind == "tuning" else until_ready
+    low, high = until(plan.steps)
+    return plan.model_copy(
+        update={
+            "minutes_until_ready": MinutesRange(least=round(low, 1), most=round(high, 1)),
+            "price_until_ready": _price_until(price, plan.nodes or 0, until(plan.steps, paid_only=True)),
+        }
     )
 
 

@@ -5,7 +5,16 @@ from collections.abc import Iterator, Mapping
 from api import labels, names, purchasing
 from api.configs.inference import INFERENCE_KEY, InferenceConfig, parse_inference_config
 from api.configs.problem import ConfigProblem
+from api.configs.training import (
+    TRAINING_KEY,
+    TrainingConfig,
+    default_training_config,
+    method_problem,
+    parse_training_config,
+)
+from api.model import TuningSpec
 from api.validation.document import Part
+from api.validation.sections import METHODS, normal_method
 from api.workspace import Workspace
 from presets.catalogue import Model, UnknownModel, find_model
 from presets.config_rules import ConfigMaps
@@ -32,8 +41,7 @@ def unsound(workspace: Workspace) -> Iterator[Finding]:
         message = f"the Workspace has {which} of inference and tuning: give exactly one"
         yield Finding(reason="SectionMissing", message=message)
     elif workspace.tuning:
-        message = "tuning is not carried out yet: use an inference section"
-        yield Finding(reason="TuningNotSupported", path="tuning", message=message)
+        yield from _unsound_training(workspace, workspace.tuning)
     inference = workspace.inference
     if inference and (inference.preset is None) == (inference.template is None):
         message = "give exactly one of preset and template"
@@ -51,6 +59,20 @@ def unsound(workspace: Workspace) -> Iterator[Finding]:
     if family not in IMAGE_FAMILIES:
         message = f"is {family!r}: use {' or '.join(IMAGE_FAMILIES)}"
         yield Finding(reason="InvalidSpec", path=f"annotation {labels.NODE_IMAGE_FAMILY}", message=message)
+
+
+def _unsound_training(workspace: Workspace, tuning: TuningSpec) -> Iterator[Finding]:
+    if tuning.preset is None:
+        yield Finding(reason="InvalidSpec", path="tuning.preset", message="is not set: name the model to train on")
+    if normal_method(tuning.method or "") not in METHODS:
+        message = f"is {tuning.method or ''!r}: use {' or '.join(METHODS)}"
+        yield Finding(reason="InvalidSpec", path="tuning.method", message=message)
+    if workspace.count > 1:
+        message = (
+            f"is {workspace.count}: a training runs on one node. Set it to 1, or leave it out; for more GPUs choose a "
+            "machine type that has several, which train together"
+        )
+        yield Finding(reason="InvalidSpec", path="resource.count", message=message)
 
 
 def image_family(workspace: Workspace) -> str:
@@ -90,12 +112,13 @@ def wanted_sku(workspace: Workspace) -> Sku:
 
 
 def wanted_model(workspace: Workspace, known: Model | None) -> Model | None:
-    """The model that is to be served; None for templates. `known` is what the hub told of it, where it was asked.
-    Raises Refused: PresetUnknown, ModelGated."""
-    preset = workspace.inference.preset if workspace.inference else None
+    """The model that is to be served, or trained on; None for templates. `known` is what the hub told of it, where it
+    was asked. Raises Refused: PresetUnknown, ModelGated, ModelNotTunable."""
+    section = workspace.inference or workspace.tuning
+    preset = section.preset if section else None
     if preset is None:
         return None
-    path = "inference.preset.name"
+    path = f"{'inference' if workspace.inference else 'tuning'}.preset.name"
     try:
         model = known or find_model(preset.name)
     except UnknownModel as error:
@@ -106,6 +129,11 @@ def wanted_model(workspace: Workspace, known: Model | None) -> Model | None:
     if model.gated and not preset.access_secret:
         message = f"{model.repo} is gated: accept its licence and name a Secret with HF_TOKEN in modelAccessSecret"
         raise Refused("ModelGated", message, path=path)
+    if workspace.tuning and not workspace.inference and not model.lora_targets:
+        message = f"{model.repo} does not support tuning: no modules for an adapter are known"
+        if model.quantization:
+            message += f", because its weights are quantized ({model.quantization})"
+        raise Refused("ModelNotTunable", f"{message}. Use for instance phi-3-mini-4k-instruct", path=path)
     return model
 
 
@@ -115,15 +143,48 @@ def wanted_config(workspace: Workspace, config_maps: ConfigMaps | None) -> Infer
     name = workspace.inference.config if workspace.inference else None
     if not name or config_maps is None:
         return None
-    path = "inference.config"
-    if name not in config_maps:
-        message = f"ConfigMap '{name}' is not in namespace {workspace.namespace}"
-        raise Refused("ConfigNotFound", message, path=path)
-    data = config_maps[name].get("data")
-    text = data.get(INFERENCE_KEY) if isinstance(data, Mapping) else None
-    if not isinstance(text, str):
-        raise Refused("ConfigNotFound", f"ConfigMap '{name}' has no key {INFERENCE_KEY} with text", path=path)
+    text = _content(name, INFERENCE_KEY, workspace.namespace, config_maps, "inference.config")
     try:
         return parse_inference_config(text)
     except ConfigProblem as error:
-        raise Refused("ConfigInvalid", f"{INFERENCE_KEY} of ConfigMap '{name}': {error}", path=path) from None
+        message = f"{INFERENCE_KEY} of ConfigMap '{name}': {error}"
+        raise Refused("ConfigInvalid", message, path="inference.config") from None
+
+
+def wanted_training(workspace: Workspace, config_maps: ConfigMaps | None) -> TrainingConfig | None:
+    """The training_config.yaml that the Workspace names, or the defaults of its method where it names none or where no
+    ConfigMaps are at hand; None for what is no training. Raises Refused: ConfigNotFound, ConfigInvalid."""
+    tuning = workspace.tuning
+    if tuning is None:
+        return None
+    method = training_method(tuning)
+    if not tuning.config or config_maps is None:
+        return default_training_config(method)
+    path = "tuning.config"
+    text = _content(tuning.config, TRAINING_KEY, workspace.namespace, config_maps, path)
+    try:
+        config = parse_training_config(text)
+    except ConfigProblem as error:
+        message = f"{TRAINING_KEY} of ConfigMap '{tuning.config}': {error}"
+        raise Refused("ConfigInvalid", message, path=path) from None
+    if problem := method_problem(config, method):
+        message = f"{TRAINING_KEY} of ConfigMap '{tuning.config}': {': '.join(problem)}"
+        raise Refused("ConfigInvalid", message, path=path)
+    return config
+
+
+def training_method(tuning: TuningSpec) -> str:
+    """lora or qlora, however it is written; lora for what is refused."""
+    method = normal_method(tuning.method or "")
+    return method if method in METHODS else METHODS[0]
+
+
+def _content(name: str, key: str, namespace: str, config_maps: ConfigMaps, path: str) -> str:
+    """The text below this key. Raises Refused: ConfigNotFound."""
+    if name not in config_maps:
+        raise Refused("ConfigNotFound", f"ConfigMap '{name}' is not in namespace {namespace}", path=path)
+    data = config_maps[name].get("data")
+    text = data.get(key) if isinstance(data, Mapping) else None
+    if not isinstance(text, str):
+        raise Refused("ConfigNotFound", f"ConfigMap '{name}' has no key {key} with text", path=path)
+    return text

@@ -45,6 +45,32 @@ class GpuMemory(PlanPart):
     usable: float
 
 
+class TrainingMemory(PlanPart):
+    """GiB on each GPU while training; weights to free make up `usable`. `adapter` is the adapter with its gradients and
+    the optimizer's state; of `free` a part is for fragments and stays so."""
+
+    weights: float
+    adapter: float
+    activations: float
+    overhead: float
+    free: float
+    usable: float
+
+
+class TrainingShape(PlanPart):
+    """What is trained: `batch_size` rows of up to `max_length` tokens at once on each GPU, `trained_parameters` are
+    those of the adapter. `packed_bits` is 0 where the model's weights are not packed."""
+
+    max_length: int
+    batch_size: int
+    accumulation: int
+    rank: int
+    modules: tuple[str, ...]
+    trained_parameters: int
+    packed_bits: int = 0
+    gradient_checkpointing: bool = True
+
+
 class MinutesRange(PlanPart):
     """From `least` to `most`."""
 
@@ -57,10 +83,10 @@ class PriceRange(MinutesRange):
 
 
 class AlternativeMachine(PlanPart):
-    """A machine on which one node would do."""
+    """A machine on which one node would do. `max_model_len` is 0 for a training, which has no context."""
 
     instance_type: str
-    max_model_len: int
+    max_model_len: int = 0
     price_per_hour: float | None
 
 
@@ -69,7 +95,7 @@ class PlanDocument(PlanPart):
 
     namespace: str
     name: str
-    kind: str = "preset"
+    kind: str = Field("preset", description="preset, template or tuning.")
     provider: str = "aks"
     model: str = ""
     served_model_name: str = ""
@@ -92,12 +118,19 @@ class PlanDocument(PlanPart):
     disk_gib: int | None = Field(None, alias="diskGiB")
     region: str = ""
     price_per_hour: float | None = Field(None, description="US dollars for all nodes.")
-    price_until_ready: PriceRange | None = None
+    price_until_ready: PriceRange | None = Field(None, description="Of a training: until its first step.")
     steps: tuple[StepTime, ...] = ()
-    minutes_until_ready: MinutesRange | None = None
+    minutes_until_ready: MinutesRange | None = Field(None, description="Of a training: until its first step.")
     preflight: tuple[str, ...] = ()
     released_on_failure: tuple[str, ...] = ()
     ways_to_get_nodes: tuple[str, ...] = Field((), description="In the order in which they are tried, if several.")
     alternatives: tuple[AlternativeMachine, ...] = ()
     warnings: tuple[Finding, ...] = ()
     errors: tuple[Finding, ...] = ()
+    method: str = Field("", description="lora or qlora, for a training.")
+    training: TrainingShape | None = Field(None, description="What is trained.")
+    training_gib: TrainingMemory | None = Field(None, alias="trainingGiB", description="On each GPU, while training.")
+    volume_gib: int | None = Field(
+        None, alias="volumeGiB", description="The volume of a training: data, prepared rows, checkpoints, adapter."
+    )
+    kept_on_failure: tuple[str, ...] = Field((), description="What stays until the Workspace is deleted.")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from api import labels, names
 from api.configs.inference import InferenceConfig
+from api.configs.training import TrainingConfig
 from api.preflight import QUESTIONS, CheckName
 from api.purchasing import purchase_options
 from api.validation.document import Part
@@ -16,16 +17,21 @@ from presets.skus import Sku
 
 
 def remarks(
-    workspace: Workspace, around: Surroundings, config: InferenceConfig | None, sku: Sku | None = None
+    workspace: Workspace,
+    around: Surroundings,
+    config: InferenceConfig | TrainingConfig | None,
+    sku: Sku | None = None,
 ) -> list[Finding]:
     """What is accepted, and may not do what its author expects."""
     found = []
-    named = workspace.inference.config if workspace.inference else None
+    section = workspace.inference or workspace.tuning
+    named = section.config if section else None
+    where = "inference.config" if workspace.inference else "tuning.config"
     if named and around.config_maps is None:
         message = f"ConfigMap '{named}' is not at hand: planned without it"
-        found.append(Finding(reason="ConfigNotRead", path="inference.config", message=message))
+        found.append(Finding(reason="ConfigNotRead", path=where, message=message))
     for path, message in config.warnings if config else ():
-        found.append(Finding(reason="ConfigIgnored", path=f"inference.config: {path}", message=message))
+        found.append(Finding(reason="ConfigIgnored", path=f"{where}: {path}", message=message))
     if workspace.count > 1 and workspace.inference and workspace.inference.preset:
         message = f"{workspace.count} replicas of the model, one on each node; KAITO ignores the count of a preset"
         found.append(Finding(reason="Replicas", path="resource.count", message=message))
@@ -64,7 +70,8 @@ def _asked(
     if sku and (most := price_limit(workspace)) is not None:
         yield CheckName.PRICE_LIMIT, f"all nodes together cost at most ${most:.2f} per hour at list price"
     if model:
-        secret = workspace.inference.preset.access_secret if workspace.inference and workspace.inference.preset else ""
+        section = workspace.inference or workspace.tuning
+        secret = section.preset.access_secret if section and section.preset else ""
         token = f" with the token of Secret {secret}" if secret else ""
         yield (
             CheckName.MODEL_READABLE,
@@ -75,6 +82,8 @@ def _asked(
         output = workspace.tuning.output
         secret = output.image_push_secret or "(none)"
         yield CheckName.OUTPUT_WRITABLE, f"the account of Secret {secret} may push to {output.image}"
+    if workspace.tuning:
+        yield CheckName.STORAGE_CLASS, "the StorageClass for the training's volume, or a default one, is there"
     template = workspace.inference.template if workspace.inference else None
     if template and storage_classes(Part("", template)["spec"]):
         yield CheckName.STORAGE_CLASS, QUESTIONS[CheckName.STORAGE_CLASS]
@@ -100,4 +109,5 @@ def given_back(workspace: Workspace, around: Surroundings, count: int) -> tuple[
         "karpenter": f"{count} NodeClaims and their nodes",
         "byo": "the GPUs reserved on your nodes; the nodes stay",
     }
-    return (kept.get(around.provider, kept["aks"]), f"Deployment, Service and ConfigMap of {workspace.name}")
+    made = "Jobs and ConfigMap" if workspace.tuning else "Deployment, Service and ConfigMap"
+    return (kept.get(around.provider, kept["aks"]), f"{made} of {workspace.name}")

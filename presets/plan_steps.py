@@ -62,6 +62,37 @@ def step_times(weights_gib: float) -> tuple[StepTime, ...]:
     )  # fmt: skip
 
 
+def training_steps(weights_gib: float, data_gib: int, *, publishes: bool) -> tuple[StepTime, ...]:
+    """The steps of a training on a model with so many GiB of weights. `Train` is told until its first step: how long
+    it goes on is told by the data, which nobody has seen yet."""
+    megabytes, data = weights_gib * GIB_IN_MB, data_gib * GIB_IN_MB
+    fetched = f"up to {data_gib} GiB of data at 60 MB/s; a small file takes seconds"
+    start = "until the first step: images, weights from Hugging Face at 110 to 60 MB/s, loading (KAITO's figures)"
+    push = "an allowance: an adapter has 10 to 500 MB, and the speed is the registry's"
+    steps = (
+        StepTime(step="Preflight", least=0.02, most=0.5, source="ours: requests to Azure and to the hub", paid=False),
+        StepTime(step="FetchData", least=0.1, most=_minutes(data / SLOW_DOWNLOAD_MB_S), source=fetched, paid=False),
+        StepTime(step="ProvisionNodes", least=3, most=8, source="GPU nodes of AKS (KAITO, ModelMirror proposal)"),
+        StepTime(step="AwaitNodes", least=0, most=1, source="in the time above, but for the GPUs' device plugin"),
+        StepTime(
+            step="Train",
+            least=round(1 + _minutes(megabytes / FAST_DOWNLOAD_MB_S) + _minutes(weights_gib / FAST_LOAD_GIB_S), 2),
+            most=round(2 + _minutes(megabytes / SLOW_DOWNLOAD_MB_S) + _minutes(weights_gib / SLOW_LOAD_GIB_S), 2),
+            source=start,
+        ),
+        StepTime(step="ReleaseNodes", least=1, most=5, source="an allowance for Azure to delete a node pool"),
+        StepTime(step="Publish", least=0.1, most=2, source=push, paid=False),
+        StepTime(step="Verify", least=0.02, most=0.5, source="ours: the image is read back", paid=False),
+    )
+    return steps if publishes else tuple(step for step in steps if step.step != "Publish")
+
+
+def until_first_step(steps: Sequence[StepTime], *, paid_only: bool = False) -> tuple[float, float]:
+    """Least and most minutes until a training computes."""
+    names = [step.step for step in steps]
+    return until_ready(steps[: names.index("Train") + 1], paid_only=paid_only)
+
+
 def until_ready(steps: Sequence[StepTime], *, paid_only: bool = False) -> tuple[float, float]:
     """Least and most minutes from the first step to the last; of steps side by side only the longest counts."""
     least, most, beside = 0.0, 0.0, dict[str, tuple[float, float]]()

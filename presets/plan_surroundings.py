@@ -6,6 +6,7 @@ from typing import Final, Literal
 from presets.catalogue import Model
 from presets.config_rules import ConfigMaps
 from presets.sizing_machine import Machine
+from presets.tuning_fit import DATA_GIB
 
 Provider = Literal["aks", "karpenter", "byo"]
 PROVIDERS: Final[tuple[Provider, ...]] = ("aks", "karpenter", "byo")
@@ -16,6 +17,8 @@ DEFAULT_REGION: Final = "eastus"
 class Surroundings:
     """`region` is Azure's name, for prices; `provider` brings the nodes: aks, karpenter or byo.
 
+    `data_gib` is how much data a training's volume has room for.
+
     `config_maps` are those of the Workspace's namespace by name, None where they are not at hand; `model` is what the
     hub told of a model that the catalogue does not have; `machine` the nodes that are there already.
     """
@@ -25,3 +28,4 @@ class Surroundings:
     config_maps: ConfigMaps | None = None
     model: Model | None = None
     machine: Machine | None = None
+    data_gib: int = DATA_GIB
