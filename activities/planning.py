@@ -20,6 +20,7 @@ from activities.own_nodes import read_own_machine
 from api import names
 from api.configs.inference import INFERENCE_KEY, parse_inference_config
 from api.configs.problem import ConfigProblem
+from api.configs.training import TRAINING_KEY
 from api.invalid import InvalidWorkspace
 from api.status import parse_status
 from api.validation.document import Part
@@ -73,10 +74,11 @@ class Planner:
         found = await self._cluster.get("Workspace", key.name, key.namespace)
         if found is None or found["metadata"]["uid"] != key.uid or "deletionTimestamp" in found["metadata"]:
             raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
-        named = Part("", found)["inference"]["config"].text
+        section = "tuning" if found.get("tuning") else "inference"
+        named = Part("", found)[section]["config"].text
         provider = self._provider_of(found, key.held)
         machine = await read_own_machine(self._cluster, parsed(found)) if provider == "byo" else None
-        config_maps = {named: await read_config_map(self._cluster, key.namespace, named)} if named else {}
+        config_maps = {named: await self._config_map(key.namespace, section, named)} if named else {}
         around = Surroundings(
             region=self._location,
             provider=provider,
@@ -85,9 +87,14 @@ class Planner:
             machine=machine,
         )
         plan = plan_of(found, around, self._deadlines)
-        config = json.dumps(vllm_keys(named, config_maps[named]), sort_keys=True) if named else ""
+        config = _config_text(section, named, config_maps[named]) if named else ""
         plan = plan.model_copy(update={"digest": digest_of(found, config, self._images)})
+        if plan.kind == "tuning":
+            plan = plan.model_copy(update={"training_digest": training_digest_of(found, config)})
         return with_alternatives(plan, found, lambda other: plan_of(other, around, self._deadlines))
+
+    async def _config_map(self, namespace: str, section: str, name: str) -> Object:
+        return await read_config_map(self._cluster, namespace, name, f"{section}.config")
 
     def _provider_of(self, found: Object, held: Provider | None) -> Provider:
         """Raises InvalidSpec for words that mean nothing, for a change, and for pools that nobody here could buy."""
@@ -100,7 +107,7 @@ class Planner:
 
     async def _asked_model(self, namespace: str, found: Object) -> Model | None:
         """What the hub tells of a repository that the catalogue does not have. Raises the reasons of the reader."""
-        preset = Part("", found)["inference"]["preset"]
+        preset = Part("", found)["tuning" if found.get("tuning") else "inference"]["preset"]
         repo = preset["name"].text.strip()
         asked = "/" in repo and is_model_name(repo) and known_model(preset) is None
         if self._read_facts is None or not asked:
@@ -129,11 +136,12 @@ def plan_of(found: Object, around: Surroundings, deadlines: Deadlines) -> Plan:
     if document.errors:
         raise failure(document.errors[0].reason, "; ".join(map(str, document.errors)))
     workspace = Workspace.parse(found)
-    preset = workspace.inference.preset if workspace.inference else None
+    section = workspace.inference or workspace.tuning
+    preset = section.preset if section else None
     return Plan(
         key=WorkspaceKey(namespace=workspace.namespace, name=workspace.name, uid=workspace.uid),
         generation=workspace.metadata.generation,
-        kind="template" if preset is None else "preset",
+        kind="tuning" if workspace.tuning else "template" if preset is None else "preset",
         provider=around.provider,
         model=document.model,
         served_model_name=document.served_model_name,
@@ -146,13 +154,14 @@ def plan_of(found: Object, around: Surroundings, deadlines: Deadlines) -> Plan:
         node_labels=workspace.match_labels,
         image_family=plan_checks.image_family(workspace),
         vllm_options=document.vllm_options,
-        config_map=(workspace.inference.config or "") if workspace.inference else "",
+        config_map=(section.config or "") if section else "",
         price_per_hour=document.price_per_hour,
         max_price_per_hour=plan_checks.price_limit(workspace),
         deadlines=_stretched(deadlines, document),
         estimate=document,
         **_layout(document),
         **_quota(document),
+        **_training(workspace, document),
     )
 
 
@@ -168,12 +177,27 @@ async def read_config(cluster: Cluster, namespace: str, name: str) -> dict[str, 
     return vllm_keys(name, await read_config_map(cluster, namespace, name))
 
 
-async def read_config_map(cluster: Cluster, namespace: str, name: str) -> Object:
+async def read_config_map(cluster: Cluster, namespace: str, name: str, path: str = "inference.config") -> Object:
     """Raises ConfigNotFound."""
     found = await cluster.get("ConfigMap", name, namespace)
     if found is None:
-        raise failure("ConfigNotFound", f"ConfigMap '{name}' named by inference.config is not in namespace {namespace}")
+        raise failure("ConfigNotFound", f"ConfigMap '{name}' named by {path} is not in namespace {namespace}")
     return found
+
+
+def training_digest_of(found: Object, config: str) -> str:
+    """16 hex digits over what shapes the adapter: the same adapter may go somewhere else without a training."""
+    tuning = {key: value for key, value in (found.get("tuning") or {}).items() if key != "output"}
+    volume = ((found.get("tuning") or {}).get("output") or {}).get("volumeSource")
+    text = json.dumps([tuning, volume, config], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _config_text(section: str, name: str, config_map: Object) -> str:
+    """What of the ConfigMap shapes the pods."""
+    if section == "inference":
+        return json.dumps(vllm_keys(name, config_map), sort_keys=True)
+    return str((config_map.get("data") or {}).get(TRAINING_KEY, ""))
 
 
 def vllm_keys(name: str, config_map: Object) -> dict[str, Any]:
@@ -196,6 +220,19 @@ def _layout(document: PlanDocument) -> dict[str, Any]:
         "data_parallel": document.data_parallel,
         "max_model_len": document.max_model_len,
         "gpu_memory_utilization": document.gpu_memory_utilization,
+    }
+
+
+def _training(workspace: Workspace, document: PlanDocument) -> dict[str, Any]:
+    tuning = workspace.tuning
+    if tuning is None:
+        return {}
+    own_volumes = tuning.input.volume_source is not None and tuning.output.volume_source is not None
+    return {
+        "method": document.method,
+        "volume_gib": 0 if own_volumes else document.volume_gib or 0,
+        "output_image": tuning.output.image or "",
+        "output_secret": tuning.output.image_push_secret or "",
     }
 
 

@@ -5,7 +5,6 @@ Neither is ever a payload: users write them, and histories are kept for long.
 
 import hashlib
 import json
-from typing import Final
 
 from activities.contracts import Plan
 from activities.failures import failure
@@ -21,9 +20,6 @@ from api.configs.training import (
 )
 from api.invalid import InvalidWorkspace
 from api.workspace import Workspace
-
-KAITOS_TEMPLATES: Final = ("lora-params-template", "qlora-params-template")
-"""KAITO copies these into the namespace when they are not there; ours are the defaults."""
 
 
 async def read_tuning(cluster: Cluster, plan: Plan) -> Tuning:
@@ -45,10 +41,9 @@ async def read_tuning(cluster: Cluster, plan: Plan) -> Tuning:
 
 async def read_training_config(cluster: Cluster, namespace: str, name: str, method: str) -> TrainingConfig:
     """What the ConfigMap says, or the defaults. Raises ConfigNotFound, ConfigInvalid."""
-    config_map = await cluster.get("ConfigMap", name, namespace) if name else None
-    if not name or (config_map is None and name in KAITOS_TEMPLATES):
+    if not name:
         return default_training_config(method)
-    return training_config_of(config_map, namespace, name, method)
+    return training_config_of(await cluster.get("ConfigMap", name, namespace), namespace, name, method)
 
 
 def training_config_of(config_map: Object | None, namespace: str, name: str, method: str) -> TrainingConfig:

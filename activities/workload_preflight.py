@@ -6,7 +6,7 @@ may reach it and have credentials of their own. What the answers mean is preflig
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from activities import signatures
@@ -32,24 +32,33 @@ KEPT_S: Final = 30.0
 
 
 class WorkloadPreflight:
-    """`own_images` are those of model pods. Changes nothing in the cluster, nor in a registry."""
+    """`own_images` are those of our pods, by kind of plan; `tuning_class` is the StorageClass of a training's volume,
+    empty for the default one. Changes nothing in the cluster, nor in a registry."""
 
-    def __init__(self, cluster: Cluster, own_images: Sequence[str], registries: Registries) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        own_images: Mapping[str, Sequence[str]],
+        registries: Registries,
+        tuning_class: str = "",
+    ) -> None:
         self._cluster = cluster
         self._own_images = own_images
         self._registries = registries
-        self._own: tuple[float, Check] | None = None
+        self._tuning_class = tuning_class
+        self._own: dict[str, tuple[float, Check]] = {}
         self._own_lock = asyncio.Lock()
 
     @signatures.implements(signatures.READ_WORKLOAD_PREFLIGHT)
     async def read_workload_preflight(self, plan: Plan) -> Preflight:
         """Never fails for a check that fails. Raises WorkspaceGone, and what the API server's refusals are."""
         pod = await self._pod(plan)
-        images = self._own_images_checked() if pod is None else self._images(plan.key.namespace, pod)
+        images = self._own_images_checked(plan.kind) if pod is None else self._images(plan.key.namespace, pod)
         asked = [images]
         if plan.output_image:
             asked.append(self._output(plan))
-        if pod is not None and (wanted := storage_classes(pod)):
+        wanted = storage_classes(pod) if pod is not None else [self._tuning_class] if plan.volume_gib else []
+        if wanted:
             asked.append(self._storage(wanted))
         return Preflight(checks=[within_price(plan), *await asyncio.gather(*asked)])
 
@@ -62,12 +71,14 @@ class WorkloadPreflight:
             raise failure("WorkspaceGone", f"Workspace {plan.key.namespace}/{plan.key.name} is gone")
         return Part("", found)["inference"]["template"]["spec"]
 
-    async def _own_images_checked(self) -> Check:
+    async def _own_images_checked(self, kind: str) -> Check:
         async with self._own_lock:
-            if self._own is None or time.monotonic() - self._own[0] > KEPT_S:
-                found = await asyncio.gather(*(self._pullable(image, []) for image in self._own_images))
-                self._own = (time.monotonic(), all_of(CheckName.IMAGES_PULLABLE, found))
-            return self._own[1]
+            asked_at, check = self._own.get(kind, (-KEPT_S, None))
+            if check is None or time.monotonic() - asked_at > KEPT_S:
+                found = await asyncio.gather(*(self._pullable(image, []) for image in self._own_images[kind]))
+                check = all_of(CheckName.IMAGES_PULLABLE, found)
+                self._own[kind] = (time.monotonic(), check)
+            return check
 
     async def _images(self, namespace: str, pod: Part) -> Check:
         secrets = [secret["name"].text for secret in pod["imagePullSecrets"].items()]

@@ -32,6 +32,8 @@ def refresh_conditions(state: WorkspaceState, now: datetime) -> None:
     """Brings the conditions in line with the facts; lastTransitionTime moves only where a status changed."""
     if state.checks:
         _set(state, ConditionType.PREFLIGHT_PASSED, *preflight_condition(state.checks), now)
+    if _tunes(state):  # it was not known to be a training before it was planned
+        state.conditions = [found for found in state.conditions if found.type != ConditionType.INFERENCE_READY]
     for type_, holds, good, good_words, bad, bad_words in _training_facts(state) if _tunes(state) else _facts(state):
         reason, message = (good, good_words) if holds else (bad, bad_words)
         if not holds and state.phase in _STOPPED and bad not in _OWN_WORDS:
@@ -66,11 +68,12 @@ def _facts(state: WorkspaceState) -> list[_Fact]:
 
 
 def _training_facts(state: WorkspaceState) -> list[_Fact]:
-    """Of a Workspace that trains: after the training it needs no nodes, and says so where it would seem to lack some."""
+    """Of a Workspace that trains. After the training it needs no nodes, and says so where it seems to lack some."""
     run, trained = state.run, state.run.trained is not None
     bought, joined = state.pool_ready, bool(state.nodes)
     gone, gone_words = "NodesReleased", "the training has ended and its nodes were given back"
-    failed = state.phase in _STOPPED and state.step is Step.TRAIN
+    failed = any(record.step is Step.TRAIN and record.outcome == "failed" for record in state.steps)
+    failed = failed and state.phase in _STOPPED
     started = "WorkspaceTuningJobStatusFailed" if failed else "WorkspaceTuningJobStatusPending"
     return [
         (ConditionType.NODE_CLAIM_READY, bought, "NodeClaimsReady", "Enough nodes were bought",

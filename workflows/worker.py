@@ -18,6 +18,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities import azure_client, queues
+from activities.adapter_reading import Adapters
 from activities.endpoint import endpoint, free_loopback_port
 from activities.kubernetes_api import Cluster
 from activities.manifests import Images
@@ -34,6 +35,8 @@ from activities.policies import HEARTBEAT_EVERY
 from activities.populations import Populations
 from activities.registries import Registries
 from activities.settings import AzureSettings, WorkerSettings
+from activities.tuning_jobs import TuningJobs
+from activities.tuning_objects import Surroundings
 from activities.verification import Verification
 from activities.workload_preflight import WorkloadPreflight
 from activities.workloads import Workloads
@@ -81,7 +84,11 @@ async def cluster_activities(
     populations = Populations(cluster, client)
     claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(cluster)
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
-    preflight = WorkloadPreflight(cluster, own_images, Registries(settings.plain_http_registries))
+    registries = Registries(settings.plain_http_registries)
+    training_images = (settings.fetch_image, settings.data_image, settings.tune_image)
+    images_by_kind = {"preset": own_images, "template": own_images, "tuning": training_images}
+    preflight = WorkloadPreflight(cluster, images_by_kind, registries, settings.tuning_storage_class)
+    jobs = TuningJobs(cluster, images, tuning_surroundings(settings))
     return {
         queues.WORKSPACES: [
             planner.build_plan,
@@ -98,6 +105,7 @@ async def cluster_activities(
             holdings.read_owned_nodes,
             populations.read_population,
             populations.read_runs,
+            Adapters(cluster, registries).read_adapter,
         ],
         queues.WAITS: [
             claims.ensure_node_pool,
@@ -108,9 +116,24 @@ async def cluster_activities(
             nodes.wait_for_no_nodes,
             workloads.wait_for_serving,
             workloads.delete_workload,
+            jobs.ensure_tuning_job,
+            jobs.wait_for_tuning_job,
+            jobs.delete_tuning,
             Verification(cluster).read_completions,
         ],
     }
+
+
+def tuning_surroundings(settings: WorkerSettings) -> Surroundings:
+    """What tuning pods are told beside their Workspace."""
+    return Surroundings(
+        tune_image=settings.tune_image,
+        data_image=settings.data_image,
+        storage_class=settings.tuning_storage_class,
+        plain_http=settings.plain_http_registries,
+        allowed_hosts=settings.allowed_hosts,
+        identity=settings.registry_identity,
+    )
 
 
 async def cloud_activities(azure: AzureSettings, stack: AsyncExitStack) -> Activities:

@@ -246,6 +246,9 @@ class Truth:
             self.workload = None
         return c.Observed(found=False)
 
+    def _delete_tuning(self, request: c.TuningKey) -> c.Observed:
+        return self._observed()
+
     def _delete_node_pool(self, key: c.PoolKey) -> c.Released:
         existed = self.pool is not None and self.pool.uid == key.workspace.uid
         if existed:

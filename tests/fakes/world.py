@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 from temporalio import activity
 
@@ -19,6 +19,7 @@ from activities.signatures import Signature
 from api import names
 
 INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
+ADAPTER: Final = f"sha256:{'a' * 64}"
 
 
 class World:
@@ -40,6 +41,12 @@ class World:
         self.nodes_are_there = True
         self.pools: dict[str, str] = {}
         self.workloads: set[str] = set()
+        self.kind: Literal["preset", "tuning"] = "preset"
+        self.output_image = "registry.example/adapters/one:v1"
+        self.training_digest = "training-1"
+        self.jobs: dict[str, str] = {}
+        self.volume = False
+        self.trained = c.Trained(step=21, steps_trained=21, loss=0.0123)
         self.ready_pods = 1
         self.checks = [c.Check(name="SkuOffered", outcome="passed")]
         self.workload_checks = [c.Check(name="ImagesPullable", outcome="passed")]
@@ -50,12 +57,12 @@ class World:
         self.calls: Counter[str] = Counter()
         self.order: list[str] = []
         self.cancelled: Counter[str] = Counter()
-        self._failures: defaultdict[str, list[Exception]] = defaultdict(list)
+        self._failures: defaultdict[str, list[Exception | None]] = defaultdict(list)
         self._gates: dict[str, asyncio.Event] = {}
         self.entered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
-    def fail_next(self, signature: Signature[Any, Any], *errors: Exception) -> None:
-        """The next calls of that activity raise these, one each."""
+    def fail_next(self, signature: Signature[Any, Any], *errors: Exception | None) -> None:
+        """The next calls of that activity raise these, one each; None stands for a call that goes well."""
         self._failures[signature.name] += errors
 
     def block(self, signature: Signature[Any, Any]) -> asyncio.Event:
@@ -96,8 +103,9 @@ class World:
         except asyncio.CancelledError:
             self.cancelled[signature.name] += 1
             raise
-        if self._failures[signature.name]:
-            raise self._failures[signature.name].pop(0)
+        error = self._failures[signature.name].pop(0) if self._failures[signature.name] else None
+        if error is not None:
+            raise error
 
     def _build_plan(self, request: c.PlanRequest) -> c.Plan:
         if not self.exists or self.deleting:
@@ -113,7 +121,8 @@ class World:
             key=key,
             provider=provider,
             generation=self.generation,
-            kind="preset",
+            kind=self.kind,
+            **self._of_a_training(),
             model="org/model",
             served_model_name="model",
             instance_type=instance_type if provider != "byo" else "",
@@ -124,6 +133,17 @@ class World:
             price_per_hour=3.67 if provider != "byo" else None,
             digest=self.digest if instance_type == self.instance_type else f"{self.digest} {instance_type}",
         )
+
+    def _of_a_training(self) -> dict[str, Any]:
+        if self.kind != "tuning":
+            return {}
+        return {
+            "method": "lora",
+            "volume_gib": 20,
+            "output_image": self.output_image,
+            "output_secret": "push",
+            "training_digest": self.training_digest,
+        }
 
     def _read_workspace(self, key: c.WorkspaceKey) -> c.Observed:
         return self._observed()
@@ -182,6 +202,34 @@ class World:
 
     def _wait_for_serving(self, request: c.ServingRequest) -> c.ServingReady:
         return c.ServingReady(pods=["pod-1"], nodes=["node-1"])
+
+    def _ensure_tuning_job(self, request: c.JobRequest) -> c.JobApplied:
+        plan = request.plan
+        assert request.part != "publish" or not self.pools, "nodes are paid for while the adapter is pushed"
+        assert request.part != "fetch" or not self.pools, "nodes are paid for while data is fetched"
+        self.volume = True
+        about = plan.output_image if request.part == "publish" else plan.training_digest
+        self.jobs[request.part] = f"{request.part} {about}"
+        return c.JobApplied(name=names.tuning_job(plan.key.name, request.part), digest=self.jobs[request.part])
+
+    def _wait_for_tuning_job(self, wait: c.JobWait) -> c.JobDone:
+        assert self.jobs.get(wait.part) == wait.digest
+        if wait.until == "started":
+            return c.JobDone()
+        found = c.DataFound(digest="d" * 64, rows=30, usable=30, bytes=1000, tokens=900)
+        adapter = c.PublishedAdapter(
+            image=self.output_image, digest=ADAPTER, pinned=f"registry.example/adapters/one@{ADAPTER}", bytes=7
+        )
+        done = {"fetch": {"data": found}, "train": {"trained": self.trained}, "publish": {"published": adapter}}
+        return c.JobDone.model_validate(done[wait.part])
+
+    def _delete_tuning(self, request: c.TuningKey) -> c.Observed:
+        self.jobs.clear()
+        self.volume = self.volume and not request.volume
+        return self._observed()
+
+    def _read_adapter(self, request: c.AdapterRequest) -> c.PublishedAdapter:
+        return c.PublishedAdapter(image=request.image, digest=request.digest)
 
     def _patch_status(self, patch: c.StatusPatch) -> c.Observed:
         if self.exists:

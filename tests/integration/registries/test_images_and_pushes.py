@@ -42,7 +42,7 @@ def a_plan(**more: Any) -> Plan:
 
 
 async def checked(cluster: Objects, plan: Plan, *hosts: str) -> dict[str, Check]:
-    preflight = WorkloadPreflight(cluster, (), Registries(hosts))  # type: ignore[arg-type]
+    preflight = WorkloadPreflight(cluster, {}, Registries(hosts))  # type: ignore[arg-type]
     return {check.name: check for check in (await preflight.read_workload_preflight(plan)).checks}
 
 

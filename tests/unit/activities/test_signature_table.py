@@ -7,6 +7,7 @@ from temporalio import activity
 from temporalio.workflow import ActivityCancellationType
 
 from activities import queues, signatures
+from activities.adapter_reading import Adapters
 from activities.models import Models
 from activities.nodes.aks import AgentPools
 from activities.nodes.byo import OwnNodes
@@ -19,6 +20,7 @@ from activities.planning import Planner
 from activities.policies import config_of
 from activities.populations import Populations
 from activities.signatures import Signature
+from activities.tuning_jobs import TuningJobs
 from activities.verification import Verification
 from activities.workload_preflight import WorkloadPreflight
 from activities.workloads import Workloads
@@ -37,6 +39,8 @@ CLASSES = (
     PreflightChecks,
     Nodes,
     Planner,
+    TuningJobs,
+    Adapters,
     Verification,
     Workloads,
     Workspaces,
