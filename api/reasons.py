@@ -241,7 +241,7 @@ _TUNING = (
     ("DataRowsTooLong", "A row is longer than it may be.", "it has more tokens than max_length, and cutting is off",
      "raise max_length, shorten the row that the message names, or set over_long_rows to truncate or drop", "fail"),
     ("ModelNotTunable", "The model cannot be trained.",
-     "its weights are quantized, its modules are not known, or transformers does not load it as a causal language model",
+     "its weights are quantized, its modules are not known, or transformers does not load it as a text model",
      "choose another model; the message has the cause", "fail"),
     ("TrainingDiverged", "The loss is no number any more.", "the steps are too large, or rows are broken",
      "lower learning_rate or add warmup_steps; the last checkpoint before it is kept", "fail"),

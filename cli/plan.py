@@ -67,8 +67,8 @@ def run(args: argparse.Namespace) -> int:
 def _planned(
     manifest: Manifest, manifests: Sequence[Manifest], args: argparse.Namespace, machine: Machine | None
 ) -> PlanDocument:
-    repo = unlisted_model(manifest.value) if args.hub else None
-    found = asked_model(args.hub, repo) if repo else None
+    unlisted = unlisted_model(manifest.value) if args.hub else None
+    found = asked_model(args.hub, *unlisted) if unlisted else None
     around = Surroundings(
         region=args.region,
         provider=args.provider,
@@ -88,9 +88,9 @@ def _config_maps(workspace: Manifest, manifests: Sequence[Manifest]) -> dict[str
         for manifest in manifests
         if manifest.kind == CONFIG_MAP and (_metadata(manifest, "namespace") or "default") == namespace
     }
-    inference = workspace.value.get("inference")
-    named = inference.get("config") if isinstance(inference, Mapping) else None
-    return None if named and named not in there else there
+    sections = (workspace.value.get("inference"), workspace.value.get("tuning"))
+    named = [section.get("config") for section in sections if isinstance(section, Mapping)]
+    return None if any(name and name not in there for name in named) else there
 
 
 def _metadata(manifest: Manifest, key: str) -> str:

@@ -15,18 +15,22 @@ from presets.hub import HubProblem, model_from_hub
 from presets.lookups import known_model
 from presets.plan_document import Finding
 
-PATH: Final = "inference.preset.name"
+SECTIONS: Final = ("inference", "tuning")
 
 
-def unlisted_model(workspace: Any) -> str | None:
-    """The repository that a Workspace names and the catalogue does not have; None where there is none to ask for."""
-    preset = Part("", workspace)["inference"]["preset"]
-    repo = preset["name"].text.strip()
-    return repo if "/" in repo and is_model_name(repo) and known_model(preset) is None else None
+def unlisted_model(workspace: Any) -> tuple[str, str] | None:
+    """The repository that a Workspace names and the catalogue does not have, and where it is named; None where there
+    is none to ask for."""
+    for section in SECTIONS:
+        preset = Part("", workspace)[section]["preset"]
+        repo = preset["name"].text.strip()
+        if "/" in repo and is_model_name(repo) and known_model(preset) is None:
+            return repo, preset["name"].path
+    return None
 
 
-def asked_model(endpoint: str, repo: str) -> Model | Finding:
-    """What the hub tells of the repository's main branch, or why it tells nothing."""
+def asked_model(endpoint: str, repo: str, path: str) -> Model | Finding:
+    """What the hub tells of the repository's main branch, or why it tells nothing; it is named at `path`."""
     token = os.environ.get(TOKEN_KEY) or None
     hub = Hub(endpoint.rstrip("/"), token)
     try:
@@ -34,12 +38,12 @@ def asked_model(endpoint: str, repo: str) -> Model | Finding:
         files = hub.files(repo, commit)
         return model_from_hub(repo, hub.config(repo, commit, files), files, commit, gated=gated)
     except HubProblem as problem:
-        return Finding(reason=REASONS[type(problem)], path=PATH, message=str(problem))
+        return Finding(reason=REASONS[type(problem)], path=path, message=str(problem))
     except ApplicationError as error:
-        return _finding(error)
+        return _finding(error, path)
     except HUB_ERRORS as error:
-        return _finding(hub_failure(error, f"{repo} at {endpoint}", with_token=token is not None))
+        return _finding(hub_failure(error, f"{repo} at {endpoint}", with_token=token is not None), path)
 
 
-def _finding(error: ApplicationError) -> Finding:
-    return Finding(reason=str(error.type), path=PATH, message=error.message)
+def _finding(error: ApplicationError, path: str) -> Finding:
+    return Finding(reason=str(error.type), path=path, message=error.message)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from presets.plan_document import PlanDocument
+from presets.plan_document import PlanDocument, TrainingShape
 
 LABEL: int = 11
 
@@ -16,7 +16,8 @@ def text_of(plan: PlanDocument) -> str:
 
 def _numbers(plan: PlanDocument) -> Iterator[str]:
     if plan.model:
-        yield _line("model", f"{plan.model}, {plan.weights_gib:.1f} GiB of weights, served as {plan.served_model_name}")
+        served = f", served as {plan.served_model_name}" if plan.served_model_name else ""
+        yield _line("model", f"{plan.model}, {plan.weights_gib:.1f} GiB of weights{served}")
     if plan.gpu_model and plan.nodes is not None:
         machine = plan.instance_type or "a node of yours"
         gpus = f"with {plan.gpus_per_node} x {plan.gpu_model}"
@@ -26,10 +27,13 @@ def _numbers(plan: PlanDocument) -> Iterator[str]:
         yield _line("layout", layout)
     if plan.max_model_len is not None:
         yield _line("context", f"{plan.max_model_len} tokens{_sequences(plan)}, KV cache in {_kv(plan)}")
-    if plan.memory_per_gpu_gib:
-        yield from _memory(plan)
+    if plan.training:
+        yield from _training(plan, plan.training)
+    yield from _memory(plan)
     if plan.disk_gib is not None:
         yield _line("disk", f"{plan.disk_gib} GiB on each node")
+    if plan.volume_gib is not None:
+        yield _line("volume", f"{plan.volume_gib} GiB for data, checkpoints and adapter")
     yield from _money_and_time(plan)
 
 
@@ -46,33 +50,58 @@ def _kv(plan: PlanDocument) -> str:
     return "the model's type" if plan.kv_cache_dtype == "auto" else plan.kv_cache_dtype
 
 
+def _training(plan: PlanDocument, shape: TrainingShape) -> Iterator[str]:
+    packed = f", weights packed into {shape.packed_bits} bits" if shape.packed_bits else ""
+    copies = f"; a copy of the model on each of {plan.data_parallel} GPUs" if (plan.data_parallel or 1) > 1 else ""
+    yield _line("training", f"{plan.method}{packed}{copies}")
+    millions = shape.trained_parameters / 1e6
+    yield _line("adapter", f"{millions:.1f} million parameters: rank {shape.rank} on {', '.join(shape.modules)}")
+    more = f", {shape.accumulation} times before the weights move" if shape.accumulation > 1 else ""
+    yield _line("batch", f"{shape.batch_size} x {shape.max_length} tokens at once on each GPU{more}")
+
+
 def _memory(plan: PlanDocument) -> Iterator[str]:
-    memory = plan.memory_per_gpu_gib
-    if memory is None:
-        return
-    yield _line("memory", "GiB on each GPU")
-    parts = {
-        "weights": memory.weights,
-        "KV cache": memory.kv_cache,
-        "activations": memory.activations,
-        "CUDA graphs": memory.cuda_graphs,
-        "overhead": memory.overhead,
-        "not given to vLLM": memory.not_given,
-        "usable": memory.usable,
-    }
+    parts = _parts(plan)
+    if parts:
+        yield _line("memory", "GiB on each GPU")
     yield from (f"  {'':{LABEL}} {name:<18}{gib:>8.2f}" for name, gib in parts.items())
+
+
+def _parts(plan: PlanDocument) -> dict[str, float]:
+    """GiB by the words of this page; empty where nothing is sized."""
+    if training := plan.training_gib:
+        return {
+            "weights": training.weights,
+            "adapter, optimizer": training.adapter,
+            "activations": training.activations,
+            "overhead": training.overhead,
+            "free": training.free,
+            "usable": training.usable,
+        }
+    if memory := plan.memory_per_gpu_gib:
+        return {
+            "weights": memory.weights,
+            "KV cache": memory.kv_cache,
+            "activations": memory.activations,
+            "CUDA graphs": memory.cuda_graphs,
+            "overhead": memory.overhead,
+            "not given to vLLM": memory.not_given,
+            "usable": memory.usable,
+        }
+    return {}
 
 
 def _money_and_time(plan: PlanDocument) -> Iterator[str]:
     if plan.price_per_hour is not None:
         until = plan.price_until_ready
-        ready = f", ${until.least:.2f} to ${until.most:.2f} until it is ready" if until else ""
+        event = "its first step" if plan.training else "it is ready"
+        ready = f", ${until.least:.2f} to ${until.most:.2f} until {event}" if until else ""
         yield _line("price", f"${plan.price_per_hour:.2f} per hour in {plan.region}{ready} (list price)")
     elif plan.instance_type and plan.provider != "byo":
         yield _line("price", f"not known in {plan.region}")
     if plan.minutes_until_ready and plan.model:
         ready_in = plan.minutes_until_ready
-        yield _line("ready in", f"{ready_in.least:g} to {ready_in.most:g} minutes")
+        yield _line("trains in" if plan.training else "ready in", f"{ready_in.least:g} to {ready_in.most:g} minutes")
         for step in plan.steps:
             beside = " (side by side)" if step.beside else ""
             yield f"  {'':{LABEL}} {step.step:<16}{step.least:>6.1f} to {step.most:>5.1f}{beside}"
@@ -82,6 +111,7 @@ def _lists(plan: PlanDocument) -> Iterator[str]:
     yield from _list("ways to get the nodes, in this order", plan.ways_to_get_nodes)
     yield from _list("checked before anything is bought", plan.preflight)
     yield from _list("given back when it fails", plan.released_on_failure)
+    yield from _list("kept until the Workspace is deleted", plan.kept_on_failure)
     yield from _list("warnings", [str(warning) for warning in plan.warnings])
     yield from _list("errors", [f"{error} [{error.reason}]" for error in plan.errors])
 

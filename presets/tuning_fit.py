@@ -9,6 +9,7 @@ from presets.catalogue import Model
 from presets.sizing import DoesNotFit
 from presets.sizing_machine import Machine
 from presets.skus import sku_table
+from presets.tuning_shapes import GIB
 from presets.tuning_wishes import TrainingWishes
 
 PACKED_CAPABILITY: Final = {4: 6.0, 8: 7.5}
@@ -165,7 +166,7 @@ def volume_gib(model: Model, wishes: TrainingWishes, data_gib: int = DATA_GIB) -
     Weights are not on it: they go to the node's disk. Sources: what `runtime.tune` writes, torch's AdamW.
     """
     checkpoints = (wishes.kept_checkpoints + 1) * parts.checkpoint_gib(model, wishes)
-    adapter = 2 * parts.adapter_parameters(model, wishes) * 4 / parts.GIB
+    adapter = 2 * parts.adapter_parameters(model, wishes) * 4 / GIB
     needed = data_gib * (1 + PREPARED_SHARE) + checkpoints + adapter + LOGS_GIB
     return next((step for step in DISK_STEPS if step >= needed), math.ceil(needed))
 
