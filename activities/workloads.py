@@ -22,6 +22,7 @@ from activities.contracts import (
     WorkloadRequest,
     WorkspaceKey,
 )
+from activities.disruption import DisruptionBudgets
 from activities.failures import failure
 from activities.heartbeating import heartbeating
 from activities.kubernetes_api import Cluster, Object
@@ -37,11 +38,12 @@ UNDEPLOY_DEADLINE: Final = timedelta(minutes=10)
 
 
 class Workloads:
-    """Deployment, Service and ConfigMap of a Workspace."""
+    """Deployment, Service, ConfigMap and disruption budget of a Workspace."""
 
     def __init__(self, cluster: Cluster, images: manifests.Images) -> None:
         self._cluster = cluster
         self._images = images
+        self._budgets = DisruptionBudgets(cluster)
 
     @signatures.implements(signatures.ENSURE_WORKLOAD)
     async def ensure_workload(self, request: WorkloadRequest) -> WorkloadApplied:
@@ -50,6 +52,7 @@ class Workloads:
         extra = await read_config(self._cluster, plan.key.namespace, plan.config_map) if plan.config_map else {}
         template = await self._template(plan) if plan.kind == "template" else None
         objects = manifests.workload_objects(plan, request.pinned, extra, template, self._images)
+        objects += await self._budgets.of(dict(objects)["Deployment"], plan.key.name)
         found = await asyncio.gather(*(self._existing(kind, body) for kind, body in objects))
         for (kind, body), existing in zip(objects, found, strict=True):
             require_ours(kind, existing, plan.key)
@@ -77,7 +80,8 @@ class Workloads:
     async def delete_workload(self, key: WorkspaceKey) -> Observed:
         """Returns when neither the objects nor their pods are there. Raises CleanupBlocked that names what is left."""
         async with heartbeating():
-            for kind, name in owned_names(key):
+            budget = (await self._budgets.kind(), names.disruption_budget(key.name))
+            for kind, name in [*owned_names(key), budget]:
                 await self._delete_ours(kind, name, key)
             left: Collection = {}
             until = datetime.now(UTC) + UNDEPLOY_DEADLINE
@@ -122,7 +126,7 @@ class Workloads:
 
 
 def owned_names(key: WorkspaceKey) -> list[tuple[str, str]]:
-    """(kind, name) of everything that ensure_workload makes, clients' entrance first."""
+    """(kind, name) of everything that ensure_workload makes for every Workspace, clients' entrance first."""
     return [
         ("Service", names.service(key.name)),
         ("Deployment", names.workload(key.name)),

@@ -19,6 +19,7 @@ from deploy.local.chat import Answer, NoAnswer
 from deploy.local.choices import OtherCluster
 from deploy.local.commands import CommandFailed
 from deploy.local.following import Look, step_times
+from deploy.local.images import FOR_TUNING, is_built
 from deploy.local.layout import INSTANCES, Layout
 from deploy.local.steps import StepFailed
 from deploy.local.temporal import ui_address
@@ -63,8 +64,9 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, console: Console) -> None:
     began = time.monotonic()
     _heading(console, "The stack")
-    stack = bring_up(args.instance, stream=sys.stdout)
     layout = Layout.of(args.instance)
+    tuning = all(is_built(layout, image) for image in FOR_TUNING)
+    stack = bring_up(args.instance, stream=sys.stdout, tuning=tuning)
     stack_s = time.monotonic() - began
     _heading(console, f"kubectl apply -f {demo.EXAMPLE.name}")
     target = demo.apply_example(layout.admin_kubeconfig)
@@ -78,6 +80,10 @@ def _run(args: argparse.Namespace, console: Console) -> None:
     _heading(console, "Where the time went")
     console.print(_times(stack, stack_s, looks, answers))
     _next(console, layout, target, _instance(args))
+    if not tuning:
+        console.print(
+            f"`modelyard local up{_instance(args)}` makes the images that trainings need; serving needs none."
+        )
 
 
 def _heading(console: Console, text: str) -> None:

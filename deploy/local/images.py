@@ -7,7 +7,7 @@ registry. `dev` names the newest one. Building is `image_building.py`'s, pushing
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,12 +65,14 @@ TUNE = Image(
     ),
 )
 # The small one first: a pod starts with it.
-IMAGES = (FETCH, RUNTIME, DATA, TUNE)
+FOR_SERVING = (FETCH, RUNTIME)
+FOR_TUNING = (DATA, TUNE)
+IMAGES = (*FOR_SERVING, *FOR_TUNING)
 
 
-def ensure_images(layout: Layout, say: Say) -> None:
+def ensure_images(layout: Layout, wanted: Sequence[Image], say: Say) -> None:
     """Builds what has changed and pushes what the registry lacks. Raises CommandFailed, NoBase, PushFailed, OSError."""
-    for image in IMAGES:
+    for image in wanted:
         built = build_image(layout, image, say)
         registry = Registry(layout.registry, image.repository)
         descriptor = manifest_of(built)
@@ -95,6 +97,12 @@ def build_image(layout: Layout, image: Image, say: Say) -> Path:
                 return built
             say("the sources were edited while the image was built: building it again")
             shutil.rmtree(built)
+
+
+def is_built(layout: Layout, image: Image) -> bool:
+    """Whether the cache has it, as the sources are now."""
+    workshop = Workshop(layout.cache, layout.logs / "images.log")
+    return (workshop.layout_of(image.target, tag_of(image)) / "index.json").exists()
 
 
 def reference(layout: Layout, image: Image) -> str:

@@ -16,7 +16,7 @@ from deploy.local.cluster_resources import ensure_crds, ensure_roles
 from deploy.local.components import addresses_needed
 from deploy.local.control_plane import start_control_plane
 from deploy.local.daemons import Daemon
-from deploy.local.images import ensure_images
+from deploy.local.images import FOR_SERVING, FOR_TUNING, Image, ensure_images
 from deploy.local.kubeconfigs import mint_kubeconfig
 from deploy.local.layout import Layout
 from deploy.local.network import ensure_network
@@ -33,13 +33,14 @@ PROGRAM_NEEDS = ("roles", "Temporal", "ARM stand-in")
 SYSTEM_NODE = NodeSpec("system-0", {"agentpool": "system", "kubernetes.azure.com/mode": "system"})
 
 
-def steps_of(layout: Layout, choices: Choices) -> list[Step]:
-    """The steps that bring this instance up."""
+def steps_of(layout: Layout, choices: Choices, *, tuning: bool = True) -> list[Step]:
+    """The steps that bring this instance up; without `tuning` the images are left out that only trainings need."""
     addresses = addresses_needed(layout, choices)
     machine = Step("machine", lambda say: check_machine(layout, addresses, root=choices.own_cluster))
     if choices.kubeconfig is None:
         needs = (*PROGRAM_NEEDS, "model mirror")
-        return [machine, *_own_cluster(layout), *_programs(layout, needs, partial(mint_kubeconfig, layout))]
+        steps = [machine, *_own_cluster(layout), *_programs(layout, needs, partial(mint_kubeconfig, layout))]
+        return [*steps, _images(layout, "images for tuning", FOR_TUNING, ("images",))] if tuning else steps
     kubeconfig = choices.kubeconfig
     return [machine, *_existing_cluster(layout, kubeconfig), *_programs(layout, PROGRAM_NEEDS, lambda user: kubeconfig)]
 
@@ -53,7 +54,7 @@ def _own_cluster(layout: Layout) -> list[Step]:
         _daemon(layout, "registry", ("network",), registry_daemon),
         _daemon(layout, "Temporal", ("network",), temporal_daemon),
         Step("control plane", lambda say: start_control_plane(layout), ("Kubernetes programs", "network")),
-        Step("images", lambda say: ensure_images(layout, say), ("registry",), layout.logs / "images.log"),
+        _images(layout, "images", FOR_SERVING, ("registry",)),
         Step("pause image", lambda say: _push_pause_image(layout), ("registry",)),
         Step("system node", lambda say: start_node(layout, SYSTEM_NODE), ("control plane", "pause image")),
         *_cluster_resources(layout, layout.admin_kubeconfig, "control plane"),
@@ -86,6 +87,10 @@ def _webhook(layout: Layout) -> list[Step]:
         Step("admission", lambda say: ensure_admission(layout, layout.admin_kubeconfig, log, say), ("roles",), log),
         _program(layout, product.WEBHOOK, ("admission",), partial(mint_kubeconfig, layout)),
     ]
+
+
+def _images(layout: Layout, name: str, wanted: tuple[Image, ...], needs: tuple[str, ...]) -> Step:
+    return Step(name, lambda say: ensure_images(layout, wanted, say), needs, layout.logs / "images.log")
 
 
 def _push_pause_image(layout: Layout) -> None:

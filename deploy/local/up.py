@@ -15,8 +15,12 @@ from deploy.local.stack_steps import steps_of
 from deploy.local.steps import run_steps
 
 
-def bring_up(instance: str, kubeconfig: Path | None = None, stream: TextIO = sys.stdout) -> dict[str, float]:
+def bring_up(
+    instance: str, kubeconfig: Path | None = None, stream: TextIO = sys.stdout, *, tuning: bool = True
+) -> dict[str, float]:
     """Ensures that everything of an instance runs; returns the seconds that each step took.
+
+    `tuning` is whether the images are made that only trainings need.
 
     Raises StepFailed (after it was shown), KubeconfigUnusable, OtherCluster, and passes an interrupt on; after any of
     them the instance can be brought up again or down.
@@ -24,6 +28,6 @@ def bring_up(instance: str, kubeconfig: Path | None = None, stream: TextIO = sys
     choices = choose(instance, kubeconfig)
     layout = choices.layout(instance)
     remember(layout, choices)
-    steps = steps_of(layout, choices)
+    steps = steps_of(layout, choices, tuning=tuning)
     with progress_for(steps, stream) as display:
         return run_steps(steps, display, stop_commands=stop_commands)

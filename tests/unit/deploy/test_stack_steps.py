@@ -45,6 +45,14 @@ def test_long_work_does_not_wait_for_other_long_work() -> None:
     assert {"Kubernetes programs", "runtime environment", "Temporal"} <= {step.name for step in first}
 
 
+def test_a_stack_that_only_serves_waits_for_no_image_that_trains() -> None:
+    layout = OWN.layout("test")
+    every, serving = (
+        {step.name for step in stack_steps.steps_of(layout, OWN, tuning=tuning)} for tuning in (True, False)
+    )
+    assert every - serving == {"images for tuning"}
+
+
 def test_programs_come_last_and_need_all_that_they_speak_to() -> None:
     needs = steps_up(OWN)["worker-cluster"].needs
     assert {"roles", "Temporal", "ARM stand-in", "model mirror"} <= set(needs)

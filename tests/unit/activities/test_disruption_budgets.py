@@ -1,0 +1,51 @@
+"""Which Workspaces get a disruption budget, and what it says in old and new clusters."""
+
+from typing import Any
+
+import pytest
+
+from activities.disruption import DisruptionBudgets, budget
+from activities.kubernetes_api import PATHS
+
+DEPLOYMENT: dict[str, Any] = {
+    "metadata": {"name": "w", "namespace": "team", "labels": {"kaito.sh/workspace": "w"}},
+    "spec": {"replicas": 2, "selector": {"matchLabels": {"kaito.sh/workspace": "w"}}},
+}
+
+
+class Discovery:
+    """An API server that serves these versions of the group."""
+
+    def __init__(self, *versions: str) -> None:
+        self.versions, self.asked = versions, 0
+
+    async def request(self, method: str, path: str) -> dict[str, Any]:
+        assert (method, path) == ("GET", "/apis/policy")
+        self.asked += 1
+        return {"versions": [{"version": version} for version in self.versions]}
+
+
+@pytest.mark.parametrize(
+    ("versions", "version"), [(("v1beta1",), "v1beta1"), (("v1", "v1beta1"), "v1"), (("v1",), "v1")]
+)
+async def test_the_version_is_the_clusters_and_asked_for_once(versions: tuple[str, ...], version: str) -> None:
+    cluster: Any = Discovery(*versions)
+    budgets = DisruptionBudgets(cluster)
+    for _ in range(2):
+        ((kind, body),) = await budgets.of(DEPLOYMENT, "w")
+    assert body["apiVersion"] == f"policy/{version}"
+    assert f"/policy/{version}/" in PATHS[kind]
+    assert cluster.asked == 1
+
+
+async def test_one_replica_gets_none_and_nobody_is_asked() -> None:
+    cluster: Any = Discovery("v1")
+    alone = DEPLOYMENT | {"spec": DEPLOYMENT["spec"] | {"replicas": 1}}
+    assert await DisruptionBudgets(cluster).of(alone, "w") == []
+    assert cluster.asked == 0
+
+
+def test_it_lets_one_pod_go_and_is_owned_as_the_deployment_is() -> None:
+    body = budget(DEPLOYMENT, "w", "v1")
+    assert body["spec"] == {"maxUnavailable": 1, "selector": DEPLOYMENT["spec"]["selector"]}
+    assert body["metadata"] == DEPLOYMENT["metadata"] | {"name": "w-pdb"}
