@@ -19,7 +19,7 @@ _STOPPED = (Phase.FAILED, Phase.CONTROLLER_ERROR)
 def refresh_conditions(state: WorkspaceState, now: datetime) -> None:
     """Brings the conditions in line with the facts; lastTransitionTime moves only where a status changed."""
     serving = state.phase is Phase.READY
-    nodes_ready = bool(state.nodes)
+    nodes_ready = bool(state.nodes) and not state.lost
     facts: list[tuple[ConditionType, bool, str, str, str, str]] = [
         (ConditionType.NODE_CLAIM_READY, state.pool_ready, "NodeClaimsReady", "Enough nodes were bought",
          "NodeClaimNotReady", "Not enough nodes were bought yet"),

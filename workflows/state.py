@@ -48,7 +48,7 @@ class Tried(BaseModel):
 class WorkspaceState(BaseModel):
     """One Workspace. `desired` is the newest generation heard of, `observed` the one the last pass was about;
     `evictions` counts spot machines that were taken back, by option; `lost` says that a node is gone and not replaced
-    yet."""
+    yet, `loss` what was said of it."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -67,6 +67,7 @@ class WorkspaceState(BaseModel):
     tried: list[Tried] = Field(default_factory=list)
     evictions: dict[str, int] = Field(default_factory=dict)
     lost: bool = False
+    loss: str = ""
     extra_time: dict[str, int] = Field(default_factory=dict)
     pool_ready: bool = False
     nodes: list[str] = Field(default_factory=list)
