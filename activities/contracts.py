@@ -37,7 +37,8 @@ class PlanRequest(WorkspaceKey):
 
 
 class Deadlines(Payload):
-    """Seconds that each wait of a pass may take before it becomes a failure with a reason."""
+    """Seconds that each wait of a pass may take before it becomes a failure with a reason. `unready` is how long a node
+    that is in use may be not ready before it counts as lost."""
 
     provision: int = 45 * 60
     nodes: int = 20 * 60
@@ -47,6 +48,7 @@ class Deadlines(Payload):
     data: int = 2 * 3600
     training: int = 7 * 24 * 3600
     publishing: int = 24 * 3600
+    unready: int = 60
 
 
 class Check(Payload):
@@ -152,6 +154,19 @@ class PoolBought(Payload):
 
 class NodesReady(Payload):
     """Nodes that are Ready with every GPU allocatable, sorted by name."""
+
+    names: list[str]
+
+
+class NodesHeld(Payload):
+    """A plan's nodes that were all ready a moment ago, by name."""
+
+    plan: Plan
+    names: list[str]
+
+
+class NodesLost(Payload):
+    """Nodes that are gone, or have been not ready for too long, sorted by name."""
 
     names: list[str]
 

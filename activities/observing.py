@@ -5,7 +5,7 @@ Yields the whole set after every change, so that a caller judges states and neve
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,7 +24,7 @@ _GONE: Final = 410
 
 async def observe(
     cluster: Cluster, kind: str, namespace: str | None = None, *, selector: str, until: datetime
-) -> AsyncIterator[Collection]:
+) -> AsyncGenerator[Collection, None]:
     """The set now and after every change, until the deadline passes; then it simply ends.
 
     A lost connection or an expired resourceVersion costs a new list. Any other refusal raises ApiException.
@@ -45,7 +45,7 @@ async def observe(
 
 async def _changes(
     cluster: Cluster, kind: str, namespace: str | None, selector: str, since: str, known: Collection, until: datetime
-) -> AsyncIterator[Collection]:
+) -> AsyncGenerator[Collection, None]:
     while (left := _left(until)) > 0:
         seconds = min(WATCH_S, math.ceil(left))
         async for change, item in cluster.watch(kind, namespace, selector=selector, since=since, seconds=seconds):

@@ -46,6 +46,7 @@ ENSURE_NODE_RESERVATIONS = Signature(
 )
 ENSURE_WORKLOAD = Signature("ensure_workload", queues.WORKSPACES, c.WorkloadRequest, c.WorkloadApplied, effects=True)
 WAIT_FOR_NODES = Signature("wait_for_nodes", queues.WAITS, c.Plan, c.NodesReady, waits=True)
+WAIT_FOR_NODE_LOSS = Signature("wait_for_node_loss", queues.WAITS, c.NodesHeld, c.NodesLost, waits=True)
 WAIT_FOR_SERVING = Signature("wait_for_serving", queues.WAITS, c.ServingRequest, c.ServingReady, waits=True)
 ENSURE_TUNING_JOB = Signature("ensure_tuning_job", queues.WAITS, c.JobRequest, c.JobApplied, waits=True, effects=True)
 WAIT_FOR_TUNING_JOB = Signature("wait_for_tuning_job", queues.WAITS, c.JobWait, c.JobDone, waits=True)

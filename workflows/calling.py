@@ -5,7 +5,7 @@ Also: running steps side by side so that the first failure stops the others, and
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -59,6 +59,14 @@ async def side_by_side(*work: Coroutine[Any, Any, Any]) -> list[Any]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
+
+
+async def stop(tasks: Iterable["asyncio.Task[Any]"]) -> None:
+    """Cancels what is under way and waits until all have ended, however they do."""
+    stopped = list(tasks)
+    for task in stopped:
+        task.cancel()
+    await asyncio.gather(*stopped, return_exceptions=True)
 
 
 async def to_the_end(work: "asyncio.Task[Any]") -> bool:

@@ -21,7 +21,7 @@ from activities.signatures import Signature
 from api.preflight import PROVIDER_CHECKS, WORKLOAD_CHECKS, CheckName, place_of
 from api.reasons import FailureClass
 from api.status import Phase, Step
-from workflows.calling import call, is_cancelled, reason_and_message, side_by_side
+from workflows.calling import call, is_cancelled, reason_and_message, side_by_side, stop
 from workflows.recording import Notebook
 from workflows.words import nodes_of, what
 
@@ -69,9 +69,9 @@ async def _to_the_last_answer(notebook: Notebook, work: list[Any]) -> list[Any]:
     except GeneratorExit:  # the worker went away: this coroutine is swept up, and may await nothing
         raise
     except BaseException:
-        await _stop(tasks)
+        await stop(tasks)
         raise
-    await _stop(late)
+    await stop(late)
     results = await asyncio.gather(*tasks, return_exceptions=True)
     errors = [result for result in results if isinstance(result, BaseException) and not is_cancelled(result)]
     for error in errors:
@@ -80,13 +80,6 @@ async def _to_the_last_answer(notebook: Notebook, work: list[Any]) -> list[Any]:
     if errors:
         raise refusal(notebook.state.checks)
     return results
-
-
-async def _stop(tasks: Iterable["asyncio.Task[Any]"]) -> None:
-    stopped = list(tasks)
-    for task in stopped:
-        task.cancel()
-    await asyncio.gather(*stopped, return_exceptions=True)
 
 
 async def _nodes(notebook: Notebook, plan: Plan) -> None:

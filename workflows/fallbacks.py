@@ -26,6 +26,8 @@ MOVING_ON: Final = frozenset(
         "PriceAboveLimit",
         "NodeNotJoined",
         "NodeWithoutGpu",
+        "NodeLost",
+        "SpotEvicted",
     }
 )
 """Reasons that are about this way to get the nodes, and not about the Workspace."""

@@ -47,7 +47,7 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
     state.hold(Holding(kind="node_pool", name=plan.pool_name, instance_type=plan.instance_type))
     state.ledger.intend(_purchase(plan))
     provision_time = timedelta(seconds=plan.deadlines.provision)
-    notebook.stand(Phase.PROVISIONING, "NodeClaimNotReady", words, wait=provision_time)
+    notebook.stand(Phase.PROVISIONING, *_said(notebook, plan, "NodeClaimNotReady", words), wait=provision_time)
     with notebook.step(Step.PROVISION_NODES):
         bought = await call(
             steps.ensure,
@@ -58,7 +58,8 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
     state.pool_ready = True
     state.ledger.confirm(plan.pool_name, bought.accepted_at)
     joining = timedelta(seconds=plan.deadlines.nodes)
-    notebook.stand(Phase.PROVISIONING, "NodeNotReady", f"waiting for {nodes_of(plan)} to join", wait=joining)
+    words = f"waiting for {nodes_of(plan)} to join"
+    notebook.stand(Phase.PROVISIONING, *_said(notebook, plan, "NodeNotReady", words), wait=joining)
     with notebook.step(Step.AWAIT_NODES):
         ready = await call(
             signatures.WAIT_FOR_NODES,
@@ -68,6 +69,17 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
         )
     state.nodes, state.lost = ready.names, False
     notebook.touch()
+
+
+def _said(notebook: Notebook, plan: Plan, reason: str, words: str) -> tuple[str, str]:
+    """Reason and words; while nodes take the place of lost ones, the loss is the reason."""
+    state = notebook.state
+    return (loss_reason(plan), f"{state.loss}: {words}") if state.lost and state.loss else (reason, words)
+
+
+def loss_reason(plan: Plan) -> str:
+    """What a node of this plan that is gone is called."""
+    return "SpotEvicted" if plan.spot else "NodeLost"
 
 
 def _purchase(plan: Plan) -> Purchase:

@@ -51,7 +51,7 @@ _Fact = tuple[ConditionType, bool, str, str, str, str]
 def _facts(state: WorkspaceState) -> list[_Fact]:
     """Of a Workspace that serves."""
     serving = state.phase is Phase.READY
-    nodes_ready = bool(state.nodes)
+    nodes_ready = bool(state.nodes) and not state.lost
     return [
         (ConditionType.NODE_CLAIM_READY, state.pool_ready, "NodeClaimsReady", "Enough nodes were bought",
          "NodeClaimNotReady", "Not enough nodes were bought yet"),
@@ -70,7 +70,7 @@ def _facts(state: WorkspaceState) -> list[_Fact]:
 def _training_facts(state: WorkspaceState) -> list[_Fact]:
     """Of a Workspace that trains. After the training it needs no nodes, and says so where it seems to lack some."""
     run, trained = state.run, state.run.trained is not None
-    bought, joined = state.pool_ready, bool(state.nodes)
+    bought, joined = state.pool_ready, bool(state.nodes) and not state.lost
     gone, gone_words = "NodesReleased", "the training has ended and its nodes were given back"
     failed = any(record.step is Step.TRAIN and record.outcome == "failed" for record in state.steps)
     failed = failed and state.phase in _STOPPED

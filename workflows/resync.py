@@ -12,7 +12,8 @@ from activities.contracts import HealthRequest, Plan
 from api.status import Phase
 from workflows import releasing
 from workflows.calling import call, is_cancelled, reason_and_message
-from workflows.fallbacks import EVICTIONS_MAX, option_of, wanted_for
+from workflows.fallbacks import wanted_for
+from workflows.losses import lose
 from workflows.recording import Notebook
 from workflows.state import WorkspaceState, request_of
 
@@ -63,9 +64,7 @@ async def _compare(notebook: Notebook, plan: Plan) -> bool:
     first = await _wanted(state) if plan.provider != "byo" else None
     health = await call(signatures.READ_HEALTH, HealthRequest(plan=plan), summary="resync: what runs now?")
     if len(health.ready_nodes) < plan.node_count:
-        lost = ", ".join(sorted(set(state.nodes) - set(health.ready_nodes)))
-        notebook.stand(Phase.NOT_READY, *_loss(state, plan, lost or "a node"))
-        state.lost = True
+        lose(notebook, plan, sorted(set(state.nodes) - set(health.ready_nodes)), Phase.NOT_READY)
         if not health.ready_nodes and workflow.patched("nothing serves without nodes"):
             state.settled = "nothing"  # so that a pass that fails is not taken for one that changed nothing
         return True
@@ -74,16 +73,6 @@ async def _compare(notebook: Notebook, plan: Plan) -> bool:
     if wanted_for(wanted, plan).digest != plan.digest or health.digest != plan.digest:
         return True
     return health.ready_pods < plan.node_count
-
-
-def _loss(state: WorkspaceState, plan: Plan, lost: str) -> tuple[str, str]:
-    """Reason and words for a node that is gone; of spot nodes it is counted, because Azure may go on like that."""
-    if not plan.spot:
-        return "NodeLost", f"no longer ready: {lost}; it is replaced"
-    option = option_of(plan)
-    state.evictions[option] = state.evictions.get(option, 0) + 1
-    times = f"{state.evictions[option]} times now, {EVICTIONS_MAX} times it is bought again before the next option"
-    return "SpotEvicted", f"no longer ready: {lost}. It was bought as spot, which Azure takes back ({times})"
 
 
 async def _wanted(state: WorkspaceState) -> Plan:

@@ -22,6 +22,7 @@ from api.status import Phase, Step
 from workflows.calling import call, is_cancelled, reason_and_message, side_by_side
 from workflows.checking import check
 from workflows.fallbacks import exhausted, in_order, moves_on, option_of, same_purchase
+from workflows.losses import while_nodes_last
 from workflows.provisioning import provision
 from workflows.recording import Notebook
 from workflows.releasing import release_everything_held, release_nodes
@@ -58,7 +59,7 @@ async def _serve_on(notebook: Notebook, plan: Plan) -> None:
         return await tune(notebook, plan)
     pinned = await check(notebook, plan)
     await side_by_side(provision(notebook, plan), _deploy(notebook, plan, pinned))
-    await _await_serving(notebook, plan)
+    await while_nodes_last(notebook, plan, lambda: _await_serving(notebook, plan))
 
 
 async def _move_on(notebook: Notebook, following: Plan) -> None:

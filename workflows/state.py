@@ -68,7 +68,7 @@ class TuningRun(BaseModel):
 class WorkspaceState(BaseModel):
     """One Workspace. `desired` is the newest generation heard of, `observed` the one the last pass was about;
     `evictions` counts spot machines that were taken back, by option; `lost` says that a node is gone and not replaced
-    yet."""
+    yet, `loss` what was said of it."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -88,6 +88,7 @@ class WorkspaceState(BaseModel):
     evictions: dict[str, int] = Field(default_factory=dict)
     lost: bool = False
     run: TuningRun = Field(default_factory=TuningRun)
+    loss: str = ""
     extra_time: dict[str, int] = Field(default_factory=dict)
     pool_ready: bool = False
     nodes: list[str] = Field(default_factory=list)

@@ -17,6 +17,7 @@ from api import names
 from api.status import Phase, Step
 from workflows.calling import call, is_cancelled, reason_and_message, side_by_side
 from workflows.checking import check, check_again
+from workflows.losses import while_nodes_last
 from workflows.provisioning import provision
 from workflows.recording import Notebook
 from workflows.releasing import release_nodes, undeploy
@@ -80,7 +81,7 @@ async def _train(notebook: Notebook, plan: Plan, pinned: PinnedModel | None) -> 
     for attempt in range(1, TRAIN_ATTEMPTS + 1):
         try:
             await side_by_side(provision(notebook, plan), _make(notebook, plan, "train", pinned))
-            await _follow(notebook, plan, pinned)
+            await while_nodes_last(notebook, plan, lambda: _follow(notebook, plan, pinned))
             return
         except ActivityError as error:
             reason, message = reason_and_message(error)

@@ -1,16 +1,17 @@
-"""Whether the nodes of a Workspace are there, and the waits for all of them and for none of them.
+"""Whether the nodes of a Workspace are there, and the waits for all of them, for the loss of one and for none of them.
 
 Ready means: the node's condition Ready, and as many GPUs allocatable as the machine has. Judging a node is pure; the
 waits watch, so that a change is noticed when it happens.
 """
 
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import activity
 
 from activities import signatures
-from activities.contracts import NodesReady, Plan, WorkspaceKey
+from activities.contracts import NodesHeld, NodesLost, NodesReady, Plan, WorkspaceKey
 from activities.failures import failure
 from activities.heartbeating import Progress, heartbeating
 from activities.kubernetes_api import Cluster, Object
@@ -18,6 +19,8 @@ from activities.nodes.provider import nodes_selector
 from activities.observing import Collection, observe
 from api import labels
 
+LOOK_AGAIN = timedelta(hours=1)
+"""A watch of nodes begins anew after this long."""
 GONE_DEADLINE = timedelta(minutes=10)
 """The cloud's node controller removes Node objects of deleted machines within a minute or so."""
 
@@ -40,6 +43,28 @@ class Nodes:
                 if len(ready) >= plan.node_count:
                     return NodesReady(names=ready)
         raise shortfall(nodes, plan)
+
+    @signatures.implements(signatures.WAIT_FOR_NODE_LOSS)
+    async def wait_for_node_loss(self, held: NodesHeld) -> NodesLost:
+        """Returns when fewer nodes are ready than the plan wants: at once where a Node is gone, after the plan's
+        `unready` where it is only not ready. Until then it waits, for as long as nobody cancels it."""
+        plan, grace = held.plan, timedelta(seconds=held.plan.deadlines.unready)
+        since: datetime | None = None
+        async with heartbeating() as progress:
+            while True:
+                until = since + grace if since else datetime.now(UTC) + LOOK_AGAIN
+                looks = observe(self._cluster, "Node", selector=nodes_selector(plan), until=until)
+                async with aclosing(looks):
+                    async for nodes in looks:
+                        missing = missing_names(nodes, held)
+                        progress.say({"missing": missing})
+                        if any(is_going(nodes.get(name)) for name in missing):
+                            return NodesLost(names=missing)
+                        if bool(missing) != bool(since):
+                            since = datetime.now(UTC) if missing else None
+                            break
+                if since and datetime.now(UTC) >= since + grace:
+                    return NodesLost(names=missing)
 
     @signatures.implements(signatures.WAIT_FOR_NO_NODES)
     async def wait_for_no_nodes(self, key: WorkspaceKey) -> NodesReady:
@@ -71,6 +96,17 @@ def gpus_of(node: Object) -> int:
 def ready_names(nodes: Collection, gpus: int) -> list[str]:
     """Names of the nodes that are ready with `gpus` GPUs, sorted."""
     return sorted(name for name, node in nodes.items() if is_ready(node) and gpus_of(node) >= gpus)
+
+
+def missing_names(nodes: Collection, held: NodesHeld) -> list[str]:
+    """Which of the held nodes are not ready, sorted; [] where there are enough all the same, by other names."""
+    ready = ready_names(nodes, held.plan.gpus_per_node)
+    return [] if len(ready) >= held.plan.node_count else sorted(set(held.names) - set(ready))
+
+
+def is_going(node: Object | None) -> bool:
+    """Gone, or somebody is removing it: nothing that passes by itself."""
+    return node is None or "deletionTimestamp" in node["metadata"]
 
 
 def shortfall(nodes: Collection, plan: Plan) -> Exception:

@@ -4,19 +4,24 @@ Uids, generations, deletes and finalizers are as Kubernetes has them; pools and 
 must never happen, whatever is said and whatever fails, is noted where it would happen.
 """
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from activities import contracts as c
+from activities import signatures
 from activities.failures import failure
+from activities.heartbeating import heartbeating
 from activities.signatures import Signature
 from api import names
 from tests.fakes.troubles import Trouble, in_trouble
 from workflows.messages import Changed
+
+LOOK_S: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,8 @@ class Truth:
 
     async def carry_out(self, signature: Signature[Any, Any], argument: Any) -> Any:
         """The activity's body, with the next of its troubles."""
+        if signature is signatures.WAIT_FOR_NODE_LOSS:
+            return await self._wait_for_node_loss(argument)
         waiting = self.troubles.get(signature.name)
         trouble = waiting.pop(0) if waiting else Trouble()
         async with self._alone_with(signature):
@@ -201,6 +208,13 @@ class Truth:
             provisioning_state="Succeeded",
             accepted_at=datetime.now(UTC),
         )
+
+    async def _wait_for_node_loss(self, held: c.NodesHeld) -> c.NodesLost:
+        """The nodes of another's pool are none of ours."""
+        async with heartbeating():
+            while self.pool is not None and self.pool.uid == held.plan.key.uid and not self.pool.broken:
+                await asyncio.sleep(LOOK_S)
+        return c.NodesLost(names=held.names)
 
     def _wait_for_nodes(self, plan: c.Plan) -> c.NodesReady:
         if self.pool is None or self.pool.broken:

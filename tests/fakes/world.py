@@ -36,6 +36,7 @@ class World:
         self.applied = ""
         self.checks_of: dict[str, list[c.Check]] = {}
         self.bought: list[tuple[str, bool]] = []
+        self.repairs = 0
         self.options: list[tuple[str, bool]] = []
         self.provider: c.Provider = "aks"
         self.nodes_are_there = True
@@ -59,16 +60,25 @@ class World:
         self.cancelled: Counter[str] = Counter()
         self._failures: defaultdict[str, list[Exception | None]] = defaultdict(list)
         self._gates: dict[str, asyncio.Event] = {}
+        self._gates[signatures.WAIT_FOR_NODE_LOSS.name] = asyncio.Event()
         self.entered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def fail_next(self, signature: Signature[Any, Any], *errors: Exception | None) -> None:
         """The next calls of that activity raise these, one each; None stands for a call that goes well."""
         self._failures[signature.name] += errors
 
+    def failures_left(self, signature: Signature[Any, Any]) -> int:
+        """How many of them have not been raised yet."""
+        return len(self._failures[signature.name])
+
     def block(self, signature: Signature[Any, Any]) -> asyncio.Event:
         """The activity waits until the returned event is set."""
         self._gates[signature.name] = asyncio.Event()
         return self._gates[signature.name]
+
+    def lose_a_node(self) -> None:
+        """Whoever watches the nodes now is told of a loss; those that are bought after it are not lost."""
+        self._gates[signatures.WAIT_FOR_NODE_LOSS.name].set()
 
     @staticmethod
     def now() -> datetime:
@@ -180,6 +190,7 @@ class World:
 
     def _ensure_node_pool(self, plan: c.Plan) -> c.PoolBought:
         self.bought.append((plan.instance_type, plan.spot))
+        self.repairs += plan.repair
         held = self.pools.setdefault(plan.pool_name, plan.instance_type)
         assert held == plan.instance_type, "a pool cannot change its machine type"
         return c.PoolBought(
@@ -199,6 +210,10 @@ class World:
 
     def _wait_for_nodes(self, plan: c.Plan) -> c.NodesReady:
         return c.NodesReady(names=["node-1"])
+
+    def _wait_for_node_loss(self, held: c.NodesHeld) -> c.NodesLost:
+        self._gates[signatures.WAIT_FOR_NODE_LOSS.name].clear()
+        return c.NodesLost(names=held.names)
 
     def _wait_for_serving(self, request: c.ServingRequest) -> c.ServingReady:
         return c.ServingReady(pods=["pod-1"], nodes=["node-1"])

@@ -1,0 +1,74 @@
+"""The wait for the loss of a node, against a real API server under the worker's own rights."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from activities.contracts import Deadlines, NodesHeld, WorkspaceKey
+from activities.kubernetes_api import Cluster
+from activities.nodes.readiness import Nodes
+from api import labels
+from tests.fakes.nodes import a_plan
+from tests.integration.nodes.attempts import Attempt
+from tests.integration.nodes.conftest import Bench
+from tests.integration.nodes.provisioner import delete
+
+GRACE_S = 3
+
+
+async def set_ready(admin: Cluster, name: str, ready: bool) -> None:
+    """As the node controller would, when the kubelet is silent."""
+    status: dict[str, Any] = {"op": "replace", "path": "/status/conditions/0/status", "value": str(ready)}
+    await admin.request(
+        "PATCH",
+        f"/api/v1/nodes/{name}/status",
+        body=[status],
+        content_type="application/json-patch+json",
+    )
+
+
+@pytest.fixture
+async def held(bench: Bench) -> NodesHeld:
+    key = await bench.workspace()
+    names = [await bought(bench, key, name) for name in ("one", "two")]
+    return NodesHeld(plan=a_plan(key, node_count=2, deadlines=Deadlines(unready=GRACE_S)), names=names)
+
+
+async def bought(bench: Bench, key: WorkspaceKey, name: str) -> str:
+    made = await bench.node(name)
+    own = labels.node_ownership(key.namespace, key.name, key.uid)
+    await bench.admin.patch("Node", made, None, {"metadata": {"labels": own}})
+    return made
+
+
+async def test_a_node_that_is_gone_is_noticed_at_once(cluster: Cluster, bench: Bench, held: NodesHeld) -> None:
+    attempt = Attempt(Nodes(cluster).wait_for_node_loss, held)
+    await attempt.until_beat(lambda said: said == {"missing": []})
+    began = time.monotonic()
+    await delete(bench.admin, "Node", held.names[1])
+    lost = await asyncio.wait_for(attempt.task, timeout=10)
+    assert lost.names == [held.names[1]]
+    assert time.monotonic() - began < GRACE_S
+
+
+async def test_a_node_that_is_not_ready_has_its_grace(cluster: Cluster, bench: Bench, held: NodesHeld) -> None:
+    attempt = Attempt(Nodes(cluster).wait_for_node_loss, held)
+    await attempt.until_beat(lambda said: said == {"missing": []})
+    began = time.monotonic()
+    await set_ready(bench.admin, held.names[0], False)
+    lost = await asyncio.wait_for(attempt.task, timeout=30)
+    assert lost.names == [held.names[0]]
+    assert time.monotonic() - began >= GRACE_S
+
+
+async def test_a_node_that_comes_back_in_time_was_not_lost(cluster: Cluster, bench: Bench, held: NodesHeld) -> None:
+    attempt = Attempt(Nodes(cluster).wait_for_node_loss, held)
+    await attempt.until_beat(lambda said: said == {"missing": []})
+    await set_ready(bench.admin, held.names[0], False)
+    await attempt.until_beat(lambda said: said == {"missing": [held.names[0]]})
+    await set_ready(bench.admin, held.names[0], True)
+    await asyncio.sleep(GRACE_S + 1)
+    assert not attempt.task.done()
+    await attempt.cancelled()

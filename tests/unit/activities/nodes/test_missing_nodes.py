@@ -1,0 +1,34 @@
+"""Which nodes of a plan are missing, and which of those are gone for good."""
+
+from activities.contracts import NodesHeld
+from activities.nodes.readiness import is_going, missing_names
+from activities.observing import Collection
+from tests.fakes.nodes import a_node, a_plan
+
+HELD = NodesHeld(plan=a_plan(node_count=2), names=["a", "b"])
+
+
+def nodes(**ready: bool) -> Collection:
+    return {name: a_node(name, ready=is_ready) for name, is_ready in ready.items()}
+
+
+def test_nothing_is_missing_while_enough_are_ready() -> None:
+    assert missing_names(nodes(a=True, b=True), HELD) == []
+
+
+def test_one_that_is_not_ready_or_gone_or_without_its_gpu_is_missing() -> None:
+    assert missing_names(nodes(a=True, b=False), HELD) == ["b"]
+    assert missing_names(nodes(b=True), HELD) == ["a"]
+    assert missing_names({}, HELD) == ["a", "b"]
+    assert missing_names(nodes(a=True) | {"b": a_node("b", gpus=0)}, HELD) == ["b"]
+
+
+def test_another_node_that_took_the_place_is_as_good() -> None:
+    assert missing_names(nodes(a=True, c=True), HELD) == []
+
+
+def test_only_what_is_gone_or_on_its_way_out_does_not_come_back() -> None:
+    leaving = a_node("a")
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert is_going(None) and is_going(leaving)
+    assert not is_going(a_node("a", ready=False))
