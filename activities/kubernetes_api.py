@@ -36,7 +36,6 @@ PATHS: Final[Mapping[str, str]] = {
     "Service": "/api/v1/{scope}services",
     "ConfigMap": "/api/v1/{scope}configmaps",
     "Secret": "/api/v1/{scope}secrets",
-    "PersistentVolumeClaim": "/api/v1/{scope}persistentvolumeclaims",
     "Pod": "/api/v1/{scope}pods",
     "Node": "/api/v1/nodes",
     "NodeClaim": "/apis/karpenter.sh/v1/nodeclaims",

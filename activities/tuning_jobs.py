@@ -126,7 +126,7 @@ class TuningJobs:
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
-            await watch.aclose()  # type: ignore[attr-defined]  # an async generator, typed as an iterator
+            await watch.aclose()
 
     async def _ended_without_pods(self, wait: JobWait) -> JobDone | None:
         """Pods go with their nodes; the Job knows whether they had ended well. None while they are on their way."""
