@@ -18,7 +18,7 @@ from activities.kubernetes_api import Object
 from activities.observing import observe
 from api import labels, names
 from tests.chaos.judging import Goal
-from tests.harness.leftovers import ALL_KINDS, OWNED_KINDS, SYSTEM_POOL
+from tests.harness.leftovers import SYSTEM_POOL, WANTED
 from tests.harness.stack import Stack
 from tests.harness.workspaces import NAMESPACE, Workspaces, is_failed, is_ready
 
@@ -88,8 +88,7 @@ async def what_is_left(stack: Stack, workspaces: Workspaces, within_s: float) ->
 
 async def _left(stack: Stack, workspaces: Workspaces) -> dict[str, list[str]]:
     found: defaultdict[str, list[str]] = defaultdict(list)
-    wanted = [*((kind, labels.WORKSPACE_UID) for kind in OWNED_KINDS), *((kind, "") for kind in ALL_KINDS)]
-    for kind, selector in wanted:
+    for kind, selector in WANTED:
         items, _ = await workspaces.cluster.list_all(kind, selector=selector)
         for item in items:
             metadata = item["metadata"]

@@ -10,10 +10,14 @@ from api import labels
 from tests.harness.stack import Stack
 from tests.harness.workspaces import Workspaces
 
-OWNED_KINDS: Final = ("Deployment", "Service", "ConfigMap", "Pod")
-# In such a stack nobody else has any: everything counts, labelled or not.
-ALL_KINDS: Final = ("Node", "Workspace")
+OWNED_KINDS: Final = ("Deployment", "Job", "Service", "ConfigMap", "PersistentVolumeClaim", "Pod")
 SYSTEM_POOL: Final = "system"
+# In such a stack nobody else has Nodes or Workspaces: labelled or not, all count but the node that is always there.
+WANTED: Final = (
+    *((kind, labels.WORKSPACE_UID) for kind in OWNED_KINDS),
+    ("Node", "kubernetes.azure.com/mode!=system"),
+    ("Workspace", ""),
+)
 # The sweep that runs every quarter of an hour is nobody's; it may have begun in the middle of a test.
 RUNNING: Final = "WorkflowType = 'Workspace' AND ExecutionStatus = 'Running'"
 
@@ -22,9 +26,8 @@ Leftovers = dict[str, list[str]]
 
 async def leftovers(stack: Stack, workspaces: Workspaces) -> Leftovers:
     """Names by kind, kinds without any left out; {} means that everything was given back."""
-    wanted = [*((kind, labels.WORKSPACE_UID) for kind in OWNED_KINDS), *((kind, "") for kind in ALL_KINDS)]
-    listed = await asyncio.gather(*(_names(workspaces, kind, selector) for kind, selector in wanted))
-    found = {kind: names for (kind, _), names in zip(wanted, listed, strict=True)}
+    listed = await asyncio.gather(*(_names(workspaces, kind, selector) for kind, selector in WANTED))
+    found = {kind: names for (kind, _), names in zip(WANTED, listed, strict=True)}
     found["pool"] = await asyncio.to_thread(pools, stack)
     found["workflow"] = [one.id async for one in workspaces.client.list_workflows(RUNNING)]
     return {kind: names for kind, names in found.items() if names}

@@ -1,4 +1,4 @@
-"""How simulated pods behave: after how many seconds they are ready or gone, and how they answer completions.
+"""How simulated pods behave: after how many seconds they are ready or gone, how those of Jobs end, how they answer.
 
 Data that the simulated kubelet is given and may be given anew at any time, and the client that does so.
 """
@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 import httpx
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 CONTROL_PATH: Final = "/_control/rules"
 CONTROL_S: Final = 10.0
@@ -19,6 +19,23 @@ class PodRule(BaseModel):
     workspace: str = "*"
     ready_seconds: float = Field(default=0.3, ge=0)
     gone_seconds: float = Field(default=0.2, ge=0)
+
+
+class JobRule(BaseModel):
+    """Pods of Jobs of the Workspaces and components (fetch, train, publish) that match; the first that matches counts.
+
+    A Job's first `failures` runs fail, whether they are of one pod (restartPolicy OnFailure) or of several (Never).
+    """
+
+    workspace: str = "*"
+    component: str = "*"
+    seconds: float = Field(default=0.3, ge=0)
+    message: str = Field(default="", description="The termination message of the run that succeeds.")
+    failures: int = Field(default=0, ge=0)
+    exit_code: int = Field(default=1, ge=1, le=255)
+    failure_message: str = ""
+    restart_seconds: float = Field(default=0.2, ge=0)
+    progress: dict[str, JsonValue] = Field(default_factory=dict, description="What /healthz says while it runs.")
 
 
 class AnswerRule(BaseModel):
@@ -33,10 +50,19 @@ class PodRules(BaseModel):
     """All rules; what no rule matches has the defaults."""
 
     pods: list[PodRule] = Field(default_factory=list)
+    jobs: list[JobRule] = Field(default_factory=list)
     answers: list[AnswerRule] = Field(default_factory=list)
 
     def of_pod(self, workspace: str) -> PodRule:
         return next((rule for rule in self.pods if fnmatchcase(workspace, rule.workspace)), PodRule())
+
+    def of_job(self, workspace: str, component: str) -> JobRule:
+        matching = (
+            rule
+            for rule in self.jobs
+            if fnmatchcase(workspace, rule.workspace) and fnmatchcase(component, rule.component)
+        )
+        return next(matching, JobRule())
 
     def of_answer(self, model: str) -> AnswerRule:
         return next((rule for rule in self.answers if fnmatchcase(model, rule.model)), AnswerRule())

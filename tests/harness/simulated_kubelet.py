@@ -1,8 +1,9 @@
 """Stands in for all kubelets: `python -m tests.harness.simulated_kubelet --instance chaos`.
 
-Pods that the real scheduler has bound become Running and Ready after a while, pods that are being deleted go. All have
-the machine's own bridge address, where this process answers their completions, so that the API server's pod proxy
-reaches them. Nothing runs in the pods.
+Pods that the real scheduler has bound become Running and Ready after a while, pods that are being deleted go; those of
+Jobs are `simulated_jobs.py`'s. All have the machine's own bridge address, where this process answers for them, so that
+the API server's pod proxy reaches them. Nothing runs in the pods. It also is the one node that is there before any is
+bought, for pods that need no GPU.
 """
 
 import argparse
@@ -11,7 +12,6 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import aiohttp
@@ -20,12 +20,30 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from activities.kubernetes_api import Cluster, Object, path_of
 from api import labels
+from api.publishing import PUBLISH_PORT
 from api.serving import SERVE_PORT
+from api.tuning_data import DATA_PORT
+from deploy.local.arm.nodes.machines import Machine
+from deploy.local.arm.nodes.simulated import Simulated
 from deploy.local.layout import INSTANCES, Layout
+from presets.skus import find_sku
 from tests.harness.pod_rules import CONTROL_PATH, AnswerRule, PodRule, PodRules
+from tests.harness.pod_statuses import now, running_status
+from tests.harness.simulated_jobs import JobPods, owning_job
 from watcher.watching import Collection, Seen
 
 RETRY_S: Final = 0.3
+# Of serving and of the three kinds of Jobs; a training answers where serving does.
+PORTS: Final = (SERVE_PORT, DATA_PORT, PUBLISH_PORT)
+SYSTEM_NODE: Final = Machine(
+    name="system-0",
+    pool="system",
+    number=0,
+    provider_id="simulated://system-0",
+    sku=find_sku("Standard_D32s_v5"),
+    gpus=0,
+    labels={"agentpool": "system", "kubernetes.azure.com/mode": "system"},
+)
 PATCH_TYPE: Final = "application/strategic-merge-patch+json"
 
 
@@ -37,6 +55,7 @@ class SimulatedKubelet:
         self._address = address
         self._tasks: dict[tuple[str, bool], asyncio.Task[None]] = {}
         self.rules = PodRules()
+        self.jobs = JobPods(address, lambda: self.rules, self._report, self._until_over)
         self._changed = asyncio.Event()
 
     def set_rules(self, rules: PodRules) -> None:
@@ -57,7 +76,11 @@ class SimulatedKubelet:
             self._end(uid, leaving=True)
         elif leaving:
             self._begin(uid, True, self._take_away, pod)
-        elif pod["spec"].get("nodeName") and pod["status"].get("phase") == "Pending":
+        elif not pod["spec"].get("nodeName"):
+            return
+        elif owning_job(pod) and pod["status"].get("phase") in ("Pending", "Running"):
+            self._begin(uid, False, self.jobs.run, pod)
+        elif pod["status"].get("phase") == "Pending":
             self._begin(uid, False, self._bring_up, pod)
 
     def _begin(self, uid: str, leaving: bool, work: Callable[[Object], Coroutine[Any, Any, None]], pod: Object) -> None:
@@ -71,8 +94,10 @@ class SimulatedKubelet:
 
     async def _bring_up(self, pod: Object) -> None:
         await self._wait(pod, lambda rule: rule.ready_seconds)
-        body = {"status": running_status(pod, self._address, datetime.now(UTC))}
-        await self._insist("PATCH", _path(pod) + "/status", body, PATCH_TYPE)
+        await self._report(pod, running_status(pod, self._address, now()))
+
+    async def _report(self, pod: Object, status: Object) -> None:
+        await self._insist("PATCH", _path(pod) + "/status", {"status": status}, PATCH_TYPE)
 
     async def _take_away(self, pod: Object) -> None:
         await self._wait(pod, lambda rule: rule.gone_seconds)
@@ -111,36 +136,6 @@ class SimulatedKubelet:
             await asyncio.sleep(RETRY_S)
 
 
-def running_status(pod: Object, address: str, now: datetime) -> Object:
-    """What a kubelet would report of a pod whose containers all run and are ready."""
-    stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    containers = [
-        {
-            "name": container["name"],
-            "image": container.get("image", ""),
-            "imageID": "",
-            "ready": True,
-            "started": True,
-            "restartCount": 0,
-            "state": {"running": {"startedAt": stamp}},
-        }
-        for container in pod["spec"]["containers"]
-    ]
-    conditions = [
-        {"type": type_, "status": "True", "lastTransitionTime": stamp}
-        for type_ in ("Initialized", "Ready", "ContainersReady")
-    ]
-    return {
-        "phase": "Running",
-        "podIP": address,
-        "podIPs": [{"ip": address}],
-        "hostIP": address,
-        "startTime": stamp,
-        "conditions": conditions,
-        "containerStatuses": containers,
-    }
-
-
 def application(kubelet: SimulatedKubelet) -> web.Application:
     """The server of every pod: completions, health, and the rules."""
 
@@ -159,7 +154,12 @@ def application(kubelet: SimulatedKubelet) -> web.Application:
 
     app = web.Application()
     app.add_routes(
-        [web.post("/v1/completions", complete), web.get("/health", health), web.put(CONTROL_PATH, put_rules)]
+        [
+            web.post("/v1/completions", complete),
+            web.get("/health", health),
+            web.get("/healthz", kubelet.jobs.health),
+            web.put(CONTROL_PATH, put_rules),
+        ]
     )
     return app
 
@@ -173,7 +173,11 @@ async def serve(layout: Layout) -> None:
     kubelet = SimulatedKubelet(cluster, layout.address)
     runner = web.AppRunner(application(kubelet), shutdown_timeout=1.0)
     await runner.setup()
-    await web.TCPSite(runner, layout.address, SERVE_PORT).start()
+    for port in PORTS:
+        await web.TCPSite(runner, layout.address, port).start()
+    node = Simulated(layout.admin_kubeconfig)
+    await node.open()
+    await node.start(SYSTEM_NODE)
     following, stopping = asyncio.create_task(kubelet.run()), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([following, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -181,6 +185,7 @@ async def serve(layout: Layout) -> None:
         await asyncio.gather(following, return_exceptions=stop.is_set())
     finally:
         await runner.cleanup()
+        await node.close()
         await cluster.close()
 
 

@@ -137,8 +137,8 @@ async def test_claims_are_fulfilled_replaced_when_their_node_is_lost_and_given_b
 
     await workspaces.delete("claimed")
     await workspaces.until_gone("claimed", within_s=WITHIN_S)
-    for kind in ("NodeClaim", "Node"):
-        assert (await workspaces.cluster.list_all(kind))[0] == [], kind
+    for kind, selector in (("NodeClaim", ""), ("Node", "kubernetes.azure.com/mode!=system")):
+        assert (await workspaces.cluster.list_all(kind, selector=selector))[0] == [], kind
 
 
 @pytest.mark.usefixtures("own_nodes", "provisioner")
