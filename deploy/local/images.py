@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.base_rootfs import PACKAGES, SUITE, given_base
+from deploy.local.containerfile import stages_of
 from deploy.local.image_building import CONTAINERFILE, IGNORED, Workshop, build
 from deploy.local.image_pushing import Registry, manifest_of
 from deploy.local.layout import Layout
@@ -113,7 +114,8 @@ def reference(layout: Layout, image: Image) -> str:
 def tag_of(image: Image) -> str:
     """16 hex digits over everything that goes into an image."""
     digest = hashlib.sha256(f"{given_base() or (SUITE, PACKAGES)}".encode())
-    for file in (CONTAINERFILE, IGNORED, *image.pins, *_files(image.sources)):
+    digest.update(stages_of(CONTAINERFILE.read_text(), image.target).encode())
+    for file in (IGNORED, *image.pins, *_files(image.sources)):
         digest.update(f"\0{file.relative_to(REPOSITORY)}\0{file.stat().st_size}\0".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

@@ -102,9 +102,10 @@ def _add_pool_writes(router: APIRouter, service: Service) -> None:
         name: str,
         if_match: IfMatch = None,
         if_none_match: IfMatch = None,
+        ignore_budgets: Annotated[bool, Query(alias="ignore-pod-disruption-budget")] = False,
     ) -> Response:
         _check_scope(identity, subscription, group, cluster)
-        operation = service.delete_pool(name, Preconditions(if_match, if_none_match))
+        operation = service.delete_pool(name, Preconditions(if_match, if_none_match), ignore_budgets)
         return _accepted(request, service, operation)
 
 

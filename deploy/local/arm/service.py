@@ -66,8 +66,11 @@ class Service:
             return self._create(name, asked), True
         return self._update(pool, asked), False
 
-    def delete_pool(self, name: str, conditions: Preconditions) -> Operation | None:
-        """Begins to delete a pool; None when there is none, the running operation when it is going already."""
+    def delete_pool(self, name: str, conditions: Preconditions, ignore_budgets: bool = False) -> Operation | None:
+        """Begins to delete a pool; None when there is none, the running operation when it is going already.
+
+        `ignore_budgets` is on record and changes nothing: where AKS would let a budget stop it, drains end here.
+        """
         pool = self.records.pools.get(name)
         running = self.records.operations.get(pool.operation or "") if pool else None
         if running and running.kind == "delete":
@@ -81,7 +84,10 @@ class Service:
             raise errors.bad_request(message, code="MustDefineAtLeastOneSystemPool")
         self._operations.cancel(pool)
         faults = fault_effects.taken_along(self.records, pool, "DELETE")
-        return self._operations.begin(pool, "delete", self.records.settings.delete_seconds, faults)
+        operation = self._operations.begin(pool, "delete", self.records.settings.delete_seconds, faults)
+        operation.ignore_budgets = ignore_budgets
+        self._file.save()
+        return operation
 
     def abort(self, name: str) -> Operation | None:
         """Cancels what runs on the pool; None when nothing does. Raises ArmError."""

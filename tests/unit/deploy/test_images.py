@@ -7,6 +7,7 @@ import pytest
 
 from deploy.local import base_rootfs, images
 from deploy.local.base_rootfs import BASE_VARIABLE, sources_of
+from deploy.local.containerfile import stages_of
 from deploy.local.image_building import Workshop, build_options
 from deploy.local.image_pushing import PushFailed, blob, manifest_of
 from deploy.local.images import FETCH, RUNTIME, TUNE, tag_of
@@ -27,6 +28,16 @@ def test_the_tag_is_the_same_until_something_in_it_changes(monkeypatch: pytest.M
     assert tag_of(FETCH) != before
     monkeypatch.setenv(BASE_VARIABLE, "python:3.11-slim")
     assert tag_of(RUNTIME) != before
+
+
+def test_a_target_is_made_of_its_own_stages_alone() -> None:
+    text = images.CONTAINERFILE.read_text()
+    for image in images.IMAGES:
+        assert f" AS {image.target}\n" in stages_of(text, image.target)
+    serving = stages_of(text, "runtime")
+    assert all(f" AS {stage}\n" in serving for stage in ("base", "tools", "runtime-packages", "runtime"))
+    assert not any(word in serving for word in ("AS tune", "AS data", "AS fetch", "tuning-cpu"))
+    assert stages_of(text, "tune").startswith(serving)
 
 
 def test_what_trains_is_in_no_image_that_serves() -> None:
