@@ -1,0 +1,93 @@
+"""The parts of a training's memory against figures that were published or counted."""
+
+import pytest
+
+from api.configs.training import TrainingConfig, default_training_config
+from presets import tuning_memory as parts
+from presets.catalogue import Model, all_models, find_model
+from presets.sizing_machine import Machine
+from presets.skus import find_sku
+from presets.tuning_fit import training_memory, ways_to_fit
+from presets.tuning_shapes import intermediate_size, linears, parameters
+from presets.tuning_wishes import TrainingWishes, training_wishes
+
+TUNABLE = [model for model in all_models() if model.lora_targets]
+
+
+def wishes(model: Model, method: str = "lora", **training: object) -> TrainingWishes:
+    config = default_training_config(method)
+    options = {**config.training, **training}
+    return training_wishes(TrainingConfig.model_validate({**config.model_dump(), "training": options}), method, model)
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("phi-3-mini-128k-instruct", 8192),
+        ("phi-4", 17920),
+        ("phi-2", 10240),
+        ("llama-3.1-8b-instruct", 14336),
+        ("meta-llama/Llama-3.3-70B-Instruct", 28672),
+        ("meta-llama/Llama-2-7b-hf", 11008),
+        ("mistralai/Mistral-7B-v0.3", 14336),
+        ("Qwen/Qwen2.5-Coder-7B-Instruct", 18944),
+        ("falcon-7b", 18176),
+        ("smollm2-135m-instruct", 1536),
+    ],
+)
+def test_the_intermediate_size_is_reckoned_a_little_too_large(name: str, published: int) -> None:
+    assert published <= intermediate_size(find_model(name)) <= published * 1.12
+
+
+def test_adapters_have_the_published_number_of_parameters_and_a_little_more() -> None:
+    # peft counts 20,971,520 for Llama 3.1 8B (32 layers, rank 8, all linear modules), 12,582,912 for Phi-3-mini.
+    for name, counted in (("llama-3.1-8b-instruct", 20_971_520), ("phi-3-mini-128k-instruct", 12_582_912)):
+        model = find_model(name)
+        assert counted <= parts.adapter_parameters(model, wishes(model)) <= counted * 1.06
+
+
+@pytest.mark.parametrize("model", TUNABLE, ids=lambda model: model.repo)
+def test_modules_and_embedding_are_the_model(model: Model) -> None:
+    held = sum(module.parameters for module in linears(model, model.lora_targets))
+    embedding = model.vocab_size * model.hidden_size
+    assert held + embedding == pytest.approx(parameters(model), rel=0.02)
+
+
+@pytest.mark.parametrize("model", TUNABLE, ids=lambda model: model.repo)
+def test_packed_weights_take_less_and_never_less_than_half_a_byte(model: Model) -> None:
+    whole, packed = parts.weights_gib(model, wishes(model)), parts.weights_gib(model, wishes(model, "qlora"))
+    assert parameters(model) * 0.5 / parts.GIB < packed < whole
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "training", "measured"),
+    [
+        # Peaks that others published; ours must not be less.
+        pytest.param(
+            "meta-llama/Llama-2-7b-hf", "qlora", {"max_length": 512}, 6.0, id="QLoRA paper: 7B in about 6 GB"
+        ),
+        pytest.param(
+            "meta-llama/Llama-2-13b-hf", "qlora", {"max_length": 512}, 10.0, id="QLoRA paper: 13B in about 10 GB"
+        ),
+    ],
+)
+def test_nothing_is_reckoned_smaller_than_was_measured(
+    name: str, method: str, training: dict[str, object], measured: float
+) -> None:
+    model = find_model(name)
+    memory = training_memory(model, Machine.of(find_sku("Standard_NC24ads_A100_v4")), wishes(model, method, **training))
+    assert memory.needed >= measured * 1e9 / parts.GIB
+
+
+def test_ways_that_are_told_do_fit_and_are_needed() -> None:
+    machine = Machine.of(find_sku("Standard_NV36ads_A10_v5"))
+    model = find_model("llama-3.1-8b-instruct")
+    asked = wishes(model, per_device_train_batch_size=8)
+    assert not training_memory(model, machine, asked).fits
+    ways = ways_to_fit(model, machine, asked)
+    assert [way.partition(":")[0] for way in ways] == ["per_device_train_batch_size", "max_length"]
+    for way in ways:
+        name, _, value = way.partition(": ")
+        settings = {"per_device_train_batch_size": 8, name: int(value)}
+        assert training_memory(model, machine, wishes(model, **settings)).fits
+        assert not training_memory(model, machine, wishes(model, **settings | {name: int(value) * 2})).fits
