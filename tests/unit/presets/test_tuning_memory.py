@@ -59,24 +59,36 @@ def test_packed_weights_take_less_and_never_less_than_half_a_byte(model: Model) 
     assert parameters(model) * 0.5 / parts.GIB < packed < whole
 
 
-@pytest.mark.parametrize(
-    ("name", "method", "training", "measured"),
-    [
-        # Peaks that others published; ours must not be less.
-        pytest.param(
-            "meta-llama/Llama-2-7b-hf", "qlora", {"max_length": 512}, 6.0, id="QLoRA paper: 7B in about 6 GB"
-        ),
-        pytest.param(
-            "meta-llama/Llama-2-13b-hf", "qlora", {"max_length": 512}, 10.0, id="QLoRA paper: 13B in about 10 GB"
-        ),
-    ],
-)
-def test_nothing_is_reckoned_smaller_than_was_measured(
-    name: str, method: str, training: dict[str, object], measured: float
+# Peaks in GB on an A100 with 80 GB, as Qwen's makers published them (README of QwenLM/Qwen, "Profiling of Memory and
+# Speed"): batch size 1, gradient checkpointing, rank 64 on all linear modules, logits of all tokens at once.
+LENGTHS = (256, 512, 1024, 2048, 4096, 8192)
+PUBLISHED = [
+    (1.84, 2048, 16, 24, 0, (6.7, 7.4, 8.4, 11.0, 16.2, 21.8)),
+    (7.72, 4096, 32, 32, 0, (20.1, 20.4, 21.5, 23.8, 29.7, 36.6)),
+    (14.17, 5120, 40, 40, 0, (34.6, 35.1, 35.3, 37.4, 42.5, 55.2)),
+    (1.84, 2048, 16, 24, 4, (5.8, 6.0, 6.6, 7.8, 10.2, 15.8)),
+    (7.72, 4096, 32, 32, 4, (11.5, 11.5, 12.3, 13.9, 16.9, 23.5)),
+    (14.17, 5120, 40, 40, 4, (18.7, 18.4, 18.9, 19.9, 23.0, 27.9)),
+    (72.3, 8192, 64, 80, 4, (61.4, 61.4, 62.9, 64.1, 68.0, 75.6)),
+]
+SPLIT = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+CASES = [(*row[:5], length, peak) for row in PUBLISHED for length, peak in zip(LENGTHS, row[5], strict=True)]
+
+
+@pytest.mark.parametrize(("billions", "hidden", "heads", "layers", "bits", "length", "peak"), CASES)
+def test_no_published_peak_is_reckoned_smaller_and_none_twice_as_large(
+    billions: float, hidden: int, heads: int, layers: int, bits: int, length: int, peak: float
 ) -> None:
-    model = find_model(name)
-    memory = training_memory(model, Machine.of(find_sku("Standard_NC24ads_A100_v4")), wishes(model, method, **training))
-    assert memory.needed >= measured * 1e9 / parts.GIB
+    group = {"kind": "full", "count": layers, "kv_heads": heads, "head_dim": 128}
+    facts = {"architecture": "LlamaForCausalLM", "vocab_size": 151936, "max_tokens": 8192, "lora_targets": SPLIT}
+    sizes = {"weights_gib": billions * 1.86, "parameters_b": billions, "attention_heads": heads, "hidden_size": hidden}
+    model = Model.model_validate({"repo": "Qwen/Qwen", "layers": [group], **facts, **sizes})
+    asked = TrainingWishes("", bits, True, 2, 1, 8, length, 64, SPLIT, full_logits=True)
+    memory = training_memory(model, Machine.of(find_sku("Standard_NC24ads_A100_v4")), asked)
+    # peft of that time put embedding and head of a packed model into 32 bits; trl 1.16 leaves them as they are.
+    more = 2 * 2 * 151936 * hidden / parts.GIB if bits else 0.0
+    reckoned = (memory.needed + more) / (1 - parts.FRAGMENTS)
+    assert peak <= reckoned <= 2 * peak
 
 
 def test_ways_that_are_told_do_fit_and_are_needed() -> None:
