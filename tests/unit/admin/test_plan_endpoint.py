@@ -71,6 +71,19 @@ async def test_a_plan_that_cannot_be_carried_out_is_an_answer(http: httpx.AsyncC
     assert [error["reason"] for error in answer.json()["errors"]] == ["InstanceTypeUnknown"]
 
 
+async def test_a_training_is_planned(http: httpx.AsyncClient) -> None:
+    tuning = {
+        "preset": {"name": "phi-3-mini-128k-instruct"},
+        "method": "qlora",
+        "input": {"urls": ["https://data.example.com/rows.parquet"]},
+        "output": {"image": "registry.example.com/adapters/a:1", "imagePushSecret": "push"},
+    }
+    sent = {key: value for key, value in WORKSPACE.items() if key != "inference"} | {"tuning": tuning}
+    plan = (await http.post("/plan", json=sent)).raise_for_status().json()
+    assert (plan["kind"], plan["method"], plan["errors"]) == ("tuning", "qlora", [])
+    assert plan["trainingGiB"]["weights"] == pytest.approx(2.2, abs=0.1)
+
+
 async def test_config_maps_come_in_a_list(http: httpx.AsyncClient) -> None:
     data = {"inference_config.yaml": "vllm: {max-model-len: 4096}"}
     config = {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": data}

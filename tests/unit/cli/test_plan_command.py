@@ -67,6 +67,62 @@ def test_people_read_the_same_numbers(tmp_path: Path, capsys: pytest.CaptureFixt
         assert words in text
 
 
+TRAINING = """
+apiVersion: kaito.sh/v1beta1
+kind: Workspace
+metadata: {name: train}
+resource:
+  instanceType: Standard_NC6s_v3
+  labelSelector: {matchLabels: {apps: x}}
+tuning:
+  preset: {name: phi-3-mini-128k-instruct}
+  method: qlora
+  config: train
+  input: {urls: ['https://data.example.com/rows.parquet']}
+  output: {image: 'registry.example.com/adapters/a:1', imagePushSecret: push}
+"""
+TRAINING_CONFIG = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: train}
+data:
+  training_config.yaml: |
+    training_config:
+      QuantizationConfig: {load_in_4bit: true}
+      LoraConfig: {r: 16}
+      TrainingArguments: {gradient_accumulation_steps: 4}
+"""
+
+
+def test_a_training_is_planned_with_the_config_map_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert planned(tmp_path, f"{TRAINING}---{TRAINING_CONFIG}", "--json") == 0
+    (plan,) = documents(capsys.readouterr().out)
+    assert (plan["kind"], plan["method"], plan["training"]["rank"]) == ("tuning", "qlora", 16)
+    assert plan["volumeGiB"] == 32 and plan["memoryPerGpuGiB"] is None
+    parts = plan["trainingGiB"]
+    usable = parts.pop("usable")
+    assert sum(parts.values()) == pytest.approx(usable, abs=0.05)
+    assert planned(tmp_path, f"{TRAINING}---{TRAINING_CONFIG}") == 0
+    text = capsys.readouterr().out
+    for words in (
+        "qlora, weights packed into 4 bits", "rank 16 on qkv_proj", "4 times before the weights move",
+        "32 GiB for data, checkpoints and adapter", "first step  after", "until its first step",
+        "OutputWritable: the account of Secret push", "kept until the Workspace is deleted",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "served as" not in text and "KV cache" not in text
+
+
+def test_a_training_whose_config_map_is_elsewhere_is_planned_without(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert planned(tmp_path, TRAINING, "--json") == 0
+    (plan,) = documents(capsys.readouterr().out)
+    assert "ConfigNotRead" in [warning["reason"] for warning in plan["warnings"]]
+
+
 def test_what_cannot_work_is_1_and_says_which_machine_would_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
