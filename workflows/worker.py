@@ -41,6 +41,7 @@ from activities.verification import Verification
 from activities.workload_preflight import WorkloadPreflight
 from activities.workloads import Workloads
 from activities.workspaces import Workspaces
+from api.registries import RegistryAccess
 from workflows import search
 from workflows.connecting import connect
 from workflows.leaving import leave
@@ -66,8 +67,10 @@ async def cluster_activities(
     images = Images(
         runtime=settings.runtime_image,
         fetch=settings.fetch_image,
+        data=settings.data_image,
         hf_endpoint=settings.pods_hf_endpoint or settings.hf_endpoint,
         cpu_kv_cache_gib=settings.serve_cpu_kvcache_gib,
+        registry=RegistryAccess(plain_http=settings.plain_http_registries),
     )
     own_images = (settings.runtime_image, settings.fetch_image)
     models = Models(cluster, settings.hf_endpoint)
@@ -76,6 +79,7 @@ async def cluster_activities(
         location=azure.location,
         deadlines=settings.deadlines,
         images=own_images,
+        data_image=settings.data_image,
         provider=settings.provider,
         with_cloud=settings.with_cloud,
         read_facts=models.read_facts,
