@@ -1,7 +1,8 @@
 """The Kubernetes objects of a plan, as pure functions: serve.json, the Deployment, the Service.
 
 Several containers on purpose: the kubelet starts them in order, so the small `fetch` fills /weights while the big
-`serve` image is still being pulled. What adapters add is `adapter_manifests.py`'s. Objects carry the plan's digest; nothing here talks to a cluster.
+`serve` image is still being pulled. What adapters add is `adapter_manifests.py`'s. Objects carry the plan's digest;
+nothing here talks to a cluster.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Whether adapters can be served beside a model: does its class in vLLM take any, and can clients tell them apart. Pure.
+"""Whether adapters can be served beside a model: whether its class in vLLM takes any. Pure.
 
 The rules of admission and the planner ask here: admission knows the catalogue's models only, the planner all.
 """

@@ -35,7 +35,8 @@ def bring_all(config: AdaptersConfig) -> None:
     Path(config.folder).mkdir(parents=True, exist_ok=True)
     for source in config.adapters:
         record = bring(source, config)
-        say(f"adapter {record.name}: rank {record.rank}, strength {record.strength:g}, {record.origin or 'from a volume'}")
+        origin = record.origin or "from a volume"
+        say(f"adapter {record.name}: rank {record.rank}, strength {record.strength:g}, {origin}")
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

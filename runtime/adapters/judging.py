@@ -56,7 +56,9 @@ def _check_shapes(ranks: set[int], tensors: Mapping[str, Tensor]) -> None:
     """Experts that share a tensor have their ranks one after another in it."""
     down = {name: tensor.shape for name, tensor in tensors.items() if name.endswith(DOWN)}
     if not down:
-        raise Failure(INVALID, "adapter_model.safetensors holds no LoRA weights: no tensor's name ends in lora_A.weight")
+        raise Failure(
+            INVALID, "adapter_model.safetensors holds no LoRA weights: no tensor's name ends in lora_A.weight"
+        )
     for name, shape in down.items():
         if len(shape) == 2 and not any(shape[0] and shape[0] % rank == 0 for rank in ranks):
             known = ", ".join(map(str, sorted(ranks)))
