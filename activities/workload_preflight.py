@@ -6,11 +6,7 @@ may reach it and have credentials of their own. What the answers mean is preflig
 
 import asyncio
 import time
-<<<<<<< HEAD
-from collections.abc import Iterable, Mapping, Sequence
-=======
-from collections.abc import Awaitable, Iterable, Sequence
->>>>>>> bc3d994 (Serve a Workspace's adapters: a container of the pod brings, judges and scales them, vLLM serves each under its name, Verify asks for each)
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Final
 
 from activities import signatures
@@ -32,14 +28,18 @@ from api.validation.document import Part
 from api.validation.image_references import ImageName
 from presets.plan_checks import storage_classes
 
+WITH_ADAPTERS: Final = "preset with adapters"
 KEPT_S: Final = 30.0
 """Our own images are asked for once for all Workspaces that are checked within this time."""
 
 
-<<<<<<< HEAD
+class SecretMissing(Exception):
+    """A Secret that only our own program would read is not there; the kubelet does not do without it."""
+
+
 class WorkloadPreflight:
-    """`own_images` are those of our pods, by kind of plan; `tuning_class` is the StorageClass of a training's volume,
-    empty for the default one. Changes nothing in the cluster, nor in a registry."""
+    """`own_images` are those of our pods, by kind of plan, and those with adapters; `tuning_class` is the StorageClass
+    of a training's volume, empty for the default one. Changes nothing in the cluster, nor in a registry."""
 
     def __init__(
         self,
@@ -47,22 +47,9 @@ class WorkloadPreflight:
         own_images: Mapping[str, Sequence[str]],
         registries: Registries,
         tuning_class: str = "",
-=======
-class SecretMissing(Exception):
-    """A Secret that only our own program would read is not there; the kubelet does not do without it."""
-
-
-class WorkloadPreflight:
-    """`own_images` are those of model pods, `data_image` that of those with adapters. Changes nothing in the
-    cluster, nor in a registry."""
-
-    def __init__(
-        self, cluster: Cluster, own_images: Sequence[str], registries: Registries, data_image: str = ""
->>>>>>> bc3d994 (Serve a Workspace's adapters: a container of the pod brings, judges and scales them, vLLM serves each under its name, Verify asks for each)
     ) -> None:
         self._cluster = cluster
         self._own_images = own_images
-        self._data_image = data_image
         self._registries = registries
         self._tuning_class = tuning_class
         self._own: dict[str, tuple[float, Check]] = {}
@@ -71,16 +58,12 @@ class WorkloadPreflight:
     @signatures.implements(signatures.READ_WORKLOAD_PREFLIGHT)
     async def read_workload_preflight(self, plan: Plan) -> Preflight:
         """Never fails for a check that fails. Raises WorkspaceGone, and what the API server's refusals are."""
-<<<<<<< HEAD
-        pod = await self._pod(plan)
-        images = self._own_images_checked(plan.kind) if pod is None else self._images(plan.key.namespace, pod)
-=======
         written = await self._workspace(plan) if plan.kind == "template" or plan.adapters else None
         pod = written["inference"]["template"]["spec"] if written and plan.kind == "template" else None
-        images = self._own_images_checked() if pod is None else self._images(plan.key.namespace, pod)
+        kind = WITH_ADAPTERS if plan.adapters else plan.kind
+        images = self._own_images_checked(kind) if pod is None else self._images(plan.key.namespace, pod)
         if written and plan.adapters:
             images = self._with_adapters(images, plan, written)
->>>>>>> bc3d994 (Serve a Workspace's adapters: a container of the pod brings, judges and scales them, vLLM serves each under its name, Verify asks for each)
         asked = [images]
         if plan.output_image:
             asked.append(self._output(plan))
@@ -96,12 +79,11 @@ class WorkloadPreflight:
         return Part("", found)
 
     async def _with_adapters(self, images: Awaitable[Check], plan: Plan, written: Part) -> Check:
-        """Our own images, the one that brings adapters, and the adapters' own: one check."""
+        """Our own images and the adapters' own: one check."""
         sources = [adapter["source"] for adapter in written["inference"]["adapters"].items()]
         wanted = [source for source in sources if source["image"].text and source["name"].text in plan.adapters]
         found = await asyncio.gather(
             images,
-            *([self._pullable(self._data_image, [])] if self._data_image else []),
             *(self._adapter(plan.key.namespace, source) for source in wanted),
         )
         return all_of(CheckName.IMAGES_PULLABLE, found)

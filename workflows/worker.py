@@ -38,7 +38,7 @@ from activities.settings import AzureSettings, WorkerSettings
 from activities.tuning_jobs import TuningJobs
 from activities.tuning_objects import Surroundings
 from activities.verification import Verification
-from activities.workload_preflight import WorkloadPreflight
+from activities.workload_preflight import WITH_ADAPTERS, WorkloadPreflight
 from activities.workloads import Workloads
 from activities.workspaces import Workspaces
 from api.registries import RegistryAccess
@@ -88,15 +88,16 @@ async def cluster_activities(
     populations = Populations(cluster, client)
     claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(cluster)
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
-<<<<<<< HEAD
     registries = Registries(settings.plain_http_registries)
     training_images = (settings.fetch_image, settings.data_image, settings.tune_image)
-    images_by_kind = {"preset": own_images, "template": own_images, "tuning": training_images}
+    images_by_kind = {
+        "preset": own_images,
+        WITH_ADAPTERS: (*own_images, settings.data_image),
+        "template": own_images,
+        "tuning": training_images,
+    }
     preflight = WorkloadPreflight(cluster, images_by_kind, registries, settings.tuning_storage_class)
     jobs = TuningJobs(cluster, images, tuning_surroundings(settings))
-=======
-    preflight = WorkloadPreflight(cluster, own_images, Registries(settings.plain_http_registries), settings.data_image)
->>>>>>> bc3d994 (Serve a Workspace's adapters: a container of the pod brings, judges and scales them, vLLM serves each under its name, Verify asks for each)
     return {
         queues.WORKSPACES: [
             planner.build_plan,
