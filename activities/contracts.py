@@ -64,10 +64,11 @@ class Check(Payload):
 class Plan(Payload):
     """What a generation of a Workspace comes to: decided once by `build_plan`, then only carried out.
 
-    Memory and disk are GiB, prices US dollars an hour for all nodes, `spot_max_price` for one. `digest` covers all that
-    shapes the workload, so that an unchanged workload is recognised. `estimate` is the whole of what was planned, for
-    people. `repair` asks for lost nodes to be brought back. `alternatives` are whole plans, in the order in which they
-    are tried when this one cannot be had; `refused` says of one of those why it cannot be carried out at all.
+    Memory and disk are GiB, prices US dollars an hour for all nodes, `spot_max_price` for one. `adapters` are model
+    names. `digest` covers all that shapes the workload, so that an unchanged workload is recognised. `estimate` is the
+    whole of what was planned, for people. `repair` asks for lost nodes to be brought back. `alternatives` are whole
+    plans, in the order in which they are tried when this one cannot be had; `refused` says of one of those why it
+    cannot be carried out at all.
     Of a tuning: `output_image` is where the adapter is to be pushed, `method` lora or qlora, `volume_gib` the size of
     its own volume (0 where the user's volumes do), `training_digest` covers what shapes the adapter and nothing else.
     """
@@ -80,6 +81,7 @@ class Plan(Payload):
     requested_revision: str = "main"
     served_model_name: str = ""
     access_secret: str = ""
+    adapters: tuple[str, ...] = ()
     instance_type: str
     node_count: int
     gpus_per_node: int

@@ -1,15 +1,20 @@
 """The Kubernetes objects of a plan, as pure functions: serve.json, the Deployment, the Service.
 
-Two containers on purpose: the kubelet starts them in order, so the small `fetch` fills /weights while the big `serve`
-image is still being pulled. Objects carry the plan's digest; nothing here talks to a cluster.
+Several containers on purpose: the kubelet starts them in order, so the small `fetch` fills /weights while the big
+`serve` image is still being pulled. What adapters add is `adapter_manifests.py`'s. Objects carry the plan's digest;
+nothing here talks to a cluster.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+from activities import adapter_manifests
 from activities.contracts import PinnedModel, Plan
 from activities.kubernetes_api import Object
 from activities.nodes.provider import node_selector as own_nodes
 from api import labels, names, serving
+from api.model import AdapterSpec
+from api.registries import RegistryAccess
 
 HTTP_PORT: Final = 80
 DRAIN_S: Final = 60
@@ -19,13 +24,18 @@ STARTUP_PERIOD_S: Final = 5
 
 
 def workload_objects(
-    plan: Plan, pinned: PinnedModel | None, extra: dict[str, Any], template: Object | None, images: "Images"
+    plan: Plan,
+    pinned: PinnedModel | None,
+    extra: dict[str, Any],
+    template: Object | None,
+    images: "Images",
+    adapters: Sequence[AdapterSpec] = (),
 ) -> list[tuple[str, Object]]:
     """(kind, object) in the order in which they are applied. `template` is the user's, for plans of that kind."""
     objects: list[tuple[str, Object]] = []
     if plan.kind == "preset" and pinned is not None:
-        objects.append(("ConfigMap", _config_map(plan, pinned, extra, images)))
-        pod = _preset_pod(plan, pinned, images)
+        objects.append(("ConfigMap", _config_map(plan, pinned, extra, images, adapters)))
+        pod = _preset_pod(plan, pinned, images, adapters)
     else:
         pod = dict((template or {}).get("spec") or {})
     objects.append(("Deployment", _deployment(plan, placed(plan, pod), (template or {}).get("metadata") or {})))
@@ -34,13 +44,17 @@ def workload_objects(
 
 
 class Images:
-    """Image references and where pods find the hub, from the worker's settings."""
+    """Image references and how pods reach the hub and registries, from the worker's settings."""
 
-    def __init__(self, *, runtime: str, fetch: str, hf_endpoint: str, cpu_kv_cache_gib: int) -> None:
+    def __init__(
+        self, *, runtime: str, fetch: str, data: str, hf_endpoint: str, cpu_kv_cache_gib: int, registry: RegistryAccess
+    ) -> None:
         self.runtime = runtime
         self.fetch = fetch
+        self.data = data
         self.hf_endpoint = hf_endpoint
         self.cpu_kv_cache_gib = cpu_kv_cache_gib
+        self.registry = registry
 
 
 def selector_of(plan: Plan) -> dict[str, str]:
@@ -69,7 +83,9 @@ def metadata_of(plan: Plan, name: str) -> Object:
     }
 
 
-def _config_map(plan: Plan, pinned: PinnedModel, extra: dict[str, Any], images: Images) -> Object:
+def _config_map(
+    plan: Plan, pinned: PinnedModel, extra: dict[str, Any], images: Images, adapters: Sequence[AdapterSpec]
+) -> Object:
     config = serving.ServeConfig(
         model=pinned.model,
         revision=pinned.revision,
@@ -81,15 +97,20 @@ def _config_map(plan: Plan, pinned: PinnedModel, extra: dict[str, Any], images: 
         data_parallel_size=plan.data_parallel,
         gpu_memory_utilization=plan.gpu_memory_utilization,
         kv_cache_gib=images.cpu_kv_cache_gib,
+        adapters=adapter_manifests.mounts(adapters),
         weights_deadline_s=plan.deadlines.serving,
         model_options=plan.vllm_options,
         extra=extra,
     )
+    data = {"serve.json": config.model_dump_json(indent=2)}
+    if adapters:
+        brought = adapter_manifests.config(adapters, pinned, images.registry)
+        data["adapters.json"] = brought.model_dump_json(indent=2)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata_of(plan, names.serve_config_map(plan.key.name)),
-        "data": {"serve.json": config.model_dump_json(indent=2)},
+        "data": data,
     }
 
 
@@ -139,18 +160,23 @@ def _tolerations() -> list[Object]:
     return [own, *({"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in keys)]
 
 
-def _preset_pod(plan: Plan, pinned: PinnedModel, images: Images) -> Object:
+def _preset_pod(plan: Plan, pinned: PinnedModel, images: Images, adapters: Sequence[AdapterSpec]) -> Object:
+    bringing = [adapter_manifests.container(adapters, images.data)] if adapters else []
+    serve = _serve(plan, images)
+    if adapters:
+        serve["volumeMounts"].append(adapter_manifests.serve_mount())
     return {
         "terminationGracePeriodSeconds": DRAIN_S + PRE_STOP_S,
         # Model code must not be able to talk to the API server.
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [fetch_container(plan, pinned, images), _serve(plan, images)],
+        "containers": [fetch_container(plan, pinned, images), *bringing, serve],
         "volumes": [
             {"name": "weights", "emptyDir": {}},
             {"name": "config", "configMap": {"name": names.serve_config_map(plan.key.name)}},
             {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}},
+            *(adapter_manifests.volumes(adapters) if adapters else []),
         ],
     }
 

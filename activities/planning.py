@@ -54,7 +54,8 @@ class Planner:
         *,
         location: str,
         deadlines: Deadlines,
-        images: tuple[str, str],
+        images: tuple[str, ...],
+        data_image: str = "",
         provider: Provider = "aks",
         with_cloud: bool = True,
         read_facts: ReadFacts | None = None,
@@ -63,6 +64,7 @@ class Planner:
         self._location = location
         self._deadlines = deadlines
         self._images = images
+        self._data_image = data_image
         self._provider = provider
         self._with_cloud = with_cloud
         self._read_facts = read_facts
@@ -88,13 +90,17 @@ class Planner:
         )
         plan = plan_of(found, around, self._deadlines)
         config = _config_text(section, named, config_maps[named]) if named else ""
-        plan = plan.model_copy(update={"digest": digest_of(found, config, self._images)})
+        plan = plan.model_copy(update={"digest": digest_of(found, config, self._images_of(plan))})
         if plan.kind == "tuning":
             plan = plan.model_copy(update={"training_digest": training_digest_of(found, config)})
         return with_alternatives(plan, found, lambda other: plan_of(other, around, self._deadlines))
 
     async def _config_map(self, namespace: str, section: str, name: str) -> Object:
         return await read_config_map(self._cluster, namespace, name, f"{section}.config")
+
+    def _images_of(self, plan: Plan) -> tuple[str, ...]:
+        """Those that the workload's pods have; another one is no reason to replace them."""
+        return (*self._images, self._data_image) if plan.adapters else self._images
 
     def _provider_of(self, found: Object, held: Provider | None) -> Provider:
         """Raises InvalidSpec for words that mean nothing, for a change, and for pools that nobody here could buy."""
@@ -146,6 +152,7 @@ def plan_of(found: Object, around: Surroundings, deadlines: Deadlines) -> Plan:
         model=document.model,
         served_model_name=document.served_model_name,
         access_secret=(preset.access_secret or "") if preset else "",
+        adapters=plan_checks.adapter_names(workspace) if preset else (),
         instance_type=document.instance_type,
         node_count=document.nodes or workspace.count,
         gpus_per_node=document.gpus_per_node or 0,
@@ -165,7 +172,7 @@ def plan_of(found: Object, around: Surroundings, deadlines: Deadlines) -> Plan:
     )
 
 
-def digest_of(found: Object, config: str, images: tuple[str, str]) -> str:
+def digest_of(found: Object, config: str, images: tuple[str, ...]) -> str:
     """16 hex digits over everything that shapes the pods, so that an edited ConfigMap or a new image rolls out."""
     shape = {key: found.get(key) for key in ("resource", "inference", "tuning")}
     text = json.dumps([RELEASE, shape, config, images], sort_keys=True)

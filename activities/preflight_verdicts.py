@@ -33,6 +33,23 @@ def pull_verdict(reference: str, status: int, with_account: bool) -> Check:
     return Check(name=name, outcome="unknown", message=f"{reference}: the registry {why} (HTTP {status})")
 
 
+def adapter_verdict(name: str, reference: str, statuses: Sequence[int], secrets: Sequence[str]) -> Check:
+    """What the registry's answers, one for each account, say of an adapter's pull. The pod that pulls has these Secrets
+    and no other credentials, those of the node neither: a no is one for it, too."""
+    check, where = CheckName.IMAGES_PULLABLE, f"adapter {name}: {reference}"
+    if OK in statuses:
+        return Check(name=check, outcome="passed")
+    if NOT_FOUND in statuses:
+        message = f"{where}: the registry has no such image. Correct the name or push it"
+        return Check(name=check, outcome="failed", reason="AdapterNotFound", message=message)
+    if statuses and set(statuses) <= {UNAUTHORIZED, FORBIDDEN}:
+        whom = f"the accounts of {', '.join(secrets)}" if secrets else "pulls without an account"
+        fix = "Correct a Secret" if secrets else "Name a Secret with an account in imagePullSecrets"
+        message = f"{where}: the registry refuses {whom} (HTTP {statuses[-1]}). {fix}"
+        return Check(name=check, outcome="failed", reason="AdapterForbidden", message=message)
+    return Check(name=check, outcome="unknown", message=f"{where}: the registry gave no clear answer ({statuses})")
+
+
 def push_verdict(plan: Plan, status: int, account: Account | None) -> Check:
     """What the registry's answer to an upload says of a push; the pod that pushes has this very Secret and no other."""
     name = CheckName.OUTPUT_WRITABLE

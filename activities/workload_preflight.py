@@ -6,7 +6,7 @@ may reach it and have credentials of their own. What the answers mean is preflig
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Final
 
 from activities import signatures
@@ -14,6 +14,7 @@ from activities.contracts import Check, Plan, Preflight
 from activities.failures import failure
 from activities.kubernetes_api import Cluster, Object
 from activities.preflight_verdicts import (
+    adapter_verdict,
     all_of,
     classes_there,
     pull_verdict,
@@ -27,13 +28,18 @@ from api.validation.document import Part
 from api.validation.image_references import ImageName
 from presets.plan_checks import storage_classes
 
+WITH_ADAPTERS: Final = "preset with adapters"
 KEPT_S: Final = 30.0
 """Our own images are asked for once for all Workspaces that are checked within this time."""
 
 
+class SecretMissing(Exception):
+    """A Secret that only our own program would read is not there; the kubelet does not do without it."""
+
+
 class WorkloadPreflight:
-    """`own_images` are those of our pods, by kind of plan; `tuning_class` is the StorageClass of a training's volume,
-    empty for the default one. Changes nothing in the cluster, nor in a registry."""
+    """`own_images` are those of our pods, by kind of plan, and those with adapters; `tuning_class` is the StorageClass
+    of a training's volume, empty for the default one. Changes nothing in the cluster, nor in a registry."""
 
     def __init__(
         self,
@@ -52,8 +58,12 @@ class WorkloadPreflight:
     @signatures.implements(signatures.READ_WORKLOAD_PREFLIGHT)
     async def read_workload_preflight(self, plan: Plan) -> Preflight:
         """Never fails for a check that fails. Raises WorkspaceGone, and what the API server's refusals are."""
-        pod = await self._pod(plan)
-        images = self._own_images_checked(plan.kind) if pod is None else self._images(plan.key.namespace, pod)
+        written = await self._workspace(plan) if plan.kind == "template" or plan.adapters else None
+        pod = written["inference"]["template"]["spec"] if written and plan.kind == "template" else None
+        kind = WITH_ADAPTERS if plan.adapters else plan.kind
+        images = self._own_images_checked(kind) if pod is None else self._images(plan.key.namespace, pod)
+        if written and plan.adapters:
+            images = self._with_adapters(images, plan, written)
         asked = [images]
         if plan.output_image:
             asked.append(self._output(plan))
@@ -62,14 +72,49 @@ class WorkloadPreflight:
             asked.append(self._storage(wanted))
         return Preflight(checks=[within_price(plan), *await asyncio.gather(*asked)])
 
-    async def _pod(self, plan: Plan) -> Part | None:
-        """The user's own pod, where there is one."""
-        if plan.kind != "template":
-            return None
+    async def _workspace(self, plan: Plan) -> Part:
         found = await self._cluster.get("Workspace", plan.key.name, plan.key.namespace)
         if found is None or found["metadata"]["uid"] != plan.key.uid:
             raise failure("WorkspaceGone", f"Workspace {plan.key.namespace}/{plan.key.name} is gone")
-        return Part("", found)["inference"]["template"]["spec"]
+        return Part("", found)
+
+    async def _with_adapters(self, images: Awaitable[Check], plan: Plan, written: Part) -> Check:
+        """Our own images and the adapters' own: one check."""
+        sources = [adapter["source"] for adapter in written["inference"]["adapters"].items()]
+        wanted = [source for source in sources if source["image"].text and source["name"].text in plan.adapters]
+        found = await asyncio.gather(
+            images,
+            *(self._adapter(plan.key.namespace, source) for source in wanted),
+        )
+        return all_of(CheckName.IMAGES_PULLABLE, found)
+
+    async def _adapter(self, namespace: str, source: Part) -> Check:
+        check, name, reference = CheckName.IMAGES_PULLABLE, source["name"].text, source["image"].text
+        try:
+            image = ImageName.of(reference)
+            accounts = await self._accounts(namespace, name, image, source)
+            tried: list[Account | None] = [*accounts] or [None]
+            statuses = [await self._registries.manifest(image, account) for account in tried]
+        except SecretMissing as error:
+            return Check(name=check, outcome="failed", reason="SecretNotFound", message=str(error))
+        except ValueError as error:
+            message = f"adapter {name}: {reference}: {error}"
+            return Check(name=check, outcome="failed", reason="AdapterForbidden", message=message)
+        except RegistryUnreachable as error:
+            return Check(name=check, outcome="unknown", message=f"adapter {name}: {reference}: {error}")
+        secrets = [secret.text for secret in source["imagePullSecrets"].items()]
+        return adapter_verdict(name, reference, statuses, secrets if accounts else [])
+
+    async def _accounts(self, namespace: str, name: str, image: ImageName, source: Part) -> list[Account]:
+        """Those that the pod will try, in its order. Raises SecretMissing, SecretUnreadable."""
+        found = []
+        for part in source["imagePullSecrets"].items():
+            secret = await self._cluster.get("Secret", part.text, namespace)
+            if secret is None:
+                message = f"adapter {name}: Secret {namespace}/{part.text} is missing"
+                raise SecretMissing(f"{message}: create it with the registry's account")
+            found.append(account_for(image, secret))
+        return [account for account in found if account]
 
     async def _own_images_checked(self, kind: str) -> Check:
         async with self._own_lock:

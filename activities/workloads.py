@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from temporalio import activity
 
-from activities import manifests, pods, signatures
+from activities import adapter_manifests, manifests, pods, signatures
 from activities.contracts import (
     Health,
     HealthRequest,
@@ -51,7 +51,8 @@ class Workloads:
         plan = request.plan
         extra = await read_config(self._cluster, plan.key.namespace, plan.config_map) if plan.config_map else {}
         template = await self._template(plan) if plan.kind == "template" else None
-        objects = manifests.workload_objects(plan, request.pinned, extra, template, self._images)
+        adapters = adapter_manifests.planned(plan, await self._workspace(plan)) if plan.adapters else []
+        objects = manifests.workload_objects(plan, request.pinned, extra, template, self._images, adapters)
         objects += await self._budgets.of(dict(objects)["Deployment"], plan.key.name)
         found = await asyncio.gather(*(self._existing(kind, body) for kind, body in objects))
         for (kind, body), existing in zip(objects, found, strict=True):
@@ -113,11 +114,15 @@ class Workloads:
         return await self._cluster.get(kind, body["metadata"]["name"], body["metadata"]["namespace"])
 
     async def _template(self, plan: Plan) -> Object:
+        template: Object = ((await self._workspace(plan)).get("inference") or {}).get("template") or {}
+        return template
+
+    async def _workspace(self, plan: Plan) -> Object:
+        """What its author wrote stays out of histories: it is read where it is needed."""
         found = await self._cluster.get("Workspace", plan.key.name, plan.key.namespace)
         if found is None or found["metadata"]["uid"] != plan.key.uid:
             raise failure("WorkspaceGone", f"Workspace {plan.key.namespace}/{plan.key.name} is gone")
-        template: Object = (found.get("inference") or {}).get("template") or {}
-        return template
+        return found
 
     async def _delete_ours(self, kind: str, name: str, key: WorkspaceKey) -> None:
         existing = await self._cluster.get(kind, name, key.namespace)

@@ -204,8 +204,6 @@ _MACHINERY = (
      "nothing to do: what it held is released", "fail"),
     ("WorkerDraining", "A worker is being replaced.", "a rollout or a scale-down",
      "wait; another worker goes on", "wait"),
-    ("AdaptersNotSupported", "Adapters are not served yet.", "inference.adapters is not empty",
-     "leave the adapters out", "fail"),
 )  # fmt: skip
 
 _DATA = (
@@ -270,6 +268,22 @@ _PUBLISHING = (
      "read the registry's words in the message; the adapter is kept", "fail"),
 )  # fmt: skip
 
+_ADAPTERS = (
+    ("AdapterForbidden", "An adapter's image may not be pulled.", "a pull secret is missing or wrong",
+     "correct the imagePullSecret that the message names", "fail"),
+    ("AdapterNotFound", "An adapter is not there.", "its image or its volume leads to nothing",
+     "correct the image or the volume that the message names", "fail"),
+    ("AdapterInvalid", "An adapter is not whole.", "its files are missing, damaged or too large, or belong to others",
+     "give adapter_config.json and adapter_model.safetensors, in an image below /data", "fail"),
+    ("AdapterNotServable", "vLLM cannot serve the adapter beside this model.",
+     "the adapter, or the model's class, is of a kind that vLLM does not serve, or it was trained on another model",
+     "read the message; train it anew, or serve it beside the model that it was trained on", "fail"),
+    ("AdapterUnreachable", "An adapter could not be fetched.", "DNS, network or the registry itself",
+     "check the registry in the message; it is tried again and goes on where it was", "retry"),
+    ("AdapterDiskFull", "The adapters do not fit on the node's disk.", "they are larger than what the weights leave",
+     "give fewer or smaller adapters", "fail"),
+)  # fmt: skip
+
 Row = tuple[str, str, str, str, str]
 
 
@@ -283,7 +297,7 @@ def table(*groups: Iterable[Row]) -> dict[str, Reason]:
     return reasons
 
 
-REASONS = table(_KAITO, _SPEC, _MODEL, _NODES, _SERVING, _OPERATION, _MACHINERY, _DATA, _TUNING, _PUBLISHING)
+REASONS = table(_KAITO, _SPEC, _MODEL, _NODES, _SERVING, _OPERATION, _MACHINERY, _DATA, _TUNING, _PUBLISHING, _ADAPTERS)
 
 
 def reason(name: str) -> Reason:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from api.adapter_records import ADAPTER_READY
 from api.weights import COMPLETE_MARKER, FETCH_PORT, WEIGHTS_ROOT, weights_path
 
 __all__ = [
@@ -27,12 +28,18 @@ CONFIG_PATH = "/etc/modelyard/serve.json"
 
 
 class AdapterMount(BaseModel):
-    """One LoRA adapter: the model name that clients ask for, and the folder that holds it."""
+    """One LoRA adapter: the model name that clients ask for, and the folder that will hold it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     path: str
+    rank: int | None = Field(None, ge=1, description="Its highest; None until the adapter is there.")
+
+    @property
+    def ready_marker(self) -> str:
+        """The record that is there when the adapter is."""
+        return str(PurePosixPath(self.path) / ADAPTER_READY)
 
 
 class ServeConfig(BaseModel):

@@ -65,6 +65,7 @@ class Architectures(BaseModel):
     multimodal: frozenset[str]
     transformers: frozenset[str]
     other: frozenset[str]
+    without_adapters: frozenset[str]
     dropped: dict[str, str]
 
     @property

@@ -90,6 +90,8 @@ def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanDocument:
         errors.append(refused.finding)
     try:
         model = plan_checks.wanted_model(workspace, around.model)
+        if model:
+            plan_checks.check_adapters(workspace, model)
     except Refused as refused:
         errors.append(refused.finding)
     try:

@@ -16,6 +16,7 @@ from api.model import TuningSpec
 from api.validation.document import Part
 from api.validation.sections import METHODS, normal_method
 from api.workspace import Workspace
+from presets import adapter_support
 from presets.catalogue import Model, UnknownModel, find_model
 from presets.config_rules import ConfigMaps
 from presets.plan_document import Finding
@@ -46,9 +47,6 @@ def unsound(workspace: Workspace) -> Iterator[Finding]:
     if inference and (inference.preset is None) == (inference.template is None):
         message = "give exactly one of preset and template"
         yield Finding(reason="InvalidSpec", path="inference", message=message)
-    if inference and inference.adapters:
-        message = "adapters are not served yet: leave them out"
-        yield Finding(reason="AdaptersNotSupported", path="inference.adapters", message=message)
     if refused := sorted(filter(labels.forbidden_on_nodes, workspace.match_labels)):
         message = f"nodes cannot be given labels of this domain: {', '.join(refused)}. Use a label of your own"
         yield Finding(reason="InvalidSpec", path="resource.labelSelector", message=message)
@@ -135,6 +133,23 @@ def wanted_model(workspace: Workspace, known: Model | None) -> Model | None:
             message += f", because its weights are quantized ({model.quantization})"
         raise Refused("ModelNotTunable", f"{message}. Use for instance phi-3-mini-4k-instruct", path=path)
     return model
+
+
+def check_adapters(workspace: Workspace, model: Model) -> None:
+    """What the rules of admission ask of the catalogue's models, asked of every model. Raises Refused:
+    AdapterNotServable."""
+    named = adapter_names(workspace)
+    if named and (message := adapter_support.refusal(model)):
+        raise Refused("AdapterNotServable", message, path="inference.adapters")
+    if model.served_name in named:
+        message = f"{model.served_name!r} is the model's own name; clients could not choose"
+        raise Refused("AdapterNotServable", message, path="inference.adapters")
+
+
+def adapter_names(workspace: Workspace) -> tuple[str, ...]:
+    """The model names that clients ask adapters by, in the order in which they are written."""
+    adapters = (workspace.inference.adapters if workspace.inference else None) or []
+    return tuple(adapter.source.name or "" for adapter in adapters if adapter.source)
 
 
 def wanted_config(workspace: Workspace, config_maps: ConfigMaps | None) -> InferenceConfig | None:

@@ -14,6 +14,7 @@ from api.validation.document import TRANSFORMERS, Draft
 from api.validation.engine import Rule, judge_create, judge_update
 from api.validation.problem import Problem, shown
 from api.validation.sections import is_model_name, normal_method
+from presets import adapter_support
 from presets.catalogue import UnknownModel, find_model
 from presets.config_rules import ConfigMaps, config_maps_named
 from presets.lookups import NAME_MAX, known_model, known_sku, slice_gib
@@ -27,8 +28,6 @@ DEFAULT_PROVIDER: Final = "aks"
 FALLBACKS_MAX: Final = 20
 QLORA_SHARE: Final = 0.258
 """Of weights in 16 bits that nf4 with double quantization leaves: 0.516 bytes of 2."""
-WITHOUT_ADAPTERS: Final = frozenset({"FalconForCausalLM", "KimiK25ForConditionalGeneration"})
-"""Architectures of the catalogue whose class in vLLM 0.32 does not take LoRA adapters."""
 
 
 def problems_on_create(
@@ -168,9 +167,8 @@ def _adapters(draft: Draft) -> Iterator[Problem]:
     model = known_model(draft.inference["preset"])
     if model is None:
         return
-    if adapters.value and model.architecture in WITHOUT_ADAPTERS:
-        message = f"vLLM does not support LoRA adapters for this model: {model.repo} is a {model.architecture}"
-        yield Problem("C33", adapters.path, f"{message}; serve it without adapters")
+    if adapters.value and (message := adapter_support.refusal(model)):
+        yield Problem("C33", adapters.path, message)
     for adapter in list(adapters.items())[:100]:
         name = adapter["source"]["name"]
         if name.text and name.text == model.served_name:

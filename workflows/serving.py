@@ -125,11 +125,12 @@ async def _await_serving(notebook: Notebook, plan: Plan) -> None:
 
 async def _verify(notebook: Notebook, plan: Plan, pods: list[str]) -> None:
     notebook.stand(Phase.VERIFYING, "WorkspaceInferenceStatusPending", "asking every pod for a completion")
-    request = VerifyRequest(workspace=plan.key, pods=pods, model_names=[plan.served_model_name])
+    names_served = [plan.served_model_name, *plan.adapters]
+    request = VerifyRequest(workspace=plan.key, pods=pods, model_names=names_served)
     with notebook.step(Step.VERIFY):
         await call(
             signatures.READ_COMPLETIONS,
             request,
-            summary=f"Verify: a completion of {plan.served_model_name} from {len(pods)} pods",
+            summary=f"Verify: a completion of {', '.join(names_served)} from {len(pods)} pods",
             deadline_s=plan.deadlines.verify,
         )

@@ -38,9 +38,10 @@ from activities.settings import AzureSettings, WorkerSettings
 from activities.tuning_jobs import TuningJobs
 from activities.tuning_objects import Surroundings
 from activities.verification import Verification
-from activities.workload_preflight import WorkloadPreflight
+from activities.workload_preflight import WITH_ADAPTERS, WorkloadPreflight
 from activities.workloads import Workloads
 from activities.workspaces import Workspaces
+from api.registries import RegistryAccess
 from workflows import search
 from workflows.connecting import connect
 from workflows.leaving import leave
@@ -66,8 +67,10 @@ async def cluster_activities(
     images = Images(
         runtime=settings.runtime_image,
         fetch=settings.fetch_image,
+        data=settings.data_image,
         hf_endpoint=settings.pods_hf_endpoint or settings.hf_endpoint,
         cpu_kv_cache_gib=settings.serve_cpu_kvcache_gib,
+        registry=RegistryAccess(plain_http=settings.plain_http_registries),
     )
     own_images = (settings.runtime_image, settings.fetch_image)
     models = Models(cluster, settings.hf_endpoint)
@@ -76,6 +79,7 @@ async def cluster_activities(
         location=azure.location,
         deadlines=settings.deadlines,
         images=own_images,
+        data_image=settings.data_image,
         provider=settings.provider,
         with_cloud=settings.with_cloud,
         read_facts=models.read_facts,
@@ -86,7 +90,12 @@ async def cluster_activities(
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
     registries = Registries(settings.plain_http_registries)
     training_images = (settings.fetch_image, settings.data_image, settings.tune_image)
-    images_by_kind = {"preset": own_images, "template": own_images, "tuning": training_images}
+    images_by_kind = {
+        "preset": own_images,
+        WITH_ADAPTERS: (*own_images, settings.data_image),
+        "template": own_images,
+        "tuning": training_images,
+    }
     preflight = WorkloadPreflight(cluster, images_by_kind, registries, settings.tuning_storage_class)
     jobs = TuningJobs(cluster, images, tuning_surroundings(settings))
     return {

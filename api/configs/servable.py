@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from api.configs.problem import Problem, shown
 
-RANK_MAX: Final = 512
-"""The largest value of vLLM's --max-lora-rank."""
+SERVED_RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""The values of vLLM's --max-lora-rank."""
+RANK_MAX: Final = SERVED_RANKS[-1]
 _CANNOT: Final = "makes an adapter that vLLM cannot serve"
 UNSERVABLE: Final[Mapping[str, str]] = {
     "use_dora": f"(DoRA) {_CANNOT}; use use_rslora or a higher r",
@@ -48,6 +49,26 @@ def lora_problems(section: Mapping[str, Any]) -> list[Problem]:
     if isinstance(rank, int) and rank > RANK_MAX:
         problems.append(("r", _rank_words(rank)))
     return problems
+
+
+def serving_problems(config: Mapping[str, Any]) -> list[Problem]:
+    """What of an adapter's own adapter_config.json keeps vLLM from serving it. Unlike in training, lm_head is fine."""
+    modules = [name for name in _listed(config.get("target_modules")) if name != "lm_head"]
+    return lora_problems(dict(config) | {"target_modules": modules})
+
+
+def ranks_of(config: Mapping[str, Any]) -> set[int]:
+    """Every rank that an adapter_config.json speaks of."""
+    own = {config["r"]} if isinstance(config.get("r"), int) else set()
+    return own | {rank for _, rank in _ranks(config.get("rank_pattern"))}
+
+
+def served_rank(rank: int) -> int:
+    """The smallest --max-lora-rank with room for this rank. Raises ValueError for one that vLLM does not serve."""
+    for known in SERVED_RANKS:
+        if rank <= known:
+            return known
+    raise ValueError(_rank_words(rank))
 
 
 def _rank_words(rank: int) -> str:

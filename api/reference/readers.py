@@ -30,7 +30,7 @@ FIELD_READERS: Final[Mapping[str, str]] = {
     "inference.preset.presetOptions.modelAccessSecret": "PrepareModel, Deploy",
     "inference.template": "Deploy",
     "inference.config": "Size, Deploy: [both ConfigMaps](configuration.md)",
-    "inference.adapters": ADMISSION,
+    "inference.adapters": "Size, Preflight, Deploy, Verify",
     "tuning": ADMISSION,
     "tuning.preset.accessMode": NOBODY,
     "tuning.preset.presetOptions.image": NOBODY,

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from api import labels, names
+from api import names
 from api.validation import data
-from api.validation.document import TRANSFORMERS, Draft, Part
+from api.validation.document import Draft, Part
 from api.validation.problem import Problem, shown
 
 ADAPTERS_MAX: Final = 10
@@ -14,7 +14,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 
 def adapters(draft: Draft) -> Iterator[Problem]:
-    """C34, C35, C36, U13: how many, which names, where from, how strong."""
+    """C35, C36, U13: how many, which names, where from, how strong."""
     given = draft.inference["adapters"]
     found = list(given.items())
     if len(found) > ADAPTERS_MAX:
@@ -24,11 +24,11 @@ def adapters(draft: Draft) -> Iterator[Problem]:
     if found and draft.inference["template"].given and not draft.inference["preset"].given:
         yield Problem("M9", given.path, "adapters are served beside a preset; a template brings its own server")
     for adapter in found:
-        yield from _adapter(draft, adapter)
+        yield from _adapter(adapter)
     yield from _duplicates(found)
 
 
-def _adapter(draft: Draft, adapter: Part) -> Iterator[Problem]:
+def _adapter(adapter: Part) -> Iterator[Problem]:
     if not adapter.is_map:
         return
     source = adapter["source"]
@@ -39,8 +39,6 @@ def _adapter(draft: Draft, adapter: Part) -> Iterator[Problem]:
     strength = adapter["strength"]
     if isinstance(strength.value, str):
         yield from _strength(strength, source["name"].text)
-        if draft.annotation(labels.RUNTIME).text != TRANSFORMERS:
-            yield Problem("C34", strength.path, "vLLM does not support adapter strength; remove strength")
 
 
 def _source(source: Part) -> Iterator[Problem]:

@@ -41,9 +41,11 @@ DATA = Image(
     "data",
     (DATA_PINS,),
     (
-        *("api/__init__.py", "api/addresses.py", "api/publishing.py", "api/registries.py", "api/training_rows.py"),
+        *("api/__init__.py", "api/adapter_records.py", "api/adapters.py", "api/addresses.py", "api/publishing.py"),
+        *("api/registries.py", "api/training_rows.py"),
         *("api/tuning.py", "api/tuning_data.py", "api/weights.py", "api/configs", "runtime/__init__.py"),
-        *("runtime/ending.py", "runtime/fetch", "runtime/registry", "runtime/data", "runtime/publish"),
+        *("runtime/ending.py", "runtime/tensors.py", "runtime/fetch", "runtime/registry", "runtime/data"),
+        *("runtime/publish", "runtime/adapters"),
     ),
 )
 # Only what serving imports: it is rebuilt, and rolled out to every Workspace, when one of these changes.
@@ -51,8 +53,8 @@ RUNTIME = Image(
     "runtime",
     (SERVING,),
     (
-        *("api/__init__.py", "api/serving.py", "api/weights.py", "api/configs", "runtime/__init__.py"),
-        *("runtime/pyproject.toml", "runtime/fetch", "runtime/serve"),
+        *("api/__init__.py", "api/adapter_records.py", "api/serving.py", "api/weights.py", "api/configs"),
+        *("runtime/__init__.py", "runtime/pyproject.toml", "runtime/tensors.py", "runtime/fetch", "runtime/serve"),
     ),
 )
 # On top of `runtime`, with everything that is in there.

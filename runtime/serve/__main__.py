@@ -1,4 +1,4 @@
-"""`python -m runtime.serve --config /etc/modelyard/serve.json`: waits for the weights, then runs vLLM's server.
+"""`python -m runtime.serve --config /etc/modelyard/serve.json`: waits for adapters and weights, then runs vLLM.
 
 vLLM starts its engine as a new process that imports this file again, so nothing heavy is imported at the top.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from api.serving import CONFIG_PATH, ServeConfig
+from runtime.serve.adapters import check_fit, with_adapters
 from runtime.serve.environment import installed_device, usable_cpus, variables
 from runtime.serve.failures import ConfigInvalid, ServeFailure, leave_message
 from runtime.serve.notes import seed_notes
@@ -38,9 +39,16 @@ def serve(config: ServeConfig) -> None:
     # Imported only now: it reads the environment. The import takes 10 s, in which weights go on coming in.
     from runtime.serve.launching import parse_arguments, run
 
+    # The adapters' ranks are among the arguments. They are small and come first; the weights come meanwhile.
+    config = with_adapters(config, _say)
     arguments = parse_arguments(config, device)
-    wait_for_weights(config, lambda text: print(text, flush=True))
+    wait_for_weights(config, _say)
+    check_fit(config)
     run(arguments)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def read_config(file: Path) -> ServeConfig:

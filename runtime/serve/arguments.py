@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from api.configs.arguments import Argument
 from api.configs.inference import vllm_options
+from api.configs.servable import served_rank
 from api.serving import ServeConfig
 from runtime.serve.failures import ConfigInvalid
 
@@ -109,10 +110,15 @@ def _memory(config: ServeConfig, device: Device) -> dict[str, JsonValue]:
 
 
 def _adapters(config: ServeConfig) -> dict[str, JsonValue]:
+    """As many adapters in one batch as there are: with fewer, requests for one would wait for those for another, and
+    adapters would be loaded again and again."""
     if not config.adapters:
         return {}
     modules: list[JsonValue] = [json.dumps({"name": adapter.name, "path": adapter.path}) for adapter in config.adapters]
-    return {"enable_lora": True, "max_loras": len(modules), "lora_modules": modules}
+    chosen: dict[str, JsonValue] = {"enable_lora": True, "max_loras": len(modules), "lora_modules": modules}
+    if ranks := [adapter.rank for adapter in config.adapters if adapter.rank]:
+        chosen["max_lora_rank"] = served_rank(max(ranks))
+    return chosen
 
 
 def _rendered(option: Option, value: JsonValue) -> list[str]:

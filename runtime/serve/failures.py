@@ -31,6 +31,20 @@ class WeightsMissing(ServeFailure):
     exit_code = 32
 
 
+class AdaptersMissing(ServeFailure):
+    """The adapters were not there within the deadline."""
+
+    reason = "AdapterUnreachable"
+    exit_code = 33
+
+
+class AdapterUnfit(ServeFailure):
+    """An adapter is not for this model."""
+
+    reason = "AdapterNotServable"
+    exit_code = 34
+
+
 def leave_message(failure: ServeFailure, log: Path = TERMINATION_LOG) -> None:
     """Says it where the kubelet looks: in the termination log, and as the last line of the output."""
     text = json.dumps({"reason": failure.reason, "message": str(failure)})

@@ -49,6 +49,8 @@ class World:
         self.volume = False
         self.trained = c.Trained(step=21, steps_trained=21, loss=0.0123)
         self.ready_pods = 1
+        self.adapters: tuple[str, ...] = ()
+        self.verified: list[str] = []
         self.checks = [c.Check(name="SkuOffered", outcome="passed")]
         self.workload_checks = [c.Check(name="ImagesPullable", outcome="passed")]
         self.inventory: list[c.Owned] = []
@@ -135,6 +137,7 @@ class World:
             **self._of_a_training(),
             model="org/model",
             served_model_name="model",
+            adapters=self.adapters,
             instance_type=instance_type if provider != "byo" else "",
             node_count=1,
             gpus_per_node=1,
@@ -182,6 +185,7 @@ class World:
         return c.PinnedModel(model=request.model, revision="0" * 40, weight_bytes=1)
 
     def _read_completions(self, request: c.VerifyRequest) -> c.Completions:
+        self.verified = request.model_names
         return c.Completions(answered=len(request.pods), slowest_s=0.1)
 
     def _ensure_finalizer(self, key: c.WorkspaceKey) -> c.Observed:

@@ -3,7 +3,10 @@
 import hashlib
 import json
 import random
+from array import array
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from api.tuning import ADAPTER_CONFIG, ADAPTER_WEIGHTS, SUMMARY_FILE, Rows, TrainingSummary
 
@@ -58,3 +61,26 @@ def _write_weights(file: Path, size: int, numbers: random.Random) -> None:
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_lora(folder: Path, modules: Mapping[str, tuple[int, int]], *, rank: int, **more: Any) -> Path:
+    """A LoRA adapter of (out, in) matrices: `lora_A` and `lora_B` of random 32-bit numbers, alpha twice the rank."""
+    folder.mkdir(parents=True, exist_ok=True)
+    targets = sorted({name.rpartition(".")[2] for name in modules})
+    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "org/m", "bias": "none"}
+    numbers = {"r": rank, "lora_alpha": 2 * rank, "lora_dropout": 0.0, "target_modules": targets}
+    (folder / ADAPTER_CONFIG).write_text(json.dumps(config | numbers | more))
+    shapes = {
+        f"base_model.model.{name}.lora_{which}.weight": shape
+        for name, (outs, ins) in modules.items()
+        for which, shape in (("A", (rank, ins)), ("B", (outs, rank)))
+    }
+    header, at = {}, 0
+    for name, (rows, columns) in shapes.items():
+        size = 4 * rows * columns
+        header[name] = {"dtype": "F32", "shape": [rows, columns], "data_offsets": [at, at + size]}
+        at += size
+    packed, chance = json.dumps(header).encode(), random.Random(7)
+    values = array("f", (chance.gauss(0, 0.05) for _ in range(at // 4)))
+    (folder / ADAPTER_WEIGHTS).write_bytes(len(packed).to_bytes(8, "little") + packed + values.tobytes())
+    return folder

@@ -39,6 +39,13 @@ async def test_conditions_become_true_with_kaitos_reasons(bench: Bench) -> None:
     assert bench.world.statuses[-1]["state"] == "Ready"
 
 
+async def test_the_model_and_every_adapter_are_verified(bench: Bench) -> None:
+    bench.world.adapters = ("facts", "tone")
+    await bench.tell()
+    assert (await bench.settled()).phase is Phase.READY
+    assert bench.world.verified == ["model", "facts", "tone"]
+
+
 async def test_the_finalizer_is_there_before_anything_is_bought(bench: Bench) -> None:
     await bench.tell()
     await bench.settled()

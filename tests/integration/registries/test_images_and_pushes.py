@@ -18,16 +18,23 @@ CONFIG = b"{}"
 
 
 class Objects:
-    """A cluster that has these Secrets, a Workspace with this pod, and these StorageClasses."""
+    """A cluster that has these Secrets, a Workspace (one with this pod unless given), and these StorageClasses."""
 
-    def __init__(self, secrets: dict[str, Object], pod: Object | None = None, classes: tuple[Object, ...] = ()) -> None:
-        self._secrets, self._pod, self._classes = secrets, pod, classes
+    def __init__(
+        self,
+        secrets: dict[str, Object],
+        pod: Object | None = None,
+        classes: tuple[Object, ...] = (),
+        workspace: Object | None = None,
+    ) -> None:
+        self._secrets, self._classes = secrets, classes
+        self._workspace = workspace or {"metadata": {"uid": "u"}, "inference": {"template": {"spec": pod}}}
 
     async def get(self, kind: str, name: str, namespace: str) -> Object | None:
         assert namespace == "default"
         if kind == "Secret":
             return self._secrets.get(name)
-        return {"metadata": {"uid": "u"}, "inference": {"template": {"spec": self._pod}}}
+        return self._workspace
 
     async def list_all(self, kind: str) -> tuple[list[Object], str]:
         assert kind == "StorageClass"
@@ -171,3 +178,48 @@ async def test_a_storage_class_is_looked_for_where_a_volume_needs_one() -> None:
     found = await checked(Objects({}, pod, ({"metadata": {"name": "fast"}},)), a_plan())
     assert "no StorageClass is the default" in found["StorageClass"].message
     assert "StorageClass" not in await checked(Objects({}, {"volumes": [{"emptyDir": {}}]}), a_plan())
+
+
+def with_adapters(*adapters: dict[str, Any]) -> Object:
+    """A Workspace with these beside a preset."""
+    return {"metadata": {"uid": "u"}, "inference": {"preset": {"name": "m"}, "adapters": list(adapters)}}
+
+
+def an_adapter(name: str, image: str, *secrets: str) -> dict[str, Any]:
+    return {"source": {"name": name, "image": image, "imagePullSecrets": list(secrets)}}
+
+
+async def pull_of(host: str, secrets: dict[str, Object], *adapters: dict[str, Any]) -> Check:
+    names = tuple(adapter["source"]["name"] for adapter in adapters)
+    plan = a_plan(adapters=names).model_copy(update={"kind": "preset"})
+    found = await checked(Objects(secrets, workspace=with_adapters(*adapters)), plan, host)
+    return found["ImagesPullable"]
+
+
+async def test_an_adapters_image_is_asked_for_and_named(open_registry: str) -> None:
+    put_image(open_registry, "team/facts", "1")
+    there, missing = (an_adapter(name, f"{open_registry}/team/{name}:1") for name in ("facts", "tone"))
+    assert (await pull_of(open_registry, {}, there)).outcome == "passed"
+    check = await pull_of(open_registry, {}, there, missing)
+    assert (check.outcome, check.reason) == ("failed", "AdapterNotFound")
+    assert "adapter tone" in check.message and "adapter facts" not in check.message
+
+
+async def test_an_adapters_secrets_are_the_only_accounts_there_are(password_registry: str) -> None:
+    host = password_registry
+    right, wrong = secret_for(host), secret_for(host, password="wrong")
+    image = f"{host}/team/facts:1"
+    check = await pull_of(host, {}, an_adapter("facts", image))
+    assert (check.outcome, check.reason) == ("failed", "AdapterForbidden")
+    assert "imagePullSecrets" in check.message
+    check = await pull_of(host, {"s": wrong}, an_adapter("facts", image, "s"))
+    assert check.reason == "AdapterForbidden" and "accounts of s" in check.message and "wrong" not in check.message
+    check = await pull_of(host, {"s": wrong, "t": right}, an_adapter("facts", image, "s", "t"))
+    assert check.reason == "AdapterNotFound", "the second account was taken: only the image is missing"
+    check = await pull_of(host, {}, an_adapter("facts", image, "gone"))
+    assert check.reason == "SecretNotFound" and "default/gone" in check.message
+
+
+async def test_a_registry_that_is_away_stops_no_adapter() -> None:
+    check = await pull_of("127.0.0.1:9", {}, an_adapter("facts", "127.0.0.1:9/team/facts:1"))
+    assert check.outcome == "unknown"

@@ -1,5 +1,6 @@
 """A hub (the local mirror) with one small model, and fetchers that are stopped at the end."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from fetch_processes import FILES, MODEL, Fetcher, Hub, answers, free_port, wait_for
+
+from tests.harness.oci_registry import OciRegistry
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +53,23 @@ def fetcher(hub: Hub, tmp_path: Path) -> Iterator[Callable[..., Fetcher]]:
         if one.process.poll() is None:
             one.process.terminate()
             one.process.communicate(timeout=30)
+
+
+@pytest.fixture
+def registries(tmp_path: Path) -> Iterator[Callable[..., OciRegistry]]:
+    started: list[OciRegistry] = []
+
+    def start(protected: bool = False) -> OciRegistry:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        started.append(OciRegistry(tmp_path / f"registry-{port}", port, protected))
+        return started[-1].start()
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture
+def registry(registries: Callable[..., OciRegistry]) -> OciRegistry:
+    return registries()

@@ -1,10 +1,6 @@
 """A training's data comes out of an image in a real registry: with the right Secret, and never unsafely."""
 
-import io
-import json
-import socket
-import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,60 +11,11 @@ from api.tuning_data import MANIFEST_FILE, DataConfig, DataManifest
 from runtime.data.__main__ import prepare
 from runtime.ending import Failure
 from runtime.registry.blobs import blob_of_bytes
-from runtime.registry.client import repository
-from runtime.registry.credentials import credentials_for
-from runtime.registry.references import parsed
+from tests.harness.oci_images import push, tar
 from tests.harness.oci_registry import PASSWORD, OciRegistry
 
 pytestmark = pytest.mark.integration
 ROWS = b'{"prompt": "a", "completion": "b"}\n' * 1000
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-
-
-@pytest.fixture
-def registries(tmp_path: Path) -> Iterator[Callable[..., OciRegistry]]:
-    started: list[OciRegistry] = []
-
-    def start(protected: bool = False) -> OciRegistry:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        started.append(OciRegistry(tmp_path / f"registry-{port}", port, protected))
-        return started[-1].start()
-
-    yield start
-    for one in started:
-        one.stop()
-
-
-@pytest.fixture
-def registry(registries: Callable[..., OciRegistry]) -> OciRegistry:
-    return registries()
-
-
-def tar(*entries: tuple[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, content in entries:
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return packed.getvalue()
-
-
-def push(registry: OciRegistry, *layers: bytes, tag: str = "v1") -> str:
-    """The reference of an image with these layers."""
-    image = parsed(f"{registry.address}/team/data:{tag}")
-    access = RegistryAccess(plain_http=(registry.address,), docker_configs={"s": str(registry.docker_config())})
-    (credential,) = credentials_for(image, access.docker_configs)
-    blobs = [blob_of_bytes("application/vnd.oci.image.layer.v1.tar+gzip", layer) for layer in layers]
-    config = blob_of_bytes("application/vnd.oci.image.config.v1+json", b"{}")
-    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config.descriptor()}
-    manifest["layers"] = [blob.descriptor() for blob in blobs]
-    with repository(image, access, credential, "pull,push", 30) as opened:
-        for blob in (*blobs, config):
-            opened.upload(blob)
-        opened.put_manifest(json.dumps(manifest).encode(), MANIFEST, tag)
-    return str(image)
 
 
 def pulled(registry: OciRegistry, image: str, folder: Path, *passwords: str, **more: Any) -> DataManifest:

@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 from activities.contracts import Deadlines, Plan
 from activities.planning import digest_of, plan_of
 from api.configs.inference import INFERENCE_KEY
+from presets.catalogue import find_model
 from presets.plan_surroundings import Surroundings
 
 UID = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
@@ -157,3 +158,46 @@ def test_a_large_model_is_given_the_time_that_its_download_takes() -> None:
         resource__instanceType="Standard_ND96isr_H200_v5", inference__preset={"name": "deepseek-ai/DeepSeek-V3-0324"}
     )
     assert planned(large).deadlines.serving == 180 * 60
+
+
+ADAPTERS = [
+    {"source": {"name": "facts", "image": "registry.example.com/facts:1"}, "strength": "0.5"},
+    {"source": {"name": "tone", "volumeSource": {"persistentVolumeClaim": {"claimName": "tone"}}}},
+]
+
+
+@pytest.mark.parametrize("version", ["kaito.sh/v1alpha1", "kaito.sh/v1beta1"])
+def test_adapters_are_planned_by_name_only(version: str) -> None:
+    plan = planned(a_workspace(apiVersion=version, inference__adapters=ADAPTERS))
+    assert plan.adapters == ("facts", "tone")
+    assert "registry.example.com" not in plan.model_dump_json()
+    assert planned(a_workspace()).adapters == ()
+
+
+@pytest.mark.parametrize(
+    ("preset", "words"),
+    [
+        ("falcon-7b-instruct", "FalconForCausalLM"),
+        ("phi-4", "model's own name"),
+    ],
+)
+def test_adapters_that_cannot_be_served_are_refused_before_anything_is_bought(preset: str, words: str) -> None:
+    adapters = [{"source": {"name": "phi-4", "image": "registry.example.com/facts:1"}}]
+    with pytest.raises(ApplicationError, match=words) as caught:
+        planned(a_workspace(inference__preset={"name": preset}, inference__adapters=adapters))
+    assert (caught.value.type, caught.value.non_retryable) == ("AdapterNotServable", True)
+
+
+def test_a_model_of_the_hub_is_asked_for_its_class_too() -> None:
+    model = find_model("phi-4").model_copy(update={"repo": "org/own", "architecture": "BloomForCausalLM"})
+    document = a_workspace(inference__preset={"name": "org/own"}, inference__adapters=ADAPTERS)
+    with pytest.raises(ApplicationError, match="org/own is a BloomForCausalLM") as caught:
+        plan_of(document, Surroundings(region="eastus", model=model), Deadlines())
+    assert caught.value.type == "AdapterNotServable"
+
+
+def test_an_edited_adapter_rolls_out() -> None:
+    digest = digest_of(a_workspace(inference__adapters=ADAPTERS), "", ("r", "f"))
+    weaker = copy.deepcopy(ADAPTERS)
+    weaker[0]["strength"] = "0.25"
+    assert digest_of(a_workspace(inference__adapters=weaker), "", ("r", "f")) != digest

@@ -28,7 +28,7 @@ CONTAINERFILE = (ROOT / "deploy" / "images" / "Containerfile").read_text()
     ("image", "modules"),
     [
         (FETCH, ("runtime.fetch.__main__",)),
-        (DATA, ("runtime.data.__main__", "runtime.publish.__main__")),
+        (DATA, ("runtime.data.__main__", "runtime.publish.__main__", "runtime.adapters.__main__")),
         (RUNTIME, ("runtime.serve.__main__", "runtime.serve.arguments")),
         (TUNE, ("runtime.tune.__main__", "runtime.tune.data_files", "runtime.tune.checkpoints")),
     ],

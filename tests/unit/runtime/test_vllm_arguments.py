@@ -14,7 +14,14 @@ SWITCHES = ("enable_lora", "trust_remote_code", "enable_chunked_prefill", "enfor
 LISTS = ("served_model_name", "lora_modules", "api_key")
 VALUES = (
     *("model", "revision", "tokenizer_revision", "code_revision", "host", "port", "dtype", "max_model_len"),
-    *("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "shutdown_timeout", "max_loras"),
+    *(
+        "tensor_parallel_size",
+        "pipeline_parallel_size",
+        "data_parallel_size",
+        "shutdown_timeout",
+        "max_loras",
+        "max_lora_rank",
+    ),
     *("disable_access_log_for_endpoints", "gpu_memory_utilization", "compilation_config", "kv_cache_memory_bytes"),
     *("distributed_executor_backend", "max_num_seqs", "middleware", "speculative_config", "chat_template"),
 )
@@ -138,6 +145,18 @@ def test_adapters_are_served_under_their_names() -> None:
     at = found.index("--lora-modules")
     assert json.loads(found[at + 1]) == {"name": "facts", "path": "/mnt/adapter/facts"}
     assert {"--enable-lora", "--max-loras=1"} <= set(found)
+
+
+@pytest.mark.parametrize(("ranks", "largest"), [((1,), 1), ((4, 8), 8), ((9, 16), 16), ((3, 33), 64), ((300,), 320)])
+def test_the_largest_rank_decides_and_is_one_that_vllm_knows(ranks: tuple[int, ...], largest: int) -> None:
+    given = [{"name": f"a{number}", "path": f"/a{number}", "rank": rank} for number, rank in enumerate(ranks)]
+    found = arguments(adapters=given)
+    assert {f"--max-lora-rank={largest}", f"--max-loras={len(ranks)}"} <= set(found)
+
+
+def test_the_user_may_leave_room_for_higher_ranks() -> None:
+    given = [{"name": "a", "path": "/a", "rank": 8}]
+    assert "--max-lora-rank=64" in arguments(adapters=given, extra={"max-lora-rank": 64})
 
 
 def test_what_the_model_needs_comes_before_what_the_user_wants() -> None:

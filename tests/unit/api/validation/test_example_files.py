@@ -8,7 +8,7 @@ import yaml
 from presets.validation import problems_on_create, problems_on_update
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "fixtures" / "workspaces").glob("*/*.yaml"))
-REFUSED_BY_RULES = {"v1beta1_adapters": {"C34"}, "v1alpha1_private_image": {"C37"}}
+REFUSED_BY_RULES = {"v1alpha1_private_image": {"C37"}}
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=[file.stem for file in EXAMPLES])

@@ -1,0 +1,94 @@
+"""Waits for the adapters, takes their ranks from what is there, and finds out whether they fit the model's weights.
+
+Who brings them, and whether their files are whole, is `runtime.adapters`'. vLLM would end with a trace that names no
+adapter; here the sizes of matrices are compared before it starts.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from api.adapter_records import AdapterRecord
+from api.serving import AdapterMount, ServeConfig
+from runtime.serve.failures import AdaptersMissing, AdapterUnfit
+from runtime.serve.waiting import LOOK_S, SAY_S
+from runtime.tensors import Tensor, tensors_of
+
+_PREFIX: Final = "base_model.model."
+_DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
+_WHOLE: Final = frozenset({"BF16", "F16", "F32"})
+"""Types in which a matrix has its own shape; packed ones have another."""
+
+
+def with_adapters(config: ServeConfig, say: Callable[[str], None], *, look_s: float = LOOK_S) -> ServeConfig:
+    """The config with every adapter's rank, as soon as all are there. Raises AdaptersMissing after the deadline."""
+    began = said = time.monotonic()
+    while missing := [adapter.name for adapter in config.adapters if _record(adapter) is None]:
+        now = time.monotonic()
+        if now - began > config.weights_deadline_s:
+            raise AdaptersMissing(
+                f"adapters are not there after {config.weights_deadline_s} s: {', '.join(missing)}; see the log of the "
+                "container adapters"
+            )
+        if now - said > SAY_S:
+            say(f"waiting for adapters: {', '.join(missing)}, {now - began:.0f} s")
+            said = now
+        time.sleep(look_s)
+    return config.model_copy(update={"adapters": [_ranked(adapter) for adapter in config.adapters]})
+
+
+def check_fit(config: ServeConfig) -> None:
+    """Raises AdapterUnfit that names the adapter, the module and both sizes. Modules that the weight files do not have
+    by their name, or have packed, are vLLM's to judge."""
+    if not config.adapters:
+        return
+    weights: dict[str, Tensor] = {}
+    for file in Path(config.weights_path).glob("*.safetensors"):
+        weights |= _tensors(file)
+    for adapter in config.adapters:
+        for file in Path(adapter.path).glob("*.safetensors"):
+            if words := next(_misfits(_tensors(file), weights), None):
+                raise AdapterUnfit(
+                    f"adapter {adapter.name} was trained on another model than {config.model}: {words}. "
+                    "Serve it beside the model that it was trained on"
+                )
+
+
+def _misfits(adapter: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Iterator[str]:
+    for name, down in adapter.items():
+        module = name.removeprefix(_PREFIX).removesuffix(_DOWN)
+        up, base = adapter.get(name.removesuffix(_DOWN) + _UP), weights.get(f"{module}.weight")
+        if not name.endswith(_DOWN) or up is None or base is None or base.dtype not in _WHOLE:
+            continue
+        if {len(down.shape), len(up.shape), len(base.shape)} != {2}:
+            continue
+        wanted = (up.shape[0], down.shape[1])
+        # Some old models keep their matrices the other way round.
+        if base.shape not in (wanted, wanted[::-1]):
+            yield f"{module} is {' x '.join(map(str, base.shape))} in the model, and the adapter is for " + (
+                " x ".join(map(str, wanted))
+            )
+
+
+def _tensors(file: Path) -> Mapping[str, Tensor]:
+    """Nothing for a file that cannot be read: vLLM says what is wrong with it."""
+    try:
+        return tensors_of(file)
+    except ValueError:
+        return {}
+
+
+def _ranked(adapter: AdapterMount) -> AdapterMount:
+    record = _record(adapter)
+    return adapter if record is None else adapter.model_copy(update={"rank": record.rank})
+
+
+def _record(adapter: AdapterMount) -> AdapterRecord | None:
+    """None while it is not there: the folder gets its name when it is whole."""
+    try:
+        return AdapterRecord.model_validate_json(Path(adapter.ready_marker).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None

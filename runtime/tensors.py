@@ -1,0 +1,35 @@
+"""Reads the header of a safetensors file: which tensors it holds, of what type and shape. Their values are not read."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+HEADER_MAX: Final = 100 * 2**20
+"""Bytes of a header; the format's own limit."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """`dtype` as the format writes it: BF16, F32, U8."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def tensors_of(file: Path) -> Mapping[str, Tensor]:
+    """By name. Raises ValueError for a file that has no such header, and OSError."""
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if not 2 <= length <= HEADER_MAX:
+            raise ValueError(f"{file.name} is no safetensors file")
+        try:
+            header = json.loads(stream.read(length))
+            return {
+                name: Tensor(str(entry["dtype"]), tuple(int(size) for size in entry["shape"]))
+                for name, entry in header.items()
+                if name != "__metadata__"
+            }
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"{file.name} has a header that cannot be read ({type(error).__name__})") from error

@@ -1,0 +1,122 @@
+"""What adapters add to a model's pod."""
+
+import json
+from typing import Any
+
+import pytest
+
+from activities import adapter_manifests
+from activities.contracts import PinnedModel, Plan, WorkspaceKey
+from activities.manifests import Images, workload_objects
+from api.adapters import AdaptersConfig
+from api.model import AdapterSpec
+from api.registries import RegistryAccess
+from api.serving import ServeConfig
+
+IMAGES = Images(
+    runtime="runtime:1",
+    fetch="fetch:1",
+    data="data:1",
+    hf_endpoint="http://hub",
+    cpu_kv_cache_gib=1,
+    registry=RegistryAccess(plain_http=("registry:5000",)),
+)
+PINNED = PinnedModel(model="org/m", revision="a" * 40, weight_bytes=1)
+LONG = "a" * 63
+WRITTEN: list[dict[str, Any]] = [
+    {"source": {"name": "facts", "image": "registry:5000/facts:1", "imagePullSecrets": ["one", "two"]}},
+    {"source": {"name": "tone", "image": "registry:5000/tone:1", "imagePullSecrets": ["one"]}, "strength": "0.5"},
+    {"source": {"name": LONG, "volumeSource": {"persistentVolumeClaim": {"claimName": "mine"}}}},
+]
+
+
+def a_plan(*names: str) -> Plan:
+    return Plan(
+        key=WorkspaceKey(namespace="team", name="w", uid="uid-1"), generation=1, kind="preset", model="org/m",
+        served_model_name="m", adapters=names, instance_type="Standard_NC24ads_A100_v4", node_count=1,
+        gpus_per_node=1, pool_name="ws1", os_disk_gib=80, digest="d1",
+    )  # fmt: skip
+
+
+def objects(*names: str) -> dict[str, Any]:
+    plan = a_plan(*names)
+    specs = adapter_manifests.planned(plan, {"inference": {"adapters": WRITTEN}})
+    return dict(workload_objects(plan, PINNED, {}, None, IMAGES, specs))
+
+
+def pod(*names: str) -> dict[str, Any]:
+    found: dict[str, Any] = objects(*names)["Deployment"]["spec"]["template"]["spec"]
+    return found
+
+
+def mounted(container: dict[str, Any]) -> dict[str, bool]:
+    return {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
+
+
+def test_without_adapters_nothing_is_added() -> None:
+    assert [container["name"] for container in pod()["containers"]] == ["fetch", "serve"]
+    assert set(objects()["ConfigMap"]["data"]) == {"serve.json"}
+    assert {volume["name"] for volume in pod()["volumes"]} == {"weights", "config", "shm"}
+
+
+def test_adapters_are_brought_while_weights_come() -> None:
+    found = pod("facts", "tone", LONG)
+    assert [container["name"] for container in found["containers"]] == ["fetch", "adapters", "serve"]
+    assert found["containers"][1]["image"] == "data:1"
+    assert "initContainers" not in found
+
+
+def test_serve_is_told_where_each_will_be() -> None:
+    config = ServeConfig.model_validate_json(objects("facts", "tone", LONG)["ConfigMap"]["data"]["serve.json"])
+    assert [(adapter.name, adapter.path) for adapter in config.adapters] == [
+        ("facts", "/adapters/facts"), ("tone", "/adapters/tone"), (LONG, f"/adapters/{LONG}"),
+    ]  # fmt: skip
+
+
+def test_the_bringer_is_told_of_images_strengths_and_secrets_by_file() -> None:
+    config = AdaptersConfig.model_validate_json(objects("facts", "tone", LONG)["ConfigMap"]["data"]["adapters.json"])
+    assert [(source.name, source.image, source.strength) for source in config.adapters] == [
+        ("facts", "registry:5000/facts:1", 1.0), ("tone", "registry:5000/tone:1", 0.5), (LONG, None, 1.0),
+    ]  # fmt: skip
+    assert config.registry.docker_configs == {"one": "/pull-secrets/one.json", "two": "/pull-secrets/two.json"}
+    assert config.registry.plain_http == ("registry:5000",)
+
+
+def test_only_the_bringer_sees_secrets_and_the_users_volumes_and_writes_nothing_there() -> None:
+    fetch, bringer, serve = pod("facts", "tone", LONG)["containers"]
+    assert mounted(bringer) == {
+        "/etc/modelyard": True, "/adapters": False, "/pull-secrets": True, f"/mnt/adapter/{LONG}": True,
+    }  # fmt: skip
+    assert mounted(serve)["/adapters"] is True
+    for other in (fetch, serve):
+        assert not [path for path in mounted(other) if path.startswith(("/pull-secrets", "/mnt"))]
+    assert "env" not in bringer and "one" not in json.dumps(bringer["command"])
+
+
+def test_a_missing_secret_does_not_hold_the_pod_back_in_silence() -> None:
+    (volume,) = [volume for volume in pod("facts", "tone")["volumes"] if volume["name"] == "pull-secrets"]
+    sources = [source["secret"] for source in volume["projected"]["sources"]]
+    assert [(source["name"], source["optional"]) for source in sources] == [("one", True), ("two", True)]
+    assert sources[0]["items"] == [{"key": ".dockerconfigjson", "path": "one.json"}]
+
+
+def test_volumes_have_names_that_kubernetes_takes_and_every_mount_has_its_volume() -> None:
+    found = pod("facts", "tone", LONG)
+    names = {volume["name"] for volume in found["volumes"]}
+    assert all(len(name) <= 63 for name in names)
+    used = {mount["name"] for container in found["containers"] for mount in container["volumeMounts"]}
+    assert used == names
+    (theirs,) = [volume for volume in found["volumes"] if "persistentVolumeClaim" in volume]
+    assert theirs["persistentVolumeClaim"] == {"claimName": "mine"}
+
+
+def test_an_adapter_that_a_newer_edit_added_is_left_to_its_own_plan() -> None:
+    config = ServeConfig.model_validate_json(objects("tone")["ConfigMap"]["data"]["serve.json"])
+    assert [adapter.name for adapter in config.adapters] == ["tone"]
+
+
+@pytest.mark.parametrize(("strength", "number"), [(None, 1.0), ("", 1.0), ("0", 0.0), ("0.25", 0.25), ("1", 1.0)])
+def test_a_strength_is_a_number(strength: str | None, number: float) -> None:
+    spec = AdapterSpec.model_validate({"source": {"name": "a", "image": "i"}, "strength": strength})
+    config = adapter_manifests.config([spec], PINNED, RegistryAccess())
+    assert config.adapters[0].strength == number
