@@ -1,14 +1,14 @@
 """Publishing an adapter of 500 MB: seconds and peak memory of ours against a plain push by oras of the same bytes.
 
-Run by itself, `python -m bench.publishing`: it needs a registry and no cluster. Both push to registries of their own,
-in turn, each in a process of its own; the shorter of two runs counts. oras pushes the files as they are, with nothing
-checked, made or read back.
+It needs a registry and no cluster. Each pushes in turn, in a process of its own, to an empty registry of its own; the
+median run counts. oras pushes the files as they are: it makes no layers, compares nothing with what training noted, and
+reads nothing back. Whole is how it pushes by default, with the largest file in memory.
 """
 
-import json
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,12 +20,12 @@ from typing import Final
 
 from api.publishing import PublishConfig
 from api.registries import RegistryAccess
-from bench.results import Result
+from bench.results import Result, print_all
 from tests.harness.adapters import write_adapter
 from tests.harness.oci_registry import OciRegistry
 
 SIZE: Final = 500_000_000
-ROUNDS: Final = 2
+ROUNDS: Final = 5
 GOAL: Final = 1.1
 _ORAS: Final = """
 import os, sys
@@ -65,19 +65,23 @@ def measure(folder: Path) -> Iterator[Result]:
 
 
 def _results(runs: dict[str, list[Run]]) -> Iterator[Result]:
-    seconds = {name: min(run.seconds for run in found) for name, found in runs.items()}
-    peaks = {name: max(run.peak_mib for run in found) for name, found in runs.items()}
+    seconds, processor, peaks = (
+        {name: statistics.median(getattr(run, what) for run in found) for name, found in runs.items()}
+        for what in ("seconds", "cpu_s", "peak_mib")
+    )
     how = f"an adapter of {SIZE // 10**6} MB into an empty registry on this machine, one process with its start"
     for name in runs:
-        word = name.replace(" ", "_")
-        yield Result(f"publish_{word}_s", seconds[name], "s", f"{name}: {how}; the shortest run", n=ROUNDS)
-        cpu = min(run.cpu_s for run in runs[name])
-        yield Result(f"publish_{word}_cpu_s", cpu, "s", f"{name}: {how}; processor time of the client", n=ROUNDS)
-        yield Result(f"publish_{word}_mib", peaks[name], "MiB", f"{name}: {how}; the largest peak", n=ROUNDS)
+        word, words = name.replace(" ", "_"), f"{name}: {how}; the median run"
+        yield Result(f"publishing_{word}_s", seconds[name], "s", words, n=ROUNDS)
+        yield Result(f"publishing_{word}_cpu_s", processor[name], "s", f"{words}, processor time", n=ROUNDS)
+        yield Result(f"publishing_{word}_mib", peaks[name], "MiB", f"{words}, most that was resident", n=ROUNDS)
     for name in ("oras", "oras in chunks"):
-        word, against = name.replace(" ", "_"), f"ours divided by {name}"
-        yield Result(f"publish_time_to_{word}", seconds["ours"] / seconds[name], "times", against, GOAL, ROUNDS)
-        yield Result(f"publish_memory_to_{word}", peaks["ours"] / peaks[name], "times", against, GOAL, ROUNDS)
+        suffix, against = name.removeprefix("oras").replace(" ", "_"), f"ours divided by {name}"
+        yield Result(
+            f"publishing{suffix}", seconds["ours"] / seconds[name], "times", f"{against}: seconds", GOAL, ROUNDS
+        )
+        memory = peaks["ours"] / peaks[name]
+        yield Result(f"publishing_memory{suffix}", memory, "times", f"{against}: memory", GOAL, ROUNDS)
 
 
 def _ours(adapter: Path, registry: OciRegistry, folder: Path) -> list[str]:
@@ -119,12 +123,8 @@ def _registry(folder: Path) -> OciRegistry:
 
 def main() -> int:
     """Prints the figures as JSON lines; 1 when a goal was missed."""
-    met = True
     with tempfile.TemporaryDirectory() as folder:
-        for result in measure(Path(folder)):
-            print(result.line(), flush=True)
-            met = met and json.loads(result.line())["ok"] is not False
-    return 0 if met else 1
+        return 0 if print_all(measure(Path(folder))) else 1
 
 
 if __name__ == "__main__":

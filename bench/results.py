@@ -2,13 +2,14 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class Result:
-    """`goal` is an upper limit in the same unit; None where there is none, and then `ok` is None too."""
+    """`goal` is a limit in the same unit; None where there is none, and then `ok` is None too."""
 
     name: str
     value: float
@@ -16,16 +17,28 @@ class Result:
     how: str
     goal: float | None = None
     n: int = 1
+    limit: Literal["at most", "at least"] = "at most"
 
     @property
     def ok(self) -> bool | None:
-        return None if self.goal is None else self.value <= self.goal
+        if self.goal is None:
+            return None
+        return self.value <= self.goal if self.limit == "at most" else self.value >= self.goal
 
     def line(self) -> str:
         """One line of JSON."""
         fields = asdict(self) | {"value": round(self.value, 3), "ok": self.ok}
-        order = ("name", "value", "unit", "goal", "ok", "n", "how")
+        order = ("name", "value", "unit", "goal", "limit", "ok", "n", "how")
         return json.dumps({key: fields[key] for key in order})
+
+
+def print_all(results: Iterable[Result]) -> bool:
+    """Prints each as it comes; whether every goal was met."""
+    met = True
+    for result in results:
+        print(result.line(), flush=True)
+        met = met and result.ok is not False
+    return met
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -3,7 +3,6 @@
 KAITO's two files are needed. Those of the tokenizer go along, because whoever pulls the image may have no other.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,15 +51,6 @@ def read_adapter(folder: Path) -> Adapter:
     check_weights(folder / ADAPTER_WEIGHTS)
     files = (*REQUIRED, *(name for name in TOKENIZER if (folder / name).is_file()))
     return Adapter(folder, files, config, _summary(folder / SUMMARY_FILE))
-
-
-def check_sums(adapter: Adapter) -> None:
-    """Reads every file that training has noted a checksum of. Raises Failure for one that is another, and OSError."""
-    for name in adapter.files:
-        expected = adapter.checksums.get(name)
-        with (adapter.folder / name).open("rb") as stream:
-            if expected and hashlib.file_digest(stream, "sha256").hexdigest() != expected:
-                raise Failure(ADAPTER_INCOMPLETE, f"{name} is not what training wrote: its SHA-256 is another")
 
 
 def check_weights(file: Path) -> None:

@@ -6,14 +6,13 @@ files is left to `layers.py`, sending to `pushing.py`.
 
 import hashlib
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
 from api.publishing import PublishConfig
 from api.tuning import ADAPTER_WEIGHTS
 from runtime.ending import Failure
-from runtime.publish.adapter import Adapter, check_sums
+from runtime.publish.adapter import Adapter
 from runtime.publish.describing import annotations_of, model_card
 from runtime.publish.failures import ADAPTER_INCOMPLETE
 from runtime.publish.layers import Entry, FileChanged, entry_of_file, entry_of_text, layer_of
@@ -46,15 +45,11 @@ def image_of(adapter: Adapter, config: PublishConfig) -> AdapterImage:
     """Reads every file. Raises Failure when one is not what training wrote."""
     annotations = annotations_of(config, adapter.summary)
     card = entry_of_text(CARD, model_card(config, adapter.summary))
-    # Beside each other: hashing is what takes the time, and a file's own checksum is not its layer's.
-    with ThreadPoolExecutor(1) as beside:
-        checked = beside.submit(check_sums, adapter)
-        try:
-            weights = layer_of([_entry(adapter, ADAPTER_WEIGHTS)])
-            others = layer_of([card, *(_entry(adapter, name) for name in adapter.files if name != ADAPTER_WEIGHTS)])
-            checked.result()
-        except (OSError, FileChanged) as error:
-            raise Failure(ADAPTER_INCOMPLETE, f"{adapter.folder} cannot be read: {error}") from error
+    try:
+        weights = layer_of([_entry(adapter, ADAPTER_WEIGHTS)])
+        others = layer_of([card, *(_entry(adapter, name) for name in adapter.files if name != ADAPTER_WEIGHTS)])
+    except (OSError, FileChanged) as error:
+        raise Failure(ADAPTER_INCOMPLETE, f"{adapter.folder} cannot be published: {error}") from error
     layers = (weights, others)
     described = blob_of_bytes(CONFIG, _json(image_config(config, annotations, layers)))
     return AdapterImage((*layers, described), _json(manifest_of(described, layers, annotations)), annotations)
@@ -86,7 +81,7 @@ def manifest_of(config: Blob, layers: tuple[Blob, ...], annotations: dict[str, s
 
 
 def _entry(adapter: Adapter, name: str) -> Entry:
-    return entry_of_file(name, adapter.folder / name)
+    return entry_of_file(name, adapter.folder / name, adapter.checksums.get(name))
 
 
 def _json(value: dict[str, Any]) -> bytes:

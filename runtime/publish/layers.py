@@ -4,9 +4,12 @@ A layer is never on the disk or in memory: headers are made, and files read, whi
 compressed, because weights do not become smaller; so a layer's digest is its diff id as well.
 """
 
+import hashlib
 import tarfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,21 +21,23 @@ _BLOCK: Final = tarfile.BLOCKSIZE
 
 
 class FileChanged(Exception):
-    """A file is not as long as it was when its layer was begun; the text names it."""
+    """A file is not what it was: its length, or the checksum that training noted; the text names it."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of a layer: its name below /data, its length in bytes, where its bytes come from."""
+    """A file of a layer: its name below /data, its length in bytes, where its bytes come from, what they should be."""
 
     name: str
     size: int
     content: Content
+    sha256: str | None = None
+    """As hex; None where nobody has noted it."""
 
 
-def entry_of_file(name: str, file: Path) -> Entry:
+def entry_of_file(name: str, file: Path, sha256: str | None = None) -> Entry:
     """Raises OSError when there is no such file."""
-    return Entry(name, file.stat().st_size, lambda: _bytes_of(file))
+    return Entry(name, file.stat().st_size, lambda: _bytes_of(file), sha256)
 
 
 def entry_of_text(name: str, text: str) -> Entry:
@@ -42,9 +47,12 @@ def entry_of_text(name: str, text: str) -> Entry:
 
 
 def layer_of(entries: Sequence[Entry]) -> Blob:
-    """The layer; its files are read once for the digest. Raises FileChanged, OSError."""
+    """The layer; its files are read once, for its digest and for their own. Raises FileChanged, OSError."""
     ordered = sorted(entries, key=lambda entry: entry.name)
-    return blob_of(LAYER, lambda: _tar(ordered))
+    with ThreadPoolExecutor(1) as beside:
+        checked = [replace(entry, content=partial(_checked, entry, beside)) for entry in ordered]
+        read = blob_of(LAYER, lambda: _tar(checked))
+    return replace(read, content=lambda: _tar(ordered))
 
 
 def _tar(entries: Sequence[Entry]) -> Iterator[bytes]:
@@ -72,6 +80,21 @@ def _exactly(entry: Entry) -> Iterator[bytes]:
         yield chunk
     if sent != entry.size:
         raise FileChanged(f"{entry.name} had {entry.size} bytes and is being written to")
+
+
+def _checked(entry: Entry, beside: Executor) -> Iterator[bytes]:
+    """The bytes, hashed a second time beside whoever takes them: a file's checksum is not its layer's."""
+    digest = hashlib.sha256()
+    hashed: Future[None] | None = None
+    for chunk in entry.content():
+        if hashed:
+            hashed.result()
+        hashed = beside.submit(digest.update, chunk) if entry.sha256 else None
+        yield chunk
+    if hashed:
+        hashed.result()
+    if entry.sha256 and digest.hexdigest() != entry.sha256:
+        raise FileChanged(f"{entry.name} is not what training wrote: its SHA-256 is another")
 
 
 def _bytes_of(file: Path) -> Iterator[bytes]:

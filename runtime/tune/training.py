@@ -5,16 +5,12 @@ One of these runs for every GPU; the first one writes and tells.
 
 import argparse
 import json
-import math
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import torch
 from accelerate import PartialState
 from datasets import load_from_disk
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
 from api.tuning import ADAPTER_CONFIG, TuneConfig
 from runtime.ending import Failure
@@ -23,27 +19,12 @@ from runtime.tune.base_model import changes_tokenizer, load_tokenizer
 from runtime.tune.batches import Batch
 from runtime.tune.checkpoints import mark_complete
 from runtime.tune.child import child
-from runtime.tune.failures import CRASHED, DIVERGED_FIX, LOSS_NOT_FINITE, STOPPED
+from runtime.tune.failures import CRASHED, STOPPED
 from runtime.tune.following import Checkpointing, Following, Stop
 from runtime.tune.loading import adapter_config, device_name, load_model, this_place
 from runtime.tune.prepared import HELD_OUT, TRAIN, Report, adapter_folder, emptied, folder_of, read_report
 from runtime.tune.telling import Telling
-
-
-class Trainer(SFTTrainer):  # type: ignore[misc]
-    """trl's, looking at the loss of every batch before the weights move."""
-
-    following: Following
-
-    def training_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> torch.Tensor:
-        """The loss of one batch. Raises Failure when it is no number; the weights are still good then."""
-        tokens = inputs["attention_mask"].sum() if "attention_mask" in inputs else inputs["input_ids"].numel()
-        loss: torch.Tensor = super().training_step(model, inputs, *args, **kwargs)
-        value = float(loss)
-        if not math.isfinite(value):
-            raise Failure(LOSS_NOT_FINITE, f"the loss of step {self.state.global_step + 1} is {value}; {DIVERGED_FIX}")
-        self.following.batch(value, int(tokens))
-        return loss
+from runtime.tune.trainer import Trainer
 
 
 def train(config: TuneConfig, telling: Telling, options: argparse.Namespace) -> None:

@@ -1,13 +1,16 @@
 """Layers are tar archives that others can read, and the same bytes for the same files wherever they lie."""
 
+import hashlib
 import io
 import os
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from runtime.publish.layers import Entry, FileChanged, entry_of_file, entry_of_text, layer_of
+from runtime.registry.blobs import CHUNK
 
 
 def test_a_layer_is_a_tar_with_the_files_below_data(tmp_path: Path) -> None:
@@ -48,3 +51,28 @@ def test_an_empty_file_and_a_full_block_are_padded_right() -> None:
 def test_a_file_that_grows_or_shrinks_is_noticed(content: bytes) -> None:
     with pytest.raises(FileChanged, match="a had 10 bytes"):
         layer_of([Entry("a", 10, lambda: iter((content,)))])
+
+
+def test_a_file_of_another_checksum_than_was_noted_is_noticed_and_one_of_the_same_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(b"x" * (2 * CHUNK + 1))
+    noted = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert layer_of([entry_of_file("a", file, noted)]) == layer_of([entry_of_file("a", file)])
+    with file.open("r+b") as stream:
+        stream.seek(CHUNK)
+        stream.write(b"y")
+    with pytest.raises(FileChanged, match="a is not what training wrote"):
+        layer_of([entry_of_file("a", file, noted)])
+    layer_of([entry_of_file("a", file)])
+
+
+def test_each_file_is_read_once_for_its_layer() -> None:
+    readings = []
+
+    def content() -> Iterator[bytes]:
+        readings.append(1)
+        yield b"text"
+
+    layer = layer_of([Entry("a", 4, content, hashlib.sha256(b"text").hexdigest())])
+    assert len(readings) == 1
+    assert b"text" in b"".join(layer.content())
