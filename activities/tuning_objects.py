@@ -234,8 +234,8 @@ def _storage(plan: Plan, part: TuningPart, tuning: Tuning) -> tuple[list[Object]
     return [{"name": name, **source} for name, source in used.items()], mounts
 
 
-def _source(volume: Any) -> Object | None:
-    return None if volume is None else dict(volume.wire())
+def _source(volume: dict[str, Any] | None) -> Object | None:
+    return None if volume is None else dict(volume)
 
 
 def secrets_of(plan: Plan, part: TuningPart, tuning: Tuning) -> list[str]:

@@ -101,8 +101,8 @@ def _money_and_time(plan: PlanDocument) -> Iterator[str]:
         yield _line("price", f"not known in {plan.region}")
     if plan.minutes_until_ready and plan.model:
         ready_in = plan.minutes_until_ready
-        event = ("first step", "after ") if plan.training else ("ready in", "")
-        yield _line(event[0], f"{event[1]}{ready_in.least:g} to {ready_in.most:g} minutes")
+        label, after = ("first step", "after ") if plan.training else ("ready in", "")
+        yield _line(label, f"{after}{ready_in.least:g} to {ready_in.most:g} minutes")
         for step in plan.steps:
             beside = " (side by side)" if step.beside else ""
             yield f"  {'':{LABEL}} {step.step:<16}{step.least:>6.1f} to {step.most:>5.1f}{beside}"

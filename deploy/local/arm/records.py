@@ -113,9 +113,7 @@ class Operation(BaseModel):
     status: OperationStatus = "InProgress"
     error: ErrorBody | None = None
     faults: list[Fault] = Field(default_factory=list)
-    ignore_budgets: bool = Field(
-        default=False, description="Of a deletion: AKS minds no disruption budget."
-    )
+    ignore_budgets: bool = Field(default=False, description="Of a deletion: AKS minds no disruption budget.")
 
     def fault(self, *kinds: str) -> Fault | None:
         return next((fault for fault in self.faults if fault.kind in kinds), None)
