@@ -37,6 +37,12 @@ def ask_openai(address: str, question: str) -> Answer:
     """Asks at /v1/chat/completions of http://address, naming the first model served there. Raises NoAnswer."""
     with _client(address) as client:
         model = _json(client.get("/v1/models"))["data"][0]["id"]
+    return ask_model(address, model, question)
+
+
+def ask_model(address: str, model: str, question: str) -> Answer:
+    """Asks one of the models served at http://address, an adapter for one. Raises NoAnswer."""
+    with _client(address) as client:
         body = {
             "model": model,
             "messages": [{"role": "user", "content": question}],
@@ -44,8 +50,7 @@ def ask_openai(address: str, question: str) -> Answer:
             "max_tokens": MAX_TOKENS,
         }
         response = client.post("/v1/chat/completions", json=body)
-        text = _json(response)["choices"][0]["message"]["content"]
-        return _answer("/v1/chat/completions", text, response)
+        return _answer("/v1/chat/completions", _json(response)["choices"][0]["message"]["content"], response)
 
 
 def ask_kaito(address: str, question: str) -> Answer:

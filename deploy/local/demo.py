@@ -14,10 +14,14 @@ import yaml
 from api.status import WorkspaceStatus, parse_status
 from deploy.local.chat import Answer, NobodyListens, ask_kaito, ask_openai
 from deploy.local.commands import CommandFailed
-from deploy.local.following import Look, is_over, is_ready, news
+from deploy.local.following import Look, is_done, is_over, news
 from deploy.local.kubectl import kubectl, kubectl_json
+from deploy.local.layout import Layout
 
-EXAMPLE = Path(__file__).parent / "examples" / "workspace-smollm2.yaml"
+EXAMPLES = Path(__file__).parent / "examples"
+EXAMPLE = EXAMPLES / "workspace-smollm2.yaml"
+PLACEHOLDER = "registry.example.com"
+"""Where examples push to, and pull from."""
 QUESTION = "What is the capital of France?"
 # Cold: a 4 GB image is pulled and unpacked on a node that has just been bought (about 2 min), then vLLM loads (1 min).
 READY_S = 900.0
@@ -50,7 +54,8 @@ def apply_example(kubeconfig: Path, file: Path = EXAMPLE) -> Target:
 
     One of that name that is being deleted is waited for: applying to it would change what is about to be gone.
     """
-    metadata = yaml.safe_load(file.read_text())["metadata"]
+    documents = [document for document in yaml.safe_load_all(file.read_text()) if document["kind"] == "Workspace"]
+    metadata = documents[-1]["metadata"]
     target = Target(kubeconfig, metadata.get("namespace", "default"), metadata["name"])
     there = ("-n", target.namespace, "get", "workspace", target.name, "--ignore-not-found", "-o")
     if kubectl(kubeconfig, *there, "jsonpath={.metadata.deletionTimestamp}"):
@@ -60,14 +65,23 @@ def apply_example(kubeconfig: Path, file: Path = EXAMPLE) -> Target:
     return target
 
 
+def example(layout: Layout, name: str) -> Path:
+    """A file of `examples/` for this stack: what it pushes and pulls goes to the stack's own registry."""
+    text = (EXAMPLES / f"{name}.yaml").read_text().replace(PLACEHOLDER, layout.registry)
+    file = layout.state / "examples" / f"{name}.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
 def follow(target: Target, tell: Callable[[float, str], None], *, deadline_s: float = READY_S) -> list[Look]:
-    """Tells what is new until the Workspace is Ready; returns all looks. Raises NotServed."""
+    """Tells what is new until the Workspace is Ready, or has succeeded; returns all looks. Raises NotServed."""
     looks = [Look(0.0, WorkspaceStatus())]
     for look in _looks(target, deadline_s):
         for line in news(looks[-1].status, look.status):
             tell(look.at, line)
         looks.append(look)
-        if is_ready(look.status):
+        if is_done(look.status):
             return looks
         if is_over(look.status):
             raise NotServed(f"{target.name} failed: {look.status.reason}: {look.status.message}")

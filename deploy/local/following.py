@@ -35,6 +35,11 @@ def is_ready(status: WorkspaceStatus) -> bool:
     return status.phase is Phase.READY
 
 
+def is_done(status: WorkspaceStatus) -> bool:
+    """It does what it is for, or has done it."""
+    return status.phase in (Phase.READY, Phase.SUCCEEDED)
+
+
 def is_over(status: WorkspaceStatus) -> bool:
     """Nothing more will come of it without a change of the spec."""
     return status.phase in (Phase.FAILED, Phase.CONTROLLER_ERROR)
