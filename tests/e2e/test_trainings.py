@@ -130,11 +130,6 @@ def test_a_second_workspace_answers_with_what_was_learnt(learnt: dict[str, Any],
 
 
 def test_kaitos_first_example_trains_with_only_its_output_changed(stack: Layout) -> None:
-    account = json.dumps({"auths": {stack.registry: {"username": "any", "password": "any"}}})
-    kubectl(
-        stack.admin_kubeconfig, "create", "secret", "generic", "registry-account",
-        "--type=kubernetes.io/dockerconfigjson", f"--from-literal=.dockerconfigjson={account}",
-    )  # fmt: skip
     target = demo.apply_example(stack.admin_kubeconfig, demo.example(stack, "tune-phi-3"))
     looks = demo.follow(target, told)
     found = workspace(stack, target.name)
