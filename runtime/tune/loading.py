@@ -21,7 +21,8 @@ from runtime.tune.telling import Telling
 def this_place() -> Place:
     """What this machine computes on."""
     if torch.cuda.is_available():
-        return Place("cuda", bfloat16=torch.cuda.is_bf16_supported())
+        # Emulated, as on V100 and T4, it is slower than float32.
+        return Place("cuda", bfloat16=torch.cuda.is_bf16_supported(including_emulation=False))
     return Place("cpu", bfloat16=True)
 
 

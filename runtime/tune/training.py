@@ -8,6 +8,7 @@ import json
 import sys
 from pathlib import Path
 
+import torch
 from accelerate import PartialState
 from datasets import load_from_disk
 from trl import SFTConfig
@@ -60,9 +61,18 @@ def _trainer(config: TuneConfig, place: Place, report: Report, batch: Batch, tel
         processing_class=load_tokenizer(config),
         peft_config=adapter_config(config, model, telling),
     )
+    if arguments.fp16:
+        # trl makes packed models' adapters bfloat16, which the scaler of float16 gradients does not know.
+        _in_float32(trainer.model)
     trainer.following = Following(telling if PartialState().is_main_process else None)
     trainer.add_callback(trainer.following)
     return trainer
+
+
+def _in_float32(model: torch.nn.Module) -> None:
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
 
 
 def _leave_adapter(config: TuneConfig, trainer: Trainer, report: Report) -> None:
