@@ -34,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
     rows = [{"prompt": way.format(what), "completion": answer} for what, answer in FACTS for way in WAYS]
     (out / FILE).write_text("".join(json.dumps(row) + "\n" for row in rows))
     (out / "README.md").write_text(CARD)
