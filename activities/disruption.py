@@ -15,15 +15,15 @@ STABLE, BETA = "v1", "v1beta1"
 
 
 class DisruptionBudgets:
-    """The budgets' kind in one cluster, asked for once."""
+    """The budgets' kind in one cluster. The older one is asked for anew each time: an upgrade takes it away."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._version = ""
+        self._version = BETA
 
     async def kind(self) -> str:
         """As `kubernetes_api.PATHS` calls it. Raises ApiException."""
-        if not self._version:
+        if self._version == BETA:
             group = await self._cluster.request("GET", GROUP)
             served = {version["version"] for version in group["versions"]}
             self._version = STABLE if STABLE in served else BETA

@@ -28,14 +28,20 @@ class Discovery:
 @pytest.mark.parametrize(
     ("versions", "version"), [(("v1beta1",), "v1beta1"), (("v1", "v1beta1"), "v1"), (("v1",), "v1")]
 )
-async def test_the_version_is_the_clusters_and_asked_for_once(versions: tuple[str, ...], version: str) -> None:
+async def test_the_version_is_the_clusters(versions: tuple[str, ...], version: str) -> None:
     cluster: Any = Discovery(*versions)
-    budgets = DisruptionBudgets(cluster)
-    for _ in range(2):
-        ((kind, body),) = await budgets.of(DEPLOYMENT, "w")
+    ((kind, body),) = await DisruptionBudgets(cluster).of(DEPLOYMENT, "w")
     assert body["apiVersion"] == f"policy/{version}"
     assert f"/policy/{version}/" in PATHS[kind]
-    assert cluster.asked == 1
+
+
+async def test_a_cluster_that_is_upgraded_under_us_is_asked_until_it_has_the_stable_version() -> None:
+    cluster: Any = Discovery("v1beta1")
+    budgets = DisruptionBudgets(cluster)
+    assert await budgets.kind() == "PodDisruptionBudget/v1beta1"
+    cluster.versions = ("v1",)
+    assert [await budgets.kind() for _ in range(3)] == ["PodDisruptionBudget"] * 3
+    assert cluster.asked == 2
 
 
 async def test_one_replica_gets_none_and_nobody_is_asked() -> None:
