@@ -1,6 +1,6 @@
 """Run in the runtime environment: trains a tiny model with trl's trainer and with ours, and prints the losses of both.
 
-`comparing_losses.py MODEL FOLDER OPTIONS`: OPTIONS are more of SFTConfig, as JSON.
+`comparing_losses.py FOLDER CASES`: a case is more options of SFTConfig, by its name; CASES is JSON.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig
+from tiny_model import main as make_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
@@ -25,15 +26,16 @@ OPTIONS = {
 }  # fmt: skip
 
 
-def losses(kind: type[SFTTrainer], model: str, folder: Path, more: dict[str, Any]) -> list[float]:
+def losses(kind: type[SFTTrainer], folder: Path, more: dict[str, Any]) -> list[float]:
     torch.manual_seed(7)
+    model = str(folder / "model")
     # Of different lengths, the first tokens not learnt.
     rows = [{"input_ids": list(range(9, 20 + n)), "labels": [-100] * (n % 5 + 1) + list(range(10 + n % 5, 20 + n))}
             for n in range(12)]  # fmt: skip
     dataset = Dataset.from_list(rows)
     trainer = kind(
         model=AutoModelForCausalLM.from_pretrained(model),
-        args=SFTConfig(**OPTIONS | more, output_dir=str(folder)),
+        args=SFTConfig(**OPTIONS | more, output_dir=str(folder / "out")),
         train_dataset=dataset,
         eval_dataset=dataset,
         processing_class=AutoTokenizer.from_pretrained(model),
@@ -46,5 +48,7 @@ def losses(kind: type[SFTTrainer], model: str, folder: Path, more: dict[str, Any
 
 
 if __name__ == "__main__":
-    given = (sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3]))
-    print(json.dumps([losses(kind, *given) for kind in (SFTTrainer, Trainer)]))
+    folder = Path(sys.argv[1])
+    make_model(folder / "model", "")
+    cases = json.loads(sys.argv[2]).items()
+    print(json.dumps({name: [losses(kind, folder, more) for kind in (SFTTrainer, Trainer)] for name, more in cases}))
