@@ -10,11 +10,11 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from cli import demo, local, plan, sweep, validate
+from cli import demo, local, plan, status, sweep, validate
 from workflows.leaving import leave
 
 # Each subcommand is a module with `add_parser`.
-COMMANDS = (local, demo, plan, validate, sweep)
+COMMANDS = (local, demo, plan, validate, status, sweep)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -43,6 +43,9 @@ class Deadline(Payload):
     serving: int | None = None
     nodes: int | None = None
     provision: int | None = None
+    data: int | None = None
+    training: int | None = None
+    publishing: int | None = None
 
 
 class ForcedCleanup(Payload):

@@ -123,7 +123,7 @@ class WorkspaceWorkflow:
     def _is_a_deadline(self, deadline: Deadline) -> None:
         given = deadline.model_dump(exclude_none=True)
         if not given or min(given.values()) < 1:
-            raise ValueError("give at least one of provision, nodes and serving, in seconds from 1")
+            raise ValueError(f"give at least one of {', '.join(Deadline.model_fields)}, in seconds from 1")
 
     @workflow.update(description="Stop a clean-up that cannot finish, and say what it leaves behind")
     def force_cleanup(self) -> ForcedCleanup:

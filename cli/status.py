@@ -1,0 +1,152 @@
+"""`modelyard status [NAME]`: where Workspaces stand, with how far a training is, in words.
+
+Reads the resources only, so whoever may `kubectl get workspace` may use it; KUBECONFIG says which cluster.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import aiohttp
+from kubernetes.aio.client.exceptions import ApiException
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from activities.kubernetes_api import Cluster, Object
+from api.status import Training, WorkspaceStatus, parse_status
+
+GOOD, NO, MISUSE = 0, 1, 2
+BAR: Final = 30
+"""Characters of a progress bar."""
+FAILED: Final = ("Failed", "ControllerError")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds `status` to the subcommands."""
+    parser = subparsers.add_parser(
+        "status",
+        help="where Workspaces stand, and how far a training is",
+        description="Reads Workspaces of the cluster that KUBECONFIG names. Exit code 1 when one has failed.",
+    )
+    parser.add_argument("name", nargs="?", help="one Workspace, with everything that is known of it")
+    parser.add_argument("-n", "--namespace", default=None, help="default: all, or `default` for one Workspace")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when none has failed, 1 when one has, 2 when the cluster or the Workspace cannot be read."""
+    try:
+        found = asyncio.run(_read(args.name, args.namespace))
+    except (ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
+        print(f"the cluster cannot be read: {error}. KUBECONFIG says which one", file=sys.stderr)
+        return MISUSE
+    if args.name and not found:
+        print(f"there is no Workspace {args.namespace or 'default'}/{args.name}", file=sys.stderr)
+        return MISUSE
+    console = Console(highlight=False)
+    if args.name:
+        for line in lines_of(found[0], datetime.now(UTC)):
+            console.print(Text(line), soft_wrap=True)
+    else:
+        console.print(table_of(found, datetime.now(UTC)) if found else "no Workspaces")
+    return NO if any(status_of(one).phase in FAILED for one in found) else GOOD
+
+
+async def _read(name: str | None, namespace: str | None) -> list[Object]:
+    cluster = await Cluster.connect(os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config"))
+    try:
+        if name:
+            one = await cluster.get("Workspace", name, namespace or "default")
+            return [one] if one else []
+        items, _ = await cluster.list_all("Workspace", namespace)
+        return items
+    finally:
+        await cluster.close()
+
+
+def status_of(found: Object) -> WorkspaceStatus:
+    """The typed status."""
+    return parse_status(found.get("status"))
+
+
+def table_of(found: list[Object], now: datetime) -> Table:
+    """A row for each Workspace."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("WORKSPACE", "PHASE", "STEP", "FOR", "PROGRESS", "COST", "REASON"):
+        table.add_column(title, no_wrap=title != "REASON")
+    for one in found:
+        status, metadata = status_of(one), one["metadata"]
+        cost = status.cost.spent if status.cost and status.cost.spent else ""
+        table.add_row(
+            f"{metadata['namespace']}/{metadata['name']}",
+            status.phase or "-",
+            status.step or "-",
+            _for(status, now),
+            _short(status.training) if status.training else "",
+            f"${cost}" if cost else "",
+            status.reason or "",
+        )
+    return table
+
+
+def lines_of(found: Object, now: datetime) -> Iterator[str]:
+    """Everything about one Workspace that a person asks for first."""
+    status, metadata = status_of(found), found["metadata"]
+    yield f"{metadata['namespace']}/{metadata['name']}  {status.phase or 'not seen yet'}  {_for(status, now)}".rstrip()
+    if status.message:
+        yield f"  {status.reason}: {status.message}"
+    if status.deadline:
+        yield f"  until      {status.deadline:%Y-%m-%d %H:%M:%S} UTC at the latest"
+    if status.plan:
+        price = f", ${status.plan.price_per_hour} per hour" if status.plan.price_per_hour else ""
+        yield f"  plan       {status.plan.nodes} x {status.plan.instance_type or 'own nodes'}{price}"
+    if status.cost and status.cost.node_seconds is not None:
+        spent = f", ${status.cost.spent}" if status.cost.spent else ""
+        yield f"  cost       {status.cost.node_seconds} node-seconds so far{spent}"
+    if status.data:
+        yield f"  data       {status.data.usable} of {status.data.rows} rows, about {status.data.tokens} tokens"
+    if status.training:
+        yield from _training(status.training)
+    if status.adapter:
+        yield f"  adapter    {status.adapter.pinned}"
+
+
+def _training(training: Training) -> Iterator[str]:
+    step, total = training.step or 0, training.total_steps or 0
+    if total:
+        full = BAR * step // total
+        yield f"  training   [{'#' * full}{'.' * (BAR - full)}] step {step} of {total}, {training.phase}"
+    else:
+        yield f"  training   {training.phase}"
+    told = [
+        f"loss {training.loss}" if training.loss else "",
+        f"{training.tokens_per_second} tokens/s" if training.tokens_per_second else "",
+        f"{training.eta_seconds} s to go" if training.eta_seconds and training.phase == "training" else "",
+        f"checkpoint at step {training.last_checkpoint}" if training.last_checkpoint else "",
+        f"went on from step {training.resumed_from}" if training.resumed_from else "",
+    ]
+    if any(told):
+        yield f"             {', '.join(word for word in told if word)}"
+    for adjustment in training.adjustments or []:
+        yield f"             {adjustment}"
+
+
+def _short(training: Training) -> str:
+    total = training.total_steps or 0
+    return f"{100 * (training.step or 0) // total} % of {total}" if total else str(training.phase or "")
+
+
+def _for(status: WorkspaceStatus, now: datetime) -> str:
+    """How long it has stood there, as kubectl writes ages."""
+    if status.since is None:
+        return ""
+    seconds = max(0, int((now - status.since).total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,52 @@
+"""`modelyard status`: what a person reads of a Workspace."""
+
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+from rich.console import Console
+
+from cli.status import lines_of, table_of
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+
+
+def workspace(**status: Any) -> dict[str, Any]:
+    return {"metadata": {"namespace": "default", "name": "tune-facts"}, "status": status}
+
+
+TRAINING = workspace(
+    phase="Training",
+    step="Train",
+    reason="WorkspaceTuningJobStatusStarted",
+    message="lora of org/model is being trained",
+    since="2026-11-22T11:55:00Z",
+    plan={"nodes": 1, "instanceType": "Standard_NC24ads_A100_v4", "pricePerHour": "3.67"},
+    cost={"spent": "0.31", "nodeSeconds": 300},
+    data={"rows": 30, "usable": 29, "tokens": 900},
+    training={
+        "phase": "training", "step": 7, "totalSteps": 21, "loss": "0.4321", "tokensPerSecond": "41.0",
+        "etaSeconds": 173, "lastCheckpoint": 5, "resumedFrom": 5,
+    },
+)  # fmt: skip
+
+
+def test_a_training_shows_how_far_it_is_and_what_it_has_cost() -> None:
+    told = "\n".join(lines_of(TRAINING, NOW))
+    assert told.startswith("default/tune-facts  Training  5m")
+    assert "[##########....................] step 7 of 21, training" in told
+    assert "loss 0.4321, 41.0 tokens/s, 173 s to go, checkpoint at step 5, went on from step 5" in told
+    assert "1 x Standard_NC24ads_A100_v4, $3.67 per hour" in told and "300 node-seconds so far, $0.31" in told
+    assert "29 of 30 rows, about 900 tokens" in told
+
+
+def test_a_workspace_that_nobody_has_seen_says_so() -> None:
+    assert list(lines_of(workspace(), NOW)) == ["default/tune-facts  not seen yet"]
+
+
+def test_the_table_has_a_row_for_each() -> None:
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(table_of([TRAINING, workspace(phase="Ready", step="Verify")], NOW))
+    lines = console.export_text().splitlines()
+    assert "33 % of 21" in lines[1] and "$0.31" in lines[1] and "5m" in lines[1]
+    assert "Ready" in lines[2]
