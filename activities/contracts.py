@@ -64,11 +64,11 @@ class Check(Payload):
 class Plan(Payload):
     """What a generation of a Workspace comes to: decided once by `build_plan`, then only carried out.
 
-    Memory and disk are GiB, prices US dollars an hour for all nodes, `spot_max_price` for one. `adapters` are model
-    names. `digest` covers all that shapes the workload, so that an unchanged workload is recognised. `estimate` is the
-    whole of what was planned, for people. `repair` asks for lost nodes to be brought back. `alternatives` are whole
-    plans, in the order in which they are tried when this one cannot be had; `refused` says of one of those why it
-    cannot be carried out at all.
+    Memory and disk are GiB, prices US dollars an hour for all nodes, `spot_max_price` for one. `node_class` is the
+    user's for NodeClaims, "" for the installation's. `adapters` are model names. `digest` covers all that shapes the
+    workload, so that an unchanged workload is recognised. `estimate` is the whole of what was planned, for people.
+    `repair` asks for lost nodes to be brought back. `alternatives` are whole plans, in the order in which they are
+    tried when this one cannot be had; `refused` says of one of those why it cannot be carried out at all.
     Of a tuning: `output_image` is where the adapter is to be pushed, `method` lora or qlora, `volume_gib` the size of
     its own volume (0 where the user's volumes do), `training_digest` covers what shapes the adapter and nothing else.
     """
@@ -89,6 +89,7 @@ class Plan(Payload):
     os_disk_gib: int
     node_labels: dict[str, str] = {}
     image_family: str = "ubuntu"
+    node_class: str = ""
     tensor_parallel: int = 1
     pipeline_parallel: int = 1
     data_parallel: int = 1
@@ -122,12 +123,13 @@ class Plan(Payload):
 
 
 class Observed(Payload):
-    """What the API server says of a Workspace now."""
+    """What the API server says of a Workspace now; `paused` is None where that was not looked at."""
 
     found: bool
     uid: str = ""
     generation: int = 0
     deleting: bool = False
+    paused: bool | None = None
 
 
 class Preflight(Payload):

@@ -17,7 +17,7 @@ from activities.kubernetes_api import Cluster, Object
 from activities.nodes.provider import provider_of
 from activities.options import with_alternatives
 from activities.own_nodes import read_own_machine
-from api import names
+from api import labels, names
 from api.configs.inference import INFERENCE_KEY, parse_inference_config
 from api.configs.problem import ConfigProblem
 from api.configs.training import TRAINING_KEY
@@ -160,6 +160,7 @@ def plan_of(found: Object, around: Surroundings, deadlines: Deadlines) -> Plan:
         os_disk_gib=document.disk_gib or 0,
         node_labels=workspace.match_labels,
         image_family=plan_checks.image_family(workspace),
+        node_class=workspace.metadata.annotations.get(labels.NODE_CLASS_NAME, "").strip(),
         vllm_options=document.vllm_options,
         config_map=(section.config or "") if section else "",
         price_per_hour=document.price_per_hour,

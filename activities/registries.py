@@ -7,6 +7,7 @@ answers are HTTP statuses; what they mean for a Workspace is registry_checks.py'
 import asyncio
 import re
 import socket
+import ssl
 from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from typing import Final
@@ -43,6 +44,7 @@ class Registries:
 
     def __init__(self, plain_http: Collection[str] = ()) -> None:
         self._plain_http = frozenset(plain_http)
+        self._tls: ssl.SSLContext | None = None
 
     async def manifest(self, image: ImageName, account: Account | None = None) -> int:
         """The status of a HEAD for the image's manifest: 200 where it is there. Raises RegistryUnreachable."""
@@ -148,5 +150,9 @@ class Registries:
         return "http" if netloc in self._plain_http else "https"
 
     def _client(self, host: str) -> httpx.AsyncClient:
+        # Reading the certificates anew for every client would keep the whole worker for a tenth of a second.
+        self._tls = self._tls or httpx.create_ssl_context()
         # A proxy of the environment leads outside, where a registry without TLS is never reached.
-        return httpx.AsyncClient(timeout=ANSWER_S, follow_redirects=False, trust_env=host not in self._plain_http)
+        return httpx.AsyncClient(
+            verify=self._tls, timeout=ANSWER_S, follow_redirects=False, trust_env=host not in self._plain_http
+        )

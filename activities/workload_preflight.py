@@ -31,6 +31,8 @@ from presets.plan_checks import storage_classes
 WITH_ADAPTERS: Final = "preset with adapters"
 KEPT_S: Final = 30.0
 """Our own images are asked for once for all Workspaces that are checked within this time."""
+KEPT_WHEN_THERE_S: Final = 600.0
+"""The same for images that were there: an edit need not wait for a registry each time."""
 
 
 class SecretMissing(Exception):
@@ -118,11 +120,12 @@ class WorkloadPreflight:
 
     async def _own_images_checked(self, kind: str) -> Check:
         async with self._own_lock:
-            asked_at, check = self._own.get(kind, (-KEPT_S, None))
-            if check is None or time.monotonic() - asked_at > KEPT_S:
+            until, check = self._own.get(kind, (0.0, None))
+            if check is None or time.monotonic() > until:
                 found = await asyncio.gather(*(self._pullable(image, []) for image in self._own_images[kind]))
                 check = all_of(CheckName.IMAGES_PULLABLE, found)
-                self._own[kind] = (time.monotonic(), check)
+                kept_s = KEPT_WHEN_THERE_S if check.outcome == "passed" else KEPT_S
+                self._own[kind] = (time.monotonic() + kept_s, check)
             return check
 
     async def _images(self, namespace: str, pod: Part) -> Check:

@@ -119,4 +119,5 @@ def observed(found: Object | None) -> Observed:
         uid=metadata["uid"],
         generation=metadata.get("generation", 0),
         deleting="deletionTimestamp" in metadata,
+        paused=labels.is_paused(metadata.get("annotations") or {}),
     )

@@ -4,6 +4,8 @@ The `kaito.sh` keys are KAITO's and mean what KAITO means by them; the `modelyar
 which object is decided in `activities`.
 """
 
+from collections.abc import Mapping
+
 GROUP = "kaito.sh"
 PLURAL = "workspaces"
 KIND = "Workspace"
@@ -49,7 +51,7 @@ INSTANCE_TYPE_FALLBACKS = "modelyard.dev/instance-type-fallbacks"  # comma-separ
 MAX_PRICE_PER_HOUR = "modelyard.dev/max-price-per-hour"  # US dollars for all nodes together
 ZONES = "modelyard.dev/zones"  # comma-separated, tried in order
 CAPACITY_TYPES = "modelyard.dev/capacity-types"  # "spot", "on-demand", tried in order
-PAUSED = "modelyard.dev/paused"
+PAUSED = "modelyard.dev/paused"  # any value but "false": nothing new is begun
 RETRY = "modelyard.dev/retry"  # any new value asks for another try of a failed generation
 USER_ANNOTATIONS = frozenset(
     {
@@ -138,3 +140,8 @@ def pool_tags(namespace: str, name: str, uid: str) -> dict[str, str]:
 def without_reserved(match_labels: dict[str, str]) -> dict[str, str]:
     """The labels of a selector that are the user's own."""
     return {key: value for key, value in match_labels.items() if key not in RESERVED_SELECTOR_KEYS}
+
+
+def is_paused(annotations: Mapping[str, str]) -> bool:
+    """Whether a Workspace's annotations ask that nothing new is begun for it."""
+    return annotations.get(PAUSED, "false").strip().lower() != "false"

@@ -59,12 +59,14 @@ class OwnedMemory:
 def message_of(seen: Seen, item: Object) -> Changed:
     """Identity and generation of a Workspace, and nothing else of it."""
     metadata = item["metadata"]
+    annotations = metadata.get("annotations") or {}
     return Changed(
         uid=metadata["uid"],
         generation=metadata.get("generation", 0),
         deleting=seen is Seen.GONE or "deletionTimestamp" in metadata,
         gone=seen is Seen.GONE,
-        retry=(metadata.get("annotations") or {}).get(labels.RETRY, ""),
+        retry=annotations.get(labels.RETRY, ""),
+        paused=labels.is_paused(annotations),
     )
 
 

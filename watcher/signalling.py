@@ -40,6 +40,7 @@ def merged(waiting: Changed | None, newer: Changed) -> Changed:
             "gone": waiting.gone or newer.gone,
             "poke": waiting.poke or newer.poke,
             "retry": newer.retry or waiting.retry,
+            "paused": waiting.paused if newer.paused is None else newer.paused,
         }
     )
 

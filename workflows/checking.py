@@ -27,19 +27,25 @@ from workflows.words import nodes_of, what
 
 EVERY_CHECK_IS_TOLD = "every-check-is-told"
 """Passes that began before this was so ended at the first no, and asked nothing of the cluster."""
+ONLY_PURCHASES_ARE_ASKED_ABOUT = "only purchases are asked about"
+"""Passes that began before this was so asked the cloud even where the nodes were there."""
 GRACE = timedelta(seconds=20)
 """How long the other checks may take after the first no: the user waits for them, and the answer is no already."""
 _PASSING = (FailureClass.WAIT, FailureClass.RETRY)
 
 
-async def check(notebook: Notebook, plan: Plan) -> PinnedModel | None:
-    """The model's commit, where there is a model. Raises ApplicationError with the reason of the first check that
-    failed and the words of all of them; ActivityError when the finalizer cannot be added."""
+async def check(notebook: Notebook, plan: Plan, *, nothing_to_buy: bool = False) -> PinnedModel | None:
+    """The model's commit, where there is a model. With `nothing_to_buy` nobody is asked what stands against buying.
+
+    Raises ApplicationError with the reason of the first check that failed and the words of all of them; ActivityError
+    when the finalizer cannot be added.
+    """
     notebook.stand(Phase.PREFLIGHT, "Preflight", f"checking quota, machine and model for {what(plan)}")
     every = workflow.patched(EVERY_CHECK_IS_TOLD)
     notebook.state.checks = []
+    skipped = nothing_to_buy and workflow.patched(ONLY_PURCHASES_ARE_ASKED_ABOUT)
     work = [
-        _nodes(notebook, plan),
+        _nodes_are_there(notebook, plan) if skipped else _nodes(notebook, plan),
         _model(notebook, plan),
         call(signatures.ENSURE_FINALIZER, plan.key, summary="Preflight: add the finalizer before anything is bought"),
     ]
@@ -86,6 +92,13 @@ async def _nodes(notebook: Notebook, plan: Plan) -> None:
     with notebook.step(Step.PREFLIGHT):
         summary = f"Preflight: may we have {nodes_of(plan)}?"
         await _checked(notebook, STEPS[plan.provider].check, plan, summary, PROVIDER_CHECKS[plan.provider])
+
+
+async def _nodes_are_there(notebook: Notebook, plan: Plan) -> None:
+    """The user waits for an edit of what serves, and quota is not what it depends on."""
+    told = "the nodes are there already"
+    with notebook.step(Step.PREFLIGHT):
+        _record(notebook, [Check(name=name, outcome="passed", message=told) for name in PROVIDER_CHECKS[plan.provider]])
 
 
 async def _workload(notebook: Notebook, plan: Plan) -> None:

@@ -21,7 +21,7 @@ class Seed(Payload):
 
 class Changed(Payload):
     """A Workspace was seen. `gone` says that it is not there any more, `poke` that something it owns broke; `retry` is
-    its retry annotation."""
+    its retry annotation, `paused` whether it has the one that pauses, None where nobody looked."""
 
     uid: str
     generation: int
@@ -29,6 +29,11 @@ class Changed(Payload):
     gone: bool = False
     poke: bool = False
     retry: str = ""
+    paused: bool | None = None
+
+    def beginning(self, key: WorkspaceKey) -> WorkspaceState:
+        """What is known of a Workspace of which nothing more was heard than this."""
+        return WorkspaceState(key=key, desired=self.generation, held_back=bool(self.paused))
 
 
 class Answer(Payload):

@@ -1,18 +1,27 @@
 """Words about another uid under our name: late ones of a predecessor as often as the first of a successor.
 
 They are checked, not believed: the object itself is asked who it is. Where it is not ours any more our life ends, and
-when everything is given back the successor's begins in a new run.
+when everything is given back the successor's begins in a new run. Until then its status says what it waits for.
 """
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities import signatures
-from workflows.calling import call, is_cancelled, reason_and_message
+from activities.contracts import StatusPatch
+from workflows import reporting
+from workflows.calling import call, is_cancelled, reason_and_message, stop
 from workflows.messages import Changed
 from workflows.recording import Notebook
+
+A_SUCCESSOR_IS_TOLD: Final = "a successor is told what it waits for"
+"""Workflows of before left its status empty until their clean-up had ended."""
+
+Result = TypeVar("Result")
 
 
 class Namesakes:
@@ -48,3 +57,54 @@ class Namesakes:
         while self.word is not None:
             await self.look()
         return self._successor
+
+    async def told_meanwhile(self, way_out: Coroutine[Any, Any, Result]) -> Result:
+        """What the way out comes to; whoever comes after us is told what it waits for."""
+        if not workflow.patched(A_SUCCESSOR_IS_TOLD):
+            return await way_out
+        telling = asyncio.create_task(self._tell())
+        try:
+            result = await way_out
+        except GeneratorExit:  # the worker went away: this coroutine is swept up, and may await nothing
+            raise
+        except BaseException:
+            await stop([telling])
+            raise
+        await stop([telling])
+        return result
+
+    async def _tell(self) -> None:
+        """Looks into every word and writes the successor's status whenever it has changed. Until it is cancelled."""
+        told: tuple[str, str] | None = None
+        while True:
+            await workflow.wait_condition(lambda told=told: self.word is not None or self._news() != told)  # type: ignore[misc]
+            word = self.word
+            try:
+                await self.look()
+            except asyncio.CancelledError:
+                self.word = self.word or word  # nobody has looked into it
+                raise
+            told = self._news()
+            if told is not None:
+                await self._write(*told)
+
+    def _news(self) -> tuple[str, str] | None:
+        """The successor's uid and what it waits for; None without one that lives."""
+        after = self._successor
+        if after is None or after.deleting:
+            return None
+        doing = self._notebook.state.message
+        return after.uid, f"waits until everything is given back that the Workspace of this name before it had: {doing}"
+
+    async def _write(self, uid: str, message: str) -> None:
+        """A status that cannot be written is no reason to stop: the next change tries again."""
+        assert self._successor is not None
+        state = self._successor.beginning(self._notebook.state.key.model_copy(update={"uid": uid}))
+        state.reason, state.message, state.since = self._notebook.state.reason, message, workflow.now()
+        patch = StatusPatch(workspace=state.key, status=reporting.status_document(state, workflow.now()))
+        try:
+            await call(signatures.PATCH_STATUS, patch, summary=f"its successor {uid} waits")
+        except ActivityError as error:
+            if is_cancelled(error):
+                raise asyncio.CancelledError from None
+            workflow.logger.warning("the successor could not be told", extra={"cause": str(error.cause)})

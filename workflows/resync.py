@@ -10,7 +10,7 @@ from temporalio.exceptions import ActivityError
 from activities import signatures
 from activities.contracts import HealthRequest, Plan
 from api.status import Phase
-from workflows import releasing
+from workflows import pausing, releasing
 from workflows.calling import call, is_cancelled, reason_and_message
 from workflows.fallbacks import wanted_for
 from workflows.losses import lose
@@ -25,7 +25,7 @@ async def something_is_amiss(notebook: Notebook) -> bool:
         if state.settled == "failed" and state.to_give_back:
             await _give_back(notebook)
         plan = state.plan
-        if plan is None or plan.kind == "tuning" or state.paused or state.settled != "ready":
+        if plan is None or plan.kind == "tuning" or state.resting or state.settled != "ready":
             await _ask_the_object(notebook)
             return False
         return await _compare(notebook, plan)
@@ -55,6 +55,7 @@ async def _ask_the_object(notebook: Notebook) -> None:
         return
     state.deleting = state.deleting or there.deleting
     state.desired = max(state.desired, there.generation)
+    pausing.heard(state, there.paused)
     notebook.touch()
 
 

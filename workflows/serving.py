@@ -54,10 +54,11 @@ async def serve(notebook: Notebook) -> None:
 async def _serve_on(notebook: Notebook, plan: Plan) -> None:
     if plan.refused is not None:
         raise failure(plan.refused.reason, plan.refused.message)
+    nothing_to_buy = _has_its_nodes(notebook, plan)
     await _free_what_does_not_fit(notebook, plan)
     if plan.kind == "tuning":
         return await tune(notebook, plan)
-    pinned = await check(notebook, plan)
+    pinned = await check(notebook, plan, nothing_to_buy=nothing_to_buy)
     await side_by_side(provision(notebook, plan), _deploy(notebook, plan, pinned))
     await while_nodes_last(notebook, plan, lambda: _await_serving(notebook, plan))
 
@@ -89,6 +90,13 @@ async def _size(notebook: Notebook) -> Plan:
 def _with_deadlines(plan: Plan, changes: dict[str, int]) -> Plan:
     others = tuple(_with_deadlines(other, changes) for other in plan.alternatives)
     return plan.model_copy(update={"deadlines": plan.deadlines.model_copy(update=changes), "alternatives": others})
+
+
+def _has_its_nodes(notebook: Notebook, plan: Plan) -> bool:
+    """Whether the nodes that an earlier pass bought are all that this plan wants."""
+    state, held = notebook.state, notebook.state.plan
+    there = held is not None and state.holds("node_pool") and state.pool_ready and not state.lost
+    return there and held is not None and same_purchase(held, plan) and held.node_count == plan.node_count
 
 
 async def _free_what_does_not_fit(notebook: Notebook, plan: Plan) -> None:

@@ -67,8 +67,8 @@ class TuningRun(BaseModel):
 
 class WorkspaceState(BaseModel):
     """One Workspace. `desired` is the newest generation heard of, `observed` the one the last pass was about;
-    `evictions` counts spot machines that were taken back, by option; `lost` says that a node is gone and not replaced
-    yet, `loss` what was said of it."""
+    `paused` is the update's pause, `held_back` the annotation's; `evictions` counts spot machines that were taken back,
+    by option; `lost` says that a node is gone and not replaced yet, `loss` what was said of it."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -77,6 +77,7 @@ class WorkspaceState(BaseModel):
     observed: int = 0
     deleting: bool = False
     paused: bool = False
+    held_back: bool = False
     retry_token: str = ""
     settled: Settled = "nothing"
     holdings: list[Holding] = Field(default_factory=list)
@@ -100,6 +101,11 @@ class WorkspaceState(BaseModel):
     deadline: datetime | None = None
     steps: list[StepRecord] = Field(default_factory=list)
     conditions: list[Condition] = Field(default_factory=list)
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing new may begin."""
+        return self.paused or self.held_back
 
     def holds(self, kind: str) -> bool:
         """Whether anything of this kind is recorded as ours."""

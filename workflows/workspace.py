@@ -2,8 +2,7 @@
 
 Observe, compare, act, report, wait. Messages only record; all work happens in one loop. A newer generation or a delete
 supersedes the pass under way: it is cancelled, its activities confirm, and what it holds is known. Clean-up runs to its
-end whatever else is asked for meanwhile. What a pass does is serving.py's, how things are given back releasing.py's,
-whether a Workspace that is ready needs another pass resync.py's.
+end whatever is asked for. A pass is serving.py's, giving back releasing.py's, the look at what is ready resync.py's.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ from temporalio.exceptions import FailureError
 
 from activities import signatures
 from api.status import Phase, Step
-from workflows import releasing, resync, serving, tuning
+from workflows import pausing, releasing, resync, serving, tuning
 from workflows.calling import call, is_cancelled, reason_and_message, to_the_end
 from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, Seed
 from workflows.namesakes import Namesakes
@@ -52,7 +51,7 @@ class WorkspaceWorkflow:
                 await self._turn()
         except asyncio.CancelledError:  # a person cancelled the workflow: the same as a delete
             self.state.deleting = True
-        way_out = asyncio.create_task(self._forget())
+        way_out = asyncio.create_task(self.namesakes.told_meanwhile(self._forget()))
         await to_the_end(way_out)
         left = await way_out
         self.notebook.close()
@@ -72,7 +71,9 @@ class WorkspaceWorkflow:
         if message.uid != state.key.uid:
             self.namesakes.word = message
             return
-        state.desired = max(state.desired, message.generation)
+        newer, state.desired = message.generation > state.desired, max(state.desired, message.generation)
+        if pausing.heard(state, message.paused) or (state.resting and newer):
+            self._poked = self._poked or pausing.is_told()
         state.deleting = state.deleting or message.deleting
         self._poked = self._poked or message.poke
         if message.retry and message.retry != state.retry_token:
@@ -91,7 +92,7 @@ class WorkspaceWorkflow:
 
     @retry.validator
     def _may_retry(self) -> None:
-        if self.state.settled == "ready" and not self.state.deleting:
+        if self.state.settled == "ready" and not self._ending():
             raise ValueError("the Workspace is ready: there is nothing to try again")
 
     @workflow.update(description="Begin nothing new; a delete still goes through")
@@ -99,6 +100,7 @@ class WorkspaceWorkflow:
         """Lets the pass under way end and begins no other."""
         self.state.paused = True
         self.notebook.touch()
+        self._poked = self._poked or pausing.is_told()
         return Answer(message="paused: the pass under way ends, no other begins until resume")
 
     @workflow.update(description="Go on after a pause")
@@ -110,8 +112,7 @@ class WorkspaceWorkflow:
 
     @resume.validator
     def _may_resume(self) -> None:
-        if not self.state.paused:
-            raise ValueError("the Workspace is not paused")
+        pausing.require_paused(self.state)
 
     @workflow.update(description="Give the steps of the next pass more time")
     def set_deadline(self, deadline: Deadline) -> Answer:
@@ -133,7 +134,7 @@ class WorkspaceWorkflow:
 
     @force_cleanup.validator
     def _is_deleting(self) -> None:
-        if not self.state.deleting:
+        if not self._ending():
             raise ValueError("the Workspace is not being deleted: delete it first")
 
     @workflow.query(description="Everything the workflow knows")
@@ -158,6 +159,8 @@ class WorkspaceWorkflow:
                 self._continue_as_new(self.state)
 
     async def _idle(self) -> None:
+        if self.state.resting and self._wants() and pausing.is_told():
+            pausing.tell(self.notebook)
         try:
             await workflow.wait_condition(
                 lambda: self._ending() or self._stale() or self._poked or self.namesakes.word is not None,
@@ -171,7 +174,10 @@ class WorkspaceWorkflow:
         return self.state.deleting or self.notebook.gone
 
     def _stale(self) -> bool:
-        return (self.state.desired > self.state.observed or self._retry) and not self.state.paused
+        return self._wants() and not self.state.resting
+
+    def _wants(self) -> bool:
+        return self.state.desired > self.state.observed or self._retry
 
     async def _pass(self) -> None:
         """One generation, until it is settled or superseded."""
@@ -251,7 +257,7 @@ class WorkspaceWorkflow:
         """After the last look into the mailbox, with nothing awaited in between: a namesake's life is a new run."""
         if next_one is not None and not next_one.deleting:
             key = self.state.key.model_copy(update={"uid": next_one.uid})
-            self._continue_as_new(WorkspaceState(key=key, desired=next_one.generation))
+            self._continue_as_new(next_one.beginning(key))
 
     # The way out.
 

@@ -37,7 +37,7 @@ def claim_name(uid: str, index: int) -> str:
 
 
 def node_claim(plan: Plan, name: str, node_class: NodeClass) -> Object:
-    """The claim for one node of the plan."""
+    """The claim for one node of the plan; the user's annotation names another node class of the same kind."""
     key = plan.key
     own = labels.node_ownership(key.namespace, key.name, key.uid) | {labels.NODE_POOL: labels.NODE_POOL_VALUE}
     return {
@@ -49,7 +49,11 @@ def node_claim(plan: Plan, name: str, node_class: NodeClass) -> Object:
             "annotations": {labels.DO_NOT_DISRUPT: "true", labels.NODE_IMAGE_FAMILY: plan.image_family},
         },
         "spec": {
-            "nodeClassRef": {"group": node_class.group, "kind": node_class.kind, "name": node_class.name},
+            "nodeClassRef": {
+                "group": node_class.group,
+                "kind": node_class.kind,
+                "name": plan.node_class or node_class.name,
+            },
             "requirements": _requirements(plan),
             "taints": [{"key": labels.GPU_TAINT_KEY, "value": labels.GPU_TAINT_VALUE, "effect": "NoSchedule"}],
             "resources": {"requests": {"storage": f"{plan.os_disk_gib}Gi"}},

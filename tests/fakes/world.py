@@ -30,6 +30,7 @@ class World:
         self.exists = True
         self.uid = "uid-1"
         self.deleting = False
+        self.paused: bool | None = None
         self.finalizer = False
         self.instance_type = INSTANCE_TYPE
         self.digest = "digest-1"
@@ -57,6 +58,7 @@ class World:
         self.population: list[c.Living] = []
         self.runs: list[c.WorkspaceKey] = []
         self.statuses: list[dict[str, Any]] = []
+        self.told: dict[str, dict[str, Any]] = {}
         self.calls: Counter[str] = Counter()
         self.order: list[str] = []
         self.cancelled: Counter[str] = Counter()
@@ -162,7 +164,9 @@ class World:
         return self._observed()
 
     def _observed(self) -> c.Observed:
-        return c.Observed(found=self.exists, uid=self.uid, generation=self.generation, deleting=self.deleting)
+        return c.Observed(
+            found=self.exists, uid=self.uid, generation=self.generation, deleting=self.deleting, paused=self.paused
+        )
 
     def _read_health(self, request: c.HealthRequest) -> c.Health:
         return c.Health(
@@ -253,6 +257,7 @@ class World:
     def _patch_status(self, patch: c.StatusPatch) -> c.Observed:
         if self.exists:
             self.statuses.append(patch.status)
+            self.told[patch.workspace.uid] = patch.status
         return self._observed()
 
     def _delete_workload(self, key: c.WorkspaceKey) -> c.Observed:

@@ -1,4 +1,4 @@
-"""Records the histories that every later version must replay: `python -m tests.replay.record VERSION`.
+"""Records the histories that every later version must replay: `python -m tests.replay.record VERSION [SCENARIO ...]`.
 
 Run it once for a release, from that release's code, and commit what it writes. The scenarios are the ways that a
 Workspace really goes; the world behind the activities is tests.fakes'.
@@ -7,7 +7,7 @@ Workspace really goes; the world behind the activities is tests.fakes'.
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities import signatures as s
 from activities.failures import failure
+from tests.fakes.world import INSTANCE_TYPE
 from tests.workflows.conftest import Bench, binary, working
 from workflows import search
 from workflows.connecting import plugin
@@ -64,6 +65,68 @@ async def node_replaced(bench: Bench) -> None:
     await bench.delete()
 
 
+async def nodes_claimed(bench: Bench) -> None:
+    bench.world.provider = "karpenter"
+    await served_and_deleted(bench)
+
+
+async def own_nodes_reserved(bench: Bench) -> None:
+    bench.world.provider = "byo"
+    await served_and_deleted(bench)
+
+
+async def second_way_taken(bench: Bench) -> None:
+    bench.world.options = [(INSTANCE_TYPE, True), (INSTANCE_TYPE, False)]
+    bench.world.fail_next(s.ENSURE_NODE_POOL, failure("AllocationFailed", "no spot machine is free", final=True))
+    await served_and_deleted(bench)
+
+
+async def node_lost_at_work(bench: Bench) -> None:
+    gate = bench.world.block(s.WAIT_FOR_SERVING)
+    await bench.tell()
+    await bench.until(lambda _: bench.world.calls["wait_for_node_loss"] == 1)
+    bench.world.lose_a_node()
+    await bench.until(lambda _: bench.world.calls["wait_for_node_loss"] == 2)
+    gate.set()
+    await bench.settled()
+    await bench.delete()
+
+
+async def node_lost_later(bench: Bench) -> None:
+    await bench.tell()
+    await bench.settled()
+    bench.world.pools.clear()
+    await bench.tell(poke=True, generation=0)
+    await bench.until(lambda state: bench.world.repairs == 1 and state.settled == "ready")
+    await bench.delete()
+
+
+async def edited_while_paused(bench: Bench) -> None:
+    bench.world.paused = True
+    await bench.tell(paused=True)
+    await bench.until(lambda state: state.reason == "Paused")
+    bench.world.paused = False
+    await bench.tell(paused=False)
+    await bench.settled()
+    await bench.edit(digest="digest-2")
+    await bench.settled()
+    await bench.delete()
+
+
+async def successor_told_to_wait(bench: Bench) -> None:
+    """The workflow of the predecessor: the successor's is a run of its own."""
+    from workflows.workspace import WorkspaceWorkflow
+
+    await bench.tell()
+    await bench.settled()
+    bench.world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "may not delete pools"))
+    bench.world.uid, bench.world.generation = "uid-2", 1
+    handle = await bench.tell()
+    await bench.until(lambda state: state.reason == "CloudForbidden" and "uid-2" in bench.world.told)
+    await handle.execute_update(WorkspaceWorkflow.retry)
+    await bench.until(lambda state: state.key.uid == "uid-2" and state.settled == "ready")
+
+
 async def still_ready(bench: Bench) -> None:
     """Open: a Workspace that an upgrade finds at rest."""
     await bench.tell()
@@ -76,6 +139,13 @@ SCENARIOS: tuple[Scenario, ...] = (
     deleted_while_nodes_are_bought,
     refused_for_quota_and_tried_again,
     node_replaced,
+    nodes_claimed,
+    own_nodes_reserved,
+    second_way_taken,
+    node_lost_at_work,
+    node_lost_later,
+    edited_while_paused,
+    successor_told_to_wait,
     still_ready,
 )
 
@@ -87,21 +157,22 @@ def without_traces(part: Any) -> Any:
     return [without_traces(one) for one in part] if isinstance(part, list) else part
 
 
-async def record(version: str) -> None:
-    """Writes one file per scenario."""
+async def record(version: str, wanted: Sequence[str]) -> None:
+    """Writes one file per scenario: of all, or of those that are named."""
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=binary("temporal"), dev_server_log_level="never", plugins=[plugin()]
     ) as env:
         await search.register(env.client)
-        for scenario in SCENARIOS:
+        for scenario in (one for one in SCENARIOS if not wanted or one.__name__ in wanted):
             async with working(env) as bench:
                 await scenario(bench)
                 assert bench.handle is not None
-                history = await bench.client.get_workflow_handle(bench.handle.id).fetch_history()
+                first = bench.client.get_workflow_handle(bench.handle.id, run_id=bench.handle.first_execution_run_id)
+                history = await first.fetch_history()
             file = HISTORIES / f"{version}-{scenario.__name__.replace('_', '-')}.json"
             file.write_text(json.dumps(without_traces(json.loads(history.to_json())), indent=1))
             print(f"{file.name}: {len(history.events)} events")
 
 
 if __name__ == "__main__":
-    asyncio.run(record(sys.argv[1]))
+    asyncio.run(record(sys.argv[1], sys.argv[2:]))

@@ -9,6 +9,7 @@ from workflows.fallbacks import EVICTIONS_MAX
 
 FIRST, SECOND = "Standard_NC24ads_A100_v4", "Standard_NC40ads_H100_v5"
 QUOTA = Check(name="VcpuQuota", outcome="failed", reason="QuotaExceeded", message="0 of 24 left")
+PRICE = Check(name="PriceLimit", outcome="failed", reason="PriceAboveLimit", message="3.67 is more than 1.00")
 OFFERED = Check(name="SkuOffered", outcome="passed")
 
 
@@ -97,8 +98,29 @@ async def test_an_edit_that_is_refused_does_not_move_what_serves(live_bench: Ben
     live_bench.world.options = [(FIRST, False), (SECOND, False)]
     await live_bench.tell()
     await live_bench.settled()
+    live_bench.world.workload_checks = [PRICE]
+    await live_bench.edit(digest="digest-2")
+    state = await live_bench.settled()
+    assert "generation 2 is not applied: 3.67 is more than 1.00" in state.message
+    assert live_bench.world.bought == [(FIRST, False)] and live_bench.world.pools
+    assert live_bench.world.applied == "digest-1"
+
+
+async def test_an_edit_that_needs_nothing_bought_does_not_ask_what_stands_against_buying(live_bench: Bench) -> None:
+    await live_bench.tell()
+    await live_bench.settled()
     live_bench.world.checks_of = {FIRST: [QUOTA]}
     await live_bench.edit(digest="digest-2")
     state = await live_bench.settled()
-    assert "generation 2 is not applied: 0 of 24 left" in state.message
-    assert live_bench.world.bought == [(FIRST, False)] and live_bench.world.pools
+    assert live_bench.world.applied == "digest-2" and live_bench.world.calls["read_preflight"] == 1
+    told = {check.name: (check.outcome, check.message) for check in state.checks}
+    assert told["VcpuQuota"] == told["SkuOffered"] == ("passed", "the nodes are there already")
+
+
+async def test_an_edit_after_a_loss_asks_again_what_stands_against_buying(live_bench: Bench) -> None:
+    await live_bench.tell()
+    await live_bench.settled()
+    live_bench.world.pools.clear()
+    await live_bench.tell(poke=True, generation=0)
+    await live_bench.until(lambda state: live_bench.world.repairs == 1 and state.settled == "ready")
+    assert live_bench.world.calls["read_preflight"] == 2

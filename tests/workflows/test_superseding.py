@@ -16,7 +16,8 @@ EVERY_STEP = [signature for signature in s.ALL if signature.name not in
                "wait_for_no_nodes", "delete_finalizer",
                "read_owned_pools", "read_owned_nodes", "read_population", "read_runs", "read_providers",
                "read_cluster_preflight", "ensure_node_claims", "ensure_node_reservations", "delete_node_claims",
-               "delete_node_reservations")]  # fmt: skip
+               "delete_node_reservations", "ensure_tuning_job", "wait_for_tuning_job", "delete_tuning",
+               "read_adapter")]  # fmt: skip
 
 
 @pytest.mark.parametrize("signature", EVERY_STEP, ids=lambda signature: signature.name)
@@ -172,3 +173,20 @@ async def test_preflight_that_says_no_stops_before_buying(live_bench: Bench) -> 
     state = await live_bench.settled("failed")
     assert (state.reason, state.message) == ("QuotaExceeded", "0 of 24 left")
     assert live_bench.world.calls["ensure_node_pool"] == 0
+
+
+async def test_a_successor_is_told_what_it_waits_for(live_bench: Bench) -> None:
+    world = live_bench.world
+    await live_bench.tell()
+    await live_bench.settled()
+    world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "may not delete pools"))
+    world.uid, world.generation = "uid-2", 1  # somebody has removed the finalizer by hand and made a new one
+    handle = await live_bench.tell()
+    await live_bench.until(lambda state: state.reason == "CloudForbidden" and "uid-2" in world.told)
+    await live_bench.until(lambda _: world.told["uid-2"]["reason"] == "CloudForbidden")
+    told = world.told["uid-2"]
+    assert told["phase"] == "Pending" and told["observedGeneration"] == 0
+    assert told["message"].startswith("waits until everything is given back that the Workspace of this name before it")
+    assert "may not delete pools" in told["message"] and "plan" not in told
+    await handle.execute_update(WorkspaceWorkflow.retry)
+    await live_bench.until(lambda state: state.key.uid == "uid-2" and state.settled == "ready")

@@ -30,10 +30,10 @@ def a_deployment(ready: int, replicas: int = 1) -> dict[str, Any]:
 
 def test_an_echo_of_our_own_status_is_no_news() -> None:
     memory = WorkspaceMemory()
-    assert memory.news(Seen.CHANGED, a_workspace()) == Changed(uid="u1", generation=1)
+    assert memory.news(Seen.CHANGED, a_workspace()) == Changed(uid="u1", generation=1, paused=False)
     assert memory.news(Seen.CHANGED, a_workspace()) is None
     assert memory.news(Seen.CHANGED, a_workspace(labels={"a": "b"})) is None
-    assert memory.news(Seen.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2)
+    assert memory.news(Seen.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2, paused=False)
 
 
 def test_a_delete_a_retry_and_a_disappearance_are_news() -> None:
@@ -45,6 +45,22 @@ def test_a_delete_a_retry_and_a_disappearance_are_news() -> None:
     assert deleting is not None and deleting.deleting and not deleting.gone
     gone = memory.news(Seen.GONE, a_workspace())
     assert gone is not None and gone.gone and gone.deleting
+
+
+def test_a_pause_and_its_end_are_news() -> None:
+    memory = WorkspaceMemory()
+    memory.news(Seen.LISTED, a_workspace())
+    for value, is_paused in (("true", True), ("false", False), ("", True)):
+        news = memory.news(Seen.CHANGED, a_workspace(annotations={"modelyard.dev/paused": value}))
+        assert news is not None and news.paused is is_paused
+    news = memory.news(Seen.CHANGED, a_workspace())
+    assert news is not None and news.paused is False
+
+
+def test_what_a_workspace_owns_says_nothing_of_a_pause() -> None:
+    waiting = Changed(uid="u1", generation=1, paused=True)
+    assert merged(waiting, Changed(uid="u1", generation=0, poke=True)).paused is True
+    assert merged(waiting, Changed(uid="u1", generation=1, paused=False)).paused is False
 
 
 def test_only_breaking_is_news_of_what_a_workspace_owns() -> None:
@@ -59,9 +75,9 @@ def test_only_breaking_is_news_of_what_a_workspace_owns() -> None:
 
 def test_after_a_start_every_workspace_is_looked_into_once() -> None:
     memory = WorkspaceMemory()
-    assert memory.news(Seen.LISTED, a_workspace()) == Changed(uid="u1", generation=1, poke=True)
+    assert memory.news(Seen.LISTED, a_workspace()) == Changed(uid="u1", generation=1, poke=True, paused=False)
     assert memory.news(Seen.LISTED, a_workspace()) is None
-    assert memory.news(Seen.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2)
+    assert memory.news(Seen.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2, paused=False)
 
 
 def test_what_a_listing_shows_broken_may_have_broken_unseen() -> None:

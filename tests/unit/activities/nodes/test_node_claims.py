@@ -13,6 +13,13 @@ from tests.fakes.nodes import SKU, UID, a_claim, a_key, a_plan
 POOL_NAME = re.compile(r"[a-z][a-z0-9]{0,11}")
 
 
+def test_a_claim_refers_to_the_node_class_that_the_user_names() -> None:
+    plan = a_plan(node_class="image-family-azure-linux")
+    claim = node_claims.node_claim(plan, "ws0", NodeClass(kind="AKSNodeClass", name="default"))
+    assert claim["spec"]["nodeClassRef"]["name"] == "image-family-azure-linux"
+    assert claim["spec"]["nodeClassRef"]["kind"] == "AKSNodeClass"
+
+
 def test_a_claim_has_what_gpu_provisioner_reads() -> None:
     plan = a_plan(node_labels={"apps": "w", "kaito.sh/workspace": "somebody"}, image_family="azurelinux")
     claim = node_claims.node_claim(plan, "ws0", NodeClass())
