@@ -44,6 +44,10 @@ PATHS: Final[Mapping[str, str]] = {
     "Event": "/api/v1/{scope}events",
 }
 
+WITH_PODS: Final = ("Deployment", "StatefulSet", "Job")
+"""What must not make another pod while it is deleted. Everything else would only keep the garbage collector busy, which
+deletes no more than some twenty objects a second."""
+
 
 class Cluster:
     """A few verbs over one API server. Raises kubernetes' ApiException, with its status and body, for every refusal."""
@@ -108,8 +112,10 @@ class Cluster:
         return await self.request("PATCH", path, body=operations, content_type="application/json-patch+json")
 
     async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str = "") -> bool:
-        """Deletes in the foreground; False where there is nothing to delete (any more), or only a namesake."""
-        body: Object = {"propagationPolicy": "Foreground"} | ({"preconditions": {"uid": uid}} if uid else {})
+        """Deletes, what has pods in the foreground; False where there is nothing to delete (any more), or only a
+        namesake."""
+        policy = "Foreground" if kind in WITH_PODS else "Background"
+        body: Object = {"propagationPolicy": policy} | ({"preconditions": {"uid": uid}} if uid else {})
         try:
             await self.request("DELETE", path_of(kind, namespace, name), body=body)
         except ApiException as error:
