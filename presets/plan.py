@@ -106,7 +106,7 @@ def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanDocument:
     if model and machine and training:
         plan = sized_training(plan, model, machine, training, around)
     elif model and machine and not workspace.tuning:
-        plan = _sized(plan, model, machine, wishes_of(config), around)
+        plan = _sized(plan, model, machine, wishes_of(config, len(plan_checks.adapter_names(workspace))), around)
     warnings = (*remarks(workspace, around, config or training, sku), *plan.warnings)
     return plan.model_copy(update={"errors": (*errors, *plan.errors), "warnings": warnings})
 
@@ -242,7 +242,8 @@ def _with_alternatives(
     dropped as it takes to name one."""
     found = machines_that_fit(model, around.region, wishes)
     limits = "" if found else "without the ConfigMap's limits "
-    found = found or machines_that_fit(model, around.region, Wishes(kv_dtype=wishes.kv_dtype))
+    least = Wishes(kv_dtype=wishes.kv_dtype, adapters=wishes.adapters, adapter_rank=wishes.adapter_rank)
+    found = found or machines_that_fit(model, around.region, least)
     advice = f"{limits}one node is enough of {' or '.join(map(str, found))}" if found else "the table has none"
     told = [error.model_copy(update={"message": f"{error.message}: {advice}"}) for error in errors]
     machines = tuple(

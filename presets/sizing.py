@@ -111,7 +111,7 @@ def memory_of(model: Model, machine: Machine, layout: Layout, wishes: Wishes) ->
     batch = wishes.batch(machine.batch)
     graphs = parts.graphs_gib(weights, batch, eager=wishes.eager)
     activations = parts.activations_gib(model, batch)
-    overhead = parts.overhead_gib(layout)
+    overhead = parts.overhead_gib(layout) + parts.adapters_gib(model, wishes.adapters, wishes.adapter_rank)
     given = given_gib(machine, wishes)
     cache = max(0.0, given - weights - graphs - activations - overhead)
     return Memory(

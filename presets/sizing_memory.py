@@ -45,6 +45,9 @@ GRAPHS_GIB: Final = 0.75
 GRAPHS_PER_WEIGHT: Final = 0.035
 """More of them per GiB of weights for larger batches: 4.13 GiB were logged beside 106.7 GiB of weights."""
 SMALL_BATCH_SEQUENCES: Final = 256
+ADAPTER_WIDTH: Final = 20
+"""Inputs and outputs of all linear modules of a dense layer, in hidden sizes: 81920 / 4096 for Llama-3.1-8B. vLLM makes
+room for an adapter of all of them, whatever an adapter has."""
 BLOCK_TOKENS: Final = 16
 """Tokens in a block of the KV cache."""
 SPARSE_LATENT_FACTOR: Final = 656 / 576
@@ -66,6 +69,12 @@ def weights_gib(model: Model, layout: Layout) -> float:
 def overhead_gib(layout: Layout) -> float:
     """What no tensor of ours takes: CUDA's context, libraries, communication buffers."""
     return OVERHEAD_GIB if layout.tensor * layout.pipeline == 1 else SHARED_OVERHEAD_GIB
+
+
+def adapters_gib(model: Model, slots: int, rank: int) -> float:
+    """Room for so many adapters of this rank in 16 bits. Not divided by tensor parallelism: half of it is whole on
+    every GPU. Experts are reckoned as one dense layer: adapters that have them are rare."""
+    return slots * rank * ADAPTER_WIDTH * model.hidden_size * model.layer_count * HALF_BYTES / GIB
 
 
 def activations_gib(model: Model, batch: Batch) -> float:

@@ -10,6 +10,10 @@ KV_BYTES: Final = {"auto": 2, "bfloat16": 2, "float16": 2, "fp8": 1, "fp8_e4m3":
 """Bytes of one key or value, by vLLM's --kv-cache-dtype. `auto` is the model's own type, 16 bits wide."""
 
 
+ASSUMED_RANK: Final = 64
+"""Of adapters, whose files are not at hand when a plan is made: few have more."""
+
+
 @dataclass(frozen=True)
 class Wishes:
     """None means that nothing was asked for. `context` is in tokens, `utilization` a share of the GPU's memory."""
@@ -23,6 +27,8 @@ class Wishes:
     batch_tokens: int | None = None
     sequences: int | None = None
     eager: bool = False
+    adapters: int = 0
+    adapter_rank: int = ASSUMED_RANK
 
     @property
     def kv_bytes(self) -> int:
@@ -34,10 +40,11 @@ class Wishes:
         return Batch(tokens=self.batch_tokens or default.tokens, sequences=self.sequences or default.sequences)
 
 
-def wishes_of(config: InferenceConfig | None) -> Wishes:
-    """What of the file matters here. Its values are already of the right types and within vLLM's limits."""
+def wishes_of(config: InferenceConfig | None, adapters: int = 0) -> Wishes:
+    """What of the file matters here. Its values are already of the right types and within vLLM's limits. Without
+    `adapters`, room for them is not made, whatever the file says."""
     if config is None:
-        return Wishes()
+        return Wishes(adapters=adapters)
     return Wishes(
         context=config.max_model_len,
         tensor=_whole(config, "tensor-parallel-size"),
@@ -48,6 +55,8 @@ def wishes_of(config: InferenceConfig | None) -> Wishes:
         batch_tokens=_whole(config, "max-num-batched-tokens"),
         sequences=_whole(config, "max-num-seqs"),
         eager=config.vllm.get("enforce-eager") is True,
+        adapters=(_whole(config, "max-loras") or adapters) if adapters else 0,
+        adapter_rank=_whole(config, "max-lora-rank") or ASSUMED_RANK,
     )
 
 

@@ -196,6 +196,16 @@ def test_a_model_of_the_hub_is_asked_for_its_class_too() -> None:
     assert caught.value.type == "AdapterNotServable"
 
 
+def test_room_for_adapters_is_planned_and_higher_ranks_take_more() -> None:
+    without, adapted = planned(a_workspace()), planned(a_workspace(inference__adapters=ADAPTERS))
+    higher = planned(a_workspace(inference__adapters=ADAPTERS), "vllm:\n  max-lora-rank: 256\n")
+    alone, two, wide = (plan.estimate.memory_per_gpu_gib.overhead for plan in (without, adapted, higher))
+    # phi-4: 40 layers of 5120, 20 hidden sizes wide, in 16 bits.
+    each = 20 * 5120 * 40 * 64 * 2 / 2**30
+    assert two - alone == pytest.approx(2 * each, abs=0.02)
+    assert wide - alone == pytest.approx(8 * each, abs=0.02)
+
+
 def test_an_edited_adapter_rolls_out() -> None:
     digest = digest_of(a_workspace(inference__adapters=ADAPTERS), "", ("r", "f"))
     weaker = copy.deepcopy(ADAPTERS)
