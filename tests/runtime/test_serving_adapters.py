@@ -15,6 +15,8 @@ from tests.harness.adapters import write_lora
 
 pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600)]
 LAYERS, HIDDEN, KEYS = 30, 576, 192
+# Loud enough that random matrices are heard: 64 times the product, where training has twice.
+ALPHA = 512
 PROMPT = "The capital of France is"
 QUERIES_AND_VALUES = {
     f"model.layers.{layer}.self_attn.{module}": (outs, HIDDEN)
@@ -35,8 +37,8 @@ def with_adapters(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     """`loud` and `quiet` are the same adapter at strengths 1 and 0; `wide` has a rank that vLLM does not know."""
     root = tmp_path_factory.mktemp("adapters")
     for name in ("loud", "quiet"):
-        write_lora(root / "mnt" / name, QUERIES_AND_VALUES, rank=8)
-    write_lora(root / "mnt" / "wide", QUERIES_AND_VALUES, rank=20, use_rslora=True)
+        write_lora(root / "mnt" / name, QUERIES_AND_VALUES, rank=8, lora_alpha=ALPHA)
+    write_lora(root / "mnt" / "wide", QUERIES_AND_VALUES, rank=20, lora_alpha=ALPHA, use_rslora=True)
     mounts = brought(
         root, AdapterSource(name="loud"), AdapterSource(name="quiet", strength=0), AdapterSource(name="wide")
     )
