@@ -62,7 +62,9 @@ def kill_after_a_checkpoint(layout: Layout, name: str, deadline_s: float = 600) 
     """SIGKILL to the pod's first process, which takes all others of the container with it; the step it was seen at."""
     ends = time.monotonic() + deadline_s
     while time.monotonic() < ends:
-        training = workspace(layout, name).get("status", {}).get("training") or {}
+        status = workspace(layout, name).get("status") or {}
+        assert status.get("phase") not in ("Failed", "Succeeded"), status.get("message")
+        training = status.get("training") or {}
         processes = training_processes()
         if training.get("lastCheckpoint", 0) >= INTERVAL and processes and training.get("phase") == "training":
             os.kill(processes[0], signal.SIGKILL)
