@@ -75,6 +75,23 @@ async def own_nodes_reserved(bench: Bench) -> None:
     await served_and_deleted(bench)
 
 
+async def trained_and_published(bench: Bench) -> None:
+    bench.world.kind = "tuning"
+    no = failure("PushForbidden", "Secret push may not push", final=True)
+    bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, None, None, None, no)
+    await served_and_deleted(bench)
+
+
+async def trained_again_after_an_edit(bench: Bench) -> None:
+    bench.world.kind = "tuning"
+    await bench.tell()
+    await bench.settled()
+    bench.world.training_digest = "training-2"
+    await bench.edit(digest="digest-2")
+    await bench.settled()
+    await bench.delete()
+
+
 async def second_way_taken(bench: Bench) -> None:
     bench.world.options = [(INSTANCE_TYPE, True), (INSTANCE_TYPE, False)]
     bench.world.fail_next(s.ENSURE_NODE_POOL, failure("AllocationFailed", "no spot machine is free", final=True))
@@ -141,6 +158,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     node_replaced,
     nodes_claimed,
     own_nodes_reserved,
+    trained_and_published,
+    trained_again_after_an_edit,
     second_way_taken,
     node_lost_at_work,
     node_lost_later,
