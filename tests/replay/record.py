@@ -76,10 +76,16 @@ async def own_nodes_reserved(bench: Bench) -> None:
 
 
 async def trained_and_published(bench: Bench) -> None:
+    from workflows.workspace import WorkspaceWorkflow
+
     bench.world.kind = "tuning"
     no = failure("PushForbidden", "Secret push may not push", final=True)
     bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, None, None, None, no)
-    await served_and_deleted(bench)
+    handle = await bench.tell()
+    await bench.until(lambda state: state.reason == "PushForbidden")
+    await handle.execute_update(WorkspaceWorkflow.retry)
+    await bench.settled()
+    await bench.delete()
 
 
 async def trained_again_after_an_edit(bench: Bench) -> None:
