@@ -5,7 +5,7 @@ when everything is given back the successor's begins in a new run. Until then it
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from temporalio import workflow
@@ -58,13 +58,13 @@ class Namesakes:
             await self.look()
         return self._successor
 
-    async def told_meanwhile(self, way_out: Coroutine[Any, Any, Result]) -> Result:
+    async def told_meanwhile(self, way_out: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """What the way out comes to; whoever comes after us is told what it waits for."""
         if not workflow.patched(A_SUCCESSOR_IS_TOLD):
-            return await way_out
+            return await way_out()
         telling = asyncio.create_task(self._tell())
         try:
-            result = await way_out
+            result = await way_out()
         except GeneratorExit:  # the worker went away: this coroutine is swept up, and may await nothing
             raise
         except BaseException:

@@ -51,7 +51,7 @@ class WorkspaceWorkflow:
                 await self._turn()
         except asyncio.CancelledError:  # a person cancelled the workflow: the same as a delete
             self.state.deleting = True
-        way_out = asyncio.create_task(self.namesakes.told_meanwhile(self._forget()))
+        way_out = asyncio.create_task(self.namesakes.told_meanwhile(self._forget))
         await to_the_end(way_out)
         left = await way_out
         self.notebook.close()
