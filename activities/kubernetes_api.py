@@ -232,6 +232,8 @@ def kind_of(path: str) -> str:
     if parts[0] not in ("api", "apis"):
         return parts[0]
     parts = parts[2:] if parts[0] == "api" else parts[3:]
+    if not parts:
+        return "versions"  # of a group: what discovery asks for
     parts = parts[2:] if parts[0] == "namespaces" and len(parts) > 2 else parts
     return "/".join([parts[0], *parts[2:3]])
 

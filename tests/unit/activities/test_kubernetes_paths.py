@@ -8,6 +8,7 @@ from activities.kubernetes_api import kind_of, path_of
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
+        ("/apis/policy", "versions"),
         (path_of("Workspace", "team", "w"), "workspaces"),
         (path_of("Workspace", "team", "w") + "/status", "workspaces/status"),
         (path_of("Deployment", "team"), "deployments"),
