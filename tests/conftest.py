@@ -15,6 +15,10 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("modelyard", deadline=None)
 settings.load_profile("modelyard")
 
+# What Temporal's SDK says where an activity ends just as its cancellation arrives. As an error it would end the worker,
+# and the test would wait for ever.
+LATE_CANCELLATION: Final = "ignore:Cannot find activity to cancel:UserWarning"
+
 LANES: Final = {
     **dict.fromkeys(
         (
@@ -42,6 +46,10 @@ LANES: Final = {
     "tests/replay/": "workflows",
 }
 """By the beginning of a test's id, the longest first; other tests run wherever there is room, a file in one process."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("filterwarnings", LATE_CANCELLATION)
 
 
 def lane_of(nodeid: str) -> str:
