@@ -6,11 +6,11 @@ A program of the runtime environment (pyarrow): `build_chat_dataset.py --out FOL
 import argparse
 from pathlib import Path
 
-import pyarrow as pa  # type: ignore[import-not-found,unused-ignore]
-import pyarrow.parquet as pq  # type: ignore[import-not-found,unused-ignore]
+import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
+import pyarrow.parquet as pq  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 # Run as a program, its own folder is the import path: the runtime environment knows nothing of the control plane.
-from chat_rows import rows  # type: ignore[import-not-found,unused-ignore]
+from chat_rows import rows  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 FILE = "data/train-00000-of-00001-54e3756291ca09c6.parquet"
 CARD = """---
