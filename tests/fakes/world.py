@@ -38,6 +38,7 @@ class World:
         self.checks_of: dict[str, list[c.Check]] = {}
         self.bought: list[tuple[str, bool]] = []
         self.repairs = 0
+        self.watchable = True
         self.options: list[tuple[str, bool]] = []
         self.provider: c.Provider = "aks"
         self.nodes_are_there = True
@@ -111,6 +112,8 @@ class World:
         return body
 
     async def _obstacles(self, signature: Signature[Any, Any]) -> None:
+        if signature is signatures.WAIT_FOR_NODE_LOSS and not self.watchable:
+            raise failure("ApiServerRefused", "nodes may not be watched")
         try:
             if signature.name in self._gates:
                 await self._gates[signature.name].wait()
