@@ -24,6 +24,10 @@ from api.status import (
 from workflows.state import StepRecord, WorkspaceState
 
 _STOPPED = (Phase.FAILED, Phase.CONTROLLER_ERROR)
+_PARTS = ("plan", "cost")
+_PARTS_OF_TRAININGS = ("data", "adapter")
+"""Written even when empty: a part that an apply leaves away becomes null in older API servers (seen in 1.20), which
+then refuse the whole status."""
 _OWN_WORDS = ("NodesReleased", "WorkspaceTuningJobStatusFailed")
 """Reasons that a stopped Workspace's own reason does not replace."""
 
@@ -128,7 +132,7 @@ def status_document(state: WorkspaceState, now: datetime) -> dict[str, Any]:
         data=_data(state.run.data),
         adapter=_adapter(state.run.published),
     )
-    return status.wire()
+    return {part: {} for part in (*_PARTS, *(_PARTS_OF_TRAININGS if _tunes(state) else ()))} | status.wire()
 
 
 def _kaito_state(state: WorkspaceState) -> State:

@@ -187,6 +187,6 @@ async def test_a_successor_is_told_what_it_waits_for(live_bench: Bench) -> None:
     told = world.told["uid-2"]
     assert told["phase"] == "Pending" and told["observedGeneration"] == 0
     assert told["message"].startswith("waits until everything is given back that the Workspace of this name before it")
-    assert "may not delete pools" in told["message"] and "plan" not in told
+    assert "may not delete pools" in told["message"] and not told["plan"]
     await handle.execute_update(WorkspaceWorkflow.retry)
     await live_bench.until(lambda state: state.key.uid == "uid-2" and state.settled == "ready")
