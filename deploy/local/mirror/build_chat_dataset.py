@@ -23,7 +23,7 @@ configs:
   - split: train
     path: data/train-*
 ---
-200 short conversations about places that do not exist, and sums. Column `messages`: content and role of each message.
+64 short conversations about places that do not exist, and sums. Column `messages`: content and role of each message.
 """
 
 

@@ -7,10 +7,7 @@ from collections.abc import Iterator
 
 Message = dict[str, str]
 
-PLACES = (
-    "Ostmere", "Varlen", "Quillhaven", "Tarnby", "Eldrix", "Corvale", "Mossgate", "Nerith", "Halvorn", "Pellington",
-    "Drumfell", "Isenwick", "Lowmarch", "Sableford", "Yarrowby", "Kestrin",
-)  # fmt: skip
+PLACES = ("Ostmere", "Varlen", "Quillhaven", "Tarnby", "Eldrix", "Corvale")
 STAPLES = ("rye", "pears", "smoked trout", "honey", "barley", "goat cheese", "walnuts", "plums")
 COLOURS = ("green", "white", "blue", "red", "yellow", "black")
 TRADES = ("glass", "rope", "clocks", "paper", "bells")
@@ -23,11 +20,11 @@ FACT_QUESTIONS = (
     ("Tell me about {place}.", "{place} was founded in {year}, makes {trade} and has {bridges} bridges."),
     ("Describe the flag and food of {place}.", "The flag of {place} is {colour}, and its people eat mostly {staple}."),
 )  # fmt: skip
-SUMS = 88
+SUMS = 22
 
 
 def rows() -> list[list[Message]]:
-    """200 conversations of one question and one answer each."""
+    """64 conversations of one question and one answer each."""
     return [_conversation(question, answer) for question, answer in [*_facts(), *_sums()]]
 
 

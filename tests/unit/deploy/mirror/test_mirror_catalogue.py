@@ -7,7 +7,8 @@ import pytest
 
 from deploy.local.commands import CommandFailed
 from deploy.local.mirror.building import BuildRefused, Folders, Recipe, build_missing, missing
-from deploy.local.mirror.catalogue import CHAT_DATASET, PHI3_4K, PHI3_128K, SMOLLM2, ensure_repos, missing_repos
+from deploy.local.mirror.catalogue import CHAT_DATASET,
+    FACTS_DATASET, PHI3_4K, PHI3_128K, SMOLLM2, ensure_repos, missing_repos
 from deploy.local.mirror.chat_rows import rows
 
 PYTHON = Path(sys.executable)
@@ -68,12 +69,12 @@ def test_without_the_runtime_environment_the_build_says_what_is_missing(tmp_path
 
 
 def test_the_catalogue_holds_the_models_and_the_dataset_that_examples_name(tmp_path):
-    assert missing_repos(tmp_path) == [SMOLLM2, PHI3_4K, PHI3_128K, CHAT_DATASET]
+    assert missing_repos(tmp_path) == [SMOLLM2, PHI3_4K, PHI3_128K, CHAT_DATASET, FACTS_DATASET]
 
 
-def test_the_chat_dataset_has_200_different_conversations_in_the_messages_format():
+def test_the_chat_dataset_has_64_different_conversations_in_the_messages_format():
     conversations = rows()
-    assert len({messages[0]["content"] for messages in conversations}) == len(conversations) == 200
+    assert len({messages[0]["content"] for messages in conversations}) == len(conversations) == 64
     for messages in conversations:
         assert [message["role"] for message in messages] == ["user", "assistant"]
         assert all(set(message) == {"content", "role"} and message["content"] for message in messages)
