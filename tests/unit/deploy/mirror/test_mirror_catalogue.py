@@ -7,8 +7,15 @@ import pytest
 
 from deploy.local.commands import CommandFailed
 from deploy.local.mirror.building import BuildRefused, Folders, Recipe, build_missing, missing
-from deploy.local.mirror.catalogue import CHAT_DATASET,
-    FACTS_DATASET, PHI3_4K, PHI3_128K, SMOLLM2, ensure_repos, missing_repos
+from deploy.local.mirror.catalogue import (
+    CHAT_DATASET,
+    FACTS_DATASET,
+    PHI3_4K,
+    PHI3_128K,
+    SMOLLM2,
+    ensure_repos,
+    missing_repos,
+)
 from deploy.local.mirror.chat_rows import rows
 
 PYTHON = Path(sys.executable)
