@@ -9,7 +9,7 @@ import pytest
 from activities.contracts import Check, Plan, WorkspaceKey
 from activities.kubernetes_api import Object
 from activities.registries import Registries, RegistryUnreachable
-from activities.workload_preflight import WorkloadPreflight
+from activities.workload_preflight import WITH_ADAPTERS, WorkloadPreflight
 from api.validation.image_references import ImageName
 from tests.integration.registries.conftest import READER, secret_for
 
@@ -49,7 +49,7 @@ def a_plan(**more: Any) -> Plan:
 
 
 async def checked(cluster: Objects, plan: Plan, *hosts: str) -> dict[str, Check]:
-    preflight = WorkloadPreflight(cluster, {}, Registries(hosts))  # type: ignore[arg-type]
+    preflight = WorkloadPreflight(cluster, {WITH_ADAPTERS: ()}, Registries(hosts))  # type: ignore[arg-type]
     return {check.name: check for check in (await preflight.read_workload_preflight(plan)).checks}
 
 
