@@ -12,8 +12,8 @@ pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600)]
 # The CPU build lacks the GPU build's classes, so these are read and not asked: they take adapters there.
 NOT_ASKED = {"DeepseekV4ForCausalLM", "DeepseekV41ForCausalLM", "DeepseekV4ForConditionalGeneration"}
 LEAST_ANSWERS = 140
-"""Classes of models that see or hear need libraries that this environment lacks; they give no answer, 149 do. The number
-is there so that an environment in which hardly any class answers does not pass for agreement."""
+"""Classes of models that see or hear need libraries that this environment lacks; they give no answer, 149 do. The
+number is there so that an environment in which hardly any class answers does not pass for agreement."""
 ASK = """
 import json, sys
 from vllm import ModelRegistry
