@@ -78,7 +78,7 @@ async def test_own_nodes_have_no_price_and_only_their_time_is_told(live_bench: B
     await live_bench.delete()
     assert state.ledger.open[0].price_per_hour is None
     assert all("spent" not in status.get("cost", {}) for status in live_bench.world.statuses)
-    plans = [status["plan"] for status in live_bench.world.statuses if "plan" in status]
+    plans = [status["plan"] for status in live_bench.world.statuses if status.get("plan")]
     assert plans and all(plan["provider"] == "byo" and "instanceType" not in plan for plan in plans)
 
 

@@ -54,10 +54,10 @@ async def test_a_refused_edit_after_another_edit_leaves_the_running_model_alone(
     await live_bench.tell()
     await live_bench.settled()
     world = live_bench.world
-    world.entered["read_preflight"].clear()
-    gate = world.block(s.READ_PREFLIGHT)
+    world.entered["read_workload_preflight"].clear()
+    gate = world.block(s.READ_WORKLOAD_PREFLIGHT)
     await live_bench.edit(digest="digest-2")
-    await world.entered["read_preflight"].wait()
+    await world.entered["read_workload_preflight"].wait()
     world.fail_next(s.BUILD_PLAN, failure("InvalidSpec", "resource.count is 0"))
     await live_bench.edit()
     gate.set()
