@@ -1,8 +1,8 @@
-"""Whose an object is: nothing that this project did not make for a Workspace is ever changed or deleted. Pure."""
+"""Whose an object is: nothing that this project did not make for a Workspace is ever changed or deleted."""
 
 from activities.contracts import WorkspaceKey
 from activities.failures import failure
-from activities.kubernetes_api import Object
+from activities.kubernetes_api import Cluster, Object
 
 
 def owned(found: Object, key: WorkspaceKey) -> bool:
@@ -18,3 +18,10 @@ def require_ours(kind: str, existing: Object | None, key: WorkspaceKey) -> None:
             f"{kind} {key.namespace}/{name} exists and is not this Workspace's: rename the Workspace, or delete it"
         )
         raise failure("OwnershipConflict", message)
+
+
+async def delete_ours(cluster: Cluster, kind: str, name: str, key: WorkspaceKey) -> None:
+    """Deletes the object if it is there and the Workspace's; a namesake stays."""
+    found = await cluster.get(kind, name, key.namespace)
+    if found is not None and owned(found, key):
+        await cluster.delete(kind, name, key.namespace, uid=found["metadata"]["uid"])

@@ -19,7 +19,7 @@ from activities.failures import failure
 from activities.heartbeating import Progress, heartbeating
 from activities.kubernetes_api import Cluster, Object
 from activities.observing import Collection, observe
-from activities.ownership import owned, require_ours
+from activities.ownership import delete_ours, owned, require_ours
 from activities.tuning_judging import Verdict, job_complete, job_failed, judged
 from activities.tuning_progress import TrainingProgress
 from activities.tuning_reading import part_digest, read_tuning
@@ -102,9 +102,9 @@ class TuningJobs:
                 found = await self._cluster.get("Job", names.tuning_job(key.name, part), key.namespace)
                 if found is not None and owned(found, key):
                     await self._delete_job(found, key, part)
-                await self._delete_ours("ConfigMap", names.tuning_config_map(key.name, part), key)
+                await delete_ours(self._cluster, "ConfigMap", names.tuning_config_map(key.name, part), key)
             if request.volume:
-                await self._delete_ours("PersistentVolumeClaim", names.tuning_volume(key.name), key)
+                await delete_ours(self._cluster, "PersistentVolumeClaim", names.tuning_volume(key.name), key)
         return Observed(found=False)
 
     async def _looks(self, wait: JobWait, until: datetime) -> AsyncIterator[Collection]:
@@ -172,11 +172,6 @@ class TuningJobs:
         if left or there is not None:
             words = f"pods of Job {key.namespace}/{name} are still there: {', '.join(sorted(left)) or 'none'}"
             raise failure("CleanupBlocked", words)
-
-    async def _delete_ours(self, kind: str, name: str, key: WorkspaceKey) -> None:
-        found = await self._cluster.get(kind, name, key.namespace)
-        if found is not None and owned(found, key):
-            await self._cluster.delete(kind, name, key.namespace, uid=found["metadata"]["uid"])
 
 
 def _is_good(job: Object, digest: str) -> bool:

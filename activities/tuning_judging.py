@@ -15,7 +15,6 @@ from pydantic import ValidationError
 from activities import pods
 from activities.contracts import DataFound, JobDone, PublishedAdapter, Trained, TuningPart
 from activities.kubernetes_api import Object
-from api.reasons import REASONS
 from api.status import Training
 from api.tuning import TuneStatus
 
@@ -48,14 +47,12 @@ def judged(part: TuningPart, found: Iterable[Object], digest: str) -> Verdict:
 
 def job_complete(job: Object | None) -> bool:
     """Whether Kubernetes says that the Job has ended well."""
-    conditions = (job or {}).get("status", {}).get("conditions") or []
-    return any(one["type"] == "Complete" and one["status"] == "True" for one in conditions)
+    return _stands(job, "Complete")
 
 
 def job_failed(job: Object | None) -> bool:
     """Whether Kubernetes has given the Job up."""
-    conditions = (job or {}).get("status", {}).get("conditions") or []
-    return any(one["type"] == "Failed" and one["status"] == "True" for one in conditions)
+    return _stands(job, "Failed")
 
 
 def done(part: TuningPart, message: str) -> JobDone:
@@ -97,10 +94,13 @@ def tune_status(message: str) -> TuneStatus | None:
 
 def last_message(found: Iterable[Object], part: TuningPart, digest: str) -> str:
     """The termination message of the pod that ended well; empty where there is none."""
-    ended = [
-        pod for pod in found if pods.digest_of(pod) == digest and pod.get("status", {}).get("phase") == "Succeeded"
-    ]
+    ended = [pod for pod in found if pods.digest_of(pod) == digest and _succeeded(pod)]
     return _message(ended[0], part) if ended else ""
+
+
+def _stands(job: Object | None, type_: str) -> bool:
+    conditions = (job or {}).get("status", {}).get("conditions") or []
+    return any(one["type"] == type_ and one["status"] == "True" for one in conditions)
 
 
 def _decimal(value: float | None, places: int) -> str | None:
@@ -109,8 +109,7 @@ def _decimal(value: float | None, places: int) -> str | None:
 
 def _problem(pod: Object, part: TuningPart) -> pods.Problem | None:
     problem = pods.problem_of(pod, tolerated=RESTARTS[part])
-    known = REASONS.get(problem.reason) if problem else None
-    if problem and known and known.name == "TrainingStopped":
+    if problem and problem.reason == "TrainingStopped":
         return None  # it stops when it is asked to, and goes on: nothing is wrong
     return problem
 

@@ -7,7 +7,7 @@ tuning_judging.py's to say. Objects carry the part's digest; nothing here talks 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from activities import manifests, mounted_secrets
 from activities.contracts import PinnedModel, Plan, TuningPart
@@ -196,7 +196,6 @@ def _training(plan: Plan, pod: Object, pinned: PinnedModel, images: manifests.Im
     weights = {"name": "weights", "mountPath": serving.WEIGHTS_ROOT}
     fetch = manifests.fetch_container(plan, pinned, images)
     training = container | {
-        "env": [{"name": "PYTORCH_CUDA_ALLOC_CONF", "value": "expandable_segments:True"}],
         "resources": {"requests": {"cpu": "500m", "memory": "1Gi"} | gpus, "limits": gpus},
         "volumeMounts": [*container["volumeMounts"], weights, {"name": "shm", "mountPath": "/dev/shm"}],
     }
@@ -210,7 +209,7 @@ def _training(plan: Plan, pod: Object, pinned: PinnedModel, images: manifests.Im
 
 def _storage(plan: Plan, part: TuningPart, tuning: Tuning) -> tuple[list[Object], list[Object]]:
     """Volumes and mounts: the run's own volume by folders, in its place the user's where there is one."""
-    user = {"data": _source(tuning.input.volume_source), "results": _source(tuning.output.volume_source)}
+    user = {"data": tuning.input.volume_source, "results": tuning.output.volume_source}
     mounts: list[Object] = []
     used: dict[str, Object] = {}
 
@@ -232,10 +231,6 @@ def _storage(plan: Plan, part: TuningPart, tuning: Tuning) -> tuple[list[Object]
     if part == "train":
         mount("checkpoints", CHECKPOINTS)
     return [{"name": name, **source} for name, source in used.items()], mounts
-
-
-def _source(volume: dict[str, Any] | None) -> Object | None:
-    return None if volume is None else dict(volume)
 
 
 def secrets_of(plan: Plan, part: TuningPart, tuning: Tuning) -> list[str]:

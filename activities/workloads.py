@@ -29,7 +29,7 @@ from activities.kubernetes_api import Cluster, Object
 from activities.nodes import readiness
 from activities.nodes.provider import nodes_selector
 from activities.observing import Collection, observe
-from activities.ownership import owned, require_ours
+from activities.ownership import delete_ours, require_ours
 from activities.planning import read_config
 from api import labels, names
 
@@ -83,7 +83,7 @@ class Workloads:
         async with heartbeating():
             budget = (await self._budgets.kind(), names.disruption_budget(key.name))
             for kind, name in [*owned_names(key), budget]:
-                await self._delete_ours(kind, name, key)
+                await delete_ours(self._cluster, kind, name, key)
             left: Collection = {}
             until = datetime.now(UTC) + UNDEPLOY_DEADLINE
             async for left in observe(self._cluster, "Pod", key.namespace, selector=_selector(key), until=until):
@@ -123,11 +123,6 @@ class Workloads:
         if found is None or found["metadata"]["uid"] != plan.key.uid:
             raise failure("WorkspaceGone", f"Workspace {plan.key.namespace}/{plan.key.name} is gone")
         return found
-
-    async def _delete_ours(self, kind: str, name: str, key: WorkspaceKey) -> None:
-        existing = await self._cluster.get(kind, name, key.namespace)
-        if existing is not None and owned(existing, key):
-            await self._cluster.delete(kind, name, key.namespace, uid=existing["metadata"]["uid"])
 
 
 def owned_names(key: WorkspaceKey) -> list[tuple[str, str]]:

@@ -5,9 +5,12 @@ Its access log tells what was asked of it. Storage may be a folder of its own, s
 
 import json
 import re
+import socket
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,3 +99,21 @@ class OciRegistry:
             return httpx.get(f"http://{self.address}/v2/", trust_env=False).status_code in (200, 401)
         except httpx.TransportError:
             return False
+
+
+@contextmanager
+def registries_below(folder: Path) -> Iterator[Callable[..., OciRegistry]]:
+    """Starts registries on free ports, as many as are asked for; all are stopped at the end."""
+    started: list[OciRegistry] = []
+
+    def start(protected: bool = False, storage: Path | None = None) -> OciRegistry:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        started.append(OciRegistry(folder / f"registry-{port}", port, protected, storage))
+        return started[-1].start()
+
+    try:
+        yield start
+    finally:
+        for one in started:
+            one.stop()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ import pytest
 from api.publishing import PublishConfig
 from api.registries import RegistryAccess
 from tests.harness.adapters import write_adapter
-from tests.harness.oci_registry import OciRegistry
+from tests.harness.oci_registry import OciRegistry, registries_below
 
 REPOSITORY = "team/adapter"
 
@@ -38,17 +37,8 @@ Start = Callable[..., Publishing]
 
 @pytest.fixture
 def registries(tmp_path: Path) -> Iterator[Callable[..., OciRegistry]]:
-    started: list[OciRegistry] = []
-
-    def start(protected: bool = False, storage: Path | None = None) -> OciRegistry:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        started.append(OciRegistry(tmp_path / f"registry-{port}", port, protected, storage))
-        return started[-1].start()
-
-    yield start
-    for one in started:
-        one.stop()
+    with registries_below(tmp_path) as start:
+        yield start
 
 
 @pytest.fixture

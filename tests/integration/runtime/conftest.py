@@ -1,6 +1,5 @@
 """A hub (the local mirror) with one small model, and fetchers that are stopped at the end."""
 
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 from fetch_processes import FILES, MODEL, Fetcher, Hub, answers, free_port, wait_for
 
-from tests.harness.oci_registry import OciRegistry
+from tests.harness.oci_registry import OciRegistry, registries_below
 
 
 @pytest.fixture(scope="session")
@@ -57,17 +56,8 @@ def fetcher(hub: Hub, tmp_path: Path) -> Iterator[Callable[..., Fetcher]]:
 
 @pytest.fixture
 def registries(tmp_path: Path) -> Iterator[Callable[..., OciRegistry]]:
-    started: list[OciRegistry] = []
-
-    def start(protected: bool = False) -> OciRegistry:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        started.append(OciRegistry(tmp_path / f"registry-{port}", port, protected))
-        return started[-1].start()
-
-    yield start
-    for one in started:
-        one.stop()
+    with registries_below(tmp_path) as start:
+        yield start
 
 
 @pytest.fixture
