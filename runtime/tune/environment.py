@@ -13,8 +13,6 @@ def variables(given: Mapping[str, str], *, cache: str, cpus: int, processes: int
     """The whole environment; `cache` is a folder that may be written to, `cpus` are those of the container."""
     wanted = {
         "OMP_NUM_THREADS": str(max(1, cpus // processes)),
-        # Threads that spin while they wait for one another are slow on a CPU that is shared.
-        "OMP_WAIT_POLICY": "PASSIVE",
         "HF_HOME": f"{cache}/huggingface",
         "TOKENIZERS_PARALLELISM": "false",
         "DO_NOT_TRACK": "1",
