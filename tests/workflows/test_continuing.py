@@ -27,9 +27,9 @@ async def test_nothing_is_lost_over_continue_as_new(live_bench: Bench) -> None:
         await bench.env.sleep(0.1)
     assert (await bench.handle.describe()).run_id != first_run
     # Not what was seen while the first run went on: it says that it is settled before it has reported that.
-    before = await bench.client.get_workflow_handle_for(
-        WorkspaceWorkflow.run, bench.handle.id, run_id=first_run
-    ).query(WorkspaceWorkflow.progress)
+    before = await bench.client.get_workflow_handle_for(WorkspaceWorkflow.run, bench.handle.id, run_id=first_run).query(
+        WorkspaceWorkflow.progress
+    )
     after = await bench.progress()
     assert after.model_dump(exclude={"conditions"}) == before.model_dump(exclude={"conditions"})
     await bench.tell(poke=True)
