@@ -1,11 +1,11 @@
 """Verify of a tuning: the registry is asked, by another than the one who pushed, what the tag names now."""
 
 from activities import signatures
-from activities.contracts import AdapterRequest, PublishedAdapter
 from activities.failures import failure
 from activities.kubernetes_api import Cluster
 from activities.registries import Registries, RegistryUnreachable
 from activities.registry_secrets import SecretUnreadable, account_for
+from activities.tuning_contracts import AdapterRequest, PublishedAdapter
 from api.validation.image_references import ImageName
 
 

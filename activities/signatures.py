@@ -12,6 +12,7 @@ from temporalio import activity
 
 from activities import contracts as c
 from activities import queues
+from activities import tuning_contracts as t
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -48,10 +49,10 @@ ENSURE_WORKLOAD = Signature("ensure_workload", queues.WORKSPACES, c.WorkloadRequ
 WAIT_FOR_NODES = Signature("wait_for_nodes", queues.WAITS, c.Plan, c.NodesReady, waits=True)
 WAIT_FOR_NODE_LOSS = Signature("wait_for_node_loss", queues.WAITS, c.NodesHeld, c.NodesLost, waits=True)
 WAIT_FOR_SERVING = Signature("wait_for_serving", queues.WAITS, c.ServingRequest, c.ServingReady, waits=True)
-ENSURE_TUNING_JOB = Signature("ensure_tuning_job", queues.WAITS, c.JobRequest, c.JobApplied, waits=True, effects=True)
-WAIT_FOR_TUNING_JOB = Signature("wait_for_tuning_job", queues.WAITS, c.JobWait, c.JobDone, waits=True)
-DELETE_TUNING = Signature("delete_tuning", queues.WAITS, c.TuningKey, c.Observed, waits=True, effects=True)
-READ_ADAPTER = Signature("read_adapter", queues.WORKSPACES, c.AdapterRequest, c.PublishedAdapter)
+ENSURE_TUNING_JOB = Signature("ensure_tuning_job", queues.WAITS, t.JobRequest, t.JobApplied, waits=True, effects=True)
+WAIT_FOR_TUNING_JOB = Signature("wait_for_tuning_job", queues.WAITS, t.JobWait, t.JobDone, waits=True)
+DELETE_TUNING = Signature("delete_tuning", queues.WAITS, t.TuningKey, c.Observed, waits=True, effects=True)
+READ_ADAPTER = Signature("read_adapter", queues.WORKSPACES, t.AdapterRequest, t.PublishedAdapter)
 PATCH_STATUS = Signature("patch_status", queues.WORKSPACES, c.StatusPatch, c.Observed, effects=True)
 DELETE_WORKLOAD = Signature("delete_workload", queues.WAITS, c.WorkspaceKey, c.Observed, waits=True, effects=True)
 DELETE_NODE_POOL = Signature("delete_node_pool", queues.CLOUD, c.PoolKey, c.Released, waits=True, effects=True)

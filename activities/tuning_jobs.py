@@ -14,12 +14,13 @@ from kubernetes.aio.client.exceptions import ApiException
 from temporalio import activity
 
 from activities import manifests, signatures, tuning_objects
-from activities.contracts import JobApplied, JobDone, JobRequest, JobWait, Observed, TuningKey, TuningPart, WorkspaceKey
+from activities.contracts import Observed, WorkspaceKey
 from activities.failures import failure
 from activities.heartbeating import Progress, heartbeating
 from activities.kubernetes_api import Cluster, Object
 from activities.observing import Collection, observe
 from activities.ownership import delete_ours, owned, require_ours
+from activities.tuning_contracts import JobApplied, JobDone, JobRequest, JobWait, TuningKey, TuningPart
 from activities.tuning_judging import Verdict, job_complete, job_failed, judged
 from activities.tuning_progress import TrainingProgress
 from activities.tuning_reading import part_digest, read_tuning

@@ -13,8 +13,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from activities import pods
-from activities.contracts import DataFound, JobDone, PublishedAdapter, Trained, TuningPart
 from activities.kubernetes_api import Object
+from activities.tuning_contracts import DataFound, JobDone, PublishedAdapter, Trained, TuningPart
 from api.status import Training
 from api.tuning import TuneStatus
 

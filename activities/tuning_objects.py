@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from activities import manifests, mounted_secrets
-from activities.contracts import PinnedModel, Plan, TuningPart
+from activities.contracts import PinnedModel, Plan
 from activities.kubernetes_api import Object
+from activities.tuning_contracts import TuningPart
 from api import labels, names, serving
 from api.configs.mounted_paths import DATA
 from api.configs.training import TrainingConfig

@@ -14,9 +14,9 @@ from kubernetes.aio.client.exceptions import ApiException
 from pydantic import ValidationError
 from temporalio import activity
 
-from activities.contracts import JobWait
 from activities.heartbeating import Progress
 from activities.kubernetes_api import Cluster, Object
+from activities.tuning_contracts import JobWait
 from activities.tuning_judging import last_message, training_status, tune_status
 from api import labels
 from api.tuning import TUNE_PORT, TuneStatus

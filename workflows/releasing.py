@@ -11,8 +11,9 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities import signatures
-from activities.contracts import Plan, PoolKey, Provider, TuningKey
+from activities.contracts import Plan, PoolKey, Provider
 from activities.nodes.steps import STEPS
+from activities.tuning_contracts import TuningKey
 from api import names
 from api.status import Step
 from workflows.calling import call, is_cancelled, reason_and_message

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from activities.contracts import Check, DataFound, PublishedAdapter
+from activities.contracts import Check
+from activities.tuning_contracts import DataFound, PublishedAdapter
 from api.conditions import ConditionStatus, ConditionType, set_condition
 from api.status import (
     Phase,

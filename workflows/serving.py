@@ -9,13 +9,7 @@ from datetime import timedelta
 from temporalio.exceptions import FailureError
 
 from activities import signatures
-from activities.contracts import (
-    PinnedModel,
-    Plan,
-    ServingRequest,
-    VerifyRequest,
-    WorkloadRequest,
-)
+from activities.contracts import PinnedModel, Plan, ServingRequest, VerifyRequest, WorkloadRequest
 from activities.failures import failure
 from api import names
 from api.status import Phase, Step

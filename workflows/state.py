@@ -9,16 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from activities.contracts import (
-    Check,
-    DataFound,
-    PinnedModel,
-    Plan,
-    PlanRequest,
-    PublishedAdapter,
-    Trained,
-    WorkspaceKey,
-)
+from activities.contracts import Check, PinnedModel, Plan, PlanRequest, WorkspaceKey
+from activities.tuning_contracts import DataFound, PublishedAdapter, Trained
 from api.conditions import Condition
 from api.status import Phase, State, Step
 from workflows.ledger import Ledger

@@ -12,7 +12,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities import signatures
-from activities.contracts import AdapterRequest, JobDone, JobRequest, JobWait, PinnedModel, Plan, Trained, TuningPart
+from activities.contracts import PinnedModel, Plan
+from activities.tuning_contracts import AdapterRequest, JobDone, JobRequest, JobWait, Trained, TuningPart
 from api import names
 from api.status import Phase, Step
 from workflows.calling import call, is_cancelled, reason_and_message, side_by_side

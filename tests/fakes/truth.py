@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from activities import contracts as c
 from activities import signatures
+from activities import tuning_contracts as t
 from activities.failures import failure
 from activities.heartbeating import heartbeating
 from activities.signatures import Signature
@@ -260,7 +261,7 @@ class Truth:
             self.workload = None
         return c.Observed(found=False)
 
-    def _delete_tuning(self, request: c.TuningKey) -> c.Observed:
+    def _delete_tuning(self, request: t.TuningKey) -> c.Observed:
         return self._observed()
 
     def _delete_node_pool(self, key: c.PoolKey) -> c.Released:

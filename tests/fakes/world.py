@@ -13,6 +13,7 @@ from temporalio import activity
 
 from activities import contracts as c
 from activities import signatures
+from activities import tuning_contracts as t
 from activities.failures import failure
 from activities.heartbeating import heartbeating
 from activities.signatures import Signature
@@ -49,7 +50,7 @@ class World:
         self.training_digest = "training-1"
         self.jobs: dict[str, str] = {}
         self.volume = False
-        self.trained = c.Trained(step=21, steps_trained=21, loss=0.0123)
+        self.trained = t.Trained(step=21, steps_trained=21, loss=0.0123)
         self.ready_pods = 1
         self.adapters: tuple[str, ...] = ()
         self.verified: list[str] = []
@@ -229,33 +230,33 @@ class World:
     def _wait_for_serving(self, request: c.ServingRequest) -> c.ServingReady:
         return c.ServingReady(pods=["pod-1"], nodes=["node-1"])
 
-    def _ensure_tuning_job(self, request: c.JobRequest) -> c.JobApplied:
+    def _ensure_tuning_job(self, request: t.JobRequest) -> t.JobApplied:
         plan = request.plan
         assert request.part != "publish" or not self.pools, "nodes are paid for while the adapter is pushed"
         assert request.part != "fetch" or not self.pools, "nodes are paid for while data is fetched"
         self.volume = True
         about = plan.output_image if request.part == "publish" else plan.training_digest
         self.jobs[request.part] = f"{request.part} {about}"
-        return c.JobApplied(name=names.tuning_job(plan.key.name, request.part), digest=self.jobs[request.part])
+        return t.JobApplied(name=names.tuning_job(plan.key.name, request.part), digest=self.jobs[request.part])
 
-    def _wait_for_tuning_job(self, wait: c.JobWait) -> c.JobDone:
+    def _wait_for_tuning_job(self, wait: t.JobWait) -> t.JobDone:
         assert self.jobs.get(wait.part) == wait.digest
         if wait.until == "started":
-            return c.JobDone()
-        found = c.DataFound(digest="d" * 64, rows=30, usable=30, bytes=1000, tokens=900)
-        adapter = c.PublishedAdapter(
+            return t.JobDone()
+        found = t.DataFound(digest="d" * 64, rows=30, usable=30, bytes=1000, tokens=900)
+        adapter = t.PublishedAdapter(
             image=self.output_image, digest=ADAPTER, pinned=f"registry.example/adapters/one@{ADAPTER}", bytes=7
         )
         done = {"fetch": {"data": found}, "train": {"trained": self.trained}, "publish": {"published": adapter}}
-        return c.JobDone.model_validate(done[wait.part])
+        return t.JobDone.model_validate(done[wait.part])
 
-    def _delete_tuning(self, request: c.TuningKey) -> c.Observed:
+    def _delete_tuning(self, request: t.TuningKey) -> c.Observed:
         self.jobs.clear()
         self.volume = self.volume and not request.volume
         return self._observed()
 
-    def _read_adapter(self, request: c.AdapterRequest) -> c.PublishedAdapter:
-        return c.PublishedAdapter(image=request.image, digest=request.digest)
+    def _read_adapter(self, request: t.AdapterRequest) -> t.PublishedAdapter:
+        return t.PublishedAdapter(image=request.image, digest=request.digest)
 
     def _patch_status(self, patch: c.StatusPatch) -> c.Observed:
         if self.exists:
