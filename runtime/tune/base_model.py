@@ -4,10 +4,11 @@ Torch is not needed for that, and is not imported.
 """
 
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from transformers import AutoTokenizer
 
 from api.tuning import TuneConfig
 from runtime.ending import CONFIG_INVALID, Failure
@@ -16,11 +17,12 @@ from runtime.tune.failures import MODEL_NOT_TUNABLE
 
 def load_tokenizer(config: TuneConfig) -> Any:
     """The tokenizer, with the template and the end that the config asks for. Raises Failure."""
-    options = config.training.training
+    options, trusts = config.training.training, config.training.model.trust_remote_code
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            config.weights_path, trust_remote_code=config.training.model.trust_remote_code
-        )
+        with _torch_left_away(unless=trusts):
+            from transformers import AutoTokenizer
+
+            tokenizer = AutoTokenizer.from_pretrained(config.weights_path, trust_remote_code=trusts)
     except (OSError, ValueError) as error:
         raise Failure(MODEL_NOT_TUNABLE, f"the tokenizer of {config.model} cannot be loaded: {error}") from error
     template = _template(config)
@@ -54,6 +56,20 @@ def longest_row(config: TuneConfig) -> int:
     asked = config.training.training.get("max_length")
     limits = [value for value in (positions, asked) if isinstance(value, int) and value > 0]
     return min(limits, default=2048)
+
+
+@contextmanager
+def _torch_left_away(*, unless: bool) -> Iterator[None]:
+    """transformers imports torch where it is there, for tokenizers too: 4 s of a processor, on a machine that is paid
+    for. A tokenizer with code of its own (`unless`) may need it."""
+    if unless or "torch" in sys.modules:
+        yield
+        return
+    sys.modules["torch"] = None  # type: ignore[assignment]  # as documented: its import fails then
+    try:
+        yield
+    finally:
+        del sys.modules["torch"]
 
 
 def _template(config: TuneConfig) -> str | None:
