@@ -1,4 +1,7 @@
-"""One whole local stack for a module: everything that production runs but Azure and the GPUs; nothing is left after."""
+"""One local stack for all that is served and trained on it: everything that production runs but Azure and the GPUs.
+
+Nothing is left of it after. Tests in `local_stack/` start and stop their own, and come first.
+"""
 
 from collections.abc import Iterator
 
@@ -12,7 +15,7 @@ from tests.harness.machine_snapshot import snapshot
 INSTANCE = "test"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """Up before the first test, down after the last; the machine is compared before and after."""
     home = tmp_path_factory.mktemp("home")
