@@ -1,12 +1,13 @@
 """What the bench of tuning makes of its runs, and that both sides are given the same."""
 
 import json
+import statistics
 from pathlib import Path
 
 import pytest
 
 from bench.results import Result, print_all
-from bench.tuning import BATCH, STEPS, WARM_UP, results_of, typical, written_rows
+from bench.tuning import BATCH, STEPS, WARM_UP, compared, results_of, typical, written_rows
 
 SLOW = [1.0] * WARM_UP
 
@@ -18,14 +19,22 @@ def test_the_first_steps_do_not_count_and_one_odd_step_does_not_either() -> None
         typical([1.0])
 
 
-def test_the_figures_are_ratios_of_the_median_runs() -> None:
-    runs = {name: [[*SLOW, speed] for speed in speeds] for name, speeds in
-            {"ours": (105, 110, 1), "plain": (100, 100, 100), "packed": (210, 210, 210)}.items()}  # fmt: skip
+def test_the_two_are_compared_step_by_step_and_packing_by_its_typical_step() -> None:
+    runs = {
+        "ours": [[9.0, 9.0, 110.0, 55.0], [9.0, 9.0, 21.0, 220.0]],
+        "plain": [[1.0, 1.0, 100.0, 50.0], [1.0, 1.0, 20.0, 100.0]],
+        "packed": [[1.0, 1.0, 300.0, 300.0], [1.0, 1.0, 200.0, 200.0]],
+    }
     found = {result.name: result for result in results_of(runs)}
-    assert found["tuning"].value == pytest.approx(1.05)
-    assert found["tuning"].ok and found["tuning"].n == 3
-    assert found["tuning_packing_gain"].value == pytest.approx(2.0)
+    assert found["tuning"].value == pytest.approx(1.1)
+    assert found["tuning"].ok and found["tuning"].n == 2
+    assert found["tuning_packing_gain"].value == pytest.approx(250 / statistics.median([82.5, 120.5]))
     assert found["tuning_packing_gain"].ok is None
+
+
+def test_runs_of_different_lengths_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        compared([([1.0, 1.0, 1.0], [1.0, 1.0])])
 
 
 def test_there_is_a_row_for_each_step_and_the_rows_are_the_same_each_time(tmp_path: Path) -> None:
