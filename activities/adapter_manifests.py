@@ -9,6 +9,7 @@ from typing import Final
 
 from activities.contracts import PinnedModel, Plan
 from activities.kubernetes_api import Object
+from activities.mounted_secrets import DOCKER_CONFIG
 from api import adapters as contract
 from api.adapter_records import ADAPTERS_ROOT, adapter_folder
 from api.model import AdapterSpec
@@ -16,7 +17,6 @@ from api.registries import RegistryAccess
 from api.serving import AdapterMount
 
 CONTAINER: Final = "adapters"
-DOCKER_CONFIG: Final = ".dockerconfigjson"
 _SECRETS_VOLUME: Final = "pull-secrets"
 
 

@@ -6,9 +6,10 @@ nothing here talks to a cluster.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from activities import adapter_manifests
+from activities import adapter_manifests, mounted_secrets
 from activities.contracts import PinnedModel, Plan
 from activities.kubernetes_api import Object
 from activities.nodes.provider import node_selector as own_nodes
@@ -23,12 +24,24 @@ PRE_STOP_S: Final = 10
 STARTUP_PERIOD_S: Final = 5
 
 
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Image references and how pods reach the hub and registries, from the worker's settings."""
+
+    runtime: str
+    fetch: str
+    data: str
+    hf_endpoint: str
+    cpu_kv_cache_gib: int
+    registry: RegistryAccess
+
+
 def workload_objects(
     plan: Plan,
     pinned: PinnedModel | None,
     extra: dict[str, Any],
     template: Object | None,
-    images: "Images",
+    images: Images,
     adapters: Sequence[AdapterSpec] = (),
 ) -> list[tuple[str, Object]]:
     """(kind, object) in the order in which they are applied. `template` is the user's, for plans of that kind."""
@@ -41,20 +54,6 @@ def workload_objects(
     objects.append(("Deployment", _deployment(plan, placed(plan, pod), (template or {}).get("metadata") or {})))
     objects.append(("Service", _service(plan)))
     return objects
-
-
-class Images:
-    """Image references and how pods reach the hub and registries, from the worker's settings."""
-
-    def __init__(
-        self, *, runtime: str, fetch: str, data: str, hf_endpoint: str, cpu_kv_cache_gib: int, registry: RegistryAccess
-    ) -> None:
-        self.runtime = runtime
-        self.fetch = fetch
-        self.data = data
-        self.hf_endpoint = hf_endpoint
-        self.cpu_kv_cache_gib = cpu_kv_cache_gib
-        self.registry = registry
 
 
 def selector_of(plan: Plan) -> dict[str, str]:
@@ -165,7 +164,7 @@ def _preset_pod(plan: Plan, pinned: PinnedModel, images: Images, adapters: Seque
     serve = _serve(plan, images)
     if adapters:
         serve["volumeMounts"].append(adapter_manifests.serve_mount())
-    return {
+    pod: Object = {
         "terminationGracePeriodSeconds": DRAIN_S + PRE_STOP_S,
         # Model code must not be able to talk to the API server.
         "automountServiceAccountToken": False,
@@ -179,6 +178,10 @@ def _preset_pod(plan: Plan, pinned: PinnedModel, images: Images, adapters: Seque
             *(adapter_manifests.volumes(adapters) if adapters else []),
         ],
     }
+    if not adapters:
+        return pod
+    # Pull Secrets are among the adapters' volumes: they may be missing, and then the program says which.
+    return mounted_secrets.mounted(pod, adapter_manifests.CONTAINER, (), images.registry.azure)
 
 
 def fetch_container(plan: Plan, pinned: PinnedModel, images: Images) -> Object:

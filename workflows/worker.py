@@ -70,7 +70,7 @@ async def cluster_activities(
         data=settings.data_image,
         hf_endpoint=settings.pods_hf_endpoint or settings.hf_endpoint,
         cpu_kv_cache_gib=settings.serve_cpu_kvcache_gib,
-        registry=RegistryAccess(plain_http=settings.plain_http_registries),
+        registry=RegistryAccess(plain_http=settings.plain_http_registries, azure=settings.registry_identity),
     )
     own_images = (settings.runtime_image, settings.fetch_image)
     models = Models(cluster, settings.hf_endpoint)

@@ -1,6 +1,8 @@
 """What adapters add to a model's pod."""
 
 import json
+from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from activities.contracts import PinnedModel, Plan, WorkspaceKey
 from activities.manifests import Images, workload_objects
 from api.adapters import AdaptersConfig
 from api.model import AdapterSpec
-from api.registries import RegistryAccess
+from api.registries import AzureIdentity, RegistryAccess
 from api.serving import ServeConfig
 
 IMAGES = Images(
@@ -98,6 +100,28 @@ def test_a_missing_secret_does_not_hold_the_pod_back_in_silence() -> None:
     sources = [source["secret"] for source in volume["projected"]["sources"]]
     assert [(source["name"], source["optional"]) for source in sources] == [("one", True), ("two", True)]
     assert sources[0]["items"] == [{"key": ".dockerconfigjson", "path": "one.json"}]
+
+
+def test_a_workload_identity_is_shown_by_the_bringer_alone_and_needs_no_secret() -> None:
+    identity = AzureIdentity(tenant_id="t", client_id="c")
+    images = replace(IMAGES, registry=IMAGES.registry.model_copy(update={"azure": identity}))
+    specs = [AdapterSpec.model_validate({"source": {"name": "facts", "image": "team.azurecr.io/facts:1"}})]
+    made = dict(workload_objects(a_plan("facts"), PINNED, {}, None, images, specs))
+    found = made["Deployment"]["spec"]["template"]["spec"]
+    fetch, bringer, serve = found["containers"]
+    folder = str(PurePosixPath(identity.token_file).parent)
+    assert mounted(bringer)[folder] is True
+    assert folder not in mounted(fetch) | mounted(serve)
+    (volume,) = [volume for volume in found["volumes"] if volume["name"] == "identity"]
+    (source,) = volume["projected"]["sources"]
+    assert source["serviceAccountToken"]["audience"] == "api://AzureADTokenExchange"
+    assert AdaptersConfig.model_validate_json(made["ConfigMap"]["data"]["adapters.json"]).registry.azure == identity
+
+
+def test_without_adapters_no_pod_gets_the_identity() -> None:
+    images = replace(IMAGES, registry=RegistryAccess(azure=AzureIdentity(tenant_id="t", client_id="c")))
+    made = dict(workload_objects(a_plan(), PINNED, {}, None, images, []))
+    assert "identity" not in json.dumps(made["Deployment"])
 
 
 def test_volumes_have_names_that_kubernetes_takes_and_every_mount_has_its_volume() -> None:
