@@ -4,10 +4,9 @@ The Temporal SDK exports its metrics on a port of its own; they are fetched from
 address per process and sees both.
 """
 
-import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 import httpx
@@ -15,8 +14,9 @@ import uvicorn
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from activities.listening import listening
+
 SDK_METRICS_TIMEOUT_S: Final = 2.0
-START_DEADLINE_S: Final = 15.0
 
 
 def free_loopback_port() -> int:
@@ -49,30 +49,9 @@ def application(ready: Callable[[], bool], sdk_metrics_port: int | None) -> Fast
 
 @asynccontextmanager
 async def endpoint(address: str, ready: Callable[[], bool], sdk_metrics_port: int | None = None) -> AsyncIterator[None]:
-    """Serves while the block runs. Raises OSError naming the address where it cannot be taken."""
-    host, _, port = address.rpartition(":")
-    sock = socket.create_server((host, int(port)))
-    # asyncio sets it only on sockets of its own making; without it an answer waits 40 ms for an acknowledgement.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    """Serves while the block runs. Raises what `listening` does."""
     config = uvicorn.Config(application(ready, sdk_metrics_port), log_level="warning", lifespan="off")
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[sock]))
-    try:
-        async with asyncio.timeout(START_DEADLINE_S):
-            while not server.started:
-                await asyncio.sleep(0.01)
-        yield
-    finally:
-        server.should_exit = True
-        await serving
-
-
-class _Server(uvicorn.Server):
-    """Leaves SIGTERM to the process, which drains first."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Captures none."""
+    async with listening(address, config):
         yield
 
 

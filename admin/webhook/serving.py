@@ -3,20 +3,18 @@
 Connections that are open keep what they began with; every new one gets the newest.
 """
 
-import asyncio
 import os
-import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 
+from activities.listening import listening
 from admin.webhook.certificates import Held
 
-START_DEADLINE_S: Final = 15.0
 DRAIN_S: Final = 10
 KEEP_ALIVE_S: Final = 120
 """Longer than the API server keeps an idle connection (90 s), so that it is never the one whose request gets lost."""
@@ -38,12 +36,7 @@ class Certificates:
 
 @asynccontextmanager
 async def serving(app: FastAPI, address: str, certificates: Certificates) -> AsyncIterator[None]:
-    """Serves while the block runs, then lets requests under way end. Raises OSError where the address is taken."""
-    host, _, port = address.rpartition(":")
-    sock = socket.create_server((host, int(port)))
-    # Connections inherit it. asyncio leaves it out for sockets that are handed to it, and then every answer waits 40 ms
-    # for the acknowledgement of its head before its body is sent.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    """Serves while the block runs, then lets requests under way end. Raises what `listening` does."""
     config = uvicorn.Config(
         app,
         http="h11",
@@ -57,24 +50,7 @@ async def serving(app: FastAPI, address: str, certificates: Certificates) -> Asy
         h11_max_incomplete_event_size=HEADER_LIMIT,
         ssl_context_factory=lambda config, default: certificates.context,
     )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[sock]))
-    try:
-        async with asyncio.timeout(START_DEADLINE_S):
-            while not server.started:
-                await asyncio.sleep(0.01)
-        yield
-    finally:
-        server.should_exit = True
-        await task
-
-
-class _Server(uvicorn.Server):
-    """Leaves SIGTERM to the process."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Captures none."""
+    async with listening(address, config):
         yield
 
 

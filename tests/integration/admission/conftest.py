@@ -3,13 +3,11 @@
 No controllers and no kubelets: what is stored is looked at, nothing acts on it.
 """
 
-import json
+import contextlib
 import os
-import socket
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,12 +15,11 @@ from activities.kubernetes_api import Cluster
 from deploy.local import daemons, product
 from deploy.local.admission import ensure_admission
 from deploy.local.cluster_resources import ensure_crds, ensure_roles
-from deploy.local.commands import output_of
-from deploy.local.control_plane import start_control_plane, stop_control_plane
 from deploy.local.daemons import Daemon
 from deploy.local.kubeconfigs import mint_kubeconfig
-from deploy.local.kubectl import kubectl_argv
-from deploy.local.layout import Layout, Ports
+from deploy.local.layout import Layout
+from tests.harness.api_server import api_server_alone
+from tests.harness.kubectl_client import Kubectl
 
 ROOT = Path(__file__).parents[3]
 DEADLINE_S = 60
@@ -55,40 +52,17 @@ class Webhook:
         return replace(made, env={**made.env, **self.environment})
 
 
-@dataclass(frozen=True)
-class Kubectl:
-    """kubectl in a namespace of the test's own; raises CommandFailed with what it says."""
-
-    kubeconfig: Path
-    folder: Path
-    namespace: str
-
-    def __call__(self, *arguments: str) -> str:
-        options = (f"--namespace={self.namespace}", f"--cache-dir={self.folder / 'cache'}")
-        return output_of(kubectl_argv(self.kubeconfig, *options, *arguments), deadline_s=DEADLINE_S)
-
-    def send(self, verb: str, obj: dict[str, Any], *arguments: str) -> str:
-        """`kubectl create|apply|replace -f` of an object."""
-        file = self.folder / "object.json"
-        file.write_text(json.dumps(obj))
-        return self(verb, "-f", str(file), *arguments)
-
-
 @pytest.fixture(scope="package")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """etcd and kube-apiserver with the CRD, the roles and the webhook's registration."""
     folder = tmp_path_factory.mktemp("admission")
-    layout = replace(Layout.of("test", with_nodes=False), state=folder / "state", ports=_free_ports())
-    start_control_plane(layout, controllers=False)
-    try:
+    with api_server_alone(folder) as layout, contextlib.ExitStack() as stack:
         log = layout.logs / "setup.log"
         for ensure in (ensure_crds, ensure_roles):
             ensure(layout.admin_kubeconfig, log, _quiet)
         ensure_admission(layout, layout.admin_kubeconfig, log, _quiet)
+        stack.callback(daemons.stop, layout, product.WEBHOOK.name)
         yield layout
-    finally:
-        daemons.stop(layout, product.WEBHOOK.name)
-        stop_control_plane(layout)
 
 
 @pytest.fixture
@@ -110,18 +84,10 @@ async def cluster(api_server: Layout) -> AsyncIterator[Cluster]:
 
 @pytest.fixture
 def kubectl(api_server: Layout, tmp_path: Path) -> Kubectl:
-    made = Kubectl(api_server.admin_kubeconfig, tmp_path, f"t-{os.urandom(4).hex()}")
+    made = Kubectl(api_server.admin_kubeconfig, tmp_path / "cache", tmp_path, f"t-{os.urandom(4).hex()}")
     made("create", "namespace", made.namespace)
     return made
 
 
 def _quiet(text: str) -> None:
     return None
-
-
-def _free_ports() -> Ports:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in fields(Ports)]
-    numbers = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return Ports(**dict(zip((field.name for field in fields(Ports)), numbers, strict=True)))

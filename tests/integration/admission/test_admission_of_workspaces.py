@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from deploy.local.commands import CommandFailed
+from tests.harness.kubectl_client import Kubectl
 from tests.harness.workspaces import workspace
-from tests.integration.admission.conftest import Kubectl, Webhook
+from tests.integration.admission.conftest import Webhook
 
 DENIED = "denied the request: "
 

@@ -15,8 +15,9 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.kubernetes_api import Cluster, path_of
 from deploy.local import product
 from deploy.local.layout import LOOPBACK, Layout
+from tests.harness.kubectl_client import Kubectl
 from tests.harness.workspaces import workspace
-from tests.integration.admission.conftest import Kubectl, Webhook
+from tests.integration.admission.conftest import Webhook
 
 SECRET = ("Secret", "modelyard-webhook-certificates", "modelyard-system")
 SECRET_PATH = "/api/v1/namespaces/modelyard-system/secrets/modelyard-webhook-certificates"

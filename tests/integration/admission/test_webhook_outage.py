@@ -9,8 +9,9 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.kubernetes_api import Cluster, Object
 from api import labels
 from deploy.local.layout import Layout
+from tests.harness.kubectl_client import Kubectl
 from tests.harness.workspaces import workspace
-from tests.integration.admission.conftest import Kubectl, Webhook
+from tests.integration.admission.conftest import Webhook
 
 
 @pytest.fixture

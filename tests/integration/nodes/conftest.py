@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +12,10 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.contracts import WorkspaceKey
 from activities.kubernetes_api import Cluster
 from deploy.local.cluster_resources import ensure_crds, ensure_roles
-from deploy.local.control_plane import mint_kubeconfig, start_control_plane, stop_control_plane
+from deploy.local.control_plane import mint_kubeconfig
 from deploy.local.kubectl import kubectl
-from deploy.local.layout import Layout, Ports
+from deploy.local.layout import Layout
+from tests.harness.api_server import api_server_alone
 from tests.harness.workspaces import workspace
 from tests.integration.nodes.provisioner import Provisioner, delete, node_object
 
@@ -33,17 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     folder = tmp_path_factory.mktemp("api-server")
-    layout = replace(Layout.of("test", with_nodes=False), state=folder / "state", ports=_free_ports())
-    start_control_plane(layout, controllers=False)
-    try:
+    with api_server_alone(folder) as layout:
         config, log = layout.admin_kubeconfig, folder / "setup.log"
         ensure_crds(config, log, lambda text: None)
         ensure_roles(config, log, lambda text: None)
         kubectl(config, "apply", "-f", str(ROOT / "deploy" / "crds" / "karpenter"))
         kubectl(config, "wait", "--for=condition=Established", "crd/nodeclaims.karpenter.sh", deadline_s=60)
         yield layout
-    finally:
-        stop_control_plane(layout)
 
 
 @pytest.fixture
@@ -136,11 +131,3 @@ async def _ensure_service_account(admin: Cluster) -> None:
     except ApiException as error:
         if error.status != 409:
             raise
-
-
-def _free_ports() -> Ports:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in fields(Ports)]
-    numbers = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return Ports(**dict(zip((field.name for field in fields(Ports)), numbers, strict=True)))
