@@ -23,7 +23,7 @@ from presets.plan_document import (
     PlanDocument,
     PriceRange,
 )
-from presets.plan_remarks import given_back, preflight_checks, remarks, ways_to_get_nodes
+from presets.plan_remarks import given_back, preflight_checks, remarks, room_for_adapters, ways_to_get_nodes
 from presets.plan_steps import step_times, until_first_step, until_ready
 from presets.plan_surroundings import PROVIDERS, Provider, Surroundings
 from presets.plan_tuning import described_training, sized_training
@@ -107,7 +107,8 @@ def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanDocument:
         plan = sized_training(plan, model, machine, training, around)
     elif model and machine and not workspace.tuning:
         plan = _sized(plan, model, machine, wishes_of(config, len(plan_checks.adapter_names(workspace))), around)
-    warnings = (*remarks(workspace, around, config or training, sku), *plan.warnings)
+    room = room_for_adapters(workspace, model, config) if model else []
+    warnings = (*remarks(workspace, around, config or training, sku), *room, *plan.warnings)
     return plan.model_copy(update={"errors": (*errors, *plan.errors), "warnings": warnings})
 
 

@@ -48,6 +48,19 @@ def remarks(
     return found
 
 
+def room_for_adapters(workspace: Workspace, model: Model, config: InferenceConfig | None) -> list[Finding]:
+    """Where vLLM takes more memory for adapters than was reckoned with: for those of experts, unless it is told which
+    modules adapters have (vLLM 0.32, lora/layers/fused_moe.py and lora/model_manager.py)."""
+    adapters = workspace.inference.adapters if workspace.inference else None
+    if not (adapters and model.experts) or (config and config.vllm.get("lora-target-modules")):
+        return []
+    message = (
+        "vLLM makes room for adapters of every expert, whatever yours have, and this plan does not: name their modules "
+        "as lora-target-modules in inference_config.yaml, for instance [q_proj, v_proj]"
+    )
+    return [Finding(reason="ExpertsNotReckoned", path="inference.adapters", message=message)]
+
+
 def preflight_checks(
     workspace: Workspace, around: Surroundings, sku: Sku | None, model: Model | None
 ) -> tuple[str, ...]:

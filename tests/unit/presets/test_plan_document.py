@@ -20,6 +20,7 @@ A100 = "Standard_NC24ads_A100_v4"
 
 def a_plan(model: str = "phi-4", sku: str = A100, config: str | None = None, **around: Any) -> PlanDocument:
     inference: dict[str, Any] = {"preset": {"name": model, "presetOptions": {"modelAccessSecret": "token"}}}
+    inference |= around.pop("inference", {})
     resource: dict[str, Any] = {"labelSelector": {"matchLabels": {"apps": "w"}}}
     if sku:
         resource["instanceType"] = sku
@@ -208,3 +209,27 @@ def test_a_price_above_the_limit_and_every_way_to_get_the_nodes_are_told() -> No
     assert plan.ways_to_get_nodes == (f"{A100} as spot in zone 1", f"{A100} in zone 1")
     assert [warning.reason for warning in plan.warnings] == ["PriceAboveLimit"]
     assert "PriceLimit: all nodes together cost at most $1.00 per hour at list price" in plan.preflight
+
+
+EXPERTS = "Qwen/Qwen3.6-35B-A3B"
+ONE_ADAPTER = {"adapters": [{"source": {"name": "a", "image": "registry.example.com/a:1"}}]}
+
+
+@pytest.mark.parametrize(
+    ("model", "inference", "config", "told"),
+    [
+        pytest.param(EXPERTS, ONE_ADAPTER, None, True, id="experts"),
+        pytest.param(EXPERTS, ONE_ADAPTER, "vllm: {max-model-len: 4096}", True, id="modules not named"),
+        pytest.param(EXPERTS, ONE_ADAPTER, "vllm: {lora-target-modules: [q_proj]}", False, id="modules named"),
+        pytest.param(EXPERTS, {}, None, False, id="no adapter"),
+        pytest.param("phi-4", ONE_ADAPTER, None, False, id="dense"),
+    ],
+)
+def test_room_for_experts_adapters_that_is_not_reckoned_with_is_told(
+    model: str, inference: dict[str, Any], config: str | None, told: bool
+) -> None:
+    plan = a_plan(model, "Standard_NC80adis_H100_v5", config, inference=inference)
+    warnings = {warning.reason: warning.message for warning in plan.warnings}
+    assert ("ExpertsNotReckoned" in warnings) is told
+    if told:
+        assert "lora-target-modules" in warnings["ExpertsNotReckoned"]
