@@ -3,7 +3,6 @@
 No controllers and no kubelets: what is stored is looked at, nothing acts on it.
 """
 
-import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
@@ -56,13 +55,13 @@ class Webhook:
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """etcd and kube-apiserver with the CRD, the roles and the webhook's registration."""
     folder = tmp_path_factory.mktemp("admission")
-    with api_server_alone(folder) as layout, contextlib.ExitStack() as stack:
+    with api_server_alone(folder) as layout:
         log = layout.logs / "setup.log"
         for ensure in (ensure_crds, ensure_roles):
             ensure(layout.admin_kubeconfig, log, _quiet)
         ensure_admission(layout, layout.admin_kubeconfig, log, _quiet)
-        stack.callback(daemons.stop, layout, product.WEBHOOK.name)
         yield layout
+        daemons.stop(layout, product.WEBHOOK.name)
 
 
 @pytest.fixture
