@@ -33,16 +33,22 @@ def pull_verdict(reference: str, status: int, with_account: bool) -> Check:
     return Check(name=name, outcome="unknown", message=f"{reference}: the registry {why} (HTTP {status})")
 
 
-def adapter_verdict(name: str, reference: str, statuses: Sequence[int], secrets: Sequence[str]) -> Check:
+def adapter_verdict(
+    name: str, reference: str, statuses: Sequence[int], secrets: Sequence[str], *, by_identity: bool = False
+) -> Check:
     """What the registry's answers, one for each account, say of an adapter's pull. The pod that pulls has these Secrets
-    and no other credentials, those of the node neither: a no is one for it, too."""
+    and no other credentials, those of the node neither: a no is one for it, too. But where it shows a workload identity
+    (`by_identity`), which only the pod has, a no to nobody is none to it."""
     check, where = CheckName.IMAGES_PULLABLE, f"adapter {name}: {reference}"
     if OK in statuses:
         return Check(name=check, outcome="passed")
     if NOT_FOUND in statuses:
         message = f"{where}: the registry has no such image. Correct the name or push it"
         return Check(name=check, outcome="failed", reason="AdapterNotFound", message=message)
-    if statuses and set(statuses) <= {UNAUTHORIZED, FORBIDDEN}:
+    refused = bool(statuses) and set(statuses) <= {UNAUTHORIZED, FORBIDDEN}
+    if refused and by_identity and not secrets:
+        return Check(name=check, outcome="unknown", message=f"{where}: the pod shows its workload identity, not we")
+    if refused:
         whom = f"the accounts of {', '.join(secrets)}" if secrets else "pulls without an account"
         fix = "Correct a Secret" if secrets else "Name a Secret with an account in imagePullSecrets"
         message = f"{where}: the registry refuses {whom} (HTTP {statuses[-1]}). {fix}"

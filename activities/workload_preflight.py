@@ -24,6 +24,7 @@ from activities.preflight_verdicts import (
 from activities.registries import Registries, RegistryUnreachable
 from activities.registry_secrets import Account, SecretUnreadable, account_for
 from api.preflight import CheckName
+from api.registries import AzureIdentity
 from api.validation.document import Part
 from api.validation.image_references import ImageName
 from presets.plan_checks import storage_classes
@@ -41,7 +42,8 @@ class SecretMissing(Exception):
 
 class WorkloadPreflight:
     """`own_images` are those of our pods, by kind of plan, and those with adapters; `tuning_class` is the StorageClass
-    of a training's volume, empty for the default one. Changes nothing in the cluster, nor in a registry."""
+    of a training's volume, empty for the default one; `identity` is what adapters are pulled with where no Secret is
+    named. Changes nothing in the cluster, nor in a registry."""
 
     def __init__(
         self,
@@ -49,11 +51,13 @@ class WorkloadPreflight:
         own_images: Mapping[str, Sequence[str]],
         registries: Registries,
         tuning_class: str = "",
+        identity: AzureIdentity | None = None,
     ) -> None:
         self._cluster = cluster
         self._own_images = own_images
         self._registries = registries
         self._tuning_class = tuning_class
+        self._identity = identity
         self._own: dict[str, tuple[float, Check]] = {}
         self._own_lock = asyncio.Lock()
 
@@ -105,7 +109,8 @@ class WorkloadPreflight:
         except RegistryUnreachable as error:
             return Check(name=check, outcome="unknown", message=f"adapter {name}: {reference}: {error}")
         secrets = [secret.text for secret in source["imagePullSecrets"].items()]
-        return adapter_verdict(name, reference, statuses, secrets if accounts else [])
+        by_identity = self._identity is not None and self._identity.is_for(image.host)
+        return adapter_verdict(name, reference, statuses, secrets if accounts else [], by_identity=by_identity)
 
     async def _accounts(self, namespace: str, name: str, image: ImageName, source: Part) -> list[Account]:
         """Those that the pod will try, in its order. Raises SecretMissing, SecretUnreadable."""

@@ -23,6 +23,10 @@ class AzureIdentity(BaseModel):
         (".azurecr.io", ".azurecr.cn", ".azurecr.us"), description="Hosts that may be shown Entra's token."
     )
 
+    def is_for(self, host: str) -> bool:
+        """Whether this registry, with or without its port, may be shown Entra's token."""
+        return host.partition(":")[0].lower().endswith(self.registry_suffixes)
+
 
 class RegistryAccess(BaseModel):
     """Credentials and manners for registries."""

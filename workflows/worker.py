@@ -96,7 +96,9 @@ async def cluster_activities(
         "template": own_images,
         "tuning": training_images,
     }
-    preflight = WorkloadPreflight(cluster, images_by_kind, registries, settings.tuning_storage_class)
+    preflight = WorkloadPreflight(
+        cluster, images_by_kind, registries, settings.tuning_storage_class, settings.registry_identity
+    )
     jobs = TuningJobs(cluster, images, tuning_surroundings(settings))
     return {
         queues.WORKSPACES: [

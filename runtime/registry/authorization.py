@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from api.registries import AzureIdentity
-from runtime.registry.azure_identity import is_azure_registry, refresh_token
+from runtime.registry.azure_identity import refresh_token
 from runtime.registry.challenges import Challenge, challenge_in, realm_problem
 from runtime.registry.credentials import Credential
 from runtime.registry.faults import RegistryFault, Trouble, fault_of, fault_of_transport
@@ -89,7 +89,7 @@ class Authorization:
         return ""
 
     def _exchanged(self) -> bool:
-        return self.identity is not None and is_azure_registry(_host(self.registry), self.identity)
+        return self.identity is not None and self.identity.is_for(_host(self.registry))
 
     def _forbidden(self, doing: str, why: str) -> RegistryFault:
         return RegistryFault(Trouble.FORBIDDEN, f"{doing}: {_host(self.registry)} refuses {self.whose}: {why}")

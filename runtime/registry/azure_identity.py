@@ -15,11 +15,6 @@ from runtime.registry.faults import RegistryFault, Trouble, fault_of_transport
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-def is_azure_registry(host: str, identity: AzureIdentity) -> bool:
-    """Whether this registry may be shown Entra's token."""
-    return host.partition(":")[0].lower().endswith(identity.registry_suffixes)
-
-
 def refresh_token(http: httpx.Client, registry: str, service: str, identity: AzureIdentity) -> str:
     """What stands in for a password at `registry` (a URL without a path). Raises RegistryFault."""
     form = {

@@ -8,8 +8,10 @@ import pytest
 
 from activities.contracts import Check, Plan, WorkspaceKey
 from activities.kubernetes_api import Object
+from activities.preflight_verdicts import adapter_verdict
 from activities.registries import Registries, RegistryUnreachable
 from activities.workload_preflight import WITH_ADAPTERS, WorkloadPreflight
+from api.registries import AzureIdentity
 from api.validation.image_references import ImageName
 from tests.integration.registries.conftest import READER, secret_for
 
@@ -223,3 +225,27 @@ async def test_an_adapters_secrets_are_the_only_accounts_there_are(password_regi
 async def test_a_registry_that_is_away_stops_no_adapter() -> None:
     check = await pull_of("127.0.0.1:9", {}, an_adapter("facts", "127.0.0.1:9/team/facts:1"))
     assert check.outcome == "unknown"
+
+
+async def test_what_the_pods_workload_identity_may_pull_is_left_to_the_pod(password_registry: str) -> None:
+    identity = AzureIdentity(tenant_id="t", client_id="c", registry_suffixes=(password_registry.partition(":")[0],))
+    written = with_adapters(an_adapter("facts", f"{password_registry}/team/facts:1"))
+    plan = a_plan(adapters=("facts",)).model_copy(update={"kind": "preset"})
+    outcomes = {}
+    for name, told in {
+        "ours": identity,
+        "another's": AzureIdentity(tenant_id="t", client_id="c"),
+        "none": None,
+    }.items():
+        cluster = Objects({}, workspace=written)
+        registries = Registries((password_registry,))
+        preflight = WorkloadPreflight(cluster, {WITH_ADAPTERS: ()}, registries, identity=told)  # type: ignore[arg-type]
+        checks = {check.name: check for check in (await preflight.read_workload_preflight(plan)).checks}
+        outcomes[name] = (checks["ImagesPullable"].outcome, checks["ImagesPullable"].reason)
+    refused = ("failed", "AdapterForbidden")
+    assert outcomes == {"ours": ("unknown", ""), "another's": refused, "none": refused}
+
+
+async def test_a_refused_secret_is_told_whatever_identity_there_is(password_registry: str) -> None:
+    check = adapter_verdict("facts", f"{password_registry}/team/facts:1", [401], ["wrong"], by_identity=True)
+    assert (check.outcome, check.reason) == ("failed", "AdapterForbidden")
