@@ -51,9 +51,8 @@ def tear_down_network(layout: Layout) -> None:
     if _succeeds("ip", "route", "show", "exact", str(layout.pod_range), expect="blackhole"):
         _run("ip", "route", "delete", "blackhole", str(layout.pod_range))
     for interface in Path("/sys/class/net").glob(f"{_veth_prefix(layout)}*"):
-        _run("ip", "link", "delete", interface.name)
-    if _interface(layout.bridge).exists():
-        _run("ip", "link", "delete", layout.bridge)
+        remove_link(interface.name)
+    remove_link(layout.bridge)
     mount_points.remove_unused()
 
 
@@ -88,8 +87,7 @@ def disconnect_node(layout: Layout, number: int) -> None:
         in_gateway = _in_gateway(layout)
         if _succeeds(*in_gateway, "ip", "route", "show", "exact", pods, expect="via"):
             _run(*in_gateway, "ip", "route", "delete", pods)
-    if _interface(veth(layout, number)).exists():
-        _run("ip", "link", "delete", veth(layout, number))
+    remove_link(veth(layout, number))
 
 
 def set_cable(layout: Layout, number: int, state: str) -> None:
@@ -102,6 +100,19 @@ def veth(layout: Layout, number: int) -> str:
     return f"{_veth_prefix(layout)}{number}"
 
 
+def remove_link(name: str) -> None:
+    """The interface is gone, whoever took it away. Raises NetworkFailed.
+
+    Once the namespaces at the other end of a cable have ended, the kernel takes the cable away, a moment later and by
+    itself: it may be there when it is looked for and gone when it is to be deleted.
+    """
+    try:
+        _run("ip", "link", "delete", name)
+    except NetworkFailed:
+        if _interface(name).exists():
+            raise
+
+
 def hardware_address(address: IPv4Address) -> str:
     """Follows from the address, so that neighbours find a namespace that was replaced without asking anew."""
     return ":".join(f"{byte:02x}" for byte in (0x02, 0x00, *address.packed))
@@ -111,8 +122,7 @@ def plug_in(layout: Layout, name: str, number: int, address: IPv4Address) -> Non
     """A cable from the bridge to eth0 in the namespaces, with an address. Raises NetworkFailed."""
     inside, outer = _in_network(layout, name), veth(layout, number)
     if not _succeeds(*inside, "ip", "link", "show", "eth0"):
-        if _interface(outer).exists():
-            _run("ip", "link", "delete", outer)
+        remove_link(outer)
         peer = (
             "peer",
             "name",

@@ -14,7 +14,7 @@ from deploy.local import control_plane, daemons
 from deploy.local.demo import EXAMPLE
 from deploy.local.kubectl import kubectl, kubectl_json
 from deploy.local.layout import Layout
-from tests.e2e.local_stack.commands import INSTANCE, modelyard_local
+from tests.e2e.local_stack.commands import INSTANCE, modelyard_local, succeed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -38,8 +38,7 @@ def layout(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         # No hub is reachable from tests; the workload would not start here anyway.
         environment.setenv("MODELYARD_HF_ENDPOINT", "http://127.0.0.1:9")
         try:
-            outcome = modelyard_local("up", "--kubeconfig", str(kubeconfig))
-            assert outcome.code == 0, outcome.text
+            succeed("up", "--kubeconfig", str(kubeconfig))
             yield Layout.of(INSTANCE, with_nodes=False)
         finally:
             modelyard_local("down", "--purge")
@@ -68,7 +67,7 @@ def test_a_workspace_is_taken_up(layout: Layout, kubeconfig: Path) -> None:
 
 
 def test_down_stops_ours_and_leaves_the_cluster(layout: Layout, kubeconfig: Path) -> None:
-    assert modelyard_local("down").code == 0
+    succeed("down")
     assert daemons.running(layout) == {}
     assert "workspaces" in kubectl(kubeconfig, "get", "crds", "-o", "name")
     assert os.path.exists(kubeconfig)

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local import daemons, kubectl, network
 from deploy.local.layout import Layout
-from tests.e2e.local_stack.commands import INSTANCE, begin, modelyard_local
+from tests.e2e.local_stack.commands import INSTANCE, begin, modelyard_local, succeed
 from tests.harness.machine_snapshot import Snapshot, snapshot
 
 pytestmark = [
@@ -37,8 +37,7 @@ def before(layout: Layout) -> Snapshot:
 
 @pytest.fixture
 def up(layout: Layout, before: Snapshot) -> Layout:
-    outcome = modelyard_local("up")
-    assert outcome.code == 0, outcome.text
+    succeed("up")
     return layout
 
 
@@ -49,9 +48,9 @@ def states(layout: Layout) -> dict[str, str]:
 
 def test_up_makes_all_ready_and_up_again_keeps_every_process(up: Layout) -> None:
     assert set(states(up).values()) == {"ready"}
-    assert modelyard_local("status").code == 0
+    succeed("status")
     pids = daemons.running(up)
-    assert modelyard_local("up").code == 0
+    succeed("up")
     assert daemons.running(up) == pids
 
 
@@ -62,24 +61,23 @@ def test_up_repairs_what_was_killed_and_keeps_what_the_cluster_knew(up: Layout) 
         os.kill(daemons.running(up)[name], signal.SIGKILL)
     assert {name for name, state in states(up).items() if state != "ready"} >= set(killed)
     assert modelyard_local("status").code == 1
-    assert modelyard_local("up").code == 0
+    succeed("up")
     assert set(states(up).values()) == {"ready"}
     kubectl.kubectl(up.admin_kubeconfig, "get", "configmap", "remembered")
 
 
 def test_down_leaves_nothing_and_the_state_outlives_it(up: Layout, before: Snapshot) -> None:
     kubectl.kubectl(up.admin_kubeconfig, "create", "configmap", "outlived")
-    outcome = modelyard_local("down")
-    assert outcome.code == 0, outcome.text
+    succeed("down")
     assert snapshot(up) == before
     assert daemons.running(up) == {}
     assert modelyard_local("status").code == 1
-    assert modelyard_local("up").code == 0
+    succeed("up")
     kubectl.kubectl(up.admin_kubeconfig, "get", "configmap", "outlived")
 
 
 def test_an_interrupted_up_can_be_taken_down(layout: Layout, before: Snapshot) -> None:
-    assert modelyard_local("down", "--purge").code == 0
+    succeed("down", "--purge")
     running = begin("up")
     assert running.stdout is not None
     for line in running.stdout:
@@ -89,13 +87,13 @@ def test_an_interrupted_up_can_be_taken_down(layout: Layout, before: Snapshot) -
     rest, _ = running.communicate(timeout=120)
     assert running.returncode == 1, rest
     assert "Interrupted" in rest
-    assert modelyard_local("down", "--purge").code == 0
+    succeed("down", "--purge")
     assert snapshot(layout) == before
     assert not layout.state.exists()
 
 
 def test_a_taken_port_is_named_with_its_holder_and_nothing_is_started(layout: Layout, before: Snapshot) -> None:
-    assert modelyard_local("down", "--purge").code == 0
+    succeed("down", "--purge")
     with socket.create_server(("0.0.0.0", layout.ports.registry)):
         outcome = modelyard_local("up")
     assert outcome.code == 1
@@ -105,10 +103,10 @@ def test_a_taken_port_is_named_with_its_holder_and_nothing_is_started(layout: La
 
 
 def test_half_a_network_is_completed(layout: Layout, before: Snapshot) -> None:
-    assert modelyard_local("down", "--purge").code == 0
+    succeed("down", "--purge")
     network.ensure_network(layout)
     subprocess.run(["ip", "link", "delete", layout.bridge], check=True)
-    assert modelyard_local("up").code == 0
+    succeed("up")
     assert set(states(layout).values()) == {"ready"}
 
 

@@ -32,6 +32,12 @@ def test_interface_names_fit_the_kernels_fifteen_characters() -> None:
     assert max(len(name) for name in (layout.bridge, network.veth(layout, 240))) <= 15
 
 
+def test_an_interface_that_went_away_by_itself_counts_as_removed_and_one_that_stays_does_not() -> None:
+    network.remove_link("myard-is-gone")
+    with pytest.raises(network.NetworkFailed, match="ip link delete lo: "):
+        network.remove_link("lo")
+
+
 def test_the_pause_image_holds_a_static_program_and_links_to_it(tmp_path: Path) -> None:
     program = tmp_path / "busybox"
     program.write_bytes(b"\x7fELF static")
