@@ -7,6 +7,7 @@ What their command lines say is `control_plane_flags`'s business, the network be
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 from deploy.local import certificates, cluster_api, control_plane_flags, daemons, mount_points, network, readiness
@@ -56,7 +57,6 @@ def stop_control_plane(layout: Layout) -> None:
     """Stops every process of the control plane; data, certificates and the network stay. Raises DaemonFailed."""
     for name, seconds in STOP_S.items():
         daemons.stop(layout, name, deadline_s=seconds)
-    mount_points.remove_unused()
 
 
 def provisioned_volumes(layout: Layout) -> Path:
@@ -81,7 +81,8 @@ def _start_controllers(
         _component_ready(layout, layout.ports.scheduler),
     )
     started = [manager, scheduler, *([_gateway_proxy(layout, binaries)] if layout.with_nodes else [])]
-    with ThreadPoolExecutor(len(started)) as pool:
+    mounting = mount_points.made() if layout.with_nodes else nullcontext()
+    with mounting, ThreadPoolExecutor(len(started)) as pool:
         list(pool.map(lambda daemon: daemons.start(layout, daemon), started))
     _await_default_identity(layout, binaries.minor)
     if layout.with_nodes:
@@ -146,7 +147,6 @@ def _over_provisioned_volumes(layout: Layout) -> Sequence[str]:
         return ()
     folder = provisioned_volumes(layout)
     folder.mkdir(parents=True, exist_ok=True)
-    mount_points.make()
     script = mount_points.HOLD_GUARD + 'mount --bind "$0" "$1"\nshift\nexec "$@"\n'
     target = str(mount_points.PROVISIONED_VOLUMES)
     return ("unshare", "--mount", "--propagation", "private", "sh", "-ec", script, str(folder), target)

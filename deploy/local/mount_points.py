@@ -2,40 +2,70 @@
 
 The empty folders below the mounts are shared by all stacks of the machine. Removing one takes the mount over it away in
 every namespace, so whoever mounts holds a shared lock as long as it lives, and only the last out removes what we made.
+The lock's file goes with the folders: a lock on one that was removed meanwhile counts for nothing.
 """
 
 import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 GUARD = Path("/run/modelyard-mount-points")
 KUBELET = Path("/var/lib/kubelet")
 CONTAINERD = Path("/var/lib/containerd")
 # Fixed in Kubernetes' source (pkg/volume/hostpath) for volumes that the controller-manager provisions.
 PROVISIONED_VOLUMES = Path("/tmp/hostpath_pv")
-# Shell lines for whoever is about to mount: the lock lives in file descriptor 9 until the process ends.
+# Shell lines for whoever is about to mount, within `made`: the lock lives in file descriptor 9 until the process ends.
 HOLD_GUARD = f"exec 9>>{GUARD}\nflock --shared 9\n"
 
 
-def make() -> None:
-    """Makes the folders that are missing and notes which those were."""
-    with GUARD.open("a") as guard:
-        fcntl.flock(guard, fcntl.LOCK_SH)
+@contextmanager
+def made() -> Iterator[None]:
+    """The folders are there, and nobody removes them within: time for whoever mounts to take a lock of its own."""
+    with _guard() as guard:
         for folder in (KUBELET, CONTAINERD, PROVISIONED_VOLUMES):
             if not folder.is_dir():
                 folder.mkdir(parents=True, exist_ok=True)
                 guard.write(f"{folder}\n")
+        guard.flush()
+        yield
 
 
 def remove_unused() -> None:
-    """Removes the folders that `make` made, unless a node or a stack still mounts over them or something is in them."""
-    if not GUARD.exists():
+    """Removes the folders that `made` made, unless a node or a stack still mounts over them or something is in them."""
+    try:
+        guard = GUARD.open()
+    except FileNotFoundError:
         return
-    with GUARD.open() as guard:
+    with guard:
         try:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            return
+        if not _is_current(guard):
             return
         for folder in {Path(line) for line in guard.read().split()}:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
         GUARD.unlink()
+
+
+@contextmanager
+def _guard() -> Iterator[IO[str]]:
+    """The file, with a shared lock on it, to append to."""
+    while True:
+        with GUARD.open("a") as guard:
+            fcntl.flock(guard, fcntl.LOCK_SH)
+            if _is_current(guard):
+                yield guard
+                return
+
+
+def _is_current(guard: IO[str]) -> bool:
+    """Whether the open file is still the one with that name."""
+    try:
+        return os.path.samestat(os.fstat(guard.fileno()), GUARD.stat())
+    except FileNotFoundError:
+        return False

@@ -45,6 +45,8 @@ def ensure_network(layout: Layout) -> None:
 def tear_down_network(layout: Layout) -> None:
     """Takes back what `ensure_network` did; the nodes have been stopped before. Raises NetworkFailed, DaemonFailed."""
     namespaces.release(layout, GATEWAY)
+    # Before the bridge goes, so that a stack whose bridge is not there has nothing else there either.
+    mount_points.remove_unused()
     for rule in firewall_rules(layout):
         while _succeeds("iptables", "-w", "-C", *rule):
             _run("iptables", "-w", "-D", *rule)
@@ -53,7 +55,6 @@ def tear_down_network(layout: Layout) -> None:
     for interface in Path("/sys/class/net").glob(f"{_veth_prefix(layout)}*"):
         remove_link(interface.name)
     remove_link(layout.bridge)
-    mount_points.remove_unused()
 
 
 def firewall_rules(layout: Layout) -> list[tuple[str, ...]]:

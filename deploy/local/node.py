@@ -84,7 +84,6 @@ def enter_node(layout: Layout, name: str) -> tuple[str, ...]:
 
 def _prepare_namespaces(layout: Layout, name: str, number: int) -> None:
     folder = node_records.folder_of(layout, name)
-    mount_points.make()
     binds = {
         folder / "kubelet": mount_points.KUBELET,
         folder / "containerd": mount_points.CONTAINERD,
@@ -94,7 +93,8 @@ def _prepare_namespaces(layout: Layout, name: str, number: int) -> None:
     for source in binds:
         source.mkdir(parents=True, exist_ok=True)
     cgroups.make(_cgroup(layout, name))
-    namespaces.hold(layout, _inside(name), list(binds.items()))
+    with mount_points.made():
+        namespaces.hold(layout, _inside(name), list(binds.items()))
     network.connect_node(layout, _inside(name), number)
 
 

@@ -3,7 +3,6 @@
 Other stacks may run beside the one under test: what carries their names and addresses is left out.
 """
 
-import fcntl
 import os
 import re
 import subprocess
@@ -41,7 +40,7 @@ def snapshot(layout: Layout) -> Snapshot:
         namespaces=kept([path.name for path in Path("/run/netns").glob("*")]),
         routes=kept(_lines("ip", "route", "show", "table", "all")),
         firewall=kept([line for line in _lines("iptables-save") if line.startswith("-A") or line.startswith(":KUBE")]),
-        folders=frozenset(_mount_points()),
+        folders=frozenset(_mount_points(layout)),
         groups=kept([str(path) for path in cgroups.groups("modelyard-")]),
     )
 
@@ -64,14 +63,11 @@ def _processes_of(layout: Layout) -> list[str]:
     return found
 
 
-def _mount_points() -> list[str]:
-    """Folders made to mount over, unless another stack is up and needs them."""
-    if mount_points.GUARD.exists():
-        with mount_points.GUARD.open() as guard:
-            try:
-                fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return []
+def _mount_points(layout: Layout) -> list[str]:
+    """Folders made to mount over, unless another stack is up: it needs them, and removes them before its bridge."""
+    others = (Layout.of(name).bridge for name in INSTANCES if name != layout.instance)
+    if any(Path("/sys/class/net", bridge).exists() for bridge in others):
+        return []
     found = (mount_points.KUBELET, mount_points.CONTAINERD, mount_points.PROVISIONED_VOLUMES, mount_points.GUARD)
     return [str(path) for path in found if path.exists()]
 
