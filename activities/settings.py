@@ -19,6 +19,7 @@ def _in_our_words(word: object) -> object:
     return PROVISIONERS.get(word, word) if isinstance(word, str) else word
 
 
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 InstalledProvider = Annotated[Provider, BeforeValidator(_in_our_words)]
 """aks, karpenter or byo, or KAITO's word for one of them."""
 
@@ -76,6 +77,8 @@ class WorkerSettings(ProcessSettings):
     data_image: str = "modelyard/data:dev"
     tuning_storage_class: str = ""
     """Of the volume that a training's checkpoints and adapter are kept on; empty means the cluster's default class."""
+    tuning_environment: dict[VariableName, str] = {}
+    """JSON: variables of every container that trains, such as NCCL's. They stand in the pod: no place for a secret."""
     allowed_hosts: tuple[str, ...] = ()
     """Inner hosts that training data may come from all the same, as JSON; the webhook has to be told the same."""
     registry_identity: AzureIdentity | None = None

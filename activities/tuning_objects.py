@@ -6,7 +6,7 @@ tuning_judging.py's to say. Objects carry the part's digest; nothing here talks 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from activities import manifests, mounted_secrets
@@ -43,6 +43,7 @@ class Surroundings:
     tune_image: str
     data_image: str
     storage_class: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
     plain_http: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     identity: AzureIdentity | None = None
@@ -186,17 +187,20 @@ def _pod(
         "volumes": [*volumes, config],
     }
     if part == "train" and pinned is not None:
-        return manifests.placed(plan, _training(plan, pod, pinned, images))
+        return manifests.placed(plan, _training(plan, pod, pinned, images, around.environment))
     return mounted_secrets.mounted(pod, part, secrets_of(plan, part, tuning), around.identity)
 
 
-def _training(plan: Plan, pod: Object, pinned: PinnedModel, images: manifests.Images) -> Object:
+def _training(
+    plan: Plan, pod: Object, pinned: PinnedModel, images: manifests.Images, environment: Mapping[str, str]
+) -> Object:
     """The weights come beside the image that trains with them, as they do for serving."""
     (container,) = pod["containers"]
     gpus = {labels.GPU_RESOURCE: str(plan.gpus_per_node)}
     weights = {"name": "weights", "mountPath": serving.WEIGHTS_ROOT}
     fetch = manifests.fetch_container(plan, pinned, images)
     training = container | {
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
         "resources": {"requests": {"cpu": "500m", "memory": "1Gi"} | gpus, "limits": gpus},
         "volumeMounts": [*container["volumeMounts"], weights, {"name": "shm", "mountPath": "/dev/shm"}],
     }

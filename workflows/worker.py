@@ -142,6 +142,7 @@ def tuning_surroundings(settings: WorkerSettings) -> Surroundings:
         tune_image=settings.tune_image,
         data_image=settings.data_image,
         storage_class=settings.tuning_storage_class,
+        environment=settings.tuning_environment,
         plain_http=settings.plain_http_registries,
         allowed_hosts=settings.allowed_hosts,
         identity=settings.registry_identity,

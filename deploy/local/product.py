@@ -125,6 +125,8 @@ def _own_sources(layout: Layout) -> dict[str, str]:
         "MODELYARD_FETCH_IMAGE": images.reference(layout, images.FETCH),
         "MODELYARD_TUNE_IMAGE": images.reference(layout, images.TUNE),
         "MODELYARD_DATA_IMAGE": images.reference(layout, images.DATA),
+        # All "machines" here share the CPUs of one: threads that spin while they wait take from others what those need.
+        "MODELYARD_TUNING_ENVIRONMENT": json.dumps({"OMP_WAIT_POLICY": "PASSIVE"}),
         "MODELYARD_ALLOWED_HOSTS": json.dumps([layout.address]),  # the mirror's, which has data sets too
         "MODELYARD_PLAIN_HTTP_REGISTRIES": json.dumps([layout.registry]),
         "MODELYARD_HF_ENDPOINT": layout.mirror_url,

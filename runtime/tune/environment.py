@@ -6,16 +6,17 @@ would make processes disagree and for secrets, which a training has no use for.
 
 from collections.abc import Mapping
 
+# On a CPU a step asks for the same few gigabytes again and again. glibc gives large pieces back to the kernel, which hands
+# them out anew, page by page and zeroed. Kept, steps were 1.15 to 1.2 times as fast, and peak memory was some 12 % higher
+# (docs/performance.md). The names are in glibc's manual, "Malloc Tunable Parameters".
+KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH")
 
 
-def variables(given: Mapping[str, str], *, cache: str, cpus: int, processes: int) -> dict[str, str]:
+def variables(given: Mapping[str, str], *, cache: str, cpus: int, processes: int, on_gpu: bool) -> dict[str, str]:
     """The whole environment; `cache` is a folder that may be written to, `cpus` are those of the container."""
-    wanted = {
+    wanted = ({} if on_gpu else KEPT_MEMORY) | {
         "OMP_NUM_THREADS": str(max(1, cpus // processes)),
-        # CPUs are shared, and threads that spin while they wait take from others what those need. Alone on 2 cores a
-        # step was some 15 % faster with ACTIVE (docs/performance.md). On a GPU it makes no difference.
-        "OMP_WAIT_POLICY": "PASSIVE",
         "HF_HOME": f"{cache}/huggingface",
         "TOKENIZERS_PARALLELISM": "false",
         "DO_NOT_TRACK": "1",

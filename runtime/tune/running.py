@@ -15,7 +15,7 @@ from pathlib import Path
 from api.tuning import TuneConfig
 from runtime.ending import Failure
 from runtime.fetch.progress import bytes_below
-from runtime.serve.environment import usable_cpus
+from runtime.serve.environment import NVIDIA_CONTROL, usable_cpus
 from runtime.tune.arguments import batch_of
 from runtime.tune.batches import Batch
 from runtime.tune.checkpoints import complete_checkpoints, is_complete, remove_unusable
@@ -127,7 +127,8 @@ class Run:
     def _team(self, module: str, arguments: Sequence[str] = (), *, processes: int = 1) -> None:
         argv = [sys.executable, "-m", module, "--config", str(self.config_file), *arguments]
         cache = str(Path(self.config.checkpoint_folder) / "cache")
-        shared = variables(os.environ, cache=cache, cpus=usable_cpus(), processes=processes)
+        cpus, on_gpu = usable_cpus(), NVIDIA_CONTROL.exists()
+        shared = variables(os.environ, cache=cache, cpus=cpus, processes=processes, on_gpu=on_gpu)
         port = _free_port() if processes > 1 else 0
         commands = [(argv, shared | rank_variables(rank, processes, port)) for rank in range(processes)]
         limits = Limits(stall_s=self.config.stall_s, stop_s=self.config.stop_s)

@@ -1,0 +1,66 @@
+"""What the pods of a training look like."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from activities.contracts import PinnedModel, Plan, WorkspaceKey
+from activities.manifests import Images
+from activities.settings import WorkerSettings
+from activities.tuning_contracts import TuningPart
+from activities.tuning_objects import Surroundings, Tuning, job
+from api.configs.training import parse_training_config
+from api.data import DataDestination, DataSource
+from api.registries import RegistryAccess
+from workflows.worker import tuning_surroundings
+
+IMAGES = Images(
+    runtime="runtime:1",
+    fetch="fetch:1",
+    data="data:1",
+    hf_endpoint="http://hub",
+    cpu_kv_cache_gib=1,
+    registry=RegistryAccess(),
+)
+PINNED = PinnedModel(model="org/m", revision="a" * 40, weight_bytes=1)
+PLAN = Plan(
+    key=WorkspaceKey(namespace="team", name="w", uid="uid-1"), generation=1, kind="tuning", model="org/m",
+    instance_type="Standard_NC24ads_A100_v4", node_count=1, gpus_per_node=2, pool_name="ws1", os_disk_gib=80,
+    digest="d1", method="lora", output_image="registry/facts:1", volume_gib=10,
+)  # fmt: skip
+TUNING = Tuning(
+    preset="m",
+    input=DataSource(urls=["http://data/rows.jsonl"]),
+    output=DataDestination(image="registry/facts:1", image_push_secret="push"),
+    config=parse_training_config("training_config: {}"),
+)
+
+
+def containers(part: TuningPart, around: Surroundings) -> dict[str, dict[str, Any]]:
+    made = job(PLAN, part, "digest", TUNING, PINNED, around, IMAGES)
+    return {one["name"]: one for one in made["spec"]["template"]["spec"]["containers"]}
+
+
+def test_what_trains_gets_the_installations_variables_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELYARD_TUNING_ENVIRONMENT", '{"NCCL_DEBUG": "INFO"}')
+    around = tuning_surroundings(WorkerSettings())
+    assert containers("train", around)["train"]["env"] == [{"name": "NCCL_DEBUG", "value": "INFO"}]
+    others = [containers("train", around)["fetch"], containers("fetch", around)["fetch"]]
+    others += containers("publish", around).values()
+    assert not any("NCCL_DEBUG" in str(container) for container in others)
+
+
+@pytest.mark.parametrize("text", ['{"NCCL DEBUG": "INFO"}', '{"": "x"}', '{"A": {"b": 1}}', '["A"]'])
+def test_what_is_no_variable_is_refused_when_the_worker_starts(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("MODELYARD_TUNING_ENVIRONMENT", text)
+    with pytest.raises(ValidationError, match="tuning_environment"):
+        WorkerSettings()
+
+
+def test_the_gpus_and_the_shared_memory_are_the_trainers_alone() -> None:
+    found = containers("train", Surroundings(tune_image="tune:1", data_image="data:1"))
+    assert found["train"]["resources"]["limits"] == {"nvidia.com/gpu": "2"}
+    assert "limits" not in found["fetch"]["resources"]
+    assert "/dev/shm" in [mount["mountPath"] for mount in found["train"]["volumeMounts"]]
+    assert "/dev/shm" not in [mount["mountPath"] for mount in found["fetch"]["volumeMounts"]]
