@@ -1,12 +1,11 @@
 """Run in the runtime environment: the training that a user of trl writes from its documentation, and nothing more.
 
-`plain_sft.py SETTINGS` reads a JSON file: model, data, options of SFTConfig, options of LoraConfig, and where to write
-what each step took. It is what `tuning.py` compares `runtime.tune` with, so it imports nothing of ours.
+`plain_sft.py SETTINGS` reads a JSON file: model, data, options of SFTConfig, options of LoraConfig, and where to note
+each step. It is what `tuning.py` compares `runtime.tune` with, so it imports nothing of ours.
 """
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,38 +15,30 @@ from transformers import TrainerCallback  # type: ignore[import-not-found]
 from trl import SFTConfig, SFTTrainer  # type: ignore[import-not-found]
 
 
-class Timing(TrainerCallback):  # type: ignore[misc]
-    """Notes after every step how many tokens a second it made; they are counted by trl itself."""
+class Noting(TrainerCallback):  # type: ignore[misc]
+    """Notes after every step how many tokens there were until then; they are counted by trl itself."""
 
     def __init__(self, file: Path) -> None:
         self.trainer: Any = None
         self._file = file
-        self._tokens, self._at = 0, time.monotonic()
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """The clock starts here."""
-        self._at = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """A line of the file."""
-        now, tokens = time.monotonic(), int(self.trainer._total_train_tokens)
-        speed = (tokens - self._tokens) / (now - self._at)
-        self._at, self._tokens = now, tokens
         with self._file.open("a") as lines:
-            lines.write(json.dumps({"step": state.global_step, "tokens": tokens, "tokens_per_s": speed}) + "\n")
+            lines.write(json.dumps({"step": state.global_step, "tokens": int(self.trainer._total_train_tokens)}) + "\n")
 
 
 def main(settings: dict[str, Any]) -> None:
     """Returns when the adapter is trained."""
-    timing = Timing(Path(settings["record"]))
+    noting = Noting(Path(settings["record"]))
     trainer = SFTTrainer(
         model=settings["model"],
         args=SFTConfig(**settings["training"]),
         train_dataset=load_dataset("json", data_files=settings["data"], split="train"),
         peft_config=LoraConfig(**settings["lora"]),
     )
-    timing.trainer = trainer
-    trainer.add_callback(timing)
+    noting.trainer = trainer
+    trainer.add_callback(noting)
     trainer.train()
 
 

@@ -1,40 +1,46 @@
 """What the bench of tuning makes of its runs, and that both sides are given the same."""
 
 import json
-import statistics
 from pathlib import Path
 
 import pytest
 
 from bench.results import Result, print_all
-from bench.tuning import BATCH, STEPS, WARM_UP, compared, results_of, typical, written_rows
+from bench.tuning import BATCH, STEPS, WARM_UP, compared, results_of, speed, tokens_of, written_rows
 
-SLOW = [1.0] * WARM_UP
-
-
-def test_the_first_steps_do_not_count_and_one_odd_step_does_not_either() -> None:
-    assert typical([*SLOW, 100.0, 102.0, 5.0, 101.0, 103.0]) == 101.0
-    assert typical([1.0, 7.0]) == 7.0
-    with pytest.raises(ValueError, match="none after the first"):
-        typical([1.0])
+SLOW = [99.0] * WARM_UP
+TOKENS = [500] * WARM_UP
 
 
-def test_the_two_are_compared_step_by_step_and_packing_by_its_typical_step() -> None:
-    runs = {
-        "ours": [[9.0, 9.0, 110.0, 55.0], [9.0, 9.0, 21.0, 220.0]],
-        "plain": [[1.0, 1.0, 100.0, 50.0], [1.0, 1.0, 20.0, 100.0]],
-        "packed": [[1.0, 1.0, 300.0, 300.0], [1.0, 1.0, 200.0, 200.0]],
-    }
-    found = {result.name: result for result in results_of(runs)}
+def test_the_two_are_compared_step_by_step_and_packing_by_its_tokens() -> None:
+    seconds = {"ours": [*SLOW, 1.0, 2.0, 4.0], "plain": [*SLOW, 1.1, 2.0, 40.0], "packed": [*SLOW, 2.0, 2.0, 3.0]}
+    tokens = {"ours": [*TOKENS, 100, 200, 400], "plain": [*TOKENS, 100, 200, 400], "packed": [*TOKENS, 500, 500, 400]}
+    found = {result.name: result for result in results_of(seconds, tokens)}
     assert found["tuning"].value == pytest.approx(1.1)
-    assert found["tuning"].ok and found["tuning"].n == 2
-    assert found["tuning_packing_gain"].value == pytest.approx(250 / statistics.median([82.5, 120.5]))
+    assert found["tuning"].ok and found["tuning"].n == WARM_UP + 3
+    assert found["tuning_ours_tokens_per_s"].value == pytest.approx(100)
+    assert found["tuning_packing_gain"].value == pytest.approx(2.0)
     assert found["tuning_packing_gain"].ok is None
+
+
+def test_steps_that_were_not_given_the_same_rows_are_not_compared() -> None:
+    seconds = {name: [*SLOW, 1.0] for name in ("ours", "plain", "packed")}
+    tokens = {"ours": [*TOKENS, 120], "plain": [*TOKENS, 100], "packed": [*TOKENS, 100]}
+    with pytest.raises(ValueError, match="the rows of the steps differ"):
+        list(results_of(seconds, tokens))
 
 
 def test_runs_of_different_lengths_are_not_compared() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        compared([([1.0, 1.0, 1.0], [1.0, 1.0])])
+        compared([1.0, 1.0, 1.0], [1.0, 1.0])
+    with pytest.raises(ValueError, match="shorter"):
+        speed([1.0, 1.0, 1.0], [1, 1])
+
+
+def test_the_tokens_of_a_step_are_those_since_the_step_before(tmp_path: Path) -> None:
+    file = tmp_path / "steps.jsonl"
+    file.write_text("".join(json.dumps({"tokens": total}) + "\n" for total in (10, 30, 31)))
+    assert tokens_of(file) == [10, 20, 1]
 
 
 def test_there_is_a_row_for_each_step_and_the_rows_are_the_same_each_time(tmp_path: Path) -> None:
