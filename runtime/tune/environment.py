@@ -6,9 +6,9 @@ would make processes disagree and for secrets, which a training has no use for.
 
 from collections.abc import Mapping
 
-# On a CPU a step asks for the same few gigabytes again and again. glibc gives large pieces back to the kernel, which hands
-# them out anew, page by page and zeroed. Kept, steps were 1.15 to 1.2 times as fast, and peak memory was some 12 % higher
-# (docs/performance.md). The names are in glibc's manual, "Malloc Tunable Parameters".
+# On a CPU a step asks for the same few gigabytes again and again. glibc gives large pieces back to the kernel, which
+# hands them out anew, page by page and zeroed. Kept, steps were 1.15 to 1.2 times as fast, and peak memory was some
+# 12 % higher (docs/performance.md). The names are in glibc's manual, "Malloc Tunable Parameters".
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH")
 
