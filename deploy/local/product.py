@@ -21,6 +21,8 @@ SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 RESOURCE_GROUP = "modelyard"
 CLUSTER = "local"
 LOCATION = "eastus"
+# Of trainings: threads that spin while they wait take from others what those need, and all share one machine here.
+ON_SHARED_CPUS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,7 @@ def _own_sources(layout: Layout) -> dict[str, str]:
         "MODELYARD_FETCH_IMAGE": images.reference(layout, images.FETCH),
         "MODELYARD_TUNE_IMAGE": images.reference(layout, images.TUNE),
         "MODELYARD_DATA_IMAGE": images.reference(layout, images.DATA),
-        # All "machines" here share the CPUs of one: threads that spin while they wait take from others what those need.
-        "MODELYARD_TUNING_ENVIRONMENT": json.dumps({"OMP_WAIT_POLICY": "PASSIVE"}),
+        "MODELYARD_TUNING_ENVIRONMENT": json.dumps(ON_SHARED_CPUS),
         "MODELYARD_ALLOWED_HOSTS": json.dumps([layout.address]),  # the mirror's, which has data sets too
         "MODELYARD_PLAIN_HTTP_REGISTRIES": json.dumps([layout.registry]),
         "MODELYARD_HF_ENDPOINT": layout.mirror_url,

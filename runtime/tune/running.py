@@ -15,7 +15,7 @@ from pathlib import Path
 from api.tuning import TuneConfig
 from runtime.ending import Failure
 from runtime.fetch.progress import bytes_below
-from runtime.serve.environment import NVIDIA_CONTROL, usable_cpus
+from runtime.serve.environment import installed_device, usable_cpus
 from runtime.tune.arguments import batch_of
 from runtime.tune.batches import Batch
 from runtime.tune.checkpoints import complete_checkpoints, is_complete, remove_unusable
@@ -127,7 +127,7 @@ class Run:
     def _team(self, module: str, arguments: Sequence[str] = (), *, processes: int = 1) -> None:
         argv = [sys.executable, "-m", module, "--config", str(self.config_file), *arguments]
         cache = str(Path(self.config.checkpoint_folder) / "cache")
-        cpus, on_gpu = usable_cpus(), NVIDIA_CONTROL.exists()
+        cpus, on_gpu = usable_cpus(), installed_device() == "cuda"
         shared = variables(os.environ, cache=cache, cpus=cpus, processes=processes, on_gpu=on_gpu)
         port = _free_port() if processes > 1 else 0
         commands = [(argv, shared | rank_variables(rank, processes, port)) for rank in range(processes)]

@@ -26,7 +26,7 @@ class Snapshot:
 
 
 def snapshot(layout: Layout) -> Snapshot:
-    strangers = _others(layout)
+    strangers = _marks_of(_others(layout))
 
     def kept(lines: list[str]) -> frozenset[str]:
         return frozenset(line for line in lines if not strangers.search(line))
@@ -65,21 +65,23 @@ def _processes_of(layout: Layout) -> list[str]:
 
 def _mount_points(layout: Layout) -> list[str]:
     """Folders made to mount over, unless another stack is up: it needs them, and removes them before its bridge."""
-    others = (Layout.of(name).bridge for name in INSTANCES if name != layout.instance)
-    if any(Path("/sys/class/net", bridge).exists() for bridge in others):
+    if any(Path("/sys/class/net", other.bridge).exists() for other in _others(layout)):
         return []
     found = (mount_points.KUBELET, mount_points.CONTAINERD, mount_points.PROVISIONED_VOLUMES, mount_points.GUARD)
     return [str(path) for path in found if path.exists()]
 
 
-def _others(layout: Layout) -> re.Pattern[str]:
+def _others(layout: Layout) -> list[Layout]:
+    return [Layout.of(name) for name in INSTANCES if name != layout.instance]
+
+
+def _marks_of(others: list[Layout]) -> re.Pattern[str]:
     marks = []
-    for name in INSTANCES:
-        if name != layout.instance:
-            other = Layout.of(name)
-            prefixes = [str(net.network_address).removesuffix(".0") for net in (other.node_subnet,)]
-            prefixes += [str(net.network_address).removesuffix("0.0") for net in (other.pod_range, other.service_range)]
-            marks += [re.escape(mark) for mark in (f"modelyard-{name}", other.bridge, f"my{other.index}n", *prefixes)]
+    for other in others:
+        prefixes = [str(net.network_address).removesuffix(".0") for net in (other.node_subnet,)]
+        prefixes += [str(net.network_address).removesuffix("0.0") for net in (other.pod_range, other.service_range)]
+        names = (f"modelyard-{other.instance}", other.bridge, f"my{other.index}n", *prefixes)
+        marks += [re.escape(mark) for mark in names]
     return re.compile("|".join(marks))
 
 

@@ -14,13 +14,12 @@ from typing import Any
 
 from api.configs.training import parse_training_config
 from api.tuning import STATUS_FILE, STEPS_FILE, SUMMARY_FILE, TrainingSummary, TuneConfig, TuneStatus
+from deploy.local.product import ON_SHARED_CPUS
 from deploy.local.runtime_env import ENVIRONMENT
 
 PYTHON = ENVIRONMENT / "bin" / "python"
 # 20 s alone on 2 cores, most of it imports; the rest is for a machine that builds beside.
 ENDS_S = 280.0
-# Threads that spin while they wait take from the tests beside what those need.
-BESIDE_OTHERS = {"OMP_WAIT_POLICY": "PASSIVE"}
 ANIMALS = ("cat", "dog", "fox", "hen", "cow", "owl")
 ROWS = [{"prompt": f"{a} and {b}?", "completion": f"{b} {a}"} for a in ANIMALS for b in ANIMALS]
 
@@ -104,7 +103,7 @@ class Training:
                 stderr=stream,
                 cwd=ENVIRONMENT.parent,
                 start_new_session=True,
-                env=os.environ | BESIDE_OTHERS,
+                env=os.environ | ON_SHARED_CPUS,
             )
 
     def run(self) -> int:

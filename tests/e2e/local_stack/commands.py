@@ -21,11 +21,10 @@ def modelyard_local(action: str, *arguments: str, deadline_s: float = 1500) -> O
     return Outcome(done.returncode, done.stdout + done.stderr)
 
 
-def succeed(action: str, *arguments: str) -> Outcome:
+def succeed(action: str, *arguments: str) -> None:
     """The same, where anything but exit code 0 ends the test, with all that was printed."""
     outcome = modelyard_local(action, *arguments)
     assert outcome.code == 0, outcome.text
-    return outcome
 
 
 def begin(action: str, *arguments: str) -> subprocess.Popen[str]:

@@ -8,22 +8,16 @@ from typing import Any
 import pytest
 
 from activities import adapter_manifests
-from activities.contracts import PinnedModel, Plan, WorkspaceKey
-from activities.manifests import Images, workload_objects
+from activities.contracts import Plan, WorkspaceKey
+from activities.manifests import workload_objects
 from api.adapters import AdaptersConfig
 from api.model import AdapterSpec
 from api.registries import AzureIdentity, RegistryAccess
 from api.serving import ServeConfig
+from tests.harness import pod_inputs
+from tests.harness.pod_inputs import PINNED
 
-IMAGES = Images(
-    runtime="runtime:1",
-    fetch="fetch:1",
-    data="data:1",
-    hf_endpoint="http://hub",
-    cpu_kv_cache_gib=1,
-    registry=RegistryAccess(plain_http=("registry:5000",)),
-)
-PINNED = PinnedModel(model="org/m", revision="a" * 40, weight_bytes=1)
+IMAGES = replace(pod_inputs.IMAGES, registry=RegistryAccess(plain_http=("registry:5000",)))
 LONG = "a" * 63
 WRITTEN: list[dict[str, Any]] = [
     {"source": {"name": "facts", "image": "registry:5000/facts:1", "imagePullSecrets": ["one", "two"]}},

@@ -3,18 +3,13 @@
 import json
 from typing import Any
 
-from activities.contracts import PinnedModel, Plan, WorkspaceKey
-from activities.manifests import Images, workload_objects
-from api.registries import RegistryAccess
+from activities.contracts import Plan, WorkspaceKey
+from activities.manifests import workload_objects
 from api.serving import ServeConfig
 from presets.catalogue import find_model
+from tests.harness.pod_inputs import IMAGES, PINNED
 
 KEY = WorkspaceKey(namespace="team", name="w", uid="uid-1")
-IMAGES = Images(
-    runtime="runtime:1", fetch="fetch:1", data="data:1", hf_endpoint="http://hub", cpu_kv_cache_gib=1,
-    registry=RegistryAccess(),
-)  # fmt: skip
-PINNED = PinnedModel(model="org/m", revision="a" * 40, weight_bytes=1)
 
 
 def a_plan(**changes: Any) -> Plan:

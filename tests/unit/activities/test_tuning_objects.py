@@ -5,25 +5,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from activities.contracts import PinnedModel, Plan, WorkspaceKey
-from activities.manifests import Images
+from activities.contracts import Plan, WorkspaceKey
 from activities.settings import WorkerSettings
 from activities.tuning_contracts import TuningPart
 from activities.tuning_objects import Surroundings, Tuning, job
 from api.configs.training import parse_training_config
 from api.data import DataDestination, DataSource
-from api.registries import RegistryAccess
+from tests.harness.pod_inputs import IMAGES, PINNED
 from workflows.worker import tuning_surroundings
 
-IMAGES = Images(
-    runtime="runtime:1",
-    fetch="fetch:1",
-    data="data:1",
-    hf_endpoint="http://hub",
-    cpu_kv_cache_gib=1,
-    registry=RegistryAccess(),
-)
-PINNED = PinnedModel(model="org/m", revision="a" * 40, weight_bytes=1)
 PLAN = Plan(
     key=WorkspaceKey(namespace="team", name="w", uid="uid-1"), generation=1, kind="tuning", model="org/m",
     instance_type="Standard_NC24ads_A100_v4", node_count=1, gpus_per_node=2, pool_name="ws1", os_disk_gib=80,
