@@ -4,9 +4,9 @@ import json
 import subprocess
 
 import pytest
-from conftest import PYTHON
 
 from presets.hub import architectures
+from tests.runtime.conftest import PYTHON
 
 pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600)]
 # The CPU build lacks the GPU build's classes, so these are read and not asked: they take adapters there.

@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import PYTHON
+
+from tests.runtime.conftest import PYTHON
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.runtime, pytest.mark.timeout(300)]

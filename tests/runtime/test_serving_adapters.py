@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import STOP_S, Server, start
 
 from api.adapter_records import adapter_folder
 from api.adapters import AdaptersConfig, AdapterSource
@@ -12,6 +11,7 @@ from api.serving import AdapterMount
 from deploy.local.mirror.catalogue import SMOLLM2
 from runtime.adapters.__main__ import bring_all
 from tests.harness.adapters import write_lora
+from tests.runtime.conftest import STOP_S, Server, start
 
 pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600)]
 LAYERS, HIDDEN, KEYS = 30, 576, 192

@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import STOP_S, start
+
+from tests.runtime.conftest import STOP_S, start
 
 pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600)]
 

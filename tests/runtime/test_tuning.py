@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tuning import Training, lose, make_model, settings
 
 from api.configs.servable import lora_problems
 from api.tuning import ADAPTER_CONFIG, ADAPTER_WEIGHTS, SENTINEL_FILE, SUMMARY_FILE
 from runtime.tune.checkpoints import complete_checkpoints
+from tests.runtime.tuning import Training, lose, make_model, settings
 
 pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600), pytest.mark.xdist_group("tuning")]
 STEPS, INTERVAL = 24, 5

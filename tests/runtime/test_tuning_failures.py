@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tuning import ANIMALS, Training, make_model, settings
+
+from tests.runtime.tuning import ANIMALS, Training, make_model, settings
 
 pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600), pytest.mark.xdist_group("tuning")]
 

@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tuning import ENDS_S, PYTHON
+
+from tests.runtime.tuning import ENDS_S, PYTHON
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.runtime, pytest.mark.timeout(300), pytest.mark.xdist_group("tuning")]

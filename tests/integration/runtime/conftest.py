@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fetch_processes import FILES, MODEL, Fetcher, Hub, answers, free_port, wait_for
 
 from tests.harness.oci_registry import OciRegistry, registries_below
+from tests.integration.runtime.fetch_processes import FILES, MODEL, Fetcher, Hub, answers, free_port, wait_for
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fetch_processes import FILES, MODEL, Fetcher, Hub, free_port, wait_for
+
+from tests.integration.runtime.fetch_processes import FILES, MODEL, Fetcher, Hub, free_port, wait_for
 
 pytestmark = pytest.mark.integration
 Start = Callable[..., Fetcher]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fetch_processes import wait_for
 
 from api.adapter_records import ADAPTER_READY, AdapterRecord
 from api.adapters import AdaptersConfig, AdapterSource
@@ -19,6 +18,7 @@ from runtime.ending import Failure
 from tests.harness.adapters import write_lora
 from tests.harness.oci_images import push, tar
 from tests.harness.oci_registry import PASSWORD, OciRegistry
+from tests.integration.runtime.fetch_processes import wait_for
 
 pytestmark = pytest.mark.integration
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_server import DataServer, Page, data_server
 
 from api.tuning_data import MANIFEST_FILE, DataConfig, DataManifest
 from runtime.data.__main__ import prepare
 from runtime.ending import Failure
+from tests.integration.runtime.data_server import DataServer, Page, data_server
 
 pytestmark = pytest.mark.integration
 ROWS = b"".join(

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from hub_configs import DEEPSEEK_V4, FALCON_7B, GEMMA3_4B, LIKE_THE_CATALOGUE, LLAMA, PHI3_4K, dense, nemotron
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,16 @@ from presets.hub import (
     NoWeights,
     UnsupportedArchitecture,
     model_from_hub,
+)
+from tests.unit.presets.hub_configs import (
+    DEEPSEEK_V4,
+    FALCON_7B,
+    GEMMA3_4B,
+    LIKE_THE_CATALOGUE,
+    LLAMA,
+    PHI3_4K,
+    dense,
+    nemotron,
 )
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_must_beat import MUST_BEAT, Case
 
 from cli.plan_text import text_of
 from presets import sizing_memory as parts
@@ -15,6 +14,7 @@ from presets.plan import plan_document
 from presets.plan_document import PlanDocument
 from presets.plan_surroundings import Surroundings
 from presets.sizing import COMFORTABLE_CONTEXT, DECENT_CONTEXT, GPU_MEMORY_UTILIZATION, LEAST_CONTEXT
+from tests.unit.presets.test_must_beat import MUST_BEAT, Case
 
 PAGE = (Path(__file__).parents[3] / "docs" / "sizing.md").read_text()
 OPERATORS = {ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Add: operator.add, ast.Sub: operator.sub}

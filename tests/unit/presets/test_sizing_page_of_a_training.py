@@ -4,7 +4,6 @@ import re
 
 import pytest
 import yaml
-from test_sizing_page import PAGE, reckoned, rows
 
 from api.configs.training import default_training_config
 from cli.plan_text import text_of
@@ -17,6 +16,7 @@ from presets.sizing_machine import Machine
 from presets.skus import find_sku
 from presets.tuning_fit import DATA_GIB, training_memory
 from presets.tuning_wishes import training_wishes
+from tests.unit.presets.test_sizing_page import PAGE, reckoned, rows
 
 SECTION = PAGE[PAGE.index("## A training") : PAGE.index("## Beside KAITO")]
 

@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any
 
 import pytest
-from conftest import Builder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from api.crd import crd
 from api.validation import Problem
 from api.validation.rules import rule_table
 from presets.validation import problems_on_create, problems_on_update
+from tests.unit.api.validation.conftest import Builder
 
 Obj = dict[str, Any]
 EFFORT = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))

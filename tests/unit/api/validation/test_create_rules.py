@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from conftest import GONE, V1ALPHA1, V1BETA1, Builder
 
 from api.validation.rules import rule_table
 from presets.validation import problems_on_create
+from tests.unit.api.validation.conftest import GONE, V1ALPHA1, V1BETA1, Builder
 
 Obj = dict[str, Any]
 BOTH, FIRST, LATER = (V1ALPHA1, V1BETA1), (V1ALPHA1,), (V1BETA1,)

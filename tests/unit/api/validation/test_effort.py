@@ -5,11 +5,11 @@ import pstats
 from typing import Any
 
 import pytest
-from conftest import Builder
 
 from api.invalid import SUGGESTED_MAX
 from api.validation.limits import VALUES_MAX
 from presets.validation import problems_on_create
+from tests.unit.api.validation.conftest import Builder
 
 MANY = 9000
 CALLS_PER_VALUE = 40

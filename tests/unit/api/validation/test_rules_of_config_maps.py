@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from conftest import GONE, Builder
 
 from presets.validation import problems_on_create, problems_on_update
+from tests.unit.api.validation.conftest import GONE, Builder
 
 Obj = dict[str, Any]
 NAMED: Obj = {"inference.config": "params"}

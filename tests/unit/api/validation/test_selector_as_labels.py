@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from conftest import Builder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from api.validation import problems_on_create
 from api.validation.document import Part
 from api.validation.selectors import as_labels
 from api.workspace import Workspace
+from tests.unit.api.validation.conftest import Builder
 
 _KEYS = st.sampled_from(["apps", "gpu", "example.com/pool", "kaito.sh/workspace"])
 _VALUES = st.sampled_from(["a", "b", ""])
