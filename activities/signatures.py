@@ -4,7 +4,7 @@ The bodies live in the sibling modules and are registered under the same names; 
 table against both, so that a signature without an implementation, or one whose types differ, cannot be released.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +16,9 @@ from activities import tuning_contracts as t
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
+Owner = TypeVar("Owner")
+Body = Callable[[Owner, Argument], Coroutine[Any, Any, Result]]
+"""A method that carries out an activity."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,12 @@ ALL: tuple[Signature[Any, Any], ...] = tuple(
 BY_NAME = {signature.name: signature for signature in ALL}
 
 
-def implements(signature: Signature[Argument, Result]) -> Callable[[Callable[..., Awaitable[Result]]], Any]:
+def implements(
+    signature: Signature[Argument, Result],
+) -> Callable[[Body[Owner, Argument, Result]], Body[Owner, Argument, Result]]:
     """Marks a method as the body of `signature`: registered under its name, its types held by mypy and a test."""
 
-    def mark(body: Callable[..., Awaitable[Result]]) -> Any:
+    def mark(body: Body[Owner, Argument, Result]) -> Body[Owner, Argument, Result]:
         return activity.defn(name=signature.name)(body)
 
     return mark

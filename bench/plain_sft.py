@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from datasets import load_dataset  # type: ignore[import-not-found]
-from peft import LoraConfig  # type: ignore[import-not-found]
-from transformers import TrainerCallback  # type: ignore[import-not-found]
-from trl import SFTConfig, SFTTrainer  # type: ignore[import-not-found]
+from datasets import load_dataset
+from peft import LoraConfig
+from transformers import TrainerCallback
+from trl import SFTConfig, SFTTrainer
 
 
 class Noting(TrainerCallback):  # type: ignore[misc]

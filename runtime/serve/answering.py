@@ -55,7 +55,7 @@ class Answering:
         wanted = (
             TokenizeCompletionRequest(model=self._model(request), prompt=asked)
             if isinstance(asked, str)
-            else TokenizeChatRequest(model=self._model(request), messages=asked)  # type: ignore[arg-type]
+            else TokenizeChatRequest(model=self._model(request), messages=asked)
         )
         answer = _checked(await self._state.serving_tokenization.create_tokenize(wanted, raw_request))
         return list(answer.tokens)

@@ -13,10 +13,10 @@ from runtime.serve.arguments import Kind, Option, Options
 from runtime.serve.failures import ConfigInvalid
 
 
-class _Parser(FlexibleArgumentParser):
+class _Parser(FlexibleArgumentParser):  # type: ignore[misc]  # vLLM is not here
     """Raises where argparse would print the usage of 300 options and exit."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
+    def error(self, message: str) -> None:
         raise ConfigInvalid(f"vLLM refuses its arguments: {message}")
 
 

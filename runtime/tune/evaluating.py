@@ -38,7 +38,7 @@ def evaluate(config: TuneConfig, telling: Telling, _: argparse.Namespace) -> Non
     telling.tell(eval_loss=round(with_adapter, 6), eval_loss_base=round(without, 6))
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not here
 def _loss(model: Any, rows: Any, telling: Telling) -> float:
     total, tokens = 0.0, 0
     for number, (ids, labels) in enumerate(_inputs(rows, model.device)):
