@@ -38,7 +38,8 @@ def _matches(item: dict[str, Any], selector: str) -> bool:
 
 
 async def checks(plan: Any, **objects: Any) -> list[Check]:
-    return (await ClusterChecks(Objects(**objects)).read_cluster_preflight(plan)).checks  # type: ignore[arg-type]
+    cluster: Any = Objects(**objects)
+    return (await ClusterChecks(cluster).read_cluster_preflight(plan)).checks
 
 
 async def test_a_cluster_without_node_claims_cannot_have_any() -> None:
@@ -69,7 +70,8 @@ async def test_gpus_that_are_not_free_are_told_of_and_waited_for(
 
 
 def holdings(installed: Any, *, with_cloud: bool = False, **objects: Any) -> ClusterHoldings:
-    return ClusterHoldings(Objects(**objects), provider=installed, with_cloud=with_cloud)  # type: ignore[arg-type]
+    cluster: Any = Objects(**objects)
+    return ClusterHoldings(cluster, provider=installed, with_cloud=with_cloud)
 
 
 @pytest.mark.parametrize(
