@@ -74,7 +74,7 @@ def test_no_answer_and_no_credential() -> None:
 )  # fmt: skip
 def test_the_api_servers_answers(status: int, reason: str, again: bool) -> None:
     body = json.dumps({"kind": "Status", "message": "pods is forbidden"})
-    mapped = from_kubernetes(ApiException(status=status, reason="no", body=body))  # type: ignore[no-untyped-call]
+    mapped = from_kubernetes(ApiException(status=status, reason="no", body=body))
     assert (mapped.type, not mapped.non_retryable) == (reason, again)
     assert "pods is forbidden" in mapped.message
 

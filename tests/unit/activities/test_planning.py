@@ -160,7 +160,7 @@ def test_a_large_model_is_given_the_time_that_its_download_takes() -> None:
     assert planned(large).deadlines.serving == 180 * 60
 
 
-ADAPTERS = [
+ADAPTERS: list[dict[str, Any]] = [
     {"source": {"name": "facts", "image": "registry.example.com/facts:1"}, "strength": "0.5"},
     {"source": {"name": "tone", "volumeSource": {"persistentVolumeClaim": {"claimName": "tone"}}}},
 ]

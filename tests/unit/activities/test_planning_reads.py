@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import Deadlines, PlanRequest
+from activities.contracts import Deadlines, PlanRequest, Provider
 from activities.planning import Planner
 from api.configs.inference import INFERENCE_KEY
 from presets.catalogue import Model, find_model
@@ -58,9 +58,9 @@ def a_config_map(text: str, key: str = INFERENCE_KEY) -> dict[str, Any]:
     return {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {key: text}}
 
 
-def planner(cluster: Objects, hub: Hub | None = None, provider: str = "aks") -> Planner:
+def planner(cluster: Objects, hub: Hub | None = None, provider: Provider = "aks") -> Planner:
     return Planner(
-        cluster,  # type: ignore[arg-type]
+        cluster,  # type: ignore[arg-type]  # what is used of a cluster
         location="eastus", deadlines=Deadlines(), images=("r", "f"), provider=provider,
         read_facts=hub.read_facts if hub else None,
     )  # fmt: skip
@@ -200,7 +200,7 @@ BOUGHT = {"resource": a_workspace()["resource"]}
     ],
 )
 async def test_a_plan_names_who_brings_the_nodes(
-    workspace: dict[str, Any], installed: str, held: Any, expected: str
+    workspace: dict[str, Any], installed: Provider, held: Any, expected: str
 ) -> None:
     cluster = Objects(workspace, nodes=[a_node("a")])
     plan = await planner(cluster, provider=installed).build_plan(KEY.model_copy(update={"held": held}))
@@ -224,7 +224,8 @@ async def test_a_provider_that_cannot_be_is_refused(workspace: dict[str, Any], s
 
 async def test_pools_are_refused_where_no_worker_could_buy_them() -> None:
     alone = Planner(
-        Objects(a_workspace()), location="eastus", deadlines=Deadlines(), images=("r", "f"), with_cloud=False,  # type: ignore[arg-type]
+        Objects(a_workspace()),  # type: ignore[arg-type]  # what is used of a cluster
+        location="eastus", deadlines=Deadlines(), images=("r", "f"), with_cloud=False,
     )  # fmt: skip
     with pytest.raises(ApplicationError, match="no worker for Azure") as caught:
         await alone.build_plan(KEY)

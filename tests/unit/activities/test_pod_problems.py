@@ -32,7 +32,7 @@ def test_ready_counts_for_the_wanted_digest_only() -> None:
     assert not pods.is_ready(going, "d1")
 
 
-WAITING = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}}
+WAITING: dict[str, Any] = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}}
 TOLD = json.dumps({"reason": "ModelGated", "message": "accept the licence"})
 UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from activities.contracts import Deadlines, Plan
+from activities.contracts import Deadlines, Plan, Provider
 from activities.nodes.agent_pool import pool_of
 from activities.options import with_alternatives
 from activities.planning import plan_of
@@ -15,7 +15,7 @@ A100, H100, T4 = "Standard_NC24ads_A100_v4", "Standard_NC40ads_H100_v5", "Standa
 OURS = "modelyard.dev/"
 
 
-def options(provider: str = "aks", preset: str = "phi-4", **annotations: str) -> list[Plan]:
+def options(provider: Provider = "aks", preset: str = "phi-4", **annotations: str) -> list[Plan]:
     keys = {OURS + key.replace("_", "-"): value for key, value in annotations.items()}
     document: dict[str, Any] = {
         "apiVersion": "kaito.sh/v1beta1",
@@ -37,7 +37,8 @@ def options(provider: str = "aks", preset: str = "phi-4", **annotations: str) ->
 def test_without_annotations_there_is_one_way_and_the_digest_stays() -> None:
     [only] = options()
     assert (only.instance_type, only.spot, only.zones, only.digest) == (A100, False, (), "d")
-    assert pool_of(only).properties.scale_set_priority is None  # type: ignore[union-attr]
+    properties = pool_of(only).properties
+    assert properties is not None and properties.scale_set_priority is None
 
 
 def test_machines_come_before_capacity_types_before_zones() -> None:

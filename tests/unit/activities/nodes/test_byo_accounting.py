@@ -1,5 +1,7 @@
 """How many GPUs are free, which nodes are taken, and the sentence that says why there are too few."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ OTHER = "11111111-2222-4333-8444-555555555555"
 GPU = "nvidia.com/gpu"
 
 
-def container(gpus: int | None, **more: str) -> dict:  # type: ignore[type-arg]
+def container(gpus: int | None, **more: str) -> dict[str, Any]:
     return {"resources": {"requests": {GPU: str(gpus)}} if gpus is not None else {}} | more
 
 
@@ -39,7 +41,7 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize(("spec", "gpus"), REQUESTS)
-def test_a_pods_gpus_are_what_the_scheduler_counts(spec: dict, gpus: int) -> None:  # type: ignore[type-arg]
+def test_a_pods_gpus_are_what_the_scheduler_counts(spec: dict[str, Any], gpus: int) -> None:
     assert gpus_requested(spec) == gpus
 
 
@@ -55,11 +57,11 @@ def test_a_pods_gpus_are_what_the_scheduler_counts(spec: dict, gpus: int) -> Non
         pytest.param(a_pod("p", "n") | {"status": {}}, True, id="bound a moment ago"),
     ],
 )
-def test_which_pods_hold_gpus(pod: dict, holds: bool) -> None:  # type: ignore[type-arg]
+def test_which_pods_hold_gpus(pod: dict[str, Any], holds: bool) -> None:
     assert (gpu_pod(pod) is not None) is holds
 
 
-def free(node: dict, *pods: dict, uid: str = UID) -> int:  # type: ignore[type-arg]
+def free(node: dict[str, Any], *pods: dict[str, Any], uid: str = UID) -> int:
     return uses_of({"n": node}, filter(None, map(gpu_pod, pods)))[0].free_for(uid)
 
 
@@ -97,7 +99,7 @@ def test_a_reservation_that_somebody_misspelt_counts_as_a_gpu() -> None:
         ),
     ],
 )
-def test_a_node_where_no_pod_of_ours_could_start_has_nothing_free(node: dict, words: str) -> None:  # type: ignore[type-arg]
+def test_a_node_where_no_pod_of_ours_could_start_has_nothing_free(node: dict[str, Any], words: str) -> None:
     assert blocked(node) == words
     assert free(node) == (0 if words else 1)
 

@@ -1,6 +1,7 @@
 """How many NodeClaims there should be, and when trouble with one is the whole gang's."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,11 +18,11 @@ NO_QUOTA = {"reason": "LaunchFailed", "message": "ErrCode_InsufficientVCPUQuota:
 NO_CAPACITY = {"reason": "LaunchFailed", "message": "AllocationFailed: no capacity in eastus"}
 
 
-def by_name(*claims: dict) -> dict[str, dict]:  # type: ignore[type-arg]
+def by_name(*claims: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {claim["metadata"]["name"]: claim for claim in claims}
 
 
-def names_of(claims: list[dict]) -> list[str]:  # type: ignore[type-arg]
+def names_of(claims: list[dict[str, Any]]) -> list[str]:
     return [claim["metadata"]["name"] for claim in claims]
 
 
@@ -65,9 +66,7 @@ def test_a_namesakes_claims_are_left_alone() -> None:
     st.sets(st.sampled_from(NAMES)),
 )
 def test_there_are_never_more_than_the_plan_wants(
-    found: dict[str, dict],
-    wanted: int,
-    under_way: set[str],  # type: ignore[type-arg]
+    found: dict[str, dict[str, Any]], wanted: int, under_way: set[str]
 ) -> None:
     other = a_key(uid="other")
     claims = by_name(*(a_claim(n, other if facts.pop("other") else None, **facts) for n, facts in found.items()))
@@ -80,7 +79,7 @@ def test_there_are_never_more_than_the_plan_wants(
     assert not {*names_of(decision.kept)} & {*names_of(decision.delete)}
 
 
-def judged(*claims: dict, after_s: int = 0) -> None:  # type: ignore[type-arg]
+def judged(*claims: dict[str, Any], after_s: int = 0) -> None:
     attempt, plan = Attempt(timedelta(seconds=90)), a_plan(node_count=2)
     decision = decide(by_name(*claims), plan)
     attempt.judge(decision, plan, NOW)
@@ -132,7 +131,7 @@ def test_a_claim_that_somebody_else_takes_away_is_noticed_and_ours_is_not() -> N
         pytest.param(a_claim("b", passed=1), "NodeNotJoined", "b is not Registered", id="never joined"),
     ],
 )
-def test_at_the_deadline_the_missing_stage_names_the_reason(claim: dict, reason: str, words: str) -> None:  # type: ignore[type-arg]
+def test_at_the_deadline_the_missing_stage_names_the_reason(claim: dict[str, Any], reason: str, words: str) -> None:
     plan = a_plan(node_count=2, provision_s=2700)
     error = too_late(decide(by_name(a_claim("a"), claim), plan), plan)
     assert isinstance(error, ApplicationError)
