@@ -4,18 +4,26 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from api.conditions import MESSAGE_MAX, Condition, ConditionType, find_condition, is_true, set_condition
+from api.conditions import (
+    MESSAGE_MAX,
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    find_condition,
+    is_true,
+    set_condition,
+)
 from api.status import Phase, State, Step, WorkspaceStatus, inference_state, parse_status, tuning_state
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)
 
 
-def nodes_ready(status: str, at: datetime, before: list[Condition], message: str = "m") -> list[Condition]:
+def nodes_ready(status: ConditionStatus, at: datetime, before: list[Condition], message: str = "m") -> list[Condition]:
     return set_condition(
         before,
         ConditionType.NODES_READY,
-        status=status,  # type: ignore[arg-type]
+        status=status,
         reason="NodesReady",
         message=message,
         now=at,

@@ -126,7 +126,7 @@ def test_streaming_may_be_switched_because_nothing_acts_on_it(build: Builder) ->
     assert problems_on_update(build.serving(), changed) == []
 
 
-INVALID = {
+INVALID: dict[str, Obj] = {
     "no machine, since before nodes were bought": {"resource.instanceType": GONE},
     "an adapter that was never judged": {"inference.adapters": [{"source": {"name": "UPPER"}}, {}]},
     "a field that is no more": {"inference.replicas": 3},
