@@ -1,6 +1,7 @@
 """The webhook's registration: what is asked about, and what an outage may hold up."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -44,9 +45,9 @@ def test_files_and_process_mean_the_same_service_path_secret_and_configuration()
     assert sorted(named) == [process.webhook_configuration, process.webhook_secret]
 
 
-def _names_in(role: dict[str, object]) -> list[str]:
+def _names_in(role: dict[str, Any]) -> list[str]:
     rules = role.get("rules") or []
-    return [name for rule in rules for name in rule.get("resourceNames", [])]  # type: ignore[attr-defined]
+    return [name for rule in rules for name in rule.get("resourceNames", [])]
 
 
 def test_a_local_webhook_is_asked_by_address() -> None:

@@ -8,12 +8,12 @@ import pytest
 from deploy.local import base_rootfs, images
 from deploy.local.base_rootfs import BASE_VARIABLE, sources_of
 from deploy.local.containerfile import stages_of
-from deploy.local.image_building import Workshop, build_options
+from deploy.local.image_building import CONTAINERFILE, Workshop, build_options
 from deploy.local.image_pushing import PushFailed, blob, manifest_of
 from deploy.local.images import FETCH, RUNTIME, TUNE, tag_of
 from deploy.local.layout import Layout
 from deploy.local.runtime_env import RuntimeUnavailable, check_python
-from deploy.local.wheels import SERVING, TORCH_INDEX_VARIABLE, TUNING, download_command
+from deploy.local.wheels import FETCHING, SERVING, TORCH_INDEX_VARIABLE, TUNING, download_command
 
 INDEX = """Debian|http://mirror.example/debian/|bookworm|main
 Debian|http://mirror.example/debian/|bookworm-updates|main
@@ -31,7 +31,7 @@ def test_the_tag_is_the_same_until_something_in_it_changes(monkeypatch: pytest.M
 
 
 def test_a_target_is_made_of_its_own_stages_alone() -> None:
-    text = images.CONTAINERFILE.read_text()
+    text = CONTAINERFILE.read_text()
     for image in images.IMAGES:
         assert f" AS {image.target}\n" in stages_of(text, image.target)
     serving = stages_of(text, "runtime")
@@ -47,7 +47,7 @@ def test_what_trains_is_in_no_image_that_serves() -> None:
 
 
 def test_the_tag_covers_every_file_that_the_containerfile_copies() -> None:
-    text = (images.CONTAINERFILE).read_text()
+    text = CONTAINERFILE.read_text()
     lines = [line for line in text.splitlines() if line.startswith("COPY") and "--from=" not in line]
     copied = {word for line in lines for word in line.split()[1:-1]}
     pins = {f"constraints/{pin.name}" for image in images.IMAGES for pin in image.pins}
@@ -101,7 +101,7 @@ def test_packages_that_break_the_cpu_build_of_torch_stay_out() -> None:
 
 def test_the_fetch_image_has_the_servers_versions() -> None:
     serving = set(SERVING.read_text().splitlines())
-    fetching = {line for line in images.FETCHING.read_text().splitlines() if not line.startswith("#")}
+    fetching = {line for line in FETCHING.read_text().splitlines() if not line.startswith("#")}
     assert fetching <= serving
 
 

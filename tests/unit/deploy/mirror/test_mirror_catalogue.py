@@ -23,15 +23,16 @@ PROGRAM = "import pathlib, sys\nout = pathlib.Path(sys.argv[2])\nout.mkdir()\n(o
 
 
 @pytest.fixture
-def recipe(tmp_path):
+def recipe(tmp_path: Path) -> Recipe:
     """A repository that is built by a program of four lines."""
     program = tmp_path / "build.py"
     program.write_text(PROGRAM)
     return Recipe("models", "acme/tiny", (program,))
 
 
-def test_a_repository_is_built_once_and_again_when_its_recipe_changes(tmp_path, recipe):
-    folders, said = Folders(tmp_path / "mirror"), []
+def test_a_repository_is_built_once_and_again_when_its_recipe_changes(tmp_path: Path, recipe: Recipe) -> None:
+    folders = Folders(tmp_path / "mirror")
+    said: list[str] = []
     built = folders.files("models", "acme/tiny") / "a"
     build_missing(folders, [recipe], said.append, python=PYTHON)
     assert built.read_text() == "1"
@@ -43,7 +44,7 @@ def test_a_repository_is_built_once_and_again_when_its_recipe_changes(tmp_path, 
     assert said == ["building acme/tiny"] * 2
 
 
-def test_a_build_that_fails_leaves_no_repository_and_says_where_the_log_is(tmp_path, recipe):
+def test_a_build_that_fails_leaves_no_repository_and_says_where_the_log_is(tmp_path: Path, recipe: Recipe) -> None:
     folders = Folders(tmp_path / "mirror")
     recipe.programs[0].write_text(PROGRAM + "raise SystemExit('no answer')\n")
     with pytest.raises(CommandFailed, match=r"(?s)log: .*build\.log.*no answer"):
@@ -52,7 +53,7 @@ def test_a_build_that_fails_leaves_no_repository_and_says_where_the_log_is(tmp_p
     assert not folders.files("models", "acme/tiny").parent.exists()
 
 
-def test_what_an_interrupted_build_left_is_built_over(tmp_path, recipe):
+def test_what_an_interrupted_build_left_is_built_over(tmp_path: Path, recipe: Recipe) -> None:
     folders = Folders(tmp_path / "mirror")
     left = folders.building / "models/acme/tiny/main/half"
     left.parent.mkdir(parents=True)
@@ -61,7 +62,7 @@ def test_what_an_interrupted_build_left_is_built_over(tmp_path, recipe):
     assert [file.name for file in folders.files("models", "acme/tiny").iterdir()] == ["a"]
 
 
-def test_a_build_that_fails_keeps_the_repository_that_was_there(tmp_path, recipe):
+def test_a_build_that_fails_keeps_the_repository_that_was_there(tmp_path: Path, recipe: Recipe) -> None:
     folders = Folders(tmp_path / "mirror")
     build_missing(folders, [recipe], print, python=PYTHON)
     recipe.programs[0].write_text("raise SystemExit(1)")
@@ -70,16 +71,16 @@ def test_a_build_that_fails_keeps_the_repository_that_was_there(tmp_path, recipe
     assert (folders.files("models", "acme/tiny") / "a").read_text() == "1"
 
 
-def test_without_the_runtime_environment_the_build_says_what_is_missing(tmp_path):
+def test_without_the_runtime_environment_the_build_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(BuildRefused, match="SmolLM2-135M-Instruct is built by /nowhere/python, which is missing"):
         ensure_repos(tmp_path, print, runtime_python=Path("/nowhere/python"))
 
 
-def test_the_catalogue_holds_the_models_and_the_dataset_that_examples_name(tmp_path):
+def test_the_catalogue_holds_the_models_and_the_dataset_that_examples_name(tmp_path: Path) -> None:
     assert missing_repos(tmp_path) == [SMOLLM2, PHI3_4K, PHI3_128K, CHAT_DATASET, FACTS_DATASET]
 
 
-def test_the_chat_dataset_has_64_different_conversations_in_the_messages_format():
+def test_the_chat_dataset_has_64_different_conversations_in_the_messages_format() -> None:
     conversations = rows()
     assert len({messages[0]["content"] for messages in conversations}) == len(conversations) == 64
     for messages in conversations:

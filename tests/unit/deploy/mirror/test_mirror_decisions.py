@@ -1,5 +1,8 @@
 """What a request means, who may read, which bytes are sent, which fault is met: the mirror's pure decisions."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from deploy.local.mirror.access import AccessRules, Refusal, Token, bearer, check_readable, check_visible, known_user
@@ -13,6 +16,8 @@ RULES = AccessRules(
     repos={"acme/gated": "gated", "acme/private": "private"},
     tokens={"hf_in": Token(user="ann", repos=["acme/gated", "acme/private"]), "hf_out": Token(user="bob")},
 )
+Told = tuple[int, str]
+"""Status and code of a refusal."""
 
 
 @pytest.mark.parametrize(
@@ -30,7 +35,7 @@ RULES = AccessRules(
         ("/_lfs/models/acme/tiny/abc/a/b.bin", Target("download", "models", "acme/tiny", "abc", "a/b.bin")),
     ],
 )
-def test_an_address_says_what_is_asked_for(path, target):
+def test_an_address_says_what_is_asked_for(path: str, target: Target) -> None:
     assert parse(path) == target
 
 
@@ -51,7 +56,7 @@ def test_an_address_says_what_is_asked_for(path, target):
         "/_lfs/models/acme/tiny/abc/%2e%2e/b.bin",
     ],
 )
-def test_what_is_no_address_or_leads_outside_is_refused(path):
+def test_what_is_no_address_or_leads_outside_is_refused(path: str) -> None:
     with pytest.raises(NoSuchAddress):
         parse(path)
 
@@ -71,12 +76,12 @@ def test_what_is_no_address_or_leads_outside_is_refused(path):
         ("pages=1-2", 0, 99, False),
     ],
 )
-def test_a_range_header_chooses_the_bytes(header, first, last, partial):
+def test_a_range_header_chooses_the_bytes(header: str | None, first: int, last: int, partial: bool) -> None:
     span = span_of(header, 100)
     assert (span.first, span.last, span.partial) == (first, last, partial)
 
 
-def test_a_range_behind_the_end_is_an_error_of_its_own():
+def test_a_range_behind_the_end_is_an_error_of_its_own() -> None:
     with pytest.raises(RangeNotSatisfiable, match="100 bytes"):
         span_of("bytes=100-", 100)
 
@@ -93,13 +98,13 @@ def test_a_range_behind_the_end_is_an_error_of_its_own():
         ("hf_in", "acme/private", None, None),
     ],
 )
-def test_who_may_see_and_who_may_read(token, repo, seen, read):
+def test_who_may_see_and_who_may_read(token: str | None, repo: str, seen: Told | None, read: Told | None) -> None:
     user = known_user(RULES, token)
     assert _refusal(check_visible, user, repo) == seen
     assert _refusal(check_readable, user, repo) == read
 
 
-def _refusal(check, user, repo):
+def _refusal(check: Callable[[AccessRules, Token | None, str], None], user: Token | None, repo: str) -> Told | None:
     try:
         check(RULES, user, repo)
     except Refusal as refusal:
@@ -107,7 +112,7 @@ def _refusal(check, user, repo):
     return None
 
 
-def test_a_token_that_was_never_declared_is_refused_everywhere():
+def test_a_token_that_was_never_declared_is_refused_everywhere() -> None:
     with pytest.raises(Refusal, match="Invalid credentials") as caught:
         known_user(RULES, "hf_unknown")
     assert caught.value.status == 401
@@ -116,11 +121,11 @@ def test_a_token_that_was_never_declared_is_refused_everywhere():
 @pytest.mark.parametrize(
     ("header", "token"), [(None, None), ("Bearer hf_x", "hf_x"), ("Basic abc", None), ("Bearer ", None)]
 )
-def test_the_token_is_what_a_bearer_header_carries(header, token):
+def test_the_token_is_what_a_bearer_header_carries(header: str | None, token: str | None) -> None:
     assert bearer(header) == token
 
 
-def test_a_fault_is_used_up_after_its_times_and_only_where_it_matches():
+def test_a_fault_is_used_up_after_its_times_and_only_where_it_matches() -> None:
     faults = [Fault(match="models/acme/*/*.bin", kind="cut", times=2), Fault(match="api/*", kind="status")]
     asked = ("models/acme/a/x.bin", "models/acme/a/y.txt", "models/acme/b/x.bin")
     hits = [take(faults, "GET", subject) for subject in asked]
@@ -129,7 +134,7 @@ def test_a_fault_is_used_up_after_its_times_and_only_where_it_matches():
     assert take(faults, "HEAD", "api/models/acme/a") is None
 
 
-def test_a_signed_link_opens_one_file_until_it_expires():
+def test_a_signed_link_opens_one_file_until_it_expires() -> None:
     signer = Signer(lifetime_s=60)
     where, _, query = signer.link("models", "acme/tiny", "abc", "a b.bin", now_s=1000).partition("?")
     expires, signature = (part.partition("=")[2] for part in query.split("&"))
@@ -152,5 +157,5 @@ def test_a_signed_link_opens_one_file_until_it_expires():
         ("---\n- a\n---\n", {}),
     ],
 )
-def test_a_cards_metadata_is_its_yaml_block(card, metadata):
+def test_a_cards_metadata_is_its_yaml_block(card: str, metadata: dict[str, Any]) -> None:
     assert card_metadata(card) == metadata

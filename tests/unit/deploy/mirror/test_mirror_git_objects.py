@@ -29,7 +29,7 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
-def test_blobs_trees_and_commit_are_what_git_computes(tmp_path):
+def test_blobs_trees_and_commit_are_what_git_computes(tmp_path: Path) -> None:
     folder = write(tmp_path / "models/acme/tiny/main", FILES)
     revision = Store(tmp_path).revision("models", "acme/tiny", "main")
     work = write(tmp_path / "work", FILES)
@@ -41,7 +41,7 @@ def test_blobs_trees_and_commit_are_what_git_computes(tmp_path):
     assert revision.trees["a"] == git(work, "rev-parse", f"{revision.trees['']}:a")
 
 
-def test_a_large_file_is_a_pointer_to_git_and_its_sha256_to_clients(tmp_path):
+def test_a_large_file_is_a_pointer_to_git_and_its_sha256_to_clients(tmp_path: Path) -> None:
     write(tmp_path / "models/acme/tiny/main", {"model.safetensors": (2).to_bytes(8, "little") + b"{}"})
     blob = Store(tmp_path).revision("models", "acme/tiny", "main").blob("model.safetensors")
     content = (2).to_bytes(8, "little") + b"{}"
@@ -52,13 +52,13 @@ def test_a_large_file_is_a_pointer_to_git_and_its_sha256_to_clients(tmp_path):
     assert blob.pointer_size == len(text)
 
 
-def test_what_is_large_follows_from_name_or_size():
+def test_what_is_large_follows_from_name_or_size() -> None:
     assert is_large("data/train.parquet", 1)
     assert is_large("notes.txt", 10 * 1024 * 1024)
     assert not is_large("notes.txt", 10 * 1024 * 1024 - 1)
 
 
-def test_a_revision_depends_on_content_and_names_only(tmp_path):
+def test_a_revision_depends_on_content_and_names_only(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write(tmp_path / "models/acme" / name / "main", FILES)
     write(tmp_path / "models/acme/other/main", FILES | {"config.json": b"{ }"})
@@ -67,7 +67,7 @@ def test_a_revision_depends_on_content_and_names_only(tmp_path):
     assert one == two != other
 
 
-def test_a_changed_file_changes_the_revision_of_a_store_that_is_open(tmp_path):
+def test_a_changed_file_changes_the_revision_of_a_store_that_is_open(tmp_path: Path) -> None:
     folder = write(tmp_path / "models/acme/tiny/main", FILES)
     store = Store(tmp_path)
     before = store.revision("models", "acme/tiny", "main")
@@ -76,6 +76,6 @@ def test_a_changed_file_changes_the_revision_of_a_store_that_is_open(tmp_path):
     assert store.revision("models", "acme/tiny", "main").commit != before.commit
 
 
-def test_an_empty_repository_has_gits_empty_tree():
+def test_an_empty_repository_has_gits_empty_tree() -> None:
     assert tree_ids({}) == {"": "4b825dc642cb6eb9a060e54bf8d69288fbee4904"}
     assert len(commit_id("4b825dc642cb6eb9a060e54bf8d69288fbee4904")) == 40
