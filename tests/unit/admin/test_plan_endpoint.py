@@ -48,7 +48,7 @@ class Temporal:
 
 def client_of(plan: Plan | None = None) -> httpx.AsyncClient:
     app = FastAPI()
-    add_plans(app, Temporal(plan))  # type: ignore[arg-type]
+    add_plans(app, Temporal(plan))  # type: ignore[arg-type]  # what is used of a client
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://admin")
 
 

@@ -24,7 +24,7 @@ CLUSTER = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerServic
     ],
 )
 def test_a_fault_hits_what_it_names(fault: dict[str, str], target: Target, hits: bool) -> None:
-    found = take([Fault(**fault)], ["throttled", "lost-response"], target)  # type: ignore[arg-type]
+    found = take([Fault(**fault)], ["throttled", "lost-response"], target)
     assert (found is not None) is hits
 
 

@@ -38,7 +38,7 @@ def a_training(
     }
     if config is not None:
         tuning["config"] = "c"
-    document = {
+    document: dict[str, Any] = {
         "apiVersion": "kaito.sh/v1beta1",
         "kind": "Workspace",
         "metadata": {"name": "w", "namespace": "default"},

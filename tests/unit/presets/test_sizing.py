@@ -1,5 +1,7 @@
 """How models are laid out over GPUs, how long a context then fits, and what is said where none does."""
 
+from typing import Any
+
 import pytest
 
 from presets.catalogue import UnknownModel, all_models, find_model
@@ -13,8 +15,8 @@ from presets.sizing_wishes import Wishes
 from presets.skus import find_sku
 
 
-def fitted(model: str, sku: str, most_nodes: int = 64, **wishes: object) -> Fit:
-    return fit(find_model(model), Machine.of(find_sku(sku)), Wishes(**wishes), most_nodes=most_nodes)  # type: ignore[arg-type]
+def fitted(model: str, sku: str, most_nodes: int = 64, **wishes: Any) -> Fit:
+    return fit(find_model(model), Machine.of(find_sku(sku)), Wishes(**wishes), most_nodes=most_nodes)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import ast
 import operator
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from presets.sizing import COMFORTABLE_CONTEXT, DECENT_CONTEXT, GPU_MEMORY_UTILI
 from tests.unit.presets.test_must_beat import MUST_BEAT, Case
 
 PAGE = (Path(__file__).parents[3] / "docs" / "sizing.md").read_text()
-OPERATORS = {ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Add: operator.add, ast.Sub: operator.sub}
+OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Mult: operator.mul, ast.Div: operator.truediv, ast.Add: operator.add, ast.Sub: operator.sub,
+}  # fmt: skip
 
 
 def block(language: str) -> str:
@@ -48,7 +51,7 @@ def reckoned(text: str) -> float:
     def value(node: ast.expr) -> float:
         if isinstance(node, ast.BinOp):
             return OPERATORS[type(node.op)](value(node.left), value(node.right))
-        assert isinstance(node, ast.Constant)
+        assert isinstance(node, ast.Constant) and isinstance(node.value, int | float)
         return float(node.value)
 
     return value(ast.parse(text.replace(" x ", " * "), mode="eval").body)

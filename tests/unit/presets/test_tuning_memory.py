@@ -8,7 +8,7 @@ from presets.catalogue import Model, all_models, find_model
 from presets.sizing_machine import Machine
 from presets.skus import find_sku
 from presets.tuning_fit import training_memory, ways_to_fit
-from presets.tuning_shapes import intermediate_size, linears, parameters
+from presets.tuning_shapes import GIB, intermediate_size, linears, parameters
 from presets.tuning_wishes import TrainingWishes, training_wishes
 
 TUNABLE = [model for model in all_models() if model.lora_targets]
@@ -56,7 +56,7 @@ def test_modules_and_embedding_are_the_model(model: Model) -> None:
 @pytest.mark.parametrize("model", TUNABLE, ids=lambda model: model.repo)
 def test_packed_weights_take_less_and_never_less_than_half_a_byte(model: Model) -> None:
     whole, packed = parts.weights_gib(model, wishes(model)), parts.weights_gib(model, wishes(model, "qlora"))
-    assert parameters(model) * 0.5 / parts.GIB < packed < whole
+    assert parameters(model) * 0.5 / GIB < packed < whole
 
 
 # Peaks in GB on an A100 with 80 GB, as Qwen's makers published them (README of QwenLM/Qwen, "Profiling of Memory and
@@ -86,7 +86,7 @@ def test_no_published_peak_is_reckoned_smaller_and_none_twice_as_large(
     asked = TrainingWishes("", bits, True, 2, 1, 8, length, 64, SPLIT, full_logits=True)
     memory = training_memory(model, Machine.of(find_sku("Standard_NC24ads_A100_v4")), asked)
     # peft of that time put embedding and head of a packed model into 32 bits; trl 1.16 leaves them as they are.
-    more = 2 * 2 * 151936 * hidden / parts.GIB if bits else 0.0
+    more = 2 * 2 * 151936 * hidden / GIB if bits else 0.0
     reckoned = (memory.needed + more) / (1 - parts.FRAGMENTS)
     assert peak <= reckoned <= 2 * peak
 
@@ -101,5 +101,5 @@ def test_ways_that_are_told_do_fit_and_are_needed() -> None:
     for way in ways:
         name, _, value = way.partition(": ")
         settings = {"per_device_train_batch_size": 8, name: int(value)}
-        assert training_memory(model, machine, wishes(model, **settings)).fits
-        assert not training_memory(model, machine, wishes(model, **settings | {name: int(value) * 2})).fits
+        assert training_memory(model, machine, wishes(model, "lora", **settings)).fits
+        assert not training_memory(model, machine, wishes(model, "lora", **settings | {name: int(value) * 2})).fits

@@ -21,7 +21,8 @@ def program(text: str) -> list[str]:
 
 
 def run(argv: list[str], folder: Path, patience: Patience = QUICK) -> tuple[Progress, list[str]]:
-    progress, said = Progress(), []
+    progress = Progress()
+    said: list[str] = []
     fetch(argv, folder, progress, patience, said.append)
     return progress, said
 

@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.contracts import Inventory, Living, Owned, Population, Runs, WorkspaceKey
-from workflows.orphans import agreed, findings
+from workflows.orphans import Findings, agreed, findings
 
 KEYS = [WorkspaceKey(namespace="a", name=name, uid=f"{name}-{age}") for name in "xyz" for age in "12"]
 SOME = st.sets(st.sampled_from(range(len(KEYS)))).map(lambda picked: [KEYS[index] for index in sorted(picked)])
 
 
-def look(paid: list[WorkspaceKey], alive: list[WorkspaceKey], runs: list[WorkspaceKey]):  # type: ignore[no-untyped-def]
+def look(paid: list[WorkspaceKey], alive: list[WorkspaceKey], runs: list[WorkspaceKey]) -> Findings:
     things = [Owned(kind="node_pool", name=f"ws{key.uid}", workspace=key) for key in paid]
     return findings(
         Inventory(things=things), Population(workspaces=[Living(key=key) for key in alive]), Runs(workspaces=runs)

@@ -92,7 +92,8 @@ async def test_a_late_patch_does_not_take_back_what_another_replica_had_trusted(
     one, other = Replica(cluster), Replica(cluster)
     await one.rounds(1)
     await other.rounds(1)
-    cluster.configuration["webhooks"][0]["clientConfig"]["caBundle"] = ""  # type: ignore[index]
+    assert cluster.configuration is not None
+    cluster.configuration["webhooks"][0]["clientConfig"]["caBundle"] = ""
 
     async def rotate() -> None:
         del cluster.secrets[SECRET]
@@ -172,7 +173,8 @@ async def test_updates_fail_closed_where_deleting_objects_can_be_told_apart() ->
     cluster = AdmissionCluster(applied(), knows_match_conditions=True)
     await Replica(cluster).rounds(1)
     assert policies(cluster) == {"create": "Fail", "update": "Fail"}
-    conditions = [hook.get("matchConditions") for hook in cluster.configuration["webhooks"]]  # type: ignore[index]
+    assert cluster.configuration is not None
+    conditions = [hook.get("matchConditions") for hook in cluster.configuration["webhooks"]]
     assert conditions[0] is None
     assert "deletionTimestamp" in conditions[1][0]["expression"]
 

@@ -25,7 +25,7 @@ def write(folder: Path, name: str, rows: list[Any]) -> None:
     table = pa.Table.from_pylist(rows) if name.endswith(("parquet", "arrow")) else None
     if name.endswith("parquet"):
         pyarrow.parquet.write_table(table, file)
-    elif name.endswith("arrow"):
+    elif table is not None:
         new = pyarrow.ipc.new_stream if "stream" in name else pyarrow.ipc.new_file
         with new(file, table.schema) as writer:
             writer.write_table(table, max_chunksize=700)

@@ -1,5 +1,6 @@
 """A checkpoint that was not finished is never gone on from, and the last good one is never removed."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,9 @@ def spoil_the_marker(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [spoil_by_cutting, spoil_by_losing, spoil_the_marker])
-def test_a_folder_that_lacks_something_is_none(tmp_path: Path, spoil: object) -> None:
+def test_a_folder_that_lacks_something_is_none(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     a_checkpoint(tmp_path, 10)
-    spoil(a_checkpoint(tmp_path, 20))  # type: ignore[operator]
+    spoil(a_checkpoint(tmp_path, 20))
     assert steps(tmp_path) == [10]
 
 
