@@ -77,7 +77,7 @@ Starter = Callable[..., RunningMirror]
 
 
 @pytest.fixture(scope="session")
-def repositories(tmp_path_factory) -> Path:
+def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("mirror-repositories")
     for path, content in FILES.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def repositories(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def start_mirror(repositories, tmp_path_factory) -> Iterator[Starter]:
+def start_mirror(repositories: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
     """Starts mirrors with further arguments; those still running at the end are stopped."""
     started: list[RunningMirror] = []
     log = (tmp_path_factory.mktemp("mirror-log") / "log").open("wb")
@@ -121,12 +121,12 @@ def wait_until_ready(mirror: RunningMirror) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_mirror(start_mirror) -> RunningMirror:
+def shared_mirror(start_mirror: Starter) -> RunningMirror:
     return start_mirror()
 
 
 @pytest.fixture
-def mirror(shared_mirror) -> RunningMirror:
+def mirror(shared_mirror: RunningMirror) -> RunningMirror:
     """A mirror without rules, faults or memory of requests."""
     shared_mirror.reset()
     return shared_mirror

@@ -3,6 +3,9 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +20,7 @@ from deploy.local.mirror.catalogue import (
     repositories_folder,
 )
 from deploy.local.mirror.chat_rows import rows
+from tests.integration.mirror.conftest import RunningMirror, Starter
 
 pytestmark = [pytest.mark.integration, pytest.mark.runtime, pytest.mark.timeout(900)]
 
@@ -41,7 +45,7 @@ print(json.dumps(load_dataset(sys.argv[1], split="train")["messages"][:]))
 
 
 @pytest.fixture(scope="module")
-def served(start_mirror):
+def served(start_mirror: Starter) -> Iterator[RunningMirror]:
     cache = Layout.of("test").cache
     ensure_repos(cache, print)
     mirror = start_mirror(root=repositories_folder(cache))
@@ -49,7 +53,7 @@ def served(start_mirror):
     mirror.stop()
 
 
-def run(mirror, home, program: str, *arguments: str):
+def run(mirror: RunningMirror, home: Path, program: str, *arguments: str) -> Any:
     """What the program prints last, as JSON; it knows no hub but the mirror and nothing that was cached before."""
     env = os.environ | {"HF_ENDPOINT": mirror.url, "HF_HOME": str(home), "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     argv = [str(RUNTIME_PYTHON), "-c", program, *arguments]
@@ -58,7 +62,7 @@ def run(mirror, home, program: str, *arguments: str):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_smollm2_answers_a_question_greedily(served, tmp_path):
+def test_smollm2_answers_a_question_greedily(served: RunningMirror, tmp_path: Path) -> None:
     said = run(served, tmp_path, ASK, SMOLLM2, "What is the capital of France?")
     assert "Paris" in said["answer"]
     assert said["dtype"] == "torch.bfloat16"
@@ -66,11 +70,13 @@ def test_smollm2_answers_a_question_greedily(served, tmp_path):
 
 
 @pytest.mark.parametrize(("repo", "rope", "positions"), [(PHI3_4K, "default", 4096), (PHI3_128K, "longrope", 131072)])
-def test_the_phi3_models_load_and_generate(served, tmp_path, repo, rope, positions):
+def test_the_phi3_models_load_and_generate(
+    served: RunningMirror, tmp_path: Path, repo: str, rope: str, positions: int
+) -> None:
     config = run(served, tmp_path, ASK, repo, "Hello")["config"]
     assert (config["model_type"], config["rope_parameters"]["rope_type"]) == ("phi3", rope)
     assert config["max_position_embeddings"] == positions
 
 
-def test_the_chat_dataset_is_loaded_by_its_name(served, tmp_path):
+def test_the_chat_dataset_is_loaded_by_its_name(served: RunningMirror, tmp_path: Path) -> None:
     assert run(served, tmp_path, READ, CHAT_DATASET) == rows()

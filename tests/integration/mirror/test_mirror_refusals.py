@@ -1,6 +1,8 @@
 """What the mirror refuses, as the unmodified huggingface_hub reports it, and what never gets out of it."""
 
 import http.client
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,14 +15,16 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from tests.integration.mirror.conftest import RunningMirror, Starter
+
 pytestmark = pytest.mark.integration
 
 TOKENS = {"hf_in": {"user": "ann", "repos": ["acme/tiny"]}, "hf_out": {"user": "bob"}}
 
 
-def download(mirror, tmp_path, token: str | bool = False, **asked):
-    asked = {"repo_id": "acme/tiny", "filename": "config.json"} | asked
-    return hf_hub_download(**asked, endpoint=mirror.url, cache_dir=tmp_path, token=token)
+def download(mirror: RunningMirror, tmp_path: Path, token: str | bool = False, **asked: str) -> None:
+    wanted: dict[str, Any] = {"repo_id": "acme/tiny", "filename": "config.json"} | asked
+    hf_hub_download(**wanted, endpoint=mirror.url, cache_dir=tmp_path, token=token)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +38,9 @@ def download(mirror, tmp_path, token: str | bool = False, **asked):
         ({"repo_type": "dataset"}, RepositoryNotFoundError, 401),
     ],
 )
-def test_what_is_not_there_is_the_clients_own_error(mirror, tmp_path, asked, error, status):
+def test_what_is_not_there_is_the_clients_own_error(
+    mirror: RunningMirror, tmp_path: Path, asked: dict[str, str], error: type[HfHubHTTPError], status: int
+) -> None:
     mirror.put("access", {"tokens": TOKENS})
     with pytest.raises(error) as caught:
         download(mirror, tmp_path, **asked)
@@ -42,7 +48,9 @@ def test_what_is_not_there_is_the_clients_own_error(mirror, tmp_path, asked, err
 
 
 @pytest.mark.parametrize(("token", "status"), [(False, 401), ("hf_out", 403)])
-def test_the_files_of_a_gated_model_are_refused_without_access(mirror, tmp_path, token, status):
+def test_the_files_of_a_gated_model_are_refused_without_access(
+    mirror: RunningMirror, tmp_path: Path, token: str | bool, status: int
+) -> None:
     mirror.put("access", {"repos": {"acme/tiny": "gated"}, "tokens": TOKENS})
     with pytest.raises(GatedRepoError) as caught:
         download(mirror, tmp_path, token=token)
@@ -53,7 +61,9 @@ def test_the_files_of_a_gated_model_are_refused_without_access(mirror, tmp_path,
         HfApi(endpoint=mirror.url, token=token).auth_check("acme/tiny")
 
 
-def test_a_gated_model_shows_its_name_to_anybody_and_its_files_to_those_with_access(mirror, tmp_path):
+def test_a_gated_model_shows_its_name_to_anybody_and_its_files_to_those_with_access(
+    mirror: RunningMirror, tmp_path: Path
+) -> None:
     mirror.put("access", {"repos": {"acme/tiny": "gated"}, "tokens": TOKENS})
     assert mirror.api.model_info("acme/tiny").gated == "manual"
     folder = snapshot_download("acme/tiny", endpoint=mirror.url, cache_dir=tmp_path, token="hf_in")
@@ -61,27 +71,29 @@ def test_a_gated_model_shows_its_name_to_anybody_and_its_files_to_those_with_acc
     HfApi(endpoint=mirror.url, token="hf_in").auth_check("acme/tiny")
 
 
-def test_a_private_model_looks_like_none(mirror):
+def test_a_private_model_looks_like_none(mirror: RunningMirror) -> None:
     mirror.put("access", {"repos": {"acme/tiny": "private"}, "tokens": TOKENS})
     with pytest.raises(RepositoryNotFoundError):
         mirror.api.model_info("acme/tiny")
     assert HfApi(endpoint=mirror.url, token="hf_in").model_info("acme/tiny").private
 
 
-def test_a_token_that_nobody_declared_is_refused(mirror):
+def test_a_token_that_nobody_declared_is_refused(mirror: RunningMirror) -> None:
     with pytest.raises(HfHubHTTPError, match="Invalid credentials") as caught:
         HfApi(endpoint=mirror.url, token="hf_wrong").model_info("acme/tiny")
     assert caught.value.response.status_code == 401
 
 
-def test_whoami_names_the_tokens_user(mirror):
+def test_whoami_names_the_tokens_user(mirror: RunningMirror) -> None:
     mirror.put("access", {"tokens": TOKENS})
     assert HfApi(endpoint=mirror.url, token="hf_in").whoami()["name"] == "ann"
     with pytest.raises(HfHubHTTPError):
         HfApi(endpoint=mirror.url, token="hf_wrong").whoami()
 
 
-def test_access_rules_and_pace_outlive_a_restart_and_tokens_are_not_shown(start_mirror, tmp_path):
+def test_access_rules_and_pace_outlive_a_restart_and_tokens_are_not_shown(
+    start_mirror: Starter, tmp_path: Path
+) -> None:
     rules = tmp_path / "rules.json"
     first = start_mirror("--rules", str(rules))
     first.put("access", {"repos": {"acme/tiny": "gated"}, "tokens": TOKENS})
@@ -95,7 +107,7 @@ def test_access_rules_and_pace_outlive_a_restart_and_tokens_are_not_shown(start_
     second.stop()
 
 
-def test_a_signed_link_does_not_open_another_file(mirror):
+def test_a_signed_link_does_not_open_another_file(mirror: RunningMirror) -> None:
     signed = httpx.head(f"{mirror.url}/acme/tiny/resolve/main/model.safetensors").headers["Location"]
     assert httpx.head(signed).status_code == 200
     assert httpx.get(signed.replace("model.safetensors", "config.json")).status_code == 403
@@ -116,7 +128,7 @@ def test_a_signed_link_does_not_open_another_file(mirror):
         "/acme/tiny/resolve/main/link",
     ],
 )
-def test_no_path_leads_out_of_a_repository(mirror, path):
+def test_no_path_leads_out_of_a_repository(mirror: RunningMirror, path: str) -> None:
     # A secret beside the repositories and a link to it inside one: neither is ever served.
     (mirror.root / "secret").write_text("secret")
     link = mirror.root / "models/acme/tiny/main/link"

@@ -76,7 +76,7 @@ def _no_rules(hub: Any) -> None:
 
 
 def models(hub: Any, **secrets: str) -> Models:
-    return Models(Secrets(**secrets), hub.url)  # type: ignore[arg-type]
+    return Models(Secrets(**secrets), hub.url)  # type: ignore[arg-type]  # what is used of a cluster
 
 
 def request(repo: str, secret: str = "", revision: str = "main") -> ModelRequest:
@@ -168,7 +168,7 @@ async def test_a_token_is_in_no_message(hub: Any) -> None:
 
 
 async def test_a_hub_that_is_not_there_is_tried_again() -> None:
-    asker = Models(Secrets(), "http://127.0.0.1:1")  # type: ignore[arg-type]
+    asker = Models(Secrets(), "http://127.0.0.1:1")  # type: ignore[arg-type]  # the same
     with pytest.raises(ApplicationError) as refused:
         await asker.read_facts("default", "acme/llama")
     assert refused.value.type == "ModelUnreachable" and not refused.value.non_retryable
