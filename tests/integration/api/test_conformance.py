@@ -134,5 +134,8 @@ def test_what_the_server_drops_silently_is_reported_offline(
 def _at(document: Obj, path: Path) -> Any:
     at: Any = document
     for step in path:
-        at = at.get(step) if isinstance(at, dict) else at[step] if isinstance(at, list) else None
+        if isinstance(at, dict):
+            at = at.get(step)
+        else:
+            at = at[step] if isinstance(at, list) and isinstance(step, int) else None
     return at

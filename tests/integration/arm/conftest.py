@@ -15,6 +15,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.mgmt.compute.aio import ComputeManagementClient
 from azure.mgmt.containerservice.aio import ContainerServiceClient
+from azure.mgmt.containerservice.models import AgentPool
 
 from deploy.local import readiness
 from deploy.local.arm.control_client import Address, ControlClient
@@ -117,17 +118,19 @@ class Pools:
     async def begin(self, name: str, options: dict[str, Any] | None = None, **properties: Any) -> Any:
         asked = {"vmSize": "Standard_NC24ads_A100_v4", "count": 1} | properties
         return await self.client.agent_pools.begin_create_or_update(
-            *self._scope, name, {"properties": asked}, **(options or {})
+            *self._scope, name, AgentPool({"properties": asked}), **(options or {})
         )
 
     async def resume(self, name: str, token: str) -> Any:
-        return await self.client.agent_pools.begin_create_or_update(*self._scope, name, {}, continuation_token=token)
+        return await self.client.agent_pools.begin_create_or_update(
+            *self._scope, name, AgentPool(), continuation_token=token
+        )
 
     async def get(self, name: str) -> Any:
         return await self.client.agent_pools.get(*self._scope, name)
 
     async def names(self) -> list[str]:
-        return [pool.name async for pool in self.client.agent_pools.list(*self._scope)]
+        return [str(pool.name) async for pool in self.client.agent_pools.list(*self._scope)]
 
     async def delete(self, name: str, **options: Any) -> None:
         await (await self.begin_delete(name, **options)).result()

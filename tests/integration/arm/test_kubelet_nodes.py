@@ -77,7 +77,7 @@ def a_pod(layout: Layout, name: str, on: str, command: str) -> dict[str, Any]:
 
 
 def is_running(layout: Layout, pod: str) -> bool:
-    return (cluster_api.read(layout, f"{PODS}/{pod}") or {})["status"]["phase"] == "Running"
+    return bool((cluster_api.read(layout, f"{PODS}/{pod}") or {})["status"]["phase"] == "Running")
 
 
 async def test_a_pool_is_a_kubelet_that_joins_survives_a_restart_is_drained_and_goes(

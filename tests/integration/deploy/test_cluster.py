@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +113,12 @@ def test_a_service_address_leads_to_every_pod_from_pods_and_from_the_machine(
 ) -> None:
     address = cluster_api.request(cluster, "GET", "/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
     everyone = {f"web-{name}" for name in pods}
+
+    def reaches_everyone(pod: str) -> bool:
+        return seen_within(20, lambda: fetched(cluster, pod, address, 80)) == everyone
+
     for pod in everyone:
-        wait_for(lambda pod=pod: seen_within(20, lambda: fetched(cluster, pod, address, 80)) == everyone, 10)
+        wait_for(partial(reaches_everyone, pod), 10)
     wait_for(lambda: seen_within(20, lambda: fetched_here(f"http://{address}/")) == everyone, 10)
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.kubernetes_api import Cluster, Object
@@ -18,17 +19,19 @@ from watcher.watching import Collection, Seen
 class Interrupted(Cluster):
     """Its watches end after a second, as the server may end them, and the next begins only when it is let on."""
 
-    def __init__(self, api: object) -> None:
-        super().__init__(api)  # type: ignore[arg-type]
+    def __init__(self, api: ApiClient) -> None:
+        super().__init__(api)
         self.may_go_on = asyncio.Event()
         self.ended = asyncio.Event()
         self.expired = 0
 
-    async def watch(self, *arguments: str, **options: object) -> AsyncIterator[tuple[str, Object]]:
+    async def watch(
+        self, kind: str, namespace: str | None = None, *, selector: str = "", since: str, seconds: int
+    ) -> AsyncIterator[tuple[str, Object]]:
         if self.ended.is_set():
             await self.may_go_on.wait()
         try:
-            async for event in super().watch(*arguments, **(options | {"seconds": 1})):  # type: ignore[arg-type]
+            async for event in super().watch(kind, namespace, selector=selector, since=since, seconds=1):
                 yield event
         except ApiException as error:
             self.expired += error.status == 410

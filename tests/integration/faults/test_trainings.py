@@ -13,6 +13,7 @@ import pytest
 
 from activities.kubernetes_api import Object
 from api import labels, names
+from api.status import Step
 from tests.harness.leftovers import purchases
 from tests.harness.oci_registry import PASSWORD, USER, OciRegistry
 from tests.harness.pod_rules import JobRule, PodRules
@@ -23,7 +24,8 @@ from tests.harness.workspaces import INSTANCE_TYPE, NAMESPACE, Workspaces, condi
 DATA: Final = {"digest": "d" * 64, "rows": 30, "usable": 30, "bytes": 4000, "tokens": 900, "tokens_by": "tokenizer"}
 TOLD: Final = {"phase": "training", "step": 12, "total_steps": 21, "loss": 0.5, "tokens_per_s": 250.0, "eta_s": 36.0}
 TRAINED: Final = {"phase": "complete", "step": 21, "total_steps": 21, "steps_trained": 21, "loss": 0.0123}
-MANIFEST: Final = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}
+MANIFEST_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
+MANIFEST: Final = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "layers": []}
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def pushed(registry: OciRegistry, name: str) -> dict[str, Any]:
         http.put(f"{begun.headers['location']}&digest={digest}", content=config).raise_for_status()
         kind = "application/vnd.oci.image.config.v1+json"
         manifest = MANIFEST | {"config": {"mediaType": kind, "digest": digest, "size": len(config)}}
-        put = http.put(f"{base}/manifests/v1", json=manifest, headers={"Content-Type": MANIFEST["mediaType"]})  # type: ignore[dict-item]
+        put = http.put(f"{base}/manifests/v1", json=manifest, headers={"Content-Type": MANIFEST_TYPE})
         found = put.raise_for_status().headers["docker-content-digest"]
     there = image(registry, name)
     return {"image": there, "digest": found, "pinned": f"{there.rpartition(':')[0]}@{found}", "bytes": 2}
@@ -119,11 +121,12 @@ async def test_an_adapter_is_published_after_its_nodes_are_gone(
     assert (status["data"]["rows"], status["adapter"]["digest"]) == (30, published["digest"])
     assert status["training"]["phase"] == "complete"
     steps = {record.step: record for record in (await workspaces.progress("whole")).steps}
-    assert steps["ReleaseNodes"].ended is not None
+    released_at = steps[Step.RELEASE_NODES].ended
+    assert released_at is not None
     job = await workspaces.cluster.get("Job", "whole-publish", NAMESPACE)
     assert job is not None
     pushed_at = datetime.fromisoformat(job["metadata"]["creationTimestamp"])
-    assert pushed_at >= steps["ReleaseNodes"].ended.replace(microsecond=0)
+    assert pushed_at >= released_at.replace(microsecond=0)
     assert purchases(stack, names.pool_name(uids["whole"])) == 1
 
 

@@ -39,7 +39,12 @@ async def held(bench: Bench) -> NodesHeld:
 async def bought(bench: Bench, key: WorkspaceKey, name: str) -> str:
     made = await bench.node(name)
     own = labels.node_ownership(key.namespace, key.name, key.uid)
-    await bench.admin.patch("Node", made, None, {"metadata": {"labels": own}})
+    await bench.admin.request(
+        "PATCH",
+        f"/api/v1/nodes/{made}",
+        body={"metadata": {"labels": own}},
+        content_type="application/strategic-merge-patch+json",
+    )
     return made
 
 

@@ -51,7 +51,8 @@ def a_plan(**more: Any) -> Plan:
 
 
 async def checked(cluster: Objects, plan: Plan, *hosts: str) -> dict[str, Check]:
-    preflight = WorkloadPreflight(cluster, {WITH_ADAPTERS: ()}, Registries(hosts))  # type: ignore[arg-type]
+    reads: Any = cluster
+    preflight = WorkloadPreflight(reads, {WITH_ADAPTERS: ()}, Registries(hosts))
     return {check.name: check for check in (await preflight.read_workload_preflight(plan)).checks}
 
 
@@ -237,9 +238,9 @@ async def test_what_the_pods_workload_identity_may_pull_is_left_to_the_pod(passw
         "another's": AzureIdentity(tenant_id="t", client_id="c"),
         "none": None,
     }.items():
-        cluster = Objects({}, workspace=written)
+        cluster: Any = Objects({}, workspace=written)
         registries = Registries((password_registry,))
-        preflight = WorkloadPreflight(cluster, {WITH_ADAPTERS: ()}, registries, identity=told)  # type: ignore[arg-type]
+        preflight = WorkloadPreflight(cluster, {WITH_ADAPTERS: ()}, registries, identity=told)
         checks = {check.name: check for check in (await preflight.read_workload_preflight(plan)).checks}
         outcomes[name] = (checks["ImagesPullable"].outcome, checks["ImagesPullable"].reason)
     refused = ("failed", "AdapterForbidden")
