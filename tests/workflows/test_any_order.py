@@ -41,8 +41,10 @@ class Lives:
 
     def _body(self, signature: Signature[Any, Any]) -> Any:
         @activity.defn(name=signature.name)
-        async def body(argument: signature.argument) -> signature.result:  # type: ignore[name-defined]
-            return await self._truths[activity.info().workflow_id].carry_out(signature, argument)
+        async def body(argument: signature.argument) -> signature.result:  # type: ignore[name-defined]  # known when it runs
+            called_by = activity.info().workflow_id
+            assert called_by is not None, "no activity here is started by a client"
+            return await self._truths[called_by].carry_out(signature, argument)
 
         return body
 

@@ -63,8 +63,9 @@ async def test_after_the_first_no_the_others_get_a_little_time_and_no_more(bench
     assert (state.reason, state.message) == ("QuotaExceeded", "0 of 24 left")
     unanswered = next(check for check in state.checks if check.name == "ModelReadable")
     assert (unanswered.outcome, unanswered.message) == ("unknown", "stopped before it had answered")
-    took = state.steps[-1].ended - state.steps[0].started  # type: ignore[operator]
-    assert took.total_seconds() < 30
+    began, ended = state.steps[0].started, state.steps[-1].ended
+    assert began is not None and ended is not None
+    assert (ended - began).total_seconds() < 30
 
 
 async def test_a_refused_edit_keeps_what_runs_and_says_which_checks_failed(live_bench: Bench) -> None:

@@ -1,5 +1,7 @@
 """A node that is lost while a pass is under way: said at once, brought back, and the work begun again, a few times."""
 
+from typing import Any
+
 import pytest
 
 from activities import signatures as s
@@ -21,7 +23,7 @@ async def lose_one(bench: Bench, watches: int) -> None:
 @pytest.mark.parametrize("at_work", [s.WAIT_FOR_SERVING, s.READ_COMPLETIONS], ids=["AwaitServing", "Verify"])
 async def test_a_node_that_is_lost_at_work_is_brought_back_and_the_work_begins_again(
     live_bench: Bench,
-    at_work: Signature,  # type: ignore[type-arg]
+    at_work: Signature[Any, Any],
 ) -> None:
     world = live_bench.world
     gate = world.block(at_work)

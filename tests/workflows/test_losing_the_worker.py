@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from typing import Any
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
@@ -15,9 +16,7 @@ IN_THE_MIDDLE = [s.BUILD_PLAN, s.READ_PREFLIGHT, s.ENSURE_NODE_POOL, s.ENSURE_WO
 
 @pytest.mark.parametrize("signature", IN_THE_MIDDLE, ids=lambda signature: signature.name)
 async def test_a_workflow_dropped_in_the_middle_of_a_step_is_swept_up_silently(
-    live: WorkflowEnvironment,
-    signature: Signature,
-    monkeypatch: pytest.MonkeyPatch,  # type: ignore[type-arg]
+    live: WorkflowEnvironment, signature: Signature[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     complaints: list[str] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: complaints.append(repr(unraisable)))

@@ -1,5 +1,7 @@
 """Whoever brings the nodes: the same way through the steps, by the provider's own activities and by no other's."""
 
+from typing import Any
+
 import pytest
 
 from activities import signatures as s
@@ -115,7 +117,7 @@ async def test_what_a_workspace_left_in_the_cluster_is_swept(
     live_bench: Bench,
     installed: Provider,
     orphan: Owned,
-    release: s.Signature,  # type: ignore[type-arg]
+    release: s.Signature[Any, Any],
 ) -> None:
     live_bench.world.provider, live_bench.world.inventory = installed, [orphan]
     report = await sweep(live_bench)

@@ -1,5 +1,7 @@
 """Edits, deletes, late words and people's requests, at any moment of a pass."""
 
+from typing import Any
+
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
@@ -21,7 +23,7 @@ EVERY_STEP = [signature for signature in s.ALL if signature.name not in
 
 
 @pytest.mark.parametrize("signature", EVERY_STEP, ids=lambda signature: signature.name)
-async def test_a_delete_during_any_step_leaves_nothing(live_bench: Bench, signature: Signature) -> None:  # type: ignore[type-arg]
+async def test_a_delete_during_any_step_leaves_nothing(live_bench: Bench, signature: Signature[Any, Any]) -> None:
     gate = live_bench.world.block(signature)
     await live_bench.tell()
     await live_bench.world.entered[signature.name].wait()

@@ -6,7 +6,7 @@ import pytest
 
 from activities import signatures as s
 from activities.failures import failure
-from api.status import Phase
+from api.status import Phase, Step
 from tests.fakes.world import ADAPTER
 from tests.workflows.conftest import Bench
 from tests.workflows.test_serving import last
@@ -89,7 +89,7 @@ async def test_a_registry_that_says_no_costs_no_gpu_and_no_second_training(bench
     await bench.tell()
     state = await bench.settled()
     assert state.phase is Phase.SUCCEEDED
-    assert [record.step for record in state.steps].count("Publish") == 3
+    assert [record.step for record in state.steps].count(Step.PUBLISH) == 3
     assert bench.world.calls["ensure_node_pool"] == 1
     told = [found for found in bench.world.statuses if found.get("reason") == "PushForbidden"]
     assert told and "Secret push" in told[0]["message"] and "the adapter is kept" in told[0]["message"]
