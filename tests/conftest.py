@@ -56,7 +56,7 @@ def lane_of(nodeid: str) -> str:
     return next((LANES[start] for start in LANES if nodeid.startswith(start)), nodeid.partition("::")[0])
 
 
-class Lanes(LoadScopeScheduling):
+class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives each process one lane after the other."""
 
     def _split_scope(self, nodeid: str) -> str:

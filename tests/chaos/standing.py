@@ -140,7 +140,7 @@ async def _bring(scene: Scene, injections: Sequence[Injection], known: Mapping[s
     arriving = [one for one in injections if one.step in ARRIVING]
     async with frozen(scene.stack, "watcher"):  # nobody may see them before what holds them is set
         uids = await scene.workspaces.create(*(_body(one) for one in arriving))
-        pools = {one: names.pool_name((known | uids)[name_of(one)]) for one in injections}
+        pools = {one: names.pool_name({**known, **uids}[name_of(one)]) for one in injections}
         await asyncio.to_thread(_hold_at_arm, scene.stack, pools)
     await scene.workspaces.delete(*(name_of(one) for one in injections if one.step in LEAVING))
     await until_standing(scene, injections, WITHIN_S)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chaos.judging import COPIES, Evidence, Injection, judged, last_line
+from tests.chaos.judging import COPIES, Evidence, Injection, Verdict, judged, last_line
 
 READY = Injection(step="Deploy", fault="worker killed")
 GONE = Injection(step="Forget", fault="worker killed", goal="gone")
@@ -33,7 +33,7 @@ def test_what_does_not_arrive_or_does_not_go_is_stuck() -> None:
 
 @pytest.mark.parametrize("kind", COPIES["ready"])
 def test_ready_with_a_part_missing_is_stuck_and_with_a_part_too_many_doubled(kind: str) -> None:
-    def with_copies(count: int) -> Mapping[str, str]:
+    def with_copies(count: int) -> Mapping[Verdict, str]:
         return judged(READY, replace(GOOD, copies={**COPIES["ready"], kind: count})).wrong
 
     assert with_copies(0) == {"stuck": f"ready without a {kind}"}

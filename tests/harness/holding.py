@@ -14,7 +14,7 @@ from api import labels, names
 from tests.harness.pod_rules import AnswerRule, PodRule, PodRules
 from tests.harness.process_faults import frozen
 from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces, workspace
+from tests.harness.workspaces import PRESET, Workspaces, workspace
 
 WITHIN_S: Final = 30.0
 LONG_S: Final = 3600.0
@@ -50,9 +50,7 @@ async def hold_in_waits(stack: Stack, workspaces: Workspaces, prefix: str, slow_
         )
     )
     async with frozen(stack, "watcher"):  # until the faults are set, which need the uids, nobody may see them
-        bodies = [
-            workspace(name, **({"preset": HANGING} if step == "Verify" else {})) for step, name in held.at.items()
-        ]
+        bodies = [workspace(name, preset=HANGING if step == "Verify" else PRESET) for step, name in held.at.items()]
         held.uids = await workspaces.create(*bodies)
         await asyncio.to_thread(_set_faults, stack, held, slow_s)
     await asyncio.gather(

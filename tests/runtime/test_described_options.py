@@ -25,7 +25,7 @@ def test_the_file_is_what_the_program_says_of_itself(module: str, file: str) -> 
 
 
 def test_the_programs_take_the_examples_of_the_manual_as_they_are_meant() -> None:
-    command = [PYTHON, str(Path(__file__).with_name("accepting.py"))]
+    command = [str(PYTHON), str(Path(__file__).with_name("accepting.py"))]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=240, env=os.environ | {"PYTHONPATH": str(ROOT)}
     )
