@@ -9,7 +9,7 @@ import httpx
 import pytest
 from conftest import STOP_S, start
 
-pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from api.configs.servable import lora_problems
 from api.tuning import ADAPTER_CONFIG, ADAPTER_WEIGHTS, SENTINEL_FILE, SUMMARY_FILE
 from runtime.tune.checkpoints import complete_checkpoints
 
-pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600), pytest.mark.xdist_group("tuning")]
+pytestmark = pytest.mark.timeout(600)
 STEPS, INTERVAL = 24, 5
 
 

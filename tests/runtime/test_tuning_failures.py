@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tuning import ANIMALS, Training, make_model, settings
 
-pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600), pytest.mark.xdist_group("tuning")]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")

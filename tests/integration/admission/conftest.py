@@ -24,12 +24,6 @@ ROOT = Path(__file__).parents[3]
 DEADLINE_S = 60
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "integration/admission" in item.nodeid:
-            item.add_marker(pytest.mark.integration)
-
-
 @dataclass
 class Webhook:
     """The process; `environment` adds to its settings."""

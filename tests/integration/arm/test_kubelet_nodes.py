@@ -22,7 +22,6 @@ from deploy.local.arm.control_client import ControlClient
 from deploy.local.layout import Layout
 
 pytestmark = [
-    pytest.mark.integration,
     pytest.mark.skipif(os.geteuid() != 0, reason="kubelets need root"),
 ]
 

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-pytestmark = pytest.mark.integration
-
 DEADLINE_S = 10.0
 
 

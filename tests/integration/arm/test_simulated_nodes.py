@@ -13,8 +13,6 @@ from deploy.local.arm.control_client import ControlClient
 from deploy.local.control_plane import start_control_plane, stop_control_plane
 from deploy.local.layout import Layout, Ports
 
-pytestmark = pytest.mark.integration
-
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 SERVICE_ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
 PODS = "/api/v1/namespaces/default/pods"

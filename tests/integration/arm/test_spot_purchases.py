@@ -16,7 +16,6 @@ from activities.nodes.preflight import PreflightChecks
 from activities.settings import AzureSettings
 from deploy.local.arm.identity import Identity
 
-pytestmark = pytest.mark.integration
 A100_FAMILY = "StandardNCADSA100v4Family"
 
 

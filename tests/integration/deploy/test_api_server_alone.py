@@ -9,8 +9,6 @@ import pytest
 from deploy.local import cluster_api, control_plane, daemons, kubernetes_binaries
 from deploy.local.layout import Layout
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:

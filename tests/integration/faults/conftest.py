@@ -19,12 +19,6 @@ from tests.harness.workspaces import Workspaces, connected
 INSTANCES: Final = ("chaos", "injections", "bench")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "integration/faults" in item.nodeid:
-            item.add_marker(pytest.mark.integration)
-
-
 @pytest.fixture(scope="package")
 def registry_port() -> int:
     """Of a registry that tests may start; the workers are told that it speaks without TLS."""

@@ -7,8 +7,6 @@ import httpx
 import pytest
 from huggingface_hub import hf_hub_download, snapshot_download
 
-pytestmark = pytest.mark.integration
-
 WEIGHTS = "models/acme/tiny/model.safetensors"
 
 

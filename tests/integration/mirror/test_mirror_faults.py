@@ -5,8 +5,6 @@ import pytest
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, LocalEntryNotFoundError
 
-pytestmark = pytest.mark.integration
-
 WEIGHTS = "models/acme/tiny/model.safetensors"
 CONFIG = "models/acme/tiny/config.json"
 

@@ -7,8 +7,6 @@ import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoFile, RepoFolder
 
-pytestmark = pytest.mark.integration
-
 
 def test_a_model_is_described_with_its_card_and_its_parameters(mirror):
     info = mirror.api.model_info("acme/tiny", files_metadata=True)

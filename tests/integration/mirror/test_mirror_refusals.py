@@ -13,8 +13,6 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-pytestmark = pytest.mark.integration
-
 TOKENS = {"hf_in": {"user": "ann", "repos": ["acme/tiny"]}, "hf_out": {"user": "bob"}}
 
 

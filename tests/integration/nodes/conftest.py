@@ -23,12 +23,6 @@ ROOT: Final = Path(__file__).parents[3]
 WORKER: Final = "modelyard:cluster-worker"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "integration/nodes" in item.nodeid:
-            item.add_marker(pytest.mark.integration)
-
-
 @pytest.fixture(scope="package")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     folder = tmp_path_factory.mktemp("api-server")

@@ -20,8 +20,6 @@ from tests.harness.adapters import write_lora
 from tests.harness.oci_images import push, tar
 from tests.harness.oci_registry import PASSWORD, OciRegistry
 
-pytestmark = pytest.mark.integration
-
 
 def pushed(registry: OciRegistry, folder: Path, name: str, **more: Any) -> AdapterSource:
     """An image of KAITO's contract, with a file beside the two that matter."""

@@ -18,7 +18,6 @@ from api.tuning_data import MANIFEST_FILE, DataConfig, DataManifest
 from runtime.data.__main__ import prepare
 from runtime.ending import Failure
 
-pytestmark = pytest.mark.integration
 ROWS = b"".join(
     json.dumps({"prompt": f"What is {n}?", "completion": f"It is {n}, and no other number."}).encode() + b"\n"
     for n in range(20_000)
