@@ -7,8 +7,8 @@ SETUP := $(VENV)/.ready
 ARGS ?=
 # Processes of `make test`: stacks that wait for one another's deadlines leave room for what computes.
 LANES ?= 3
-# Tests of one group share a process; which tests have which mark and group stands in tests/tiers.py.
-PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
+# Which tests have which mark, and which share a process, stands in tests/tiers.py.
+PYTEST := $(BIN)/pytest --no-loadscope-reorder --durations 20
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down check test test-all chaos bench lint format clean

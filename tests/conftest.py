@@ -1,10 +1,16 @@
-"""For every test: how properties are judged, its tier, and the process that it shares (`tiers.py` has the table)."""
+"""For every test: how properties are judged, its tier, and the process that it shares (`tiers.py` has the table).
+
+At the end of a run it tells which costly programs were started.
+"""
 
 from typing import Final
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
+from tests.started_processes import StartedProcesses
 from tests.tiers import DESCRIPTIONS, Tier, group_of, place_of, turn_of
 
 # Properties are judged by their answers, never by how busy the machine is.
@@ -20,17 +26,31 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", LATE_CANCELLATION)
     for tier, description in DESCRIPTIONS.items():
         config.addinivalue_line("markers", f"{tier}: {description}")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(StartedProcesses())
+
+
+class Groups(LoadScopeScheduling):
+    """Gives each process one group after the other. xdist's own `--dist loadgroup` (3.8) hands them on by a private
+    field that pytest 9.2 has no more: its groups are ignored without a word.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
+    return Groups(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks tiers and groups; nothing else may mark a tier. In the processes of `pytest -n N` the longest groups come first; one process alone
+    """Marks tiers; nothing else may. In the processes of `pytest -n N` the longest groups come first; one process alone
     begins with what is quick.
     """
     for item in items:
         if marked := [tier for tier in Tier if item.get_closest_marker(tier)]:
             raise pytest.UsageError(f"{item.nodeid} is marked {marked[0]}: tiers are given in tests/tiers.py")
         item.add_marker(place_of(item.nodeid).tier.value)
-        item.add_marker(pytest.mark.xdist_group(group_of(item.nodeid)))
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: turn_of(item.nodeid))
