@@ -10,7 +10,7 @@ from activities.contracts import Deadlines, NodesHeld, WorkspaceKey
 from activities.kubernetes_api import Cluster
 from activities.nodes.readiness import Nodes
 from api import labels
-from tests.fakes.nodes import a_plan
+from tests.builders import a_plan
 from tests.integration.nodes.attempts import Attempt
 from tests.integration.nodes.conftest import Bench
 from tests.integration.nodes.provisioner import delete

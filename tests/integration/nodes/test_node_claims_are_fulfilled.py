@@ -8,7 +8,7 @@ from activities.contracts import Plan, PoolKey, WorkspaceKey
 from activities.kubernetes_api import Cluster
 from activities.nodes.karpenter import NodeClaims
 from activities.nodes.node_claims import claim_name
-from tests.fakes.nodes import SKU, a_key, a_plan
+from tests.builders import SKU, a_key, a_plan
 from tests.integration.nodes.attempts import Attempt, done, refused
 from tests.integration.nodes.provisioner import FINALIZER, Provisioner, delete
 

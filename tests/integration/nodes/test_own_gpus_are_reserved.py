@@ -7,7 +7,7 @@ from activities.contracts import Plan, PoolKey
 from activities.kubernetes_api import Cluster
 from activities.nodes.byo import OwnNodes
 from activities.nodes.byo_reservations import reservations_of
-from tests.fakes.nodes import a_plan
+from tests.builders import a_plan
 from tests.integration.nodes.attempts import Attempt, done, refused
 from tests.integration.nodes.conftest import Bench
 from tests.integration.nodes.provisioner import delete
