@@ -12,6 +12,7 @@ from deploy.local import cluster_api
 from deploy.local.arm.control_client import ControlClient
 from deploy.local.control_plane import start_control_plane, stop_control_plane
 from deploy.local.layout import Layout, Ports
+from tests.harness.deadlines import PATIENCE_S
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 SERVICE_ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
@@ -109,7 +110,7 @@ async def test_nodes_of_an_operation_that_failed_come_late_and_go_with_the_pool(
         with pytest.raises(Exception, match="VMExtensionProvisioningTimeout"):
             await poller.result()
         assert nodes(cluster, "late") == []
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while not nodes(cluster, "late"):
             assert time.monotonic() < deadline
         await mine.delete("late")
@@ -128,7 +129,7 @@ async def test_a_restarted_stand_in_adopts_its_nodes(arm: Any, cluster: Layout, 
         arm.kill()
         cluster_api.request(cluster, "DELETE", f"/api/v1/nodes/{nodes(cluster, 'adopted')[0]['metadata']['name']}")
         arm.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while len(nodes(cluster, "adopted")) < 2:
             assert time.monotonic() < deadline
         await mine.delete("adopted")

@@ -16,6 +16,7 @@ from activities.nodes.preflight import PreflightChecks
 from activities.settings import AzureSettings
 from deploy.local.arm.identity import Identity
 from tests.builders import a_plan
+from tests.harness.deadlines import PATIENCE_S
 
 A100_FAMILY = "StandardNCADSA100v4Family"
 
@@ -58,7 +59,7 @@ async def test_machines_that_were_taken_back_come_again_only_where_it_is_asked_f
     plan = two_machines("spotback", spot=True)
     await bought(azure, plan)
     control.add_fault("spot-eviction", pool="spotback", seconds=0, times=1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while control.state()["pools"]["spotback"]["nodes"]:
             await asyncio.sleep(0.1)
     await bought(azure, plan)

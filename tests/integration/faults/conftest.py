@@ -56,5 +56,5 @@ async def stack(fault_stack: Stack, workspaces: Workspaces) -> AsyncIterator[Sta
     items, _ = await workspaces.cluster.list_all("Workspace")
     names = [item["metadata"]["name"] for item in items]
     await workspaces.delete(*names)
-    await workspaces.until_gone(*names, within_s=60)
+    await workspaces.until_gone(*names)
     assert await settled_leftovers(fault_stack, workspaces) == {}

@@ -10,6 +10,8 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from tests.harness.deadlines import PATIENCE_S
+
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
@@ -37,7 +39,7 @@ class Attempt:
             await self.task
         return handed_over.value
 
-    async def until_beat(self, judge: Callable[[Any], bool], within_s: float = 30.0) -> None:
+    async def until_beat(self, judge: Callable[[Any], bool], within_s: float = PATIENCE_S) -> None:
         """Until a heartbeat's first detail satisfies `judge`."""
         async with asyncio.timeout(within_s):
             while not any(details and judge(details[0]) for details in self.beats):
