@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -12,6 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from tests.harness.deadlines import PATIENCE_S
 
+LIMIT: Final = timedelta(hours=1)
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
@@ -19,9 +20,11 @@ Result = TypeVar("Result")
 class Attempt:
     """One attempt under way."""
 
-    def __init__(self, body: Callable[[Any], Awaitable[Any]], argument: Any) -> None:
+    def __init__(self, body: Callable[[Any], Awaitable[Any]], argument: Any, limit: timedelta = LIMIT) -> None:
         self._environment = ActivityEnvironment()
-        self._environment.info = replace(self._environment.info, scheduled_time=datetime.now(UTC))
+        self._environment.info = replace(
+            self._environment.info, scheduled_time=datetime.now(UTC), schedule_to_close_timeout=limit
+        )
         self.beats: list[tuple[Any, ...]] = []
         self._environment.on_heartbeat = lambda *details: self.beats.append(details)
         self.task: asyncio.Task[Any] = asyncio.ensure_future(self._environment.run(body, argument))
