@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from azure.core import MatchConditions
@@ -147,7 +146,7 @@ async def test_a_purchase_that_arrives_late_is_no_release() -> None:
 
 
 async def test_the_inventory_has_every_pool_of_ours_and_no_other() -> None:
-    system: Any = AgentPool(name="system")
+    system = AgentPool({"name": "system"})
     arm = FakeAgentPools(a_pool("Failed"), system)
     found = await ActivityEnvironment().run(AgentPools(arm.azure).read_owned_pools, SweepScope())
     assert [(one.kind, one.name, one.workspace) for one in found.things] == [("node_pool", PLAN.pool_name, PLAN.key)]
