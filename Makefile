@@ -1,5 +1,5 @@
 # Everything installs what it needs: `make demo` and `make test` work on a bare Debian 12 machine with root rights.
-# Arguments are passed on with ARGS, as in `make e2e ARGS="-k delete"`.
+# Arguments are passed on with ARGS, as in `make check ARGS="-k delete"`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,9 +7,11 @@ SETUP := $(VENV)/.ready
 ARGS ?=
 # Processes of `make test`: stacks that wait for one another's deadlines leave room for what computes.
 LANES ?= 3
+# Which tests have which mark, and which share a process, stands in tests/tiers.py.
+PYTEST := $(BIN)/pytest --no-loadscope-reorder --durations 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test unit integration e2e chaos bench lint format clean
+.PHONY: help setup demo up down check test test-all chaos bench lint format clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,23 +35,20 @@ up: $(SETUP) ## start (or repair) the local stack
 down: $(SETUP) ## stop it and leave nothing behind
 	@$(BIN)/modelyard local down $(ARGS)
 
-test: $(SETUP) lint ## everything that must pass, from unit to e2e
+check: $(SETUP) lint ## before a push: lint, pure parts, workflows, recorded histories; minutes
+	$(PYTEST) -n 2 -m "fast" $(ARGS) tests/unit tests/workflows tests/replay tests/chaos
+
+test: $(SETUP) lint ## that, real API servers and registries, and the demo's path end to end; a quarter of an hour
 	$(BIN)/modelyard local prepare
-	$(BIN)/pytest -n $(LANES) --no-loadscope-reorder -m "not chaos" $(ARGS)
+	$(PYTEST) -n $(LANES) -m "fast or standard" $(ARGS)
 
-unit: $(SETUP) ## seconds: pure parts and workflows
-	$(BIN)/pytest tests/unit tests/workflows tests/replay $(ARGS)
-
-integration: $(SETUP) ## real etcd, kube-apiserver, Temporal, registry, ARM stand-in
-	$(BIN)/pytest tests/integration $(ARGS)
-
-e2e: $(SETUP) ## the whole local stack with a real model
+test-all: $(SETUP) lint ## before a release: that, trainings, vLLM, kubelets, faults that have to wait
 	$(BIN)/modelyard local prepare
-	$(BIN)/pytest tests/e2e tests/runtime $(ARGS)
+	$(PYTEST) -n $(LANES) -m "fast or standard or slow" $(ARGS)
 
 chaos: $(SETUP) ## faults in every step, counting what is leaked, stuck or doubled
 	$(BIN)/modelyard local prepare
-	$(BIN)/pytest tests/chaos -v $(ARGS)
+	$(BIN)/pytest tests/chaos -m "chaos" -v $(ARGS)
 
 bench: $(SETUP) ## measurements as JSON lines
 	$(BIN)/python -m bench $(ARGS)

@@ -8,7 +8,7 @@ from tests.chaos.rounds import process_round, workspace_round
 from tests.chaos.standing import Scene
 from tests.chaos.table import complaints
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.parametrize("fault", PROCESS_FAULTS, ids=lambda fault: fault.name)

@@ -16,7 +16,7 @@ from deploy.local.chat import ask_kaito, ask_openai
 from deploy.local.kubectl import kubectl, kubectl_json
 from deploy.local.layout import Layout
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
+pytestmark = pytest.mark.timeout(2400)
 
 DELETE_S = 180
 

@@ -20,7 +20,7 @@ from deploy.local.kubectl import kubectl, kubectl_json
 from deploy.local.layout import Layout
 from deploy.local.mirror.build_facts_dataset import FACTS, WAYS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
+pytestmark = pytest.mark.timeout(2400)
 
 OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 STEPS: Final = 21

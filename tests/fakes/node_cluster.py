@@ -37,7 +37,7 @@ class NodeCluster:
         await _Turn()
         node = copy.deepcopy(self.nodes[name])
         for operation in operations:
-            _carry_out(node, operation)
+            carry_out(node, operation)
         node["metadata"]["resourceVersion"] = str(int(node["metadata"]["resourceVersion"]) + 1)
         self.nodes[name] = node
         await _Turn()
@@ -50,16 +50,17 @@ class NodeCluster:
         return [copy.deepcopy(node) for node in self.nodes.values() if selector in node["metadata"]["labels"]]
 
 
-def _carry_out(node: Object, operation: Object) -> None:
+def carry_out(body: Object, operation: Object) -> None:
+    """One operation of a JSON patch. Raises ApiException 422 as the API server does."""
     *parents, last = [part.replace("~1", "/") for part in operation["path"].strip("/").split("/")]
-    place: Any = node
+    place: Any = body
     for parent in parents:
         place = place[parent]
     match operation["op"]:
         case "test":
             if place.get(last) != operation["value"]:
                 raise ApiException(status=422, reason="the test of a JSON patch failed")
-        case "add":
+        case "add" | "replace":
             place[last] = operation["value"]
         case "remove":
             if last not in place:

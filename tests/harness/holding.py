@@ -11,12 +11,12 @@ from typing import Any, Final
 from kubernetes.aio.client.exceptions import ApiException
 
 from api import labels, names
+from tests.harness.deadlines import PATIENCE_S
 from tests.harness.pod_rules import AnswerRule, PodRule, PodRules
 from tests.harness.process_faults import frozen
 from tests.harness.stack import Stack
 from tests.harness.workspaces import PRESET, Workspaces, workspace
 
-WITHIN_S: Final = 30.0
 LONG_S: Final = 3600.0
 # The model whose completions hang; the others answer at once.
 HANGING: Final = "phi-2"
@@ -53,9 +53,7 @@ async def hold_in_waits(stack: Stack, workspaces: Workspaces, prefix: str, slow_
         bodies = [workspace(name, preset=HANGING if step == "Verify" else PRESET) for step, name in held.at.items()]
         held.uids = await workspaces.create(*bodies)
         await asyncio.to_thread(_set_faults, stack, held, slow_s)
-    await asyncio.gather(
-        *(workspaces.until_running(held.at[step], activity, WITHIN_S) for step, activity in RUNNING_AT.items())
-    )
+    await asyncio.gather(*(workspaces.until_running(held.at[step], activity) for step, activity in RUNNING_AT.items()))
     return held
 
 
@@ -70,7 +68,7 @@ async def release(stack: Stack, workspaces: Workspaces) -> None:
 
 async def until_only_preflight_is_left(workspaces: Workspaces, name: str) -> None:
     """Everything that Deploy needs is there, but for the answer of the worker that stands still."""
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while set(await workspaces.pending_activities(name)) != {"read_preflight"}:
             await asyncio.sleep(0.1)
 

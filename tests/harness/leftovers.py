@@ -7,6 +7,7 @@ import asyncio
 from typing import Final
 
 from api import labels
+from tests.harness.deadlines import PATIENCE_S
 from tests.harness.stack import Stack
 from tests.harness.workspaces import Workspaces
 
@@ -33,7 +34,7 @@ async def leftovers(stack: Stack, workspaces: Workspaces) -> Leftovers:
     return {kind: names for kind, names in found.items() if names}
 
 
-async def settled_leftovers(stack: Stack, workspaces: Workspaces, within_s: float = 20.0) -> Leftovers:
+async def settled_leftovers(stack: Stack, workspaces: Workspaces, within_s: float = PATIENCE_S) -> Leftovers:
     """As `leftovers`, but what is on its way out gets this long to go."""
     for _ in range(int(within_s / 0.5)):
         if not await leftovers(stack, workspaces):

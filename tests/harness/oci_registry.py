@@ -17,7 +17,8 @@ from pathlib import Path
 import httpx
 import yaml
 
-READY_S = 30.0
+from tests.harness.deadlines import PATIENCE_S
+
 USER, PASSWORD = "pusher", "right horse"
 # bcrypt with 2^4 rounds of the password above; a registry takes nothing else.
 HTPASSWD = f"{USER}:$2b$04$65hjcEuoChZH1J3yW1urj.USs/G2jngJEAuMaWObU.HKh/AZm10rK\n"
@@ -49,12 +50,12 @@ class OciRegistry:
         file.write_text(yaml.safe_dump(self._config()))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(["docker-registry", "serve", str(file)], stdout=log, stderr=log)
-        ends = time.monotonic() + READY_S
+        ends = time.monotonic() + PATIENCE_S
         while time.monotonic() < ends:
             if self._answers():
                 return self
             time.sleep(0.05)
-        raise AssertionError(f"the registry did not answer in {READY_S} s: {self.log.read_text()[-500:]}")
+        raise AssertionError(f"the registry did not answer in {PATIENCE_S} s: {self.log.read_text()[-500:]}")
 
     def stop(self) -> None:
         """At once, as when its node is lost."""

@@ -12,9 +12,9 @@ from typing import Final
 
 from deploy.local import daemons
 from deploy.local.processes import Process, find_process
+from tests.harness.deadlines import PATIENCE_S
 from tests.harness.stack import Stack
 
-END_S: Final = 30.0
 LOOK_S: Final = 0.02
 
 
@@ -64,10 +64,10 @@ def send(stack: Stack, number: signal.Signals, *names: str) -> list[Process]:
 
 def await_end(processes: Sequence[Process]) -> None:
     """Until they have ended. Raises TimeoutError."""
-    deadline = time.monotonic() + END_S
+    deadline = time.monotonic() + PATIENCE_S
     while left := [process for process in processes if process.alive()]:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"processes {[process.pid for process in left]} did not end within {END_S:g} s")
+            raise TimeoutError(f"processes {[process.pid for process in left]} did not end within {PATIENCE_S:g} s")
         time.sleep(LOOK_S)
 
 

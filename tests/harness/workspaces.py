@@ -21,6 +21,7 @@ from activities.observing import observe
 from activities.settings import TemporalSettings
 from api import labels, names
 from deploy.local.layout import Layout
+from tests.harness.deadlines import PATIENCE_S
 from workflows.connecting import connect
 from workflows.state import WorkspaceState
 from workflows.workspace import WorkspaceWorkflow
@@ -79,7 +80,7 @@ class Workspaces:
     async def get(self, name: str) -> Object | None:
         return await self.cluster.get("Workspace", name, NAMESPACE)
 
-    async def until(self, wanted: Collection[str], judge: Judge, within_s: float) -> dict[str, Object]:
+    async def until(self, wanted: Collection[str], judge: Judge, within_s: float = PATIENCE_S) -> dict[str, Object]:
         """All of them, as soon as the judge says yes to each. Raises TimeoutError with the statuses of the others."""
 
         def missing(found: dict[str, Object]) -> list[str]:
@@ -87,10 +88,10 @@ class Workspaces:
 
         return await self._follow(wanted, missing, within_s, "not as wanted")
 
-    async def until_ready(self, *wanted: str, within_s: float) -> dict[str, Object]:
+    async def until_ready(self, *wanted: str, within_s: float = PATIENCE_S) -> dict[str, Object]:
         return await self.until(wanted, is_ready, within_s)
 
-    async def until_gone(self, *wanted: str, within_s: float) -> None:
+    async def until_gone(self, *wanted: str, within_s: float = PATIENCE_S) -> None:
         """Until no Workspace of these names is there. Raises TimeoutError."""
         await self._follow(wanted, list, within_s, "still there")
 
@@ -111,7 +112,7 @@ class Workspaces:
         told = {name: standing(found.get(name)) for name in missing(found)}
         raise TimeoutError(f"after {within_s:g} s these are {wrong}: {told}")
 
-    async def until_running(self, name: str, activity: str, within_s: float) -> None:
+    async def until_running(self, name: str, activity: str, within_s: float = PATIENCE_S) -> None:
         """Until a worker carries out this activity of the Workspace's workflow. Raises TimeoutError."""
         deadline = time.monotonic() + within_s
         seen: set[str] = set()

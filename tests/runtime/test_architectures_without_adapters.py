@@ -8,7 +8,7 @@ import pytest
 from presets.hub import architectures
 from tests.runtime.conftest import PYTHON
 
-pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 # The CPU build lacks the GPU build's classes, so these are read and not asked: they take adapters there.
 NOT_ASKED = {"DeepseekV4ForCausalLM", "DeepseekV41ForCausalLM", "DeepseekV4ForConditionalGeneration"}
 LEAST_ANSWERS = 140

@@ -9,7 +9,7 @@ import pytest
 from tests.runtime.conftest import PYTHON
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.runtime, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from runtime.adapters.__main__ import bring_all
 from tests.harness.adapters import write_lora
 from tests.runtime.conftest import STOP_S, Server, start
 
-pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 LAYERS, HIDDEN, KEYS = 30, 576, 192
 # Loud enough that random matrices are heard: 64 times the product, where training has twice.
 ALPHA = 512

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 PROMPTS = [
     "The capital of France is",

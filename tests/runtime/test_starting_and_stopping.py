@@ -10,7 +10,7 @@ import pytest
 
 from tests.runtime.conftest import STOP_S, start
 
-pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.parametrize(

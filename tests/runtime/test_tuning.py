@@ -14,7 +14,7 @@ from api.tuning import ADAPTER_CONFIG, ADAPTER_WEIGHTS, SENTINEL_FILE, SUMMARY_F
 from runtime.tune.checkpoints import complete_checkpoints
 from tests.runtime.tuning import Training, lose, make_model, settings
 
-pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600), pytest.mark.xdist_group("tuning")]
+pytestmark = pytest.mark.timeout(600)
 STEPS, INTERVAL = 24, 5
 
 

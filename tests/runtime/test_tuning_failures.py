@@ -9,7 +9,7 @@ import pytest
 
 from tests.runtime.tuning import ANIMALS, Training, make_model, settings
 
-pytestmark = [pytest.mark.runtime, pytest.mark.timeout(600), pytest.mark.xdist_group("tuning")]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from tests.runtime.tuning import ENDS_S, PYTHON
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.runtime, pytest.mark.timeout(300), pytest.mark.xdist_group("tuning")]
+pytestmark = pytest.mark.timeout(300)
 PAIR = [["user", "one"], ["assistant", "eins"]]
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -95,6 +96,16 @@ class Bench:
     async def progress(self) -> WorkspaceState:
         assert self.handle is not None
         return await self.handle.query(WorkspaceWorkflow.progress)
+
+    async def asked_for(self) -> Counter[str]:
+        """How often the workflow has asked for each activity, after everything that it was told before this call: a
+        query is answered by a workflow task that has seen every earlier message.
+        """
+        assert self.handle is not None
+        await self.progress()
+        events = (await self.handle.fetch_history()).events
+        asked = [one.activity_task_scheduled_event_attributes.activity_type.name for one in events]
+        return Counter(name for name in asked if name)
 
     async def until(self, condition: Any, tries: int = 60) -> WorkspaceState:
         """Lets time pass, in growing steps, until the state fulfils the condition."""

@@ -16,7 +16,7 @@ from deploy.local.kubectl import kubectl, kubectl_json
 from deploy.local.layout import Layout
 from tests.e2e.local_stack.commands import INSTANCE, modelyard_local, succeed
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")

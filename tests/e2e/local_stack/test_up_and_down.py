@@ -16,7 +16,6 @@ from tests.e2e.local_stack.commands import INSTANCE, begin, modelyard_local, suc
 from tests.harness.machine_snapshot import Snapshot, snapshot
 
 pytestmark = [
-    pytest.mark.e2e,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(os.geteuid() != 0, reason="nodes need root"),
 ]

@@ -1,7 +1,4 @@
-"""A real kube-apiserver on loopback that asks a real webhook process, both of the tests' own.
-
-No controllers and no kubelets: what is stored is looked at, nothing acts on it.
-"""
+"""A real kube-apiserver on loopback that asks a real webhook process of the tests' own."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -16,18 +13,12 @@ from deploy.local.admission import ensure_admission
 from deploy.local.cluster_resources import ensure_crds, ensure_roles
 from deploy.local.daemons import Daemon
 from deploy.local.kubeconfigs import mint_kubeconfig
+from deploy.local.kubectl import kubectl
 from deploy.local.layout import Layout
-from tests.harness.api_server import api_server_alone
 from tests.harness.kubectl_client import Kubectl
 
 ROOT = Path(__file__).parents[3]
 DEADLINE_S = 60
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "integration/admission" in item.nodeid:
-            item.add_marker(pytest.mark.integration)
 
 
 @dataclass
@@ -52,16 +43,14 @@ class Webhook:
 
 
 @pytest.fixture(scope="package")
-def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
-    """etcd and kube-apiserver with the CRD, the roles and the webhook's registration."""
-    folder = tmp_path_factory.mktemp("admission")
-    with api_server_alone(folder) as layout:
-        log = layout.logs / "setup.log"
-        for ensure in (ensure_crds, ensure_roles):
-            ensure(layout.admin_kubeconfig, log, _quiet)
-        ensure_admission(layout, layout.admin_kubeconfig, log, _quiet)
-        yield layout
-        daemons.stop(layout, product.WEBHOOK.name)
+def api_server(shared_api_server: Layout) -> Iterator[Layout]:
+    """With the CRD, the roles and, while these tests run, the webhook's registration."""
+    layout, log = shared_api_server, shared_api_server.logs / "admission.log"
+    for ensure in (ensure_crds, ensure_roles):
+        ensure(layout.admin_kubeconfig, log, _quiet)
+    ensure_admission(layout, layout.admin_kubeconfig, log, _quiet)
+    yield layout
+    kubectl(layout.admin_kubeconfig, "delete", "validatingwebhookconfiguration", "modelyard")
 
 
 @pytest.fixture
@@ -81,8 +70,8 @@ async def cluster(api_server: Layout) -> AsyncIterator[Cluster]:
     await made.close()
 
 
-@pytest.fixture
-def kubectl(api_server: Layout, tmp_path: Path) -> Kubectl:
+@pytest.fixture(name="kubectl")
+def in_a_namespace(api_server: Layout, tmp_path: Path) -> Kubectl:
     made = Kubectl(api_server.admin_kubeconfig, tmp_path / "cache", tmp_path, f"t-{os.urandom(4).hex()}")
     made("create", "namespace", made.namespace)
     return made

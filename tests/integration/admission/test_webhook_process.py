@@ -13,8 +13,9 @@ import httpx
 import pytest
 import yaml
 
+from tests.harness.deadlines import PATIENCE_S
+
 ROOT = Path(__file__).parents[3]
-WITHIN_S = 60.0
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ async def process(**environment: str) -> AsyncIterator[asyncio.subprocess.Proces
 
 async def answer(address: str, path: str) -> int:
     """The status of a GET, asked again until somebody listens."""
-    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(WITHIN_S):
+    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 return (await client.get(f"http://{address}{path}")).status_code
@@ -71,7 +72,7 @@ async def test_it_lives_without_an_api_server_is_not_ready_and_ends_when_asked(k
         assert await answer(metrics, "/healthz") == 200
         assert await answer(metrics, "/readyz") == 503
         started.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             _, said = await started.communicate()
         assert started.returncode == 0
         assert b"Traceback" not in said
@@ -88,7 +89,7 @@ async def test_it_lives_without_an_api_server_is_not_ready_and_ends_when_asked(k
 async def test_settings_that_cannot_work_end_it_with_the_reason(
     kubeconfig: Path, setting: str, value: str, said: bytes
 ) -> None:
-    async with process(kubeconfig=str(kubeconfig), **{setting: value}) as started, asyncio.timeout(WITHIN_S):
+    async with process(kubeconfig=str(kubeconfig), **{setting: value}) as started, asyncio.timeout(PATIENCE_S):
         _, text = await started.communicate()
     assert started.returncode == 1
     assert said in text

@@ -3,14 +3,12 @@
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deploy.local.layout import Layout
-from tests.harness.api_server import api_server_alone
 from tests.harness.kubectl_client import DEADLINE_S, Kubectl
 
 ROOT = Path(__file__).parents[3]
@@ -18,10 +16,8 @@ CRD_FILE = ROOT / "deploy" / "crds" / "kaito.sh_workspaces.yaml"
 
 
 @pytest.fixture(scope="session")
-def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
-    """etcd and kube-apiserver with ports and state of their own, gone after the tests."""
-    with api_server_alone(tmp_path_factory.mktemp("api-server")) as layout:
-        yield layout
+def api_server(shared_api_server: Layout) -> Layout:
+    return shared_api_server
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from deploy.local.cluster_api import ClusterApiError, request
 from deploy.local.layout import Layout
 from tests.integration.api.test_no_version_loses_what_the_other_wrote import AUTHORED
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 Obj = dict[str, Any]
 Path = tuple[str | int, ...]
 VERSIONS = ("v1alpha1", "v1beta1")

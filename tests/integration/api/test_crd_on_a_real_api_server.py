@@ -15,7 +15,6 @@ from api.status import Cost, Metric, Performance, Phase, PlanSummary, State, Ste
 from api.workspace import Workspace
 from deploy.local.commands import CommandFailed
 
-pytestmark = pytest.mark.integration
 Kubectl = Callable[..., str]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -10,7 +10,6 @@ import pytest
 
 from api.workspace import V1ALPHA1_INSTANCE_TYPE, Workspace
 
-pytestmark = pytest.mark.integration
 Obj = dict[str, Any]
 
 AUTHORED: Obj = {

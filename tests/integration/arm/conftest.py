@@ -21,8 +21,8 @@ from deploy.local import readiness
 from deploy.local.arm.control_client import Address, ControlClient
 from deploy.local.arm.identity import Identity
 from deploy.local.layout import Layout
+from tests.harness.deadlines import PATIENCE_S
 
-STARTED_S = 30.0
 POLL_S = 0.05
 QUICK = ("--create-seconds", "0.3", "--update-seconds", "0.1", "--delete-seconds", "0.2", "--retry-after-seconds", "0")
 
@@ -75,7 +75,7 @@ class StandIn:
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._argv, env=self._environment, stdout=log, stderr=log)
-        deadline = time.monotonic() + STARTED_S
+        deadline = time.monotonic() + PATIENCE_S
         ca = self.layout.pki / "ca.crt"
         # Its own certificate is written last: once that is there, the authority's file is whole.
         while not ((self.layout.pki / "arm.crt").exists() and readiness.answers(f"{self.url}/_control/state", ca=ca)):
@@ -85,12 +85,12 @@ class StandIn:
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(PATIENCE_S)
 
     def stop(self) -> int:
         assert self._process is not None
         self._process.terminate()
-        return self._process.wait(10)
+        return self._process.wait(PATIENCE_S)
 
     def azure(self, **options: Any) -> ContainerServiceClient:
         """The SDK's client for this stand-in."""

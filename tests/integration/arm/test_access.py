@@ -10,8 +10,6 @@ from azure.mgmt.containerservice.aio import ContainerServiceClient
 
 from deploy.local.arm.control_client import Address, ControlClient, ControlFailed
 
-pytestmark = pytest.mark.integration
-
 
 def ask(stand_in: Any, path: str, **headers: str) -> httpx.Response:
     context = ssl.create_default_context(cafile=str(stand_in.address.ca))

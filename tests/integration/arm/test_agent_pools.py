@@ -7,8 +7,6 @@ import pytest
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 
-pytestmark = pytest.mark.integration
-
 
 async def test_a_pool_is_created_listed_and_deleted(pools: Any) -> None:
     poller = await pools.begin("ws1", tags={"owner": "team-a"}, nodeTaints=["sku=gpu:NoSchedule"])

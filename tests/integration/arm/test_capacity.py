@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-pytestmark = pytest.mark.integration
-
 A100_FAMILY = "StandardNCADSA100v4Family"
 
 

@@ -14,8 +14,6 @@ from deploy.local.certificates import ensure_authority
 from deploy.local.choices import Choices, remember
 from deploy.local.layout import Layout
 
-pytestmark = pytest.mark.integration
-
 # The command finds a stand-in where its instance's layout says; no other test serves on this one's loopback port.
 INSTANCE = "arm"
 Command = Callable[..., int]

@@ -20,14 +20,13 @@ from deploy.local import (
 )
 from deploy.local.arm.control_client import ControlClient
 from deploy.local.layout import Layout
+from tests.harness.deadlines import PATIENCE_S
 
 pytestmark = [
-    pytest.mark.integration,
     pytest.mark.skipif(os.geteuid() != 0, reason="kubelets need root"),
 ]
 
 PODS = "/api/v1/namespaces/default/pods"
-PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-pytestmark = pytest.mark.integration
-
-DEADLINE_S = 10.0
+from tests.harness.deadlines import PATIENCE_S
 
 
 async def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not true():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)

@@ -7,8 +7,6 @@ import pytest
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ServiceRequestError
 
-pytestmark = pytest.mark.integration
-
 A100_FAMILY = "StandardNCADSA100v4Family"
 
 

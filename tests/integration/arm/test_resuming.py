@@ -9,8 +9,6 @@ from azure.core.rest import HttpRequest
 
 from deploy.local.arm.control_client import ControlClient
 
-pytestmark = pytest.mark.integration
-
 # Longer than the stand-in takes to start again on a machine that does much else.
 SLOW_S = 20
 

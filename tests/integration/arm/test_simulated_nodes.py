@@ -1,19 +1,14 @@
 """Pools whose machines are Node objects in a real API server: they come with the pool and leave nothing behind."""
 
-import socket
 import time
-from collections.abc import Iterator
-from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
 from deploy.local import cluster_api
 from deploy.local.arm.control_client import ControlClient
-from deploy.local.control_plane import start_control_plane, stop_control_plane
-from deploy.local.layout import Layout, Ports
-
-pytestmark = pytest.mark.integration
+from deploy.local.layout import Layout
+from tests.harness.deadlines import PATIENCE_S
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 SERVICE_ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
@@ -22,20 +17,12 @@ GPU_TAINT = {"key": "sku", "value": "gpu", "effect": "NoSchedule"}
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
-    """etcd and kube-apiserver on loopback, on ports that were free a moment ago."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in fields(Ports)]
-    numbers = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    ports = Ports(**dict(zip((field.name for field in fields(Ports)), numbers, strict=True)))
-    layout = replace(Layout.of("test", with_nodes=False), state=tmp_path_factory.mktemp("cluster"), ports=ports)
-    start_control_plane(layout, controllers=False)
-    # The controller that gives every namespace its default ServiceAccount does not run here.
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
-    cluster_api.request(layout, "POST", SERVICE_ACCOUNTS, account, "application/json")
-    yield layout
-    stop_control_plane(layout)
+def cluster(shared_api_server: Layout) -> Layout:
+    """With what a controller makes elsewhere: the default ServiceAccount, without which pods are refused."""
+    if cluster_api.read(shared_api_server, f"{SERVICE_ACCOUNTS}/default") is None:
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+        cluster_api.request(shared_api_server, "POST", SERVICE_ACCOUNTS, account, "application/json")
+    return shared_api_server
 
 
 @pytest.fixture
@@ -111,7 +98,7 @@ async def test_nodes_of_an_operation_that_failed_come_late_and_go_with_the_pool(
         with pytest.raises(Exception, match="VMExtensionProvisioningTimeout"):
             await poller.result()
         assert nodes(cluster, "late") == []
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while not nodes(cluster, "late"):
             assert time.monotonic() < deadline
         await mine.delete("late")
@@ -130,7 +117,7 @@ async def test_a_restarted_stand_in_adopts_its_nodes(arm: Any, cluster: Layout, 
         arm.kill()
         cluster_api.request(cluster, "DELETE", f"/api/v1/nodes/{nodes(cluster, 'adopted')[0]['metadata']['name']}")
         arm.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while len(nodes(cluster, "adopted")) < 2:
             assert time.monotonic() < deadline
         await mine.delete("adopted")

@@ -10,22 +10,19 @@ from azure.core.exceptions import HttpResponseError
 from temporalio.testing import ActivityEnvironment
 
 from activities import azure_client
-from activities.contracts import Plan, PoolBought, WorkspaceKey
+from activities.contracts import Plan, PoolBought
 from activities.nodes.aks import AgentPools
 from activities.nodes.preflight import PreflightChecks
 from activities.settings import AzureSettings
 from deploy.local.arm.identity import Identity
+from tests.builders import a_plan
+from tests.harness.deadlines import PATIENCE_S
 
-pytestmark = pytest.mark.integration
 A100_FAMILY = "StandardNCADSA100v4Family"
 
 
-def a_plan(pool: str, **more: Any) -> Plan:
-    return Plan(
-        key=WorkspaceKey(namespace="n", name="w", uid="u"), generation=1, kind="preset", os_disk_gib=100,
-        instance_type="Standard_NC24ads_A100_v4", node_count=2, gpus_per_node=1, pool_name=pool, vcpus_per_node=24,
-        vcpu_family=A100_FAMILY, **more,
-    )  # fmt: skip
+def two_machines(pool: str, **more: Any) -> Plan:
+    return a_plan(pool_name=pool, node_count=2, vcpus_per_node=24, vcpu_family=A100_FAMILY, **more)
 
 
 @pytest.fixture
@@ -48,7 +45,7 @@ async def bought(azure: azure_client.Azure, plan: Plan) -> PoolBought:
 
 
 async def test_a_spot_pool_is_bought_in_its_zone_with_its_price(azure: Any, pools: Any) -> None:
-    plan = a_plan("spotzone", spot=True, zones=("2",), spot_max_price=1.25)
+    plan = two_machines("spotzone", spot=True, zones=("2",), spot_max_price=1.25)
     await bought(azure, plan)
     pool = (await pools.get("spotzone")).properties
     assert (pool.scale_set_priority, pool.scale_set_eviction_policy, pool.spot_max_price) == ("Spot", "Delete", 1.25)
@@ -59,10 +56,10 @@ async def test_a_spot_pool_is_bought_in_its_zone_with_its_price(azure: Any, pool
 async def test_machines_that_were_taken_back_come_again_only_where_it_is_asked_for(
     azure: Any, pools: Any, control: Any
 ) -> None:
-    plan = a_plan("spotback", spot=True)
+    plan = two_machines("spotback", spot=True)
     await bought(azure, plan)
     control.add_fault("spot-eviction", pool="spotback", seconds=0, times=1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while control.state()["pools"]["spotback"]["nodes"]:
             await asyncio.sleep(0.1)
     await bought(azure, plan)
@@ -79,7 +76,7 @@ async def test_a_pool_keeps_its_highest_price_for_life(pools: Any) -> None:
 
 async def test_spot_is_checked_against_its_own_quota(azure: Any, control: Any) -> None:
     control.change_settings(family_limits={A100_FAMILY: 0}, low_priority_limit=1000)
-    spot, demand = a_plan("nobody", spot=True, zones=("1",)), a_plan("nobody", zones=("9",))
+    spot, demand = two_machines("nobody", spot=True, zones=("1",)), two_machines("nobody", zones=("9",))
     checks = {check.name: check.outcome for check in (await PreflightChecks(azure).read_preflight(spot)).checks}
     assert checks == {"SkuOffered": "passed", "VcpuQuota": "passed", "PoolLimit": "passed"}
     found = {check.name: check for check in (await PreflightChecks(azure).read_preflight(demand)).checks}
@@ -90,5 +87,7 @@ async def test_spot_is_checked_against_its_own_quota(azure: Any, control: Any) -
 async def test_azure_that_does_not_answer_warns_and_stops_nothing(azure: Any, control: Any) -> None:
     control.add_fault("server-error", method="GET", route="usages")
     control.add_fault("server-error", method="GET", route="agentPool")
-    checks = {check.name: check for check in (await PreflightChecks(azure).read_preflight(a_plan("nobody"))).checks}
+    checks = {
+        check.name: check for check in (await PreflightChecks(azure).read_preflight(two_machines("nobody"))).checks
+    }
     assert checks["VcpuQuota"].outcome == "unknown" and checks["SkuOffered"].outcome == "passed"

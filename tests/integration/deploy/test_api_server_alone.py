@@ -9,8 +9,6 @@ import pytest
 from deploy.local import cluster_api, control_plane, daemons, kubernetes_binaries
 from deploy.local.layout import Layout
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
@@ -34,6 +32,6 @@ def test_it_serves_keeps_what_it_is_given_over_a_kill_and_leaves_no_process(layo
     began = time.monotonic()
     control_plane.stop_control_plane(layout)
     assert daemons.running(layout) == {}
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30, "it would wait a minute for its clients"
     with pytest.raises(cluster_api.ClusterApiError, match="not reached"):
         cluster_api.read(layout, path)

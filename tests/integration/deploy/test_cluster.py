@@ -30,7 +30,6 @@ from deploy.local.layout import Layout
 from tests.harness.machine_snapshot import Snapshot, snapshot
 
 pytestmark = [
-    pytest.mark.integration,
     pytest.mark.skipif(os.geteuid() != 0, reason="kubelets need root"),
 ]
 

@@ -10,7 +10,6 @@ from deploy.local import daemons
 from deploy.local.layout import Layout
 from deploy.local.registry import NAME, registry_daemon
 
-pytestmark = pytest.mark.integration
 BLOB = b"weights, more or less"
 DIGEST = f"sha256:{hashlib.sha256(BLOB).hexdigest()}"
 

@@ -13,8 +13,6 @@ from deploy.local.layout import Layout
 from deploy.local.temporal import NAME, SEARCH_ATTRIBUTES, STOP_S, temporal_daemon, ui_address
 from workflows import search
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture
 def layout(free_layout: Layout) -> Iterator[Layout]:

@@ -19,12 +19,6 @@ from tests.harness.workspaces import Workspaces, connected
 INSTANCES: Final = ("chaos", "injections", "bench")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "integration/faults" in item.nodeid:
-            item.add_marker(pytest.mark.integration)
-
-
 @pytest.fixture(scope="package")
 def registry_port() -> int:
     """Of a registry that tests may start; the workers are told that it speaks without TLS."""
@@ -62,5 +56,5 @@ async def stack(fault_stack: Stack, workspaces: Workspaces) -> AsyncIterator[Sta
     items, _ = await workspaces.cluster.list_all("Workspace")
     names = [item["metadata"]["name"] for item in items]
     await workspaces.delete(*names)
-    await workspaces.until_gone(*names, within_s=60)
+    await workspaces.until_gone(*names)
     assert await settled_leftovers(fault_stack, workspaces) == {}

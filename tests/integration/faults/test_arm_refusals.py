@@ -10,7 +10,7 @@ T4, T4_FAMILY = "Standard_NC4as_T4_v3", "Standard NCASv3_T4 Family"
 async def test_a_used_up_quota_is_seen_before_anything_is_bought(stack: Stack, workspaces: Workspaces) -> None:
     stack.arm.change_settings(family_limits={T4_FAMILY: 6})
     await workspaces.create(workspace("over-quota", instance_type=T4, count=2))
-    found = (await workspaces.until(["over-quota"], is_failed, within_s=30))["over-quota"]
+    found = (await workspaces.until(["over-quota"], is_failed))["over-quota"]
     status = status_of(found)
     assert status["reason"] == "QuotaExceeded"
     assert all(number in status["message"] for number in ("need 8 vCPUs", "6 of 6", "raise the quota to 8"))
@@ -22,7 +22,7 @@ async def test_a_quota_that_only_the_purchase_shows_stops_too(stack: Stack, work
     for variant in names:
         stack.arm.add_fault("quota-exceeded", variant=variant, times=1)
     await workspaces.create(*(workspace(f"quota-{name}") for name in names))
-    found = await workspaces.until([f"quota-{name}" for name in names], is_failed, within_s=30)
+    found = await workspaces.until([f"quota-{name}" for name in names], is_failed)
     told = [status_of(one) for one in found.values()]
     assert {status["reason"] for status in told} == {"QuotaExceeded"}
     assert all("24" in status["message"] and "quota" in status["message"] for status in told)
@@ -34,7 +34,7 @@ async def test_a_quota_that_only_the_purchase_shows_stops_too(stack: Stack, work
 async def test_a_machine_that_is_not_sold_here_stops_before_the_purchase(stack: Stack, workspaces: Workspaces) -> None:
     stack.arm.add_fault("sku-not-available", variant="code", times=1)
     await workspaces.create(workspace("not-sold"))
-    found = (await workspaces.until(["not-sold"], is_failed, within_s=30))["not-sold"]
+    found = (await workspaces.until(["not-sold"], is_failed))["not-sold"]
     assert status_of(found)["reason"] == "SkuNotAvailable"
     assert pools(stack) == []
 
@@ -42,7 +42,7 @@ async def test_a_machine_that_is_not_sold_here_stops_before_the_purchase(stack: 
 async def test_a_failed_workspace_is_tried_again_when_asked(stack: Stack, workspaces: Workspaces) -> None:
     stack.arm.add_fault("quota-exceeded", times=1)
     await workspaces.create(workspace("again"))
-    await workspaces.until(["again"], is_failed, within_s=30)
+    await workspaces.until(["again"], is_failed)
     again = {"op": "add", "path": "/metadata/annotations", "value": {"modelyard.dev/retry": "1"}}
     await workspaces.cluster.patch("Workspace", "again", "default", [again])
-    await workspaces.until_ready("again", within_s=30)
+    await workspaces.until_ready("again")

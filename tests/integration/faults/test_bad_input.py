@@ -57,7 +57,7 @@ async def test_what_cannot_be_carried_out_is_refused_with_a_reason_and_buys_noth
     stack: Stack, workspaces: Workspaces, subtests: pytest.Subtests
 ) -> None:
     await workspaces.create(*(body for body, _, _ in CASES.values()))
-    found = await workspaces.until(CASES, is_failed, within_s=30)
+    found = await workspaces.until(CASES, is_failed)
     for name, (_, reason, words) in CASES.items():
         with subtests.test(name):
             told = condition(found[name], "WorkspaceSucceeded")
@@ -70,18 +70,18 @@ async def test_what_cannot_be_carried_out_is_refused_with_a_reason_and_buys_noth
 
 async def test_a_corrected_workspace_becomes_ready(stack: Stack, workspaces: Workspaces) -> None:
     await workspaces.create(workspace("mended", preset="phi-9000"))
-    await workspaces.until(["mended"], is_failed, within_s=30)
+    await workspaces.until(["mended"], is_failed)
     correction = [{"op": "replace", "path": "/inference/preset/name", "value": "phi-2"}]
     await workspaces.cluster.patch("Workspace", "mended", "default", correction)
-    await workspaces.until_ready("mended", within_s=30)
+    await workspaces.until_ready("mended")
 
 
 async def test_a_refused_edit_leaves_what_serves_alone(stack: Stack, workspaces: Workspaces) -> None:
     await workspaces.create(workspace("kept"))
-    await workspaces.until_ready("kept", within_s=30)
+    await workspaces.until_ready("kept")
     (pool,) = pools(stack)
     edit = [{"op": "replace", "path": "/inference/preset/name", "value": "phi-9000"}]
     await workspaces.cluster.patch("Workspace", "kept", "default", edit)
-    found = await workspaces.until(["kept"], lambda one: status_of(one).get("reason") == "PresetUnknown", within_s=30)
+    found = await workspaces.until(["kept"], lambda one: status_of(one).get("reason") == "PresetUnknown")
     assert status_of(found["kept"])["phase"] == "Ready"
     assert pools(stack) == [pool]

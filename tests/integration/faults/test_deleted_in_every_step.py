@@ -2,30 +2,30 @@
 
 import asyncio
 
-from tests.harness.holding import WITHIN_S, hold_in_waits, until_only_preflight_is_left
+from tests.harness.deadlines import PATIENCE_S
+from tests.harness.holding import hold_in_waits, until_only_preflight_is_left
 from tests.harness.leftovers import settled_leftovers
 from tests.harness.process_faults import frozen
 from tests.harness.stack import Stack
 from tests.harness.workspaces import Workspaces, is_failed, workspace
 
-GONE_S = 60
 # The API server tells watchers a moment after it has answered; the event then waits in the frozen watcher's socket.
 TOLD_S = 0.5
 
 
 async def test_a_delete_in_any_step_leaves_nothing(stack: Stack, workspaces: Workspaces) -> None:
     await workspaces.create(workspace("delete-ready"), workspace("delete-failed", preset="phi-9000"))
-    await workspaces.until_ready("delete-ready", within_s=WITHIN_S)
-    await workspaces.until(["delete-failed"], is_failed, WITHIN_S)
-    held = await hold_in_waits(stack, workspaces, "delete", slow_s=6)
+    await workspaces.until_ready("delete-ready")
+    await workspaces.until(["delete-failed"], is_failed)
+    held = await hold_in_waits(stack, workspaces, "delete", slow_s=15)
     await _delete_in_deploy(stack, workspaces, "delete-deploy")
     async with frozen(stack, "mirror"):
         await workspaces.create(workspace("delete-preparemodel"))
-        await workspaces.until_running("delete-preparemodel", "read_model_revision", WITHIN_S)
+        await workspaces.until_running("delete-preparemodel", "read_model_revision")
         await workspaces.create(workspace("delete-size"))
         names = [*held.uids, *(f"delete-{step}" for step in ("ready", "failed", "size", "preparemodel"))]
         await workspaces.delete(*names)
-    await workspaces.until_gone(*names, "delete-deploy", within_s=GONE_S)
+    await workspaces.until_gone(*names, "delete-deploy")
     assert await settled_leftovers(stack, workspaces) == {}
 
 
@@ -33,10 +33,10 @@ async def test_a_delete_while_nodes_are_given_back_leaves_nothing(stack: Stack, 
     stack.arm.change_settings(delete_seconds=3)
     stack.arm.add_fault("operation-failed", method="PUT")
     await workspaces.create(workspace("delete-releasing"))
-    await workspaces.until_running("delete-releasing", "delete_node_pool", within_s=45)
+    await workspaces.until_running("delete-releasing", "delete_node_pool")
     stack.arm.clear_faults()
     await workspaces.delete("delete-releasing")
-    await workspaces.until_gone("delete-releasing", within_s=GONE_S)
+    await workspaces.until_gone("delete-releasing")
     assert await settled_leftovers(stack, workspaces) == {}
 
 
@@ -50,12 +50,12 @@ async def _delete_in_deploy(stack: Stack, workspaces: Workspaces, name: str) -> 
             await asyncio.sleep(TOLD_S)
             async with frozen(stack, "kube-apiserver"):
                 thaw_cloud()
-                await workspaces.until_running(name, "ensure_workload", WITHIN_S)
+                await workspaces.until_running(name, "ensure_workload")
                 thaw_watcher()
                 await _until_told_of_the_delete(workspaces, name)
 
 
 async def _until_told_of_the_delete(workspaces: Workspaces, name: str) -> None:
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not (await workspaces.progress(name)).deleting:
             await asyncio.sleep(0.1)

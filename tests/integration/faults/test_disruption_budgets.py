@@ -5,7 +5,6 @@ from api import names
 from tests.harness.stack import Stack
 from tests.harness.workspaces import NAMESPACE, Workspaces, workspace
 
-WITHIN_S = 60.0
 PATHS = [f"/apis/policy/{version}/namespaces/{NAMESPACE}/poddisruptionbudgets" for version in ("v1", "v1beta1")]
 
 
@@ -21,13 +20,13 @@ async def test_replicas_have_a_budget_while_they_run_and_their_nodes_go_without_
     stack: Stack, workspaces: Workspaces
 ) -> None:
     uids = await workspaces.create(workspace("two-replicas", count=2), workspace("one-replica"))
-    await workspaces.until_ready(*uids, within_s=WITHIN_S)
+    await workspaces.until_ready(*uids)
     (found,) = await budgets(workspaces)
     assert found["metadata"]["name"] == names.disruption_budget("two-replicas")
     assert found["spec"]["maxUnavailable"] == 1
 
     await workspaces.delete(*uids)
-    await workspaces.until_gone(*uids, within_s=WITHIN_S)
+    await workspaces.until_gone(*uids)
     assert await budgets(workspaces) == []
     pools = {names.pool_name(uid) for uid in uids.values()}
     releases = [

@@ -43,7 +43,7 @@ async def test_spot_machines_that_are_taken_back_are_bought_again_and_then_on_de
     stack: Stack, workspaces: Workspaces
 ) -> None:
     [uid] = (await workspaces.create(asking("spot", capacity="spot,on-demand", limit="5"))).values()
-    await workspaces.until_ready("spot", within_s=60)
+    await workspaces.until_ready("spot")
     bought = await asyncio.to_thread(properties, stack, uid)
     assert (bought["scaleSetPriority"], bought["scaleSetEvictionPolicy"], bought["spotMaxPrice"]) == (
         "Spot", "Delete", 5.0,
@@ -51,12 +51,12 @@ async def test_spot_machines_that_are_taken_back_are_bought_again_and_then_on_de
     pool = names.pool_name(uid)
     for times in range(1, EVICTIONS_MAX + 1):
         await _evict(stack, workspaces, pool)
-        await workspaces.until_ready("spot", within_s=60)
+        await workspaces.until_ready("spot")
         assert await asyncio.to_thread(purchases, stack, pool) == 1 + times
         assert (await workspaces.progress("spot")).evictions == {f"{INSTANCE_TYPE} as spot": times}
     stack.arm.change_settings(family_limits={FAMILY: 24})
     await _evict(stack, workspaces, pool)
-    found = (await workspaces.until_ready("spot", within_s=60))["spot"]
+    found = (await workspaces.until_ready("spot"))["spot"]
     assert "scaleSetPriority" not in await asyncio.to_thread(properties, stack, uid)
     assert status_of(found)["plan"]["capacityType"] == "on-demand"
 
@@ -69,7 +69,7 @@ async def test_a_machine_without_quota_is_skipped_and_one_that_is_not_sold_is_le
     [uid] = (await workspaces.create(body)).values()
     # ARM's listing offers the machine in the zone, and the purchase is refused all the same, once.
     stack.arm.add_fault("sku-not-available", pool=names.pool_name(uid), times=1)
-    found = (await workspaces.until_ready("second", within_s=60))["second"]
+    found = (await workspaces.until_ready("second"))["second"]
     told = status_of(found)["plan"]["tried"]
     assert [line.split(": ")[:2] for line in told] == [
         [f"{INSTANCE_TYPE} in zone 2", "QuotaExceeded"],
@@ -88,7 +88,7 @@ async def test_when_nothing_can_be_had_every_reason_is_told_and_nothing_is_bough
 ) -> None:
     stack.arm.change_settings(family_limits={FAMILY: 0}, low_priority_limit=0)
     await workspaces.create(asking("never", machines=H100, capacity="spot,on-demand", limit="0.5"))
-    found = (await workspaces.until(["never"], is_failed, within_s=60))["never"]
+    found = (await workspaces.until(["never"], is_failed))["never"]
     status = status_of(found)
     assert status["reason"] == "QuotaExceeded"
     assert "none of 4 ways" in status["message"]
@@ -100,4 +100,4 @@ async def test_when_nothing_can_be_had_every_reason_is_told_and_nothing_is_bough
 async def _evict(stack: Stack, workspaces: Workspaces, pool: str) -> None:
     """Azure takes every machine of the pool back; returns when the Workspace has noticed."""
     stack.arm.add_fault("spot-eviction", pool=pool, seconds=0, times=1)
-    await workspaces.until(["spot"], lambda found: not is_ready(found), within_s=30)
+    await workspaces.until(["spot"], lambda found: not is_ready(found))

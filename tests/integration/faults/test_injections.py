@@ -28,7 +28,7 @@ async def scene(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Scene]:
 
 async def test_the_count_sees_all_that_a_running_workspace_has(stack: Stack, workspaces: Workspaces) -> None:
     uid = (await workspaces.create(workspace("counted")))["counted"]
-    await workspaces.until_ready("counted", within_s=30)
+    await workspaces.until_ready("counted")
     left = await what_is_left(stack, workspaces, within_s=0)
     assert {thing.split()[0] for thing in left[uid]} == EVERYTHING
     there = await inventory(stack, workspaces)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 from api import labels, names
-from tests.harness.holding import WITHIN_S, Held, hold_in_waits, release, until_only_preflight_is_left
+from tests.harness.holding import Held, hold_in_waits, release, until_only_preflight_is_left
 from tests.harness.leftovers import purchases
 from tests.harness.process_faults import frozen, kill, restart
 from tests.harness.stack import Stack
@@ -29,7 +29,7 @@ async def test_restarts_while_waiting_change_nothing(stack: Stack, workspaces: W
     for process in ("temporal", "arm", "watcher", "kube-apiserver"):
         await restart(stack, process)
     await release(stack, workspaces)
-    await workspaces.until_ready(*held.uids, within_s=90)
+    await workspaces.until_ready(*held.uids)
     await _bought_once(stack, workspaces, held)
 
 
@@ -42,12 +42,12 @@ async def _hold_in_quick_steps(stack: Stack, workspaces: Workspaces, held: Held)
             await until_only_preflight_is_left(workspaces, held.at["Deploy"])
             await thawed.enter_async_context(frozen(stack, "mirror"))
             held.uids |= await workspaces.create(workspace(held.at["PrepareModel"]))
-            await workspaces.until_running(held.at["PrepareModel"], "read_model_revision", WITHIN_S)
+            await workspaces.until_running(held.at["PrepareModel"], "read_model_revision")
             async with frozen(stack, "watcher"):
                 held.uids |= await workspaces.create(workspace(held.at["Size"]))
                 await thawed.enter_async_context(frozen(stack, "kube-apiserver"))
-        await workspaces.until_running(held.at["Size"], "build_plan", WITHIN_S)
-        await workspaces.until_running(held.at["Deploy"], "ensure_workload", WITHIN_S)
+        await workspaces.until_running(held.at["Size"], "build_plan")
+        await workspaces.until_running(held.at["Deploy"], "ensure_workload")
         for step in ("Preflight", "ProvisionNodes", "AwaitNodes", "AwaitServing", "Verify", "PrepareModel"):
             assert await workspaces.running_activities(held.at[step]), f"{step} did not last until the kill"
         kill(stack, *WORKERS)

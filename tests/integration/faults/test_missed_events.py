@@ -9,6 +9,7 @@ from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.kubernetes_api import Cluster, Object
+from tests.harness.deadlines import PATIENCE_S
 from tests.harness.leftovers import settled_leftovers
 from tests.harness.process_faults import frozen, kill, restart
 from tests.harness.stack import Stack
@@ -49,13 +50,13 @@ async def test_an_expired_watch_lists_again_and_misses_nothing(stack: Stack, wor
     await workspaces.cluster.create("ConfigMap", config_map("deleted-unseen"))
     collection = Collection(cluster, "ConfigMap", sink, selector="test=expired")
     following = asyncio.create_task(collection.follow())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await cluster.ended.wait()
     await workspaces.cluster.delete("ConfigMap", "deleted-unseen", "default")
     await workspaces.cluster.create("ConfigMap", config_map("created-unseen"))
     await forget_history(stack, workspaces)
     cluster.may_go_on.set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while {(Seen.GONE, "deleted-unseen"), (Seen.LISTED, "created-unseen")} - set(seen):
             await asyncio.sleep(0.1)
     following.cancel()
@@ -68,7 +69,7 @@ async def test_what_happened_while_the_watcher_was_away_is_done(
     stack: Stack, workspaces: Workspaces, absence: str
 ) -> None:
     await workspaces.create(workspace("deleted-meanwhile"))
-    await workspaces.until_ready("deleted-meanwhile", within_s=30)
+    await workspaces.until_ready("deleted-meanwhile")
     if absence == "killed":
         await asyncio.to_thread(kill, stack, "watcher")
         await _change_things(workspaces)
@@ -77,10 +78,10 @@ async def test_what_happened_while_the_watcher_was_away_is_done(
         async with frozen(stack, "watcher"):
             await _change_things(workspaces)
             await forget_history(stack, workspaces)
-    await workspaces.until_ready("created-meanwhile", within_s=60)
-    await workspaces.until_gone("deleted-meanwhile", within_s=60)
+    await workspaces.until_ready("created-meanwhile")
+    await workspaces.until_gone("deleted-meanwhile")
     await workspaces.delete("created-meanwhile")
-    await workspaces.until_gone("created-meanwhile", within_s=60)
+    await workspaces.until_gone("created-meanwhile")
     assert await settled_leftovers(stack, workspaces) == {}
 
 

@@ -14,6 +14,7 @@ from deploy.local.arm.nodes.machines import Machine
 from deploy.local.arm.nodes.simulated import Simulated
 from deploy.local.kubectl import kubectl
 from presets.skus import find_sku
+from tests.harness.deadlines import PATIENCE_S
 from tests.harness.leftovers import pools
 from tests.harness.process_faults import frozen
 from tests.harness.stack import ROOT, Stack
@@ -21,8 +22,6 @@ from tests.harness.workspaces import INSTANCE_TYPE, Workspaces, is_failed, is_re
 from tests.integration.faults.test_sweeping import found_by_a_dry_run, sweep, tear_away
 from tests.integration.nodes.provisioner import Provisioner
 
-WITHIN_S = 60.0
-NOTICED_S = 10.0
 OWN = ("own-1", "own-2")
 MATCH = {"apps": "own"}
 
@@ -102,21 +101,21 @@ async def test_own_nodes_serve_are_replaced_when_lost_and_stay(
         asked_of("byo", name, instanceType="", labelSelector={"matchLabels": MATCH}) for name in ("first", "next")
     ]
     first = (await workspaces.create(bodies[0]))["first"]
-    ready = (await workspaces.until_ready("first", within_s=WITHIN_S))["first"]
+    ready = (await workspaces.until_ready("first"))["first"]
     assert status_of(ready)["plan"]["provider"] == "byo" and status_of(ready)["workerNodes"] == [OWN[0]]
     assert await reservations(workspaces) == {OWN[0]: {first: 1}, OWN[1]: {}}
 
     await machines.remove("", OWN[0], drain_seconds=0)
-    await workspaces.until(["first"], lambda found: not is_ready(found), within_s=NOTICED_S)
-    ready = (await workspaces.until_ready("first", within_s=WITHIN_S))["first"]
+    await workspaces.until(["first"], lambda found: not is_ready(found))
+    ready = (await workspaces.until_ready("first"))["first"]
     assert status_of(ready)["workerNodes"] == [OWN[1]]
 
     second = (await workspaces.create(bodies[1]))["next"]
     await machines.start(a_machine(OWN[0], MATCH))
-    await workspaces.until_ready("next", within_s=WITHIN_S)
+    await workspaces.until_ready("next")
     assert await reservations(workspaces) == {OWN[0]: {second: 1}, OWN[1]: {first: 1}}
     await workspaces.delete("first", "next")
-    await workspaces.until_gone("first", "next", within_s=WITHIN_S)
+    await workspaces.until_gone("first", "next")
     assert await reservations(workspaces) == {name: {} for name in OWN}, "nodes of one's own stay"
     assert pools(stack) == []
 
@@ -125,18 +124,18 @@ async def test_claims_are_fulfilled_replaced_when_their_node_is_lost_and_given_b
     stack: Stack, workspaces: Workspaces, provisioner: GpuProvisioner
 ) -> None:
     await workspaces.create(asked_of("azure-gpu-provisioner", "claimed", count=2))
-    ready = (await workspaces.until_ready("claimed", within_s=WITHIN_S))["claimed"]
+    ready = (await workspaces.until_ready("claimed"))["claimed"]
     nodes = status_of(ready)["workerNodes"]
     assert sorted(nodes) == sorted(f"node-{claim}" for claim in provisioner.bought) and len(nodes) == 2
     assert status_of(ready)["plan"]["provider"] == "karpenter" and pools(stack) == []
 
     await provisioner.end_machine(nodes[0])
-    await workspaces.until(["claimed"], lambda found: not is_ready(found), within_s=NOTICED_S)
-    await workspaces.until_ready("claimed", within_s=WITHIN_S)
+    await workspaces.until(["claimed"], lambda found: not is_ready(found))
+    await workspaces.until_ready("claimed")
     assert len(provisioner.bought) == 3
 
     await workspaces.delete("claimed")
-    await workspaces.until_gone("claimed", within_s=WITHIN_S)
+    await workspaces.until_gone("claimed")
     for kind, selector in (("NodeClaim", ""), ("Node", "kubernetes.azure.com/mode!=system")):
         assert (await workspaces.cluster.list_all(kind, selector=selector))[0] == [], kind
 
@@ -145,11 +144,11 @@ async def test_claims_are_fulfilled_replaced_when_their_node_is_lost_and_given_b
 async def test_what_workspaces_left_that_were_torn_away_is_swept(stack: Stack, workspaces: Workspaces) -> None:
     own = asked_of("byo", "torn-own", instanceType="", labelSelector={"matchLabels": MATCH})
     uids = await workspaces.create(own, asked_of("karpenter", "torn-claimed"))
-    await workspaces.until_ready(*uids, within_s=WITHIN_S)
+    await workspaces.until_ready(*uids)
     async with frozen(stack, "watcher"):  # it would hear of the Deployments that go, and new workflows would clean up
         for name in uids:
             await tear_away(workspaces, name)
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while len(found := await found_by_a_dry_run(stack, "orphans")) < 2:
                 await asyncio.sleep(0.5)
         assert [one["kind"] for one in found] == ["node_reservations", "node_claims"]
@@ -163,6 +162,6 @@ async def test_without_node_claims_nothing_is_tried(stack: Stack, workspaces: Wo
     kubeconfig = stack.layout.admin_kubeconfig
     await asyncio.to_thread(kubectl, kubeconfig, "delete", "crd", "nodeclaims.karpenter.sh", "--ignore-not-found")
     await workspaces.create(asked_of("karpenter", "hopeless"))
-    found = (await workspaces.until(["hopeless"], is_failed, within_s=WITHIN_S))["hopeless"]
+    found = (await workspaces.until(["hopeless"], is_failed))["hopeless"]
     assert status_of(found)["reason"] == "NodeClaimsMissing"
     assert "Install gpu-provisioner or Karpenter" in status_of(found)["message"]

@@ -12,11 +12,11 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.kubernetes_api import path_of
 from api import labels
 from api.tuning import TUNE_PORT
+from tests.harness.deadlines import PATIENCE_S
 from tests.harness.pod_rules import JobRule, PodRules
 from tests.harness.stack import Stack
 from tests.harness.workspaces import NAMESPACE, Workspaces
 
-WITHIN_S = 20.0
 Object = dict[str, Any]
 
 
@@ -48,7 +48,7 @@ async def made(workspaces: Workspaces) -> AsyncIterator[list[tuple[str, str]]]:
 
 
 async def until(workspaces: Workspaces, kind: str, name: str, there: Callable[[Object | None], bool]) -> Object | None:
-    deadline = time.monotonic() + WITHIN_S
+    deadline = time.monotonic() + PATIENCE_S
     while not there(found := await workspaces.cluster.get(kind, name, NAMESPACE)):
         assert time.monotonic() < deadline, f"{kind} {name}: {found}"
         await asyncio.sleep(0.1)
@@ -145,7 +145,7 @@ async def test_a_claim_is_bound_to_a_volume_and_a_job_may_use_it(
 
 
 async def running_pod(workspaces: Workspaces, name: str) -> str:
-    deadline = time.monotonic() + WITHIN_S
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         for pod in await pods_of(workspaces, name):
             if pod["status"].get("phase") == "Running":

@@ -8,13 +8,11 @@ from typing import Any
 
 from activities.kubernetes_api import path_of
 from api import labels, names
-from tests.harness.holding import WITHIN_S
+from tests.harness.deadlines import PATIENCE_S
 from tests.harness.leftovers import settled_leftovers
 from tests.harness.process_faults import frozen
 from tests.harness.stack import ROOT, Stack
 from tests.harness.workspaces import NAMESPACE, Workspaces, workspace
-
-SWEEP_S = 60
 
 
 async def sweep(stack: Stack, *options: str) -> tuple[int, dict[str, Any]]:
@@ -25,7 +23,7 @@ async def sweep(stack: Stack, *options: str) -> tuple[int, dict[str, Any]]:
         env={**os.environ, "MODELYARD_TEMPORAL_ADDRESS": stack.layout.temporal_address},
         stdout=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(SWEEP_S):
+    async with asyncio.timeout(PATIENCE_S):
         out, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, json.loads(out)
@@ -33,7 +31,7 @@ async def sweep(stack: Stack, *options: str) -> tuple[int, dict[str, Any]]:
 
 async def found_by_a_dry_run(stack: Stack, what: str) -> list[dict[str, Any]]:
     """Temporal's list of running workflows lags a little (the real pause is two minutes), so it is asked again."""
-    async with asyncio.timeout(SWEEP_S):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             code, report = await sweep(stack, "--dry-run")
             assert code == any(report["found"].values()) and report["failed"] == {}
@@ -46,7 +44,7 @@ async def test_the_pool_of_a_workspace_that_was_torn_away_is_found_and_given_bac
     stack: Stack, workspaces: Workspaces
 ) -> None:
     uid = (await workspaces.create(workspace("torn")))["torn"]
-    await workspaces.until_ready("torn", within_s=WITHIN_S)
+    await workspaces.until_ready("torn")
     assert await sweep(stack) == (0, {"dry_run": False, "found": NOTHING, "failed": {}})
     async with frozen(stack, "watcher"):  # it would hear of the Deployment that goes, and a new workflow would clean up
         await tear_away(workspaces, "torn")
@@ -59,12 +57,12 @@ async def test_the_pool_of_a_workspace_that_was_torn_away_is_found_and_given_bac
 
 async def test_a_workspace_whose_workflow_was_terminated_gets_another(stack: Stack, workspaces: Workspaces) -> None:
     await workspaces.create(workspace("unattended"))
-    await workspaces.until_ready("unattended", within_s=WITHIN_S)
+    await workspaces.until_ready("unattended")
     await workspaces.handle("unattended").terminate("by a person")
     assert [one["key"]["name"] for one in await found_by_a_dry_run(stack, "unattended")] == ["unattended"]
     code, report = await sweep(stack)
     assert code == 1 and [one["key"]["name"] for one in report["found"]["unattended"]] == ["unattended"]
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while (state := await workspaces.progress("unattended")).settled != "ready":
             await asyncio.sleep(0.2)
     assert state.holds("node_pool") and state.holds("workload")
@@ -82,4 +80,4 @@ async def tear_away(workspaces: Workspaces, name: str) -> None:
     # A delete in the foreground would leave the object there until its parts are gone.
     path = path_of("Workspace", NAMESPACE, name)
     await workspaces.cluster.request("DELETE", path, body={"propagationPolicy": "Background"})
-    await workspaces.until_gone(name, within_s=WITHIN_S)
+    await workspaces.until_gone(name)

@@ -15,7 +15,8 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
-READY_S = 30.0
+from tests.harness.deadlines import PATIENCE_S
+
 PAGE_SIZE = 10
 
 
@@ -109,7 +110,7 @@ def start_mirror(repositories: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def wait_until_ready(mirror: RunningMirror) -> None:
-    ends = time.monotonic() + READY_S
+    ends = time.monotonic() + PATIENCE_S
     while time.monotonic() < ends:
         assert mirror.process.poll() is None, f"the mirror ended with {mirror.process.returncode}"
         try:
@@ -117,7 +118,7 @@ def wait_until_ready(mirror: RunningMirror) -> None:
             return
         except httpx.TransportError:
             time.sleep(0.05)
-    raise AssertionError(f"the mirror was not ready within {READY_S:g} s")
+    raise AssertionError(f"the mirror was not ready within {PATIENCE_S:g} s")
 
 
 @pytest.fixture(scope="session")

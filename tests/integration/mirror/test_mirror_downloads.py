@@ -10,8 +10,6 @@ from huggingface_hub import hf_hub_download, snapshot_download
 
 from tests.integration.mirror.conftest import RunningMirror, Starter
 
-pytestmark = pytest.mark.integration
-
 WEIGHTS = "models/acme/tiny/model.safetensors"
 
 

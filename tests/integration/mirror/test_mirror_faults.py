@@ -10,8 +10,6 @@ from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, LocalEntry
 
 from tests.integration.mirror.conftest import RunningMirror
 
-pytestmark = pytest.mark.integration
-
 WEIGHTS = "models/acme/tiny/model.safetensors"
 CONFIG = "models/acme/tiny/config.json"
 

@@ -9,8 +9,6 @@ from huggingface_hub.hf_api import RepoFile, RepoFolder
 
 from tests.integration.mirror.conftest import RunningMirror
 
-pytestmark = pytest.mark.integration
-
 
 def test_a_model_is_described_with_its_card_and_its_parameters(mirror: RunningMirror) -> None:
     info = mirror.api.model_info("acme/tiny", files_metadata=True)

@@ -22,7 +22,7 @@ from deploy.local.mirror.catalogue import (
 from deploy.local.mirror.chat_rows import rows
 from tests.integration.mirror.conftest import RunningMirror, Starter
 
-pytestmark = [pytest.mark.integration, pytest.mark.runtime, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 PROGRAM_DEADLINE_S = 300
 

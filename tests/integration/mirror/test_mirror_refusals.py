@@ -17,8 +17,6 @@ from huggingface_hub.errors import (
 
 from tests.integration.mirror.conftest import RunningMirror, Starter
 
-pytestmark = pytest.mark.integration
-
 TOKENS = {"hf_in": {"user": "ann", "repos": ["acme/tiny"]}, "hf_out": {"user": "bob"}}
 
 

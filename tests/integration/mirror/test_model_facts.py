@@ -12,8 +12,6 @@ from temporalio.exceptions import ApplicationError
 from activities.contracts import ModelRequest, WorkspaceKey
 from activities.models import Models
 
-pytestmark = pytest.mark.integration
-
 TOKENS = {"hf_in": {"user": "ann", "repos": ["acme/llama"]}, "hf_out": {"user": "bob"}}
 LLAMA = {
     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "num_hidden_layers": 4, "num_attention_heads": 8,

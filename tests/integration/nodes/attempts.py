@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
 
 import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from tests.harness.deadlines import PATIENCE_S
+
+LIMIT: Final = timedelta(hours=1)
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
@@ -17,9 +20,11 @@ Result = TypeVar("Result")
 class Attempt:
     """One attempt under way."""
 
-    def __init__(self, body: Callable[[Any], Awaitable[Any]], argument: Any) -> None:
+    def __init__(self, body: Callable[[Any], Awaitable[Any]], argument: Any, limit: timedelta = LIMIT) -> None:
         self._environment = ActivityEnvironment()
-        self._environment.info = replace(self._environment.info, scheduled_time=datetime.now(UTC))
+        self._environment.info = replace(
+            self._environment.info, scheduled_time=datetime.now(UTC), schedule_to_close_timeout=limit
+        )
         self.beats: list[tuple[Any, ...]] = []
         self._environment.on_heartbeat = lambda *details: self.beats.append(details)
         self.task: asyncio.Task[Any] = asyncio.ensure_future(self._environment.run(body, argument))
@@ -37,7 +42,7 @@ class Attempt:
             await self.task
         return handed_over.value
 
-    async def until_beat(self, judge: Callable[[Any], bool], within_s: float = 30.0) -> None:
+    async def until_beat(self, judge: Callable[[Any], bool], within_s: float = PATIENCE_S) -> None:
         """Until a heartbeat's first detail satisfies `judge`."""
         async with asyncio.timeout(within_s):
             while not any(details and judge(details[0]) for details in self.beats):

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,6 @@ from deploy.local.cluster_resources import ensure_crds, ensure_roles
 from deploy.local.control_plane import mint_kubeconfig
 from deploy.local.kubectl import kubectl
 from deploy.local.layout import Layout
-from tests.harness.api_server import api_server_alone
 from tests.harness.workspaces import workspace
 from tests.integration.nodes.provisioner import Provisioner, delete, node_object
 
@@ -23,22 +22,15 @@ ROOT: Final = Path(__file__).parents[3]
 WORKER: Final = "modelyard:cluster-worker"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "integration/nodes" in item.nodeid:
-            item.add_marker(pytest.mark.integration)
-
-
 @pytest.fixture(scope="package")
-def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
-    folder = tmp_path_factory.mktemp("api-server")
-    with api_server_alone(folder) as layout:
-        config, log = layout.admin_kubeconfig, folder / "setup.log"
-        ensure_crds(config, log, lambda text: None)
-        ensure_roles(config, log, lambda text: None)
-        kubectl(config, "apply", "-f", str(ROOT / "deploy" / "crds" / "karpenter"))
-        kubectl(config, "wait", "--for=condition=Established", "crd/nodeclaims.karpenter.sh", deadline_s=60)
-        yield layout
+def api_server(shared_api_server: Layout) -> Layout:
+    layout = shared_api_server
+    config, log = layout.admin_kubeconfig, layout.logs / "nodes.log"
+    ensure_crds(config, log, lambda text: None)
+    ensure_roles(config, log, lambda text: None)
+    kubectl(config, "apply", "-f", str(ROOT / "deploy" / "crds" / "karpenter"))
+    kubectl(config, "wait", "--for=condition=Established", "crd/nodeclaims.karpenter.sh", deadline_s=60)
+    return layout
 
 
 @pytest.fixture

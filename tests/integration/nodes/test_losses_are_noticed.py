@@ -10,12 +10,14 @@ from activities.contracts import Deadlines, NodesHeld, WorkspaceKey
 from activities.kubernetes_api import Cluster
 from activities.nodes.readiness import Nodes
 from api import labels
-from tests.fakes.nodes import a_plan
+from tests.builders import a_plan
 from tests.integration.nodes.attempts import Attempt
 from tests.integration.nodes.conftest import Bench
 from tests.integration.nodes.provisioner import delete
 
 GRACE_S = 3
+# Longer than any of these tests: what comes back, or is gone, is seen before it is over.
+LONG_S = 600
 
 
 async def set_ready(admin: Cluster, name: str, ready: bool) -> None:
@@ -31,9 +33,10 @@ async def set_ready(admin: Cluster, name: str, ready: bool) -> None:
 
 @pytest.fixture
 async def held(bench: Bench) -> NodesHeld:
+    """Two nodes that may be without sign of life for LONG_S."""
     key = await bench.workspace()
     names = [await bought(bench, key, name) for name in ("one", "two")]
-    return NodesHeld(plan=a_plan(key, node_count=2, deadlines=Deadlines(unready=GRACE_S)), names=names)
+    return NodesHeld(plan=a_plan(key, node_count=2, deadlines=Deadlines(unready=LONG_S)), names=names)
 
 
 async def bought(bench: Bench, key: WorkspaceKey, name: str) -> str:
@@ -51,19 +54,18 @@ async def bought(bench: Bench, key: WorkspaceKey, name: str) -> str:
 async def test_a_node_that_is_gone_is_noticed_at_once(cluster: Cluster, bench: Bench, held: NodesHeld) -> None:
     attempt = Attempt(Nodes(cluster).wait_for_node_loss, held)
     await attempt.until_beat(lambda said: said == {"missing": []})
-    began = time.monotonic()
     await delete(bench.admin, "Node", held.names[1])
-    lost = await asyncio.wait_for(attempt.task, timeout=10)
+    lost = await asyncio.wait_for(attempt.task, timeout=LONG_S / 5)
     assert lost.names == [held.names[1]]
-    assert time.monotonic() - began < GRACE_S
 
 
 async def test_a_node_that_is_not_ready_has_its_grace(cluster: Cluster, bench: Bench, held: NodesHeld) -> None:
-    attempt = Attempt(Nodes(cluster).wait_for_node_loss, held)
+    patient = held.model_copy(update={"plan": held.plan.model_copy(update={"deadlines": Deadlines(unready=GRACE_S)})})
+    attempt = Attempt(Nodes(cluster).wait_for_node_loss, patient)
     await attempt.until_beat(lambda said: said == {"missing": []})
     began = time.monotonic()
     await set_ready(bench.admin, held.names[0], False)
-    lost = await asyncio.wait_for(attempt.task, timeout=30)
+    lost = await asyncio.wait_for(attempt.task, timeout=LONG_S / 5)
     assert lost.names == [held.names[0]]
     assert time.monotonic() - began >= GRACE_S
 
@@ -73,7 +75,8 @@ async def test_a_node_that_comes_back_in_time_was_not_lost(cluster: Cluster, ben
     await attempt.until_beat(lambda said: said == {"missing": []})
     await set_ready(bench.admin, held.names[0], False)
     await attempt.until_beat(lambda said: said == {"missing": [held.names[0]]})
+    attempt.beats.clear()
     await set_ready(bench.admin, held.names[0], True)
-    await asyncio.sleep(GRACE_S + 1)
+    await attempt.until_beat(lambda said: said == {"missing": []})
     assert not attempt.task.done()
     await attempt.cancelled()

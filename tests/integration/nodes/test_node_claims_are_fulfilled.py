@@ -8,7 +8,8 @@ from activities.contracts import Plan, PoolKey, WorkspaceKey
 from activities.kubernetes_api import Cluster
 from activities.nodes.karpenter import NodeClaims
 from activities.nodes.node_claims import claim_name
-from tests.fakes.nodes import SKU, a_key, a_plan
+from tests.builders import SKU, a_key, a_plan
+from tests.harness.deadlines import PATIENCE_S
 from tests.integration.nodes.attempts import Attempt, done, refused
 from tests.integration.nodes.provisioner import FINALIZER, Provisioner, delete
 
@@ -55,7 +56,7 @@ async def test_fewer_nodes_than_before_give_the_others_back(
     nodes = node_claims(cluster)
     await done(nodes.ensure_node_pool, a_plan(node_count=2))
     await done(nodes.ensure_node_pool, a_plan(node_count=1))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while len(await names_of(admin, "Node")) > 1:
             await asyncio.sleep(0.1)
 
@@ -95,7 +96,7 @@ async def test_claims_of_a_controller_before_us_are_adopted_with_their_nodes(
 ) -> None:
     nodes, plan = node_claims(cluster), a_plan(node_count=2)
     await _claim_of_kaito(admin, "ws0123456789", plan)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while await names_of(admin, "Node") != ["node-ws0123456789"]:
             await asyncio.sleep(0.05)
     assert (await done(nodes.ensure_node_pool, plan)).node_count == 2

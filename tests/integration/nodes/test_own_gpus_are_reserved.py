@@ -7,7 +7,8 @@ from activities.contracts import Plan, PoolKey
 from activities.kubernetes_api import Cluster
 from activities.nodes.byo import OwnNodes
 from activities.nodes.byo_reservations import reservations_of
-from tests.fakes.nodes import a_plan
+from tests.builders import a_plan
+from tests.harness.deadlines import PATIENCE_S
 from tests.integration.nodes.attempts import Attempt, done, refused
 from tests.integration.nodes.conftest import Bench
 from tests.integration.nodes.provisioner import delete
@@ -55,7 +56,7 @@ async def test_a_gpu_that_becomes_free_is_taken_at_once(bench: Bench, cluster: C
     waiting = Attempt(OwnNodes(cluster).ensure_node_pool, plan)
     await waiting.until_beat(lambda counts: counts == {"matching": 1, "free": 0, "wanted": 1})
     await bench.remove_pod("other-pod")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         assert (await waiting.task).node_count == 1
 
 
@@ -64,7 +65,7 @@ async def test_a_node_that_is_labelled_later_is_taken(bench: Bench, cluster: Clu
     waiting = Attempt(OwnNodes(cluster).ensure_node_pool, plan)
     await waiting.until_beat(lambda counts: counts["matching"] == 0)
     await bench.node("gpu-1")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         assert (await waiting.task).node_count == 1
 
 
@@ -74,13 +75,13 @@ async def test_two_that_race_for_one_gpu_get_it_one_after_the_other(bench: Bench
     plans = {attempt: plan for plan in [await plan_of(bench) for _ in range(2)]
              if (attempt := Attempt(nodes.ensure_node_pool, plan))}  # fmt: skip
     done_first, waiting = await asyncio.wait(
-        [attempt.task for attempt in plans], timeout=10, return_when=asyncio.FIRST_COMPLETED
+        [attempt.task for attempt in plans], timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED
     )
     assert len(done_first) == len(waiting) == 1
     winner = next(plan for attempt, plan in plans.items() if attempt.task in done_first)
     assert list((await reservations(bench)).values()) == [{winner.key.uid: 1}]
     await done(nodes.delete_node_pool, pool_key(winner))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*waiting)
 
 
@@ -89,7 +90,7 @@ async def test_of_many_that_race_exactly_as_many_win_as_there_are_gpus(bench: Be
     for index in range(2):
         await bench.node(f"gpu-{index}", gpus=3)
     attempts = [Attempt(nodes.ensure_node_pool, await plan_of(bench)) for _ in range(10)]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while sum(attempt.task.done() for attempt in attempts) < 6:
             await asyncio.sleep(0.05)
     for attempt in attempts:
@@ -108,7 +109,7 @@ async def test_gangs_that_want_the_same_nodes_do_not_block_each_other(bench: Ben
     for _ in range(3):
         plan = await plan_of(bench, node_count=2)
         attempts[Attempt(nodes.ensure_node_pool, plan).task] = plan
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while attempts:
             finished, _ = await asyncio.wait(attempts, return_when=asyncio.FIRST_COMPLETED)
             for task in finished:
@@ -122,7 +123,7 @@ async def test_the_reservation_of_a_workspace_that_is_gone_is_no_hindrance(bench
     await done(nodes.ensure_node_pool, gone)
     await delete(bench.admin, "Workspace", gone.key.name, gone.key.namespace)
     plan = await plan_of(bench)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await done(nodes.ensure_node_pool, plan)
     assert list((await reservations(bench)).values()) == [{plan.key.uid: 1}]
 

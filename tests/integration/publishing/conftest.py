@@ -14,6 +14,7 @@ import pytest
 from api.publishing import PublishConfig
 from api.registries import RegistryAccess
 from tests.harness.adapters import write_adapter
+from tests.harness.deadlines import PATIENCE_S
 from tests.harness.oci_registry import OciRegistry, registries_below
 
 REPOSITORY = "team/adapter"
@@ -28,7 +29,7 @@ class Publishing:
 
     def wait(self) -> tuple[int, dict[str, Any], str]:
         """Exit code, what was told at the end, and all output."""
-        said, errors = self.process.communicate(timeout=120)
+        said, errors = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, json.loads(said.strip().splitlines()[-1]), said + errors
 
 

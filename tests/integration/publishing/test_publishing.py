@@ -17,8 +17,6 @@ from tests.harness.adapters import write_adapter
 from tests.harness.oci_registry import PASSWORD, OciRegistry
 from tests.integration.publishing.conftest import REPOSITORY, Start
 
-pytestmark = pytest.mark.integration
-
 
 def pulled(registry: OciRegistry, which: str = "v1") -> tuple[dict[str, bytes], dict[str, Any]]:
     """The files of the image by name, and its manifest; every digest is checked."""

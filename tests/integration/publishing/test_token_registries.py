@@ -13,8 +13,6 @@ from runtime.publish.__main__ import publish
 from tests.integration.publishing.conftest import REPOSITORY
 from tests.integration.publishing.token_registry import Rules, TokenRegistry, token_registry
 
-pytestmark = pytest.mark.integration
-
 
 def configured(
     server: TokenRegistry, adapter: Path, entry: dict[str, str] | None = None, **access: Any

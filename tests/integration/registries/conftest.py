@@ -35,12 +35,6 @@ READER: Final = "bob"
 """Has the same password and may only pull."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "integration/registries" in item.nodeid:
-            item.add_marker(pytest.mark.integration)
-
-
 def secret_for(host: str, user: str = USER, password: str = PASSWORD) -> Object:
     """A Secret of type kubernetes.io/dockerconfigjson, as kubectl makes it."""
     auth = b64encode(f"{user}:{password}".encode()).decode()

@@ -1,5 +1,6 @@
 """Whether an image is there and whether a push is allowed, asked of real registries, and nothing is left behind."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from activities.registries import Registries, RegistryUnreachable
 from activities.workload_preflight import WITH_ADAPTERS, WorkloadPreflight
 from api.registries import AzureIdentity
 from api.validation.image_references import ImageName
+from tests.builders import a_plan
 from tests.integration.registries.conftest import READER, secret_for
 
 KEY = WorkspaceKey(namespace="default", name="w", uid="u")
@@ -43,11 +45,7 @@ class Objects:
         return list(self._classes), "1"
 
 
-def a_plan(**more: Any) -> Plan:
-    return Plan(
-        key=KEY, generation=1, kind="template", instance_type="Standard_NC24ads_A100_v4", node_count=1, gpus_per_node=1,
-        pool_name="ws", os_disk_gib=100, **more,
-    )  # fmt: skip
+a_template = partial(a_plan, KEY, kind="template", model="")
 
 
 async def checked(cluster: Objects, plan: Plan, *hosts: str) -> dict[str, Check]:
@@ -78,9 +76,9 @@ async def test_an_image_that_is_there_passes_and_one_that_is_not_is_named(open_r
     put_image(open_registry, "team/server", "1")
     there, missing = f"{open_registry}/team/server:1", f"{open_registry}/team/server:2"
     pod = {"containers": [{"image": there}], "initContainers": [{"image": missing}]}
-    found = await checked(Objects({}, {"containers": [{"image": there}]}), a_plan(), open_registry)
+    found = await checked(Objects({}, {"containers": [{"image": there}]}), a_template(), open_registry)
     assert found["ImagesPullable"].outcome == "passed"
-    found = await checked(Objects({}, pod), a_plan(), open_registry)
+    found = await checked(Objects({}, pod), a_template(), open_registry)
     assert (found["ImagesPullable"].outcome, found["ImagesPullable"].reason) == ("failed", "ImagePullError")
     assert missing in found["ImagesPullable"].message and there not in found["ImagesPullable"].message
 
@@ -90,7 +88,7 @@ async def test_without_a_secret_the_nodes_may_still_have_an_account(kind: str, r
     hosts = request.getfixturevalue(kind)
     hosts = (hosts,) if isinstance(hosts, str) else hosts
     pod = {"containers": [{"image": f"{hosts[0]}/team/server:1"}]}
-    found = await checked(Objects({}, pod), a_plan(), *hosts)
+    found = await checked(Objects({}, pod), a_template(), *hosts)
     assert found["ImagesPullable"].outcome == "unknown"
     assert "wants an account" in found["ImagesPullable"].message
 
@@ -98,11 +96,11 @@ async def test_without_a_secret_the_nodes_may_still_have_an_account(kind: str, r
 async def test_a_pull_secret_is_used_and_a_wrong_one_is_told(password_registry: str) -> None:
     pod = {"containers": [{"image": f"{password_registry}/team/s:1"}], "imagePullSecrets": [{"name": "s"}]}
     right, wrong = secret_for(password_registry), secret_for(password_registry, password="wrong")
-    found = await checked(Objects({"s": right}, pod), a_plan(), password_registry)
+    found = await checked(Objects({"s": right}, pod), a_template(), password_registry)
     assert "has no such image" in found["ImagesPullable"].message, "the account was taken: only the image is missing"
-    found = await checked(Objects({"s": wrong}, pod), a_plan(), password_registry)
+    found = await checked(Objects({"s": wrong}, pod), a_template(), password_registry)
     assert "refused the account of the pull secret (HTTP 401)" in found["ImagesPullable"].message
-    found = await checked(Objects({}, pod), a_plan(), password_registry)
+    found = await checked(Objects({}, pod), a_template(), password_registry)
     assert found["ImagesPullable"].outcome == "unknown", "the kubelet goes on without a Secret that is not there"
 
 
@@ -112,7 +110,7 @@ async def test_who_may_push_passes_and_leaves_no_upload(
 ) -> None:
     hosts = request.getfixturevalue(kind)
     hosts = (hosts,) if isinstance(hosts, str) else hosts
-    plan = a_plan(output_image=f"{hosts[0]}/team/adapter:1", output_secret="push")
+    plan = a_template(output_image=f"{hosts[0]}/team/adapter:1", output_secret="push")
     found = await checked(Objects({"push": secret_for(hosts[0])}, {}), plan, *hosts)
     assert found["OutputWritable"] == Check(name="OutputWritable", outcome="passed")
     assert uploads(tmp_path_factory.getbasetemp()) == []
@@ -120,7 +118,7 @@ async def test_who_may_push_passes_and_leaves_no_upload(
 
 async def test_who_may_only_pull_is_refused_before_hours_of_training(token_registry: tuple[str, str]) -> None:
     host = token_registry[0]
-    plan = a_plan(output_image=f"{host}/team/adapter:1", output_secret="push")
+    plan = a_template(output_image=f"{host}/team/adapter:1", output_secret="push")
     found = await checked(Objects({"push": secret_for(host, READER)}, {}), plan, *token_registry)
     output = found["OutputWritable"]
     assert (output.outcome, output.reason) == ("failed", "PushForbidden")
@@ -130,7 +128,7 @@ async def test_who_may_only_pull_is_refused_before_hours_of_training(token_regis
 async def test_a_wrong_password_a_missing_secret_and_one_for_another_registry_are_told_apart(
     password_registry: str,
 ) -> None:
-    plan = a_plan(output_image=f"{password_registry}/team/adapter:1", output_secret="push")
+    plan = a_template(output_image=f"{password_registry}/team/adapter:1", output_secret="push")
     secrets = {
         "missing": {},
         "wrong": {"push": secret_for(password_registry, password="wrong")},
@@ -150,7 +148,7 @@ async def test_a_wrong_password_a_missing_secret_and_one_for_another_registry_ar
 
 async def test_a_registry_that_cannot_be_reached_warns_and_stops_nothing() -> None:
     pod = {"containers": [{"image": "127.0.0.1:9/team/server:1"}]}
-    plan = a_plan(output_image="127.0.0.1:9/team/adapter:1")
+    plan = a_template(output_image="127.0.0.1:9/team/adapter:1")
     found = await checked(Objects({}, pod), plan, "127.0.0.1:9")
     assert {found[name].outcome for name in ("ImagesPullable", "OutputWritable")} == {"unknown"}
     assert "cannot be reached" in found["ImagesPullable"].message
@@ -175,12 +173,12 @@ async def test_a_storage_class_is_looked_for_where_a_volume_needs_one() -> None:
         ]
     }
     default = {"metadata": {"name": "slow", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}}
-    found = await checked(Objects({}, pod, (default,)), a_plan())
+    found = await checked(Objects({}, pod, (default,)), a_template())
     assert found["StorageClass"].reason == "StorageClassMissing"
     assert found["StorageClass"].message == "StorageClass 'fast' is not there. The cluster has: slow"
-    found = await checked(Objects({}, pod, ({"metadata": {"name": "fast"}},)), a_plan())
+    found = await checked(Objects({}, pod, ({"metadata": {"name": "fast"}},)), a_template())
     assert "no StorageClass is the default" in found["StorageClass"].message
-    assert "StorageClass" not in await checked(Objects({}, {"volumes": [{"emptyDir": {}}]}), a_plan())
+    assert "StorageClass" not in await checked(Objects({}, {"volumes": [{"emptyDir": {}}]}), a_template())
 
 
 def with_adapters(*adapters: dict[str, Any]) -> Object:
@@ -194,7 +192,7 @@ def an_adapter(name: str, image: str, *secrets: str) -> dict[str, Any]:
 
 async def pull_of(host: str, secrets: dict[str, Object], *adapters: dict[str, Any]) -> Check:
     names = tuple(adapter["source"]["name"] for adapter in adapters)
-    plan = a_plan(adapters=names).model_copy(update={"kind": "preset"})
+    plan = a_template(adapters=names).model_copy(update={"kind": "preset"})
     found = await checked(Objects(secrets, workspace=with_adapters(*adapters)), plan, host)
     return found["ImagesPullable"]
 
@@ -231,7 +229,7 @@ async def test_a_registry_that_is_away_stops_no_adapter() -> None:
 async def test_what_the_pods_workload_identity_may_pull_is_left_to_the_pod(password_registry: str) -> None:
     identity = AzureIdentity(tenant_id="t", client_id="c", registry_suffixes=(password_registry.partition(":")[0],))
     written = with_adapters(an_adapter("facts", f"{password_registry}/team/facts:1"))
-    plan = a_plan(adapters=("facts",)).model_copy(update={"kind": "preset"})
+    plan = a_template(adapters=("facts",)).model_copy(update={"kind": "preset"})
     outcomes = {}
     for name, told in {
         "ours": identity,

@@ -103,7 +103,7 @@ class _Answers(BaseHTTPRequestHandler):
         if faulty:
             page.times -= 1
             if page.stall is not None:
-                self.server.ends.wait(30)
+                self.server.ends.wait()
 
     def _drip(self, content: bytes) -> None:
         for index in range(len(content)):

@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 from huggingface_hub import HfApi
 
-READY_S = 30.0
+from tests.harness.deadlines import PATIENCE_S
+
 MODEL = "acme/tiny"
 WEIGHTS = hashlib.shake_256(b"weights").digest(3_000_000)
 HEADER = json.dumps({"w": {"dtype": "U8", "shape": [len(WEIGHTS)], "data_offsets": [0, len(WEIGHTS)]}}).encode()
@@ -36,12 +37,12 @@ def free_port() -> int:
 
 
 def wait_for(answered: Callable[[], bool], what: str) -> None:
-    ends = time.monotonic() + READY_S
+    ends = time.monotonic() + PATIENCE_S
     while time.monotonic() < ends:
         if answered():
             return
         time.sleep(0.05)
-    raise AssertionError(f"{what} not within {READY_S:g} s")
+    raise AssertionError(f"{what} not within {PATIENCE_S:g} s")
 
 
 def answers(url: str) -> bool:
@@ -83,7 +84,7 @@ class Fetcher:
 
     def wait(self) -> tuple[int, str]:
         """Exit code and output."""
-        said, _ = self.process.communicate(timeout=60)
+        said, _ = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, said
 
     def state(self) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import pytest
 
 from tests.integration.runtime.fetch_processes import FILES, MODEL, Fetcher, Hub, free_port, wait_for
 
-pytestmark = pytest.mark.integration
 Start = Callable[..., Fetcher]
 TOKENS = {"hf_in": {"user": "ann", "repos": [MODEL]}, "hf_out": {"user": "bob"}}
 WEIGHTS = f"models/{MODEL}/model.safetensors"

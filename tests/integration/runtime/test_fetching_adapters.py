@@ -16,11 +16,10 @@ from api.registries import RegistryAccess
 from runtime.adapters.__main__ import bring_all
 from runtime.ending import Failure
 from tests.harness.adapters import write_lora
+from tests.harness.deadlines import PATIENCE_S
 from tests.harness.oci_images import push, tar
 from tests.harness.oci_registry import PASSWORD, OciRegistry
 from tests.integration.runtime.fetch_processes import wait_for
-
-pytestmark = pytest.mark.integration
 
 
 def pushed(registry: OciRegistry, folder: Path, name: str, **more: Any) -> AdapterSource:
@@ -105,7 +104,7 @@ def test_the_program_stays_and_leaves_when_asked(registry: OciRegistry, tmp_path
         assert process.poll() is None
     finally:
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert "adapter facts: rank 8, strength 1, sha256:" in said
 
@@ -115,6 +114,6 @@ def test_the_program_ends_with_the_reason(registry: OciRegistry, tmp_path: Path)
     file = tmp_path / "adapters.json"
     file.write_text(a_config(registry, tmp_path / "adapters", source).model_dump_json())
     argv = [sys.executable, "-m", "runtime.adapters", "--config", str(file)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 111
     assert json.loads(done.stdout.splitlines()[-1])["reason"] == "AdapterNotFound"

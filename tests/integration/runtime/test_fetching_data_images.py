@@ -14,7 +14,6 @@ from runtime.registry.blobs import blob_of_bytes
 from tests.harness.oci_images import push, tar
 from tests.harness.oci_registry import PASSWORD, OciRegistry
 
-pytestmark = pytest.mark.integration
 ROWS = b'{"prompt": "a", "completion": "b"}\n' * 1000
 
 

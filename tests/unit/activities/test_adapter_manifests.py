@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from activities import adapter_manifests
-from activities.contracts import Plan, WorkspaceKey
+from activities.contracts import Plan
 from activities.manifests import workload_objects
 from api.adapters import AdaptersConfig
 from api.model import AdapterSpec
 from api.registries import AzureIdentity, RegistryAccess
 from api.serving import ServeConfig
+from tests.builders import a_key, a_plan
 from tests.harness import pod_inputs
 from tests.harness.pod_inputs import PINNED
 
+KEY = a_key("uid-1", namespace="team")
 IMAGES = replace(pod_inputs.IMAGES, registry=RegistryAccess(plain_http=("registry:5000",)))
 LONG = "a" * 63
 WRITTEN: list[dict[str, Any]] = [
@@ -26,16 +28,12 @@ WRITTEN: list[dict[str, Any]] = [
 ]
 
 
-def a_plan(*names: str) -> Plan:
-    return Plan(
-        key=WorkspaceKey(namespace="team", name="w", uid="uid-1"), generation=1, kind="preset", model="org/m",
-        served_model_name="m", adapters=names, instance_type="Standard_NC24ads_A100_v4", node_count=1,
-        gpus_per_node=1, pool_name="ws1", os_disk_gib=80, digest="d1",
-    )  # fmt: skip
+def with_adapters(*names: str) -> Plan:
+    return a_plan(KEY, model="org/m", served_model_name="m", adapters=names, digest="d1")
 
 
 def objects(*names: str) -> dict[str, Any]:
-    plan = a_plan(*names)
+    plan = with_adapters(*names)
     specs = adapter_manifests.planned(plan, {"inference": {"adapters": WRITTEN}})
     return dict(workload_objects(plan, PINNED, {}, None, IMAGES, specs))
 
@@ -100,7 +98,7 @@ def test_a_workload_identity_is_shown_by_the_bringer_alone_and_needs_no_secret()
     identity = AzureIdentity(tenant_id="t", client_id="c")
     images = replace(IMAGES, registry=IMAGES.registry.model_copy(update={"azure": identity}))
     specs = [AdapterSpec.model_validate({"source": {"name": "facts", "image": "team.azurecr.io/facts:1"}})]
-    made = dict(workload_objects(a_plan("facts"), PINNED, {}, None, images, specs))
+    made = dict(workload_objects(with_adapters("facts"), PINNED, {}, None, images, specs))
     found = made["Deployment"]["spec"]["template"]["spec"]
     fetch, bringer, serve = found["containers"]
     folder = str(PurePosixPath(identity.token_file).parent)
@@ -114,7 +112,7 @@ def test_a_workload_identity_is_shown_by_the_bringer_alone_and_needs_no_secret()
 
 def test_without_adapters_no_pod_gets_the_identity() -> None:
     images = replace(IMAGES, registry=RegistryAccess(azure=AzureIdentity(tenant_id="t", client_id="c")))
-    made = dict(workload_objects(a_plan(), PINNED, {}, None, images, []))
+    made = dict(workload_objects(with_adapters(), PINNED, {}, None, images, []))
     assert "identity" not in json.dumps(made["Deployment"])
 
 

@@ -7,18 +7,14 @@ from activities.contracts import Plan, WorkspaceKey
 from activities.manifests import workload_objects
 from api.serving import ServeConfig
 from presets.catalogue import find_model
+from tests.builders import a_plan
 from tests.harness.pod_inputs import IMAGES, PINNED
 
 KEY = WorkspaceKey(namespace="team", name="w", uid="uid-1")
 
 
-def a_plan(**changes: Any) -> Plan:
-    fields: dict[str, Any] = {
-        "key": KEY, "generation": 1, "kind": "preset", "model": "org/m", "served_model_name": "m",
-        "instance_type": "Standard_NC24ads_A100_v4", "node_count": 1, "gpus_per_node": 1, "pool_name": "ws1",
-        "os_disk_gib": 80, "digest": "d1",
-    }  # fmt: skip
-    return Plan(**(fields | changes))
+def of_a_preset(**changes: Any) -> Plan:
+    return a_plan(KEY, **({"model": "org/m", "served_model_name": "m", "digest": "d1"} | changes))
 
 
 def objects(plan: Plan, template: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -26,7 +22,7 @@ def objects(plan: Plan, template: dict[str, Any] | None = None) -> dict[str, Any
 
 
 def test_every_object_is_owned_and_labelled() -> None:
-    for body in objects(a_plan()).values():
+    for body in objects(of_a_preset()).values():
         owner = body["metadata"]["ownerReferences"][0]
         assert (owner["kind"], owner["uid"], owner["controller"]) == ("Workspace", "uid-1", True)
         assert body["metadata"]["labels"]["kaito.sh/workspace"] == "w"
@@ -34,49 +30,49 @@ def test_every_object_is_owned_and_labelled() -> None:
 
 
 def test_the_small_image_comes_first_so_that_weights_load_while_the_large_one_is_pulled() -> None:
-    pod = objects(a_plan())["Deployment"]["spec"]["template"]["spec"]
+    pod = objects(of_a_preset())["Deployment"]["spec"]["template"]["spec"]
     assert [container["name"] for container in pod["containers"]] == ["fetch", "serve"]
     assert pod["automountServiceAccountToken"] is False
 
 
 def test_the_service_sends_to_ready_pods_on_5000() -> None:
-    spec = objects(a_plan())["Service"]["spec"]
+    spec = objects(of_a_preset())["Service"]["spec"]
     assert [(port["port"], port["targetPort"]) for port in spec["ports"]] == [(80, 5000)]
     assert "publishNotReadyAddresses" not in spec
 
 
 def test_serve_json_is_what_the_runtime_reads_and_pins_the_commit() -> None:
-    config = ServeConfig.model_validate_json(objects(a_plan())["ConfigMap"]["data"]["serve.json"])
+    config = ServeConfig.model_validate_json(objects(of_a_preset())["ConfigMap"]["data"]["serve.json"])
     assert config.revision == "a" * 40
     assert config.weights_path.endswith("a" * 40)
 
 
 def test_a_token_is_named_and_never_copied() -> None:
-    pod = objects(a_plan(access_secret="hf"))["Deployment"]["spec"]["template"]["spec"]
+    pod = objects(of_a_preset(access_secret="hf"))["Deployment"]["spec"]["template"]["spec"]
     token = next(entry for entry in pod["containers"][0]["env"] if entry["name"] == "HF_TOKEN")
     assert token["valueFrom"]["secretKeyRef"] == {"name": "hf", "key": "HF_TOKEN"}
     assert "HF_TOKEN" not in json.dumps(pod["containers"][1])
 
 
 def test_pods_on_own_nodes_ask_for_the_label_that_counts_their_gpus() -> None:
-    pod = objects(a_plan(provider="byo", gpus_per_node=2))["Deployment"]["spec"]["template"]["spec"]
+    pod = objects(of_a_preset(provider="byo", gpus_per_node=2))["Deployment"]["spec"]["template"]["spec"]
     assert pod["nodeSelector"] == {"gpus.modelyard.dev/uid-1": "2"}
     assert pod["containers"][1]["resources"]["limits"] == {"nvidia.com/gpu": "2"}
 
 
 def test_pods_run_on_their_workspaces_nodes_only_whatever_the_template_says() -> None:
     template = {"metadata": {"labels": {"a": "b"}}, "spec": {"nodeSelector": {"x": "y"}, "containers": []}}
-    deployment = objects(a_plan(kind="template", model=""), template)["Deployment"]
+    deployment = objects(of_a_preset(kind="template", model=""), template)["Deployment"]
     pod = deployment["spec"]["template"]
     assert pod["spec"]["nodeSelector"] == {"x": "y", "modelyard.dev/workspace-uid": "uid-1"}
     assert {toleration["key"] for toleration in pod["spec"]["tolerations"]} >= {"sku", "nvidia.com/gpu"}
     assert pod["metadata"]["labels"]["a"] == "b"
-    assert "ConfigMap" not in objects(a_plan(kind="template", model=""), template)
+    assert "ConfigMap" not in objects(of_a_preset(kind="template", model=""), template)
 
 
 def test_the_servers_parsers_are_those_of_the_catalogue() -> None:
     model = find_model("deepseek-ai/DeepSeek-V3.2")
     options = {"enable_auto_tool_choice": True, "tool_call_parser": model.tool_parser}
     assert model.tool_parser and options.items() <= model.vllm_options.items()
-    config = json.loads(objects(a_plan(vllm_options=model.vllm_options))["ConfigMap"]["data"]["serve.json"])
+    config = json.loads(objects(of_a_preset(vllm_options=model.vllm_options))["ConfigMap"]["data"]["serve.json"])
     assert config["model_options"] == model.vllm_options

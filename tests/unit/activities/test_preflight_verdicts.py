@@ -5,22 +5,18 @@ from typing import Any
 
 import pytest
 
-from activities.contracts import Check, Plan, WorkspaceKey
+from activities.contracts import Check, Plan
 from activities.nodes.preflight import offered, within_quota
 from activities.preflight_verdicts import all_of, pull_verdict, within_price
 from api.preflight import CheckName
+from tests.builders import a_plan
 
 A100 = "Standard_NC24ads_A100_v4"
 FAMILY = "StandardNCADSA100v4Family"
 
 
-def a_plan(**more: Any) -> Plan:
-    plan: dict[str, Any] = {
-        "key": WorkspaceKey(namespace="n", name="w", uid="u"), "generation": 1, "kind": "preset", "instance_type": A100,
-        "node_count": 2, "gpus_per_node": 1, "pool_name": "ws", "os_disk_gib": 100, "vcpus_per_node": 24,
-        "vcpu_family": FAMILY, "price_per_hour": 7.35,
-    }  # fmt: skip
-    return Plan(**(plan | more))
+def two_machines(**more: Any) -> Plan:
+    return a_plan(**({"node_count": 2, "vcpus_per_node": 24, "vcpu_family": FAMILY, "price_per_hour": 7.35} | more))
 
 
 def a_sku(zones: tuple[str, ...] = ("1", "2"), restricted: dict[str, tuple[str, ...]] | None = None) -> Any:
@@ -47,7 +43,7 @@ def a_sku(zones: tuple[str, ...] = ("1", "2"), restricted: dict[str, tuple[str, 
     ],
 )
 def test_a_size_is_offered_in_region_and_zone_or_it_is_said_where(zones: tuple[str, ...], sku: Any, says: str) -> None:
-    check = offered(a_plan(zones=zones), "eastus", [sku])
+    check = offered(two_machines(zones=zones), "eastus", [sku])
     assert check.outcome == ("failed" if says else "passed")
     assert says in check.message
 
@@ -66,7 +62,7 @@ def test_a_size_is_offered_in_region_and_zone_or_it_is_said_where(zones: tuple[s
 def test_quota_is_counted_for_the_family_the_region_or_spot(
     usages: dict[str, tuple[int, int]], spot: bool, says: str
 ) -> None:
-    check = within_quota(a_plan(spot=spot), usages)
+    check = within_quota(two_machines(spot=spot), usages)
     assert check.outcome == ("failed" if says else "passed")
     assert says in check.message
 
@@ -82,7 +78,7 @@ def test_quota_is_counted_for_the_family_the_region_or_spot(
     ],
 )
 def test_a_price_is_judged_for_all_nodes(changes: dict[str, Any], outcome: str, says: str) -> None:
-    check = within_price(a_plan(**changes))
+    check = within_price(two_machines(**changes))
     assert (check.outcome, says in check.message) == (outcome, True)
 
 

@@ -5,19 +5,18 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from activities.contracts import Plan, WorkspaceKey
 from activities.settings import WorkerSettings
 from activities.tuning_contracts import TuningPart
 from activities.tuning_objects import Surroundings, Tuning, job
 from api.configs.training import parse_training_config
 from api.data import DataDestination, DataSource
+from tests.builders import a_key, a_plan
 from tests.harness.pod_inputs import IMAGES, PINNED
 from workflows.worker import tuning_surroundings
 
-PLAN = Plan(
-    key=WorkspaceKey(namespace="team", name="w", uid="uid-1"), generation=1, kind="tuning", model="org/m",
-    instance_type="Standard_NC24ads_A100_v4", node_count=1, gpus_per_node=2, pool_name="ws1", os_disk_gib=80,
-    digest="d1", method="lora", output_image="registry/facts:1", volume_gib=10,
+PLAN = a_plan(
+    a_key("uid-1", namespace="team"), kind="tuning", model="org/m", gpus_per_node=2, digest="d1", method="lora",
+    output_image="registry/facts:1", volume_gib=10,
 )  # fmt: skip
 TUNING = Tuning(
     preset="m",

@@ -1,7 +1,6 @@
 """Programs that take turns: only one runs at a time, and none outlives the comparison."""
 
 import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -49,10 +48,8 @@ def test_one_that_ends_early_is_named_with_its_last_words(tmp_path: Path) -> Non
 
 
 def test_one_that_makes_no_step_is_not_waited_for_for_ever(tmp_path: Path) -> None:
-    began = time.monotonic()
     with pytest.raises(ProgramEnded, match=r"no step within 0\.05 s"):
-        in_turn({"a": a_program(tmp_path, "a")}, 1, step_s=0.05)
-    assert time.monotonic() - began < 20
+        in_turn({"a": a_program(tmp_path, "a", steps=100_000)}, 1, step_s=0.05)
 
 
 def content(file: Path) -> bytes:

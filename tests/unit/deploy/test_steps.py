@@ -2,7 +2,6 @@
 
 import _thread
 import threading
-import time
 from collections.abc import Sequence
 
 import pytest
@@ -105,13 +104,11 @@ def test_a_step_that_ignores_the_stop_is_left_behind_and_named() -> None:
     over = threading.Event()
 
     def deaf(say: Say) -> None:
-        over.wait(10)
+        over.wait(3600)
 
-    began = time.monotonic()
     with pytest.raises(StepFailed):
         run_steps([Step("deaf", deaf, patience_s=0.2), Step("bad", broken)], display, stop_commands=lambda: None)
     over.set()
-    assert time.monotonic() - began < 5
     assert ("stopped", "deaf") in display.events
 
 

@@ -13,7 +13,6 @@ from presets.hub_parsers import all_parsers
 from presets.hub_state import state_bytes
 
 ROOT = Path(__file__).parents[3]
-pytestmark = pytest.mark.runtime
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import json
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -58,11 +57,9 @@ def test_a_crash_is_tried_as_often_as_allowed_and_then_told(tmp_path: Path) -> N
 
 def test_a_stall_is_ended_and_told(tmp_path: Path) -> None:
     patience = Patience(stall_s=0.3, attempts=1, sample_s=0.05)
-    began = time.monotonic()
     with pytest.raises(FetchFailure, match="no byte arrived") as caught:
-        run(program("import time; time.sleep(60)"), tmp_path, patience)
+        run(program("import time; time.sleep(3600)"), tmp_path, patience)
     assert caught.value.kind == failures.STALLED
-    assert time.monotonic() - began < 20
 
 
 def test_a_slow_download_that_moves_is_no_stall(tmp_path: Path) -> None:
@@ -70,9 +67,9 @@ def test_a_slow_download_that_moves_is_no_stall(tmp_path: Path) -> None:
 import time
 for n in range(8):
     open({str(tmp_path / "file")!r}, "ab").write(b"x" * 5000)
-    time.sleep(0.2)
+    time.sleep(0.5)
 """
-    run(program(slow), tmp_path, Patience(stall_s=1.0, attempts=1, sample_s=0.05))
+    run(program(slow), tmp_path, Patience(stall_s=3.0, attempts=1, sample_s=0.05))
     assert (tmp_path / "file").stat().st_size == 40_000
 
 

@@ -4,19 +4,17 @@ from typing import Any
 
 import pytest
 
-from activities.contracts import Check, Plan, WorkspaceKey
+from activities.contracts import Check, Plan
+from tests.builders import a_plan
 from workflows.fallbacks import EVICTIONS_MAX, exhausted, in_order, moves_on, option_of, same_purchase, wanted_for
 from workflows.state import Tried
 
 
-def a_plan(machine: str, **more: Any) -> Plan:
-    return Plan(
-        key=WorkspaceKey(namespace="n", name="w", uid="u"), generation=1, kind="preset", instance_type=machine,
-        node_count=1, gpus_per_node=1, pool_name="ws", os_disk_gib=100, **more,
-    )  # fmt: skip
+def on(machine: str, **more: Any) -> Plan:
+    return a_plan(instance_type=machine, **more)
 
 
-SPOT, ZONE, OTHER = a_plan("A", spot=True), a_plan("A", zones=("2",)), a_plan("B")
+SPOT, ZONE, OTHER = on("A", spot=True), on("A", zones=("2",)), on("B")
 NEWEST = SPOT.model_copy(update={"alternatives": (ZONE, OTHER)})
 
 
@@ -25,7 +23,7 @@ NEWEST = SPOT.model_copy(update={"alternatives": (ZONE, OTHER)})
     [
         pytest.param(None, {}, [SPOT, ZONE, OTHER], id="the user's order"),
         pytest.param(OTHER, {}, [OTHER, SPOT, ZONE], id="what is there comes first"),
-        pytest.param(a_plan("C"), {}, [SPOT, ZONE, OTHER], id="what is there is not listed any more"),
+        pytest.param(on("C"), {}, [SPOT, ZONE, OTHER], id="what is there is not listed any more"),
         pytest.param(SPOT, {"A as spot": EVICTIONS_MAX}, [SPOT, ZONE, OTHER], id="bought again"),
         pytest.param(SPOT, {"A as spot": EVICTIONS_MAX + 1}, [ZONE, OTHER, SPOT], id="taken back too often"),
         pytest.param(SPOT, {"A as spot": 9, "B": 9, "A in zone 2": 9}, [SPOT, ZONE, OTHER], id="all too often"),
@@ -37,13 +35,13 @@ def test_options_come_in_order(held: Plan | None, evictions: dict[str, int], exp
 
 def test_a_pool_serves_only_the_option_that_it_was_bought_for() -> None:
     assert same_purchase(SPOT, SPOT.model_copy(update={"digest": "other"}))
-    assert not any(same_purchase(SPOT, other) for other in (ZONE, OTHER, a_plan("A")))
+    assert not any(same_purchase(SPOT, other) for other in (ZONE, OTHER, on("A")))
     assert not same_purchase(SPOT, SPOT.model_copy(update={"spot_max_price": 1.5})), "Azure never changes it"
 
 
 def test_what_is_wanted_is_looked_up_for_the_nodes_that_are_there() -> None:
     assert wanted_for(NEWEST, OTHER) == OTHER
-    assert wanted_for(NEWEST, a_plan("C")) == NEWEST
+    assert wanted_for(NEWEST, on("C")) == NEWEST
 
 
 def test_only_reasons_about_the_machine_lead_to_another_one() -> None:

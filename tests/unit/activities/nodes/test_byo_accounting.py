@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from activities.nodes.byo_accounting import blocked, gpu_pod, gpus_requested, pick, shortage, uses_of
 from activities.nodes.byo_reservations import reservation_label
-from tests.fakes.nodes import UID, a_node, a_pod
+from tests.builders import UID
+from tests.fakes.nodes import a_node, a_pod
 
 OTHER = "11111111-2222-4333-8444-555555555555"
 GPU = "nvidia.com/gpu"

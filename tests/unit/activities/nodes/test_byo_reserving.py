@@ -10,8 +10,9 @@ from activities.kubernetes_api import Object
 from activities.nodes.byo_following import View
 from activities.nodes.byo_reservations import reservation_label, reservations_of
 from activities.nodes.byo_reserving import clear_stale, release, reserve
+from tests.builders import a_key, a_plan
 from tests.fakes.node_cluster import NodeCluster
-from tests.fakes.nodes import a_key, a_node, a_plan
+from tests.fakes.nodes import a_node
 
 UIDS = ["a", "b", "c"]
 

@@ -10,7 +10,8 @@ from activities.nodes.byo_reservations import reservation_label
 from activities.nodes.cluster_holdings import ClusterHoldings
 from activities.nodes.cluster_preflight import ClusterChecks
 from api import labels
-from tests.fakes.nodes import UID, a_claim, a_key, a_node, a_plan, a_pod
+from tests.builders import UID, a_key, a_plan
+from tests.fakes.nodes import a_claim, a_node, a_pod
 
 OTHER = "9d0a2f66-8f0e-4b57-8a39-6f9c5d1f2b22"
 

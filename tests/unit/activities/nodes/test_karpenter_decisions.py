@@ -10,7 +10,8 @@ from temporalio.exceptions import ApplicationError
 
 from activities.nodes.karpenter_decisions import Attempt, decide, too_late
 from activities.nodes.node_claims import claim_name
-from tests.fakes.nodes import UID, a_claim, a_key, a_plan
+from tests.builders import UID, a_key, a_plan
+from tests.fakes.nodes import a_claim
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = [claim_name(UID, index) for index in range(5)]

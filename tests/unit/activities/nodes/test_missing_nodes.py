@@ -3,7 +3,8 @@
 from activities.contracts import NodesHeld
 from activities.nodes.readiness import is_going, missing_names
 from activities.observing import Collection
-from tests.fakes.nodes import a_node, a_plan
+from tests.builders import a_plan
+from tests.fakes.nodes import a_node
 
 HELD = NodesHeld(plan=a_plan(node_count=2), names=["a", "b"])
 

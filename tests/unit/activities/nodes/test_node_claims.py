@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from activities.nodes import node_claims
 from activities.nodes.node_claims import NodeClass
-from tests.fakes.nodes import SKU, UID, a_claim, a_key, a_plan
+from tests.builders import SKU, UID, a_key, a_plan
+from tests.fakes.nodes import a_claim
 
 POOL_NAME = re.compile(r"[a-z][a-z0-9]{0,11}")
 

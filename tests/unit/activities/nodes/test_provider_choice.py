@@ -11,7 +11,7 @@ from activities.nodes.byo import OwnNodes
 from activities.nodes.karpenter import NodeClaims
 from activities.nodes.provider import NodeProvider, node_selector, nodes_selector, provider_of
 from activities.nodes.steps import STEPS
-from tests.fakes.nodes import UID, a_plan
+from tests.builders import UID, a_plan
 
 OURS, KAITOS = "modelyard.dev/node-provider", "kaito.sh/node-provisioner"
 

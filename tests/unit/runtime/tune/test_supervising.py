@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from runtime.tune.supervising import Limits, Team
 
 TELLS = 'import json, os, sys\ntell = lambda **said: os.write(int(sys.argv[2]), (json.dumps(said) + "\\n").encode())\n'
 FAILS = 'tell(failure={"code": 50, "message": "loss is nan"}); sys.exit(50)\n'
-SLEEPS = "import time; time.sleep(60)\n"
+SLEEPS = "import time; time.sleep(3600)\n"
 ENDS_WHEN_ASKED = """
 import signal, time
 def stop(*_):
@@ -78,11 +77,9 @@ def test_who_does_not_stop_in_time_is_ended() -> None:
 
 
 def test_silence_is_a_stall() -> None:
-    began = time.monotonic()
     with pytest.raises(Failure, match=r"nothing was heard of the training for 0\.5 s") as caught:
         run(team(SLEEPS), stall_s=0.5)
     assert caught.value.kind is STALLED
-    assert time.monotonic() - began < 25
 
 
 def test_a_disk_that_takes_no_status_ends_the_training() -> None:

@@ -1,0 +1,81 @@
+"""The agent pools of an AKS cluster in memory, behind the four operations that are used of Azure's SDK.
+
+Pools are the SDK's own models. What ARM refuses, how long it takes and what its errors look like is the stand-in's.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.mgmt.containerservice.models import AgentPool
+
+from activities.azure_client import Azure
+from activities.nodes.agent_pool import properties_of
+from activities.settings import AzureSettings
+
+
+class Sent(NamedTuple):
+    """A PUT or DELETE, with the options that are worth judging."""
+
+    verb: str
+    name: str
+    options: dict[str, Any]
+
+
+class Poller:
+    """An operation that has ended."""
+
+    def __init__(self, pool: AgentPool | None, token: str) -> None:
+        self._pool, self._token = pool, token
+
+    def continuation_token(self) -> str:
+        return self._token
+
+    async def result(self) -> AgentPool | None:
+        return self._pool
+
+
+class FakeAgentPools:
+    """`sent` has what was asked of ARM. `looks` are what the next reads of a pool show, None for a pool that is not
+    there; after them a read shows what the operations have made."""
+
+    def __init__(self, *pools: AgentPool) -> None:
+        self.pools = {str(pool.name): pool for pool in pools}
+        self.looks: deque[AgentPool | None] = deque()
+        self.sent: list[Sent] = []
+
+    @property
+    def azure(self) -> Azure:
+        clients: Any = _Client(self)
+        settings = AzureSettings(resource_group="group", cluster="cluster", polling_interval=0.01)
+        return Azure(clients, clients, settings)
+
+    async def get(self, group: str, cluster: str, name: str) -> AgentPool:
+        found = self.looks.popleft() if self.looks else self.pools.get(name)
+        if found is None:
+            raise ResourceNotFoundError(f"no agent pool {name}")
+        return found
+
+    async def list(self, group: str, cluster: str) -> AsyncIterator[AgentPool]:
+        for pool in self.pools.values():
+            yield pool
+
+    async def begin_create_or_update(
+        self, group: str, cluster: str, name: str, pool: AgentPool, **options: Any
+    ) -> Poller:
+        self.sent.append(Sent("PUT", name, options))
+        pool.name = name
+        properties_of(pool).provisioning_state = "Succeeded"
+        self.pools[name] = pool
+        return Poller(pool, "token")
+
+    async def begin_delete(self, group: str, cluster: str, name: str, **options: Any) -> Poller:
+        self.sent.append(Sent("DELETE", name, options))
+        self.pools.pop(name, None)
+        return Poller(None, "token")
+
+
+class _Client:
+    def __init__(self, agent_pools: FakeAgentPools) -> None:
+        self.agent_pools = agent_pools

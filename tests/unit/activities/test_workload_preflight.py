@@ -1,0 +1,153 @@
+"""What is asked of cluster and registries before money is spent, and what their answers come to for a Workspace."""
+
+import asyncio
+import base64
+import json
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.contracts import Check, Plan
+from activities.kubernetes_api import Object
+from activities.registries import Registries, RegistryUnreachable
+from activities.registry_secrets import Account
+from activities.workload_preflight import WITH_ADAPTERS, WorkloadPreflight
+from api.validation.image_references import ImageName
+from tests.builders import a_plan
+from tests.fakes.cluster import FakeCluster
+
+OWN = {"preset": ("ours/serve:1", "ours/fetch:1"), "tuning": ("ours/tune:1",), WITH_ADAPTERS: ("ours/serve:1",)}
+KEY = a_plan().key
+HOST = "registry.example"
+
+
+class Answering(Registries):
+    """Answers 200 to pulls and 202 to pushes unless `statuses` says otherwise; `asked` has who asked for what."""
+
+    def __init__(self, **statuses: int | Exception) -> None:
+        super().__init__()
+        self._statuses = statuses
+        self.asked: list[tuple[str, str]] = []
+
+    async def manifest(self, image: ImageName, account: Account | None = None) -> int:
+        return self._answer(image, account, 200)
+
+    async def push(self, image: ImageName, account: Account | None = None) -> int:
+        return self._answer(image, account, 202)
+
+    def _answer(self, image: ImageName, account: Account | None, good: int) -> int:
+        name = image.path.rpartition("/")[2]
+        self.asked.append((name, account.user if account else ""))
+        found = self._statuses.get(name, good)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+def a_secret(name: str, user: str) -> Object:
+    document = {"auths": {HOST: {"username": user, "password": "sesame"}}}
+    data = {".dockerconfigjson": base64.b64encode(json.dumps(document).encode()).decode()}
+    return {"metadata": {"name": name, "namespace": KEY.namespace}, "data": data}
+
+
+def a_workspace(**inference: Any) -> Object:
+    return {"metadata": {"name": KEY.name, "namespace": KEY.namespace, "uid": KEY.uid}, "inference": inference}
+
+
+async def checks(plan: Plan, registries: Registries, cluster: FakeCluster | None = None) -> dict[str, Check]:
+    preflight = WorkloadPreflight(cluster or FakeCluster(), OWN, registries)
+    return {check.name: check for check in (await preflight.read_workload_preflight(plan)).checks}
+
+
+async def test_our_own_images_are_asked_for_once_for_many_workspaces() -> None:
+    registries = Answering()
+    preflight = WorkloadPreflight(FakeCluster(), OWN, registries)
+    found = await asyncio.gather(*(preflight.read_workload_preflight(a_plan()) for _ in range(5)))
+    assert {check.outcome for one in found for check in one.checks} == {"passed"}
+    assert sorted(registries.asked) == [("fetch", ""), ("serve", "")]
+
+
+async def test_a_template_is_asked_for_with_its_own_secrets_those_that_are_missing_left_out() -> None:
+    containers = [{"image": f"{HOST}/a:1"}, {"image": f"{HOST}/b:1"}, {"image": f"{HOST}/a:1"}]
+    pod = {"containers": containers, "imagePullSecrets": [{"name": "missing"}, {"name": "mine"}]}
+    cluster = FakeCluster(Workspace=a_workspace(template={"spec": pod}), Secret=a_secret("mine", "ann"))
+    registries = Answering(b=404)
+    found = await checks(a_plan(kind="template"), registries, cluster)
+    assert sorted(registries.asked) == [("a", "ann"), ("b", "ann")]
+    assert (found["ImagesPullable"].outcome, found["ImagesPullable"].reason) == ("failed", "ImagePullError")
+    assert f"{HOST}/b:1" in found["ImagesPullable"].message and f"{HOST}/a:1" not in found["ImagesPullable"].message
+
+
+async def test_a_namesake_of_the_workspace_is_not_judged() -> None:
+    other = a_workspace(template={"spec": {}})
+    other["metadata"]["uid"] = "another"
+    with pytest.raises(ApplicationError) as error:
+        await checks(a_plan(kind="template"), Answering(), FakeCluster(Workspace=other))
+    assert error.value.type == "WorkspaceGone"
+
+
+async def test_a_registry_that_cannot_be_reached_stops_nothing() -> None:
+    silent = RegistryUnreachable("no answer")
+    plan = a_plan(kind="tuning", output_image=f"{HOST}/out:1")
+    found = await checks(plan, Answering(tune=silent, out=silent))
+    assert {found[name].outcome for name in ("ImagesPullable", "OutputWritable")} == {"unknown"}
+
+
+ADAPTERS = [
+    {"source": {"name": "tone", "image": f"{HOST}/tone:1", "imagePullSecrets": ["one", "two"]}},
+    {"source": {"name": "away", "image": f"{HOST}/away:1"}},
+    {"source": {"name": "disk", "volumeSource": {"persistentVolumeClaim": {"claimName": "mine"}}}},
+]
+
+
+async def test_an_adapter_is_asked_for_with_every_secret_of_its_own_in_their_order() -> None:
+    secrets = [a_secret("one", "ann"), a_secret("two", "bob")]
+    cluster = FakeCluster(Workspace=a_workspace(adapters=ADAPTERS), Secret=secrets)
+    registries = Answering()
+    found = await checks(a_plan(adapters=("tone", "disk")), registries, cluster)
+    assert found["ImagesPullable"].outcome == "passed"
+    assert [asked for asked in registries.asked if asked[0] != "serve"] == [("tone", "ann"), ("tone", "bob")]
+
+
+@pytest.mark.parametrize(
+    ("status", "secrets", "reason"),
+    [
+        pytest.param(200, [], "SecretNotFound", id="its Secret is missing"),
+        pytest.param(404, ["one", "two"], "AdapterNotFound", id="no such image"),
+        pytest.param(403, ["one", "two"], "AdapterForbidden", id="refused"),
+    ],
+)
+async def test_an_adapter_that_the_pod_cannot_pull_fails(status: int, secrets: list[str], reason: str) -> None:
+    there: list[Object] = [a_secret(name, name) for name in secrets]
+    cluster = FakeCluster(Workspace=a_workspace(adapters=ADAPTERS), Secret=there)
+    found = (await checks(a_plan(adapters=("tone",)), Answering(tone=status), cluster))["ImagesPullable"]
+    assert (found.outcome, found.reason) == ("failed", reason)
+    assert "adapter tone" in found.message
+
+
+@pytest.mark.parametrize(
+    ("status", "there", "reason"),
+    [
+        (202, [], "SecretNotFound"),
+        (403, [a_secret("push", "ann")], "PushForbidden"),
+        (202, [a_secret("push", "ann")], ""),
+    ],
+)
+async def test_where_the_result_goes_is_asked_with_the_secret_of_the_output(
+    status: int, there: list[Object], reason: str
+) -> None:
+    plan = a_plan(kind="tuning", output_image=f"{HOST}/out:1", output_secret="push")
+    registries = Answering(out=status)
+    found = (await checks(plan, registries, FakeCluster(Secret=there)))["OutputWritable"]
+    assert (found.outcome, found.reason) == ("failed" if reason else "passed", reason)
+    assert ("out", "ann") in registries.asked or reason == "SecretNotFound"
+
+
+async def test_a_training_wants_a_storage_class_and_a_preset_does_not() -> None:
+    default = {"metadata": {"name": "fast", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}}
+    training = a_plan(kind="tuning", volume_gib=10)
+    without = (await checks(training, Answering()))["StorageClass"]
+    assert (without.outcome, without.reason) == ("failed", "StorageClassMissing")
+    assert (await checks(training, Answering(), FakeCluster(StorageClass=default)))["StorageClass"].outcome == "passed"
+    assert "StorageClass" not in await checks(a_plan(), Answering())
