@@ -43,7 +43,7 @@ DATA = Image(
     (
         *("api/__init__.py", "api/adapter_records.py", "api/adapters.py", "api/addresses.py", "api/publishing.py"),
         *("api/registries.py", "api/training_rows.py"),
-        *("api/tuning.py", "api/tuning_data.py", "api/weights.py", "api/configs", "runtime/__init__.py"),
+        *("api/tuning.py", "api/tuning_data.py", "api/weights.py", "api/configs", "api/oci", "runtime/__init__.py"),
         *("runtime/ending.py", "runtime/tensors.py", "runtime/fetch", "runtime/registry", "runtime/data"),
         *("runtime/publish", "runtime/adapters"),
     ),
