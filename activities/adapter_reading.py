@@ -4,9 +4,9 @@ from activities import signatures
 from activities.failures import failure
 from activities.kubernetes_api import Cluster
 from activities.registries import Registries, RegistryUnreachable
-from activities.registry_secrets import SecretUnreadable, account_for
 from activities.tuning_contracts import AdapterRequest, PublishedAdapter
-from api.validation.image_references import ImageName
+from api.oci.docker_config import DockerConfig, DockerConfigError, accounts_for
+from api.oci.image_reference import ImageReference
 
 
 class Adapters:
@@ -21,12 +21,13 @@ class Adapters:
         """The digest that the tag names. Raises RegistryUnreachable, and VerifyFailed where it is another one."""
         namespace = request.workspace.namespace
         secret = await self._cluster.get("Secret", request.secret, namespace) if request.secret else None
-        image = ImageName.of(request.image)
+        image = ImageReference.parse(request.image)
         try:
-            account = account_for(image, secret) if secret else None
+            configs = [DockerConfig.of_secret(request.secret, secret, legacy=False)] if secret else []
+            account = next(iter(accounts_for(image, configs)), None)
             found = await self._registries.digest(image, account)
-        except SecretUnreadable as error:
-            raise failure("SecretNotFound", f"Secret {namespace}/{request.secret}: {error}") from None
+        except DockerConfigError as error:
+            raise failure("SecretNotFound", f"{request.image}: {error} (namespace {namespace})") from None
         except RegistryUnreachable as error:
             raise failure("RegistryUnreachable", f"{request.image}: {error}") from None
         if found and found != request.digest:

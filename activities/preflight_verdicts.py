@@ -8,7 +8,7 @@ from typing import Final
 
 from activities.contracts import Check, Plan
 from activities.kubernetes_api import Object
-from activities.registry_secrets import Account
+from api.oci.docker_config import Account
 from api.preflight import CheckName
 
 DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
@@ -62,9 +62,7 @@ def push_verdict(plan: Plan, status: int, account: Account | None) -> Check:
     if status == ACCEPTED:
         return Check(name=name, outcome="passed")
     if status in (UNAUTHORIZED, FORBIDDEN, NOT_FOUND):
-        who = (
-            f"the account {account.user!r} of Secret {plan.output_secret}" if account else "anybody without an account"
-        )
+        who = f"the account of Secret {account.secret}" if account else "anybody without an account"
         message = (
             f"{plan.output_image}: the registry takes no push from {who} (HTTP {status}). "
             "Give the account the right to push, or name another repository"

@@ -1,27 +1,27 @@
 """Asks an OCI registry two questions: is this image there for this account, and may this account push here.
 
 Reads no image and leaves nothing behind: a manifest is asked for by HEAD, an upload is opened and cancelled. The
-answers are HTTP statuses; what they mean for a Workspace is registry_checks.py's.
+answers are HTTP statuses; what they mean for a Workspace is preflight_verdicts.py's.
 """
 
 import asyncio
-import re
 import socket
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from activities.registry_secrets import Account
 from api.addresses import refused_as
-from api.validation.image_references import ImageName
+from api.oci.challenge import Challenge, challenge_in, realm_problem
+from api.oci.docker_config import Account
+from api.oci.image_reference import ImageReference
+from api.oci.token_exchange import token_in, token_request
 
 ANSWER_S: Final = 8.0
 """For one question with everything that it takes; below the ten seconds of an activity that does not heartbeat."""
-LARGEST_TOKEN: Final = 64 << 10
 MANIFESTS: Final = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -32,7 +32,6 @@ MANIFESTS: Final = ", ".join(
 )
 _INSIDE: Final = ("private", "carrier")
 """Registries may well stand in a private network. Nobody's stands at a loopback, link-local or metadata address."""
-_CHALLENGE = re.compile(r'(realm|service|scope)="([^"]*)"', re.IGNORECASE)
 
 
 class RegistryUnreachable(Exception):
@@ -46,34 +45,35 @@ class Registries:
         self._plain_http = frozenset(plain_http)
         self._tls: ssl.SSLContext | None = None
 
-    async def manifest(self, image: ImageName, account: Account | None = None) -> int:
+    async def manifest(self, image: ImageReference, account: Account | None = None) -> int:
         """The status of a HEAD for the image's manifest: 200 where it is there. Raises RegistryUnreachable."""
-        path = f"/v2/{image.path}/manifests/{image.version}"
+        path = f"/v2/{image.repository}/manifests/{image.version}"
         return (await self._asked(image, "HEAD", path, account, "pull")).status_code
 
-    async def digest(self, image: ImageName, account: Account | None = None) -> str:
+    async def digest(self, image: ImageReference, account: Account | None = None) -> str:
         """The digest that the image's manifest has in the registry; empty where it is not there or not said. Raises
         RegistryUnreachable."""
-        path = f"/v2/{image.path}/manifests/{image.version}"
+        path = f"/v2/{image.repository}/manifests/{image.version}"
         answer = await self._asked(image, "HEAD", path, account, "pull")
         return answer.headers.get("docker-content-digest", "") if answer.status_code == httpx.codes.OK else ""
 
-    async def push(self, image: ImageName, account: Account | None = None) -> int:
+    async def push(self, image: ImageReference, account: Account | None = None) -> int:
         """The status of the request for an upload session: 202 where the account may push. Raises
         RegistryUnreachable."""
-        opened = await self._asked(image, "POST", f"/v2/{image.path}/blobs/uploads/", account, "pull,push")
+        opened = await self._asked(image, "POST", f"/v2/{image.repository}/blobs/uploads/", account, "pull,push")
         return opened.status_code
 
     async def _asked(
-        self, image: ImageName, method: str, path: str, account: Account | None, right: str
+        self, image: ImageReference, method: str, path: str, account: Account | None, right: str
     ) -> httpx.Response:
         url = f"{self._scheme(image.host)}://{image.host}{path}"
+        scope = f"repository:{image.repository}"
         try:
             async with asyncio.timeout(ANSWER_S), self._client(image.host) as client:
                 await self._check_address(image.host)
-                response = await self._answered(client, image, method, url, account, right)
+                response = await self._answered(client, method, url, account, f"{scope}:{right}")
                 if response.status_code == httpx.codes.ACCEPTED and "location" in response.headers:
-                    await self._cancelled(client, image, response, account)
+                    await self._cancelled(client, response, account, f"{scope}:delete")
                 return response
         except TimeoutError:
             raise RegistryUnreachable(f"{image.host} did not answer within {ANSWER_S:g} s") from None
@@ -81,59 +81,49 @@ class Registries:
             raise RegistryUnreachable(f"{image.host} cannot be reached: {type(error).__name__}: {error}") from None
 
     async def _cancelled(
-        self, client: httpx.AsyncClient, image: ImageName, opened: httpx.Response, account: Account | None
+        self, client: httpx.AsyncClient, opened: httpx.Response, account: Account | None, scope: str
     ) -> None:
         """Ends the upload that was opened. Registries forget it by themselves, so a refusal is no matter: not everybody
         who may push may delete. Another host than the registry's own gets no credentials of ours."""
         upload = urljoin(str(opened.url), opened.headers["location"])
         if urlsplit(upload).netloc == opened.url.netloc.decode():
-            await self._answered(client, image, "DELETE", upload, account, "delete")
+            await self._answered(client, "DELETE", upload, account, scope)
 
     async def _answered(
-        self, client: httpx.AsyncClient, image: ImageName, method: str, url: str, account: Account | None, right: str
+        self, client: httpx.AsyncClient, method: str, url: str, account: Account | None, scope: str
     ) -> httpx.Response:
         """The answer, after the registry's challenge where it has one."""
         headers = {"Accept": MANIFESTS}
         response = await client.request(method, url, headers=headers)
         if response.status_code != httpx.codes.UNAUTHORIZED:
             return response
-        authorization = await self._authorization(client, response, image, account, right)
+        authorization = await self._authorization(client, response, account, scope)
         if authorization is None:
             return response
         return await client.request(method, url, headers=headers | {"Authorization": authorization})
 
     async def _authorization(
-        self, client: httpx.AsyncClient, refused: httpx.Response, image: ImageName, account: Account | None, right: str
+        self, client: httpx.AsyncClient, refused: httpx.Response, account: Account | None, scope: str
     ) -> str | None:
         """What the challenge asks for; None where that takes an account and there is none."""
-        kind, _, rest = refused.headers.get("www-authenticate", "").partition(" ")
-        basic = httpx.BasicAuth(account.user, account.password) if account else None
-        if kind.lower() == "basic":
-            return next(basic.auth_flow(refused.request)).headers["Authorization"] if basic else None
-        if kind.lower() != "bearer":
+        challenge = challenge_in(refused.headers.get("www-authenticate", ""))
+        if challenge is None:
             return None
-        asked = {key.lower(): value for key, value in _CHALLENGE.findall(rest)}
-        token = await self._token(client, asked, f"repository:{image.path}:{right}", basic)
+        if challenge.scheme == "basic":
+            return (account and account.basic()) or None
+        token = await self._token(client, challenge, account, scope)
         return f"Bearer {token}" if token else None
 
     async def _token(
-        self, client: httpx.AsyncClient, asked: Mapping[str, str], scope: str, basic: httpx.BasicAuth | None
+        self, client: httpx.AsyncClient, challenge: Challenge, account: Account | None, scope: str
     ) -> str | None:
-        realm = asked.get("realm", "")
-        parts = urlsplit(realm)
-        if parts.scheme != self._scheme(parts.netloc):
-            raise RegistryUnreachable(f"the registry sends us to {parts.netloc or 'nowhere'} without TLS for a token")
-        await self._check_address(parts.netloc)
-        query = {"scope": scope} | ({"service": asked["service"]} if asked.get("service") else {})
-        answer = await client.get(httpx.URL(realm).copy_merge_params(query), auth=basic)
-        if answer.is_error or len(answer.content) > LARGEST_TOKEN:
-            return None
-        try:
-            document = answer.json()
-        except ValueError:
-            return None
-        token = document.get("token") or document.get("access_token") if isinstance(document, dict) else None
-        return token if isinstance(token, str) else None
+        if problem := realm_problem(challenge.realm, self._plain_http):
+            raise RegistryUnreachable(f"the registry's token service cannot be used: {problem}")
+        await self._check_address(urlsplit(challenge.realm).netloc)
+        asked = token_request(challenge, scope, account)
+        url = httpx.URL(asked.url).copy_merge_params(asked.query)
+        answer = await client.request(asked.method, url, data=asked.form or None, headers=asked.headers)
+        return token_in(answer.content) if answer.is_success else None
 
     async def _check_address(self, netloc: str) -> None:
         """Raises RegistryUnreachable for a host that leads where no registry stands: users write these names."""

@@ -6,13 +6,13 @@ may reach it and have credentials of their own. What the answers mean is preflig
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Final
 
 from activities import signatures
 from activities.contracts import Check, Plan, Preflight
 from activities.failures import failure
-from activities.kubernetes_api import Cluster, Object
+from activities.kubernetes_api import Cluster
 from activities.preflight_verdicts import (
     adapter_verdict,
     all_of,
@@ -22,11 +22,11 @@ from activities.preflight_verdicts import (
     within_price,
 )
 from activities.registries import Registries, RegistryUnreachable
-from activities.registry_secrets import Account, SecretUnreadable, account_for
+from api.oci.docker_config import Account, DockerConfig, DockerConfigError, accounts_for
+from api.oci.image_reference import ImageReference
 from api.preflight import CheckName
 from api.registries import AzureIdentity
 from api.validation.document import Part
-from api.validation.image_references import ImageName
 from presets.plan_checks import storage_classes
 
 WITH_ADAPTERS: Final = "preset with adapters"
@@ -97,7 +97,7 @@ class WorkloadPreflight:
     async def _adapter(self, namespace: str, source: Part) -> Check:
         check, name, reference = CheckName.IMAGES_PULLABLE, source["name"].text, source["image"].text
         try:
-            image = ImageName.of(reference)
+            image = ImageReference.parse(reference)
             accounts = await self._accounts(namespace, name, image, source)
             tried: list[Account | None] = [*accounts] or [None]
             statuses = [await self._registries.manifest(image, account) for account in tried]
@@ -112,16 +112,16 @@ class WorkloadPreflight:
         by_identity = self._identity is not None and self._identity.is_for(image.host)
         return adapter_verdict(name, reference, statuses, secrets if accounts else [], by_identity=by_identity)
 
-    async def _accounts(self, namespace: str, name: str, image: ImageName, source: Part) -> list[Account]:
-        """Those that the pod will try, in its order. Raises SecretMissing, SecretUnreadable."""
-        found = []
+    async def _accounts(self, namespace: str, name: str, image: ImageReference, source: Part) -> list[Account]:
+        """Those that the pod will try, in its order. Raises SecretMissing, DockerConfigError."""
+        configs = []
         for part in source["imagePullSecrets"].items():
             secret = await self._cluster.get("Secret", part.text, namespace)
             if secret is None:
                 message = f"adapter {name}: Secret {namespace}/{part.text} is missing"
                 raise SecretMissing(f"{message}: create it with the registry's account")
-            found.append(account_for(image, secret))
-        return [account for account in found if account]
+            configs.append(DockerConfig.of_secret(part.text, secret, legacy=False))
+        return accounts_for(image, configs)
 
     async def _own_images_checked(self, kind: str) -> Check:
         async with self._own_lock:
@@ -137,7 +137,11 @@ class WorkloadPreflight:
         secrets = [secret["name"].text for secret in pod["imagePullSecrets"].items()]
         found = await asyncio.gather(*(self._cluster.get("Secret", name, namespace) for name in secrets))
         # The kubelet goes on without a pull secret that is not there, and so do we.
-        there = [secret for secret in found if secret is not None]
+        configs = [
+            DockerConfig.of_secret(name, secret, legacy=True)
+            for name, secret in zip(secrets, found, strict=True)
+            if secret is not None
+        ]
         images = dict.fromkeys(
             container["image"].text
             for kind in ("initContainers", "containers")
@@ -145,19 +149,20 @@ class WorkloadPreflight:
             if container["image"].text
         )
         return all_of(
-            CheckName.IMAGES_PULLABLE, await asyncio.gather(*(self._pullable(image, there) for image in images))
+            CheckName.IMAGES_PULLABLE, await asyncio.gather(*(self._pullable(image, configs) for image in images))
         )
 
-    async def _pullable(self, reference: str, secrets: Sequence[Object]) -> Check:
+    async def _pullable(self, reference: str, configs: Sequence[DockerConfig]) -> Check:
         name = CheckName.IMAGES_PULLABLE
         try:
-            image = ImageName.of(reference)
+            image = ImageReference.parse(reference)
         except ValueError as error:
             return Check(name=name, outcome="failed", reason="ImagePullError", message=f"image {reference!r}: {error}")
         try:
-            account = _first_account(image, secrets)
+            # What the kubelet pulls, it pulls without identity tokens.
+            account = next(iter(accounts_for(image, configs, identity_tokens=False)), None)
             return pull_verdict(reference, await self._registries.manifest(image, account), account is not None)
-        except (RegistryUnreachable, SecretUnreadable) as error:
+        except (RegistryUnreachable, DockerConfigError) as error:
             return Check(name=name, outcome="unknown", message=f"{reference}: {error}")
 
     async def _output(self, plan: Plan) -> Check:
@@ -168,10 +173,11 @@ class WorkloadPreflight:
             message = f"Secret {namespace}/{plan.output_secret} is missing: create it with the registry's account"
             return Check(name=name, outcome="failed", reason="SecretNotFound", message=message)
         try:
-            image = ImageName.of(plan.output_image)
-            account = _first_account(image, [secret] if secret else [])
+            image = ImageReference.parse(plan.output_image)
+            configs = [DockerConfig.of_secret(plan.output_secret, secret, legacy=False)] if secret else []
+            account = next(iter(accounts_for(image, configs)), None)
         except ValueError as error:
-            message = f"output {plan.output_image} with Secret {plan.output_secret or '(none)'}: {error}"
+            message = f"output {plan.output_image}: {error}"
             return Check(name=name, outcome="failed", reason="PushForbidden", message=message)
         try:
             return push_verdict(plan, await self._registries.push(image, account), account)
@@ -181,7 +187,3 @@ class WorkloadPreflight:
     async def _storage(self, wanted: Sequence[str]) -> Check:
         classes, _ = await self._cluster.list_all("StorageClass")
         return classes_there(wanted, classes)
-
-
-def _first_account(image: ImageName, secrets: Iterable[Object]) -> Account | None:
-    return next((account for secret in secrets if (account := account_for(image, secret))), None)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from api.addresses import problem_of_url
+from api.oci.image_reference import reference_problem
 from api.validation.document import Draft, Part
-from api.validation.image_references import reference_problem
 from api.validation.problem import Problem, shown
 
 URLS_MAX: Final = 100

@@ -43,7 +43,7 @@ DATA = Image(
     (
         *("api/__init__.py", "api/adapter_records.py", "api/adapters.py", "api/addresses.py", "api/publishing.py"),
         *("api/registries.py", "api/training_rows.py"),
-        *("api/tuning.py", "api/tuning_data.py", "api/weights.py", "api/configs", "runtime/__init__.py"),
+        *("api/tuning.py", "api/tuning_data.py", "api/weights.py", "api/configs", "api/oci", "runtime/__init__.py"),
         *("runtime/ending.py", "runtime/tensors.py", "runtime/fetch", "runtime/registry", "runtime/data"),
         *("runtime/publish", "runtime/adapters"),
     ),
@@ -117,13 +117,13 @@ def tag_of(image: Image) -> str:
     """16 hex digits over everything that goes into an image."""
     digest = hashlib.sha256(f"{given_base() or (SUITE, PACKAGES)}".encode())
     digest.update(stages_of(CONTAINERFILE.read_text(), image.target).encode())
-    for file in (IGNORED, *image.pins, *_files(image.sources)):
+    for file in (IGNORED, *image.pins, *files_of(image.sources)):
         digest.update(f"\0{file.relative_to(REPOSITORY)}\0{file.stat().st_size}\0".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _files(sources: tuple[str, ...]) -> Iterator[Path]:
+def files_of(sources: tuple[str, ...]) -> Iterator[Path]:
     """The files below the given ones, in a fixed order, without what building leaves behind."""
     for source in sources:
         path = REPOSITORY / source

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from api.oci.docker_config import Account
+from api.oci.image_reference import ImageReference, digest_matches
 from api.tuning_data import DataConfig
 from runtime.data.downloads import WORK
 from runtime.data.failures import IMAGE_INVALID, TOO_LARGE, failure_of_disk, failure_of_registry
@@ -21,11 +23,10 @@ from runtime.data.progress import DataProgress
 from runtime.data.unpacking import TooMuch, Unpacking, Unsafe
 from runtime.ending import Failure, say
 from runtime.fetch.supervision import Patience
+from runtime.registry.accounts import read_accounts
 from runtime.registry.client import Repository, repository
-from runtime.registry.credentials import Credential, credentials_for
 from runtime.registry.faults import RegistryFault, Trouble
 from runtime.registry.persistence import persistently
-from runtime.registry.references import ImageReference, parsed
 
 MANIFESTS: Final = (
     "application/vnd.oci.image.manifest.v1+json",
@@ -51,8 +52,7 @@ def pull(config: DataConfig, progress: DataProgress) -> Pulled:
     """Fills the folder with what the image has below /data. Raises Failure."""
     folder = Path(config.folder)
     try:
-        image = parsed(config.image or "")
-        return _pull(image, config, folder, progress)
+        return _pull(_reference(config.image or ""), config, folder, progress)
     except ValueError as error:
         raise Failure(IMAGE_INVALID, str(error)) from error
     except RegistryFault as fault:
@@ -65,12 +65,18 @@ def pull(config: DataConfig, progress: DataProgress) -> Pulled:
         raise failure_of_disk(error) or error from error
 
 
+def _reference(text: str) -> ImageReference:
+    try:
+        return ImageReference.parse(text)
+    except ValueError as error:
+        raise Failure(IMAGE_INVALID, f"{text[:100]!r} is no image reference: {error}") from error
+
+
 def _pull(image: ImageReference, config: DataConfig, folder: Path, progress: DataProgress) -> Pulled:
-    found = credentials_for(image, config.registry.docker_configs)
-    candidates: list[Credential | None] = [*found] or [None]
-    for number, credential in enumerate(candidates, start=1):
+    candidates: list[Account | None] = [*read_accounts(image, config.registry.docker_configs)] or [None]
+    for number, account in enumerate(candidates, start=1):
         try:
-            with repository(image, config.registry, credential, "pull", config.stall_s) as opened:
+            with repository(image, config.registry, account, "pull", config.stall_s) as opened:
                 return _Pull(opened, config, folder / WORK, progress).run(folder)
         except RegistryFault as fault:
             if fault.trouble is not Trouble.FORBIDDEN or number == len(candidates):
@@ -90,7 +96,7 @@ class _Pull:
 
     def run(self, folder: Path) -> Pulled:
         self.work.mkdir(parents=True, exist_ok=True)
-        manifest, digest = self._manifest(self.repository.image.which)
+        manifest, digest = self._manifest(self.repository.image.version)
         layers = layers_of(manifest)
         total = sum(int(layer["size"]) for layer in layers)
         if total > self.config.max_bytes:
@@ -115,7 +121,8 @@ class _Pull:
         accept = ", ".join((*MANIFESTS, *INDEXES))
         content, kind = self._persist(lambda: self.repository.manifest(which, accept))
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        if which.startswith("sha256:") and which != digest:
+        # A tag has no colon.
+        if ":" in which and not digest_matches(which, content):
             raise RegistryFault(Trouble.DAMAGED, f"the registry gives {digest} where {which} was asked for")
         try:
             manifest = json.loads(content)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from api.oci.image_reference import ImageReference
 from api.publishing import PublishConfig, Published
 from runtime.ending import CONFIG_INVALID, Failure, run, say
 from runtime.fetch.progress import COMPLETE
@@ -21,10 +22,9 @@ from runtime.publish.image import AdapterImage, image_of
 from runtime.publish.layers import FileChanged
 from runtime.publish.progress import PublishProgress
 from runtime.publish.pushing import push
+from runtime.registry.accounts import read_accounts
 from runtime.registry.client import repository
-from runtime.registry.credentials import Credential, credentials_for
 from runtime.registry.faults import RegistryFault
-from runtime.registry.references import ImageReference, parsed
 
 RIGHTS = "pull,push"
 
@@ -73,9 +73,9 @@ def _push(config: PublishConfig, target: ImageReference, image: AdapterImage, pr
         say(text)
 
     try:
-        credential = _credential(config, target)
-        with repository(target, config.registry, credential, RIGHTS, config.stall_s) as opened:
-            whose = opened.authorization.whose if credential or config.registry.azure else whose
+        account = next(iter(read_accounts(target, config.registry.docker_configs)), None)
+        with repository(target, config.registry, account, RIGHTS, config.stall_s) as opened:
+            whose = opened.authorization.whose if account or config.registry.azure else whose
             push(opened, image, patience, progress, waiting)
     except RegistryFault as fault:
         raise failure_of(fault, scope, whose) from fault
@@ -83,16 +83,11 @@ def _push(config: PublishConfig, target: ImageReference, image: AdapterImage, pr
         raise Failure(ADAPTER_INCOMPLETE, f"{config.folder} cannot be read: {error}") from error
 
 
-def _credential(config: PublishConfig, target: ImageReference) -> Credential | None:
-    found = credentials_for(target, config.registry.docker_configs)
-    return found[0] if found else None
-
-
 def _target(image: str) -> ImageReference:
     try:
-        target = parsed(image)
+        target = ImageReference.parse(image)
     except ValueError as error:
-        raise Failure(CONFIG_INVALID, str(error)) from error
+        raise Failure(CONFIG_INVALID, f"{image[:100]!r} is no image reference: {error}") from error
     if target.digest:
         raise Failure(CONFIG_INVALID, f"{image} names a digest, which nobody can choose: push to a tag")
     return target

@@ -4,18 +4,17 @@ What it gives is the value of one Authorization header, kept until the registry 
 the rights that the work needs, and no more.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx
 
+from api.oci.challenge import Challenge, challenge_in, realm_problem
+from api.oci.docker_config import Account
+from api.oci.token_exchange import token_in, token_request
 from api.registries import AzureIdentity
 from runtime.registry.azure_identity import refresh_token
-from runtime.registry.challenges import Challenge, challenge_in, realm_problem
-from runtime.registry.credentials import Credential
 from runtime.registry.faults import RegistryFault, Trouble, fault_of, fault_of_transport
-
-CLIENT_ID = "modelyard"
 
 
 @dataclass
@@ -26,8 +25,10 @@ class Authorization:
     registry: str
     """Its URL, without a path."""
     scope: str
-    credential: Credential | None = None
+    account: Account | None = None
     identity: AzureIdentity | None = None
+    plain_http: Collection[str] = ()
+    """host:port of those that may be shown credentials without TLS."""
     _header: str | None = field(default=None, repr=False)
 
     def headers(self) -> dict[str, str]:
@@ -44,26 +45,26 @@ class Authorization:
     @property
     def whose(self) -> str:
         """Whose rights are used, for messages."""
-        if self.credential:
-            return f"the Secret {self.credential.source}"
+        if self.account:
+            return f"the Secret {self.account.secret}"
         return (
             f"the workload identity {self.identity.client_id}" if self._exchanged() and self.identity else "no Secret"
         )
 
     def _basic(self, doing: str) -> str:
-        if self.credential is None or not self.credential.user:
+        if self.account is None or not self.account.password:
             raise self._forbidden(doing, "it wants a user and a password")
-        return self.credential.basic()
+        return self.account.basic()
 
     def _bearer(self, challenge: Challenge, doing: str) -> str:
-        problem = realm_problem(challenge.realm, self.registry.startswith("http://"))
+        problem = realm_problem(challenge.realm, self.plain_http)
         if problem:
             raise self._forbidden(doing, f"its token service cannot be used: {problem}")
         try:
             response = self._ask(challenge)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise fault_of_transport(error, f"{doing}: asking for a token", _host(challenge.realm)) from None
-        token = _token(response)
+        token = token_in(response.content) if response.is_success else ""
         if token:
             return f"Bearer {token}"
         if response.status_code in (400, 401, 403):
@@ -71,38 +72,26 @@ class Authorization:
         raise fault_of(response, f"{doing}: asking for a token")
 
     def _ask(self, challenge: Challenge) -> httpx.Response:
-        asked = {"service": challenge.service, "scope": self.scope}
-        identity = self._identity_token(challenge)
-        if identity:
-            form = asked | {"grant_type": "refresh_token", "refresh_token": identity, "client_id": CLIENT_ID}
-            return self.http.post(challenge.realm, data=form)
-        user = self.credential
-        headers = {"Authorization": user.basic()} if user else {}
-        more = {"account": user.user} if user else {}
-        return self.http.get(challenge.realm, params=asked | more, headers=headers)
+        asked = token_request(challenge, self.scope, self.account or self._exchanged_account(challenge))
+        return self.http.request(
+            asked.method,
+            httpx.URL(asked.url).copy_merge_params(asked.query),
+            data=asked.form or None,
+            headers=asked.headers,
+            follow_redirects=False,
+        )
 
-    def _identity_token(self, challenge: Challenge) -> str:
-        if self.credential:
-            return self.credential.identity
-        if self._exchanged() and self.identity:
-            return refresh_token(self.http, self.registry, challenge.service, self.identity)
-        return ""
+    def _exchanged_account(self, challenge: Challenge) -> Account | None:
+        if self.identity is None or not self._exchanged():
+            return None
+        token = refresh_token(self.http, self.registry, challenge.service, self.identity)
+        return Account(f"workload identity {self.identity.client_id}", identity_token=token)
 
     def _exchanged(self) -> bool:
         return self.identity is not None and self.identity.is_for(_host(self.registry))
 
     def _forbidden(self, doing: str, why: str) -> RegistryFault:
         return RegistryFault(Trouble.FORBIDDEN, f"{doing}: {_host(self.registry)} refuses {self.whose}: {why}")
-
-
-def _token(response: httpx.Response) -> str:
-    try:
-        said: Any = response.json()
-    except ValueError:
-        return ""
-    if not response.is_success or not isinstance(said, dict):
-        return ""
-    return str(said.get("token") or said.get("access_token") or "")
 
 
 def _host(url: str) -> str:

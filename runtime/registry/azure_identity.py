@@ -47,7 +47,7 @@ def _entra_token(http: httpx.Client, identity: AzureIdentity) -> str:
 def _token(http: httpx.Client, url: str, form: dict[str, str], wanted: str, doing: str) -> str:
     host = httpx.URL(url).host
     try:
-        response = http.post(url, data=form)
+        response = http.post(url, data=form, follow_redirects=False)
     except httpx.HTTPError as error:
         raise fault_of_transport(error, doing, host) from None
     # The body may repeat what was sent, so of an error only Entra's short code is told.

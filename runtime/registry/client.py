@@ -13,12 +13,12 @@ from typing import Final
 import httpx
 
 from api.addresses import problem_of_host
+from api.oci.docker_config import Account
+from api.oci.image_reference import ImageReference
 from api.registries import RegistryAccess
 from runtime.registry.authorization import Authorization
 from runtime.registry.blobs import CHUNK, Blob
-from runtime.registry.credentials import Credential
 from runtime.registry.faults import RegistryFault, Trouble, fault_of, fault_of_transport
-from runtime.registry.references import ImageReference
 
 CONNECT_S: Final = 15.0
 MANIFEST_MAX: Final = 4 * 2**20
@@ -119,7 +119,7 @@ class Repository:
 
 @contextmanager
 def repository(
-    image: ImageReference, access: RegistryAccess, credential: Credential | None, rights: str, stall_s: float
+    image: ImageReference, access: RegistryAccess, account: Account | None, rights: str, stall_s: float
 ) -> Iterator[Repository]:
     """An open repository. `rights` is pull or pull,push; `stall_s` the seconds in which a byte must move."""
     url = f"{'http' if image.host in access.plain_http else 'https'}://{image.host}"
@@ -131,7 +131,7 @@ def repository(
         event_hooks={"request": [_Guard(httpx.URL(url).host, access.allowed_hosts).check]},
     ) as http:
         scope = f"repository:{image.repository}:{rights}"
-        yield Repository(http, image, url, Authorization(http, url, scope, credential, access.azure))
+        yield Repository(http, image, url, Authorization(http, url, scope, account, access.azure, access.plain_http))
 
 
 @dataclass(frozen=True)

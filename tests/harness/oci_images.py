@@ -4,11 +4,11 @@ import io
 import json
 import tarfile
 
+from api.oci.image_reference import ImageReference
 from api.registries import RegistryAccess
+from runtime.registry.accounts import read_accounts
 from runtime.registry.blobs import blob_of_bytes
 from runtime.registry.client import repository
-from runtime.registry.credentials import credentials_for
-from runtime.registry.references import parsed
 from tests.harness.oci_registry import OciRegistry
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -26,14 +26,14 @@ def tar(*entries: tuple[str, bytes]) -> bytes:
 
 def push(registry: OciRegistry, *layers: bytes, tag: str = "v1") -> str:
     """The reference of an image with these layers."""
-    image = parsed(f"{registry.address}/team/data:{tag}")
+    image = ImageReference.parse(f"{registry.address}/team/data:{tag}")
     access = RegistryAccess(plain_http=(registry.address,), docker_configs={"s": str(registry.docker_config())})
-    (credential,) = credentials_for(image, access.docker_configs)
+    (account,) = read_accounts(image, access.docker_configs)
     blobs = [blob_of_bytes("application/vnd.oci.image.layer.v1.tar+gzip", layer) for layer in layers]
     config = blob_of_bytes("application/vnd.oci.image.config.v1+json", b"{}")
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config.descriptor()}
     manifest["layers"] = [blob.descriptor() for blob in blobs]
-    with repository(image, access, credential, "pull,push", 30) as opened:
+    with repository(image, access, account, "pull,push", 30) as opened:
         for blob in (*blobs, config):
             opened.upload(blob)
         opened.put_manifest(json.dumps(manifest).encode(), MANIFEST, tag)

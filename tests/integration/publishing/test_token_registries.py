@@ -118,9 +118,26 @@ def test_what_a_registry_says_to_a_blob_becomes_a_reason(adapter: Path, status: 
         assert words in caught.value.message
 
 
-@pytest.mark.parametrize("realm", ["http://169.254.169.254/token", "http://metadata.google.internal/token"])
-def test_a_realm_inside_the_cloud_is_not_asked(adapter: Path, realm: str) -> None:
-    with token_registry(Rules(realm=realm)) as server:
+@pytest.mark.parametrize("host", ["169.254.169.254", "metadata.google.internal"])
+def test_a_realm_inside_the_cloud_is_not_asked(adapter: Path, host: str) -> None:
+    with token_registry(Rules(realm=f"https://{host}/token")) as server:
         with pytest.raises(Failure, match="leads elsewhere") as caught:
             publish(configured(server, adapter, {"username": "user", "password": "pass"}))
         assert caught.value.kind.reason == "BlobRejected"
+
+
+def test_a_realm_without_tls_gets_nothing_unless_the_operator_has_it_so(adapter: Path) -> None:
+    with token_registry() as other, token_registry(Rules(realm=f"http://{other.address}/oauth2/token")) as server:
+        with pytest.raises(Failure, match="without TLS") as caught:
+            publish(configured(server, adapter, {"username": "user", "password": "pass"}))
+        assert caught.value.kind.reason == "PushForbidden"
+        assert other.shown == []
+
+
+@pytest.mark.parametrize("entry", [{"username": "user", "password": "pass"}, {"identitytoken": "refresh"}])
+def test_a_token_service_cannot_send_a_credential_elsewhere(adapter: Path, entry: dict[str, str]) -> None:
+    with token_registry() as other, token_registry(Rules(redirect=f"http://{other.address}/oauth2/token")) as server:
+        with pytest.raises(Failure) as caught:
+            publish(configured(server, adapter, entry))
+        assert caught.value.kind.reason == "BlobRejected"
+        assert other.shown == []

@@ -24,11 +24,15 @@ class Rules:
 
     password: str = "user:pass"
     pod_token: str = "token-of-the-pod"
+    refresh: str = "refresh"
+    """The identity token that is taken."""
     rights: str = "pull,push"
     lifetime: int = 10_000
     """Requests that a token is good for."""
     refuse_blobs: tuple[int, str] | None = None
     realm: str = ""
+    redirect: str = ""
+    """Where the token service sends everybody."""
 
 
 class TokenRegistry(ThreadingHTTPServer):
@@ -90,7 +94,9 @@ class _Answers(BaseHTTPRequestHandler):
         form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
         self.server.forms.append((path, form))
         rules = self.server.rules
-        if path.endswith("/oauth2/v2.0/token"):
+        if rules.redirect:
+            self._say(307, {}, {"Location": rules.redirect})
+        elif path.endswith("/oauth2/v2.0/token"):
             right = (form["client_assertion"], form["client_assertion_type"]) == (rules.pod_token, ASSERTION)
             self._say(200, {"access_token": "token-of-entra"}) if right else self._say(
                 401, {"error": "invalid_client", "error_description": f"secret {form['client_assertion']}"}
@@ -99,7 +105,7 @@ class _Answers(BaseHTTPRequestHandler):
             right = (form["grant_type"], form["access_token"]) == ("access_token", "token-of-entra")
             self._say(200 if right else 401, {"refresh_token": "refresh"} if right else {})
         elif path == "/oauth2/token" and self.command == "POST":
-            right = (form["grant_type"], form["refresh_token"]) == ("refresh_token", "refresh")
+            right = (form["grant_type"], form["refresh_token"]) == ("refresh_token", rules.refresh)
             self._say(200 if right else 401, {"access_token": self.server.token(form["scope"])} if right else {})
         elif path == "/oauth2/token":
             basic = "Basic " + base64.b64encode(rules.password.encode()).decode()

@@ -6,14 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from activities.registry_secrets import Account
+from api.validation.image_references import ImageName
 from temporalio.exceptions import ApplicationError
 
 from activities.contracts import Check, Plan
 from activities.kubernetes_api import Object
 from activities.registries import Registries, RegistryUnreachable
-from activities.registry_secrets import Account
 from activities.workload_preflight import WITH_ADAPTERS, WorkloadPreflight
-from api.validation.image_references import ImageName
 from tests.builders import a_plan
 from tests.fakes.cluster import FakeCluster
 

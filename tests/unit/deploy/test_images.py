@@ -1,6 +1,8 @@
 """What an image is named by, and what the machine gives to its build."""
 
+import ast
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from deploy.local.image_pushing import PushFailed, blob, manifest_of
 from deploy.local.images import FETCH, RUNTIME, TUNE, tag_of
 from deploy.local.layout import Layout
 from deploy.local.runtime_env import RuntimeUnavailable, check_python
-from deploy.local.wheels import FETCHING, SERVING, TORCH_INDEX_VARIABLE, TUNING, download_command
+from deploy.local.wheels import FETCHING, REPOSITORY, SERVING, TORCH_INDEX_VARIABLE, TUNING, download_command
 
 INDEX = """Debian|http://mirror.example/debian/|bookworm|main
 Debian|http://mirror.example/debian/|bookworm-updates|main
@@ -53,6 +55,35 @@ def test_the_tag_covers_every_file_that_the_containerfile_copies() -> None:
     pins = {f"constraints/{pin.name}" for image in images.IMAGES for pin in image.pins}
     sources = {*pins, *(source for image in images.IMAGES for source in image.sources)}
     assert all(any(word == source or word.startswith(f"{source}/") for source in sources) for word in copied)
+
+
+@pytest.mark.parametrize("image", images.IMAGES, ids=lambda image: image.target)
+def test_an_image_holds_whatever_its_programs_import(image: images.Image) -> None:
+    files = set(images.files_of(image.sources))
+    reached, open_ = set[Path](), [file for file in files if file.name == "__main__.py"]
+    assert open_
+    while open_:
+        file = open_.pop()
+        reached.add(file)
+        found = {found for name in imports_of(file) if (found := module_file(name))}
+        open_ += found - reached
+    assert reached <= files
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """The modules that a file imports anywhere; of `from a import b` both a and a.b, which may be one."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def module_file(name: str) -> Path | None:
+    """The file of a module of this repository; None for what is not one."""
+    path = REPOSITORY.joinpath(*name.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
 def test_an_image_is_referred_to_by_its_content() -> None:

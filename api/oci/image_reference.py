@@ -1,8 +1,10 @@
-"""Whether a string is an image reference, by the grammar of the container tools: `[host[:port]/]path[:tag][@digest]`.
+"""Parses an image reference by the grammar of the container tools: `[host[:port]/]path[:tag][@digest]`.
 
 Nothing is looked up. The reference is later handed to programs as one argument; the grammar leaves no room for more.
+The grammar is that of github.com/distribution/reference (reference.go, regexp.go, normalize.go).
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +12,8 @@ from typing import Final
 NAME_MAX: Final = 255
 REFERENCE_MAX: Final = 1024
 DOCKER_HUB: Final = "registry-1.docker.io"
-DOCKERS_NAMES: Final = frozenset({"docker.io", "index.docker.io"})
+"""Where Docker Hub answers."""
+_HUB_NAMES: Final = ("docker.io", "index.docker.io")
 _SEGMENT: Final = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _HOST_LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
@@ -21,34 +24,52 @@ _IDENTIFIER = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class ImageName:
-    """The parts of a reference as its registry is asked for them. `version` is a digest where one is given, or a tag.
+class ImageReference:
+    """The parts as a registry is asked for them: `host` is where it answers, Docker Hub's where none was written.
 
-    What stands for Docker's hub, a reference without a host, is spelled out.
+    `tag` is empty where only a digest was given, and `latest` where neither was.
     """
 
     host: str
-    path: str
-    version: str
+    repository: str
+    tag: str = ""
+    digest: str = ""
 
     @classmethod
-    def of(cls, reference: str) -> "ImageName":
-        """Raises ValueError that says why this is no image reference."""
-        if problem := reference_problem(reference):
+    def parse(cls, text: str) -> "ImageReference":
+        """Raises ValueError that says why the text is not an image reference."""
+        if problem := reference_problem(text):
             raise ValueError(problem)
-        rest, _, digest = reference.partition("@")
+        rest, _, digest = text.partition("@")
         name, tag = _split_tag(rest)
-        host, path = _split_host(name)
-        host = "" if host in DOCKERS_NAMES else host
-        library = not host and "/" not in path
-        return cls(host or DOCKER_HUB, f"library/{path}" if library else path, digest or tag or "latest")
+        host, repository = _split_host(name)
+        if not host or host in _HUB_NAMES:
+            host, repository = DOCKER_HUB, repository if "/" in repository else f"library/{repository}"
+        return cls(host, repository, tag or ("" if digest else "latest"), digest)
+
+    @property
+    def version(self) -> str:
+        """What stands in the path of a manifest; a digest wins over a tag."""
+        return self.digest or self.tag
+
+    def pinned(self, digest: str) -> str:
+        """The same image by a digest."""
+        return f"{self.host}/{self.repository}@{digest}"
+
+    def __str__(self) -> str:
+        return self.pinned(self.digest) if self.digest else f"{self.host}/{self.repository}:{self.tag}"
 
 
-def reference_problem(reference: str) -> str | None:
-    """Why this is no image reference; None when it is one."""
-    if len(reference) > REFERENCE_MAX:
-        return f"it has {len(reference)} characters"
-    rest, at, digest = reference.partition("@")
+def credential_names(host: str) -> tuple[str, ...]:
+    """The names under which a docker config may hold an account of the registry at `host`, the usual one first."""
+    return (*_HUB_NAMES, DOCKER_HUB) if host == DOCKER_HUB else (host,)
+
+
+def reference_problem(text: str) -> str | None:
+    """Why this is not an image reference; None when it is one."""
+    if len(text) > REFERENCE_MAX:
+        return f"it has {len(text)} characters"
+    rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
         return "what stands after '@' is no digest such as sha256: and 64 hexadecimal digits"
     name, tag = _split_tag(rest)
@@ -57,6 +78,14 @@ def reference_problem(reference: str) -> str | None:
     if _IDENTIFIER.fullmatch(name):
         return "64 hexadecimal digits are an image's id and no name"
     return _name_problem(name)
+
+
+def digest_matches(digest: str, content: bytes) -> bool:
+    """Whether this content has this digest, of any algorithm that a reference may have; False for text of no digest."""
+    if not _DIGEST.fullmatch(digest):
+        return False
+    algorithm, _, wanted = digest.partition(":")
+    return hashlib.new(algorithm, content).hexdigest() == wanted
 
 
 def _split_tag(text: str) -> tuple[str, str | None]:

@@ -1,0 +1,213 @@
+"""Finds a registry's account in the docker configs of Secrets, by the rules of the kubelet.
+
+Both who checks in advance and the pods that pull and push read Secrets with this file, so that they find the same
+account. Credential helpers, and what nodes and service accounts have beside Secrets, are not known here. Texts of
+errors name the Secret and say what it lacks; nothing of what it holds is in one, nor in a repr.
+
+The rules are those of Kubernetes' pkg/credentialprovider: keyring.go (`BasicDockerKeyring.Add` and `Lookup`,
+`URLsMatch`) for which entry is for an image, config.go (`DockerConfigEntry`, `decodeDockerConfigFieldAuth`) for what
+an entry says. Three differences: the kubelet tries all entries that match where this gives the first usable one, so a
+path ends between segments here (`host/te` is not for `host/team`); an entry that cannot be read is passed over where
+it costs the kubelet the whole Secret; and `auth` may have spaces around it or lack its padding.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from api.oci.image_reference import ImageReference, credential_names
+
+CONFIG_JSON: Final = ".dockerconfigjson"
+"""The key of Secrets of type kubernetes.io/dockerconfigjson: registries are below `auths`."""
+LEGACY_CONFIG: Final = ".dockercfg"
+"""The key of Secrets of type kubernetes.io/dockercfg: registries are at the top."""
+BYTES_MAX: Final = 1 << 20
+"""A Secret has no more (Kubernetes' MaxSecretSize)."""
+ENTRIES_MAX: Final = 500
+KEY_MAX: Final = 512
+"""Characters of a registry's name with its path; a longer one is for no image (a reference's name has 255)."""
+_LABEL_MAX: Final = 63
+"""Characters of one part of a host's name (RFC 1035, section 2.3.4)."""
+
+
+class DockerConfigError(ValueError):
+    """A Secret has no account that can be used; the text names the Secret and what it lacks."""
+
+    def __init__(self, secret: str, lack: str) -> None:
+        super().__init__(f"the Secret {secret} {lack}")
+
+
+@dataclass(frozen=True)
+class Account:
+    """User and password, or an identity token that a token service takes for them; `secret` is where it was found."""
+
+    secret: str
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    identity_token: str = field(default="", repr=False)
+
+    def basic(self) -> str:
+        """The value of an Authorization header; empty without a password."""
+        if not self.password:
+            return ""
+        return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+
+@dataclass(frozen=True)
+class DockerConfig:
+    """The document of one Secret as it is stored; `content` is None where the Secret has no such key."""
+
+    secret: str
+    content: bytes | None = field(repr=False)
+    legacy: bool = False
+
+    @classmethod
+    def of_secret(cls, name: str, secret: Mapping[str, Any], *, legacy: bool) -> "DockerConfig":
+        """From a Secret as the API server gives it. `legacy`: the older form is taken, too, as the kubelet does."""
+        data = secret.get("data") or {}
+        for key in (CONFIG_JSON, LEGACY_CONFIG) if legacy else (CONFIG_JSON,):
+            if data.get(key):
+                return cls(name, _decoded(str(data[key])), key == LEGACY_CONFIG)
+        return cls(name, None)
+
+
+def accounts_for(
+    image: ImageReference, configs: Iterable[DockerConfig], *, identity_tokens: bool = True
+) -> list[Account]:
+    """The accounts for the image's registry, one of each Secret that has one, in their order.
+
+    `identity_tokens`: False for what the kubelet pulls, which knows only users and passwords (config.go). Raises
+    DockerConfigError where no Secret has an account and one of them cannot be used; a registry that nobody has an
+    entry for is no error.
+    """
+    found, errors = list[Account](), list[DockerConfigError]()
+    for config in configs:
+        try:
+            account = _account_in(config, image, identity_tokens)
+        except DockerConfigError as error:
+            errors.append(error)
+        else:
+            found += [account] if account else []
+    if errors and not found:
+        raise errors[0]
+    return found
+
+
+def _account_in(config: DockerConfig, image: ImageReference, identity_tokens: bool) -> Account | None:
+    lacks = list[str]()
+    for entry in _matching(_entries(config), image):
+        account, lack = _account(entry, config.secret, identity_tokens)
+        if account:
+            return account
+        lacks.append(lack)
+    if lacks:
+        raise DockerConfigError(config.secret, f"has an entry for {image.host} {lacks[0]}")
+    return None
+
+
+def _entries(config: DockerConfig) -> Mapping[str, Any]:
+    if config.content is None:
+        raise DockerConfigError(config.secret, f"has no {CONFIG_JSON}: create it as docker-registry with kubectl")
+    if len(config.content) > BYTES_MAX:
+        raise DockerConfigError(config.secret, f"has a docker config of more than {BYTES_MAX} bytes")
+    try:
+        document = json.loads(config.content)
+    except (ValueError, RecursionError):
+        # The parser's own words would quote what is in the Secret.
+        raise DockerConfigError(config.secret, "has a docker config that is not JSON") from None
+    entries = document.get("auths") if isinstance(document, dict) and not config.legacy else document
+    if not isinstance(entries, dict):
+        raise DockerConfigError(config.secret, "has a docker config without registries")
+    if len(entries) > ENTRIES_MAX:
+        raise DockerConfigError(config.secret, f"has {len(entries)} registries, and {ENTRIES_MAX} are read")
+    return entries
+
+
+def _matching(entries: Mapping[str, Any], image: ImageReference) -> Iterator[Any]:
+    """The entries that are for the image, the most exact first: longer paths before shorter, names before globs.
+
+    That is the reverse order of their texts, as in keyring.go: `*` sorts before every letter and digit. Of Docker
+    Hub's other names the kubelet knows index.docker.io, in full and last.
+    """
+    keys = [(*_split_key(key), key) for key in entries if len(key) <= KEY_MAX]
+    for number, name in enumerate(credential_names(image.host)):
+        fitting = [
+            (host, path, key)
+            for host, path, key in keys
+            if f"/{image.repository}/".startswith(path) and (host == name or (number == 0 and _globs(host, name)))
+        ]
+        yield from (entries[key] for *_, key in sorted(fitting, reverse=True))
+
+
+def _split_key(key: str) -> tuple[str, str]:
+    """Host, and the path with a slash at both ends; without scheme and API version, as docker wrote them once."""
+    for scheme in ("https://", "http://"):
+        key = key.removeprefix(scheme)
+    host, _, path = key.partition("/")
+    path = f"/{path.strip('/')}/".replace("//", "/")
+    return host, path[3:] if path.startswith(("/v1/", "/v2/")) else path
+
+
+def _globs(pattern: str, host: str) -> bool:
+    """Each part of a host's name is matched for itself; the port is compared as it is (`URLsMatch`)."""
+    (names, _, port), (wanted, _, wanted_port) = pattern.partition(":"), host.partition(":")
+    parts, wanted_parts = names.split("."), wanted.split(".")
+    return (
+        port == wanted_port
+        and len(parts) == len(wanted_parts)
+        and all(_part_globs(part, ours) for part, ours in zip(parts, wanted_parts, strict=True))
+    )
+
+
+def _part_globs(pattern: str, part: str) -> bool:
+    # Most have no glob, and need no pattern compiled.
+    return pattern == part or (
+        len(pattern) <= _LABEL_MAX and any(mark in pattern for mark in "*?[") and fnmatchcase(part, pattern)
+    )
+
+
+def _account(entry: Any, secret: str, identity_tokens: bool) -> tuple[Account | None, str]:
+    """The account of one entry, or what it lacks. `auth` wins over `username` and `password`, as in config.go."""
+    if not isinstance(entry, dict):
+        return None, "without an account"
+    user, password, token = _text(entry, "username"), _text(entry, "password"), _text(entry, "identitytoken")
+    auth = _text(entry, "auth")
+    pair = _split_auth(auth)
+    user, password = pair or (user, password)
+    if token and identity_tokens:
+        return (Account(secret, user, password, token) if user and password else Account(secret, "", "", token)), ""
+    if user and password:
+        return Account(secret, user, password), ""
+    if token:
+        return None, "with an identity token, which the kubelet does not use: write user name and password"
+    if auth and not pair:
+        return None, "with an `auth` that is not user:password in base64"
+    return None, "without a password" if user else "without user name and password"
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    """What the entry has as text that can be sent; empty otherwise. JSON may hold halves of characters."""
+    value = entry.get(key)
+    return value if isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value) else ""
+
+
+def _split_auth(auth: str) -> tuple[str, str] | None:
+    try:
+        user, colon, password = _decoded(auth).decode().partition(":")
+    except UnicodeDecodeError:
+        return None
+    # Docker once filled up with NUL (cli/config/configfile, decodeAuth).
+    return (user, password.strip("\x00")) if colon else None
+
+
+def _decoded(text: str) -> bytes:
+    """Base64 with line breaks and spaces, padded or not; nothing for what is not base64."""
+    text = "".join(text.split()).rstrip("=")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,48 @@
+"""What is sent to a registry's token service, and the token in its answer; sending is the HTTP clients' own.
+
+Users and passwords go by GET (distribution's "Token Authentication Specification"), identity tokens by POST ("Token
+Authentication OAuth 2.0 Specification"). Redirects must not be followed: the form would go along.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from api.oci.challenge import Challenge
+from api.oci.docker_config import Account
+
+CLIENT_ID: Final = "modelyard"
+TOKEN_MAX: Final = 64 << 10
+"""Bytes of an answer."""
+
+
+@dataclass(frozen=True)
+class TokenRequest:
+    """One request to `url`; `form` is empty for a GET."""
+
+    method: Literal["GET", "POST"]
+    url: str
+    query: Mapping[str, str]
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def token_request(challenge: Challenge, scope: str, account: Account | None) -> TokenRequest:
+    """For a bearer challenge whose realm may be shown credentials. `scope` is such as repository:NAME:pull,push."""
+    asked = ({"service": challenge.service} if challenge.service else {}) | {"scope": scope}
+    if account and account.identity_token:
+        form = {"grant_type": "refresh_token", "refresh_token": account.identity_token, "client_id": CLIENT_ID}
+        return TokenRequest("POST", challenge.realm, {}, asked | form)
+    basic = account.basic() if account else ""
+    return TokenRequest("GET", challenge.realm, asked, headers={"Authorization": basic} if basic else {})
+
+
+def token_in(content: bytes) -> str:
+    """The token in the body of a successful answer, as it fits in a header; empty where there is none."""
+    try:
+        document = json.loads(content) if len(content) <= TOKEN_MAX else None
+    except (ValueError, RecursionError):
+        return ""
+    token = (document.get("token") or document.get("access_token")) if isinstance(document, dict) else None
+    return token if isinstance(token, str) and token.isascii() and token.isprintable() else ""
