@@ -136,10 +136,15 @@ class _Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._ends is None:
             self._ends = time.monotonic() + self._answer_s
-        left = min(self._ends - time.monotonic(), math.inf if timeout is None else timeout)
-        if left <= 0:
-            raise httpcore.ReadTimeout(f"no whole answer in {self._answer_s:g} s")
-        return self._inner.read(max_bytes, None if left == math.inf else left)
+        left = self._ends - time.monotonic()
+        wait = left if timeout is None else min(left, timeout)
+        try:
+            if left > 0:
+                return self._inner.read(max_bytes, None if wait == math.inf else wait)
+        except httpcore.ReadTimeout:
+            if wait < left:
+                raise
+        raise httpcore.ReadTimeout(f"no whole answer in {self._answer_s:g} s")
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._ends = None
