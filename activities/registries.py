@@ -6,22 +6,22 @@ answers are HTTP statuses; what they mean for a Workspace is registry_checks.py'
 
 import asyncio
 import re
-import socket
 import ssl
 from collections.abc import Collection, Mapping
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from activities.guarded_network import Guard, GuardedTransport, Resolve, system_resolve
 from activities.registry_secrets import Account
-from api.addresses import refused_as
+from api.addresses import AddressRefused, check_registry
 from api.validation.image_references import ImageName
 
 ANSWER_S: Final = 8.0
 """For one question with everything that it takes; below the ten seconds of an activity that does not heartbeat."""
 LARGEST_TOKEN: Final = 64 << 10
+LARGEST_ANSWER: Final = 1 << 20
 MANIFESTS: Final = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -30,8 +30,6 @@ MANIFESTS: Final = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
-_INSIDE: Final = ("private", "carrier")
-"""Registries may well stand in a private network. Nobody's stands at a loopback, link-local or metadata address."""
 _CHALLENGE = re.compile(r'(realm|service|scope)="([^"]*)"', re.IGNORECASE)
 
 
@@ -40,10 +38,14 @@ class RegistryUnreachable(Exception):
 
 
 class Registries:
-    """A client without memory. `plain_http` are hosts (with port) that are asked without TLS and wherever they are."""
+    """A client without memory. `plain_http` are hosts (with port) that are asked without TLS and wherever they are;
+    all others, which users write, only where a registry may stand."""
 
-    def __init__(self, plain_http: Collection[str] = ()) -> None:
+    def __init__(
+        self, plain_http: Collection[str] = (), *, answer_s: float = ANSWER_S, resolve: Resolve = system_resolve
+    ) -> None:
         self._plain_http = frozenset(plain_http)
+        self._answer_s, self._resolve = answer_s, resolve
         self._tls: ssl.SSLContext | None = None
 
     async def manifest(self, image: ImageName, account: Account | None = None) -> int:
@@ -69,15 +71,16 @@ class Registries:
     ) -> httpx.Response:
         url = f"{self._scheme(image.host)}://{image.host}{path}"
         try:
-            async with asyncio.timeout(ANSWER_S), self._client(image.host) as client:
-                await self._check_address(image.host)
+            async with asyncio.timeout(self._answer_s), self._client(image.host) as client:
                 response = await self._answered(client, image, method, url, account, right)
                 if response.status_code == httpx.codes.ACCEPTED and "location" in response.headers:
                     await self._cancelled(client, image, response, account)
                 return response
         except TimeoutError:
-            raise RegistryUnreachable(f"{image.host} did not answer within {ANSWER_S:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise RegistryUnreachable(f"{image.host} did not answer within {self._answer_s:g} s") from None
+        except AddressRefused as refused:
+            raise RegistryUnreachable(str(refused)) from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             raise RegistryUnreachable(f"{image.host} cannot be reached: {type(error).__name__}: {error}") from None
 
     async def _cancelled(
@@ -123,7 +126,6 @@ class Registries:
         parts = urlsplit(realm)
         if parts.scheme != self._scheme(parts.netloc):
             raise RegistryUnreachable(f"the registry sends us to {parts.netloc or 'nowhere'} without TLS for a token")
-        await self._check_address(parts.netloc)
         query = {"scope": scope} | ({"service": asked["service"]} if asked.get("service") else {})
         answer = await client.get(httpx.URL(realm).copy_merge_params(query), auth=basic)
         if answer.is_error or len(answer.content) > LARGEST_TOKEN:
@@ -135,16 +137,8 @@ class Registries:
         token = document.get("token") or document.get("access_token") if isinstance(document, dict) else None
         return token if isinstance(token, str) else None
 
-    async def _check_address(self, netloc: str) -> None:
-        """Raises RegistryUnreachable for a host that leads where no registry stands: users write these names."""
-        if netloc in self._plain_http:
-            return
-        host = urlsplit(f"//{netloc}").hostname or ""
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        for *_, address in found:
-            kind = refused_as(ip_address(str(address[0]).partition("%")[0]))
-            if kind and not any(word in kind for word in _INSIDE):
-                raise RegistryUnreachable(f"{host} leads to {address[0]}, which is {kind}, and is not asked")
+    def _judge(self, host: str, port: int, addresses: list[str]) -> None:
+        check_registry(host, port, addresses, named=self._plain_http)
 
     def _scheme(self, netloc: str) -> str:
         return "http" if netloc in self._plain_http else "https"
@@ -153,6 +147,8 @@ class Registries:
         # Reading the certificates anew for every client would keep the whole worker for a tenth of a second.
         self._tls = self._tls or httpx.create_ssl_context()
         # A proxy of the environment leads outside, where a registry without TLS is never reached.
+        guard = Guard(self._judge, LARGEST_ANSWER, self._resolve)
+        transport = GuardedTransport(guard, self._tls, proxies=host not in self._plain_http)
         return httpx.AsyncClient(
-            verify=self._tls, timeout=ANSWER_S, follow_redirects=False, trust_env=host not in self._plain_http
+            transport=transport, timeout=self._answer_s, follow_redirects=False, headers={"Accept-Encoding": "identity"}
         )

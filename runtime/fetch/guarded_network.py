@@ -106,14 +106,12 @@ class _Backend(httpcore.NetworkBackend):
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"it has no address: {getattr(error, 'strerror', None) or error}") from error
         self._guard.judge(host, port, addresses)
-        ends = time.monotonic() + (math.inf if timeout is None else timeout)
         lost: Exception = httpcore.ConnectError("it has no address")
+        # One that swallows everything leaves time for the others.
+        each_s = None if timeout is None else timeout / max(1, len(addresses))
         for address in addresses:
-            left = max(ends - time.monotonic(), 0.001)
             try:
-                stream = self._system.connect_tcp(
-                    address, port, None if timeout is None else left, local_address, socket_options
-                )
+                stream = self._system.connect_tcp(address, port, each_s, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 lost = error
             else:
