@@ -44,8 +44,9 @@ ERROR_WITHOUT_CODE = event("ERROR", {"kind": "Status", "message": "something"})
 
 
 def watch(*lines: bytes, ends: bool = False, breaks: bool = False, plain: bool = False) -> Answer:
-    """A watch that says this and then is silent until its time is over, ends at once, or breaks off. `plain`: until the connection is
-    closed, so that nobody sees by HTTP that something is missing."""
+    """A watch that says this and then is silent until its time is over, ends at once, or breaks off.
+
+    `plain`: the answer ends where the connection is closed, so that nobody sees by HTTP that something is missing."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response, transport = web.StreamResponse(), request.transport
