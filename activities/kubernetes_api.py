@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
+import aiohttp
 from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client.exceptions import ApiException
@@ -18,6 +19,7 @@ from api.labels import FIELD_MANAGER
 REQUEST_TIMEOUT_S: Final = 15.0
 PAGE: Final = 500
 STARTING: Final = 503
+EXPIRED: Final = 410
 
 Object = dict[str, Any]
 
@@ -84,11 +86,21 @@ class Cluster:
     async def list_all(
         self, kind: str, namespace: str | None = None, *, selector: str = ""
     ) -> tuple[list[Object], str]:
-        """All objects, page by page, and the resourceVersion to watch from."""
+        """All objects, page by page, and the resourceVersion to watch from.
+
+        Where the next page has expired meanwhile, all are read anew in one answer, as client-go does.
+        """
         items: list[Object] = []
-        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        chosen = {"labelSelector": selector} if selector else {}
+        query = {"limit": str(PAGE)} | chosen
         while True:
-            page = await self.request("GET", path_of(kind, namespace), query=query)
+            try:
+                page = await self.request("GET", path_of(kind, namespace), query=query)
+            except ApiException as error:
+                if error.status != EXPIRED or "continue" not in query:
+                    raise
+                items, query = [], chosen
+                continue
             items += page.get("items") or []
             token = page["metadata"].get("continue")
             if not token:
@@ -129,7 +141,8 @@ class Cluster:
     ) -> AsyncIterator[tuple[str, Object]]:
         """(type, object) for every change after resourceVersion `since`, bookmarks too, for up to `seconds`.
 
-        Raises ApiException 410 when `since` is too old to continue from: list again.
+        Raises ApiException 410 when `since` is too old to continue from: list again. Raises aiohttp.ClientError where
+        the connection is lost, in the middle of an event too.
         """
         query = {
             "watch": "true",
@@ -144,6 +157,8 @@ class Cluster:
         )
         try:
             while line := await response.response.content.readline():
+                if not line.endswith(b"\n"):
+                    raise aiohttp.ClientPayloadError(f"a watch of {kind} broke off in the middle of an event")
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     raise ApiException(status=event["object"].get("code", 0), reason=event["object"].get("message"))

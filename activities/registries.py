@@ -5,16 +5,15 @@ answers are HTTP statuses; what they mean for a Workspace is preflight_verdicts.
 """
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Collection
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from api.addresses import refused_as
+from activities.guarded_network import Guard, GuardedTransport, Resolve, system_resolve
+from api.addresses import AddressRefused, check_registry
 from api.oci.challenge import Challenge, challenge_in, realm_problem
 from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference
@@ -22,6 +21,7 @@ from api.oci.token_exchange import token_in, token_request
 
 ANSWER_S: Final = 8.0
 """For one question with everything that it takes; below the ten seconds of an activity that does not heartbeat."""
+LARGEST_ANSWER: Final = 1 << 20
 MANIFESTS: Final = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -30,8 +30,6 @@ MANIFESTS: Final = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
-_INSIDE: Final = ("private", "carrier")
-"""Registries may well stand in a private network. Nobody's stands at a loopback, link-local or metadata address."""
 
 
 class RegistryUnreachable(Exception):
@@ -39,10 +37,14 @@ class RegistryUnreachable(Exception):
 
 
 class Registries:
-    """A client without memory. `plain_http` are hosts (with port) that are asked without TLS and wherever they are."""
+    """A client without memory. `plain_http` are hosts (with port) that are asked without TLS and wherever they are;
+    all others, which users write, only where a registry may stand."""
 
-    def __init__(self, plain_http: Collection[str] = ()) -> None:
+    def __init__(
+        self, plain_http: Collection[str] = (), *, answer_s: float = ANSWER_S, resolve: Resolve = system_resolve
+    ) -> None:
         self._plain_http = frozenset(plain_http)
+        self._answer_s, self._resolve = answer_s, resolve
         self._tls: ssl.SSLContext | None = None
 
     async def manifest(self, image: ImageReference, account: Account | None = None) -> int:
@@ -69,15 +71,16 @@ class Registries:
         url = f"{self._scheme(image.host)}://{image.host}{path}"
         scope = f"repository:{image.repository}"
         try:
-            async with asyncio.timeout(ANSWER_S), self._client(image.host) as client:
-                await self._check_address(image.host)
+            async with asyncio.timeout(self._answer_s), self._client(image.host) as client:
                 response = await self._answered(client, method, url, account, f"{scope}:{right}")
                 if response.status_code == httpx.codes.ACCEPTED and "location" in response.headers:
                     await self._cancelled(client, response, account, f"{scope}:delete")
                 return response
         except TimeoutError:
-            raise RegistryUnreachable(f"{image.host} did not answer within {ANSWER_S:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise RegistryUnreachable(f"{image.host} did not answer within {self._answer_s:g} s") from None
+        except AddressRefused as refused:
+            raise RegistryUnreachable(str(refused)) from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             raise RegistryUnreachable(f"{image.host} cannot be reached: {type(error).__name__}: {error}") from None
 
     async def _cancelled(
@@ -119,22 +122,13 @@ class Registries:
     ) -> str | None:
         if problem := realm_problem(challenge.realm, self._plain_http):
             raise RegistryUnreachable(f"the registry's token service cannot be used: {problem}")
-        await self._check_address(urlsplit(challenge.realm).netloc)
         asked = token_request(challenge, scope, account)
         url = httpx.URL(asked.url).copy_merge_params(asked.query)
         answer = await client.request(asked.method, url, data=asked.form or None, headers=asked.headers)
         return token_in(answer.content) if answer.is_success else None
 
-    async def _check_address(self, netloc: str) -> None:
-        """Raises RegistryUnreachable for a host that leads where no registry stands: users write these names."""
-        if netloc in self._plain_http:
-            return
-        host = urlsplit(f"//{netloc}").hostname or ""
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        for *_, address in found:
-            kind = refused_as(ip_address(str(address[0]).partition("%")[0]))
-            if kind and not any(word in kind for word in _INSIDE):
-                raise RegistryUnreachable(f"{host} leads to {address[0]}, which is {kind}, and is not asked")
+    def _judge(self, host: str, port: int, addresses: list[str]) -> None:
+        check_registry(host, port, addresses, named=self._plain_http)
 
     def _scheme(self, netloc: str) -> str:
         return "http" if netloc in self._plain_http else "https"
@@ -143,6 +137,8 @@ class Registries:
         # Reading the certificates anew for every client would keep the whole worker for a tenth of a second.
         self._tls = self._tls or httpx.create_ssl_context()
         # A proxy of the environment leads outside, where a registry without TLS is never reached.
+        guard = Guard(self._judge, LARGEST_ANSWER, self._resolve)
+        transport = GuardedTransport(guard, self._tls, proxies=host not in self._plain_http)
         return httpx.AsyncClient(
-            verify=self._tls, timeout=ANSWER_S, follow_redirects=False, trust_env=host not in self._plain_http
+            transport=transport, timeout=self._answer_s, follow_redirects=False, headers={"Accept-Encoding": "identity"}
         )

@@ -6,7 +6,7 @@ in the own network, is an explicit list of hosts; by default nothing is allowed.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -37,6 +37,7 @@ _REFUSED: Final = tuple(
     )
     for text in texts.split()
 )
+_REGISTRIES_STAND_AT: Final = frozenset({"a private address", "an address of a carrier's own network"})
 _LOCAL_NAMES: Final = frozenset({"localhost", "metadata", "metadata.google", "instance-data", "kubernetes"})
 _LOCAL_DOMAINS: Final = ("localhost", "localdomain", "local", "internal", "svc", "home.arpa")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -91,6 +92,26 @@ def check_resolved(host: str, addresses: Iterable[str], allowed_hosts: Collectio
     """
     if host.lower().removesuffix(".") in allowed_hosts:
         return
+    for text, what in _refused(host, addresses):
+        raise AddressRefused(f"{host} {_KAITO_ADDRESS}: it resolves to {text}, which is {what}. {_OWN_SERVER}")
+
+
+def check_registry(host: str, port: int, addresses: Iterable[str], named: Collection[str] = ()) -> None:
+    """The same for a registry and for what it leads to, its token service and its storage, which may well stand in a
+    private network; none stands at a loopback, link-local or metadata address. Raises AddressRefused.
+
+    `named` are hosts, or host:port, that the operator names as registries wherever they are.
+    """
+    name = host.lower().removesuffix(".")
+    if name in named or f"{f'[{name}]' if ':' in name else name}:{port}" in named:
+        return
+    for text, what in _refused(host, addresses):
+        if what not in _REGISTRIES_STAND_AT:
+            raise AddressRefused(f"{host} leads to {text}, which is {what}, and is not asked")
+
+
+def _refused(host: str, addresses: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The addresses that are refused, each with what it is. Raises AddressRefused where there is no address at all."""
     found = list(addresses)
     if not found:
         raise AddressRefused(f"{host} has no address: check the name")
@@ -100,7 +121,7 @@ def check_resolved(host: str, addresses: Iterable[str], allowed_hosts: Collectio
         except ValueError:
             what = "no address"
         if what:
-            raise AddressRefused(f"{host} {_KAITO_ADDRESS}: it resolves to {text}, which is {what}. {_OWN_SERVER}")
+            yield text, what
 
 
 def refused_as(address: Address) -> str | None:

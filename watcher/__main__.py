@@ -17,13 +17,13 @@ from temporalio.client import Client
 
 from activities.endpoint import endpoint, free_loopback_port
 from activities.kubernetes_api import Cluster, Object
+from activities.observing import Seen, follow
 from activities.settings import ProcessSettings
 from api import labels
 from api.names import WorkspaceKey
 from watcher.leading import lead
 from watcher.noticing import OwnedMemory, WorkspaceMemory, owners_of, slim
 from watcher.signalling import Signaller, to_temporal
-from watcher.watching import Collection, Seen
 from workflows.connecting import connect
 from workflows.leaving import leave
 from workflows.messages import Changed
@@ -43,19 +43,16 @@ class Watching:
         self._signaller = Signaller(to_temporal(client))
         self._workspaces = WorkspaceMemory()
         self._owned = OwnedMemory()
-        self._collections = [Collection(cluster, "Workspace", self._workspace_seen)]
-        self._collections += [
-            Collection(cluster, kind, self._owned_seen, selector=selector, keep=slim)
-            for kind, selector in OWNED.items()
-        ]
+        self._cluster = cluster
 
     async def run(self) -> None:
         """Follows every collection until cancelled; the first that cannot go on ends all."""
         LEADING.set(1)
         try:
             async with asyncio.TaskGroup() as group:
-                for collection in self._collections:
-                    group.create_task(collection.follow())
+                group.create_task(follow(self._cluster, "Workspace", self._workspace_seen))
+                for kind, selector in OWNED.items():
+                    group.create_task(follow(self._cluster, kind, self._owned_seen, selector=selector, keep=slim))
         finally:
             LEADING.set(0)
 

@@ -7,9 +7,9 @@ happened while nobody watched is not known, so what a listing shows is looked in
 
 from activities.kubernetes_api import Object
 from activities.nodes.byo_reservations import reservations_of
+from activities.observing import Seen
 from api import labels
 from api.names import WorkspaceKey
-from watcher.watching import Seen
 from workflows.messages import Changed
 
 

@@ -9,16 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-import aiohttp
-from kubernetes.aio.client.exceptions import ApiException
-
 from activities.kubernetes_api import Cluster
 from activities.nodes.byo_accounting import GpuPod, gpu_pod
-from activities.observing import RECONNECT_PAUSE_S, WATCH_S, Collection, observe
+from activities.observing import Collection, Reflector, observe
 
 LOOK_AGAIN_S: Final = 30.0
 """Without any change the view is given again after this long: what is not watched may have changed."""
-_GONE: Final = 410
 
 
 @dataclass(frozen=True)
@@ -77,35 +73,13 @@ async def _follow_nodes(cluster: Cluster, selector: str, now: _Followed, until: 
 
 
 async def _follow_pods(cluster: Cluster, now: _Followed, until: datetime) -> None:
-    """Like `observe`, but by uid, because pods of two namespaces may have one name, and without what holds no GPU."""
-    while _left(until) > 0:
-        items, version = await cluster.list_all("Pod")
-        now.pods = {item["metadata"]["uid"]: found for item in items if (found := gpu_pod(item))}
-        now.changed.set()
-        del items
-        try:
-            await _watch_pods(cluster, now, now.pods, version, until)
-        except ApiException as error:
-            if error.status != _GONE and error.status < 500:
-                raise
-        except (aiohttp.ClientError, TimeoutError):
-            await asyncio.sleep(RECONNECT_PAUSE_S)
-
-
-async def _watch_pods(cluster: Cluster, now: _Followed, pods: dict[str, GpuPod], since: str, until: datetime) -> None:
-    while (left := _left(until)) > 0:
-        async for change, item in cluster.watch("Pod", since=since, seconds=min(WATCH_S, int(left) + 1)):
-            since = item["metadata"]["resourceVersion"]
-            if change == "BOOKMARK":
-                continue
-            uid, found = item["metadata"]["uid"], gpu_pod(item) if change != "DELETED" else None
-            if pods.get(uid) == found:
-                continue
-            if found is None:
-                del pods[uid]
-            else:
-                pods[uid] = found
+    """Most pods' events are none of ours: only what changes a pod that holds GPUs is a change."""
+    pods = Reflector(cluster, "Pod", keep=gpu_pod)
+    async for changes in pods.changes(until):
+        if now.pods is None or any(change.before != change.now for change in changes):
+            now.pods = pods.known
             now.changed.set()
+        changes.clear()  # all of the cluster's pods, after a listing
 
 
 def _left(until: datetime) -> float:

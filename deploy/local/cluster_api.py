@@ -3,12 +3,11 @@
 Synchronous and small on purpose: this is a tool on the cluster's own machine. The product has its own client.
 """
 
-import http.client
 import json
 import ssl
-import urllib.error
-import urllib.request
 from typing import Any
+
+import httpx
 
 from deploy.local import certificates
 from deploy.local.layout import Layout
@@ -45,19 +44,18 @@ def apply(layout: Layout, path: str, manifest: dict[str, Any]) -> dict[str, Any]
 
 def request(layout: Layout, method: str, path: str, body: Any = None, content_type: str = JSON_PATCH) -> dict[str, Any]:
     """One request with the owner's certificate. Raises ClusterApiError."""
-    data = None if body is None else json.dumps(body).encode()
-    call = urllib.request.Request(layout.apiserver_url + path, data, {"Content-Type": content_type}, method=method)
-    context = _owner_context(layout)
-    handlers = (urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    data = None if body is None else json.dumps(body)
+    url, headers, context = layout.apiserver_url + path, {"Content-Type": content_type}, _owner_context(layout)
     try:
-        with urllib.request.build_opener(*handlers).open(call, timeout=REQUEST_S) as response:
-            answer: dict[str, Any] = json.load(response)
-            return answer
-    except urllib.error.HTTPError as error:
-        with error:
-            raise ClusterApiError(method, path, error.code, _message(error.read())) from error
-    except (OSError, http.client.HTTPException) as error:
+        response = httpx.request(
+            method, url, content=data, headers=headers, verify=context, timeout=REQUEST_S, trust_env=False
+        )
+    except httpx.HTTPError as error:
         raise ClusterApiError(method, path, 0, str(error)) from error
+    if not response.is_success:
+        raise ClusterApiError(method, path, response.status_code, _message(response.content))
+    answer: dict[str, Any] = response.json()
+    return answer
 
 
 def owner_pair(layout: Layout) -> certificates.KeyPair:

@@ -3,75 +3,72 @@
 Blobs go as they are, so a layer of a gigabyte takes as long as copying it.
 """
 
-import http.client
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+import httpx
 
 DEADLINE_S = 600.0
 
 
 class PushFailed(RuntimeError):
-    """The registry refused; the message has the request and its answer."""
+    """The registry refused, or cannot be reached; the message has the request and its answer."""
 
 
 class Registry:
     """One repository of a registry that speaks plain HTTP on this machine. `address` is host:port."""
 
     def __init__(self, address: str, repository: str) -> None:
-        self._address = address
-        self._base = f"/v2/{repository}"
+        self._base = f"http://{address}/v2/{repository}"
 
     def manifest_digest(self, tag: str, media_type: str) -> str | None:
-        """The digest that a tag points to, or None. Raises OSError when the registry is away."""
-        status, headers = self._ask("HEAD", f"{self._base}/manifests/{tag}", headers={"Accept": media_type})
-        return headers.get("docker-content-digest") if status == 200 else None
+        """The digest that a tag points to, or None. Raises PushFailed when the registry is away."""
+        answer = self._ask("HEAD", f"{self._base}/manifests/{tag}", headers={"Accept": media_type})
+        return answer.headers.get("docker-content-digest") if answer.status_code == 200 else None
 
     def push(self, layout: Path, tags: Iterable[str]) -> str:
         """Copies an image and gives it tags; returns its digest. Raises PushFailed, OSError."""
         descriptor = manifest_of(layout)
-        content = blob(layout, descriptor["digest"])
-        manifest = json.loads(content.read_bytes())
+        content = blob(layout, descriptor["digest"]).read_bytes()
+        manifest = json.loads(content)
         for part in (*manifest["layers"], manifest["config"]):
-            self._push_blob(part["digest"], blob(layout, part["digest"]))
+            self.put_blob(part["digest"], blob(layout, part["digest"]))
         for tag in tags:
-            path = f"{self._base}/manifests/{tag}"
-            status, _ = self._ask("PUT", path, content, {"Content-Type": descriptor["mediaType"]})
-            if status != 201:
-                raise PushFailed(f"PUT {path} was answered with {status}")
+            self.put_manifest(tag, content, descriptor["mediaType"])
         return str(descriptor["digest"])
 
-    def _push_blob(self, digest: str, content: Path) -> None:
-        status, _ = self._ask("HEAD", f"{self._base}/blobs/{digest}")
-        if status == 200:
-            return
-        status, headers = self._ask("POST", f"{self._base}/blobs/uploads/")
-        if status != 202:
-            raise PushFailed(f"the registry opens no upload: {status}")
-        place = urlsplit(headers["location"])
-        query = f"{place.query}&digest={digest}" if place.query else f"digest={digest}"
-        status, _ = self._ask("PUT", f"{place.path}?{query}", content, {"Content-Type": "application/octet-stream"})
-        if status != 201:
-            raise PushFailed(f"the upload of {digest} was answered with {status}")
+    def put_manifest(self, tag: str, content: bytes, media_type: str) -> None:
+        """Gives a tag to a manifest whose blobs are there. Raises PushFailed."""
+        self._put(f"{self._base}/manifests/{tag}", content, media_type)
 
-    def _ask(
-        self, method: str, path: str, content: Path | None = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, dict[str, str]]:
-        connection = http.client.HTTPConnection(self._address, timeout=DEADLINE_S)
-        length = {"Content-Length": str(content.stat().st_size if content else 0)}
+    def put_blob(self, digest: str, content: Path | bytes) -> None:
+        """Pushes a blob, unless it is there. Raises PushFailed, OSError."""
+        if self._ask("HEAD", f"{self._base}/blobs/{digest}").status_code == 200:
+            return
+        opened = self._ask("POST", f"{self._base}/blobs/uploads/")
+        if opened.status_code != 202:
+            raise PushFailed(f"the registry opens no upload: {opened.status_code}")
+        place = opened.url.join(opened.headers["location"]).copy_merge_params({"digest": digest})
+        self._put(place, content, "application/octet-stream")
+
+    def _put(self, url: httpx.URL | str, content: Path | bytes, media_type: str) -> None:
+        headers = {"Content-Type": media_type}
+        if isinstance(content, bytes):
+            answer = self._ask("PUT", url, content=content, headers=headers)
+        else:
+            with content.open("rb") as stream:
+                answer = self._ask("PUT", url, content=stream, headers=headers)
+        if answer.status_code != 201:
+            raise PushFailed(f"PUT {url} was answered with {answer.status_code}")
+
+    def _ask(self, method: str, url: httpx.URL | str, **more: Any) -> httpx.Response:
         try:
-            if content is None:
-                connection.request(method, path, headers=(headers or {}) | length)
-            else:
-                with content.open("rb") as stream:
-                    connection.request(method, path, stream, (headers or {}) | length)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}
-        finally:
-            connection.close()
+            # Never through a proxy: the registry is on this machine, as it has no TLS.
+            return httpx.request(method, url, timeout=DEADLINE_S, trust_env=False, verify=False, **more)
+        except httpx.HTTPError as error:
+            raise PushFailed(f"{method} {url}: {error or type(error).__name__}") from error
 
 
 def manifest_of(layout: Path) -> dict[str, Any]:

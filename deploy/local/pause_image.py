@@ -10,9 +10,9 @@ import io
 import json
 import platform
 import tarfile
-import urllib.request
 from pathlib import Path
 
+from deploy.local.image_pushing import Registry
 from deploy.local.layout import Layout
 from deploy.local.node_files import PAUSE_IMAGE
 
@@ -22,15 +22,14 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-REQUEST_S = 30.0
 
 
 class PauseImageFailed(RuntimeError):
-    """The image cannot be made or pushed."""
+    """The image cannot be made."""
 
 
 def push_pause_image(layout: Layout, busybox: Path = BUSYBOX) -> str:
-    """Pushes the image and returns its name with the registry. Raises PauseImageFailed, OSError."""
+    """Pushes the image and returns its name with the registry. Raises PauseImageFailed, PushFailed, OSError."""
     name, tag = PAUSE_IMAGE.split(":")
     layer = layer_archive(busybox)
     compressed = gzip.compress(layer, mtime=0)
@@ -41,10 +40,10 @@ def push_pause_image(layout: Layout, busybox: Path = BUSYBOX) -> str:
         "config": _descriptor(CONFIG_TYPE, config),
         "layers": [_descriptor(LAYER_TYPE, compressed)],
     }
-    base = f"http://{layout.registry}/v2/{name}"
+    registry = Registry(layout.registry, name)
     for blob in (compressed, config):
-        _push_blob(base, blob)
-    _put(f"{base}/manifests/{tag}", json.dumps(manifest).encode(), MANIFEST_TYPE)
+        registry.put_blob(_digest(blob), blob)
+    registry.put_manifest(tag, json.dumps(manifest).encode(), MANIFEST_TYPE)
     return f"{layout.registry}/{PAUSE_IMAGE}"
 
 
@@ -85,23 +84,3 @@ def _descriptor(media_type: str, blob: bytes) -> dict[str, object]:
 
 def _digest(blob: bytes) -> str:
     return f"sha256:{hashlib.sha256(blob).hexdigest()}"
-
-
-def _push_blob(base: str, blob: bytes) -> None:
-    begin = urllib.request.Request(f"{base}/blobs/uploads/", b"", method="POST")
-    with _direct().open(begin, timeout=REQUEST_S) as response:
-        place = response.headers["Location"]
-    separator = "&" if "?" in place else "?"
-    _put(f"{place}{separator}digest={_digest(blob)}", blob, "application/octet-stream")
-
-
-def _put(url: str, body: bytes, content_type: str) -> None:
-    request = urllib.request.Request(url, body, {"Content-Type": content_type}, method="PUT")
-    with _direct().open(request, timeout=REQUEST_S) as response:
-        if response.status != 201:
-            raise PauseImageFailed(f"the registry answered {response.status} to a push to {url}")
-
-
-def _direct() -> urllib.request.OpenerDirector:
-    """Never through a proxy: the registry is on this machine."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))

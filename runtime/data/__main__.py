@@ -20,7 +20,8 @@ from runtime.data.links import Link, links_of
 from runtime.data.progress import DataProgress
 from runtime.data.validating import kept_manifest, manifest_of, write_manifest
 from runtime.ending import MESSAGE_MAX, Failure, run, say
-from runtime.fetch.guarded_http import GuardedHttp, system_resolve
+from runtime.fetch.guarded_http import GuardedHttp
+from runtime.fetch.guarded_network import system_resolve
 from runtime.fetch.progress import COMPLETE
 from runtime.fetch.status_server import start_status_server
 from runtime.fetch.supervision import Patience

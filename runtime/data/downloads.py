@@ -12,9 +12,10 @@ from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import file_digest
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO, Final
+
+import httpx
 
 from api.addresses import AddressRefused
 from runtime.data.failures import BROKEN_OFF, DISK_FULL, STALLED, TOO_LARGE, WEB_PAGE, failure_of_link
@@ -25,7 +26,6 @@ from runtime.fetch.guarded_http import GuardedHttp, LinkBroken
 
 WORK: Final = ".fetch"
 """Hidden, so that nobody takes what is in it for data."""
-CHUNK: Final = 2**18
 SNIFFED: Final = 512
 SLOWEST: Final = 4096
 """Bytes in each stall deadline; less is a stall as well, however regularly it drips."""
@@ -65,8 +65,11 @@ class Downloads:
             done.write_text(json.dumps({"name": name, "bytes": file.stat().st_size}))
         except (AddressRefused, LinkBroken, OSError) as error:
             raise failure_of_link(error, link.shown) from error
-        except HTTPException as error:
-            raise Failure(BROKEN_OFF, f"{link.shown}: {link.host} broke off: {type(error).__name__}") from error
+        except httpx.TimeoutException as error:
+            raise Failure(STALLED, f"{link.shown}: no byte came any more") from error
+        except httpx.HTTPError as error:
+            text = f"{link.shown}: {link.host} broke off: {error or type(error).__name__}"
+            raise Failure(BROKEN_OFF, text) from error
         self._count(file.stat().st_size, arrived=False)
         return Fetched(file, link.host)
 
@@ -83,8 +86,8 @@ class Downloads:
         asked = {"Range": f"bytes={have}-", "If-Range": validator} if have else {}
         try:
             with self.http.open(link.url, asked, accepted=(200, 206)) as response:
-                start = have if response.status == 206 and _starts_at(response, have) else 0
-                if response.status == 206 and start != have:
+                start = have if response.status_code == 206 and _starts_at(response, have) else 0
+                if response.status_code == 206 and start != have:
                     raise LinkBroken(f"{link.host} answered with another part than was asked for")
                 notes.write_text(json.dumps({"validator": _validator(response)}))
                 return self._receive(link, response, part, start)
@@ -95,8 +98,8 @@ class Downloads:
                 raise Failure(BROKEN_OFF, f"{link.shown}: the file has changed on the way") from error
             raise
 
-    def _receive(self, link: Link, response: HTTPResponse, part: Path, start: int) -> str:
-        length = response.length
+    def _receive(self, link: Link, response: httpx.Response, part: Path, start: int) -> str:
+        length = _length(response)
         if length is not None:
             self._check_room(link, length, start)
             self.progress.bytes_total = max(self.progress.bytes_total, self.progress.bytes_done + start + length)
@@ -106,17 +109,15 @@ class Downloads:
                 stream.truncate(start)
                 stream.seek(start)
                 self.progress.advance(start)
-                count = self._copy(link, response, stream, start)
+                self._copy(link, response, stream, start)
                 beginning = _beginning(part, stream)
-            if length is not None and count != length:
-                raise Failure(BROKEN_OFF, f"{link.shown}: {link.host} broke off after {start + count} bytes")
             _check_promise(link, response, part)
         except BaseException:
             self.progress.bytes_done = before
             raise
-        return with_ending(link.name, response.getheader("Content-Type", ""), beginning)
+        return with_ending(link.name, response.headers.get("Content-Type", ""), beginning)
 
-    def _copy(self, link: Link, response: HTTPResponse, stream: BinaryIO, start: int) -> int:
+    def _copy(self, link: Link, response: httpx.Response, stream: BinaryIO, start: int) -> None:
         count = 0
         for chunk in _paced(response, self.http.timeout_s, link):
             if start + count == 0 and is_web_page(chunk[:SNIFFED]):
@@ -126,7 +127,6 @@ class Downloads:
                 raise Failure(TOO_LARGE, f"{link.shown}: more than the {self.room} bytes that may still come")
             stream.write(chunk)
             self.progress.advance(len(chunk))
-        return count
 
     def _check_room(self, link: Link, length: int, start: int) -> None:
         if start + length > self.room:
@@ -138,10 +138,10 @@ class Downloads:
             raise Failure(DISK_FULL, text)
 
 
-def _paced(response: HTTPResponse, stall_s: float, link: Link) -> Iterator[bytes]:
-    """What comes, as it comes. The socket's own timeout ends a wait without any byte."""
+def _paced(response: httpx.Response, stall_s: float, link: Link) -> Iterator[bytes]:
+    """What comes, as it comes. The connection's own timeout ends a wait without any byte."""
     since, arrived = time.monotonic(), 0
-    while chunk := response.read1(CHUNK):
+    for chunk in response.iter_raw():
         yield chunk
         arrived += len(chunk)
         now = time.monotonic()
@@ -170,14 +170,19 @@ def _begun(part: Path, notes: Path) -> tuple[int, str]:
         return 0, ""
 
 
-def _validator(response: HTTPResponse) -> str:
+def _length(response: httpx.Response) -> int | None:
+    """Bytes that are to come, where the server says how many; httpx raises when fewer come."""
+    return int(response.headers["Content-Length"]) if "Content-Length" in response.headers else None
+
+
+def _validator(response: httpx.Response) -> str:
     """For If-Range: a strong entity tag, or the time of the last change."""
-    tag = response.getheader("ETag", "")
-    return tag if tag.startswith('"') else response.getheader("Last-Modified", "")
+    tag = response.headers.get("ETag", "")
+    return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
 
 
-def _starts_at(response: HTTPResponse, offset: int) -> bool:
-    return response.getheader("Content-Range", "").lower().replace(" ", "").startswith(f"bytes{offset}-")
+def _starts_at(response: httpx.Response, offset: int) -> bool:
+    return response.headers.get("Content-Range", "").lower().replace(" ", "").startswith(f"bytes{offset}-")
 
 
 def _beginning(part: Path, stream: BinaryIO) -> bytes:
@@ -186,10 +191,10 @@ def _beginning(part: Path, stream: BinaryIO) -> bytes:
         return again.read(SNIFFED)
 
 
-def _check_promise(link: Link, response: HTTPResponse, part: Path) -> None:
+def _check_promise(link: Link, response: httpx.Response, part: Path) -> None:
     """Compares with the SHA-256 that the server gave, if it gave one (RFC 9530, and the older header)."""
     for name in ("Repr-Digest", "Digest"):
-        for entry in response.getheader(name, "").split(","):
+        for entry in response.headers.get(name, "").split(","):
             algorithm, _, value = entry.strip().partition("=")
             if algorithm.lower() == "sha-256":
                 with part.open("rb") as stream:

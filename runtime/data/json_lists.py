@@ -1,4 +1,8 @@
-"""Reads a JSON list element by element, so that a list of any length takes the memory of one element."""
+"""Reads a JSON list element by element, so that a list of any length takes the memory of one element.
+
+Not by ijson, which keeps a path for each level that is open: 40 KB of opening brackets take it 970 MB (measured with
+3.6.0). It also refuses NaN and integers of more than 64 bits, which json, and so most writers of such files, let pass.
+"""
 
 import json
 import re

@@ -59,6 +59,8 @@ def _told(reader: Callable[[Path], Iterator[Row]], file: Path) -> Iterator[tuple
             yield number, row
     except (pa.ArrowException, ValueError, csv.Error) as error:
         raise FileUnreadable(f"row {number + 1}: {_first_line(error)}") from error
+    except RecursionError as error:
+        raise FileUnreadable(f"row {number + 1}: it is nested too deep") from error
 
 
 def _parquet(file: Path) -> Iterator[Row]:

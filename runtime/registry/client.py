@@ -2,7 +2,7 @@
 
 Each request is tried once here, and again only where the registry asked who we are; trying again is `persistence.py`'s.
 Every failure is a RegistryFault. Redirects are followed without credentials, and not to addresses inside a machine or
-cloud by their name; a registry's own storage may well be private, so names that resolve there are left alone.
+cloud: not by their name, and not by what a name turns out to be. A registry and its storage may well be private.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,17 +12,20 @@ from typing import Final
 
 import httpx
 
-from api.addresses import problem_of_host
+from api.addresses import AddressRefused, check_registry, problem_of_host
 from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference
 from api.registries import RegistryAccess
+from runtime.fetch.guarded_network import STREAMED, Guard, GuardedTransport, Resolve, system_resolve
 from runtime.registry.authorization import Authorization
 from runtime.registry.blobs import CHUNK, Blob
 from runtime.registry.faults import RegistryFault, Trouble, fault_of, fault_of_transport
 
 CONNECT_S: Final = 15.0
-MANIFEST_MAX: Final = 4 * 2**20
-"""Bytes; what the distribution API asks registries to accept."""
+ANSWER_STALLS: Final = 2
+"""Times the seconds in which a byte must move: that long any answer but a blob may take until its last byte."""
+ANSWER_MAX: Final = 4 * 2**20
+"""Bytes, what the distribution API asks registries to accept as a manifest; no other answer but a blob is longer."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +63,13 @@ class Repository:
         """A manifest and its media type."""
         doing = f"reading the manifest of {self.image.repository}:{which[:19]}"
         response = _checked(self._ask("GET", f"manifests/{which}", doing, {"Accept": accept}), doing)
-        if len(response.content) > MANIFEST_MAX:
-            raise RegistryFault(Trouble.REJECTED, f"{doing}: it has {len(response.content)} bytes")
         return response.content, response.headers.get("Content-Type", "").partition(";")[0]
 
     @contextmanager
     def blob(self, digest: str, offset: int) -> Iterator[tuple[bool, Iterator[bytes]]]:
         """The bytes of a blob from `offset` on, and whether the registry kept to that or begins at 0."""
         doing = f"pulling {digest[:19]} of {self.image.repository}"
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
         url = httpx.URL(f"{self.url}/v2/{self.image.repository}/blobs/{digest}")
         try:
             with self._streamed(url, headers, doing) as response:
@@ -82,7 +83,8 @@ class Repository:
     @contextmanager
     def _streamed(self, url: httpx.URL, headers: dict[str, str], doing: str) -> Iterator[httpx.Response]:
         for _ in range(2):
-            with self.http.stream("GET", url, headers=headers | self.authorization.headers()) as response:
+            sent = headers | self.authorization.headers()
+            with self.http.stream("GET", url, headers=sent, extensions=STREAMED) as response:
                 if response.status_code != 401:
                     yield response
                     return
@@ -119,16 +121,24 @@ class Repository:
 
 @contextmanager
 def repository(
-    image: ImageReference, access: RegistryAccess, account: Account | None, rights: str, stall_s: float
+    image: ImageReference,
+    access: RegistryAccess,
+    account: Account | None,
+    rights: str,
+    stall_s: float,
+    resolve: Resolve = system_resolve,
 ) -> Iterator[Repository]:
     """An open repository. `rights` is pull or pull,push; `stall_s` the seconds in which a byte must move."""
     url = f"{'http' if image.host in access.plain_http else 'https'}://{image.host}"
+    leads = _Guard(httpx.URL(url).host, access.allowed_hosts, access.plain_http)
+    guard = Guard(leads.check_addresses, ANSWER_STALLS * stall_s, ANSWER_MAX, resolve)
     with httpx.Client(
+        transport=GuardedTransport(guard, httpx.create_ssl_context(), proxies=True),
         timeout=httpx.Timeout(stall_s, connect=CONNECT_S),
-        headers={"User-Agent": "modelyard"},
+        headers={"User-Agent": "modelyard", "Accept-Encoding": "identity"},
         follow_redirects=True,
         max_redirects=5,
-        event_hooks={"request": [_Guard(httpx.URL(url).host, access.allowed_hosts).check]},
+        event_hooks={"request": [leads.check_name]},
     ) as http:
         scope = f"repository:{image.repository}:{rights}"
         yield Repository(http, image, url, Authorization(http, url, scope, account, access.azure, access.plain_http))
@@ -136,12 +146,19 @@ def repository(
 
 @dataclass(frozen=True)
 class _Guard:
-    """Refuses to be led inside by what a registry writes into Location or realm."""
+    """Refuses to be led inside by what a registry writes into Location or realm, or by what its name resolves to."""
 
     registry: str
     allowed_hosts: tuple[str, ...]
+    plain_http: tuple[str, ...]
 
-    def check(self, request: httpx.Request) -> None:
+    def check_addresses(self, host: str, port: int, addresses: list[str]) -> None:
+        try:
+            check_registry(host, port, addresses, named=(*self.allowed_hosts, *self.plain_http))
+        except AddressRefused as refused:
+            raise RegistryFault(Trouble.REJECTED, str(refused)) from None
+
+    def check_name(self, request: httpx.Request) -> None:
         if request.url.host == self.registry:
             return
         problem = problem_of_host(request.url.host, self.allowed_hosts)

@@ -13,6 +13,8 @@ from typing import Final
 
 import httpx
 
+from runtime.fetch.guarded_network import AnswerRefused
+
 WORDS_MAX: Final = 300
 """Characters of the registry's own words that a message carries."""
 _FULL: Final = re.compile(r"no space left|enospc|disk (is )?full|quota|insufficient storage|out of (disk )?space", re.I)
@@ -60,6 +62,8 @@ def fault_of_transport(error: httpx.HTTPError | httpx.InvalidURL, doing: str, ho
     """What it means that there was no answer. httpx's texts say nothing of what was sent."""
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.TooManyRedirects):
         return RegistryFault(Trouble.REJECTED, f"{doing}: {host} leads where nothing can be asked")
+    if isinstance(error, AnswerRefused):
+        return RegistryFault(Trouble.REJECTED, f"{doing}: {host} gives no answer that can be used: {error}")
     cause = str(error) or type(error).__name__
     return RegistryFault(Trouble.UNREACHABLE, f"{doing}: {host} cannot be reached ({cause[:WORDS_MAX]})")
 

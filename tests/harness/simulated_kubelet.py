@@ -19,6 +19,7 @@ from aiohttp import web
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.kubernetes_api import Cluster, Object, path_of
+from activities.observing import Seen, follow
 from api import labels
 from api.publishing import PUBLISH_PORT
 from api.serving import SERVE_PORT
@@ -30,7 +31,6 @@ from presets.skus import find_sku
 from tests.harness.pod_rules import CONTROL_PATH, AnswerRule, PodRule, PodRules
 from tests.harness.pod_statuses import now, running_status
 from tests.harness.simulated_jobs import JobPods, owning_job
-from watcher.watching import Collection, Seen
 
 RETRY_S: Final = 0.3
 # Of serving and of the three kinds of Jobs; a training answers where serving does.
@@ -66,7 +66,7 @@ class SimulatedKubelet:
 
     async def run(self) -> None:
         """Follows all pods until cancelled."""
-        await Collection(self._cluster, "Pod", self._seen).follow()
+        await follow(self._cluster, "Pod", self._seen)
 
     async def _seen(self, seen: Seen, pod: Object) -> None:
         uid, leaving = pod["metadata"]["uid"], "deletionTimestamp" in pod["metadata"]

@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from deploy.local import (
@@ -262,9 +262,7 @@ def fetched(layout: Layout, pod: str, host: str, port: int, path: str = "/") -> 
 
 
 def fetched_here(url: str) -> str:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(url, timeout=5) as response:
-        return str(response.read().decode().strip())
+    return httpx.get(url, timeout=5, trust_env=False).raise_for_status().text.strip()
 
 
 def seen_within(tries: int, ask: Callable[[], str]) -> set[str]:

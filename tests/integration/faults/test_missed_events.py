@@ -9,12 +9,12 @@ from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.kubernetes_api import Cluster, Object
+from activities.observing import Seen, follow
 from tests.harness.deadlines import PATIENCE_S
 from tests.harness.leftovers import settled_leftovers
 from tests.harness.process_faults import frozen, kill, restart
 from tests.harness.stack import Stack
 from tests.harness.workspaces import Workspaces, workspace
-from watcher.watching import Collection, Seen
 
 
 class Interrupted(Cluster):
@@ -48,8 +48,7 @@ async def test_an_expired_watch_lists_again_and_misses_nothing(stack: Stack, wor
         seen.append((how, item["metadata"]["name"]))
 
     await workspaces.cluster.create("ConfigMap", config_map("deleted-unseen"))
-    collection = Collection(cluster, "ConfigMap", sink, selector="test=expired")
-    following = asyncio.create_task(collection.follow())
+    following = asyncio.create_task(follow(cluster, "ConfigMap", sink, selector="test=expired"))
     async with asyncio.timeout(PATIENCE_S):
         await cluster.ended.wait()
     await workspaces.cluster.delete("ConfigMap", "deleted-unseen", "default")

@@ -13,8 +13,8 @@ from typing import Any, Final
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.kubernetes_api import Cluster, Object, path_of
+from activities.observing import Seen, follow
 from api import labels
-from watcher.watching import Collection, Seen
 
 FINALIZER: Final = "karpenter.sh/termination"
 _MERGE: Final = "application/merge-patch+json"
@@ -38,7 +38,7 @@ class Provisioner:
     async def run(self) -> None:
         """Follows all claims until cancelled."""
         try:
-            await Collection(self._cluster, "NodeClaim", self._seen).follow()
+            await follow(self._cluster, "NodeClaim", self._seen)
         finally:
             for task in self._tasks.values():
                 task.cancel()

@@ -5,11 +5,11 @@ from typing import Any
 
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.observing import Seen
 from api.names import WorkspaceKey
 from tests.fakes.nodes import a_node
 from watcher.noticing import OwnedMemory, WorkspaceMemory, in_order, owner_of, owners_of, slim
 from watcher.signalling import Signaller, merged
-from watcher.watching import Seen
 from workflows.messages import Changed
 
 KEY = WorkspaceKey("default", "w")

@@ -127,6 +127,8 @@ def test_no_row_to_learn_from_names_file_row_and_column(tmp_path: Path) -> None:
         ("a.json", '{"data":\n []}', "DataUnreadable", "a.json: row 1"),
         ("a.json", '[{"text": "a"} {"text": "b"}]', "DataUnreadable", "a.json: row 1: '{' where a comma"),
         ("a.json", '[{"text": "a"}, {"text', "DataUnreadable", "a.json: row 2: the list breaks off"),
+        ("a.json", f'[{{"text": {"[" * 20_000}', "DataUnreadable", "a.json: row 1: it is nested too deep"),
+        ("a.jsonl", f"{{}}\n{'[' * 20_000}", "DataUnreadable", "a.jsonl: row 2: it is nested too deep"),
         ("a.json", " [ ]", "DataEmpty", "no rows"),
         ("a.csv", 'text,b\n"x",1\ny,2,3\n', "DataUnreadable", "a.csv: row 2: it has 3 fields, and the header 2"),
         ("a.csv", "text\n\xff\n", "DataUnreadable", "a.csv: row 1"),

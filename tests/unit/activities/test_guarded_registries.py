@@ -1,0 +1,116 @@
+"""What a user writes is asked only where a registry may stand, at the judged address, and for a short answer."""
+
+import gzip
+import socket
+import ssl
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from activities.guarded_network import Guard, GuardedTransport, Resolve
+from activities.registries import LARGEST_ANSWER, Registries, RegistryUnreachable
+from api.validation.image_references import ImageName
+from tests.harness.raw_servers import OK, again_and_again, listening, saying
+
+HERE = "127.0.0.1"
+
+
+async def here(host: str, port: int) -> list[str]:
+    return [HERE]
+
+
+async def status(port: int, resolve: Resolve = here, answer_s: float = 60) -> int:
+    """What a registry that the operator names answers."""
+    host = f"registry.example:{port}"
+    return await Registries((host,), answer_s=answer_s, resolve=resolve).push(ImageName.of(f"{host}/team/model:1"))
+
+
+async def test_a_name_is_resolved_once_and_the_judged_address_is_connected_to() -> None:
+    answers: Iterator[list[str]] = iter([["127.0.0.2"], ["127.0.0.1"]])
+
+    async def rebinding(host: str, port: int) -> list[str]:
+        return next(answers)
+
+    def judge(host: str, port: int, addresses: list[str]) -> None:
+        if addresses != ["127.0.0.2"]:
+            raise ValueError(f"{host} is refused")
+
+    guard = Guard(judge, 100, rebinding)
+    with listening(saying(OK + b"good"), "127.0.0.2") as port, listening(saying(OK + b"evil"), port=port):
+        transport = GuardedTransport(guard, ssl.create_default_context(), proxies=False)
+        async with httpx.AsyncClient(transport=transport, timeout=60) as client:
+            assert (await client.get(f"http://data.example:{port}/")).content == b"good"
+            with pytest.raises(ValueError, match=r"data\.example is refused"):
+                await client.get(f"http://data.example:{port}/")
+
+
+async def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
+    async def two(host: str, port: int) -> list[str]:
+        return ["127.255.255.254", HERE]
+
+    with listening(saying(OK + b"text")) as port:
+        assert await status(port, two) == 200
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "169.254.169.254", "::ffff:127.0.0.1", "168.63.129.16"])
+async def test_a_name_that_resolves_inside_is_not_asked(address: str) -> None:
+    async def inside(host: str, port: int) -> list[str]:
+        return ["93.184.216.34", address]
+
+    with pytest.raises(
+        RegistryUnreachable, match=f"registry.example leads to {address}, which is .*, and is not asked"
+    ):
+        await Registries(resolve=inside).push(ImageName.of("registry.example/team/model:1"))
+
+
+async def test_a_token_service_inside_is_not_asked() -> None:
+    asked: list[int] = []
+
+    def tokens(connection: socket.socket) -> None:
+        asked.append(1)
+        connection.sendall(OK + b"evil")
+
+    with listening(tokens) as inside:
+        realm = f"https://tokens.example:{inside}/token"
+        refused = f'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm="{realm}"\r\nContent-Length: 0\r\n\r\n'
+        told = pytest.raises(RegistryUnreachable, match=r"tokens\.example leads to 127\.0\.0\.1")
+        with listening(saying(refused.encode())) as port, told:
+            await status(port)
+    assert not asked
+
+
+async def test_an_oversize_answer_is_not_read_to_its_end() -> None:
+    endless = again_and_again(b"HTTP/1.1 200 OK\r\n\r\n", bytes(2**16))
+    with listening(endless) as port, pytest.raises(RegistryUnreachable, match="larger than anything that was asked"):
+        await status(port)
+
+
+async def test_a_packed_answer_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(64 * LARGEST_ANSWER))
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
+    with listening(saying(head + bomb)) as port, pytest.raises(RegistryUnreachable, match="packed"):
+        await status(port)
+
+
+async def test_an_answer_that_drips_and_never_ends_is_given_up() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+    drip = again_and_again(head, b"x", every_s=0.05)
+    with listening(drip) as port, pytest.raises(RegistryUnreachable, match=r"did not answer within 0\.5 s"):
+        await status(port, answer_s=0.5)
+
+
+async def test_the_environments_proxy_is_asked_only_for_what_may_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def outside(host: str, port: int) -> list[str]:
+        return ["93.184.216.34"]
+
+    with listening(saying(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")) as proxy:
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy}")
+        monkeypatch.setenv("NO_PROXY", "")
+        monkeypatch.setenv("no_proxy", "")
+        image = ImageName.of("registry.example/team/model:1")
+        with pytest.raises(RegistryUnreachable, match="ProxyError: 407"):
+            await Registries(resolve=outside).push(image)
+        with pytest.raises(RegistryUnreachable, match="which is a loopback address"):
+            await Registries(resolve=here).push(image)

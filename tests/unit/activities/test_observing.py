@@ -1,0 +1,282 @@
+"""Whatever the API server does with a list or a watch, what is known becomes what is there, and no event is lost."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+from kubernetes.aio import client as kubernetes_client
+from kubernetes.aio.client.exceptions import ApiException
+
+from activities.kubernetes_api import Cluster, Object
+from activities.observing import Reflector, Seen, follow, observe
+
+WITHIN_S = 60.0
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def pod(name: str, uid: str = "", version: int = 1) -> Object:
+    return {"metadata": {"name": name, "namespace": "default", "uid": uid or name, "resourceVersion": str(version)}}
+
+
+def listing(*pods: Object, version: int = 1, more: str = "") -> Answer:
+    body = {"items": pods, "metadata": {"resourceVersion": str(version), "continue": more}}
+    return lambda request: _answered(web.json_response(body))
+
+
+def refusal(status: int) -> Answer:
+    return lambda request: _answered(web.json_response({"kind": "Status", "code": status}, status=status))
+
+
+def event(kind: str, item: Object) -> bytes:
+    return json.dumps({"type": kind, "object": item}).encode() + b"\n"
+
+
+BOOKMARK = event("BOOKMARK", {"metadata": {"resourceVersion": "77"}})
+ERROR_GONE = event("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"})
+DONE = event("ADDED", pod("done"))
+ERROR_WITHOUT_CODE = event("ERROR", {"kind": "Status", "message": "something"})
+
+
+def watch(*lines: bytes, ends: bool = False, breaks: bool = False, plain: bool = False) -> Answer:
+    """A watch that says this and then is silent until its time is over, ends at once, or breaks off.
+
+    `plain`: the answer ends where the connection is closed, so that nobody sees by HTTP that something is missing."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response, transport = web.StreamResponse(), request.transport
+        assert transport is not None
+        if plain:
+            response.force_close()
+            transport.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"".join(lines))
+            transport.close()
+            return response
+        await response.prepare(request)
+        await response.write(b"".join(lines))
+        if breaks:
+            transport.abort()
+        elif not ends:
+            await asyncio.sleep(float(request.query.get("timeoutSeconds", WITHIN_S)))
+        return response
+
+    return answer
+
+
+async def _answered(response: web.Response) -> web.StreamResponse:
+    return response
+
+
+class Script:
+    """An API server's answers, one after the other, and what it was asked; silence when there is no more to say."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = deque(answers)
+        self.asked: list[dict[str, str]] = []
+        self.exhausted = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path == "/readyz":
+            return web.Response()
+        self.asked.append(dict(request.query))
+        if not self.answers:
+            self.exhausted.set()
+            return await watch()(request)
+        return await self.answers.popleft()(request)
+
+    @property
+    def kinds(self) -> list[str]:
+        """`list`, or the version that a watch began at."""
+        return [query["resourceVersion"] if "watch" in query else "list" for query in self.asked]
+
+
+@asynccontextmanager
+async def served(*answers: Answer) -> AsyncIterator[tuple[Cluster, Script]]:
+    script = Script(*answers)
+    runner = web.AppRunner(_application(script), shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    cluster = Cluster(kubernetes_client.ApiClient(kubernetes_client.Configuration(host=f"http://{host}:{port}")))
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            yield cluster, script
+    finally:
+        await cluster.close()
+        await runner.cleanup()
+
+
+def _application(script: Script) -> web.Application:
+    application = web.Application()
+    application.router.add_get("/{path:.*}", script.answer)
+    return application
+
+
+async def heard(cluster: Cluster, until: set[tuple[Seen, str]]) -> list[tuple[Seen, str]]:
+    """What is handed on, until all that is named has been."""
+    found: list[tuple[Seen, str]] = []
+    complete = asyncio.Event()
+
+    async def sink(seen: Seen, item: Object) -> None:
+        found.append((seen, item["metadata"]["name"]))
+        if until <= set(found):
+            complete.set()
+
+    following = asyncio.create_task(follow(cluster, "Pod", sink))
+    waiting = asyncio.create_task(complete.wait())
+    try:
+        await asyncio.wait([following, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            following.result()
+    finally:
+        for task in (following, waiting):
+            task.cancel()
+        await asyncio.gather(following, waiting, return_exceptions=True)
+    return found
+
+
+async def test_what_is_there_is_listed_and_what_happens_is_watched() -> None:
+    lines = (event("ADDED", pod("b", version=2)), event("MODIFIED", pod("a", version=3)), event("DELETED", pod("b")))
+    async with served(listing(pod("a")), watch(*lines)) as (cluster, script):
+        found = await heard(cluster, {(Seen.GONE, "b")})
+    assert found == [(Seen.LISTED, "a"), (Seen.CHANGED, "b"), (Seen.CHANGED, "a"), (Seen.GONE, "b")]
+    assert script.kinds == ["list", "1"]
+    assert script.asked[1]["allowWatchBookmarks"] == "true"
+
+
+@pytest.mark.parametrize(
+    "surprise",
+    [
+        watch(ERROR_GONE),
+        refusal(410),
+        watch(ERROR_WITHOUT_CODE),
+        refusal(500),
+        refusal(429),
+        watch(breaks=True),
+        watch(event("ADDED", pod("half"))[:30], breaks=True),
+        watch(event("ADDED", pod("half"))[:30], plain=True),
+        watch(event("ADDED", pod("half"))[:30], ends=True),
+    ],
+    ids=["410 in the stream", "410", "error without a code", "500", "429", "broken off", "in the middle of a line",
+         "the same without an end in HTTP", "the same with an end in HTTP"],
+)  # fmt: skip
+async def test_after_a_surprise_all_is_listed_again_and_what_is_lost_is_handed_on(surprise: Answer) -> None:
+    again = listing(pod("b", version=8), version=9)
+    async with served(listing(pod("a")), surprise, again, watch(event("ADDED", pod("c")))) as (cluster, script):
+        found = await heard(cluster, {(Seen.CHANGED, "c")})
+    assert found == [(Seen.LISTED, "a"), (Seen.GONE, "a"), (Seen.LISTED, "b"), (Seen.CHANGED, "c")]
+    assert script.kinds == ["list", "1", "list", "9"]
+
+
+async def test_an_object_of_the_same_name_is_another_object() -> None:
+    again = listing(pod("a", uid="second"), version=9)
+    async with served(listing(pod("a", uid="first")), watch(ERROR_GONE), again, watch(DONE)) as (cluster, _):
+        found = await heard(cluster, {(Seen.CHANGED, "done")})
+    assert found[:3] == [(Seen.LISTED, "a"), (Seen.GONE, "a"), (Seen.LISTED, "a")]
+
+
+async def test_a_bookmark_is_where_the_next_watch_begins() -> None:
+    async def after_a_moment(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(BOOKMARK)
+        return response
+
+    async with served(listing(pod("a")), after_a_moment, watch(event("ADDED", pod("b")))) as (cluster, script):
+        found = await heard(cluster, {(Seen.CHANGED, "b")})
+    assert found == [(Seen.LISTED, "a"), (Seen.CHANGED, "b")]
+    assert script.kinds == ["list", "1", "77"]
+
+
+async def test_a_watch_that_ends_in_time_without_events_goes_on_from_where_it_was() -> None:
+    async def quiet(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await asyncio.sleep(1.5)
+        return response
+
+    async with served(listing(version=5), quiet, watch(event("ADDED", pod("b")))) as (cluster, script):
+        assert await heard(cluster, {(Seen.CHANGED, "b")}) == [(Seen.CHANGED, "b")]
+    assert script.kinds == ["list", "5", "5"]
+
+
+async def test_a_watch_that_ends_at_once_and_says_nothing_is_a_failure() -> None:
+    """Such a server would be asked again and again. However slow this machine is, one watch is quick enough."""
+
+    async def hasty(request: web.Request) -> web.StreamResponse:
+        script.answers.append(hasty)
+        return await (watch(ends=True) if "watch" in request.query else listing(pod("a")))(request)
+
+    async with served(hasty) as (cluster, script):
+        following = asyncio.create_task(heard(cluster, {(Seen.GONE, "never")}))
+        while script.kinds.count("list") < 3:
+            await asyncio.sleep(0.05)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_a_list_whose_next_page_has_expired_is_read_anew_and_whole() -> None:
+    pages = (listing(pod("a"), more="token"), refusal(410), listing(pod("a"), pod("b"), version=9))
+    async with served(*pages) as (cluster, script):
+        found = await heard(cluster, {(Seen.LISTED, "b")})
+    assert found == [(Seen.LISTED, "a"), (Seen.LISTED, "b")]
+    assert [sorted(query) for query in script.asked[:3]] == [["limit"], ["continue", "limit"], []]
+
+
+async def test_a_listing_that_fails_is_tried_again_by_who_follows_for_ever() -> None:
+    async with served(refusal(500), refusal(429), listing(pod("a"))) as (cluster, _):
+        assert await heard(cluster, {(Seen.LISTED, "a")}) == [(Seen.LISTED, "a")]
+
+
+async def test_a_listing_that_fails_is_told_to_who_waits_for_something() -> None:
+    async with served(refusal(500)) as (cluster, _):
+        with pytest.raises(ApiException, match="500"):
+            await anext(observe(cluster, "Pod", selector="a=b", until=in_a_while()))
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_refusal_that_no_repeat_mends_is_raised(status: int) -> None:
+    async with served(listing(pod("a")), *[refusal(status)] * 2) as (cluster, _):
+        with pytest.raises(ApiException, match=str(status)):
+            await heard(cluster, {(Seen.GONE, "a")})
+
+
+async def test_states_never_show_half_of_a_new_listing() -> None:
+    again = listing(pod("b"), pod("c", version=8), version=9)
+    looks = (listing(pod("a"), pod("b")), watch(ERROR_GONE), again, watch(event("DELETED", pod("b"))))
+    async with served(*looks) as (cluster, _):
+        observed = observe(cluster, "Pod", "default", selector="", until=in_a_while())
+        async with aclosing(observed):
+            names = [sorted(await anext(observed)) for _ in range(3)]
+    assert names == [["a", "b"], ["b", "c"], ["c"]]
+
+
+async def test_states_end_with_the_deadline() -> None:
+    async with served(listing(pod("a"))) as (cluster, _):
+        until = datetime.now(UTC) + timedelta(seconds=0.5)
+        assert [state async for state in observe(cluster, "Pod", selector="", until=until)]
+
+
+async def test_only_what_is_kept_is_known() -> None:
+    def versions_of_a(item: Object) -> str | None:
+        return item["metadata"]["resourceVersion"] if item["metadata"]["name"] == "a" else None
+
+    lines = (event("MODIFIED", pod("a", version=2)), event("ADDED", pod("b")), event("DELETED", pod("a", version=3)))
+    async with served(listing(pod("a"), pod("b")), watch(*lines)) as (cluster, _):
+        reflector: Reflector[str] = Reflector(cluster, "Pod", keep=versions_of_a)
+        seen: list[Any] = []
+        async for changes in reflector.changes():
+            seen += [(change.before, change.now) for change in changes]
+            if len(seen) == 5:
+                break
+    assert seen == [(None, "1"), (None, None), ("1", "2"), (None, None), ("2", None)]
+    assert reflector.known == {}
+
+
+def in_a_while() -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=WITHIN_S)

@@ -1,0 +1,165 @@
+"""A connection goes where its address was judged, and an answer ends: in time, in bytes, and unpacked."""
+
+import gzip
+import socket
+import ssl
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.registries import RegistryAccess
+from runtime.fetch.guarded_http import GuardedHttp, LinkBroken
+from runtime.fetch.guarded_network import Guard, GuardedTransport
+from runtime.registry.client import ANSWER_MAX, repository
+from runtime.registry.faults import RegistryFault, Trouble
+from runtime.registry.references import ImageReference
+from tests.harness.raw_servers import OK, again_and_again, listening, redirect, saying, self_signed
+
+STALL_S = 60.0
+
+
+def manifest(host: str, access: RegistryAccess, address: str = "127.0.0.1", stall_s: float = STALL_S) -> bytes:
+    """What the registry gives as a manifest; its name, and every other one, resolves to `address`."""
+    image = ImageReference(host, "team/model", "1")
+    with repository(image, access, None, "pull", stall_s, resolve=lambda host, port: [address]) as opened:
+        return opened.manifest("1", "application/json")[0]
+
+
+def named(port: int, name: str = "registry.example", **more: Any) -> bytes:
+    """The same of a registry that the operator names."""
+    return manifest(f"{name}:{port}", RegistryAccess(plain_http=(f"{name}:{port}",), **more))
+
+
+def fault(port: int) -> RegistryFault:
+    with pytest.raises(RegistryFault) as caught:
+        named(port)
+    return caught.value
+
+
+def test_a_name_is_resolved_once_and_the_judged_address_is_connected_to() -> None:
+    answers = iter([["127.0.0.2"], ["127.0.0.1"]])
+    judged: list[list[str]] = []
+
+    def judge(host: str, port: int, addresses: list[str]) -> None:
+        judged.append(addresses)
+        if addresses != ["127.0.0.2"]:
+            raise ValueError(f"{host} is refused")
+
+    guard = Guard(judge, 5, 100, lambda host, port: next(answers))
+    with (
+        listening(saying(OK + b"good"), "127.0.0.2") as port,
+        listening(saying(OK + b"evil"), port=port),
+        httpx.Client(transport=GuardedTransport(guard, ssl.create_default_context())) as client,
+    ):
+        assert client.get(f"http://data.example:{port}/").content == b"good"
+        with pytest.raises(ValueError, match=r"data\.example is refused"):
+            client.get(f"http://data.example:{port}/")
+    assert judged == [["127.0.0.2"], ["127.0.0.1"]]
+
+
+def test_a_registry_that_the_operator_names_may_be_anywhere() -> None:
+    with listening(saying(OK + b"text")) as port:
+        assert named(port) == b"text"
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "168.63.129.16", "0.0.0.0"]
+)
+def test_no_other_registry_is_connected_to_inside(address: str) -> None:
+    with pytest.raises(RegistryFault, match=f"registry.example leads to {address}, which is .*, and is not") as caught:
+        manifest("registry.example", RegistryAccess(), address)
+    assert caught.value.trouble is Trouble.REJECTED
+
+
+@pytest.mark.parametrize("place", ["http://169.254.169.254/latest", "http://storage.example:{port}/", "http://[::1]/"])
+def test_a_registry_leads_nowhere_inside(place: str) -> None:
+    asked: list[int] = []
+
+    def storage(connection: socket.socket) -> None:
+        asked.append(1)
+        connection.sendall(OK + b"evil")
+
+    with listening(storage) as inside, listening(saying(redirect(place.format(port=inside)))) as port:
+        assert fault(port).trouble is Trouble.REJECTED
+    assert not asked
+
+
+def test_a_storage_that_the_operator_allows_is_led_to() -> None:
+    with (
+        listening(saying(OK + b"blob")) as inside,
+        listening(saying(redirect(f"http://storage.example:{inside}/"))) as port,
+    ):
+        assert named(port, allowed_hosts=("storage.example",)) == b"blob"
+
+
+HEADS = {"head": b"HTTP/1.1 200 OK\r\nX-Head: ", "body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"}
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_an_answer_that_drips_and_never_ends_is_given_up(head: bytes) -> None:
+    guard = Guard(lambda host, port, addresses: None, 0.5, 2**30, lambda host, port: ["127.0.0.1"])
+    with (
+        listening(again_and_again(head, b"x", every_s=0.05)) as port,
+        httpx.Client(transport=GuardedTransport(guard, ssl.create_default_context()), timeout=STALL_S) as client,
+        pytest.raises(httpx.ReadTimeout, match=r"no whole answer in 0\.5 s"),
+    ):
+        client.get(f"http://data.example:{port}/")
+
+
+def test_a_registry_that_drips_is_tried_again_later() -> None:
+    with listening(again_and_again(HEADS["body"], b"x", every_s=0.05)) as port:
+        host = f"registry.example:{port}"
+        with pytest.raises(RegistryFault) as caught:
+            manifest(host, RegistryAccess(plain_http=(host,)), stall_s=0.5)
+    assert caught.value.trouble is Trouble.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("head", "part"),
+    [
+        (b"Content-Length: 100000000000\r\n\r\n", bytes(2**16)),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + bytes(2**16) + b"\r\n"),
+        (b"\r\n", bytes(2**16)),
+    ],
+    ids=["as told", "in chunks", "until the end"],
+)
+def test_an_oversize_answer_is_not_read_to_its_end(head: bytes, part: bytes) -> None:
+    with listening(again_and_again(b"HTTP/1.1 200 OK\r\n" + head, part)) as port:
+        found = fault(port)
+    assert found.trouble is Trouble.REJECTED
+    assert "larger than anything that was asked for" in str(found)
+
+
+def test_a_packed_answer_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(16 * ANSWER_MAX))
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
+    with listening(saying(head + bomb)) as port:
+        found = fault(port)
+    assert found.trouble is Trouble.REJECTED
+    assert "packed, which was not asked for" in str(found)
+
+
+def test_tls_is_by_the_name_that_was_asked_for(tmp_path: Path) -> None:
+    certificate, tls = self_signed(tmp_path, "right.example")
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    http = GuardedHttp(lambda host, port: ["127.0.0.1"], {"right.example", "wrong.example"}, 5, trusting)
+    with listening(saying(OK + b"text"), tls=tls) as port:
+        with http.open(f"https://right.example:{port}/file") as response:
+            assert b"".join(response.iter_raw()) == b"text"
+        wrong = http.open(f"https://wrong.example:{port}/file")
+        with pytest.raises(LinkBroken, match=r"wrong\.example cannot be connected to: .*mismatch"), wrong:
+            pass
+
+
+def test_registries_are_asked_by_the_environments_proxy_and_links_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    http = GuardedHttp(lambda host, port: ["127.0.0.1"], {"data.example"}, 5)
+    with listening(saying(OK + b"over")) as proxy, listening(saying(OK + b"past")) as port:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, "other.example")
+        assert (named(port), named(port, "other.example")) == (b"over", b"past")
+        with http.open(f"http://data.example:{port}/file") as response:
+            assert b"".join(response.iter_raw()) == b"past"
