@@ -42,7 +42,7 @@ async def check(notebook: Notebook, plan: Plan, *, nothing_to_buy: bool = False)
     """
     notebook.stand(Phase.PREFLIGHT, "Preflight", f"checking quota, machine and model for {what(plan)}")
     every = workflow.patched(EVERY_CHECK_IS_TOLD)
-    notebook.state.checks = []
+    notebook.state.status.checks = []
     skipped = nothing_to_buy and workflow.patched(ONLY_PURCHASES_ARE_ASKED_ABOUT)
     work = [
         _nodes_are_there(notebook, plan) if skipped else _nodes(notebook, plan),
@@ -53,7 +53,7 @@ async def check(notebook: Notebook, plan: Plan, *, nothing_to_buy: bool = False)
         _, pinned, _ = await side_by_side(*work)
     else:
         _, pinned, _, _ = await _to_the_last_answer(notebook, [*work, _workload(notebook, plan)])
-    notebook.state.pinned = pinned
+    notebook.state.spec.pinned = pinned
     return pinned  # type: ignore[no-any-return]
 
 
@@ -61,7 +61,7 @@ async def check_again(notebook: Notebook, plan: Plan) -> None:
     """Only what concerns the output: of a pass that buys nothing any more. Raises like `check`."""
     notebook.stand(Phase.PREFLIGHT, "Preflight", f"checking where the adapter of {plan.preset} goes")
     with notebook.step(Step.PREFLIGHT):
-        notebook.state.checks = []
+        notebook.state.status.checks = []
         await _workload(notebook, plan)
 
 
@@ -84,7 +84,7 @@ async def _to_the_last_answer(notebook: Notebook, work: list[Any]) -> list[Any]:
         if not isinstance(error, FailureError) or isinstance(error, ActivityError):
             raise error  # a bug in workflow code, or the finalizer, without which nothing is bought
     if errors:
-        raise refusal(notebook.state.checks)
+        raise refusal(notebook.state.status.checks)
     return results
 
 
@@ -150,8 +150,8 @@ async def _model(notebook: Notebook, plan: Plan) -> PinnedModel | None:
 
 
 def _record(notebook: Notebook, found: Iterable[Check]) -> None:
-    checks = [*notebook.state.checks, *found]
-    notebook.state.checks = sorted(checks, key=lambda check: place_of(check.name))
+    checks = [*notebook.state.status.checks, *found]
+    notebook.state.status.checks = sorted(checks, key=lambda check: place_of(check.name))
     notebook.touch()
 
 

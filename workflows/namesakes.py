@@ -93,14 +93,15 @@ class Namesakes:
         after = self._successor
         if after is None or after.deleting:
             return None
-        doing = self._notebook.state.message
+        doing = self._notebook.state.status.message
         return after.uid, f"waits until everything is given back that the Workspace of this name before it had: {doing}"
 
     async def _write(self, uid: str, message: str) -> None:
         """A status that cannot be written is no reason to stop: the next change tries again."""
         assert self._successor is not None
         state = self._successor.beginning(self._notebook.state.key.model_copy(update={"uid": uid}))
-        state.reason, state.message, state.since = self._notebook.state.reason, message, workflow.now()
+        status = state.status
+        status.reason, status.message, status.since = self._notebook.state.status.reason, message, workflow.now()
         patch = StatusPatch(workspace=state.key, status=reporting.status_document(state, workflow.now()))
         try:
             await call(signatures.PATCH_STATUS, patch, summary=f"its successor {uid} waits")

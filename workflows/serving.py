@@ -27,11 +27,11 @@ from workflows.tuning import tune
 async def serve(notebook: Notebook) -> None:
     """Brings the newest generation to Ready. Raises ActivityError or ApplicationError with the reason it cannot."""
     newest, state = await _size(notebook), notebook.state
-    held = state.plan if state.holds("node_pool") else None
-    options = in_order(newest, held, state.evictions)
-    if held and state.pool_ready and not state.lost and same_purchase(options[0], held):
+    held = state.spec.plan if state.resources.holds("node_pool") else None
+    options = in_order(newest, held, state.resources.evictions)
+    if held and state.resources.nodes_are_there and same_purchase(options[0], held):
         options = options[:1]  # what serves is not given up for an edit that cannot be carried out
-    state.tried = []
+    state.status.tried = []
     for plan, following in zip(options, [*options[1:], None], strict=True):
         try:
             return await _serve_on(notebook, plan)
@@ -39,9 +39,9 @@ async def serve(notebook: Notebook) -> None:
             reason, message = reason_and_message(error)
             if is_cancelled(error) or len(options) == 1 or not moves_on(plan, reason):
                 raise
-            state.tried.append(Tried(option=option_of(plan), reason=reason, message=message))
+            state.status.tried.append(Tried(option=option_of(plan), reason=reason, message=message))
         if following is None:
-            raise exhausted(state.tried)
+            raise exhausted(state.status.tried)
         await _move_on(notebook, following)
 
 
@@ -59,25 +59,25 @@ async def _serve_on(notebook: Notebook, plan: Plan) -> None:
 
 async def _move_on(notebook: Notebook, following: Plan) -> None:
     """Gives back what was bought of the last option. The workload stays: it is replaced where it has to be."""
-    state, last = notebook.state, notebook.state.tried[-1]
+    state, last = notebook.state, notebook.state.status.tried[-1]
     words = f"{last.option}: {last.message}; {option_of(following)} is tried next"
     notebook.stand(Phase.PROVISIONING, last.reason, words)
-    if state.holds("node_pool"):
+    if state.resources.holds("node_pool"):
         await release_nodes(notebook)
     if following.refused is None:
-        state.plan = following
+        state.spec.plan = following
 
 
 async def _size(notebook: Notebook) -> Plan:
     state = notebook.state
     with notebook.step(Step.SIZE):
         asked = request_of(state)
-        plan = await call(signatures.BUILD_PLAN, asked, summary=f"Size: plan generation {state.desired}")
-    changes = {key: value for key, value in state.extra_time.items()}
+        plan = await call(signatures.BUILD_PLAN, asked, summary=f"Size: plan generation {state.spec.desired}")
+    changes = {key: value for key, value in state.control.extra_time.items()}
     plan = _with_deadlines(plan, changes)
-    if state.plan is None or state.plan.generation != plan.generation:
-        state.evictions = {}
-    state.observed = state.desired = max(plan.generation, state.desired)
+    if state.spec.plan is None or state.spec.plan.generation != plan.generation:
+        state.resources.evictions = {}
+    state.spec.observed = state.spec.desired = max(plan.generation, state.spec.desired)
     return plan
 
 
@@ -88,22 +88,23 @@ def _with_deadlines(plan: Plan, changes: dict[str, int]) -> Plan:
 
 def _has_its_nodes(notebook: Notebook, plan: Plan) -> bool:
     """Whether the nodes that an earlier pass bought are all that this plan wants."""
-    state, held = notebook.state, notebook.state.plan
-    there = held is not None and state.holds("node_pool") and state.pool_ready and not state.lost
-    return there and held is not None and same_purchase(held, plan) and held.node_count == plan.node_count
+    held = notebook.state.spec.plan
+    if held is None or not notebook.state.resources.nodes_are_there:
+        return False
+    return same_purchase(held, plan) and held.node_count == plan.node_count
 
 
 async def _free_what_does_not_fit(notebook: Notebook, plan: Plan) -> None:
     """A pool keeps machine type, zone and capacity type for life: another one is given back before anything is
     bought."""
-    held = notebook.state.plan
-    if held is not None and not same_purchase(held, plan) and notebook.state.holdings:
+    held = notebook.state.spec.plan
+    if held is not None and not same_purchase(held, plan) and notebook.state.resources.holdings:
         await release_everything_held(notebook)
-    notebook.state.plan = plan
+    notebook.state.spec.plan = plan
 
 
 async def _deploy(notebook: Notebook, plan: Plan, pinned: PinnedModel | None) -> None:
-    notebook.state.hold(Holding(kind="workload", name=names.workload(plan.key.name)))
+    notebook.state.resources.hold(Holding(kind="workload", name=names.workload(plan.key.name)))
     with notebook.step(Step.DEPLOY):
         request = WorkloadRequest(plan=plan, pinned=pinned)
         await call(signatures.ENSURE_WORKLOAD, request, summary=f"Deploy: {plan.node_count} pods of {plan.preset}")

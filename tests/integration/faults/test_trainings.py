@@ -118,7 +118,7 @@ async def test_an_adapter_is_published_after_its_nodes_are_gone(
     assert status["state"] == "Succeeded"
     assert (status["data"]["rows"], status["adapter"]["digest"]) == (30, published["digest"])
     assert status["training"]["phase"] == "complete"
-    steps = {record.step: record for record in (await workspaces.progress("whole")).steps}
+    steps = {record.step: record for record in (await workspaces.progress("whole")).status.steps}
     assert steps["ReleaseNodes"].ended is not None
     job = await workspaces.cluster.get("Job", "whole-publish", NAMESPACE)
     assert job is not None

@@ -13,7 +13,7 @@ from activities.contracts import Deadlines, Plan, WorkspaceKey
 from activities.planning import plan_of
 from admin.plan import add_plans
 from presets.plan_surroundings import Surroundings
-from workflows.state import WorkspaceState
+from workflows.state import Spec, WorkspaceState
 
 UID = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
 WORKSPACE: dict[str, Any] = {
@@ -43,7 +43,7 @@ class Temporal:
         self._plan = plan
 
     def get_workflow_handle(self, _: str) -> Handle:
-        return Handle(WorkspaceState(key=KEY, plan=self._plan))
+        return Handle(WorkspaceState(key=KEY, spec=Spec(plan=self._plan)))
 
 
 def client_of(plan: Plan | None = None) -> httpx.AsyncClient:
