@@ -22,8 +22,6 @@ from workflows.provisioning import NODE_ATTEMPTS, loss_reason, provision
 from workflows.recording import Notebook
 from workflows.state import Resources
 
-NODES_ARE_WATCHED: Final = "nodes are watched beside the work"
-"""Passes that began before this was so noticed a lost node when it was too late for what ran there."""
 WATCH_AGAIN: Final = timedelta(minutes=1)
 
 Result = TypeVar("Result")
@@ -35,8 +33,6 @@ async def while_nodes_last(notebook: Notebook, plan: Plan, work: Callable[[], Co
     Raises what `work` raises, what provisioning raises when nodes cannot be brought back, and ApplicationError
     NodeLost or SpotEvicted when they were lost NODE_ATTEMPTS times.
     """
-    if not workflow.patched(NODES_ARE_WATCHED):
-        return await work()
     for attempt in range(1, NODE_ATTEMPTS + 1):
         result, lost = await _until_one_ends(work(), _loss(notebook, plan))
         if lost is None:

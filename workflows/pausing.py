@@ -4,22 +4,10 @@ Two ways lead here: the update `pause`, and the annotation modelyard.dev/paused,
 enough. A pass under way goes on, and a delete goes through.
 """
 
-from typing import Final
-
-from temporalio import workflow
-
 from api import labels
 from api.status import Phase
 from workflows.recording import Notebook
 from workflows.state import Control
-
-A_PAUSE_IS_TOLD: Final = "a pause is told"
-"""Workflows of before said nothing of what waits for the end of a pause."""
-
-
-def is_told() -> bool:
-    """Whether this workflow says what waits."""
-    return workflow.patched(A_PAUSE_IS_TOLD)
 
 
 def require_paused(control: Control) -> None:

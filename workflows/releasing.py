@@ -41,7 +41,7 @@ async def undeploy(notebook: Notebook, *, for_good: bool = False) -> None:
 
 def _may_have_tuned(plan: Plan | None) -> bool:
     """A workflow that knows of no plan may be the second one of a Workspace that had a plan."""
-    return plan.kind == "tuning" if plan else workflow.patched("Jobs are looked for")
+    return plan is None or plan.kind == "tuning"
 
 
 async def release_nodes(notebook: Notebook, provider: Provider | None = None) -> None:
@@ -100,7 +100,5 @@ async def _providers(notebook: Notebook) -> list[Provider]:
     state = notebook.state
     if state.spec.plan is not None:
         return [state.spec.plan.provider]
-    if not workflow.patched("who holds something is asked"):
-        return ["aks"]
     found = await call(signatures.READ_PROVIDERS, state.key, summary="ReleaseNodes: who may hold something for us?")
     return found.names

@@ -73,7 +73,7 @@ class WorkspaceWorkflow:
             return
         newer, spec.desired = message.generation > spec.desired, max(spec.desired, message.generation)
         if pausing.heard(control, message.paused) or (control.resting and newer):
-            self._poked = self._poked or pausing.is_told()
+            self._poked = True
         spec.deleting = spec.deleting or message.deleting
         self._poked = self._poked or message.poke
         if message.retry and message.retry != control.retry_token:
@@ -100,7 +100,7 @@ class WorkspaceWorkflow:
         """Lets the pass under way end and begins no other."""
         self.state.control.paused = True
         self.notebook.touch()
-        self._poked = self._poked or pausing.is_told()
+        self._poked = True
         return Answer(message="paused: the pass under way ends, no other begins until resume")
 
     @workflow.update(description="Go on after a pause")
@@ -159,7 +159,7 @@ class WorkspaceWorkflow:
                 self._continue_as_new(self.state)
 
     async def _idle(self) -> None:
-        if self.state.control.resting and self._wants() and pausing.is_told():
+        if self.state.control.resting and self._wants():
             pausing.tell(self.notebook)
         try:
             await workflow.wait_condition(
