@@ -9,10 +9,10 @@ from temporalio.exceptions import ActivityError
 
 from activities import signatures
 from activities.contracts import HealthRequest, Plan
+from activities.plan_contracts import WantedRequest
 from api.status import Phase
 from workflows import pausing, releasing
 from workflows.calling import call, is_cancelled, reason_and_message
-from workflows.fallbacks import wanted_for
 from workflows.losses import lose
 from workflows.recording import Notebook
 from workflows.state import WorkspaceState, request_of
@@ -62,19 +62,23 @@ async def _ask_the_object(notebook: Notebook) -> None:
 async def _compare(notebook: Notebook, plan: Plan) -> bool:
     state = notebook.state
     # Where own nodes are lost there may be none to plan for.
-    first = await _wanted(state) if plan.provider != "byo" else None
-    health = await call(signatures.READ_HEALTH, HealthRequest(plan=plan), summary="resync: what runs now?")
+    first = await _wanted(state, plan) if plan.provider != "byo" else None
+    request = HealthRequest(
+        workspace=plan.key, provider=plan.provider, digest=plan.digest, gpus_per_node=plan.gpus_per_node
+    )
+    health = await call(signatures.READ_HEALTH, request, summary="resync: what runs now?")
     if len(health.ready_nodes) < plan.node_count:
         lose(notebook, plan, sorted(set(state.resources.nodes) - set(health.ready_nodes)), Phase.NOT_READY)
         if not health.ready_nodes:
             state.status.settled = "nothing"  # so that a pass that fails is not taken for one that changed nothing
         return True
-    wanted = first or await _wanted(state)
+    wanted = await _wanted(state, plan) if first is None else first
     notebook.touch()  # what it has cost so far
-    if wanted_for(wanted, plan).digest != plan.digest or health.digest != plan.digest:
+    if wanted != plan.digest or health.digest != plan.digest:
         return True
     return health.ready_pods < plan.node_count
 
 
-async def _wanted(state: WorkspaceState) -> Plan:
-    return await call(signatures.BUILD_PLAN, request_of(state), summary="resync: what is wanted now?")
+async def _wanted(state: WorkspaceState, plan: Plan) -> str:
+    request = WantedRequest(**request_of(state).model_dump(), terms=plan.terms)
+    return (await call(signatures.READ_WANTED, request, summary="resync: what is wanted now?")).digest

@@ -10,9 +10,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from activities.contracts import Check, PinnedModel, Plan, PlanRequest, WorkspaceKey
+from activities.plan_contracts import Option
 from activities.tuning_contracts import DataFound, PublishedAdapter, Trained
 from api.conditions import Condition
 from api.status import Phase, State, Step
+from presets.plan_document import PlanDocument
 from workflows.ledger import Ledger
 
 Settled = Literal["nothing", "ready", "failed"]
@@ -59,13 +61,18 @@ class TuningRun(BaseModel):
 
 class Spec(BaseModel):
     """What the object asks for, and what was decided from it. `desired` is the newest generation heard of, `observed`
-    the one that the last pass was about."""
+    the one that the last pass was about; `report` is the plan's, for people."""
 
     desired: int = 0
     observed: int = 0
     deleting: bool = False
     plan: Plan | None = None
+    report: PlanDocument | None = None
     pinned: PinnedModel | None = None
+
+    def decide(self, option: Option) -> None:
+        """This option is carried out from now on."""
+        self.plan, self.report = option.plan, option.report
 
 
 class Resources(BaseModel):

@@ -4,6 +4,7 @@ from activities import signatures as s
 from activities.contracts import Check
 from activities.failures import failure
 from api.status import Phase
+from tests.fakes.large_plans import UID, options_of
 from tests.workflows.conftest import Bench
 from workflows.fallbacks import EVICTIONS_MAX
 
@@ -26,6 +27,17 @@ async def test_an_option_that_fails_its_checks_is_skipped_and_told(live_bench: B
     assert live_bench.world.statuses[-1]["plan"]["instanceType"] == SECOND
     assert live_bench.world.statuses[-1]["plan"]["tried"] == [f"{FIRST}: QuotaExceeded: 0 of 24 left"]
     assert await live_bench.delete() == []
+
+
+async def test_the_report_for_people_is_that_of_the_machine_that_was_got(live_bench: Bench) -> None:
+    live_bench.world.uid = UID
+    live_bench.world.planned = options_of([FIRST, SECOND], name=live_bench.name)
+    live_bench.world.checks_of = {FIRST: [QUOTA]}
+    await live_bench.tell()
+    spec = (await live_bench.settled()).spec
+    assert spec.plan is not None and spec.report is not None
+    assert spec.plan.instance_type == spec.report.instance_type == SECOND
+    assert spec.report == live_bench.world.planned[1].report
 
 
 async def test_what_cannot_be_had_is_given_back_before_the_next_is_bought(live_bench: Bench) -> None:

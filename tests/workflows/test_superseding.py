@@ -12,7 +12,7 @@ from tests.workflows.conftest import Bench
 from workflows.workspace import WorkspaceWorkflow
 
 EVERY_STEP = [signature for signature in s.ALL if signature.name not in
-              ("read_health", "read_workspace", "patch_status", "delete_workload", "delete_node_pool",
+              ("read_health", "read_wanted", "read_workspace", "patch_status", "delete_workload", "delete_node_pool",
                "wait_for_no_nodes", "delete_finalizer",
                "read_owned_pools", "read_owned_nodes", "read_population", "read_runs", "read_providers",
                "read_cluster_preflight", "ensure_node_claims", "ensure_node_reservations", "delete_node_claims",

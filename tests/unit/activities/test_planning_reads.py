@@ -68,7 +68,7 @@ def planner(cluster: Objects, hub: Hub | None = None, provider: str = "aks") -> 
 
 async def test_the_hub_is_asked_for_what_the_catalogue_does_not_have() -> None:
     hub = Hub()
-    plan = await planner(Objects(a_workspace("acme/model")), hub).build_plan(KEY)
+    plan = (await planner(Objects(a_workspace("acme/model")), hub).build_plan(KEY)).first.plan
     assert (plan.model, plan.max_model_len) == ("acme/model", 9000)
     assert hub.asked == [("default", "acme/model", "token")]
 
@@ -93,7 +93,7 @@ async def test_a_config_map_changes_the_plan_and_its_digest() -> None:
     digests = set()
     for length in (1000, 2000):
         cluster = Objects(workspace, a_config_map(f"vllm: {{max-model-len: {length}}}"))
-        plan = await planner(cluster).build_plan(KEY)
+        plan = (await planner(cluster).build_plan(KEY)).first.plan
         assert (plan.max_model_len, plan.config_map) == (length, "c")
         digests.add(plan.digest)
     assert len(digests) == 2
@@ -142,14 +142,14 @@ def on_own_nodes(**partition: Any) -> dict[str, Any]:
 
 async def test_own_nodes_are_sized_by_what_their_labels_tell() -> None:
     cluster = Objects(on_own_nodes(), nodes=[a_node("a"), a_node("b")])
-    plan = await planner(cluster, provider="byo").build_plan(KEY)
+    plan = (await planner(cluster, provider="byo").build_plan(KEY)).first.plan
     assert (plan.instance_type, plan.gpus_per_node, plan.data_parallel, plan.max_model_len) == ("", 2, 2, 16384)
     assert (plan.price_per_hour, plan.vcpus_per_node) == (None, 0)
 
 
 async def test_a_part_of_an_own_node_is_taken_as_asked() -> None:
     cluster = Objects(on_own_nodes(mode="accelerator", count=1), nodes=[a_node("a")])
-    plan = await planner(cluster, provider="byo").build_plan(KEY)
+    plan = (await planner(cluster, provider="byo").build_plan(KEY)).first.plan
     assert (plan.gpus_per_node, plan.data_parallel) == (1, 1)
 
 
@@ -203,9 +203,10 @@ async def test_a_plan_names_who_brings_the_nodes(
     workspace: dict[str, Any], installed: str, held: Any, expected: str
 ) -> None:
     cluster = Objects(workspace, nodes=[a_node("a")])
-    plan = await planner(cluster, provider=installed).build_plan(KEY.model_copy(update={"held": held}))
+    planned = await planner(cluster, provider=installed).build_plan(KEY.model_copy(update={"held": held}))
+    option, plan = planned.first, planned.first.plan
     assert plan.provider == expected
-    assert plan.estimate is not None and plan.estimate.provider == expected
+    assert option.report.provider == expected
     assert (plan.instance_type == "") == (expected == "byo")
 
 
