@@ -44,7 +44,8 @@ def _on_machine(machine: str, first: Option, found: Object, plan_option: PlanOpt
         no = Check(name="Size", outcome="failed", reason=error.type or "", message=error.message)
         return first.model_copy(update={"plan": plan.model_copy(update={"instance_type": machine}), "refused": no})
     digest = hashlib.sha256(f"{plan.digest} {other.plan.instance_type}".encode()).hexdigest()[:16]
-    return other.model_copy(update={"plan": other.plan.model_copy(update={"digest": digest})})
+    digests = {"digest": digest, "training_digest": plan.training_digest}
+    return other.model_copy(update={"plan": other.plan.model_copy(update=digests)})
 
 
 def _bought_as(option: Option, purchase: PurchaseOption) -> Option:

@@ -230,3 +230,24 @@ async def test_pools_are_refused_where_no_worker_could_buy_them() -> None:
     with pytest.raises(ApplicationError, match="no worker for Azure") as caught:
         await alone.build_plan(KEY)
     assert caught.value.type == "InvalidSpec"
+
+
+def a_training(urls: list[str]) -> dict[str, Any]:
+    machines = {"modelyard.dev/instance-type-fallbacks": "Standard_NC40ads_H100_v5"}
+    found = {key: value for key, value in a_workspace().items() if key != "inference"}
+    tuning = {
+        "preset": {"name": "phi-3-mini-128k-instruct"},
+        "method": "qlora",
+        "input": {"urls": urls},
+        "output": {"image": "registry.example/adapters/a:1", "imagePushSecret": "push"},
+    }
+    return found | {"metadata": found["metadata"] | {"annotations": machines}, "tuning": tuning}
+
+
+async def test_what_is_trained_is_known_of_every_option() -> None:
+    """Else other data would be taken for trained already, wherever a fallback was taken."""
+    one = (await planner(Objects(a_training(["https://data.example/1"]))).build_plan(KEY)).options
+    other = (await planner(Objects(a_training(["https://data.example/2"]))).build_plan(KEY)).options
+    digests = [[option.plan.training_digest for option in options] for options in (one, other)]
+    assert [len(set(found)) for found in digests] == [1, 1], "the same adapter, wherever it is trained"
+    assert "" not in digests[0] and digests[0] != digests[1]
