@@ -1,9 +1,9 @@
 """Changes of workflow code that running workflows must not notice, and until when both ways are kept.
 
-A change of the order or kind of what a workflow asks of Temporal breaks the replay of workflows that began before it.
-Such a change asks `patched` which way to go and gets a line in PATCHES; docs of `workflow.patched` tell the rest. The
-line and the old way go when no workflow is left that began before the patch: every Workspace's workflow begins a new
-run when its history grows long, and at the latest when it is deleted.
+A change of the order or kind of what a workflow asks of Temporal breaks the replay of runs that began before it. Such a
+change asks `patched` which way to go and gets a line in PATCHES (Temporal's documentation of patching tells the rest).
+Line and old way go when no run is left that began before the patch: a workflow begins a new run when its history grows
+long, and ends with its Workspace.
 """
 
 from collections.abc import Sequence

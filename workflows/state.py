@@ -1,7 +1,7 @@
 """Everything a Workspace's workflow knows, as one model: it survives continue-as-new and answers the `progress` query.
 
-Fields are only ever added, with defaults; a test loads the state of every released version. No sets: their order
-differs between workers.
+Fields are only ever added, with defaults, so that a newer release goes on with what an older one has written. No sets:
+their order differs between workers.
 """
 
 from datetime import datetime
