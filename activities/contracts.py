@@ -9,8 +9,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from presets.plan_document import PlanDocument
-
 
 class Payload(BaseModel):
     """Frozen, and lenient towards fields that a newer release has added."""
@@ -61,14 +59,23 @@ class Check(Payload):
     message: str = ""
 
 
+class PurchaseTerms(Payload):
+    """What a node pool keeps for life: nodes that were bought on other terms are other nodes. `spot_max_price` is US
+    dollars an hour for one node, -1 for up to the price on demand."""
+
+    instance_type: str
+    spot: bool = False
+    zones: tuple[str, ...] = ()
+    spot_max_price: float = -1.0
+
+
 class Plan(Payload):
-    """What a generation of a Workspace comes to: decided once by `build_plan`, then only carried out.
+    """What a generation of a Workspace comes to on one kind of nodes: decided once by `build_plan`, then only carried
+    out.
 
     Memory and disk are GiB, prices US dollars an hour for all nodes, `spot_max_price` for one. `node_class` is the
     user's for NodeClaims, "" for the installation's. `adapters` are model names. `digest` covers all that shapes the
-    workload, so that an unchanged workload is recognised. `estimate` is the whole of what was planned, for people.
-    `repair` asks for lost nodes to be brought back. `alternatives` are whole plans, in the order in which they are
-    tried when this one cannot be had; `refused` says of one of those why it cannot be carried out at all.
+    workload, so that an unchanged workload is recognised. `repair` asks for lost nodes to be brought back.
     Of a tuning: `output_image` is where the adapter is to be pushed, `method` lora or qlora, `volume_gib` the size of
     its own volume (0 where the user's volumes do), `training_digest` covers what shapes the adapter and nothing else.
     """
@@ -105,8 +112,6 @@ class Plan(Payload):
     spot: bool = False
     spot_max_price: float = -1.0
     repair: bool = False
-    alternatives: tuple["Plan", ...] = ()
-    refused: Check | None = None
     output_image: str = ""
     output_secret: str = ""
     method: Literal["", "lora", "qlora"] = ""
@@ -114,7 +119,13 @@ class Plan(Payload):
     training_digest: str = ""
     deadlines: Deadlines = Deadlines()
     digest: str = ""
-    estimate: PlanDocument | None = None
+
+    @property
+    def terms(self) -> PurchaseTerms:
+        """On which terms its nodes are bought."""
+        return PurchaseTerms(
+            instance_type=self.instance_type, spot=self.spot, zones=self.zones, spot_max_price=self.spot_max_price
+        )
 
     @property
     def preset(self) -> str:
@@ -245,9 +256,12 @@ class Health(Payload):
 
 
 class HealthRequest(Payload):
-    """What to compare with."""
+    """Whose pods and nodes to look at, and which count: pods of this digest, nodes with so many GPUs."""
 
-    plan: Plan
+    workspace: WorkspaceKey
+    provider: Provider
+    digest: str
+    gpus_per_node: int
 
 
 class StatusPatch(Payload):

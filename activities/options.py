@@ -1,4 +1,4 @@
-"""The other ways to get a Workspace's nodes, each as a whole plan: nodes, layout and context follow from the machine.
+"""The ways to get a Workspace's nodes, each planned as a whole: nodes, layout and context follow from the machine.
 
 Which one is tried when is the workflow's to decide; what the annotations say is api/purchasing.py's.
 """
@@ -9,49 +9,53 @@ from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import Check, Plan
+from activities.contracts import Check
 from activities.kubernetes_api import Object
+from activities.plan_contracts import Option
 from api import labels
 from api.purchasing import PurchaseOption, purchase_options, spot_price
 
-PlanOf = Callable[[Object], Plan]
+PlanOption = Callable[[Object], Option]
 """Plans a Workspace. Raises ApplicationError with the reason why that cannot be done."""
 
 
-def with_alternatives(plan: Plan, found: Object, plan_of: PlanOf) -> Plan:
-    """The plan as its first option wants it, with the plans of all others. The annotations were judged before."""
-    if plan.provider == "byo":
-        return plan
+def all_options(first: Option, found: Object, plan_option: PlanOption) -> list[Option]:
+    """Every option, in the user's order: `first` as the first one wants it, then the others. The annotations were
+    judged before."""
+    if first.plan.provider == "byo":
+        return [first]
     annotations = found["metadata"].get("annotations") or {}
-    options = purchase_options(plan.instance_type, annotations)
-    if plan.provider != "aks":  # zones and spot are for whoever fulfils NodeClaims to choose
-        options = tuple(dict.fromkeys(PurchaseOption(option.instance_type) for option in options))
-    machines = {plan.instance_type: plan}
-    for option in options:
-        if option.instance_type not in machines:
-            machines[option.instance_type] = _on_machine(option.instance_type, plan, found, plan_of)
-    first, *others = (_bought_as(machines[option.instance_type], option) for option in options)
-    return first.model_copy(update={"alternatives": tuple(others)})
+    purchases = purchase_options(first.plan.instance_type, annotations)
+    if first.plan.provider != "aks":  # zones and spot are for whoever fulfils NodeClaims to choose
+        purchases = tuple(dict.fromkeys(PurchaseOption(purchase.instance_type) for purchase in purchases))
+    machines = {first.plan.instance_type: first}
+    for purchase in purchases:
+        if purchase.instance_type not in machines:
+            machines[purchase.instance_type] = _on_machine(purchase.instance_type, first, found, plan_option)
+    return [_bought_as(machines[purchase.instance_type], purchase) for purchase in purchases]
 
 
-def _on_machine(machine: str, plan: Plan, found: Object, plan_of: PlanOf) -> Plan:
-    """The plan for another machine; a machine on which the model cannot be served is refused, with the reason."""
+def _on_machine(machine: str, first: Option, found: Object, plan_option: PlanOption) -> Option:
+    """The option on another machine; a machine on which the model cannot be served is refused, with the reason."""
+    plan = first.plan
     try:
-        other = plan_of(with_machine(found, machine))
+        other = plan_option(with_machine(found, machine))
     except ApplicationError as error:
         no = Check(name="Size", outcome="failed", reason=error.type or "", message=error.message)
-        return plan.model_copy(update={"instance_type": machine, "refused": no})
-    digest = hashlib.sha256(f"{plan.digest} {other.instance_type}".encode()).hexdigest()[:16]
-    return other.model_copy(update={"digest": digest})
+        return first.model_copy(update={"plan": plan.model_copy(update={"instance_type": machine}), "refused": no})
+    digest = hashlib.sha256(f"{plan.digest} {other.plan.instance_type}".encode()).hexdigest()[:16]
+    digests = {"digest": digest, "training_digest": plan.training_digest}
+    return other.model_copy(update={"plan": other.plan.model_copy(update=digests)})
 
 
-def _bought_as(plan: Plan, option: PurchaseOption) -> Plan:
-    changes: dict[str, Any] = {"zones": (option.zone,) if option.zone else ()}
-    if option.spot:
+def _bought_as(option: Option, purchase: PurchaseOption) -> Option:
+    plan = option.plan
+    changes: dict[str, Any] = {"zones": (purchase.zone,) if purchase.zone else ()}
+    if purchase.spot:
         price = spot_price(plan.max_price_per_hour, plan.node_count)
         # What spot machines cost changes from hour to hour: there is no list price to reckon with.
         changes |= {"spot": True, "spot_max_price": price, "price_per_hour": None}
-    return plan.model_copy(update=changes)
+    return option.model_copy(update={"plan": plan.model_copy(update=changes)})
 
 
 def with_machine(found: Object, machine: str) -> Object:

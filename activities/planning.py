@@ -1,8 +1,8 @@
 """Size: turns a Workspace into a Plan, or says in one sentence why it cannot be carried out. Changes nothing.
 
 The result is on record in the workflow's history, so a later release of the catalogue never changes a running
-Workspace. What is planned is `presets.plan`'s to say; `plan_of` makes a Plan of it, and the activity around it
-reads the Workspace and the ConfigMap that it names.
+Workspace. What is planned is `presets.plan`'s to say; `plan_option` makes a Plan of it, and the activities around it
+read the Workspace and the ConfigMap that it names.
 """
 
 import hashlib
@@ -15,8 +15,9 @@ from activities.contracts import Deadlines, Plan, PlanRequest, Provider, Workspa
 from activities.failures import failure
 from activities.kubernetes_api import Cluster, Object
 from activities.nodes.provider import provider_of
-from activities.options import with_alternatives
+from activities.options import all_options
 from activities.own_nodes import read_own_machine
+from activities.plan_contracts import Option, Planned, Wanted, WantedRequest
 from api import labels, names
 from api.configs.inference import INFERENCE_KEY, parse_inference_config
 from api.configs.problem import ConfigProblem
@@ -70,9 +71,17 @@ class Planner:
         self._read_facts = read_facts
 
     @signatures.implements(signatures.BUILD_PLAN)
-    async def build_plan(self, key: PlanRequest) -> Plan:
-        """The plan of the generation that the API server has now. Raises WorkspaceGone and every reason of class `fail`
-        that can be known without asking a cloud."""
+    async def build_plan(self, request: PlanRequest) -> Planned:
+        """What the generation that the API server has now comes to. Raises WorkspaceGone and every reason of class
+        `fail` that can be known without asking a cloud."""
+        return Planned.of(await self._options(request))
+
+    @signatures.implements(signatures.READ_WANTED)
+    async def read_wanted(self, request: WantedRequest) -> Wanted:
+        """What is wanted now on the nodes that are there. Raises what `build_plan` raises."""
+        return Wanted.of(await self._options(request), request.terms)
+
+    async def _options(self, key: PlanRequest) -> list[Option]:
         found = await self._cluster.get("Workspace", key.name, key.namespace)
         if found is None or found["metadata"]["uid"] != key.uid or "deletionTimestamp" in found["metadata"]:
             raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
@@ -88,12 +97,13 @@ class Planner:
             model=await self._asked_model(key.namespace, found),
             machine=machine,
         )
-        plan = plan_of(found, around, self._deadlines)
+        first = plan_option(found, around, self._deadlines)
         config = _config_text(section, named, config_maps[named]) if named else ""
-        plan = plan.model_copy(update={"digest": digest_of(found, config, self._images_of(plan))})
-        if plan.kind == "tuning":
-            plan = plan.model_copy(update={"training_digest": training_digest_of(found, config)})
-        return with_alternatives(plan, found, lambda other: plan_of(other, around, self._deadlines))
+        digests = {"digest": digest_of(found, config, self._images_of(first.plan))}
+        if first.plan.kind == "tuning":
+            digests["training_digest"] = training_digest_of(found, config)
+        first = first.model_copy(update={"plan": first.plan.model_copy(update=digests)})
+        return all_options(first, found, lambda other: plan_option(other, around, self._deadlines))
 
     async def _config_map(self, namespace: str, section: str, name: str) -> Object:
         return await read_config_map(self._cluster, namespace, name, f"{section}.config")
@@ -135,16 +145,17 @@ def parsed(found: Object) -> Workspace:
         raise failure("InvalidSpec", str(error)) from None
 
 
-def plan_of(found: Object, around: Surroundings, deadlines: Deadlines) -> Plan:
-    """Everything but the digest. Raises SectionMissing, PresetUnknown, InstanceTypeUnknown, DoesNotFit and the like:
-    the first error's reason, with all of them as the message."""
+def plan_option(found: Object, around: Surroundings, deadlines: Deadlines) -> Option:
+    """Plan and report on the machine that the Workspace asks for first; everything but the digests. Raises
+    SectionMissing, PresetUnknown, InstanceTypeUnknown, DoesNotFit and the like: the first error's reason, with all of
+    them as the message."""
     document = plan_document(found, around)
     if document.errors:
         raise failure(document.errors[0].reason, "; ".join(map(str, document.errors)))
     workspace = Workspace.parse(found)
     section = workspace.inference or workspace.tuning
     preset = section.preset if section else None
-    return Plan(
+    plan = Plan(
         key=WorkspaceKey(namespace=workspace.namespace, name=workspace.name, uid=workspace.uid),
         generation=workspace.metadata.generation,
         kind="tuning" if workspace.tuning else "template" if preset is None else "preset",
@@ -166,11 +177,11 @@ def plan_of(found: Object, around: Surroundings, deadlines: Deadlines) -> Plan:
         price_per_hour=document.price_per_hour,
         max_price_per_hour=plan_checks.price_limit(workspace),
         deadlines=_stretched(deadlines, document),
-        estimate=document,
         **_layout(document),
         **_quota(document),
         **_training(workspace, document),
     )
+    return Option(plan=plan, report=document)
 
 
 def digest_of(found: Object, config: str, images: tuple[str, ...]) -> str:

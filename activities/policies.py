@@ -61,6 +61,7 @@ def _wait(schedule_to_close: timedelta, retry: RetryPolicy) -> ActivityConfig:
 _DEFAULTS = Deadlines()
 _TABLE: Final[dict[str, ActivityConfig]] = {
     s.BUILD_PLAN.name: _quick(90, 10 * 60),
+    s.READ_WANTED.name: _quick(90, 10 * 60),
     s.READ_WORKSPACE.name: _quick(10, 10 * 60),
     s.READ_HEALTH.name: _quick(20, 10 * 60),
     s.READ_PREFLIGHT.name: _quick(60, 10 * 60),

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from temporalio import activity
 
 from activities import contracts as c
+from activities import plan_contracts as p
 from activities import queues
 from activities import tuning_contracts as t
 
@@ -34,7 +35,8 @@ class Signature(Generic[Argument, Result]):
     effects: bool = False
 
 
-BUILD_PLAN = Signature("build_plan", queues.WORKSPACES, c.PlanRequest, c.Plan)
+BUILD_PLAN = Signature("build_plan", queues.WORKSPACES, c.PlanRequest, p.Planned)
+READ_WANTED = Signature("read_wanted", queues.WORKSPACES, p.WantedRequest, p.Wanted)
 READ_WORKSPACE = Signature("read_workspace", queues.WORKSPACES, c.WorkspaceKey, c.Observed)
 READ_HEALTH = Signature("read_health", queues.WORKSPACES, c.HealthRequest, c.Health)
 READ_PREFLIGHT = Signature("read_preflight", queues.CLOUD, c.Plan, c.Preflight)

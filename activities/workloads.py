@@ -96,18 +96,18 @@ class Workloads:
     @signatures.implements(signatures.READ_HEALTH)
     async def read_health(self, request: HealthRequest) -> Health:
         """What runs now: one look, no wait."""
-        key = request.plan.key
+        key = request.workspace
         deployment, (found_pods, _), (nodes, _) = await asyncio.gather(
             self._cluster.get("Deployment", names.workload(key.name), key.namespace),
             self._cluster.list_all("Pod", key.namespace, selector=_selector(key)),
-            self._cluster.list_all("Node", selector=nodes_selector(request.plan)),
+            self._cluster.list_all("Node", selector=nodes_selector(key.uid, request.provider)),
         )
         by_name = {node["metadata"]["name"]: node for node in nodes}
         return Health(
             workload_found=deployment is not None,
             digest=_digest(deployment) if deployment else "",
-            ready_pods=sum(pods.is_ready(pod, request.plan.digest) for pod in found_pods),
-            ready_nodes=readiness.ready_names(by_name, request.plan.gpus_per_node),
+            ready_pods=sum(pods.is_ready(pod, request.digest) for pod in found_pods),
+            ready_nodes=readiness.ready_names(by_name, request.gpus_per_node),
         )
 
     async def _existing(self, kind: str, body: Object) -> Object | None:

@@ -38,10 +38,9 @@ def add_plans(app: FastAPI, client: Client) -> None:
     async def recorded_plan(namespace: str, name: str) -> PlanDocument:
         handle = client.get_workflow_handle(names.workflow_id(namespace, name))
         state = await handle.query(WorkspaceWorkflow.progress, rpc_timeout=RPC_TIMEOUT)
-        if state.plan is None or state.plan.estimate is None:
-            why = "has not been planned yet" if state.plan is None else "was planned by an older release"
-            raise HTTPException(404, f"Workspace {namespace}/{name} {why}")
-        return state.plan.estimate
+        if state.spec.report is None:
+            raise HTTPException(404, f"Workspace {namespace}/{name} has not been planned yet")
+        return state.spec.report
 
 
 async def _body(request: Request) -> Any:

@@ -67,21 +67,22 @@ async def read_workspace(client: Client, namespace: str, name: str) -> Workspace
 
 def view_of(state: WorkspaceState) -> WorkspaceView:
     """The part of the state that people may know."""
+    spec, status, resources = state.spec, state.status, state.resources
     return WorkspaceView(
         namespace=state.key.namespace,
         name=state.key.name,
         uid=state.key.uid,
-        generation=state.observed,
-        phase=state.phase,
-        reason=state.reason,
-        message=state.message,
-        since=state.since,
-        deadline=state.deadline,
-        paused=state.paused,
-        nodes=state.nodes,
-        holdings=state.holdings,
-        steps=state.steps,
-        price_per_hour=state.plan.price_per_hour if state.plan else None,
+        generation=spec.observed,
+        phase=status.phase,
+        reason=status.reason,
+        message=status.message,
+        since=status.since,
+        deadline=status.deadline,
+        paused=state.control.paused,
+        nodes=resources.nodes,
+        holdings=resources.holdings,
+        steps=status.steps,
+        price_per_hour=spec.plan.price_per_hour if spec.plan else None,
     )
 
 

@@ -21,14 +21,10 @@ from activities.signatures import Signature
 from api.preflight import PROVIDER_CHECKS, WORKLOAD_CHECKS, CheckName, place_of
 from api.reasons import FailureClass
 from api.status import Phase, Step
-from workflows.calling import call, is_cancelled, reason_and_message, side_by_side, stop
+from workflows.calling import call, is_cancelled, reason_and_message, stop
 from workflows.recording import Notebook
 from workflows.words import nodes_of, what
 
-EVERY_CHECK_IS_TOLD = "every-check-is-told"
-"""Passes that began before this was so ended at the first no, and asked nothing of the cluster."""
-ONLY_PURCHASES_ARE_ASKED_ABOUT = "only purchases are asked about"
-"""Passes that began before this was so asked the cloud even where the nodes were there."""
 GRACE = timedelta(seconds=20)
 """How long the other checks may take after the first no: the user waits for them, and the answer is no already."""
 _PASSING = (FailureClass.WAIT, FailureClass.RETRY)
@@ -41,19 +37,15 @@ async def check(notebook: Notebook, plan: Plan, *, nothing_to_buy: bool = False)
     when the finalizer cannot be added.
     """
     notebook.stand(Phase.PREFLIGHT, "Preflight", f"checking quota, machine and model for {what(plan)}")
-    every = workflow.patched(EVERY_CHECK_IS_TOLD)
-    notebook.state.checks = []
-    skipped = nothing_to_buy and workflow.patched(ONLY_PURCHASES_ARE_ASKED_ABOUT)
+    notebook.state.status.checks = []
     work = [
-        _nodes_are_there(notebook, plan) if skipped else _nodes(notebook, plan),
+        _nodes_are_there(notebook, plan) if nothing_to_buy else _nodes(notebook, plan),
         _model(notebook, plan),
         call(signatures.ENSURE_FINALIZER, plan.key, summary="Preflight: add the finalizer before anything is bought"),
+        _workload(notebook, plan),
     ]
-    if not every:
-        _, pinned, _ = await side_by_side(*work)
-    else:
-        _, pinned, _, _ = await _to_the_last_answer(notebook, [*work, _workload(notebook, plan)])
-    notebook.state.pinned = pinned
+    _, pinned, _, _ = await _to_the_last_answer(notebook, work)
+    notebook.state.spec.pinned = pinned
     return pinned  # type: ignore[no-any-return]
 
 
@@ -61,7 +53,7 @@ async def check_again(notebook: Notebook, plan: Plan) -> None:
     """Only what concerns the output: of a pass that buys nothing any more. Raises like `check`."""
     notebook.stand(Phase.PREFLIGHT, "Preflight", f"checking where the adapter of {plan.preset} goes")
     with notebook.step(Step.PREFLIGHT):
-        notebook.state.checks = []
+        notebook.state.status.checks = []
         await _workload(notebook, plan)
 
 
@@ -84,7 +76,7 @@ async def _to_the_last_answer(notebook: Notebook, work: list[Any]) -> list[Any]:
         if not isinstance(error, FailureError) or isinstance(error, ActivityError):
             raise error  # a bug in workflow code, or the finalizer, without which nothing is bought
     if errors:
-        raise refusal(notebook.state.checks)
+        raise refusal(notebook.state.status.checks)
     return results
 
 
@@ -150,8 +142,8 @@ async def _model(notebook: Notebook, plan: Plan) -> PinnedModel | None:
 
 
 def _record(notebook: Notebook, found: Iterable[Check]) -> None:
-    checks = [*notebook.state.checks, *found]
-    notebook.state.checks = sorted(checks, key=lambda check: place_of(check.name))
+    checks = [*notebook.state.status.checks, *found]
+    notebook.state.status.checks = sorted(checks, key=lambda check: place_of(check.name))
     notebook.touch()
 
 

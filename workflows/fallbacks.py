@@ -1,7 +1,7 @@
 """Which way to get the nodes is tried next, and what is said when none is left. Pure.
 
-A plan with its alternatives is a list in the user's order. What a Workspace has already comes first, so that no edit
-moves a model that serves; an option whose spot machines were taken back too often comes last.
+The options of a plan come in the user's order. What a Workspace has already comes first, so that no edit moves a model
+that serves; an option whose spot machines were taken back too often comes last.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.contracts import Plan
 from activities.failures import failure
+from activities.plan_contracts import Option
 from api.purchasing import PurchaseOption
 from workflows.state import Tried
 
@@ -40,25 +41,20 @@ def option_of(plan: Plan) -> str:
 
 def same_purchase(one: Plan, other: Plan) -> bool:
     """Whether a pool that was bought for the one serves the other: these things a pool keeps for life."""
-    return option_of(one) == option_of(other) and one.spot_max_price == other.spot_max_price
+    return one.terms == other.terms
 
 
-def in_order(newest: Plan, held: Plan | None, evictions: Mapping[str, int]) -> list[Plan]:
-    """Every option of the newest plan, in the order in which they are to be tried."""
-    options = [newest.model_copy(update={"alternatives": ()}), *newest.alternatives]
+def in_order(options: Sequence[Option], held: Plan | None, evictions: Mapping[str, int]) -> list[Option]:
+    """The options of the newest plan, in the order in which they are to be tried."""
+    found = list(options)
     if held is not None:
-        options.sort(key=lambda option: not same_purchase(option, held))
-    return sorted(options, key=lambda option: evictions.get(option_of(option), 0) > EVICTIONS_MAX)
+        found.sort(key=lambda option: not same_purchase(option.plan, held))
+    return sorted(found, key=lambda option: evictions.get(option_of(option.plan), 0) > EVICTIONS_MAX)
 
 
-def wanted_for(newest: Plan, held: Plan) -> Plan:
-    """What the newest plan wants where the Workspace has these nodes; its first option where they are not in it."""
-    return next((option for option in (newest, *newest.alternatives) if same_purchase(option, held)), newest)
-
-
-def moves_on(plan: Plan, reason: str) -> bool:
+def moves_on(option: Option, reason: str) -> bool:
     """Whether another way to get the nodes may help."""
-    return plan.refused is not None or reason in MOVING_ON
+    return option.refused is not None or reason in MOVING_ON
 
 
 def exhausted(tried: Sequence[Tried]) -> ApplicationError:

@@ -20,10 +20,8 @@ from workflows.calling import call, is_cancelled, reason_and_message, stop
 from workflows.fallbacks import EVICTIONS_MAX, option_of
 from workflows.provisioning import NODE_ATTEMPTS, loss_reason, provision
 from workflows.recording import Notebook
-from workflows.state import WorkspaceState
+from workflows.state import Resources
 
-NODES_ARE_WATCHED: Final = "nodes are watched beside the work"
-"""Passes that began before this was so noticed a lost node when it was too late for what ran there."""
 WATCH_AGAIN: Final = timedelta(minutes=1)
 
 Result = TypeVar("Result")
@@ -35,8 +33,6 @@ async def while_nodes_last(notebook: Notebook, plan: Plan, work: Callable[[], Co
     Raises what `work` raises, what provisioning raises when nodes cannot be brought back, and ApplicationError
     NodeLost or SpotEvicted when they were lost NODE_ATTEMPTS times.
     """
-    if not workflow.patched(NODES_ARE_WATCHED):
-        return await work()
     for attempt in range(1, NODE_ATTEMPTS + 1):
         result, lost = await _until_one_ends(work(), _loss(notebook, plan))
         if lost is None:
@@ -44,7 +40,8 @@ async def while_nodes_last(notebook: Notebook, plan: Plan, work: Callable[[], Co
         lose(notebook, plan, lost.names, Phase.PROVISIONING)
         if attempt < NODE_ATTEMPTS:
             await provision(notebook, plan)
-    raise failure(loss_reason(plan), f"nodes were lost {NODE_ATTEMPTS} times in one pass: {notebook.state.loss}")
+    words = f"nodes were lost {NODE_ATTEMPTS} times in one pass: {notebook.state.resources.loss}"
+    raise failure(loss_reason(plan), words)
 
 
 async def _until_one_ends(
@@ -71,7 +68,7 @@ async def _until_one_ends(
 
 async def _loss(notebook: Notebook, plan: Plan) -> NodesLost:
     """The next loss. A watch that fails is no reason to stop the work: it begins again."""
-    held = NodesHeld(plan=plan, names=notebook.state.nodes)
+    held = NodesHeld(plan=plan, names=notebook.state.resources.nodes)
     while True:
         try:
             words = f"watching {len(held.names)} nodes for as long as the work lasts"
@@ -85,16 +82,16 @@ async def _loss(notebook: Notebook, plan: Plan) -> NodesLost:
 
 def lose(notebook: Notebook, plan: Plan, names: Sequence[str], phase: Phase) -> None:
     """Records that these nodes are gone and says so; of spot nodes it is counted, because Azure may go on like that."""
-    state = notebook.state
-    state.lost, state.loss = True, _words(state, plan, ", ".join(names) or "a node")
-    state.nodes = [name for name in state.nodes if name not in names]
-    notebook.stand(phase, loss_reason(plan), state.loss)
+    resources = notebook.state.resources
+    resources.lost, resources.loss = True, _words(resources, plan, ", ".join(names) or "a node")
+    resources.nodes = [name for name in resources.nodes if name not in names]
+    notebook.stand(phase, loss_reason(plan), resources.loss)
 
 
-def _words(state: WorkspaceState, plan: Plan, lost: str) -> str:
+def _words(resources: Resources, plan: Plan, lost: str) -> str:
     if not plan.spot:
         return f"no longer ready: {lost}; it is replaced"
     option = option_of(plan)
-    state.evictions[option] = state.evictions.get(option, 0) + 1
-    times = f"{state.evictions[option]} times now, {EVICTIONS_MAX} times it is bought again before the next option"
+    resources.evictions[option] = resources.evictions.get(option, 0) + 1
+    times = f"{resources.evictions[option]} times now, {EVICTIONS_MAX} times it is bought again before the next option"
     return f"no longer ready: {lost}. It was bought as spot, which Azure takes back ({times})"

@@ -4,7 +4,7 @@ Cluster events are signals that carry identity and generation, never the object.
 """
 
 from activities.contracts import Payload, WorkspaceKey
-from workflows.state import WorkspaceState
+from workflows.state import Control, Spec, WorkspaceState
 
 SIGNAL_CHANGED = "changed"
 """The signal that the watcher sends with every start."""
@@ -33,7 +33,7 @@ class Changed(Payload):
 
     def beginning(self, key: WorkspaceKey) -> WorkspaceState:
         """What is known of a Workspace of which nothing more was heard than this."""
-        return WorkspaceState(key=key, desired=self.generation, held_back=bool(self.paused))
+        return WorkspaceState(key=key, spec=Spec(desired=self.generation), control=Control(held_back=bool(self.paused)))
 
 
 class Answer(Payload):

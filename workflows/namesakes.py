@@ -6,7 +6,7 @@ when everything is given back the successor's begins in a new run. Until then it
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -17,9 +17,6 @@ from workflows import reporting
 from workflows.calling import call, is_cancelled, reason_and_message, stop
 from workflows.messages import Changed
 from workflows.recording import Notebook
-
-A_SUCCESSOR_IS_TOLD: Final = "a successor is told what it waits for"
-"""Workflows of before left its status empty until their clean-up had ended."""
 
 Result = TypeVar("Result")
 
@@ -60,8 +57,6 @@ class Namesakes:
 
     async def told_meanwhile(self, way_out: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """What the way out comes to; whoever comes after us is told what it waits for."""
-        if not workflow.patched(A_SUCCESSOR_IS_TOLD):
-            return await way_out()
         telling = asyncio.create_task(self._tell())
         try:
             result = await way_out()
@@ -93,14 +88,15 @@ class Namesakes:
         after = self._successor
         if after is None or after.deleting:
             return None
-        doing = self._notebook.state.message
+        doing = self._notebook.state.status.message
         return after.uid, f"waits until everything is given back that the Workspace of this name before it had: {doing}"
 
     async def _write(self, uid: str, message: str) -> None:
         """A status that cannot be written is no reason to stop: the next change tries again."""
         assert self._successor is not None
         state = self._successor.beginning(self._notebook.state.key.model_copy(update={"uid": uid}))
-        state.reason, state.message, state.since = self._notebook.state.reason, message, workflow.now()
+        status = state.status
+        status.reason, status.message, status.since = self._notebook.state.status.reason, message, workflow.now()
         patch = StatusPatch(workspace=state.key, status=reporting.status_document(state, workflow.now()))
         try:
             await call(signatures.PATCH_STATUS, patch, summary=f"its successor {uid} waits")

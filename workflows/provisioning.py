@@ -41,22 +41,22 @@ async def provision(notebook: Notebook, plan: Plan) -> None:
 
 
 async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
-    state, tries = notebook.state, f", try {attempt}" if attempt > 1 else ""
+    resources, tries = notebook.state.resources, f", try {attempt}" if attempt > 1 else ""
     steps = STEPS[plan.provider]
     words = steps.ensuring.format(nodes=nodes_of(plan), pool=plan.pool_name) + tries
-    state.hold(Holding(kind="node_pool", name=plan.pool_name, instance_type=plan.instance_type))
-    state.ledger.intend(_purchase(plan))
+    resources.hold(Holding(kind="node_pool", name=plan.pool_name, instance_type=plan.instance_type))
+    resources.ledger.intend(_purchase(plan))
     provision_time = timedelta(seconds=plan.deadlines.provision)
     notebook.stand(Phase.PROVISIONING, *_said(notebook, plan, "NodeClaimNotReady", words), wait=provision_time)
     with notebook.step(Step.PROVISION_NODES):
         bought = await call(
             steps.ensure,
-            plan.model_copy(update={"repair": state.lost and attempt == 1}),
+            plan.model_copy(update={"repair": resources.lost and attempt == 1}),
             summary=f"ProvisionNodes: {words}",
             deadline_s=plan.deadlines.provision + steps.more_time_s,
         )
-    state.pool_ready = True
-    state.ledger.confirm(plan.pool_name, bought.accepted_at)
+    resources.pool_ready = True
+    resources.ledger.confirm(plan.pool_name, bought.accepted_at)
     joining = timedelta(seconds=plan.deadlines.nodes)
     words = f"waiting for {nodes_of(plan)} to join"
     notebook.stand(Phase.PROVISIONING, *_said(notebook, plan, "NodeNotReady", words), wait=joining)
@@ -67,14 +67,16 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
             summary=f"AwaitNodes: {plan.node_count} Ready with {plan.gpus_per_node} GPU each",
             deadline_s=plan.deadlines.nodes + OWN_DEADLINE_S,  # the activity ends at its own deadline, with a reason
         )
-    state.nodes, state.lost = ready.names, False
+    resources.nodes, resources.lost = ready.names, False
     notebook.touch()
 
 
 def _said(notebook: Notebook, plan: Plan, reason: str, words: str) -> tuple[str, str]:
     """Reason and words; while nodes take the place of lost ones, the loss is the reason."""
-    state = notebook.state
-    return (loss_reason(plan), f"{state.loss}: {words}") if state.lost and state.loss else (reason, words)
+    resources = notebook.state.resources
+    if resources.lost and resources.loss:
+        return loss_reason(plan), f"{resources.loss}: {words}"
+    return reason, words
 
 
 def loss_reason(plan: Plan) -> str:

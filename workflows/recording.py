@@ -53,19 +53,20 @@ class Notebook:
 
     def stand(self, phase: Phase, reason: str, message: str, *, wait: timedelta | None = None) -> None:
         """Where the Workspace stands from now on, and until when it may stand there."""
-        state = self.state
-        if (state.phase, state.reason) != (phase, reason):
-            state.since = workflow.now()
-        state.phase, state.reason, state.message = phase, reason, message
-        state.deadline = workflow.now() + wait if wait else None
+        status = self.state.status
+        if (status.phase, status.reason) != (phase, reason):
+            status.since = workflow.now()
+        status.phase, status.reason, status.message = phase, reason, message
+        status.deadline = workflow.now() + wait if wait else None
         self.touch()
 
     def touch(self) -> None:
         """Something that users see has changed."""
         self._version += 1
         workflow.set_current_details(reporting.current_details(self.state))
-        if self.state.phase is not self._phase_shown:
-            self._phase_shown = self.state.phase
+        phase = self.state.status.phase
+        if phase is not self._phase_shown:
+            self._phase_shown = phase
             workflow.upsert_search_attributes(search.of_state(self.state))
 
     def step(self, step: Step) -> "_Recorded":
@@ -75,14 +76,15 @@ class Notebook:
     def begin(self, step: Step) -> StepRecord:
         """The step begins now."""
         record = StepRecord(step=step, started=workflow.now())
-        self.state.steps.append(record)
+        self.state.status.steps.append(record)
         self.touch()
         return record
 
     def end(self, record: StepRecord, outcome: StepOutcome) -> None:
         """The step ends now."""
         ended = record.model_copy(update={"ended": workflow.now(), "outcome": outcome})
-        self.state.steps[:] = [ended if known is record else known for known in self.state.steps]
+        steps = self.state.status.steps
+        steps[:] = [ended if known is record else known for known in steps]
         self.touch()
 
     async def report(self) -> None:
@@ -121,7 +123,8 @@ class Notebook:
         document = reporting.status_document(state, workflow.now())
         patch = StatusPatch(workspace=state.key, status=document)
         try:
-            seen = await call(signatures.PATCH_STATUS, patch, summary=f"{state.phase}: {state.message[:120]}")
+            words = f"{state.status.phase}: {state.status.message[:120]}"
+            seen = await call(signatures.PATCH_STATUS, patch, summary=words)
         except ActivityError as error:
             if is_cancelled(error):
                 raise asyncio.CancelledError from None

@@ -27,46 +27,46 @@ async def undeploy(notebook: Notebook, *, for_good: bool = False) -> None:
     state = notebook.state
     where = f"{state.key.namespace}/{state.key.name}"
     with notebook.step(Step.UNDEPLOY):
-        if state.plan is None or state.plan.kind != "tuning":
+        if state.spec.plan is None or state.spec.plan.kind != "tuning":
             summary = f"Undeploy: remove workload and Service of {where}"
             await call(signatures.DELETE_WORKLOAD, state.key, summary=summary)
-        if _may_have_tuned(state.plan):
+        if _may_have_tuned(state.spec.plan):
             what = "Jobs and volume" if for_good else "Jobs"
             request = TuningKey(workspace=state.key, volume=for_good)
             await call(signatures.DELETE_TUNING, request, summary=f"Undeploy: remove {what} of {where}")
-        state.let_go("workload")
+        state.resources.let_go("workload")
         if for_good:
-            state.let_go("volume")
+            state.resources.let_go("volume")
 
 
 def _may_have_tuned(plan: Plan | None) -> bool:
     """A workflow that knows of no plan may be the second one of a Workspace that had a plan."""
-    return plan.kind == "tuning" if plan else workflow.patched("Jobs are looked for")
+    return plan is None or plan.kind == "tuning"
 
 
 async def release_nodes(notebook: Notebook, provider: Provider | None = None) -> None:
     """Gives the nodes back to where they came from, until nothing is left; nodes of one's own stay."""
-    state = notebook.state
-    steps = STEPS[provider or (state.plan.provider if state.plan else "aks")]
+    state, resources = notebook.state, notebook.state.resources
+    steps = STEPS[provider or (state.spec.plan.provider if state.spec.plan else "aks")]
     pool = names.pool_name(state.key.uid)
     with notebook.step(Step.RELEASE_NODES):
-        state.nodes = []
-        state.pool_ready = False
+        resources.nodes = []
+        resources.pool_ready = False
         key = PoolKey(workspace=state.key, pool_name=pool)
         released = await call(steps.release, key, summary=f"ReleaseNodes: {steps.releasing.format(pool=pool)}")
-        state.ledger.close(pool, released.gone_at, existed=released.existed)
+        resources.ledger.close(pool, released.gone_at, existed=released.existed)
         if steps.nodes_go:
             await call(
                 signatures.WAIT_FOR_NO_NODES, state.key, summary=f"ReleaseNodes: wait until no node of {pool} is left"
             )
-        state.let_go("node_pool")
+        resources.let_go("node_pool")
 
 
 async def release_everything_held(notebook: Notebook) -> None:
     """What the record says we hold, newest first; costs nothing where we hold nothing."""
-    if notebook.state.holds("workload"):
+    if notebook.state.resources.holds("workload"):
         await undeploy(notebook)
-    if notebook.state.holds("node_pool"):
+    if notebook.state.resources.holds("node_pool"):
         await release_nodes(notebook)
 
 
@@ -78,7 +78,7 @@ async def give_back(notebook: Notebook) -> str:
     except FailureError as error:
         if is_cancelled(error):
             raise asyncio.CancelledError from None
-        left = ", ".join(f"{holding.kind} {holding.name}" for holding in notebook.state.to_give_back)
+        left = ", ".join(f"{holding.kind} {holding.name}" for holding in notebook.state.resources.to_give_back)
         return f"{STILL_HELD}{left}, because {reason_and_message(error)[1]}. It is tried again every hour"
     return ""
 
@@ -98,9 +98,7 @@ async def _providers(notebook: Notebook) -> list[Provider]:
     """Where nodes may have come from: the plan's provider, for a Workspace has one for life. A workflow that knows of
     no plan may be the second one of a Workspace that had a plan; who holds something for it is asked."""
     state = notebook.state
-    if state.plan is not None:
-        return [state.plan.provider]
-    if not workflow.patched("who holds something is asked"):
-        return ["aks"]
+    if state.spec.plan is not None:
+        return [state.spec.plan.provider]
     found = await call(signatures.READ_PROVIDERS, state.key, summary="ReleaseNodes: who may hold something for us?")
     return found.names

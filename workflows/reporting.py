@@ -35,16 +35,17 @@ _OWN_WORDS = ("NodesReleased", "WorkspaceTuningJobStatusFailed")
 
 def refresh_conditions(state: WorkspaceState, now: datetime) -> None:
     """Brings the conditions in line with the facts; lastTransitionTime moves only where a status changed."""
-    if state.checks:
-        _set(state, ConditionType.PREFLIGHT_PASSED, *preflight_condition(state.checks), now)
+    status = state.status
+    if status.checks:
+        _set(state, ConditionType.PREFLIGHT_PASSED, *preflight_condition(status.checks), now)
     if _tunes(state):  # it was not known to be a training before it was planned
-        state.conditions = [found for found in state.conditions if found.type != ConditionType.INFERENCE_READY]
+        status.conditions = [found for found in status.conditions if found.type != ConditionType.INFERENCE_READY]
     for type_, holds, good, good_words, bad, bad_words in _training_facts(state) if _tunes(state) else _facts(state):
         reason, message = (good, good_words) if holds else (bad, bad_words)
-        if not holds and state.phase in _STOPPED and bad not in _OWN_WORDS:
-            reason, message = state.reason, state.message
+        if not holds and status.phase in _STOPPED and bad not in _OWN_WORDS:
+            reason, message = status.reason, status.message
         _set(state, type_, "True" if holds else "False", reason, message, now)
-    if state.deleting:
+    if state.spec.deleting:
         words = "workspace is being deleted"
         _set(state, ConditionType.WORKSPACE_DELETING, "True", "workspaceDeleted", words, now)
 
@@ -55,10 +56,10 @@ _Fact = tuple[ConditionType, bool, str, str, str, str]
 
 def _facts(state: WorkspaceState) -> list[_Fact]:
     """Of a Workspace that serves."""
-    serving = state.phase is Phase.READY
-    nodes_ready = bool(state.nodes) and not state.lost
+    serving, resources = state.status.phase is Phase.READY, state.resources
+    nodes_ready = bool(resources.nodes) and not resources.lost
     return [
-        (ConditionType.NODE_CLAIM_READY, state.pool_ready, "NodeClaimsReady", "Enough nodes were bought",
+        (ConditionType.NODE_CLAIM_READY, resources.pool_ready, "NodeClaimsReady", "Enough nodes were bought",
          "NodeClaimNotReady", "Not enough nodes were bought yet"),
         (ConditionType.NODES_READY, nodes_ready, "NodesReady", "Enough Nodes are ready",
          "NodeNotReady", "Not enough Nodes are ready"),
@@ -74,11 +75,12 @@ def _facts(state: WorkspaceState) -> list[_Fact]:
 
 def _training_facts(state: WorkspaceState) -> list[_Fact]:
     """Of a Workspace that trains. After the training it needs no nodes, and says so where it seems to lack some."""
-    run, trained = state.run, state.run.trained is not None
-    bought, joined = state.pool_ready, bool(state.nodes) and not state.lost
+    status, resources, run = state.status, state.resources, state.resources.run
+    trained = run.trained is not None
+    bought, joined = resources.pool_ready, bool(resources.nodes) and not resources.lost
     gone, gone_words = "NodesReleased", "the training has ended and its nodes were given back"
-    failed = any(record.step is Step.TRAIN and record.outcome == "failed" for record in state.steps)
-    failed = failed and state.phase in _STOPPED
+    failed = any(record.step is Step.TRAIN and record.outcome == "failed" for record in status.steps)
+    failed = failed and status.phase in _STOPPED
     started = "WorkspaceTuningJobStatusFailed" if failed else "WorkspaceTuningJobStatusPending"
     return [
         (ConditionType.NODE_CLAIM_READY, bought, "NodeClaimsReady", "Enough nodes were bought",
@@ -89,14 +91,14 @@ def _training_facts(state: WorkspaceState) -> list[_Fact]:
          gone_words if trained and not joined else "workspace resource is ready",
          "workspaceResourceStatusNotReady", "workspace resource is not ready"),
         (ConditionType.JOB_STARTED, (run.started or trained) and not failed, "WorkspaceTuningJobStatusStarted",
-         "Tuning job has started", started, state.message if failed else "Tuning job has not started"),
-        (ConditionType.WORKSPACE_SUCCEEDED, state.phase is Phase.SUCCEEDED, "workspaceSucceeded", "workspace succeeds",
+         "Tuning job has started", started, status.message if failed else "Tuning job has not started"),
+        (ConditionType.WORKSPACE_SUCCEEDED, status.phase is Phase.SUCCEEDED, "workspaceSucceeded", "workspace succeeds",
          "workspacePending", "the adapter is not there yet"),
     ]  # fmt: skip
 
 
 def _tunes(state: WorkspaceState) -> bool:
-    return state.plan is not None and state.plan.kind == "tuning"
+    return state.spec.plan is not None and state.spec.plan.kind == "tuning"
 
 
 def preflight_condition(checks: Sequence[Check]) -> tuple[ConditionStatus, str, str]:
@@ -114,33 +116,36 @@ def preflight_condition(checks: Sequence[Check]) -> tuple[ConditionStatus, str, 
 def status_document(state: WorkspaceState, now: datetime) -> dict[str, Any]:
     """The status as JSON, in the resource's own spelling."""
     refresh_conditions(state, now)
-    state.kaito_state = _kaito_state(state)
-    plan = state.plan
+    spec, known, resources = state.spec, state.status, state.resources
+    known.kaito_state = _kaito_state(state)
+    plan = spec.plan
     status = WorkspaceStatus(
-        worker_nodes=state.nodes or None,
-        state=state.kaito_state,
-        conditions=state.conditions,
+        worker_nodes=resources.nodes or None,
+        state=known.kaito_state,
+        conditions=known.conditions,
         target_node_count=plan.node_count if plan else None,
-        phase=state.phase,
-        step=state.step,
-        reason=state.reason,
-        message=state.message,
-        since=state.since,
-        deadline=state.deadline,
-        observed_generation=state.observed,
+        phase=known.phase,
+        step=known.step,
+        reason=known.reason,
+        message=known.message,
+        since=known.since,
+        deadline=known.deadline,
+        observed_generation=spec.observed,
         plan=_summary(state),
-        cost=state.ledger.total(now),
-        data=_data(state.run.data),
-        adapter=_adapter(state.run.published),
+        cost=resources.ledger.total(now),
+        data=_data(resources.run.data),
+        adapter=_adapter(resources.run.published),
     )
     return {part: {} for part in (*_PARTS, *(_PARTS_OF_TRAININGS if _tunes(state) else ()))} | status.wire()
 
 
 def _kaito_state(state: WorkspaceState) -> State:
     if not _tunes(state):
-        return inference_state(ready=state.phase is Phase.READY, previous=state.kaito_state)
+        return inference_state(ready=state.status.phase is Phase.READY, previous=state.status.kaito_state)
     return tuning_state(
-        complete=state.phase is Phase.SUCCEEDED, failed=state.phase in _STOPPED, active=state.run.started
+        complete=state.status.phase is Phase.SUCCEEDED,
+        failed=state.status.phase in _STOPPED,
+        active=state.resources.run.started,
     )
 
 
@@ -158,9 +163,10 @@ def _adapter(published: PublishedAdapter | None) -> PublishedImage | None:
 
 def current_details(state: WorkspaceState) -> str:
     """One block of Markdown for the Temporal UI: where the Workspace stands, and how long each step took."""
-    head = f"**{state.phase}** since {_clock(state.since)}, generation {state.observed}: {state.message}"
-    held = ", ".join(f"{holding.kind} `{holding.name}`" for holding in state.holdings) or "nothing"
-    rows = [f"| {record.step} | {record.outcome} | {_took(record)} |" for record in state.steps]
+    status = state.status
+    head = f"**{status.phase}** since {_clock(status.since)}, generation {state.spec.observed}: {status.message}"
+    held = ", ".join(f"{holding.kind} `{holding.name}`" for holding in state.resources.holdings) or "nothing"
+    rows = [f"| {record.step} | {record.outcome} | {_took(record)} |" for record in status.steps]
     table = ["| step | outcome | took |", "|---|---|---|", *rows] if rows else []
     return "\n".join([head, "", f"Holds: {held}", "", *table])
 
@@ -172,19 +178,19 @@ def _each(checks: Sequence[Check]) -> str:
 def _set(
     state: WorkspaceState, type_: ConditionType, status: ConditionStatus, reason: str, message: str, now: datetime
 ) -> None:
-    state.conditions = set_condition(
-        state.conditions,
+    state.status.conditions = set_condition(
+        state.status.conditions,
         type_,
         status=status,
         reason=reason,
         message=message,
         now=now,
-        observed_generation=state.observed,
+        observed_generation=state.spec.observed,
     )
 
 
 def _summary(state: WorkspaceState) -> PlanSummary | None:
-    plan = state.plan
+    plan = state.spec.plan
     if plan is None:
         return None
     priced = plan.price_per_hour is not None
@@ -195,11 +201,11 @@ def _summary(state: WorkspaceState) -> PlanSummary | None:
         gpus_per_node=plan.gpus_per_node,
         capacity_type=("spot" if plan.spot else "on-demand") if plan.provider == "aks" else None,
         zone=", ".join(plan.zones) or None,
-        tried=[f"{one.option}: {one.reason}: {one.message}" for one in state.tried] or None,
+        tried=[f"{one.option}: {one.reason}: {one.message}" for one in state.status.tried] or None,
         price_per_hour=f"{plan.price_per_hour:.2f}" if priced else None,
         currency="USD" if priced else None,
         model=plan.model or None,
-        model_revision=state.pinned.revision if state.pinned else None,
+        model_revision=state.spec.pinned.revision if state.spec.pinned else None,
     )
 
 

@@ -9,10 +9,10 @@ from temporalio.exceptions import ActivityError
 
 from activities import signatures
 from activities.contracts import HealthRequest, Plan
+from activities.plan_contracts import WantedRequest
 from api.status import Phase
 from workflows import pausing, releasing
 from workflows.calling import call, is_cancelled, reason_and_message
-from workflows.fallbacks import wanted_for
 from workflows.losses import lose
 from workflows.recording import Notebook
 from workflows.state import WorkspaceState, request_of
@@ -22,10 +22,10 @@ async def something_is_amiss(notebook: Notebook) -> bool:
     """True when another pass is needed. A look that fails changes nothing and is repeated at the next resync."""
     state = notebook.state
     try:
-        if state.settled == "failed" and state.to_give_back:
+        if state.status.settled == "failed" and state.resources.to_give_back:
             await _give_back(notebook)
-        plan = state.plan
-        if plan is None or plan.kind == "tuning" or state.resting or state.settled != "ready":
+        plan = state.spec.plan
+        if plan is None or plan.kind == "tuning" or state.control.resting or state.status.settled != "ready":
             await _ask_the_object(notebook)
             return False
         return await _compare(notebook, plan)
@@ -40,10 +40,10 @@ async def something_is_amiss(notebook: Notebook) -> bool:
 
 async def _give_back(notebook: Notebook) -> None:
     """What could not be given back when the pass failed. A retry, an edit or a delete does so, too."""
-    state = notebook.state
-    words, _, _ = state.message.partition(releasing.STILL_HELD)
+    status = notebook.state.status
+    words, _, _ = status.message.partition(releasing.STILL_HELD)
     left = await releasing.give_back(notebook)
-    notebook.stand(state.phase, state.reason, words + left)
+    notebook.stand(status.phase, status.reason, words + left)
 
 
 async def _ask_the_object(notebook: Notebook) -> None:
@@ -53,28 +53,32 @@ async def _ask_the_object(notebook: Notebook) -> None:
     if there.uid != state.key.uid:
         notebook.gone = True
         return
-    state.deleting = state.deleting or there.deleting
-    state.desired = max(state.desired, there.generation)
-    pausing.heard(state, there.paused)
+    state.spec.deleting = state.spec.deleting or there.deleting
+    state.spec.desired = max(state.spec.desired, there.generation)
+    pausing.heard(state.control, there.paused)
     notebook.touch()
 
 
 async def _compare(notebook: Notebook, plan: Plan) -> bool:
     state = notebook.state
     # Where own nodes are lost there may be none to plan for.
-    first = await _wanted(state) if plan.provider != "byo" else None
-    health = await call(signatures.READ_HEALTH, HealthRequest(plan=plan), summary="resync: what runs now?")
+    first = await _wanted(state, plan) if plan.provider != "byo" else None
+    request = HealthRequest(
+        workspace=plan.key, provider=plan.provider, digest=plan.digest, gpus_per_node=plan.gpus_per_node
+    )
+    health = await call(signatures.READ_HEALTH, request, summary="resync: what runs now?")
     if len(health.ready_nodes) < plan.node_count:
-        lose(notebook, plan, sorted(set(state.nodes) - set(health.ready_nodes)), Phase.NOT_READY)
-        if not health.ready_nodes and workflow.patched("nothing serves without nodes"):
-            state.settled = "nothing"  # so that a pass that fails is not taken for one that changed nothing
+        lose(notebook, plan, sorted(set(state.resources.nodes) - set(health.ready_nodes)), Phase.NOT_READY)
+        if not health.ready_nodes:
+            state.status.settled = "nothing"  # so that a pass that fails is not taken for one that changed nothing
         return True
-    wanted = first or await _wanted(state)
+    wanted = await _wanted(state, plan) if first is None else first
     notebook.touch()  # what it has cost so far
-    if wanted_for(wanted, plan).digest != plan.digest or health.digest != plan.digest:
+    if wanted != plan.digest or health.digest != plan.digest:
         return True
     return health.ready_pods < plan.node_count
 
 
-async def _wanted(state: WorkspaceState) -> Plan:
-    return await call(signatures.BUILD_PLAN, request_of(state), summary="resync: what is wanted now?")
+async def _wanted(state: WorkspaceState, plan: Plan) -> str:
+    request = WantedRequest(**request_of(state).model_dump(), terms=plan.terms)
+    return (await call(signatures.READ_WANTED, request, summary="resync: what is wanted now?")).digest

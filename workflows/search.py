@@ -37,11 +37,11 @@ def of_state(state: WorkspaceState) -> list[SearchAttributeUpdate[Any]]:
     """All attributes of a Workspace as it stands."""
     updates: list[SearchAttributeUpdate[Any]] = [
         NAMESPACE.value_set(state.key.namespace),
-        PHASE.value_set(state.phase.value),
-        GENERATION.value_set(state.observed),
+        PHASE.value_set(state.status.phase.value),
+        GENERATION.value_set(state.spec.observed),
     ]
-    if state.plan:
-        updates += [PRESET.value_set(state.plan.preset), INSTANCE_TYPE.value_set(state.plan.instance_type)]
+    if plan := state.spec.plan:
+        updates += [PRESET.value_set(plan.preset), INSTANCE_TYPE.value_set(plan.instance_type)]
     return updates
 
 

@@ -11,6 +11,7 @@ from temporalio.exceptions import FailureError
 from activities import signatures
 from activities.contracts import PinnedModel, Plan, ServingRequest, VerifyRequest, WorkloadRequest
 from activities.failures import failure
+from activities.plan_contracts import Option
 from api import names
 from api.status import Phase, Step
 from workflows.calling import call, is_cancelled, reason_and_message, side_by_side
@@ -26,30 +27,32 @@ from workflows.tuning import tune
 
 async def serve(notebook: Notebook) -> None:
     """Brings the newest generation to Ready. Raises ActivityError or ApplicationError with the reason it cannot."""
-    newest, state = await _size(notebook), notebook.state
-    held = state.plan if state.holds("node_pool") else None
-    options = in_order(newest, held, state.evictions)
-    if held and state.pool_ready and not state.lost and same_purchase(options[0], held):
+    planned, state = await _size(notebook), notebook.state
+    held = state.spec.plan if state.resources.holds("node_pool") else None
+    options = in_order(planned, held, state.resources.evictions)
+    if held and state.resources.nodes_are_there and same_purchase(options[0].plan, held):
         options = options[:1]  # what serves is not given up for an edit that cannot be carried out
-    state.tried = []
-    for plan, following in zip(options, [*options[1:], None], strict=True):
+    state.status.tried = []
+    for option, following in zip(options, [*options[1:], None], strict=True):
         try:
-            return await _serve_on(notebook, plan)
+            return await _serve_on(notebook, option)
         except FailureError as error:
             reason, message = reason_and_message(error)
-            if is_cancelled(error) or len(options) == 1 or not moves_on(plan, reason):
+            if is_cancelled(error) or len(options) == 1 or not moves_on(option, reason):
                 raise
-            state.tried.append(Tried(option=option_of(plan), reason=reason, message=message))
+            state.status.tried.append(Tried(option=option_of(option.plan), reason=reason, message=message))
         if following is None:
-            raise exhausted(state.tried)
+            raise exhausted(state.status.tried)
         await _move_on(notebook, following)
 
 
-async def _serve_on(notebook: Notebook, plan: Plan) -> None:
-    if plan.refused is not None:
-        raise failure(plan.refused.reason, plan.refused.message)
+async def _serve_on(notebook: Notebook, option: Option) -> None:
+    if option.refused is not None:
+        raise failure(option.refused.reason, option.refused.message)
+    plan = option.plan
     nothing_to_buy = _has_its_nodes(notebook, plan)
     await _free_what_does_not_fit(notebook, plan)
+    notebook.state.spec.decide(option)
     if plan.kind == "tuning":
         return await tune(notebook, plan)
     pinned = await check(notebook, plan, nothing_to_buy=nothing_to_buy)
@@ -57,53 +60,53 @@ async def _serve_on(notebook: Notebook, plan: Plan) -> None:
     await while_nodes_last(notebook, plan, lambda: _await_serving(notebook, plan))
 
 
-async def _move_on(notebook: Notebook, following: Plan) -> None:
+async def _move_on(notebook: Notebook, following: Option) -> None:
     """Gives back what was bought of the last option. The workload stays: it is replaced where it has to be."""
-    state, last = notebook.state, notebook.state.tried[-1]
-    words = f"{last.option}: {last.message}; {option_of(following)} is tried next"
+    state, last = notebook.state, notebook.state.status.tried[-1]
+    words = f"{last.option}: {last.message}; {option_of(following.plan)} is tried next"
     notebook.stand(Phase.PROVISIONING, last.reason, words)
-    if state.holds("node_pool"):
+    if state.resources.holds("node_pool"):
         await release_nodes(notebook)
     if following.refused is None:
-        state.plan = following
+        state.spec.decide(following)
 
 
-async def _size(notebook: Notebook) -> Plan:
-    state = notebook.state
+async def _size(notebook: Notebook) -> list[Option]:
+    """Every way to get the nodes of the newest generation, in the user's order."""
+    spec = notebook.state.spec
     with notebook.step(Step.SIZE):
-        asked = request_of(state)
-        plan = await call(signatures.BUILD_PLAN, asked, summary=f"Size: plan generation {state.desired}")
-    changes = {key: value for key, value in state.extra_time.items()}
-    plan = _with_deadlines(plan, changes)
-    if state.plan is None or state.plan.generation != plan.generation:
-        state.evictions = {}
-    state.observed = state.desired = max(plan.generation, state.desired)
-    return plan
+        asked = request_of(notebook.state)
+        planned = await call(signatures.BUILD_PLAN, asked, summary=f"Size: plan generation {spec.desired}")
+    generation = planned.first.plan.generation
+    if spec.plan is None or spec.plan.generation != generation:
+        notebook.state.resources.evictions = {}
+    spec.observed = spec.desired = max(generation, spec.desired)
+    return [_with_deadlines(option, notebook.state.control.extra_time) for option in planned.options]
 
 
-def _with_deadlines(plan: Plan, changes: dict[str, int]) -> Plan:
-    others = tuple(_with_deadlines(other, changes) for other in plan.alternatives)
-    return plan.model_copy(update={"deadlines": plan.deadlines.model_copy(update=changes), "alternatives": others})
+def _with_deadlines(option: Option, extra_time: dict[str, int]) -> Option:
+    deadlines = option.plan.deadlines.model_copy(update=extra_time)
+    return option.model_copy(update={"plan": option.plan.model_copy(update={"deadlines": deadlines})})
 
 
 def _has_its_nodes(notebook: Notebook, plan: Plan) -> bool:
     """Whether the nodes that an earlier pass bought are all that this plan wants."""
-    state, held = notebook.state, notebook.state.plan
-    there = held is not None and state.holds("node_pool") and state.pool_ready and not state.lost
-    return there and held is not None and same_purchase(held, plan) and held.node_count == plan.node_count
+    held = notebook.state.spec.plan
+    if held is None or not notebook.state.resources.nodes_are_there:
+        return False
+    return same_purchase(held, plan) and held.node_count == plan.node_count
 
 
 async def _free_what_does_not_fit(notebook: Notebook, plan: Plan) -> None:
     """A pool keeps machine type, zone and capacity type for life: another one is given back before anything is
     bought."""
-    held = notebook.state.plan
-    if held is not None and not same_purchase(held, plan) and notebook.state.holdings:
+    held = notebook.state.spec.plan
+    if held is not None and not same_purchase(held, plan) and notebook.state.resources.holdings:
         await release_everything_held(notebook)
-    notebook.state.plan = plan
 
 
 async def _deploy(notebook: Notebook, plan: Plan, pinned: PinnedModel | None) -> None:
-    notebook.state.hold(Holding(kind="workload", name=names.workload(plan.key.name)))
+    notebook.state.resources.hold(Holding(kind="workload", name=names.workload(plan.key.name)))
     with notebook.step(Step.DEPLOY):
         request = WorkloadRequest(plan=plan, pinned=pinned)
         await call(signatures.ENSURE_WORKLOAD, request, summary=f"Deploy: {plan.node_count} pods of {plan.preset}")

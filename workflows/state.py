@@ -1,7 +1,7 @@
 """Everything a Workspace's workflow knows, as one model: it survives continue-as-new and answers the `progress` query.
 
-Fields are only ever added, with defaults; a test loads the state of every released version. No sets: their order
-differs between workers.
+Fields are only ever added, with defaults, so that a newer release goes on with what an older one has written. No sets:
+their order differs between workers.
 """
 
 from datetime import datetime
@@ -10,9 +10,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from activities.contracts import Check, PinnedModel, Plan, PlanRequest, WorkspaceKey
+from activities.plan_contracts import Option
 from activities.tuning_contracts import DataFound, PublishedAdapter, Trained
 from api.conditions import Condition
 from api.status import Phase, State, Step
+from presets.plan_document import PlanDocument
 from workflows.ledger import Ledger
 
 Settled = Literal["nothing", "ready", "failed"]
@@ -57,47 +59,34 @@ class TuningRun(BaseModel):
     published: PublishedAdapter | None = None
 
 
-class WorkspaceState(BaseModel):
-    """One Workspace. `desired` is the newest generation heard of, `observed` the one the last pass was about;
-    `paused` is the update's pause, `held_back` the annotation's; `evictions` counts spot machines that were taken back,
-    by option; `lost` says that a node is gone and not replaced yet, `loss` what was said of it."""
+class Spec(BaseModel):
+    """What the object asks for, and what was decided from it. `desired` is the newest generation heard of, `observed`
+    the one that the last pass was about; `report` is the plan's, for people."""
 
-    model_config = ConfigDict(extra="ignore")
-
-    key: WorkspaceKey
     desired: int = 0
     observed: int = 0
     deleting: bool = False
-    paused: bool = False
-    held_back: bool = False
-    retry_token: str = ""
-    settled: Settled = "nothing"
-    holdings: list[Holding] = Field(default_factory=list)
-    ledger: Ledger = Field(default_factory=Ledger)
     plan: Plan | None = None
+    report: PlanDocument | None = None
     pinned: PinnedModel | None = None
-    checks: list[Check] = Field(default_factory=list)
-    tried: list[Tried] = Field(default_factory=list)
-    evictions: dict[str, int] = Field(default_factory=dict)
-    lost: bool = False
-    run: TuningRun = Field(default_factory=TuningRun)
-    loss: str = ""
-    extra_time: dict[str, int] = Field(default_factory=dict)
+
+    def decide(self, option: Option) -> None:
+        """This option is carried out from now on."""
+        self.plan, self.report = option.plan, option.report
+
+
+class Resources(BaseModel):
+    """What exists because of us, and what it has cost. `lost` says that a node is gone and not replaced yet, `loss`
+    what was said of it; `evictions` counts spot machines that were taken back, by option; `run` is a training's."""
+
+    holdings: list[Holding] = Field(default_factory=list)
     pool_ready: bool = False
     nodes: list[str] = Field(default_factory=list)
-    phase: Phase = Phase.PENDING
-    kaito_state: State | None = None
-    reason: str = "workspacePending"
-    message: str = "the Workspace was seen and is about to be planned"
-    since: datetime | None = None
-    deadline: datetime | None = None
-    steps: list[StepRecord] = Field(default_factory=list)
-    conditions: list[Condition] = Field(default_factory=list)
-
-    @property
-    def resting(self) -> bool:
-        """Whether nothing new may begin."""
-        return self.paused or self.held_back
+    lost: bool = False
+    loss: str = ""
+    evictions: dict[str, int] = Field(default_factory=dict)
+    ledger: Ledger = Field(default_factory=Ledger)
+    run: TuningRun = Field(default_factory=TuningRun)
 
     def holds(self, kind: str) -> bool:
         """Whether anything of this kind is recorded as ours."""
@@ -108,6 +97,11 @@ class WorkspaceState(BaseModel):
         """What a failed pass may not keep. The volume with checkpoints and adapter stays until the delete."""
         return [holding for holding in self.holdings if holding.kind != "volume"]
 
+    @property
+    def nodes_are_there(self) -> bool:
+        """Whether all nodes that were bought are there, as far as is known."""
+        return self.holds("node_pool") and self.pool_ready and not self.lost
+
     def hold(self, holding: Holding) -> None:
         """Records intent; the same thing twice is once."""
         if holding not in self.holdings:
@@ -117,6 +111,23 @@ class WorkspaceState(BaseModel):
         """Records that a release was verified."""
         self.holdings = [holding for holding in self.holdings if holding.kind != kind]
 
+
+class Status(BaseModel):
+    """Where the Workspace stands, for people. `settled` is what the last pass came to; `checks`, `tried` and `steps`
+    are that pass's."""
+
+    settled: Settled = "nothing"
+    phase: Phase = Phase.PENDING
+    kaito_state: State | None = None
+    reason: str = "workspacePending"
+    message: str = "the Workspace was seen and is about to be planned"
+    since: datetime | None = None
+    deadline: datetime | None = None
+    checks: list[Check] = Field(default_factory=list)
+    tried: list[Tried] = Field(default_factory=list)
+    steps: list[StepRecord] = Field(default_factory=list)
+    conditions: list[Condition] = Field(default_factory=list)
+
     @property
     def step(self) -> Step | None:
         """The step under way that began last; the last one of all when none is under way."""
@@ -124,7 +135,34 @@ class WorkspaceState(BaseModel):
         return running[-1] if running else (self.steps[-1].step if self.steps else None)
 
 
+class Control(BaseModel):
+    """What people have asked for beside the Workspace. `paused` is the update's pause, `held_back` the annotation's;
+    `extra_time` replaces deadlines of the plan, in seconds."""
+
+    paused: bool = False
+    held_back: bool = False
+    retry_token: str = ""
+    extra_time: dict[str, int] = Field(default_factory=dict)
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing new may begin."""
+        return self.paused or self.held_back
+
+
+class WorkspaceState(BaseModel):
+    """One Workspace, by who writes what: the object, our purchases, the pass, people."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    key: WorkspaceKey
+    spec: Spec = Field(default_factory=Spec)
+    resources: Resources = Field(default_factory=Resources)
+    status: Status = Field(default_factory=Status)
+    control: Control = Field(default_factory=Control)
+
+
 def request_of(state: WorkspaceState) -> PlanRequest:
     """What the planner is asked: nodes come for life from where the first plan had them."""
-    held = state.plan.provider if state.plan else None
+    held = state.spec.plan.provider if state.spec.plan else None
     return PlanRequest(**state.key.model_dump(), held=held)

@@ -92,9 +92,7 @@ class SweepWorkflow:
 
 
 async def _inventory(scope: SweepScope, which: str) -> Inventory:
-    here = Inventory()
-    if workflow.patched("nodes that the cluster tells of"):
-        here = await call(signatures.READ_OWNED_NODES, scope, summary=f"{which}: NodeClaims and reservations of ours")
+    here = await call(signatures.READ_OWNED_NODES, scope, summary=f"{which}: NodeClaims and reservations of ours")
     if not here.cloud:
         return here
     bought = await call(signatures.READ_OWNED_POOLS, scope, summary=f"{which}: pools with our tags")

@@ -36,18 +36,18 @@ PAUSES_S: Final = (30, 60, 120, 300, 900)
 async def tune(notebook: Notebook, plan: Plan) -> None:
     """Brings the plan's adapter to where it is to go. Raises ActivityError or ApplicationError with the reason it
     cannot."""
-    state = notebook.state
-    if state.run.training_digest != plan.training_digest:
-        if state.holds("workload"):
+    resources = notebook.state.resources
+    if resources.run.training_digest != plan.training_digest:
+        if resources.holds("workload"):
             await undeploy(notebook)  # the last training is about something else
-        state.run = TuningRun(training_digest=plan.training_digest)
-    if state.run.trained is None:
+        resources.run = TuningRun(training_digest=plan.training_digest)
+    if resources.run.trained is None:
         pinned = await check(notebook, plan)
         await _fetch_data(notebook, plan)
         await _train(notebook, plan, pinned)
     else:
         await check_again(notebook, plan)
-    if state.holds("node_pool"):
+    if resources.holds("node_pool"):
         notebook.stand(Phase.PUBLISHING, "Releasing", "the training has ended; its nodes are given back first")
         await release_nodes(notebook)
     if plan.output_image:
@@ -57,7 +57,7 @@ async def tune(notebook: Notebook, plan: Plan) -> None:
 
 def outcome(notebook: Notebook, plan: Plan) -> str:
     """What a finished tuning has come to, as a sentence."""
-    run = notebook.state.run
+    run = notebook.state.resources.run
     steps = f"{run.trained.step} steps" if run.trained and run.trained.step else "training"
     loss = f", loss {run.trained.loss:.4f}" if run.trained and run.trained.loss is not None else ""
     where = run.published.pinned or run.published.image if run.published else "its volume"
@@ -71,10 +71,10 @@ async def _fetch_data(notebook: Notebook, plan: Plan) -> None:
         Phase.FETCHING_DATA, "WorkspaceTuningJobStatusPending", words, wait=timedelta(seconds=plan.deadlines.data)
     )
     if plan.volume_gib:
-        state.hold(Holding(kind="volume", name=names.tuning_volume(plan.key.name)))
+        state.resources.hold(Holding(kind="volume", name=names.tuning_volume(plan.key.name)))
     with notebook.step(Step.FETCH_DATA):
         done = await _run(notebook, plan, "fetch", f"FetchData: data for {plan.model}", plan.deadlines.data)
-    state.run.data = done.data or state.run.data
+    state.resources.run.data = done.data or state.resources.run.data
 
 
 async def _train(notebook: Notebook, plan: Plan, pinned: PinnedModel | None) -> None:
@@ -103,7 +103,7 @@ async def _follow(notebook: Notebook, plan: Plan, pinned: PinnedModel | None) ->
         await call(
             signatures.WAIT_FOR_TUNING_JOB, wait, summary=f"{what}: until it starts", deadline_s=plan.deadlines.serving
         )
-        state.run.started = True
+        state.resources.run.started = True
         limit = timedelta(seconds=plan.deadlines.training)
         words = f"{plan.method} of {plan.model} is being trained; how far it is: status.training"
         notebook.stand(Phase.TRAINING, "WorkspaceTuningJobStatusStarted", words, wait=limit)
@@ -111,12 +111,12 @@ async def _follow(notebook: Notebook, plan: Plan, pinned: PinnedModel | None) ->
         done = await call(
             signatures.WAIT_FOR_TUNING_JOB, ended, summary=f"{what}: until it ends", deadline_s=plan.deadlines.training
         )
-    state.run.trained = done.trained or Trained()
+    state.resources.run.trained = done.trained or Trained()
 
 
 async def _publish(notebook: Notebook, plan: Plan) -> None:
-    state = notebook.state
-    if state.run.published is not None and state.run.published.image == plan.output_image:
+    run = notebook.state.resources.run
+    if run.published is not None and run.published.image == plan.output_image:
         return
     deadline = workflow.now() + timedelta(seconds=plan.deadlines.publishing)
     words = f"the adapter is pushed to {plan.output_image}"
@@ -129,7 +129,7 @@ async def _publish(notebook: Notebook, plan: Plan) -> None:
             with notebook.step(Step.PUBLISH):
                 what = f"Publish: the adapter to {plan.output_image}" + (f", try {attempt}" if attempt > 1 else "")
                 done = await _run(notebook, plan, "publish", what, plan.deadlines.publishing)
-            state.run.published = done.published
+            run.published = done.published
             return
         except ActivityError as error:
             reason, message = reason_and_message(error)
@@ -142,7 +142,7 @@ async def _publish(notebook: Notebook, plan: Plan) -> None:
 
 async def _verify(notebook: Notebook, plan: Plan) -> None:
     """The registry is asked once more by somebody who has not pushed."""
-    published = notebook.state.run.published
+    published = notebook.state.resources.run.published
     if published is None or not published.digest:
         return
     notebook.stand(Phase.VERIFYING, "workspacePending", f"asking the registry for {published.pinned}")
@@ -154,7 +154,7 @@ async def _verify(notebook: Notebook, plan: Plan) -> None:
 
 
 async def _make(notebook: Notebook, plan: Plan, part: TuningPart, pinned: PinnedModel | None = None) -> str:
-    notebook.state.hold(Holding(kind="workload", name=names.workload(plan.key.name)))
+    notebook.state.resources.hold(Holding(kind="workload", name=names.workload(plan.key.name)))
     request = JobRequest(plan=plan, part=part, pinned=pinned)
     name = names.tuning_job(plan.key.name, part)
     applied = await call(signatures.ENSURE_TUNING_JOB, request, summary=f"{part}: Job {name} is there")

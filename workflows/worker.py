@@ -103,6 +103,7 @@ async def cluster_activities(
     return {
         queues.WORKSPACES: [
             planner.build_plan,
+            planner.read_wanted,
             workspaces.read_workspace,
             preflight.read_workload_preflight,
             workspaces.ensure_finalizer,

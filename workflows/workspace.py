@@ -50,7 +50,7 @@ class WorkspaceWorkflow:
             while not self._ending():
                 await self._turn()
         except asyncio.CancelledError:  # a person cancelled the workflow: the same as a delete
-            self.state.deleting = True
+            self.state.spec.deleting = True
         way_out = asyncio.create_task(self.namesakes.told_meanwhile(self._forget))
         await to_the_end(way_out)
         left = await way_out
@@ -67,18 +67,18 @@ class WorkspaceWorkflow:
     @workflow.signal(description="The Workspace, or something it owns, was seen to change")
     def changed(self, message: Changed) -> None:
         """From the watcher; duplicates, stale and reordered messages change nothing."""
-        state = self.state
-        if message.uid != state.key.uid:
+        spec, control = self.state.spec, self.state.control
+        if message.uid != self.state.key.uid:
             self.namesakes.word = message
             return
-        newer, state.desired = message.generation > state.desired, max(state.desired, message.generation)
-        if pausing.heard(state, message.paused) or (state.resting and newer):
-            self._poked = self._poked or pausing.is_told()
-        state.deleting = state.deleting or message.deleting
+        newer, spec.desired = message.generation > spec.desired, max(spec.desired, message.generation)
+        if pausing.heard(control, message.paused) or (control.resting and newer):
+            self._poked = True
+        spec.deleting = spec.deleting or message.deleting
         self._poked = self._poked or message.poke
-        if message.retry and message.retry != state.retry_token:
-            state.retry_token = message.retry
-            self._retry = self._retry or state.settled == "failed" or state.deleting
+        if message.retry and message.retry != control.retry_token:
+            control.retry_token = message.retry
+            self._retry = self._retry or self.state.status.settled == "failed" or spec.deleting
             self.notebook.hurry()
 
     @workflow.update(description="Try a failed generation again")
@@ -92,33 +92,33 @@ class WorkspaceWorkflow:
 
     @retry.validator
     def _may_retry(self) -> None:
-        if self.state.settled == "ready" and not self._ending():
+        if self.state.status.settled == "ready" and not self._ending():
             raise ValueError("the Workspace is ready: there is nothing to try again")
 
     @workflow.update(description="Begin nothing new; a delete still goes through")
     def pause(self) -> Answer:
         """Lets the pass under way end and begins no other."""
-        self.state.paused = True
+        self.state.control.paused = True
         self.notebook.touch()
-        self._poked = self._poked or pausing.is_told()
+        self._poked = True
         return Answer(message="paused: the pass under way ends, no other begins until resume")
 
     @workflow.update(description="Go on after a pause")
     def resume(self) -> Answer:
         """Ends a pause."""
-        self.state.paused = False
+        self.state.control.paused = False
         self.notebook.touch()
         return Answer(message="resumed")
 
     @resume.validator
     def _may_resume(self) -> None:
-        pausing.require_paused(self.state)
+        pausing.require_paused(self.state.control)
 
     @workflow.update(description="Give the steps of the next pass more time")
     def set_deadline(self, deadline: Deadline) -> Answer:
         """Replaces deadlines (seconds) from the next pass on."""
-        self.state.extra_time |= deadline.model_dump(exclude_none=True)
-        return Answer(message=f"from the next pass on: {self.state.extra_time}")
+        self.state.control.extra_time |= deadline.model_dump(exclude_none=True)
+        return Answer(message=f"from the next pass on: {self.state.control.extra_time}")
 
     @set_deadline.validator
     def _is_a_deadline(self, deadline: Deadline) -> None:
@@ -159,7 +159,7 @@ class WorkspaceWorkflow:
                 self._continue_as_new(self.state)
 
     async def _idle(self) -> None:
-        if self.state.resting and self._wants() and pausing.is_told():
+        if self.state.control.resting and self._wants():
             pausing.tell(self.notebook)
         try:
             await workflow.wait_condition(
@@ -171,76 +171,78 @@ class WorkspaceWorkflow:
             self._poked = True
 
     def _ending(self) -> bool:
-        return self.state.deleting or self.notebook.gone
+        return self.state.spec.deleting or self.notebook.gone
 
     def _stale(self) -> bool:
-        return self._wants() and not self.state.resting
+        return self._wants() and not self.state.control.resting
 
     def _wants(self) -> bool:
-        return self.state.desired > self.state.observed or self._retry
+        spec = self.state.spec
+        return spec.desired > spec.observed or self._retry
 
     async def _pass(self) -> None:
         """One generation, until it is settled or superseded."""
-        generation, self._retry = self.state.desired, False
+        generation, self._retry = self.state.spec.desired, False
         work = asyncio.create_task(self._carry_out(generation))
         try:
             await workflow.wait_condition(lambda: work.done() or self._superseded(generation))
         except asyncio.CancelledError:
-            self.state.deleting = True
+            self.state.spec.deleting = True
         if not work.done():
             work.cancel()
         if await to_the_end(work):
-            self.state.deleting = True
+            self.state.spec.deleting = True
         if not work.cancelled():
             await work
 
     def _superseded(self, generation: int) -> bool:
-        return self._ending() or self.state.desired > max(generation, self.state.observed)
+        return self._ending() or self.state.spec.desired > max(generation, self.state.spec.observed)
 
     async def _carry_out(self, generation: int) -> None:
-        state, was_ready = self.state, self.state.settled == "ready"
-        state.steps.clear()
-        state.settled = "nothing"
+        spec, status = self.state.spec, self.state.status
+        was_ready = status.settled == "ready"
+        status.steps.clear()
+        status.settled = "nothing"
         try:
             await serving.serve(self.notebook)
         except BaseException as error:
             if is_cancelled(error):
-                state.settled = "ready" if was_ready and self._without_effect() else "nothing"
+                status.settled = "ready" if was_ready and self._without_effect() else "nothing"
                 raise asyncio.CancelledError from None
             if not isinstance(error, FailureError):
                 raise  # a bug in workflow code: the workflow task fails and waits for a fixed worker
-            state.observed = max(state.observed, generation)
+            spec.observed = max(spec.observed, generation)
             settling = asyncio.create_task(self._settle_failed(error, was_ready=was_ready))
             await to_the_end(settling)
             await settling
             return
-        state.settled = "ready"
-        if state.plan and state.plan.kind == "tuning":
-            self.notebook.stand(Phase.SUCCEEDED, "workspaceSucceeded", tuning.outcome(self.notebook, state.plan))
+        status.settled = "ready"
+        if spec.plan and spec.plan.kind == "tuning":
+            self.notebook.stand(Phase.SUCCEEDED, "workspaceSucceeded", tuning.outcome(self.notebook, spec.plan))
             return
-        words = f"serving {what(state.plan)}" if state.plan else "serving"
+        words = f"serving {what(spec.plan)}" if spec.plan else "serving"
         self.notebook.stand(Phase.READY, "workspaceSucceeded", words)
 
     async def _settle_failed(self, error: FailureError, *, was_ready: bool) -> None:
         """Gives back what the failed pass holds; a refused edit of a running Workspace leaves the running one alone."""
-        state = self.state
+        spec, status = self.state.spec, self.state.status
         reason, message = reason_and_message(error)
         if reason == "WorkspaceGone":
             self.notebook.gone = True
             return
         if was_ready and self._without_effect():
-            state.settled = "ready"
-            phase = Phase.SUCCEEDED if state.plan and state.plan.kind == "tuning" else Phase.READY
-            self.notebook.stand(phase, reason, f"generation {state.observed} is not applied: {message}")
+            status.settled = "ready"
+            phase = Phase.SUCCEEDED if spec.plan and spec.plan.kind == "tuning" else Phase.READY
+            self.notebook.stand(phase, reason, f"generation {spec.observed} is not applied: {message}")
             return
-        if state.to_give_back:
+        if self.state.resources.to_give_back:
             self.notebook.stand(Phase.NOT_READY, "Releasing", f"{message}; what was bought is being given back")
             message += await releasing.give_back(self.notebook)
-        state.settled = "failed"
+        status.settled = "failed"
         self.notebook.stand(Phase.CONTROLLER_ERROR if reason == "ControllerError" else Phase.FAILED, reason, message)
 
     def _without_effect(self) -> bool:
-        return all(record.step in WITHOUT_EFFECT for record in self.state.steps)
+        return all(record.step in WITHOUT_EFFECT for record in self.state.status.steps)
 
     # Going on in a new run.
 
@@ -264,7 +266,7 @@ class WorkspaceWorkflow:
     async def _forget(self) -> list[str]:
         """Releases everything and removes the finalizer; a blocked clean-up waits for a person, the finalizer stays."""
         self.notebook.stand(Phase.DELETING, "Releasing", "everything that was bought is being given back")
-        self.state.steps.clear()
+        self.state.status.steps.clear()
         while True:
             work = asyncio.create_task(releasing.forget(self.notebook))
             await self._done_or_forced(work)
@@ -297,4 +299,4 @@ class WorkspaceWorkflow:
         return left
 
     def _left(self) -> list[str]:
-        return [f"{holding.kind} {holding.name}" for holding in self.state.holdings]
+        return [f"{holding.kind} {holding.name}" for holding in self.state.resources.holdings]

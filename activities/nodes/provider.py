@@ -73,8 +73,6 @@ def node_selector(plan: c.Plan) -> dict[str, str]:
     return {labels.WORKSPACE_UID: plan.key.uid}
 
 
-def nodes_selector(plan: c.Plan) -> str:
+def nodes_selector(uid: str, provider: c.Provider) -> str:
     """The label selector that finds a Workspace's nodes."""
-    if plan.provider == "byo":
-        return reservation_label(plan.key.uid)
-    return f"{labels.WORKSPACE_UID}={plan.key.uid}"
+    return reservation_label(uid) if provider == "byo" else f"{labels.WORKSPACE_UID}={uid}"

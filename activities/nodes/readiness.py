@@ -37,7 +37,9 @@ class Nodes:
         deadline = activity.info().scheduled_time + timedelta(seconds=plan.deadlines.nodes)
         nodes: Collection = {}
         async with heartbeating() as progress:
-            async for nodes in observe(self._cluster, "Node", selector=nodes_selector(plan), until=deadline):
+            async for nodes in observe(
+                self._cluster, "Node", selector=nodes_selector(plan.key.uid, plan.provider), until=deadline
+            ):
                 _report(progress, nodes, plan)
                 ready = ready_names(nodes, plan.gpus_per_node)
                 if len(ready) >= plan.node_count:
@@ -53,7 +55,9 @@ class Nodes:
         async with heartbeating() as progress:
             while True:
                 until = since + grace if since else datetime.now(UTC) + LOOK_AGAIN
-                looks = observe(self._cluster, "Node", selector=nodes_selector(plan), until=until)
+                looks = observe(
+                    self._cluster, "Node", selector=nodes_selector(plan.key.uid, plan.provider), until=until
+                )
                 async with aclosing(looks):
                     async for nodes in looks:
                         missing = missing_names(nodes, held)

@@ -177,12 +177,13 @@ def _length(response: httpx.Response) -> int | None:
 
 def _validator(response: httpx.Response) -> str:
     """For If-Range: a strong entity tag, or the time of the last change."""
-    tag = response.headers.get("ETag", "")
-    return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
+    tag = str(response.headers.get("ETag", ""))
+    return tag if tag.startswith('"') else str(response.headers.get("Last-Modified", ""))
 
 
 def _starts_at(response: httpx.Response, offset: int) -> bool:
-    return response.headers.get("Content-Range", "").lower().replace(" ", "").startswith(f"bytes{offset}-")
+    span = str(response.headers.get("Content-Range", "")).lower().replace(" ", "")
+    return span.startswith(f"bytes{offset}-")
 
 
 def _beginning(part: Path, stream: BinaryIO) -> bytes:

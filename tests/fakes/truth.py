@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from activities import contracts as c
+from activities import plan_contracts as p
 from activities import signatures
 from activities import tuning_contracts as t
 from activities.failures import failure
 from activities.heartbeating import heartbeating
 from activities.signatures import Signature
 from api import names
+from presets.plan_document import PlanDocument
 from tests.fakes.troubles import Trouble, in_trouble
 from workflows.messages import Changed
 
@@ -155,7 +157,16 @@ class Truth:
     def _read_workspace(self, key: c.WorkspaceKey) -> c.Observed:
         return self._observed()
 
-    def _build_plan(self, request: c.PlanRequest) -> c.Plan:
+    def _build_plan(self, request: c.PlanRequest) -> p.Planned:
+        plan = self._plan(request)
+        return p.Planned.of(
+            [p.Option(plan=plan, report=PlanDocument(namespace=plan.key.namespace, name=plan.key.name))]
+        )
+
+    def _read_wanted(self, request: p.WantedRequest) -> p.Wanted:
+        return p.Wanted(digest=self._plan(request).digest)
+
+    def _plan(self, request: c.PlanRequest) -> c.Plan:
         key = c.WorkspaceKey(namespace=request.namespace, name=request.name, uid=request.uid)
         found = self._ours(key)
         if found is None or found.deleting:
@@ -239,9 +250,9 @@ class Truth:
         return c.Completions(answered=len(request.pods), slowest_s=0.1)
 
     def _read_health(self, request: c.HealthRequest) -> c.Health:
-        plan, owned = request.plan, self.workload
-        serving = owned == Owned(plan.key.uid, plan.digest)
-        nodes = self.pool is not None and self.pool.uid == plan.key.uid and not self.pool.broken
+        uid, owned = request.workspace.uid, self.workload
+        serving = owned == Owned(uid, request.digest)
+        nodes = self.pool is not None and self.pool.uid == uid and not self.pool.broken
         return c.Health(
             workload_found=owned is not None,
             digest=owned.what if owned else "",

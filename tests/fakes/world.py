@@ -12,12 +12,14 @@ from typing import Any, Final, Literal
 from temporalio import activity
 
 from activities import contracts as c
+from activities import plan_contracts as p
 from activities import signatures
 from activities import tuning_contracts as t
 from activities.failures import failure
 from activities.heartbeating import heartbeating
 from activities.signatures import Signature
 from api import names
+from presets.plan_document import PlanDocument
 
 INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
 ADAPTER: Final = f"sha256:{'a' * 64}"
@@ -41,6 +43,7 @@ class World:
         self.repairs = 0
         self.watchable = True
         self.options: list[tuple[str, bool]] = []
+        self.planned: list[p.Option] = []
         self.provider: c.Provider = "aks"
         self.nodes_are_there = True
         self.pools: dict[str, str] = {}
@@ -125,13 +128,24 @@ class World:
         if error is not None:
             raise error
 
-    def _build_plan(self, request: c.PlanRequest) -> c.Plan:
+    def _build_plan(self, request: c.PlanRequest) -> p.Planned:
+        return p.Planned.of(self._options(request))
+
+    def _read_wanted(self, request: p.WantedRequest) -> p.Wanted:
+        return p.Wanted.of(self._options(request), request.terms)
+
+    def _options(self, request: c.PlanRequest) -> list[p.Option]:
         if not self.exists or self.deleting:
             raise failure("WorkspaceGone", "gone")
+        if self.planned:
+            return self.planned
         key = c.WorkspaceKey(namespace=request.namespace, name=request.name, uid=request.uid)
         options = self.options or [(self.instance_type, False)]
-        first, *others = [self._plan(key, request.held or self.provider, *option) for option in options]
-        return first.model_copy(update={"alternatives": tuple(others)})
+        plans = [self._plan(key, request.held or self.provider, *option) for option in options]
+        return [
+            p.Option(plan=plan, report=PlanDocument(namespace=key.namespace, name=key.name, nodes=plan.node_count))
+            for plan in plans
+        ]
 
     def _plan(self, key: c.WorkspaceKey, provider: c.Provider, instance_type: str, spot: bool) -> c.Plan:
         return c.Plan(

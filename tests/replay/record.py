@@ -82,7 +82,7 @@ async def trained_and_published(bench: Bench) -> None:
     no = failure("PushForbidden", "Secret push may not push", final=True)
     bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, None, None, None, no)
     handle = await bench.tell()
-    await bench.until(lambda state: state.reason == "PushForbidden")
+    await bench.until(lambda state: state.status.reason == "PushForbidden")
     await handle.execute_update(WorkspaceWorkflow.retry)
     await bench.settled()
     await bench.delete()
@@ -120,14 +120,14 @@ async def node_lost_later(bench: Bench) -> None:
     await bench.settled()
     bench.world.pools.clear()
     await bench.tell(poke=True, generation=0)
-    await bench.until(lambda state: bench.world.repairs == 1 and state.settled == "ready")
+    await bench.until(lambda state: bench.world.repairs == 1 and state.status.settled == "ready")
     await bench.delete()
 
 
 async def edited_while_paused(bench: Bench) -> None:
     bench.world.paused = True
     await bench.tell(paused=True)
-    await bench.until(lambda state: state.reason == "Paused")
+    await bench.until(lambda state: state.status.reason == "Paused")
     bench.world.paused = False
     await bench.tell(paused=False)
     await bench.settled()
@@ -145,9 +145,9 @@ async def successor_told_to_wait(bench: Bench) -> None:
     bench.world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "may not delete pools"))
     bench.world.uid, bench.world.generation = "uid-2", 1
     handle = await bench.tell()
-    await bench.until(lambda state: state.reason == "CloudForbidden" and "uid-2" in bench.world.told)
+    await bench.until(lambda state: state.status.reason == "CloudForbidden" and "uid-2" in bench.world.told)
     await handle.execute_update(WorkspaceWorkflow.retry)
-    await bench.until(lambda state: state.key.uid == "uid-2" and state.settled == "ready")
+    await bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")
 
 
 async def still_ready(bench: Bench) -> None:

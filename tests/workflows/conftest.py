@@ -127,7 +127,9 @@ class Bench:
                 raise
 
     async def settled(self, outcome: str = "ready") -> WorkspaceState:
-        return await self.until(lambda state: state.settled == outcome and state.observed == self.world.generation)
+        return await self.until(
+            lambda state: state.status.settled == outcome and state.spec.observed == self.world.generation
+        )
 
 
 @asynccontextmanager

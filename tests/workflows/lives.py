@@ -162,7 +162,7 @@ class Living:
         state = await self._handle.query(WorkspaceWorkflow.progress)
         if there is None or there.deleting:
             await self._as_a_person_would(state)
-            return f"{there} is there, the workflow is at {state.phase}, {state.reason}"
+            return f"{there} is there, the workflow is at {state.status.phase}, {state.status.reason}"
         return as_wanted(truth, there, state)
 
     async def _status(self) -> WorkflowExecutionStatus | None:
@@ -175,7 +175,7 @@ class Living:
 
     async def _as_a_person_would(self, state: WorkspaceState) -> None:
         """A clean-up that is not allowed to go on is tried again when it is."""
-        if state.phase is not Phase.DELETING or state.reason != "CloudForbidden":
+        if state.status.phase is not Phase.DELETING or state.status.reason != "CloudForbidden":
             return
         try:
             await self._handle.execute_update(WorkspaceWorkflow.retry)
@@ -197,15 +197,15 @@ def held(truth: Truth) -> str:
 
 def as_wanted(truth: Truth, there: Stored, state: WorkspaceState) -> str:
     """How what is there differs from what the newest generation comes to: serving, refused, or given back."""
-    if (state.key.uid, state.observed) != (there.uid, there.generation) or state.settled == "nothing":
-        return f"{there} is there, the workflow is at {state.key.uid}, {state.observed}, {state.reason}"
-    if state.settled == "failed":
+    if (state.key.uid, state.spec.observed) != (there.uid, there.generation) or state.status.settled == "nothing":
+        return f"{there} is there, the workflow is at {state.key.uid}, {state.spec.observed}, {state.status.reason}"
+    if state.status.settled == "failed":
         return held(truth)
     if not there.finalizer or truth.pool is None or truth.workload is None:
         return f"ready with {truth.pool} and {truth.workload}, finalizer {there.finalizer}"
-    if truth.pool.broken and state.phase is Phase.READY:
-        return f"{state.phase} with {truth.pool}"
-    if state.reason != "workspaceSucceeded":  # refused: what served before goes on
+    if truth.pool.broken and state.status.phase is Phase.READY:
+        return f"{state.status.phase} with {truth.pool}"
+    if state.status.reason != "workspaceSucceeded":  # refused: what served before goes on
         return "" if {truth.pool.uid, truth.workload.uid} == {there.uid} else f"{truth.pool}, {truth.workload}"
     wanted = Owned(there.uid, there.machine), Owned(there.uid, there.digest)
     return "" if (truth.pool, truth.workload) == wanted else f"{truth.pool}, {truth.workload} are not {wanted}"

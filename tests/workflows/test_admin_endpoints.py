@@ -38,12 +38,12 @@ async def test_updates_reach_the_workflow_and_refusals_are_409(live_bench: Bench
     await live_bench.settled()
     at = f"/workspaces/default/{live_bench.name}"
     assert "paused" in (await http.post(f"{at}/pause")).raise_for_status().json()["message"]
-    assert (await live_bench.progress()).paused
+    assert (await live_bench.progress()).control.paused
     assert (await http.post(f"{at}/resume")).status_code == 200
     refused = await http.post(f"{at}/resume")
     assert (refused.status_code, refused.json()["detail"]) == (409, "the Workspace is not paused")
     assert (await http.put(f"{at}/deadline", json={"serving": 7200})).status_code == 200
-    assert (await live_bench.progress()).extra_time == {"serving": 7200}
+    assert (await live_bench.progress()).control.extra_time == {"serving": 7200}
     assert (await http.put(f"{at}/deadline", json={})).status_code == 409
     assert (await http.post(f"{at}/force-cleanup")).status_code == 409
 

@@ -6,8 +6,8 @@ nobody has seen before; without it they are always the same, so that a failure i
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Final, cast
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -28,6 +28,7 @@ FEW: Final = int(os.environ.get("MODELYARD_LIVES", AT_ONCE)) // AT_ONCE
 MANY: Final = 36 // AT_ONCE
 # Fewer than live at once: histories are replayed all the time, as after the loss of a worker.
 CACHED: Final = 4
+LivesTest = Callable[..., Coroutine[Any, Any, None]]
 
 
 class Lives:
@@ -66,7 +67,7 @@ async def all_lives(live: WorkflowEnvironment) -> AsyncIterator[Lives]:
         yield lives
 
 
-def in_any_order(examples: int, *, searching: bool = False) -> Any:
+def in_any_order(examples: int, *, searching: bool = False) -> Callable[[LivesTest], LivesTest]:
     """Twelve lives for each example. They differ: else the first example is the simplest life twelve times."""
     judged = settings(
         max_examples=examples,
@@ -76,7 +77,7 @@ def in_any_order(examples: int, *, searching: bool = False) -> Any:
         suppress_health_check=list(HealthCheck),
     )
     drawn = given(lives=st.lists(LIVES, min_size=AT_ONCE, max_size=AT_ONCE, unique=True))
-    return lambda test: judged(drawn(test))
+    return lambda test: cast(LivesTest, judged(drawn(test)))
 
 
 @in_any_order(FEW, searching=SEARCHING)

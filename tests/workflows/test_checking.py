@@ -21,8 +21,8 @@ async def test_all_that_failed_is_told_together_in_the_order_of_the_table(live_b
     live_bench.world.fail_next(s.READ_MODEL_REVISION, failure("ModelGated", "accept the licence"))
     await live_bench.tell()
     state = await live_bench.settled("failed")
-    assert state.reason == "QuotaExceeded"
-    assert state.message == (
+    assert state.status.reason == "QuotaExceeded"
+    assert state.status.message == (
         "VcpuQuota: 0 of 24 left; ModelReadable: accept the licence; ImagesPullable: no such image"
     )
     await live_bench.until(lambda _: preflight(live_bench)["message"].startswith("3 of "))
@@ -30,7 +30,7 @@ async def test_all_that_failed_is_told_together_in_the_order_of_the_table(live_b
     assert told["reason"] == "QuotaExceeded"
     assert told["message"].startswith("3 of 4 checks failed: VcpuQuota: 0 of 24 left; ModelReadable: accept")
     assert live_bench.world.calls["ensure_node_pool"] == 0
-    assert {record.step: record.outcome for record in state.steps} == {
+    assert {record.step: record.outcome for record in state.status.steps} == {
         "Size": "done", "Preflight": "failed", "PrepareModel": "failed",
     }  # fmt: skip
 
@@ -52,7 +52,7 @@ async def test_a_check_that_may_not_be_made_is_a_no(live_bench: Bench) -> None:
     live_bench.world.fail_next(s.READ_WORKLOAD_PREFLIGHT, failure("ApiServerRefused", "no right to read Secrets"))
     await live_bench.tell()
     state = await live_bench.settled("failed")
-    assert (state.reason, state.message) == ("ApiServerRefused", "no right to read Secrets")
+    assert (state.status.reason, state.status.message) == ("ApiServerRefused", "no right to read Secrets")
 
 
 async def test_after_the_first_no_the_others_get_a_little_time_and_no_more(bench: Bench) -> None:
@@ -60,10 +60,10 @@ async def test_after_the_first_no_the_others_get_a_little_time_and_no_more(bench
     bench.world.fail_next(s.READ_MODEL_REVISION, *(failure("ModelHubBusy", "slow down") for _ in range(50)))
     await bench.tell()
     state = await bench.settled("failed")
-    assert (state.reason, state.message) == ("QuotaExceeded", "0 of 24 left")
-    unanswered = next(check for check in state.checks if check.name == "ModelReadable")
+    assert (state.status.reason, state.status.message) == ("QuotaExceeded", "0 of 24 left")
+    unanswered = next(check for check in state.status.checks if check.name == "ModelReadable")
     assert (unanswered.outcome, unanswered.message) == ("unknown", "stopped before it had answered")
-    began, ended = state.steps[0].started, state.steps[-1].ended
+    began, ended = state.status.steps[0].started, state.status.steps[-1].ended
     assert began is not None and ended is not None
     assert (ended - began).total_seconds() < 30
 
@@ -74,6 +74,6 @@ async def test_a_refused_edit_keeps_what_runs_and_says_which_checks_failed(live_
     live_bench.world.workload_checks = [IMAGE]
     await live_bench.edit(digest="digest-2")
     state = await live_bench.settled()
-    assert "generation 2 is not applied: no such image" in state.message
+    assert "generation 2 is not applied: no such image" in state.status.message
     await live_bench.until(lambda _: preflight(live_bench)["status"] == "False")
     assert live_bench.world.pools

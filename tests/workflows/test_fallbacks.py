@@ -4,6 +4,7 @@ from activities import signatures as s
 from activities.contracts import Check
 from activities.failures import failure
 from api.status import Phase
+from tests.fakes.large_plans import UID, options_of
 from tests.workflows.conftest import Bench
 from workflows.fallbacks import EVICTIONS_MAX
 
@@ -18,14 +19,25 @@ async def test_an_option_that_fails_its_checks_is_skipped_and_told(live_bench: B
     live_bench.world.checks_of = {FIRST: [QUOTA]}
     await live_bench.tell()
     state = await live_bench.settled()
-    assert state.plan is not None and state.plan.instance_type == SECOND
-    assert [(tried.option, tried.reason) for tried in state.tried] == [(FIRST, "QuotaExceeded")]
+    assert state.spec.plan is not None and state.spec.plan.instance_type == SECOND
+    assert [(tried.option, tried.reason) for tried in state.status.tried] == [(FIRST, "QuotaExceeded")]
     assert live_bench.world.bought == [(SECOND, False)]
     assert live_bench.world.applied == f"digest-1 {SECOND}", "the workload is made for the machine that was got"
     await live_bench.until(lambda _: live_bench.world.statuses[-1].get("phase") == "Ready")
     assert live_bench.world.statuses[-1]["plan"]["instanceType"] == SECOND
     assert live_bench.world.statuses[-1]["plan"]["tried"] == [f"{FIRST}: QuotaExceeded: 0 of 24 left"]
     assert await live_bench.delete() == []
+
+
+async def test_the_report_for_people_is_that_of_the_machine_that_was_got(live_bench: Bench) -> None:
+    live_bench.world.uid = UID
+    live_bench.world.planned = options_of([FIRST, SECOND], name=live_bench.name)
+    live_bench.world.checks_of = {FIRST: [QUOTA]}
+    await live_bench.tell()
+    spec = (await live_bench.settled()).spec
+    assert spec.plan is not None and spec.report is not None
+    assert spec.plan.instance_type == spec.report.instance_type == SECOND
+    assert spec.report == live_bench.world.planned[1].report
 
 
 async def test_what_cannot_be_had_is_given_back_before_the_next_is_bought(live_bench: Bench) -> None:
@@ -36,7 +48,7 @@ async def test_what_cannot_be_had_is_given_back_before_the_next_is_bought(live_b
     assert live_bench.world.bought == [(FIRST, False)]
     order = [name for name in live_bench.world.order if name in ("ensure_node_pool", "delete_node_pool")]
     assert order == ["ensure_node_pool", "delete_node_pool", "ensure_node_pool"]
-    assert [tried.option for tried in state.tried] == [f"{FIRST} as spot"]
+    assert [tried.option for tried in state.status.tried] == [f"{FIRST} as spot"]
     assert live_bench.world.calls["delete_workload"] == 0, "the pods fit the same machine, bought in another way"
 
 
@@ -47,12 +59,12 @@ async def test_when_nothing_is_left_all_reasons_are_told_and_nothing_is_kept(liv
     live_bench.world.fail_next(s.ENSURE_NODE_POOL, *errors)
     await live_bench.tell()
     state = await live_bench.settled("failed")
-    assert (state.phase, state.reason) == (Phase.FAILED, "QuotaExceeded")
-    assert state.message == (
+    assert (state.status.phase, state.status.reason) == (Phase.FAILED, "QuotaExceeded")
+    assert state.status.message == (
         f"none of 3 ways to get the nodes works. {FIRST}: 0 of 24 left [QuotaExceeded]; "
         f"{SECOND} as spot: no machine [AllocationFailed]; {SECOND}: not sold [SkuNotAvailable]"
     )
-    assert not live_bench.world.pools and not live_bench.world.workloads and not state.holdings
+    assert not live_bench.world.pools and not live_bench.world.workloads and not state.resources.holdings
 
 
 async def test_what_is_no_matter_of_the_machine_is_not_tried_on_another(live_bench: Bench) -> None:
@@ -60,7 +72,7 @@ async def test_what_is_no_matter_of_the_machine_is_not_tried_on_another(live_ben
     live_bench.world.fail_next(s.READ_MODEL_REVISION, failure("ModelGated", "accept the licence"))
     await live_bench.tell()
     state = await live_bench.settled("failed")
-    assert (state.reason, state.message) == ("ModelGated", "accept the licence")
+    assert (state.status.reason, state.status.message) == ("ModelGated", "accept the licence")
     assert live_bench.world.calls["read_preflight"] == 1 and not live_bench.world.bought
 
 
@@ -73,10 +85,12 @@ async def test_spot_nodes_are_bought_again_and_after_some_evictions_the_next_opt
         world.pools.clear()
         await live_bench.tell(poke=True, generation=0)
         bought = 1 + times
-        await live_bench.until(lambda state, bought=bought: len(world.bought) == bought and state.settled == "ready")
+        await live_bench.until(
+            lambda state, bought=bought: len(world.bought) == bought and state.status.settled == "ready"
+        )
     assert world.bought == [(FIRST, True)] * (EVICTIONS_MAX + 1) + [(FIRST, False)]
     state = await live_bench.progress()
-    assert state.evictions == {f"{FIRST} as spot": EVICTIONS_MAX + 1}
+    assert state.resources.evictions == {f"{FIRST} as spot": EVICTIONS_MAX + 1}
     assert any(status.get("reason") == "SpotEvicted" for status in world.statuses)
 
 
@@ -90,7 +104,7 @@ async def test_an_edit_keeps_the_option_that_serves(live_bench: Bench) -> None:
     await live_bench.until(lambda _: live_bench.world.calls["read_health"] == 1)
     await live_bench.edit(digest="digest-2")
     state = await live_bench.settled()
-    assert state.plan is not None and state.plan.instance_type == SECOND
+    assert state.spec.plan is not None and state.spec.plan.instance_type == SECOND
     assert live_bench.world.calls["delete_node_pool"] == 0
 
 
@@ -101,7 +115,7 @@ async def test_an_edit_that_is_refused_does_not_move_what_serves(live_bench: Ben
     live_bench.world.workload_checks = [PRICE]
     await live_bench.edit(digest="digest-2")
     state = await live_bench.settled()
-    assert "generation 2 is not applied: 3.67 is more than 1.00" in state.message
+    assert "generation 2 is not applied: 3.67 is more than 1.00" in state.status.message
     assert live_bench.world.bought == [(FIRST, False)] and live_bench.world.pools
     assert live_bench.world.applied == "digest-1"
 
@@ -113,7 +127,7 @@ async def test_an_edit_that_needs_nothing_bought_does_not_ask_what_stands_agains
     await live_bench.edit(digest="digest-2")
     state = await live_bench.settled()
     assert live_bench.world.applied == "digest-2" and live_bench.world.calls["read_preflight"] == 1
-    told = {check.name: (check.outcome, check.message) for check in state.checks}
+    told = {check.name: (check.outcome, check.message) for check in state.status.checks}
     assert told["VcpuQuota"] == told["SkuOffered"] == ("passed", "the nodes are there already")
 
 
@@ -122,5 +136,5 @@ async def test_an_edit_after_a_loss_asks_again_what_stands_against_buying(live_b
     await live_bench.settled()
     live_bench.world.pools.clear()
     await live_bench.tell(poke=True, generation=0)
-    await live_bench.until(lambda state: live_bench.world.repairs == 1 and state.settled == "ready")
+    await live_bench.until(lambda state: live_bench.world.repairs == 1 and state.status.settled == "ready")
     assert live_bench.world.calls["read_preflight"] == 2

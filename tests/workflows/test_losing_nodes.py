@@ -33,7 +33,7 @@ async def test_a_node_that_is_lost_at_work_is_brought_back_and_the_work_begins_a
     await live_bench.until(lambda _: world.calls["wait_for_node_loss"] == 2)
     gate.set()
     state = await live_bench.settled()
-    assert (state.phase, state.nodes, state.lost) == (Phase.READY, ["node-1"], False)
+    assert (state.status.phase, state.resources.nodes, state.resources.lost) == (Phase.READY, ["node-1"], False)
     assert world.repairs == 1 and len(world.bought) == 2
     assert world.calls["wait_for_serving"] == 2, "the work began anew"
     assert world.calls["delete_node_pool"] == 0 and world.calls["build_plan"] == 1
@@ -47,9 +47,9 @@ async def test_the_loss_is_said_while_the_node_is_brought_back(live_bench: Bench
     await live_bench.until(lambda _: world.calls["wait_for_node_loss"] == 1)
     gate = world.block(s.ENSURE_NODE_POOL)
     world.lose_a_node()
-    state = await live_bench.until(lambda state: state.lost)
-    assert (state.phase, state.reason, state.nodes) == (Phase.PROVISIONING, "NodeLost", [])
-    assert state.message.startswith("no longer ready: node-1; it is replaced: buying 1 x ")
+    state = await live_bench.until(lambda state: state.resources.lost)
+    assert (state.status.phase, state.status.reason, state.resources.nodes) == (Phase.PROVISIONING, "NodeLost", [])
+    assert state.status.message.startswith("no longer ready: node-1; it is replaced: buying 1 x ")
     await live_bench.until(lambda _: world.statuses[-1].get("reason") == "NodeLost")
     ready = {one["type"]: one["status"] for one in world.statuses[-1]["conditions"]}
     assert ready["NodesReady"] == ready["ResourceReady"] == "False"
@@ -63,9 +63,9 @@ async def test_nodes_that_are_lost_again_and_again_are_given_back(live_bench: Be
     for times in range(1, NODE_ATTEMPTS + 1):
         await lose_one(live_bench, times)
     state = await live_bench.settled("failed")
-    assert state.reason == "NodeLost"
-    assert state.message == "nodes were lost 3 times in one pass: no longer ready: node-1; it is replaced"
-    assert len(world.bought) == NODE_ATTEMPTS and not world.pools and not state.holdings
+    assert state.status.reason == "NodeLost"
+    assert state.status.message == "nodes were lost 3 times in one pass: no longer ready: node-1; it is replaced"
+    assert len(world.bought) == NODE_ATTEMPTS and not world.pools and not state.resources.holdings
 
 
 async def test_spot_nodes_that_are_taken_back_during_a_pass_are_followed_by_the_next_option(live_bench: Bench) -> None:
@@ -78,8 +78,8 @@ async def test_spot_nodes_that_are_taken_back_during_a_pass_are_followed_by_the_
     gate.set()
     state = await live_bench.settled()
     assert world.bought == [(FIRST, True)] * NODE_ATTEMPTS + [(FIRST, False)]
-    assert [(tried.option, tried.reason) for tried in state.tried] == [(f"{FIRST} as spot", "SpotEvicted")]
-    assert state.evictions == {f"{FIRST} as spot": NODE_ATTEMPTS}
+    assert [(tried.option, tried.reason) for tried in state.status.tried] == [(f"{FIRST} as spot", "SpotEvicted")]
+    assert state.resources.evictions == {f"{FIRST} as spot": NODE_ATTEMPTS}
 
 
 async def test_a_watch_that_fails_leaves_the_work_alone(live_bench: Bench) -> None:
@@ -91,7 +91,7 @@ async def test_a_watch_that_fails_leaves_the_work_alone(live_bench: Bench) -> No
     await live_bench.until(lambda _: not world.failures_left(s.WAIT_FOR_NODE_LOSS))
     at_work.set()
     state = await live_bench.settled()
-    assert state.phase is Phase.READY and len(world.bought) == 1
+    assert state.status.phase is Phase.READY and len(world.bought) == 1
 
 
 async def test_an_edit_ends_the_watch_and_what_it_watched_beside(live_bench: Bench) -> None:
@@ -101,6 +101,6 @@ async def test_an_edit_ends_the_watch_and_what_it_watched_beside(live_bench: Ben
     await live_bench.until(lambda _: world.calls["wait_for_node_loss"] == 1)
     gate.set()
     await live_bench.edit(digest="digest-2")
-    assert (await live_bench.settled()).observed == 2
+    assert (await live_bench.settled()).spec.observed == 2
     await live_bench.until(lambda _: world.cancelled["wait_for_node_loss"] == 2)
     assert len(world.bought) == 2 and world.repairs == 0

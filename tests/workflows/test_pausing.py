@@ -19,13 +19,13 @@ async def annotate(bench: Bench, *, paused: bool) -> None:
 
 async def test_a_workspace_that_comes_paused_buys_nothing_until_the_annotation_goes(live_bench: Bench) -> None:
     await annotate(live_bench, paused=True)
-    state = await live_bench.until(lambda state: state.reason == "Paused")
-    assert state.phase is Phase.PAUSED
-    assert state.message == "generation 1 is paused and waits: remove the annotation modelyard.dev/paused"
+    state = await live_bench.until(lambda state: state.status.reason == "Paused")
+    assert state.status.phase is Phase.PAUSED
+    assert state.status.message == "generation 1 is paused and waits: remove the annotation modelyard.dev/paused"
     await live_bench.until(lambda _: live_bench.world.statuses[-1]["phase"] == "Paused")
     assert live_bench.world.calls["build_plan"] == 0
     await annotate(live_bench, paused=False)
-    assert (await live_bench.settled()).phase is Phase.READY
+    assert (await live_bench.settled()).status.phase is Phase.READY
 
 
 async def test_an_edit_of_what_serves_waits_and_the_serving_goes_on(live_bench: Bench) -> None:
@@ -35,8 +35,8 @@ async def test_an_edit_of_what_serves_waits_and_the_serving_goes_on(live_bench: 
     live_bench.world.digest = "digest-2"
     live_bench.world.generation = 2
     await live_bench.tell(paused=True)
-    state = await live_bench.until(lambda state: state.reason == "Paused")
-    assert state.phase is Phase.READY and "generation 2 is paused and waits" in state.message
+    state = await live_bench.until(lambda state: state.status.reason == "Paused")
+    assert state.status.phase is Phase.READY and "generation 2 is paused and waits" in state.status.message
     assert live_bench.world.applied == "digest-1"
     await annotate(live_bench, paused=False)
     await live_bench.settled()
@@ -48,15 +48,15 @@ async def test_what_the_update_pauses_is_told_and_resumed(live_bench: Bench) -> 
     await live_bench.settled()
     await handle.execute_update(WorkspaceWorkflow.pause)
     await live_bench.edit(digest="digest-2")
-    state = await live_bench.until(lambda state: state.reason == "Paused")
-    assert state.message.endswith("waits: resume it (POST /workspaces/NS/NAME/resume)")
+    state = await live_bench.until(lambda state: state.status.reason == "Paused")
+    assert state.status.message.endswith("waits: resume it (POST /workspaces/NS/NAME/resume)")
     await handle.execute_update(WorkspaceWorkflow.resume)
-    assert (await live_bench.settled()).observed == 2
+    assert (await live_bench.settled()).spec.observed == 2
 
 
 async def test_a_pause_by_annotation_is_not_ended_by_the_update(live_bench: Bench) -> None:
     await annotate(live_bench, paused=True)
-    await live_bench.until(lambda state: state.reason == "Paused")
+    await live_bench.until(lambda state: state.status.reason == "Paused")
     assert live_bench.handle is not None
     with pytest.raises(WorkflowUpdateFailedError) as refused:
         await live_bench.handle.execute_update(WorkspaceWorkflow.resume)
@@ -77,12 +77,12 @@ async def test_a_pass_under_way_goes_on(live_bench: Bench) -> None:
     await live_bench.world.entered["wait_for_serving"].wait()
     await annotate(live_bench, paused=True)
     gate.set()
-    assert (await live_bench.settled()).phase is Phase.READY
+    assert (await live_bench.settled()).status.phase is Phase.READY
 
 
 async def test_the_end_of_a_pause_that_nobody_told_of_is_noticed(bench: Bench) -> None:
     await annotate(bench, paused=True)
-    await bench.until(lambda state: state.reason == "Paused")
+    await bench.until(lambda state: state.status.reason == "Paused")
     bench.world.paused = False
     await bench.env.sleep(RESYNC + timedelta(minutes=1))
-    assert (await bench.settled()).observed == 1
+    assert (await bench.settled()).spec.observed == 1

@@ -28,7 +28,7 @@ async def test_a_workspace_lives_and_goes_with_one_provider(live_bench: Bench, p
     live_bench.world.provider, steps = provider, STEPS[provider]
     await live_bench.tell()
     state = await live_bench.settled()
-    assert state.phase is Phase.READY and state.plan is not None and state.plan.provider == provider
+    assert state.status.phase is Phase.READY and state.spec.plan is not None and state.spec.plan.provider == provider
     assert await live_bench.delete() == []
     assert not live_bench.world.pools and not live_bench.world.exists
     assert provider_calls(live_bench) == {one.name: 1 for one in (steps.check, steps.ensure, steps.release)}
@@ -45,7 +45,7 @@ async def test_a_workspace_keeps_its_provider_when_the_installation_changes(
     live_bench.world.provider = "aks"
     await live_bench.edit(digest="digest-2")
     state = await live_bench.settled()
-    assert state.plan is not None and (state.plan.provider, state.plan.digest) == (provider, "digest-2")
+    assert state.spec.plan is not None and (state.spec.plan.provider, state.spec.plan.digest) == (provider, "digest-2")
     await live_bench.delete()
     assert not live_bench.world.pools and live_bench.world.calls["delete_node_pool"] == 0
 
@@ -68,17 +68,17 @@ async def test_own_nodes_that_are_not_free_in_time_are_told_of_and_let_go(live_b
     live_bench.world.fail_next(s.ENSURE_NODE_RESERVATIONS, failure("NoMatchingNodes", words, final=True))
     await live_bench.tell()
     state = await live_bench.settled("failed")
-    assert (state.reason, state.message) == ("NoMatchingNodes", words)
-    assert live_bench.world.calls["delete_node_reservations"] == 1 and not state.holdings
+    assert (state.status.reason, state.status.message) == ("NoMatchingNodes", words)
+    assert live_bench.world.calls["delete_node_reservations"] == 1 and not state.resources.holdings
 
 
 async def test_own_nodes_have_no_price_and_only_their_time_is_told(live_bench: Bench) -> None:
     live_bench.world.provider = "byo"
     await live_bench.tell()
     state = await live_bench.settled()
-    assert state.message == "serving org/model on 1 x own node with 1 GPU"
+    assert state.status.message == "serving org/model on 1 x own node with 1 GPU"
     await live_bench.delete()
-    assert state.ledger.open[0].price_per_hour is None
+    assert state.resources.ledger.open[0].price_per_hour is None
     assert all("spent" not in status.get("cost", {}) for status in live_bench.world.statuses)
     plans = [status["plan"] for status in live_bench.world.statuses if status.get("plan")]
     assert plans and all(plan["provider"] == "byo" and "instanceType" not in plan for plan in plans)
@@ -92,8 +92,8 @@ async def test_a_lost_own_node_is_noticed_though_there_is_none_to_plan_for(live_
     live_bench.world.fail_next(s.BUILD_PLAN, failure("NoMatchingNodes", "no node has these labels", final=True))
     await live_bench.tell(poke=True)
     state = await live_bench.settled("failed")
-    assert (state.phase, state.reason) == (Phase.FAILED, "NoMatchingNodes")
-    assert not live_bench.world.pools and not state.holdings
+    assert (state.status.phase, state.status.reason) == (Phase.FAILED, "NoMatchingNodes")
+    assert not live_bench.world.pools and not state.resources.holdings
     assert next(one["reason"] for one in live_bench.world.statuses if one.get("phase") == "NotReady") == "NodeLost"
 
 

@@ -34,7 +34,7 @@ async def test_an_edit_of_a_failed_workspace_that_nobody_told_of_is_noticed(benc
     await bench.settled("failed")
     bench.world.generation += 1
     await bench.env.sleep(SOON_AFTER)
-    assert (await bench.settled()).observed == 2
+    assert (await bench.settled()).spec.observed == 2
 
 
 async def test_the_cost_of_the_last_hour_is_told(bench: Bench) -> None:
@@ -51,5 +51,5 @@ async def test_a_purchase_that_the_cloud_refused_has_cost_nothing(live_bench: Be
     live_bench.world.fail_next(s.ENSURE_NODE_POOL, failure("QuotaExceeded", "0 of 24 vCPUs"))
     await live_bench.tell()
     state = await live_bench.settled("failed")
-    assert state.ledger.open == [] and state.ledger.node_seconds == 0
+    assert state.resources.ledger.open == [] and state.resources.ledger.node_seconds == 0
     assert not live_bench.world.statuses[-1]["cost"]

@@ -19,8 +19,8 @@ def last(bench: Bench, condition: str) -> dict[str, str]:
 async def test_a_workspace_becomes_ready_and_a_delete_gives_everything_back(bench: Bench) -> None:
     await bench.tell()
     state = await bench.settled()
-    assert state.phase is Phase.READY
-    assert [record.step for record in state.steps] == [
+    assert state.status.phase is Phase.READY
+    assert [record.step for record in state.status.steps] == [
         "Size", "Preflight", "PrepareModel", "ProvisionNodes", "Deploy", "AwaitNodes", "AwaitServing", "Verify",
     ]  # fmt: skip
     assert bench.world.finalizer and bench.world.pools and bench.world.workloads
@@ -42,7 +42,7 @@ async def test_conditions_become_true_with_kaitos_reasons(bench: Bench) -> None:
 async def test_the_model_and_every_adapter_are_verified(bench: Bench) -> None:
     bench.world.adapters = ("facts", "tone")
     await bench.tell()
-    assert (await bench.settled()).phase is Phase.READY
+    assert (await bench.settled()).status.phase is Phase.READY
     assert bench.world.verified == ["model", "facts", "tone"]
 
 
@@ -67,7 +67,7 @@ async def test_a_failed_plan_buys_nothing_and_says_why(bench: Bench) -> None:
     bench.world.fail_next(s.BUILD_PLAN, failure("PresetUnknown", "unknown preset 'x': did you mean y?"))
     await bench.tell()
     state = await bench.settled("failed")
-    assert (state.phase, state.reason, state.message) == (
+    assert (state.status.phase, state.status.reason, state.status.message) == (
         Phase.FAILED, "PresetUnknown", "unknown preset 'x': did you mean y?",
     )  # fmt: skip
     await bench.until(lambda _: bool(bench.world.statuses) and bench.world.statuses[-1].get("phase") == "Failed")
@@ -79,9 +79,9 @@ async def test_quota_is_not_tried_again_and_what_was_deployed_is_removed(live_be
     live_bench.world.fail_next(s.ENSURE_NODE_POOL, failure("QuotaExceeded", "needs 24 vCPUs, 0 of 24 are left"))
     await live_bench.tell()
     state = await live_bench.settled("failed")
-    assert state.reason == "QuotaExceeded"
+    assert state.status.reason == "QuotaExceeded"
     assert live_bench.world.calls["ensure_node_pool"] == 1
-    assert not live_bench.world.workloads and not state.holdings
+    assert not live_bench.world.workloads and not state.resources.holdings
     assert live_bench.world.calls["delete_node_pool"] == 1, (
         "a refused purchase may still have been one: the truth is asked"
     )
@@ -98,7 +98,7 @@ async def test_nodes_that_never_join_are_replaced_twice_and_then_given_back(live
     live_bench.world.fail_next(s.WAIT_FOR_NODES, *(failure("NodeNotJoined", "0 of 1", final=True) for _ in range(3)))
     await live_bench.tell()
     state = await live_bench.settled("failed")
-    assert state.reason == "NodeNotJoined"
+    assert state.status.reason == "NodeNotJoined"
     assert live_bench.world.calls["ensure_node_pool"] == 3
     assert not live_bench.world.pools
 
@@ -107,7 +107,7 @@ async def test_a_pod_that_cannot_serve_costs_no_gpu_for_longer_than_it_takes_to_
     live_bench.world.fail_next(s.WAIT_FOR_SERVING, failure("ContainerOOMKilled", "out of memory", final=True))
     await live_bench.tell()
     state = await live_bench.settled("failed")
-    assert state.reason == "ContainerOOMKilled"
+    assert state.status.reason == "ContainerOOMKilled"
     assert not live_bench.world.pools and not live_bench.world.workloads
 
 
@@ -115,9 +115,9 @@ async def test_a_bug_in_an_activity_ends_the_pass_and_not_the_controller(bench: 
     bench.world.fail_next(s.ENSURE_WORKLOAD, *(ZeroDivisionError("oops") for _ in range(9)))
     await bench.tell()
     state = await bench.settled("failed")
-    assert (state.phase, state.reason) == (Phase.CONTROLLER_ERROR, "ControllerError")
-    assert "ZeroDivisionError" in state.message
+    assert (state.status.phase, state.status.reason) == (Phase.CONTROLLER_ERROR, "ControllerError")
+    assert "ZeroDivisionError" in state.status.message
     assert not bench.world.pools
     bench.world._failures.clear()
     await bench.edit()
-    assert (await bench.settled()).phase is Phase.READY
+    assert (await bench.settled()).status.phase is Phase.READY

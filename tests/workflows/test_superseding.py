@@ -14,7 +14,7 @@ from tests.workflows.conftest import Bench
 from workflows.workspace import WorkspaceWorkflow
 
 # In the order of a first generation. A test holds that nothing is left out.
-EVERY_STEP = [
+EVERY_STEP: list[Signature[Any, Any]] = [
     s.BUILD_PLAN, s.READ_MODEL_REVISION, s.ENSURE_FINALIZER, s.READ_WORKLOAD_PREFLIGHT, s.READ_PREFLIGHT,
     s.ENSURE_WORKLOAD, s.ENSURE_NODE_POOL, s.WAIT_FOR_NODES, s.WAIT_FOR_NODE_LOSS, s.WAIT_FOR_SERVING,
     s.READ_COMPLETIONS,
@@ -47,8 +47,8 @@ async def test_a_newer_generation_cancels_the_older_and_waits_for_it_to_confirm(
     gate.set()
     await live_bench.edit(digest="digest-2")
     state = await live_bench.settled()
-    assert state.observed == 2
-    assert state.plan is not None and state.plan.digest == "digest-2"
+    assert state.spec.observed == 2
+    assert state.spec.plan is not None and state.spec.plan.digest == "digest-2"
     assert len(live_bench.world.pools) == 1
 
 
@@ -76,7 +76,7 @@ async def test_a_late_word_of_a_predecessor_does_not_end_its_namesake(live_bench
     await live_bench.settled()
     await live_bench.tell(uid="uid-0", deleting=True)
     await live_bench.until(lambda _: live_bench.world.calls["read_workspace"] == 1)
-    assert (await live_bench.progress()).phase is Phase.READY
+    assert (await live_bench.progress()).status.phase is Phase.READY
     assert live_bench.world.pools
 
 
@@ -85,9 +85,9 @@ async def test_a_namesake_begins_a_life_of_its_own_after_everything_is_given_bac
     await live_bench.settled()
     live_bench.world.uid, live_bench.world.generation = "uid-2", 1
     await live_bench.tell()
-    state = await live_bench.until(lambda state: state.key.uid == "uid-2" and state.settled == "ready")
+    state = await live_bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")
     assert live_bench.world.calls["delete_node_pool"] == 1
-    assert state.phase is Phase.READY
+    assert state.status.phase is Phase.READY
 
 
 async def test_a_refused_edit_leaves_the_running_model_alone(live_bench: Bench) -> None:
@@ -96,8 +96,8 @@ async def test_a_refused_edit_leaves_the_running_model_alone(live_bench: Bench) 
     live_bench.world.fail_next(s.BUILD_PLAN, failure("InvalidSpec", "resource.count is 0"))
     await live_bench.edit()
     state = await live_bench.settled()
-    assert (state.phase, state.reason) == (Phase.READY, "InvalidSpec")
-    assert "generation 2 is not applied" in state.message
+    assert (state.status.phase, state.status.reason) == (Phase.READY, "InvalidSpec")
+    assert "generation 2 is not applied" in state.status.message
     assert live_bench.world.pools and live_bench.world.workloads
 
 
@@ -109,7 +109,9 @@ async def test_a_poke_repairs_a_lost_node_and_ignores_a_false_alarm(live_bench: 
     assert live_bench.world.calls["ensure_node_pool"] == 1
     live_bench.world.pools.clear()
     await live_bench.tell(poke=True, generation=0)
-    await live_bench.until(lambda state: live_bench.world.calls["ensure_node_pool"] == 2 and state.settled == "ready")
+    await live_bench.until(
+        lambda state: live_bench.world.calls["ensure_node_pool"] == 2 and state.status.settled == "ready"
+    )
 
 
 async def test_a_blocked_cleanup_keeps_the_finalizer_until_a_retry_succeeds(live_bench: Bench) -> None:
@@ -118,8 +120,8 @@ async def test_a_blocked_cleanup_keeps_the_finalizer_until_a_retry_succeeds(live
     live_bench.world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "the role is gone"))
     live_bench.world.deleting = True
     handle = await live_bench.tell(deleting=True)
-    state = await live_bench.until(lambda state: state.reason == "CloudForbidden")
-    assert "node_pool" in state.message
+    state = await live_bench.until(lambda state: state.status.reason == "CloudForbidden")
+    assert "node_pool" in state.status.message
     assert live_bench.world.finalizer
     await handle.execute_update(WorkspaceWorkflow.retry)
     assert await handle.result() == []
@@ -132,7 +134,7 @@ async def test_a_forced_cleanup_says_what_it_leaves_behind(live_bench: Bench) ->
     live_bench.world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "the role is gone"))
     live_bench.world.deleting = True
     handle = await live_bench.tell(deleting=True)
-    await live_bench.until(lambda state: state.reason == "CloudForbidden")
+    await live_bench.until(lambda state: state.status.reason == "CloudForbidden")
     answer = await handle.execute_update(WorkspaceWorkflow.force_cleanup)
     assert answer.left == ["node_pool wsjje2z6fgxv"]
     assert await handle.result() == ["node_pool wsjje2z6fgxv"]
@@ -152,7 +154,7 @@ async def test_a_failed_workspace_is_tried_again_on_request(live_bench: Bench) -
     handle = await live_bench.tell()
     await live_bench.settled("failed")
     await handle.execute_update(WorkspaceWorkflow.retry)
-    assert (await live_bench.settled()).phase is Phase.READY
+    assert (await live_bench.settled()).status.phase is Phase.READY
 
 
 async def test_a_paused_workspace_begins_nothing_and_can_be_deleted(live_bench: Bench) -> None:
@@ -161,7 +163,7 @@ async def test_a_paused_workspace_begins_nothing_and_can_be_deleted(live_bench: 
     await handle.execute_update(WorkspaceWorkflow.pause)
     await live_bench.edit(digest="digest-2")
     assert (await live_bench.asked_for())["build_plan"] == 1
-    assert (await live_bench.progress()).observed == 1
+    assert (await live_bench.progress()).spec.observed == 1
     assert await live_bench.delete() == []
 
 
@@ -178,7 +180,7 @@ async def test_preflight_that_says_no_stops_before_buying(live_bench: Bench) -> 
     live_bench.world.checks = [refused]
     await live_bench.tell()
     state = await live_bench.settled("failed")
-    assert (state.reason, state.message) == ("QuotaExceeded", "0 of 24 left")
+    assert (state.status.reason, state.status.message) == ("QuotaExceeded", "0 of 24 left")
     assert live_bench.world.calls["ensure_node_pool"] == 0
 
 
@@ -189,11 +191,11 @@ async def test_a_successor_is_told_what_it_waits_for(live_bench: Bench) -> None:
     world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "may not delete pools"))
     world.uid, world.generation = "uid-2", 1  # somebody has removed the finalizer by hand and made a new one
     handle = await live_bench.tell()
-    await live_bench.until(lambda state: state.reason == "CloudForbidden" and "uid-2" in world.told)
+    await live_bench.until(lambda state: state.status.reason == "CloudForbidden" and "uid-2" in world.told)
     await live_bench.until(lambda _: world.told["uid-2"]["reason"] == "CloudForbidden")
     told = world.told["uid-2"]
     assert told["phase"] == "Pending" and told["observedGeneration"] == 0
     assert told["message"].startswith("waits until everything is given back that the Workspace of this name before it")
     assert "may not delete pools" in told["message"] and not told["plan"]
     await handle.execute_update(WorkspaceWorkflow.retry)
-    await live_bench.until(lambda state: state.key.uid == "uid-2" and state.settled == "ready")
+    await live_bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")

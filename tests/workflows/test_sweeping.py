@@ -84,7 +84,7 @@ async def test_a_workspace_without_a_workflow_gets_one_that_brings_it_up(live_be
     live_bench.handle = live_bench.client.get_workflow_handle_for(
         WorkspaceWorkflow.run, names.workflow_id(key.namespace, key.name)
     )
-    assert (await live_bench.settled()).observed == 1
+    assert (await live_bench.settled()).spec.observed == 1
 
 
 async def test_a_workflow_whose_workspace_is_gone_finishes(live_bench: Bench) -> None:

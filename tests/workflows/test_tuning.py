@@ -31,8 +31,8 @@ async def written(bench: Bench, phase: str) -> None:
 async def test_data_then_nodes_then_the_adapters_image_and_no_node_is_left(bench: Bench) -> None:
     await bench.tell()
     state = await bench.settled()
-    assert state.phase is Phase.SUCCEEDED
-    steps = [record.step for record in state.steps]
+    assert state.status.phase is Phase.SUCCEEDED
+    steps = [record.step for record in state.status.steps]
     assert steps == [
         "Size", "Preflight", "PrepareModel", "FetchData", "ProvisionNodes", "AwaitNodes", "Train", "ReleaseNodes",
         "Publish", "Verify",
@@ -64,7 +64,11 @@ async def test_bad_data_buys_nothing(live_bench: Bench) -> None:
     live_bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, failure("DataColumnsUnknown", words))
     await live_bench.tell()
     state = await live_bench.settled("failed")
-    assert (state.phase, state.reason, state.message) == (Phase.FAILED, "DataColumnsUnknown", words)
+    assert (state.status.phase, state.status.reason, state.status.message) == (
+        Phase.FAILED,
+        "DataColumnsUnknown",
+        words,
+    )
     assert live_bench.world.calls["ensure_node_pool"] == 0
     assert not live_bench.world.jobs
     await written(live_bench, "Failed")
@@ -76,7 +80,7 @@ async def test_a_training_that_fails_gives_its_nodes_back_and_keeps_its_volume(l
     bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, failure("TrainingDiverged", "loss is NaN", final=True)])
     await bench.tell()
     state = await bench.settled("failed")
-    assert state.reason == "TrainingDiverged"
+    assert state.status.reason == "TrainingDiverged"
     assert not bench.world.pools and not bench.world.jobs and bench.world.volume
     await written(bench, "Failed")
     assert last(bench, "JobStarted")["reason"] == "WorkspaceTuningJobStatusFailed"
@@ -88,8 +92,8 @@ async def test_a_registry_that_says_no_costs_no_gpu_and_no_second_training(bench
     bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, None, no, no])
     await bench.tell()
     state = await bench.settled()
-    assert state.phase is Phase.SUCCEEDED
-    assert [record.step for record in state.steps].count(Step.PUBLISH) == 3
+    assert state.status.phase is Phase.SUCCEEDED
+    assert [record.step for record in state.status.steps].count(Step.PUBLISH) == 3
     assert bench.world.calls["ensure_node_pool"] == 1
     told = [found for found in bench.world.statuses if found.get("reason") == "PushForbidden"]
     assert told and "Secret push" in told[0]["message"] and "the adapter is kept" in told[0]["message"]
@@ -102,13 +106,13 @@ async def test_after_a_last_no_a_retry_publishes_without_training_again(live_ben
     bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, None, no])
     await bench.tell()
     state = await bench.settled("failed")
-    assert state.reason == "BlobRejected" and bench.world.volume and not bench.world.pools
+    assert state.status.reason == "BlobRejected" and bench.world.volume and not bench.world.pools
     assert bench.handle is not None
     await bench.handle.execute_update("retry")
     state = await bench.settled()
-    assert state.phase is Phase.SUCCEEDED
+    assert state.status.phase is Phase.SUCCEEDED
     assert bench.world.calls["ensure_node_pool"] == 1
-    assert [record.step for record in state.steps] == ["Size", "Preflight", "Publish", "Verify"]
+    assert [record.step for record in state.status.steps] == ["Size", "Preflight", "Publish", "Verify"]
 
 
 async def test_another_output_is_another_push_and_another_configuration_another_training(live_bench: Bench) -> None:
@@ -119,7 +123,7 @@ async def test_another_output_is_another_push_and_another_configuration_another_
     await bench.edit()
     state = await bench.settled()
     assert bench.world.calls["ensure_node_pool"] == 1
-    assert state.run.published is not None and state.run.published.image.endswith(":v2")
+    assert state.resources.run.published is not None and state.resources.run.published.image.endswith(":v2")
     bench.world.training_digest, bench.world.digest = "training-2", "digest-3"
     await bench.edit()
     await bench.settled()
@@ -133,7 +137,7 @@ async def test_a_job_that_somebody_removes_is_made_again(live_bench: Bench) -> N
     bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, gone])
     await bench.tell()
     state = await bench.settled()
-    assert state.phase is Phase.SUCCEEDED
+    assert state.status.phase is Phase.SUCCEEDED
     assert bench.world.order.count("ensure_tuning_job") >= 5
 
 

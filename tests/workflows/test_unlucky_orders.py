@@ -32,7 +32,10 @@ async def test_an_edit_that_is_heard_of_together_with_the_plan_is_not_lost(live:
         await bench.edit(digest="digest-2")
         async with deciding(live):
             state = await bench.settled()
-            assert state.plan is not None and (state.plan.generation, state.plan.digest) == (2, "digest-2")
+            assert state.spec.plan is not None and (state.spec.plan.generation, state.spec.plan.digest) == (
+                2,
+                "digest-2",
+            )
             await bench.end()
 
 
@@ -47,7 +50,7 @@ async def test_a_late_word_does_not_hide_a_namesake_that_came_during_the_clean_u
     await live_bench.tell()
     await live_bench.tell(uid="uid-0", deleting=True)
     gate.set()
-    await live_bench.until(lambda state: state.key.uid == "uid-2" and state.settled == "ready")
+    await live_bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")
 
 
 async def test_a_refused_edit_after_another_edit_leaves_the_running_model_alone(live_bench: Bench) -> None:
@@ -62,7 +65,7 @@ async def test_a_refused_edit_after_another_edit_leaves_the_running_model_alone(
     await live_bench.edit()
     gate.set()
     state = await live_bench.settled()
-    assert (state.phase, state.reason) == (Phase.READY, "InvalidSpec")
+    assert (state.status.phase, state.status.reason) == (Phase.READY, "InvalidSpec")
     assert world.pools and world.workloads
 
 
@@ -84,10 +87,14 @@ async def test_what_cannot_be_given_back_after_a_failure_stays_on_record_and_is_
     world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "the role is gone"))
     await live_bench.tell()
     state = await live_bench.settled("failed")
-    assert (state.phase, state.reason) == (Phase.FAILED, "ContainerOOMKilled")
-    assert "still there, and costs money: node_pool wsjje2z6fgxv, because the role is gone" in state.message
+    assert (state.status.phase, state.status.reason) == (Phase.FAILED, "ContainerOOMKilled")
+    assert "still there, and costs money: node_pool wsjje2z6fgxv, because the role is gone" in state.status.message
     assert world.pools and world.finalizer
     await live_bench.tell(poke=True, generation=0)
-    state = await live_bench.until(lambda state: not state.holdings)
-    assert (state.settled, state.reason, state.message) == ("failed", "ContainerOOMKilled", "out of memory")
+    state = await live_bench.until(lambda state: not state.resources.holdings)
+    assert (state.status.settled, state.status.reason, state.status.message) == (
+        "failed",
+        "ContainerOOMKilled",
+        "out of memory",
+    )
     assert not world.pools and world.calls["ensure_node_pool"] == 1

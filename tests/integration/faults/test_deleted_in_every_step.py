@@ -57,5 +57,5 @@ async def _delete_in_deploy(stack: Stack, workspaces: Workspaces, name: str) -> 
 
 async def _until_told_of_the_delete(workspaces: Workspaces, name: str) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while not (await workspaces.progress(name)).deleting:
+        while not (await workspaces.progress(name)).spec.deleting:
             await asyncio.sleep(0.1)

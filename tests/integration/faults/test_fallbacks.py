@@ -53,7 +53,7 @@ async def test_spot_machines_that_are_taken_back_are_bought_again_and_then_on_de
         await _evict(stack, workspaces, pool)
         await workspaces.until_ready("spot")
         assert await asyncio.to_thread(purchases, stack, pool) == 1 + times
-        assert (await workspaces.progress("spot")).evictions == {f"{INSTANCE_TYPE} as spot": times}
+        assert (await workspaces.progress("spot")).resources.evictions == {f"{INSTANCE_TYPE} as spot": times}
     stack.arm.change_settings(family_limits={FAMILY: 24})
     await _evict(stack, workspaces, pool)
     found = (await workspaces.until_ready("spot"))["spot"]

@@ -63,9 +63,9 @@ async def test_a_workspace_whose_workflow_was_terminated_gets_another(stack: Sta
     code, report = await sweep(stack)
     assert code == 1 and [one["key"]["name"] for one in report["found"]["unattended"]] == ["unattended"]
     async with asyncio.timeout(PATIENCE_S):
-        while (state := await workspaces.progress("unattended")).settled != "ready":
+        while (state := await workspaces.progress("unattended")).status.settled != "ready":
             await asyncio.sleep(0.2)
-    assert state.holds("node_pool") and state.holds("workload")
+    assert state.resources.holds("node_pool") and state.resources.holds("workload")
 
 
 NOTHING: dict[str, Any] = {"orphans": [], "unattended": [], "bereft": []}

@@ -119,7 +119,7 @@ async def test_an_adapter_is_published_after_its_nodes_are_gone(
     assert status["state"] == "Succeeded"
     assert (status["data"]["rows"], status["adapter"]["digest"]) == (30, published["digest"])
     assert status["training"]["phase"] == "complete"
-    steps = {record.step: record for record in (await workspaces.progress("whole")).steps}
+    steps = {record.step: record for record in (await workspaces.progress("whole")).status.steps}
     released_at = steps[Step.RELEASE_NODES].ended
     assert released_at is not None
     job = await workspaces.cluster.get("Job", "whole-publish", NAMESPACE)

@@ -10,7 +10,7 @@ import pytest
 
 from activities.guarded_network import Guard, GuardedTransport, Resolve
 from activities.registries import LARGEST_ANSWER, Registries, RegistryUnreachable
-from api.validation.image_references import ImageName
+from api.oci.image_reference import ImageReference
 from tests.harness.raw_servers import OK, again_and_again, listening, saying
 
 HERE = "127.0.0.1"
@@ -23,7 +23,9 @@ async def here(host: str, port: int) -> list[str]:
 async def status(port: int, resolve: Resolve = here, answer_s: float = 60) -> int:
     """What a registry that the operator names answers."""
     host = f"registry.example:{port}"
-    return await Registries((host,), answer_s=answer_s, resolve=resolve).push(ImageName.of(f"{host}/team/model:1"))
+    return await Registries((host,), answer_s=answer_s, resolve=resolve).push(
+        ImageReference.parse(f"{host}/team/model:1")
+    )
 
 
 async def test_a_name_is_resolved_once_and_the_judged_address_is_connected_to() -> None:
@@ -61,7 +63,7 @@ async def test_a_name_that_resolves_inside_is_not_asked(address: str) -> None:
     with pytest.raises(
         RegistryUnreachable, match=f"registry.example leads to {address}, which is .*, and is not asked"
     ):
-        await Registries(resolve=inside).push(ImageName.of("registry.example/team/model:1"))
+        await Registries(resolve=inside).push(ImageReference.parse("registry.example/team/model:1"))
 
 
 async def test_a_token_service_inside_is_not_asked() -> None:
@@ -109,7 +111,7 @@ async def test_the_environments_proxy_is_asked_only_for_what_may_be_asked(monkey
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy}")
         monkeypatch.setenv("NO_PROXY", "")
         monkeypatch.setenv("no_proxy", "")
-        image = ImageName.of("registry.example/team/model:1")
+        image = ImageReference.parse("registry.example/team/model:1")
         with pytest.raises(RegistryUnreachable, match="ProxyError: 407"):
             await Registries(resolve=outside).push(image)
         with pytest.raises(RegistryUnreachable, match="which is a loopback address"):

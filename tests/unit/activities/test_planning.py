@@ -7,7 +7,8 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.contracts import Deadlines, Plan
-from activities.planning import digest_of, plan_of
+from activities.plan_contracts import Option
+from activities.planning import digest_of, plan_option
 from api.configs.inference import INFERENCE_KEY
 from presets.catalogue import find_model
 from presets.plan_surroundings import Surroundings
@@ -38,11 +39,15 @@ def a_workspace(**changes: Any) -> dict[str, Any]:
     return document
 
 
-def planned(document: dict[str, Any], config: str | None = None) -> Any:
+def planned(document: dict[str, Any], config: str | None = None) -> Plan:
+    return planned_and_told(document, config).plan
+
+
+def planned_and_told(document: dict[str, Any], config: str | None = None) -> Option:
     config_maps = {} if config is None else {"c": {"data": {INFERENCE_KEY: config}}}
     if config is not None:
         document["inference"]["config"] = "c"
-    return plan_of(document, Surroundings(region="eastus", config_maps=config_maps), Deadlines())
+    return plan_option(document, Surroundings(region="eastus", config_maps=config_maps), Deadlines())
 
 
 def test_a_plan_has_azures_spelling_a_price_and_a_pool_of_its_own() -> None:
@@ -97,25 +102,21 @@ def test_the_digest_follows_what_shapes_the_pods_and_nothing_else() -> None:
     assert digest_of(a_workspace(resource__count=2), "", images) != digest
 
 
-def test_the_plan_carries_the_whole_estimate() -> None:
-    plan = planned(a_workspace())
-    estimate = plan.estimate
-    assert (estimate.max_model_len, estimate.price_per_hour) == (plan.max_model_len, plan.price_per_hour)
-    assert estimate.memory_per_gpu_gib.weights == pytest.approx(27.6, abs=0.1)
-    assert type(plan).model_validate_json(plan.model_dump_json()) == plan
-
-
-def test_a_plan_of_an_older_release_keeps_what_it_was_sized_for() -> None:
-    recorded = planned(a_workspace()).model_dump(exclude={"estimate", "gpu_memory_utilization"})
-    older = Plan.model_validate(recorded)
-    assert (older.estimate, older.gpu_memory_utilization) == (None, 0.84)
+def test_beside_the_plan_there_is_the_whole_report_for_people() -> None:
+    option = planned_and_told(a_workspace())
+    plan, report = option.plan, option.report
+    assert (report.max_model_len, report.price_per_hour) == (plan.max_model_len, plan.price_per_hour)
+    assert report.memory_per_gpu_gib is not None
+    assert report.memory_per_gpu_gib.weights == pytest.approx(27.6, abs=0.1)
+    assert Option.model_validate_json(option.model_dump_json()) == option
 
 
 def test_what_the_config_map_asks_of_vllm_is_sized_for() -> None:
     config = "vllm: {max-model-len: 8000, tensor-parallel-size: 2, gpu-memory-utilization: 0.8, kv-cache-dtype: fp8}"
-    plan = planned(a_workspace(resource__instanceType="Standard_NC48ads_A100_v4"), config)
+    option = planned_and_told(a_workspace(resource__instanceType="Standard_NC48ads_A100_v4"), config)
+    plan, report = option.plan, option.report
     assert (plan.max_model_len, plan.tensor_parallel, plan.data_parallel) == (8000, 2, 1)
-    assert (plan.gpu_memory_utilization, plan.estimate.kv_cache_dtype) == (0.8, "fp8")
+    assert (plan.gpu_memory_utilization, report.kv_cache_dtype) == (0.8, "fp8")
 
 
 REFUSED_CONFIGS = [
@@ -192,14 +193,19 @@ def test_a_model_of_the_hub_is_asked_for_its_class_too() -> None:
     model = find_model("phi-4").model_copy(update={"repo": "org/own", "architecture": "BloomForCausalLM"})
     document = a_workspace(inference__preset={"name": "org/own"}, inference__adapters=ADAPTERS)
     with pytest.raises(ApplicationError, match="org/own is a BloomForCausalLM") as caught:
-        plan_of(document, Surroundings(region="eastus", model=model), Deadlines())
+        plan_option(document, Surroundings(region="eastus", model=model), Deadlines())
     assert caught.value.type == "AdapterNotServable"
 
 
+def overhead(document: dict[str, Any], config: str | None = None) -> float:
+    memory = planned_and_told(document, config).report.memory_per_gpu_gib
+    assert memory is not None
+    return memory.overhead
+
+
 def test_room_for_adapters_is_planned_and_higher_ranks_take_more() -> None:
-    without, adapted = planned(a_workspace()), planned(a_workspace(inference__adapters=ADAPTERS))
-    higher = planned(a_workspace(inference__adapters=ADAPTERS), "vllm:\n  max-lora-rank: 256\n")
-    alone, two, wide = (plan.estimate.memory_per_gpu_gib.overhead for plan in (without, adapted, higher))
+    alone, two = overhead(a_workspace()), overhead(a_workspace(inference__adapters=ADAPTERS))
+    wide = overhead(a_workspace(inference__adapters=ADAPTERS), "vllm:\n  max-lora-rank: 256\n")
     # phi-4: 40 layers of 5120, 20 hidden sizes wide, in 16 bits.
     each = 20 * 5120 * 40 * 64 * 2 / 2**30
     assert two - alone == pytest.approx(2 * each, abs=0.02)

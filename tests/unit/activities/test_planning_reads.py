@@ -68,7 +68,7 @@ def planner(cluster: Objects, hub: Hub | None = None, provider: Provider = "aks"
 
 async def test_the_hub_is_asked_for_what_the_catalogue_does_not_have() -> None:
     hub = Hub()
-    plan = await planner(Objects(a_workspace("acme/model")), hub).build_plan(KEY)
+    plan = (await planner(Objects(a_workspace("acme/model")), hub).build_plan(KEY)).first.plan
     assert (plan.model, plan.max_model_len) == ("acme/model", 9000)
     assert hub.asked == [("default", "acme/model", "token")]
 
@@ -93,7 +93,7 @@ async def test_a_config_map_changes_the_plan_and_its_digest() -> None:
     digests = set()
     for length in (1000, 2000):
         cluster = Objects(workspace, a_config_map(f"vllm: {{max-model-len: {length}}}"))
-        plan = await planner(cluster).build_plan(KEY)
+        plan = (await planner(cluster).build_plan(KEY)).first.plan
         assert (plan.max_model_len, plan.config_map) == (length, "c")
         digests.add(plan.digest)
     assert len(digests) == 2
@@ -142,14 +142,14 @@ def on_own_nodes(**partition: Any) -> dict[str, Any]:
 
 async def test_own_nodes_are_sized_by_what_their_labels_tell() -> None:
     cluster = Objects(on_own_nodes(), nodes=[a_node("a"), a_node("b")])
-    plan = await planner(cluster, provider="byo").build_plan(KEY)
+    plan = (await planner(cluster, provider="byo").build_plan(KEY)).first.plan
     assert (plan.instance_type, plan.gpus_per_node, plan.data_parallel, plan.max_model_len) == ("", 2, 2, 16384)
     assert (plan.price_per_hour, plan.vcpus_per_node) == (None, 0)
 
 
 async def test_a_part_of_an_own_node_is_taken_as_asked() -> None:
     cluster = Objects(on_own_nodes(mode="accelerator", count=1), nodes=[a_node("a")])
-    plan = await planner(cluster, provider="byo").build_plan(KEY)
+    plan = (await planner(cluster, provider="byo").build_plan(KEY)).first.plan
     assert (plan.gpus_per_node, plan.data_parallel) == (1, 1)
 
 
@@ -203,9 +203,10 @@ async def test_a_plan_names_who_brings_the_nodes(
     workspace: dict[str, Any], installed: Provider, held: Any, expected: str
 ) -> None:
     cluster = Objects(workspace, nodes=[a_node("a")])
-    plan = await planner(cluster, provider=installed).build_plan(KEY.model_copy(update={"held": held}))
+    planned = await planner(cluster, provider=installed).build_plan(KEY.model_copy(update={"held": held}))
+    option, plan = planned.first, planned.first.plan
     assert plan.provider == expected
-    assert plan.estimate is not None and plan.estimate.provider == expected
+    assert option.report.provider == expected
     assert (plan.instance_type == "") == (expected == "byo")
 
 
@@ -230,3 +231,24 @@ async def test_pools_are_refused_where_no_worker_could_buy_them() -> None:
     with pytest.raises(ApplicationError, match="no worker for Azure") as caught:
         await alone.build_plan(KEY)
     assert caught.value.type == "InvalidSpec"
+
+
+def a_training(urls: list[str]) -> dict[str, Any]:
+    machines = {"modelyard.dev/instance-type-fallbacks": "Standard_NC40ads_H100_v5"}
+    found = {key: value for key, value in a_workspace().items() if key != "inference"}
+    tuning = {
+        "preset": {"name": "phi-3-mini-128k-instruct"},
+        "method": "qlora",
+        "input": {"urls": urls},
+        "output": {"image": "registry.example/adapters/a:1", "imagePushSecret": "push"},
+    }
+    return found | {"metadata": found["metadata"] | {"annotations": machines}, "tuning": tuning}
+
+
+async def test_what_is_trained_is_known_of_every_option() -> None:
+    """Else other data would be taken for trained already, wherever a fallback was taken."""
+    one = (await planner(Objects(a_training(["https://data.example/1"]))).build_plan(KEY)).options
+    other = (await planner(Objects(a_training(["https://data.example/2"]))).build_plan(KEY)).options
+    digests = [[option.plan.training_digest for option in options] for options in (one, other)]
+    assert [len(set(found)) for found in digests] == [1, 1], "the same adapter, wherever it is trained"
+    assert "" not in digests[0] and digests[0] != digests[1]

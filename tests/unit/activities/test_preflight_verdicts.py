@@ -16,7 +16,8 @@ FAMILY = "StandardNCADSA100v4Family"
 
 
 def two_machines(**more: Any) -> Plan:
-    return a_plan(**({"node_count": 2, "vcpus_per_node": 24, "vcpu_family": FAMILY, "price_per_hour": 7.35} | more))
+    facts: dict[str, Any] = {"node_count": 2, "vcpus_per_node": 24, "vcpu_family": FAMILY, "price_per_hour": 7.35}
+    return a_plan(**facts | more)
 
 
 def a_sku(zones: tuple[str, ...] = ("1", "2"), restricted: dict[str, tuple[str, ...]] | None = None) -> Any:

@@ -6,8 +6,9 @@ import pytest
 
 from activities.contracts import Deadlines, Plan, Provider
 from activities.nodes.agent_pool import pool_of
-from activities.options import with_alternatives
-from activities.planning import plan_of
+from activities.options import all_options
+from activities.plan_contracts import Option
+from activities.planning import plan_option
 from api.purchasing import PurchaseOption, purchase_options, spot_price
 from presets.plan_surroundings import Surroundings
 
@@ -15,7 +16,7 @@ A100, H100, T4 = "Standard_NC24ads_A100_v4", "Standard_NC40ads_H100_v5", "Standa
 OURS = "modelyard.dev/"
 
 
-def options(provider: Provider = "aks", preset: str = "phi-4", **annotations: str) -> list[Plan]:
+def options(provider: Provider = "aks", preset: str = "phi-4", **annotations: str) -> list[Option]:
     keys = {OURS + key.replace("_", "-"): value for key, value in annotations.items()}
     document: dict[str, Any] = {
         "apiVersion": "kaito.sh/v1beta1",
@@ -26,23 +27,27 @@ def options(provider: Provider = "aks", preset: str = "phi-4", **annotations: st
     }
     around = Surroundings(region="eastus", provider=provider)
 
-    def planned(found: Any) -> Plan:
-        return plan_of(found, around, Deadlines())
+    def planned(found: Any) -> Option:
+        return plan_option(found, around, Deadlines())
 
-    plan = planned(document).model_copy(update={"digest": "d"})
-    first = with_alternatives(plan, document, planned)
-    return [first, *first.alternatives]
+    first = planned(document)
+    first = first.model_copy(update={"plan": first.plan.model_copy(update={"digest": "d"})})
+    return all_options(first, document, planned)
+
+
+def plans(provider: Provider = "aks", **annotations: str) -> list[Plan]:
+    return [option.plan for option in options(provider, **annotations)]
 
 
 def test_without_annotations_there_is_one_way_and_the_digest_stays() -> None:
-    [only] = options()
+    [only] = plans()
     assert (only.instance_type, only.spot, only.zones, only.digest) == (A100, False, (), "d")
     properties = pool_of(only).properties
     assert properties is not None and properties.scale_set_priority is None
 
 
 def test_machines_come_before_capacity_types_before_zones() -> None:
-    found = options(instance_type_fallbacks=H100, capacity_types="spot,on-demand", zones="2,any")
+    found = plans(instance_type_fallbacks=H100, capacity_types="spot,on-demand", zones="2,any")
     assert [(one.instance_type, one.spot, one.zones) for one in found] == [
         (machine, spot, zone) for machine in (A100, H100) for spot in (True, False) for zone in (("2",), ())
     ]
@@ -50,19 +55,21 @@ def test_machines_come_before_capacity_types_before_zones() -> None:
 
 
 def test_another_machine_has_its_own_layout_price_and_quota() -> None:
-    first, second = options(instance_type_fallbacks=f"{H100}, {A100}")
+    one, other = options(instance_type_fallbacks=f"{H100}, {A100}")
+    first, second = one.plan, other.plan
     assert (first.vcpu_family, second.vcpu_family) == ("StandardNCADSA100v4Family", "StandardNCadsH100v5Family")
     assert first.price_per_hour != second.price_per_hour
-    assert second.estimate is not None and second.estimate.instance_type == H100
+    assert (one.report.instance_type, other.report.instance_type) == (A100, H100)
 
 
 def test_a_machine_that_cannot_serve_the_model_is_kept_with_its_reason() -> None:
     refused = options(instance_type_fallbacks=T4)[1]
+    assert refused.plan.instance_type == T4
     assert refused.refused is not None and refused.refused.reason == "DoesNotFit"
 
 
 def test_a_spot_pool_is_asked_for_with_the_limit_for_each_node() -> None:
-    [spot] = options(capacity_types="spot", max_price_per_hour="3.00003", zones="1")
+    [spot] = plans(capacity_types="spot", max_price_per_hour="3.00003", zones="1")
     properties = pool_of(spot).properties
     assert properties is not None
     assert (properties.scale_set_priority, properties.scale_set_eviction_policy) == ("Spot", "Delete")

@@ -6,14 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from activities.registry_secrets import Account
-from api.validation.image_references import ImageName
 from temporalio.exceptions import ApplicationError
 
 from activities.contracts import Check, Plan
 from activities.kubernetes_api import Object
 from activities.registries import Registries, RegistryUnreachable
 from activities.workload_preflight import WITH_ADAPTERS, WorkloadPreflight
+from api.oci.docker_config import Account
+from api.oci.image_reference import ImageReference
 from tests.builders import a_plan
 from tests.fakes.cluster import FakeCluster
 
@@ -30,14 +30,14 @@ class Answering(Registries):
         self._statuses = statuses
         self.asked: list[tuple[str, str]] = []
 
-    async def manifest(self, image: ImageName, account: Account | None = None) -> int:
+    async def manifest(self, image: ImageReference, account: Account | None = None) -> int:
         return self._answer(image, account, 200)
 
-    async def push(self, image: ImageName, account: Account | None = None) -> int:
+    async def push(self, image: ImageReference, account: Account | None = None) -> int:
         return self._answer(image, account, 202)
 
-    def _answer(self, image: ImageName, account: Account | None, good: int) -> int:
-        name = image.path.rpartition("/")[2]
+    def _answer(self, image: ImageReference, account: Account | None, good: int) -> int:
+        name = image.repository.rpartition("/")[2]
         self.asked.append((name, account.user if account else ""))
         found = self._statuses.get(name, good)
         if isinstance(found, Exception):

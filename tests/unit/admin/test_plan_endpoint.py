@@ -9,8 +9,9 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from activities.contracts import Deadlines, Plan, WorkspaceKey
-from activities.planning import plan_of
+from activities.contracts import Deadlines, WorkspaceKey
+from activities.plan_contracts import Option
+from activities.planning import plan_option
 from admin.plan import add_plans
 from presets.plan_surroundings import Surroundings
 from workflows.state import WorkspaceState
@@ -39,16 +40,18 @@ class Handle:
 class Temporal:
     """Finds one workflow, whatever its id."""
 
-    def __init__(self, plan: Plan | None) -> None:
-        self._plan = plan
+    def __init__(self, option: Option | None) -> None:
+        self._state = WorkspaceState(key=KEY)
+        if option:
+            self._state.spec.decide(option)
 
     def get_workflow_handle(self, _: str) -> Handle:
-        return Handle(WorkspaceState(key=KEY, plan=self._plan))
+        return Handle(self._state)
 
 
-def client_of(plan: Plan | None = None) -> httpx.AsyncClient:
+def client_of(option: Option | None = None) -> httpx.AsyncClient:
     app = FastAPI()
-    add_plans(app, Temporal(plan))  # type: ignore[arg-type]  # what is used of a client
+    add_plans(app, Temporal(option))  # type: ignore[arg-type]  # what is used of a client
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://admin")
 
 
@@ -125,17 +128,12 @@ async def test_any_value_in_any_section_is_answered(http: httpx.AsyncClient, par
 
 
 async def test_the_recorded_plan_is_the_one_that_was_decided() -> None:
-    plan = plan_of(WORKSPACE, Surroundings(region="eastus", config_maps={}), Deadlines())
-    async with client_of(plan) as http:
+    option = plan_option(WORKSPACE, Surroundings(region="eastus", config_maps={}), Deadlines())
+    async with client_of(option) as http:
         recorded = (await http.get("/workspaces/default/w/plan")).raise_for_status().json()
-    assert (recorded["maxModelLen"], recorded["diskGiB"]) == (plan.max_model_len, plan.os_disk_gib)
+    assert recorded == option.report.wire()
 
 
-@pytest.mark.parametrize(
-    ("recorded", "says"), [(False, "has not been planned yet"), (True, "was planned by an older release")]
-)
-async def test_where_there_is_no_estimate_it_is_404(recorded: bool, says: str) -> None:
-    plan = plan_of(WORKSPACE, Surroundings(config_maps={}), Deadlines()).model_copy(update={"estimate": None})
-    async with client_of(plan if recorded else None) as http:
-        answer = await http.get("/workspaces/default/w/plan")
-    assert (answer.status_code, says in answer.json()["detail"]) == (404, True)
+async def test_before_there_is_a_plan_it_is_404(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/workspaces/default/w/plan")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "Workspace default/w has not been planned yet")

@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
+from api.oci.image_reference import ImageReference
 from api.registries import RegistryAccess
 from runtime.fetch.guarded_http import GuardedHttp, LinkBroken
 from runtime.fetch.guarded_network import Guard, GuardedTransport
 from runtime.registry.client import ANSWER_MAX, repository
 from runtime.registry.faults import RegistryFault, Trouble
-from runtime.registry.references import ImageReference
 from tests.harness.raw_servers import OK, again_and_again, listening, redirect, saying, self_signed
 
 STALL_S = 60.0

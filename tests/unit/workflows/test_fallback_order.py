@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from activities.contracts import Check, Plan
+from activities.plan_contracts import Option, Wanted
+from presets.plan_document import PlanDocument
 from tests.builders import a_plan
-from workflows.fallbacks import EVICTIONS_MAX, exhausted, in_order, moves_on, option_of, same_purchase, wanted_for
+from workflows.fallbacks import EVICTIONS_MAX, exhausted, in_order, moves_on, option_of, same_purchase
 from workflows.state import Tried
 
 
@@ -15,7 +17,10 @@ def on(machine: str, **more: Any) -> Plan:
 
 
 SPOT, ZONE, OTHER = on("A", spot=True), on("A", zones=("2",)), on("B")
-NEWEST = SPOT.model_copy(update={"alternatives": (ZONE, OTHER)})
+
+
+def an_option(plan: Plan, refused: Check | None = None) -> Option:
+    return Option(plan=plan, report=PlanDocument(namespace="n", name="w"), refused=refused)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +35,8 @@ NEWEST = SPOT.model_copy(update={"alternatives": (ZONE, OTHER)})
     ],
 )
 def test_options_come_in_order(held: Plan | None, evictions: dict[str, int], expected: list[Plan]) -> None:
-    assert in_order(NEWEST, held, evictions) == expected
+    planned = [an_option(plan) for plan in (SPOT, ZONE, OTHER)]
+    assert [option.plan for option in in_order(planned, held, evictions)] == expected
 
 
 def test_a_pool_serves_only_the_option_that_it_was_bought_for() -> None:
@@ -40,14 +46,15 @@ def test_a_pool_serves_only_the_option_that_it_was_bought_for() -> None:
 
 
 def test_what_is_wanted_is_looked_up_for_the_nodes_that_are_there() -> None:
-    assert wanted_for(NEWEST, OTHER) == OTHER
-    assert wanted_for(NEWEST, on("C")) == NEWEST
+    planned = [an_option(plan.model_copy(update={"digest": f"for {option_of(plan)}"})) for plan in (SPOT, ZONE, OTHER)]
+    assert Wanted.of(planned, OTHER.terms).digest == "for B"
+    assert Wanted.of(planned, on("C").terms).digest == "for A as spot"
 
 
 def test_only_reasons_about_the_machine_lead_to_another_one() -> None:
-    assert moves_on(OTHER, "QuotaExceeded") and not moves_on(OTHER, "ModelGated")
-    refused = OTHER.model_copy(update={"refused": Check(name="Size", outcome="failed", reason="ConfigInvalid")})
-    assert moves_on(refused, "ConfigInvalid")
+    assert moves_on(an_option(OTHER), "QuotaExceeded") and not moves_on(an_option(OTHER), "ModelGated")
+    refused = Check(name="Size", outcome="failed", reason="ConfigInvalid")
+    assert moves_on(an_option(OTHER, refused), "ConfigInvalid")
 
 
 def test_the_last_word_has_the_reason_of_what_was_wanted_most() -> None:

@@ -69,7 +69,7 @@ def test_pods_and_waits_find_a_workspaces_nodes_by_the_same_label() -> None:
     for provider in ("aks", "karpenter"):
         plan = a_plan(provider=provider)
         assert node_selector(plan) == {"modelyard.dev/workspace-uid": UID}
-        assert nodes_selector(plan) == f"modelyard.dev/workspace-uid={UID}"
+        assert nodes_selector(plan.key.uid, plan.provider) == f"modelyard.dev/workspace-uid={UID}"
     plan = a_plan(provider="byo", gpus_per_node=2)
     assert node_selector(plan) == {f"gpus.modelyard.dev/{UID}": "2"}
-    assert nodes_selector(plan) == f"gpus.modelyard.dev/{UID}"
+    assert nodes_selector(plan.key.uid, plan.provider) == f"gpus.modelyard.dev/{UID}"

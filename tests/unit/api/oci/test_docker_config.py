@@ -180,7 +180,7 @@ def test_more_registries_than_anybody_has_are_not_read() -> None:
 
 
 def test_globs_that_are_made_to_take_long_do_not() -> None:
-    auths = {f"{'*a' * 30}.{'*a' * 30}.{'*a' * 25}{number}*": {} for number in range(ENTRIES_MAX)}
+    auths: dict[str, Any] = {f"{'*a' * 30}.{'*a' * 30}.{'*a' * 25}{number}*": {} for number in range(ENTRIES_MAX)}
     image = f"{'a' * 63}.{'a' * 63}.{'a' * 63}/a"
     began = time.process_time()
     assert found(image, config(auths)) == []

@@ -1,0 +1,55 @@
+"""What a Workspace at rest writes into its history, with the largest plan that there is."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from temporalio.api.history.v1 import HistoryEvent
+
+from api.purchasing import OPTIONS_MAX
+from tests.fakes.large_plans import UID, machines, options_of
+from tests.workflows.conftest import Bench
+from workflows.workspace import RESYNC
+
+LOOK = ("read_wanted", "read_health")
+LOOK_LIMIT = 1_000
+HOUR_LIMIT = 6_000
+
+
+async def events(bench: Bench) -> list[HistoryEvent]:
+    assert bench.handle is not None
+    return list((await bench.handle.fetch_history()).events)
+
+
+def activity_payloads(found: Iterable[HistoryEvent]) -> Iterator[tuple[str, int]]:
+    """For each argument and result: the activity's name, and bytes as the data converter wrote them."""
+    names: dict[int, str] = {}
+    for event in found:
+        scheduled = event.activity_task_scheduled_event_attributes
+        completed = event.activity_task_completed_event_attributes
+        if scheduled.activity_type.name:
+            names[event.event_id] = scheduled.activity_type.name
+        name = names.get(event.event_id) or names.get(completed.scheduled_event_id, "")
+        for payload in (*scheduled.input.payloads, *completed.result.payloads):
+            yield name, len(payload.data)
+
+
+async def test_an_hourly_look_that_finds_nothing_changed_writes_little(bench: Bench) -> None:
+    bench.world.uid = UID
+    bench.world.planned = options_of(machines(12), name=bench.name, capacity_types="spot,on-demand")
+    assert len(bench.world.planned) == OPTIONS_MAX
+    await bench.tell()
+    await bench.settled()
+    await bench.env.sleep(timedelta(minutes=1))
+    before, calls = await events(bench), Counter(bench.world.calls)
+    await bench.env.sleep(RESYNC)
+    await bench.until(lambda _: set(bench.world.calls - calls) == {*LOOK, "patch_status"})
+    after = (await events(bench))[len(before) :]
+    sizes = Counter[str]()
+    for name, size in activity_payloads(after):
+        sizes[name] += size
+    whole = sum(event.ByteSize() for event in after)
+    print(f"arguments and results of an idle hour: {dict(sizes)}; all of its events: {whole} bytes")
+    assert set(sizes) == {*LOOK, "patch_status"}
+    assert sum(sizes[name] for name in LOOK) < LOOK_LIMIT
+    assert whole < HOUR_LIMIT
