@@ -1,18 +1,18 @@
 """The admin process: `python -m admin`, configured by the environment. Starts while Temporal is away."""
 
 import asyncio
-import logging
-import os
+from functools import partial
 from typing import Final
 
 import uvicorn
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.endpoint import free_loopback_port
+from activities.listening import listening
 from activities.settings import TemporalSettings
 from admin.app import admin_application
+from process.run import run
 from workflows.connecting import connect
-from workflows.leaving import leave
 
 DRAIN_S: Final = 10
 
@@ -25,23 +25,19 @@ class AdminSettings(BaseSettings):
     admin_address: str = "127.0.0.1:8081"
 
 
-async def run(settings: AdminSettings) -> None:
-    """Serves until SIGTERM or SIGINT. Raises OSError where the address cannot be taken."""
+async def work(settings: AdminSettings, stop: asyncio.Event) -> None:
+    """Serves until `stop` is set. Raises OSError where the address cannot be taken."""
     sdk_port = free_loopback_port()
     client = await connect(TemporalSettings(), sdk_metrics_port=sdk_port, lazy=True)
-    host, _, port = settings.admin_address.rpartition(":")
     app = admin_application(client, sdk_port)
-    config = uvicorn.Config(
-        app, host=host, port=int(port), log_level="info", access_log=False, timeout_graceful_shutdown=DRAIN_S
-    )
-    await uvicorn.Server(config).serve()
+    config = uvicorn.Config(app, log_level="info", access_log=False, timeout_graceful_shutdown=DRAIN_S)
+    async with listening(settings.admin_address, config):
+        await stop.wait()
 
 
 def main() -> None:
     """Entry point of `python -m admin`."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(run(AdminSettings()))
-    leave(os.EX_OK)
+    run(partial(work, AdminSettings()))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from activities.kubernetes_api import Cluster, Object
+from api.age import age
 from api.status import Training, WorkspaceStatus, parse_status
 
 GOOD, NO, MISUSE = 0, 1, 2
@@ -145,8 +146,4 @@ def _for(status: WorkspaceStatus, now: datetime) -> str:
     """How long it has stood there, as kubectl writes ages."""
     if status.since is None:
         return ""
-    seconds = max(0, int((now - status.since).total_seconds()))
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= 2 * size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
+    return age((now - status.since).total_seconds())

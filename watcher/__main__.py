@@ -5,11 +5,10 @@ moment and to run twice.
 """
 
 import asyncio
-import logging
 import os
-import signal
 import socket
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from prometheus_client import Counter, Gauge
@@ -21,11 +20,11 @@ from activities.observing import Seen, follow
 from activities.settings import ProcessSettings
 from api import labels
 from api.names import WorkspaceKey
+from process.run import run
 from watcher.leading import lead
 from watcher.noticing import OwnedMemory, WorkspaceMemory, owners_of, slim
 from watcher.signalling import Signaller, to_temporal
 from workflows.connecting import connect
-from workflows.leaving import leave
 from workflows.messages import Changed
 
 OWNED: Final[Mapping[str, str]] = {"Deployment": labels.WORKSPACE_UID, "Node": ""}
@@ -70,11 +69,8 @@ class Watching:
                 self._signaller.tell(key, Changed(uid=uid, generation=0, poke=True))
 
 
-async def run(settings: ProcessSettings) -> None:
-    """Until SIGTERM or SIGINT. Raises what makes it impossible to go on, so that the process is restarted."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+async def work(settings: ProcessSettings, stop: asyncio.Event) -> None:
+    """Watches until `stop` is set. Raises what makes it impossible to go on, so that the process is restarted."""
     sdk_port = free_loopback_port()
     client = await connect(settings, sdk_metrics_port=sdk_port)
     cluster = await Cluster.connect(settings.kubeconfig)
@@ -94,9 +90,7 @@ async def run(settings: ProcessSettings) -> None:
 
 def main() -> None:
     """Entry point of `python -m watcher`."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(run(ProcessSettings()))
-    leave(os.EX_OK)
+    run(partial(work, ProcessSettings()))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from temporalio.client import Client
@@ -42,9 +42,9 @@ from activities.workload_preflight import WITH_ADAPTERS, WorkloadPreflight
 from activities.workloads import Workloads
 from activities.workspaces import Workspaces
 from api.registries import RegistryAccess
+from process.run import run
 from workflows import search
 from workflows.connecting import connect
-from workflows.leaving import leave
 from workflows.scheduling import ensure_sweep_schedule
 from workflows.sweeping import SweepWorkflow
 from workflows.workspace import WorkspaceWorkflow
@@ -175,12 +175,9 @@ def worker_for(client: Client, queue: str, activities: list[Callable[..., Any]])
     )
 
 
-async def run(wanted: list[str]) -> None:
-    """Polls the wanted queues until SIGTERM or SIGINT."""
+async def work(wanted: list[str], stop: asyncio.Event) -> None:
+    """Polls the wanted queues until `stop` is set."""
     settings, azure = WorkerSettings(), AzureSettings()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         sdk_port = free_loopback_port()
         client = await connect(settings, sdk_metrics_port=sdk_port)
@@ -219,9 +216,7 @@ def main() -> None:
     """Entry point of `python -m workflows.worker`."""
     parser = argparse.ArgumentParser(prog="python -m workflows.worker", description=__doc__)
     parser.add_argument("--queues", type=queues_of, default=list(queues.ALL), help="comma-separated; default: all")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(run(parser.parse_args().queues))
-    leave(os.EX_OK)
+    run(partial(work, parser.parse_args().queues))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,8 @@ Ready means: it serves, and the API server's configuration trusts its certificat
 """
 
 import asyncio
-import logging
-import signal
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from activities.endpoint import endpoint
 from activities.kubernetes_api import Cluster
@@ -20,6 +19,7 @@ from admin.webhook.stored_certificates import CertificateStore
 from admin.webhook.upkeep import Upkeep
 from api.validation import Problem
 from presets.validation import problems_on_create, problems_on_update
+from process.run import run
 
 
 class AllRules:
@@ -40,11 +40,8 @@ class AllRules:
         return problems_on_update(old, new, provider=self._provider, allowed_hosts=self._hosts, config_maps=config_maps)
 
 
-async def run(settings: WebhookSettings) -> None:
-    """Until SIGTERM or SIGINT. Raises OSError where an address cannot be taken."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+async def work(settings: WebhookSettings, stop: asyncio.Event) -> None:
+    """Serves until `stop` is set. Raises OSError where an address cannot be taken."""
     cluster = await Cluster.connect(settings.kubeconfig)
     certificates = Certificates()
     store = CertificateStore(cluster, settings.system_namespace, settings.webhook_secret)
@@ -72,8 +69,7 @@ async def _serve(
 
 def main() -> None:
     """Entry point of `python -m admin.webhook`."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(run(WebhookSettings()))
+    run(partial(work, WebhookSettings()))
 
 
 if __name__ == "__main__":

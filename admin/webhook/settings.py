@@ -8,7 +8,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.settings import InstalledProvider
 from admin.webhook.certificates import Lifetimes
-from admin.webhook.hosts import service_hosts
 
 
 class WebhookSettings(BaseSettings):
@@ -47,8 +46,9 @@ class WebhookSettings(BaseSettings):
 
     @property
     def hosts(self) -> list[str]:
-        """Everything that the certificate is for."""
-        return [*service_hosts(self.webhook_service, self.system_namespace), *self.webhook_hosts]
+        """Everything that the certificate is for; the API server asks for a Service by `<service>.<namespace>.svc`."""
+        service = f"{self.webhook_service}.{self.system_namespace}"
+        return [f"{service}.svc", f"{service}.svc.cluster.local", service, *self.webhook_hosts]
 
     @property
     def lifetimes(self) -> Lifetimes:

@@ -13,11 +13,12 @@ from typing import Final
 import aiohttp
 from kubernetes.aio.client.exceptions import ApiException
 
-from admin.webhook.certificates import Held, Pem, after_loss, expiry, first_certificates, kept_current
+from admin.webhook.certificates import Held, after_loss, first_certificates, kept_current
 from admin.webhook.measuring import EXPIRY, REGISTERED, RENEWALS
 from admin.webhook.registration import Configuration, Registration
 from admin.webhook.settings import WebhookSettings
 from admin.webhook.stored_certificates import CertificateStore
+from process.x509 import Pem, expiry
 
 log = logging.getLogger(__name__)
 

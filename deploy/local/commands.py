@@ -12,7 +12,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.local.processes import Process, find_process, signal_through
+import psutil
+
+from deploy.local.processes import is_running, send_signal, session_of
 
 TAIL_LINES = 15
 TAIL_BYTES = 16384
@@ -83,24 +85,15 @@ def stop_commands() -> None:
     SIGTERM first; what is still there after TERM_S gets SIGKILL, so that nothing is left when this returns.
     """
     session = os.getsid(0)
-    found = (find_process(pid) for pid in descendants(os.getpid(), _parents()))
-    ours = [process for process in found if process and process.session == session]
+    ours = [process for process in psutil.Process().children(recursive=True) if session_of(process) == session]
     _signal(ours, signal.SIGTERM)
     ends = time.monotonic() + TERM_S
-    while left := [process for process in ours if _runs(process)]:
+    # Not is_alive, which reaps: subprocess.run would take a child that someone else has reaped for one that succeeded.
+    while left := [process for process in ours if is_running(process)]:
         if time.monotonic() > ends:
             _signal(left, signal.SIGKILL)
             return
         time.sleep(POLL_S)
-
-
-def descendants(root: int, parents: Mapping[int, int]) -> list[int]:
-    """All pids below `root`, given each pid's parent."""
-    found: list[int] = []
-    level = {root}
-    while level := {pid for pid, parent in parents.items() if parent in level}:
-        found.extend(sorted(level))
-    return found
 
 
 def tail(log: Path, offset: int = 0, lines: int = TAIL_LINES) -> str:
@@ -121,38 +114,6 @@ def _fix(fix: str) -> str:
     return f"\nFix: {fix}" if fix else ""
 
 
-def _signal(processes: Sequence[Process], number: int) -> None:
+def _signal(processes: Sequence[psutil.Process], number: int) -> None:
     for process in processes:
-        try:
-            descriptor = os.pidfd_open(process.pid)
-        except ProcessLookupError:
-            continue
-        try:
-            # The descriptor pins the process, so the pid cannot change hands between the check and the signal.
-            if _runs(process):
-                signal_through(descriptor, number)
-        finally:
-            os.close(descriptor)
-
-
-def _runs(process: Process) -> bool:
-    """Unlike `Process.alive` this leaves the dead to `subprocess.run`, which would take a child that someone else has
-    collected for one that succeeded."""
-    try:
-        text = Path(f"/proc/{process.pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return find_process(process.pid) == process and text[text.rindex(")") + 2] not in "ZX"
-
-
-def _parents() -> dict[int, int]:
-    found: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            text = (entry / "stat").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while we were looking
-        found[int(entry.name)] = int(text[text.rindex(")") + 2 :].split()[1])
-    return found
+        send_signal(process, number)

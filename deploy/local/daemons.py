@@ -17,8 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from deploy.local.layout import Layout
-from deploy.local.processes import Process, find_process, in_session
+from deploy.local.processes import find_process, in_session, is_alive, send_signal, start_ticks
 
 POLL_S = 0.05
 LOG_TAIL_LINES = 15
@@ -89,7 +91,7 @@ def log_of(layout: Layout, name: str) -> Path:
     return layout.logs / f"{name}.log"
 
 
-def _spawn(layout: Layout, daemon: Daemon, log: Path) -> Process:
+def _spawn(layout: Layout, daemon: Daemon, log: Path) -> psutil.Process:
     argv = [*daemon.enter, *daemon.argv]
     executable = shutil.which(argv[0])
     if executable is None:
@@ -109,17 +111,17 @@ def _spawn(layout: Layout, daemon: Daemon, log: Path) -> Process:
     process = find_process(pid)
     if process is None:
         raise DaemonFailed(daemon.name, "ended as soon as it was started", log, _tail(log, 0))
-    record = {"pid": pid, "started": process.started, "fingerprint": daemon.fingerprint(), "argv": argv}
+    record = {"pid": pid, "started": start_ticks(process), "fingerprint": daemon.fingerprint(), "argv": argv}
     partial = _pid_file(layout, daemon.name).with_suffix(".partial")
     partial.write_text(json.dumps(record))
     partial.rename(_pid_file(layout, daemon.name))
     return process
 
 
-def _await_ready(layout: Layout, daemon: Daemon, process: Process, log: Path, offset: int) -> None:
+def _await_ready(layout: Layout, daemon: Daemon, process: psutil.Process, log: Path, offset: int) -> None:
     deadline = time.monotonic() + daemon.deadline_s
     while not daemon.ready():
-        if not process.alive():
+        if not is_alive(process):
             _pid_file(layout, daemon.name).unlink(missing_ok=True)
             raise DaemonFailed(daemon.name, "ended while starting", log, _tail(log, offset))
         if time.monotonic() > deadline:
@@ -129,14 +131,14 @@ def _await_ready(layout: Layout, daemon: Daemon, process: Process, log: Path, of
         time.sleep(POLL_S)
 
 
-def _end(layout: Layout, name: str, process: Process, deadline_s: float) -> None:
-    if process.alive():
-        process.signal(signal.SIGTERM)
-        _wait_until(lambda: not process.alive(), deadline_s)
+def _end(layout: Layout, name: str, process: psutil.Process, deadline_s: float) -> None:
+    if is_alive(process):
+        send_signal(process, signal.SIGTERM)
+        _wait_until(lambda: not is_alive(process), deadline_s)
     left = [process, *in_session(process.pid)]
     for one in left:
-        one.signal(signal.SIGKILL)
-    if not _wait_until(lambda: not any(one.alive() for one in left), KILL_DEADLINE_S):
+        send_signal(one, signal.SIGKILL)
+    if not _wait_until(lambda: not any(is_alive(one) for one in left), KILL_DEADLINE_S):
         raise DaemonFailed(name, f"(pid {process.pid}) does not end, not even by SIGKILL", log_of(layout, name))
 
 
@@ -149,11 +151,11 @@ def _wait_until(done: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _recorded(layout: Layout, name: str) -> Process | None:
+def _recorded(layout: Layout, name: str) -> psutil.Process | None:
     """The living process that the pid file names, or None."""
     record = _record(layout, name)
     process = find_process(int(record["pid"])) if record else None
-    return process if process and process.started == record["started"] and process.alive() else None
+    return process if process and start_ticks(process) == record["started"] and is_alive(process) else None
 
 
 def _record(layout: Layout, name: str) -> dict[str, str | int]:

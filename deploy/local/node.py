@@ -6,6 +6,7 @@ is the kubelet's and the control plane's; nothing here deletes it.
 """
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -155,7 +156,7 @@ def _start_kubelet(layout: Layout, spec: NodeSpec, number: int, binaries: Binari
     kubelet = processes.find_process(pid)
     if kubelet is None:
         raise node_records.NodeFailed(f"the kubelet of {spec.name} has ended; log: {daemons.log_of(layout, spec.name)}")
-    node_objects.give_gpus(layout, spec, kubelet.started_at(), deadline_s=60)
+    node_objects.give_gpus(layout, spec, time.time() - processes.seconds_running(kubelet), deadline_s=60)
 
 
 def _start_kube_proxy(layout: Layout, spec: NodeSpec, number: int, binaries: Binaries) -> None:

@@ -1,87 +1,73 @@
-"""What /proc says about a process: whether it still is the one we meant, and which others share its session.
+"""Processes of this machine: whether one is still the one we meant, and which others share its session.
 
-A process is known by pid and start time together, because the kernel hands pids out again.
+psutil does the reading. It knows a process by pid and start time together, because the kernel hands pids out again, and
+checks both before it signals. This file adds what our daemons need beside that: sessions, and zombies that count as
+ended.
 """
 
+import contextlib
 import os
-import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+
+import psutil
 
 
-@dataclass(frozen=True)
-class Process:
-    """`started` is in clock ticks since boot (field 22 of /proc/PID/stat)."""
-
-    pid: int
-    started: int
-    session: int
-
-    def alive(self) -> bool:
-        """False too for a zombie; one that is our own child is reaped on the way."""
-        _reap(self.pid)
-        now = _read(self.pid)
-        return now is not None and now[0] == self and now[1] not in "ZX"
-
-    def started_at(self) -> float:
-        """In seconds since the epoch, as `time.time()` counts them."""
-        booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-        return booted_at + self.started / os.sysconf("SC_CLK_TCK")
-
-    def signal(self, number: int) -> None:
-        """Sends a signal unless this process has ended."""
-        try:
-            descriptor = os.pidfd_open(self.pid)
-        except ProcessLookupError:
-            return
-        try:
-            # The descriptor pins the process, so the pid cannot change hands between the check and the signal.
-            if self.alive():
-                signal_through(descriptor, number)
-        finally:
-            os.close(descriptor)
-
-
-def signal_through(descriptor: int, number: int) -> None:
-    """Signals the process behind a pidfd; one that has just ended needs no signal."""
-    try:
-        signal.pidfd_send_signal(descriptor, number)
-    except ProcessLookupError:
-        return
-
-
-def find_process(pid: int) -> Process | None:
+def find_process(pid: int) -> psutil.Process | None:
     """The process with this pid (a zombie too), or None."""
-    found = _read(pid)
-    return found[0] if found else None
-
-
-def in_session(session: int) -> list[Process]:
-    """Every living process whose session was opened by the process with pid `session`."""
-    return [process for process in all_processes() if process.session == session and process.alive()]
-
-
-def all_processes() -> Iterator[Process]:
-    for entry in Path("/proc").iterdir():
-        found = _read(int(entry.name)) if entry.name.isdigit() else None
-        if found:
-            yield found[0]
-
-
-def _read(pid: int) -> tuple[Process, str] | None:
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
         return None
-    # The command name stands in parentheses and may contain anything, so the fields are counted from the last one.
-    values = text[text.rindex(")") + 2 :].split()
-    return Process(pid=pid, started=int(values[19]), session=int(values[3])), values[0]
 
 
-def _reap(pid: int) -> None:
+def all_processes() -> Iterator[psutil.Process]:
+    # Not psutil.process_iter: that keeps processes from an earlier call, which may have ended since.
+    return (process for pid in psutil.pids() if (process := find_process(pid)))
+
+
+def in_session(session: int) -> list[psutil.Process]:
+    """Every living process whose session was opened by the process with pid `session`."""
+    return [process for process in all_processes() if session_of(process) == session and is_alive(process)]
+
+
+def session_of(process: psutil.Process) -> int | None:
+    """The pid of the process that opened this one's session; None when it has ended."""
     try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return
+        return os.getsid(process.pid)
+    except ProcessLookupError:
+        return None
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """False too for a zombie; one that is our own child is reaped on the way."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)
+    return is_running(process)
+
+
+def is_running(process: psutil.Process) -> bool:
+    """False too for a zombie, which is left to whoever waits for it."""
+    try:
+        return process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def send_signal(process: psutil.Process, number: int) -> None:
+    """Sends a signal unless this process has ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
+def start_ticks(process: psutil.Process) -> int:
+    """When it started, in clock ticks since boot, which identify it together with its pid.
+
+    The start time in seconds since the epoch would not do: it is another one after the machine's clock has been set.
+    """
+    return round((process.create_time() - psutil.boot_time()) * os.sysconf("SC_CLK_TCK"))
+
+
+def seconds_running(process: psutil.Process) -> float:
+    """For how long it has run, time in suspension included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - start_ticks(process) / os.sysconf("SC_CLK_TCK")

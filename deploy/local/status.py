@@ -3,8 +3,6 @@
 Looking changes nothing, and a part that cannot be asked is reported as such instead of hiding the others.
 """
 
-import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ from deploy.local.components import Component, components_of
 from deploy.local.kubectl import kubectl_json
 from deploy.local.layout import Layout
 from deploy.local.node import list_nodes
-from deploy.local.processes import find_process
+from deploy.local.processes import find_process, seconds_running
 
 NODES_S = 10.0
 
@@ -134,9 +132,7 @@ def _process(layout: Layout, name: str, state: str, address: str, pid: int | Non
 
 def _running_s(pid: int) -> float | None:
     process = find_process(pid)
-    if process is None:
-        return None
-    return round(time.clock_gettime(time.CLOCK_BOOTTIME) - process.started / os.sysconf("SC_CLK_TCK"), 1)
+    return None if process is None else round(seconds_running(process), 1)
 
 
 def _nodes(kubeconfig: Path) -> tuple[list[NodeStatus], list[str]]:

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from api.age import age
 from deploy.local.status import StackStatus
 
 STYLES = {"ready": "green", "not ready": "yellow", "stopped": "red"}
@@ -25,23 +26,14 @@ def print_status(status: StackStatus, console: Console) -> None:
     console.print(Text(f"\nlogs        {status.logs}/PROCESS.log\nkubeconfig  {status.kubeconfig}"), soft_wrap=True)
 
 
-def age(seconds: float | None) -> str:
-    """Seconds as kubectl would say them: 45s, 12m, 3h, 2d."""
-    if seconds is None:
-        return ""
-    for size, letter in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f}{letter}"
-    return f"{seconds:.0f}s"
-
-
 def _processes(status: StackStatus, width: int) -> Table:
     table = _table(width, PROCESS=0, STATE=9, PID=7, UP=4, ADDRESS=18)
     for each in status.processes:
         # A node's processes are told of when something is wrong with them; otherwise the node's own line is enough.
         if each.address or each.state != "ready" or not status.up:
             state = Text(each.state, STYLES[each.state])
-            table.add_row(each.name, state, str(each.pid or ""), age(each.running_s), each.address)
+            up = "" if each.running_s is None else age(each.running_s)
+            table.add_row(each.name, state, str(each.pid or ""), up, each.address)
     return table
 
 

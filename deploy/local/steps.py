@@ -10,8 +10,10 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Protocol
 
@@ -64,18 +66,18 @@ class Outcome:
 
 @dataclass
 class _Run:
-    """The state of one run: what has not started, what is running, how long the finished ones took."""
+    """The state of one run: what can start next, what is running, how long the finished ones took."""
 
-    waiting: dict[str, Step]
+    steps: dict[str, Step]
+    order: TopologicalSorter[str]
     display: Display
     running: dict[str, Step] = field(default_factory=dict)
     took: dict[str, float] = field(default_factory=dict)
     outcomes: queue.SimpleQueue[Outcome] = field(default_factory=queue.SimpleQueue)
 
     def start_what_can(self) -> None:
-        for step in startable(list(self.waiting.values()), set(self.took)):
-            del self.waiting[step.name]
-            self.running[step.name] = step
+        for name in self.order.get_ready():
+            step = self.running[name] = self.steps[name]
             self.display.started(step)
             # A daemon thread: a step that ignores its stop must not keep the command from returning.
             threading.Thread(target=self._carry_out, args=(step,), name=step.name, daemon=True).start()
@@ -96,8 +98,7 @@ def run_steps(steps: Sequence[Step], display: Display, *, stop_commands: Callabl
     Raises ValueError for a graph that cannot be run, StepFailed for the first step that failed (after the others were
     stopped), and passes KeyboardInterrupt on after the same. `stop_commands` ends commands that steps have running.
     """
-    check_graph(steps)
-    run = _Run(waiting={step.name: step for step in steps}, display=display)
+    run = _Run({step.name: step for step in steps}, order_of(steps), display)
     try:
         _run_to_the_end(run, stop_commands)
     except KeyboardInterrupt:
@@ -107,32 +108,29 @@ def run_steps(steps: Sequence[Step], display: Display, *, stop_commands: Callabl
     return run.took
 
 
-def startable(waiting: Sequence[Step], done: set[str]) -> list[Step]:
-    """The steps of `waiting` whose needs are all in `done`, in the order given."""
-    return [step for step in waiting if done.issuperset(step.needs)]
-
-
-def check_graph(steps: Sequence[Step]) -> None:
-    """Raises ValueError when names repeat, a need is unknown, or steps need one another in a circle."""
-    names = [step.name for step in steps]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"step '{name}' appears {names.count(name)} times")
+def order_of(steps: Sequence[Step]) -> TopologicalSorter[str]:
+    """What can start when. Raises ValueError when names repeat, a need is unknown, or steps need one another in a
+    circle."""
+    names = Counter(step.name for step in steps)
+    for name, times in names.items():
+        if times > 1:
+            raise ValueError(f"step '{name}' appears {times} times")
+    order = TopologicalSorter(dict.fromkeys(names, ()))  # named first, so that what can start together keeps its order
     for step in steps:
         for need in step.needs:
             if need not in names:
                 raise ValueError(f"step '{step.name}' needs '{need}', which is not a step")
-    done: set[str] = set()
-    waiting = list(steps)
-    while able := startable(waiting, done):
-        done.update(step.name for step in able)
-        waiting = [step for step in waiting if step.name not in done]
-    if waiting:
-        raise ValueError(f"these steps need one another in a circle: {', '.join(step.name for step in waiting)}")
+        order.add(step.name, *step.needs)
+    try:
+        order.prepare()
+    except CycleError as error:
+        # Each step of graphlib's circle is needed by the one after it, and the first is named again at its end.
+        raise ValueError(f"these steps need one another in a circle: {', '.join(error.args[1][:-1])}") from None
+    return order
 
 
 def _run_to_the_end(run: _Run, stop_commands: Callable[[], None]) -> None:
-    while run.waiting or run.running:
+    while run.order.is_active():
         run.start_what_can()
         outcome = run.outcomes.get()
         del run.running[outcome.step.name]
@@ -142,6 +140,7 @@ def _run_to_the_end(run: _Run, stop_commands: Callable[[], None]) -> None:
             _drain(run)
             raise StepFailed(outcome.step, outcome.error) from outcome.error
         run.took[outcome.step.name] = outcome.seconds
+        run.order.done(outcome.step.name)
         run.display.finished(outcome.step, outcome.seconds)
 
 

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+import psutil
+
 from api.status import Step
-from deploy.local.processes import Process
 from tests.chaos.judging import Goal, Injection
 from tests.chaos.standing import ARRIVING, LEAVING, STEPS, Scene, Stand
 from tests.harness.process_faults import await_end, send
@@ -32,14 +33,14 @@ class ProcessFault:
         """One per step."""
         return [Injection(step, self.name, goal="gone" if step in LEAVING else "ready") for step in STEPS]
 
-    def strike(self, scene: Scene) -> list[Process]:
+    def strike(self, scene: Scene) -> list[psutil.Process]:
         """They have been signalled; those killed have ended."""
         processes = send(scene.stack, self.number, *self.processes)
         if self.number is signal.SIGKILL:
             await_end(processes)
         return processes
 
-    async def mend(self, scene: Scene, struck: list[Process]) -> None:
+    async def mend(self, scene: Scene, struck: list[psutil.Process]) -> None:
         """Waits until they have ended, then starts them again."""
         await asyncio.to_thread(await_end, struck)
         await asyncio.to_thread(scene.stack.start_again, *self.processes)

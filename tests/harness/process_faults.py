@@ -10,8 +10,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
+import psutil
+
 from deploy.local import daemons
-from deploy.local.processes import Process, find_process
+from deploy.local.processes import find_process, is_alive, send_signal
 from tests.harness.deadlines import PATIENCE_S
 from tests.harness.stack import Stack
 
@@ -38,10 +40,10 @@ async def frozen(stack: Stack, *names: str) -> AsyncIterator[Callable[[], None]]
 
     def thaw() -> None:
         for process in processes:
-            process.signal(signal.SIGCONT)
+            send_signal(process, signal.SIGCONT)
 
     for process in processes:
-        process.signal(signal.SIGSTOP)
+        send_signal(process, signal.SIGSTOP)
     try:
         yield thaw
     finally:
@@ -54,24 +56,24 @@ async def restart(stack: Stack, *names: str) -> None:
     await asyncio.to_thread(stack.start_again, *names)
 
 
-def send(stack: Stack, number: signal.Signals, *names: str) -> list[Process]:
+def send(stack: Stack, number: signal.Signals, *names: str) -> list[psutil.Process]:
     """Signals them all and does not wait; `await_end` does."""
     processes = [_process(stack, name) for name in names]
     for process in processes:
-        process.signal(number)
+        send_signal(process, number)
     return processes
 
 
-def await_end(processes: Sequence[Process]) -> None:
+def await_end(processes: Sequence[psutil.Process]) -> None:
     """Until they have ended. Raises TimeoutError."""
     deadline = time.monotonic() + PATIENCE_S
-    while left := [process for process in processes if process.alive()]:
+    while left := [process for process in processes if is_alive(process)]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes {[process.pid for process in left]} did not end within {PATIENCE_S:g} s")
         time.sleep(LOOK_S)
 
 
-def _process(stack: Stack, name: str) -> Process:
+def _process(stack: Stack, name: str) -> psutil.Process:
     pid = daemons.running(stack.layout).get(name)
     process = find_process(pid) if pid is not None else None
     if process is None:

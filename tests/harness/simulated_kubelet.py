@@ -9,9 +9,9 @@ bought, for pods that need no GPU.
 import argparse
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import aiohttp
@@ -28,6 +28,7 @@ from deploy.local.arm.nodes.machines import Machine
 from deploy.local.arm.nodes.simulated import Simulated
 from deploy.local.layout import INSTANCES, Layout
 from presets.skus import find_sku
+from process.run import run
 from tests.harness.pod_rules import CONTROL_PATH, AnswerRule, PodRule, PodRules
 from tests.harness.pod_statuses import now, running_status
 from tests.harness.simulated_jobs import JobPods, owning_job
@@ -164,11 +165,8 @@ def application(kubelet: SimulatedKubelet) -> web.Application:
     return app
 
 
-async def serve(layout: Layout) -> None:
-    """Until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+async def serve(layout: Layout, stop: asyncio.Event) -> None:
+    """Until `stop` is set."""
     cluster = await Cluster.connect(str(layout.admin_kubeconfig))
     kubelet = SimulatedKubelet(cluster, layout.address)
     runner = web.AppRunner(application(kubelet), shutdown_timeout=1.0)
@@ -197,8 +195,7 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m tests.harness.simulated_kubelet")
     parser.add_argument("--instance", choices=INSTANCES, required=True, help="local stack whose pods are simulated")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(serve(Layout.of(parser.parse_args().instance)))
+    run(partial(serve, Layout.of(parser.parse_args().instance)))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Everything follows from the instance's layout; the other options replace single 
 """
 
 import argparse
-import logging
 from pathlib import Path
 
 from deploy.local.arm.files import ArmFiles
@@ -16,12 +15,13 @@ from deploy.local.arm.records import Settings
 from deploy.local.arm.server import Endpoint, serve
 from deploy.local.certificates import KeyPair, ensure_certificate
 from deploy.local.layout import INSTANCES, LOOPBACK, Layout
+from process.run import configure_logging
 
 
 def main(argv: list[str] | None = None) -> None:
     """Reads the arguments and serves until told to stop."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logging()
     layout = Layout.of(arguments.layout_instance, with_nodes=not arguments.loopback)
     pair = _key_pair(arguments, layout)
     endpoint = Endpoint(

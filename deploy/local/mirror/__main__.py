@@ -4,7 +4,6 @@ Decides addresses and folders from the command line; serving is `server.py`'s, b
 """
 
 import argparse
-import logging
 from pathlib import Path
 
 import uvicorn
@@ -14,6 +13,7 @@ from deploy.local.mirror.catalogue import repositories_folder
 from deploy.local.mirror.delivery import Pace
 from deploy.local.mirror.mirror import Mirror
 from deploy.local.mirror.server import build_app
+from process.run import configure_logging
 
 # Connections that are being served get this long when the mirror is told to stop.
 SHUTDOWN_S = 5
@@ -39,7 +39,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     given = arguments()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    configure_logging()
     if given.instance:
         layout = Layout.of(given.instance, with_nodes=not given.without_nodes)
         given.root = given.root or repositories_folder(layout.cache)

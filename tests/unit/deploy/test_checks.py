@@ -3,13 +3,14 @@
 import os
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deploy.local import checks
 from deploy.local.layout import Layout
-from deploy.local.listeners import Listener, listeners, listening_sockets
+from deploy.local.listeners import UNKNOWN_PID, Listener, listeners
 
 NGINX = Listener("0.0.0.0", 15000, 77, "nginx: master process")
 REGISTRY = {"registry": ("10.201.0.1", 15000)}
@@ -29,13 +30,15 @@ def test_a_listener_on_ipv6_is_found() -> None:
         assert [listener.address for listener in listeners() if listener.port == port] == ["::1"]
 
 
-def test_only_listening_lines_of_the_kernel_table_count() -> None:
-    table = (
-        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-        "   0: 00000000:3A98 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1\n"
-        "   1: 0100007F:3A99 0100007F:B1C2 01 00000000:00000000 00:00000000 00000000     0        0 4243 1\n"
-    )
-    assert listening_sockets(table) == [("0.0.0.0", 15000, "4242")]
+def test_a_connection_is_not_taken_for_a_listener() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        port = client.getsockname()[1]
+        assert [listener for listener in listeners() if listener.port == port] == []
+
+
+def test_who_listens_is_told_as_far_as_it_can_be_seen() -> None:
+    assert str(NGINX) == "pid 77 (nginx: master process) on 0.0.0.0:15000"
+    assert str(replace(NGINX, pid=UNKNOWN_PID, command="")) == "a process only root can see on 0.0.0.0:15000"
 
 
 def test_a_taken_port_is_named_with_its_holder_and_the_way_out() -> None:

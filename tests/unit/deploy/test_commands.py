@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.commands import CommandFailed, descendants, output_of, run_logged, stop_commands, tail
+from deploy.local.commands import CommandFailed, output_of, run_logged, stop_commands, tail
+from deploy.local.processes import find_process, is_running
 
 
 def test_output_goes_to_the_log_after_the_command_line(tmp_path: Path) -> None:
@@ -49,24 +50,28 @@ def test_a_question_gets_stdout_and_a_failure_stderr() -> None:
         output_of(["sh", "-c", "echo no such thing >&2; exit 1"], deadline_s=10)
 
 
-def test_stopping_ends_running_commands_with_their_children(tmp_path: Path) -> None:
-    log, caught = tmp_path / "log", []
+def test_stopping_ends_running_commands_with_all_their_descendants(tmp_path: Path) -> None:
+    written, caught = tmp_path / "pid", []
+    script = f"sh -c 'sleep 60 & echo $! > {written}; wait' & wait"
 
     def build() -> None:
         try:
-            run_logged(["sh", "-c", "sleep 60 & echo started; wait"], log, deadline_s=60)
+            run_logged(["sh", "-c", script], tmp_path / "log", deadline_s=60)
         except CommandFailed as failure:
             caught.append(failure)
 
     thread = threading.Thread(target=build)
     thread.start()
-    while not (log.exists() and "\nstarted" in log.read_text()):
+    while not (written.exists() and written.read_text()):
         assert thread.is_alive()
         thread.join(0.02)
+    grandchild = find_process(int(written.read_text()))
+    assert grandchild and is_running(grandchild)
     stop_commands()
     thread.join(10)
     assert not thread.is_alive()
     assert "exit code -15" in str(caught[0])
+    assert not is_running(grandchild)
 
 
 def test_a_command_that_ignores_the_stop_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,10 +93,6 @@ def test_a_command_that_ignores_the_stop_is_killed(tmp_path: Path, monkeypatch: 
     thread.join(10)
     assert not thread.is_alive()
     assert "exit code -9" in str(caught[0])
-
-
-def test_descendants_are_followed_through_all_levels() -> None:
-    assert descendants(1, {2: 1, 3: 2, 4: 3, 9: 8, 1: 0}) == [2, 3, 4]
 
 
 def test_a_daemon_in_its_own_session_is_not_stopped(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_stopping_ends_children_too_even_when_the_daemon_ignores_the_signal(layo
         time.sleep(0.01)
     child = processes.find_process(int((tmp_path / "flag").read_text()))
     daemons.stop(layout, "sleeper", deadline_s=0.2)
-    assert child and not child.alive()
+    assert child and not processes.is_alive(child)
     assert daemons.running(layout) == {}
     daemons.stop(layout, "sleeper")
 
@@ -83,7 +83,7 @@ def test_a_pid_that_belongs_to_another_process_now_is_left_alone(layout: Layout,
     assert daemons.running(layout) == {}
     daemons.stop(layout, "sleeper")
     stranger = processes.find_process(record["pid"])
-    assert stranger and stranger.alive()
+    assert stranger and processes.is_alive(stranger)
     os.kill(record["pid"], signal.SIGKILL)
 
 

@@ -8,7 +8,7 @@ from deploy.local import down, preparing, stack_steps
 from deploy.local.choices import Choices
 from deploy.local.components import addresses_needed, components_of
 from deploy.local.layout import LOOPBACK, Layout
-from deploy.local.steps import Step, check_graph, startable
+from deploy.local.steps import Step, order_of
 
 
 @pytest.fixture(autouse=True)
@@ -22,15 +22,22 @@ OWN, EXISTING = Choices(), Choices(Path("/kubeconfig"))
 
 def steps_up(choices: Choices) -> dict[str, Step]:
     steps = stack_steps.steps_of(choices.layout("test"), choices)
-    check_graph(steps)
+    order_of(steps)
     return {step.name: step for step in steps}
 
 
-def order(steps: list[Step]) -> list[str]:
-    done: list[str] = []
-    while able := [step.name for step in startable(steps, set(done)) if step.name not in done]:
-        done += able
-    return done
+def in_order(steps: list[Step]) -> list[str]:
+    """Of the names, each as early as it can be."""
+    return startable(steps, done={step.name for step in steps})
+
+
+def startable(steps: list[Step], done: set[str]) -> list[str]:
+    """Those that can start, or could, once these are done."""
+    order, found = order_of(steps), list[str]()
+    while able := order.get_ready():
+        found += able
+        order.done(*done.intersection(able))
+    return found
 
 
 def test_an_existing_cluster_gets_only_what_it_lacks() -> None:
@@ -42,7 +49,7 @@ def test_an_existing_cluster_gets_only_what_it_lacks() -> None:
 def test_long_work_does_not_wait_for_other_long_work() -> None:
     steps = list(steps_up(OWN).values())
     first = startable(steps, {"machine", "system packages", "network", "registry"})
-    assert {"Kubernetes programs", "runtime environment", "Temporal"} <= {step.name for step in first}
+    assert {"Kubernetes programs", "runtime environment", "Temporal"} <= set(first)
 
 
 def test_a_stack_that_only_serves_waits_for_no_image_that_trains() -> None:
@@ -67,7 +74,7 @@ def test_models_that_are_there_need_no_runtime_environment(monkeypatch: pytest.M
 
 def test_preparing_makes_all_that_takes_long_and_starts_nothing() -> None:
     steps = preparing.preparing_steps(Layout.of("test"))
-    check_graph(steps)
+    order_of(steps)
     assert {step.name for step in steps} == {
         "machine", "system packages", "Kubernetes programs", "images", "runtime environment", "models and data",
     }  # fmt: skip
@@ -76,8 +83,7 @@ def test_preparing_makes_all_that_takes_long_and_starts_nothing() -> None:
 @pytest.mark.parametrize("purge", [False, True])
 def test_going_down_stops_writers_before_what_they_write_to(purge: bool) -> None:
     steps = down.steps_of(Layout.of("test"), purge=purge)
-    check_graph(steps)
-    stopped = order(steps)
+    stopped = in_order(steps)
     for first, later in (("watcher", "temporal"), ("arm", "control plane"), ("control plane", "network")):
         assert stopped.index(first) < stopped.index(later)
     assert stopped[-1] == ("state" if purge else "the rest")

@@ -13,7 +13,7 @@ from deploy.local.components import Component
 from deploy.local.daemons import Daemon
 from deploy.local.layout import Layout
 from deploy.local.status import NodeStatus, StackStatus, look, node_status, process_status
-from deploy.local.status_table import age, print_status
+from deploy.local.status_table import print_status
 
 NODE = {
     "metadata": {"name": "gpu-0", "labels": {"agentpool": "ws1", "node.kubernetes.io/instance-type": "NC24"}},
@@ -72,10 +72,3 @@ def test_a_nodes_facts_are_read_from_its_object() -> None:
     assert node_status(NODE) == NodeStatus("gpu-0", ready=True, pool="ws1", instance_type="NC24", gpus=2)
     bare = {"metadata": {"name": "new"}}
     assert node_status(bare) == NodeStatus("new", ready=False, pool="", instance_type="", gpus=0)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(None, ""), (5, "5s"), (119, "119s"), (600, "10m"), (3 * 3600, "3h"), (5 * 86400, "5d")]
-)
-def test_ages_are_short(seconds: float | None, text: str) -> None:
-    assert age(seconds) == text

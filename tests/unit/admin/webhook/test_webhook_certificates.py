@@ -9,11 +9,11 @@ from admin.webhook.certificates import (
     Held,
     Lifetimes,
     after_loss,
-    expiry,
     first_certificates,
     kept_current,
     split_bundle,
 )
+from process.x509 import expiry
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
