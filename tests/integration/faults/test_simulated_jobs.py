@@ -61,7 +61,7 @@ async def pods_of(workspaces: Workspaces, name: str) -> list[Object]:
 
 
 def ended(item: Object | None) -> bool:
-    """Other conditions announce the end: SuccessCriteriaMet is there before the counts are (Kubernetes 1.31 and later)."""
+    """From Kubernetes 1.31 on SuccessCriteriaMet announces the end, before the counts are there."""
     conditions = (item or {}).get("status", {}).get("conditions") or ()
     return any(one["status"] == "True" for one in conditions if one["type"] in ("Complete", "Failed"))
 
