@@ -16,6 +16,7 @@ from deploy.local.processes import in_session
 
 GIB = 1 << 30
 # First run: Kubernetes sources and build 5, runtime environment 4, image build and its layers 9, unpacked on a node 4.
+# (More where torch has no CPU build, see docs/local-stack.md: which it will be is not known yet.)
 DISK_FIRST_RUN_GIB = 25
 # Later: the registry and the images unpacked by each new node.
 DISK_GIB = 8

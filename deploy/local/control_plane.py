@@ -10,7 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
-from deploy.local import certificates, cluster_api, control_plane_flags, daemons, mount_points, network, readiness
+from deploy.local import (
+    certificates,
+    cluster_api,
+    control_plane_flags,
+    daemons,
+    mount_points,
+    network,
+    node_objects,
+    readiness,
+)
 from deploy.local.kubeconfigs import mint_kubeconfig as mint_kubeconfig
 from deploy.local.kubeconfigs import write_admin_kubeconfig
 from deploy.local.kubernetes_binaries import Binaries, require_binaries
@@ -69,6 +78,8 @@ def _start_controllers(
 ) -> None:
     mint_kubeconfig(layout, "system:kube-controller-manager")
     mint_kubeconfig(layout, "system:kube-scheduler")
+    if layout.with_nodes:
+        node_objects.ensure_gateway(layout, binaries.minor)
     manager = daemons.Daemon(
         "kube-controller-manager",
         control_plane_flags.controller_manager(layout, binaries, pairs, signing_key),

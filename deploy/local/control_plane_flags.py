@@ -108,7 +108,7 @@ def kube_proxy(binaries: Binaries, *, layout: Layout, name: str, address: str, k
         binaries.path("kube-proxy"),
         f"--kubeconfig={kubeconfig}",
         f"--hostname-override={name}",
-        # Given an address, kube-proxy does not spend half a minute asking for its Node object.
+        # Given an address, kube-proxy before 1.34 does not spend half a minute asking for its Node object.
         f"--bind-address={address}",
         "--proxy-mode=iptables",
         f"--cluster-cidr={layout.pod_range}",

@@ -22,7 +22,9 @@ EXAMPLES = Path(__file__).parent / "examples"
 EXAMPLE = EXAMPLES / "workspace-smollm2.yaml"
 PLACEHOLDER = "registry.example.com"
 """Where examples push to, and pull from."""
-QUESTION = "What is the capital of France?"
+# At every token of the answer SmolLM2 prefers its word by more than 1.3 in log-probability, in float32 and in bfloat16:
+# so the answer is the same on every CPU. (For France's capital the first two words are 0.1 apart.)
+QUESTION, ANSWER = "What is the capital of South Korea?", "Seoul"
 # Cold: a 4 GB image is pulled and unpacked on a node that has just been bought (about 2 min), then vLLM loads (1 min).
 READY_S = 900.0
 # A pool is deleted in seconds here; nodes are drained first.

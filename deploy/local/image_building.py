@@ -6,7 +6,6 @@ building or compressing again. Which images there are, and when, is `images.py`'
 
 import hashlib
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from deploy.local.base_rootfs import PACKAGES, SUITE, ensure_rootfs, given_base
 from deploy.local.commands import output_of, run_logged
 from deploy.local.steps import Say
-from deploy.local.wheels import REPOSITORY, TORCH_INDEX_VARIABLE
+from deploy.local.wheels import REPOSITORY
 
 CONTAINERFILE = REPOSITORY / "deploy" / "images" / "Containerfile"
 IGNORED = CONTAINERFILE.with_suffix(".dockerignore")
@@ -51,8 +50,18 @@ class Workshop:
         return self.folder / "layouts" / f"{target}-{tag}"
 
 
-def build(workshop: Workshop, target: str, tag: str, wheels: Path, say: Say) -> Path:
+@dataclass(frozen=True)
+class Wanted:
+    """A target of the Containerfile, the tag for it, and the build of torch where it has one."""
+
+    target: str
+    tag: str
+    torch: str | None = None
+
+
+def build(workshop: Workshop, wanted: Wanted, wheels: Path, say: Say) -> Path:
     """The OCI layout of one target of the Containerfile; finished ones are not built again. Raises CommandFailed."""
+    target, tag = wanted.target, wanted.tag
     done = workshop.layout_of(target, tag)
     if (done / "index.json").exists():
         return done
@@ -60,7 +69,7 @@ def build(workshop: Workshop, target: str, tag: str, wheels: Path, say: Say) -> 
     base = given_base() or _own_base(workshop, say)
     say(f"building the {target} image")
     name = f"localhost/modelyard/{target}:{tag}"
-    argv = workshop.buildah("bud", *build_options(workshop, target, base, wheels), "--tag", name, str(REPOSITORY))
+    argv = workshop.buildah("bud", *build_options(workshop, wanted, base, wheels), "--tag", name, str(REPOSITORY))
     run_logged(argv, workshop.log, deadline_s=BUILD_DEADLINE_S)
     say(f"packing the {target} image")
     partial = done.with_name(done.name + ".partial")
@@ -76,12 +85,12 @@ def build(workshop: Workshop, target: str, tag: str, wheels: Path, say: Say) -> 
     return done
 
 
-def build_options(workshop: Workshop, target: str, base: str, wheels: Path) -> list[str]:
+def build_options(workshop: Workshop, wanted: Wanted, base: str, wheels: Path) -> list[str]:
     """buildah's options for one target. Files of this machine are mounted, so nothing of them stays in the image."""
-    options = ["--isolation", "chroot", "--layers", "--target", target, "--file", str(CONTAINERFILE)]
+    options = ["--isolation", "chroot", "--layers", "--target", wanted.target, "--file", str(CONTAINERFILE)]
     options += ["--ignorefile", str(IGNORED), "--build-arg", f"BASE_IMAGE={base}"]
-    if index := os.environ.get(TORCH_INDEX_VARIABLE):
-        options += ["--build-arg", f"TORCH_INDEX_URL={index}"]
+    if wanted.torch:
+        options += ["--build-arg", f"TORCH={wanted.torch}"]
     mounts = {wheels: "/build/wheels", _pip_configuration(workshop): "/etc/pip.conf"}
     if CERTIFICATES.is_dir():
         mounts[CERTIFICATES] = str(CERTIFICATES)

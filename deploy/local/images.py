@@ -13,12 +13,13 @@ from pathlib import Path
 
 from deploy.local.base_rootfs import PACKAGES, SUITE, given_base
 from deploy.local.containerfile import stages_of
-from deploy.local.image_building import CONTAINERFILE, IGNORED, Workshop, build
+from deploy.local.image_building import CONTAINERFILE, IGNORED, Wanted, Workshop, build
 from deploy.local.image_pushing import Registry, manifest_of
 from deploy.local.layout import Layout
 from deploy.local.steps import Say
+from deploy.local.torch_build import Torch, known_torch, torch_build
 from deploy.local.wheels import DATA as DATA_PINS
-from deploy.local.wheels import FETCHING, REPOSITORY, SERVING, TUNING, ensure_wheels, one_at_a_time
+from deploy.local.wheels import FETCHING, REPOSITORY, SERVING, TUNING, Pins, ensure_wheels, one_at_a_time
 
 LATEST = "dev"
 
@@ -30,6 +31,8 @@ class Image:
     target: str
     pins: tuple[Path, ...]
     sources: tuple[str, ...]
+    torch: bool = False
+    """Whether there is a torch in it, of the build that this machine has."""
 
     @property
     def repository(self) -> str:
@@ -56,6 +59,7 @@ RUNTIME = Image(
         *("api/__init__.py", "api/adapter_records.py", "api/serving.py", "api/weights.py", "api/configs"),
         *("runtime/__init__.py", "runtime/pyproject.toml", "runtime/tensors.py", "runtime/fetch", "runtime/serve"),
     ),
+    torch=True,
 )
 # On top of `runtime`, with everything that is in there.
 TUNE = Image(
@@ -66,6 +70,7 @@ TUNE = Image(
         *("api/registries.py", "api/training_rows.py", "api/tuning.py", "api/tuning_data.py"),
         *("runtime/ending.py", "runtime/tune"),
     ),
+    torch=True,
 )
 # The small one first: a pod starts with it.
 FOR_SERVING = (FETCH, RUNTIME)
@@ -74,12 +79,13 @@ IMAGES = (*FOR_SERVING, *FOR_TUNING)
 
 
 def ensure_images(layout: Layout, wanted: Sequence[Image], say: Say) -> None:
-    """Builds what has changed and pushes what the registry lacks. Raises CommandFailed, NoBase, PushFailed, OSError."""
+    """Builds what has changed and pushes what the registry lacks. Raises CommandFailed, NoBase, PushFailed,
+    TorchUnavailable, OSError."""
     for image in wanted:
         built = build_image(layout, image, say)
         registry = Registry(layout.registry, image.repository)
         descriptor = manifest_of(built)
-        tags = (tag_of(image), LATEST)
+        tags = (tag_of(image, torch_in(layout, image, say)), LATEST)
         if any(registry.manifest_digest(tag, descriptor["mediaType"]) != descriptor["digest"] for tag in tags):
             say(f"pushing the {image.target} image")
             registry.push(built, tags)
@@ -88,36 +94,46 @@ def ensure_images(layout: Layout, wanted: Sequence[Image], say: Say) -> None:
 def build_image(layout: Layout, image: Image, say: Say) -> Path:
     """The OCI layout of an image in the cache. Needs no registry, so it may run before there is one."""
     workshop = Workshop(layout.cache, layout.logs / "images.log")
+    torch = torch_in(layout, image, say)
     with one_at_a_time(workshop.folder / ".lock", lambda: say("waiting for another build of images")):
         while True:
-            tag = tag_of(image)
+            tag = tag_of(image, torch)
             done = workshop.layout_of(image.target, tag)
             if (done / "index.json").exists():
                 return done
-            wheels = ensure_wheels(layout.cache, image.pins, workshop.log, say)
-            built = build(workshop, image.target, tag, wheels, say)
-            if tag_of(image) == tag:
+            pins = [*map(Pins, image.pins), *([torch.pins] if torch else [])]
+            wheels = ensure_wheels(layout.cache, pins, workshop.log, say)
+            built = build(workshop, Wanted(image.target, tag, torch.build if torch else None), wheels, say)
+            if tag_of(image, torch) == tag:
                 return built
             say("the sources were edited while the image was built: building it again")
             shutil.rmtree(built)
 
 
 def is_built(layout: Layout, image: Image) -> bool:
-    """Whether the cache has it, as the sources are now."""
+    """Whether the cache has it, as the sources are now. Nobody is asked: without a torch chosen nothing is built."""
+    torch = known_torch(layout.cache) if image.torch else None
+    if image.torch and torch is None:
+        return False
     workshop = Workshop(layout.cache, layout.logs / "images.log")
-    return (workshop.layout_of(image.target, tag_of(image)) / "index.json").exists()
+    return (workshop.layout_of(image.target, tag_of(image, torch)) / "index.json").exists()
+
+
+def torch_in(layout: Layout, image: Image, say: Say = lambda words: None) -> Torch | None:
+    """The torch that the image is built with, None for one without. Raises TorchUnavailable."""
+    return torch_build(layout.cache, say) if image.torch else None
 
 
 def reference(layout: Layout, image: Image) -> str:
-    """The image by its content, as it stands in a pod: it changes when the content does."""
-    return f"{layout.registry}/{image.repository}:{tag_of(image)}"
+    """The image by its content, as it stands in a pod: it changes when the content does. Raises TorchUnavailable."""
+    return f"{layout.registry}/{image.repository}:{tag_of(image, torch_in(layout, image))}"
 
 
-def tag_of(image: Image) -> str:
+def tag_of(image: Image, torch: Torch | None) -> str:
     """16 hex digits over everything that goes into an image."""
     digest = hashlib.sha256(f"{given_base() or (SUITE, PACKAGES)}".encode())
     digest.update(stages_of(CONTAINERFILE.read_text(), image.target).encode())
-    for file in (IGNORED, *image.pins, *files_of(image.sources)):
+    for file in (IGNORED, *image.pins, *([torch.pins.file] if torch else []), *files_of(image.sources)):
         digest.update(f"\0{file.relative_to(REPOSITORY)}\0{file.stat().st_size}\0".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

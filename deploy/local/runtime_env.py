@@ -1,8 +1,9 @@
 """Builds .venv-runtime: the Python environment in which models are served and tuned on this machine.
 
 It is apart from the control plane's because their pins conflict (vLLM wants an older FastAPI). It stands in for the
-runtime image in tests and on a laptop, so it is installed from the same lists. The packages (2.9 GB) are installed once
-per user into the cache; the checkout's own environment points there and adds only what is ours.
+runtime image in tests and on a laptop, so it is installed from the same lists. The packages (2.9 GB, 6 GB with the
+torch that is for GPUs) are installed once per user into the cache; the checkout's own environment points there and adds
+only what is ours. Which build of torch there is, `torch_build.py` decides.
 """
 
 import shutil
@@ -14,7 +15,8 @@ from pathlib import Path
 from deploy.local.commands import run_logged
 from deploy.local.layout import Layout
 from deploy.local.steps import Say
-from deploy.local.wheels import PYTHON, REPOSITORY, SERVING, TUNING, digest_of, ensure_wheels, one_at_a_time
+from deploy.local.torch_build import Torch, torch_build
+from deploy.local.wheels import PYTHON, REPOSITORY, SERVING, TUNING, Pins, digest_of, ensure_wheels, one_at_a_time
 
 ENVIRONMENT = REPOSITORY / ".venv-runtime"
 DISTRIBUTION = REPOSITORY / "runtime"
@@ -34,10 +36,12 @@ class RuntimeUnavailable(RuntimeError):
 
 
 def ensure_runtime_venv(cache: Path, log: Path, say: Say) -> Path:
-    """The environment's Python, after installing what changed. Raises RuntimeUnavailable, CommandFailed."""
-    packages = cache / f"{CACHE_PREFIX}{digest_of(SERVING, TUNING)[:16]}"
+    """The environment's Python, after installing what changed. Raises RuntimeUnavailable, CommandFailed,
+    TorchUnavailable."""
+    torch = torch_build(cache, say)
+    packages = cache / f"{CACHE_PREFIX}{digest_of(SERVING, torch.pins.file, TUNING)}"
     with one_at_a_time(cache / ".runtime-environment.lock", lambda: say("waiting for another installation")):
-        _ensure(packages / ".installed", PYTHON, lambda: _install_packages(packages, cache, log, say))
+        _ensure(packages / ".installed", PYTHON, lambda: _install_packages(packages, torch, cache, log, say))
         _ensure(STAMP, f"{packages} {digest_of(DISTRIBUTION / 'pyproject.toml')}", lambda: _install_ours(packages, log))
     return PYTHON_PROGRAM
 
@@ -56,13 +60,15 @@ def check_python(version: tuple[int, int]) -> None:
         raise RuntimeUnavailable(f"the runtime's pins are for Python {PYTHON}, this is {found}: use python{PYTHON}")
 
 
-def _install_packages(packages: Path, cache: Path, log: Path, say: Say) -> None:
+def _install_packages(packages: Path, torch: Torch, cache: Path, log: Path, say: Say) -> None:
     check_python(sys.version_info[:2])
-    wheels = ensure_wheels(cache, (SERVING, TUNING), log, say)
+    say(str(torch))
+    lists = (Pins(SERVING), torch.pins, Pins(TUNING))
+    wheels = ensure_wheels(cache, lists, log, say)
     say(f"installing vLLM, PyTorch and the tuning packages into {packages}")
     shutil.rmtree(packages, ignore_errors=True)
     run_logged([sys.executable, "-m", "venv", str(packages)], log, deadline_s=PYTHON_DEADLINE_S)
-    pins = ["--find-links", str(wheels), "--requirement", str(SERVING), "--requirement", str(TUNING)]
+    pins = ["--find-links", str(wheels), *(word for pins in lists for word in ("--requirement", str(pins.file)))]
     python = str(packages / "bin" / "python")
     run_logged([python, *PIP, *pins], log, deadline_s=INSTALL_DEADLINE_S, fix="see pip's words above")
 

@@ -14,6 +14,7 @@ from deploy.local.commands import CommandFailed
 from deploy.local.components import Component, components_of
 from deploy.local.kubectl import kubectl_json
 from deploy.local.layout import Layout
+from deploy.local.network import GATEWAY
 from deploy.local.node import list_nodes
 from deploy.local.processes import find_process, seconds_running
 
@@ -142,4 +143,4 @@ def _nodes(kubeconfig: Path) -> tuple[list[NodeStatus], list[str]]:
         found = kubectl_json(kubeconfig, "get", "nodes", deadline_s=NODES_S)
     except CommandFailed as failure:
         return [], [f"the nodes are unknown: {failure}"]
-    return [node_status(node) for node in found["items"]], []
+    return [node_status(node) for node in found["items"] if node["metadata"]["name"] != GATEWAY], []

@@ -1,16 +1,16 @@
 """Downloads the pinned packages of the runtime once per user, for the environment on this machine and for the images.
 
-Where packages come from is pip's own configuration. Only torch's CPU build needs more than the default index: a
-find-links folder in that configuration, or an index named by MODELYARD_TORCH_INDEX_URL. Which packages there are is
-said in constraints/; who installs them is `runtime_env.py` and `images.py`.
+Where packages come from is pip's own configuration. Only torch's CPU build may need more than that: where it is,
+`torch_build.py` finds out. Which packages there are is said in constraints/; who installs them is `runtime_env.py` and
+`images.py`.
 """
 
 import fcntl
 import hashlib
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.commands import run_logged
@@ -22,39 +22,42 @@ SERVING = CONSTRAINTS / "runtime-cpu.txt"
 TUNING = CONSTRAINTS / "tuning-cpu.txt"
 FETCHING = CONSTRAINTS / "fetch.txt"
 DATA = CONSTRAINTS / "data.txt"
-TORCH_INDEX_VARIABLE = "MODELYARD_TORCH_INDEX_URL"
 # The Python of the image's base (Debian 12), and the one the pins were resolved for.
 PYTHON = "3.11"
-# 0.7 GB; 70 s measured with a near mirror.
+# 0.7 GB, 70 s measured with a near mirror; 3.1 GB where torch is the one for GPUs.
 DOWNLOAD_DEADLINE_S = 3600.0
-FIX = (
-    "pip must reach a package index; for torch's CPU build add a find-links folder to pip's configuration or set "
-    f"{TORCH_INDEX_VARIABLE} to PyTorch's CPU index"
-)
+FIX = "pip must reach a package index"
 
 
-def ensure_wheels(cache: Path, pins: Sequence[Path], log: Path, say: Say) -> Path:
+@dataclass(frozen=True)
+class Pins:
+    """A list of pinned packages, and what pip must be told beside its own configuration to find them."""
+
+    file: Path
+    options: tuple[str, ...] = ()
+
+
+def ensure_wheels(cache: Path, pins: Sequence[Pins], log: Path, say: Say) -> Path:
     """The folder with every wheel that the pinned lists name. Raises CommandFailed with pip's words."""
     folder = cache / "wheels" / f"py{PYTHON}"
     folder.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(folder / ".lock", lambda: say("waiting for another download of the runtime's packages")):
         for pin in pins:
-            stamp = folder / f".{pin.stem}-{digest_of(pin)}"
+            stamp = folder / f".{pin.file.stem}-{digest_of(pin.file)}"
             if stamp.exists():
                 continue
-            say(f"downloading the packages of {pin.name}")
+            say(f"downloading the packages of {pin.file.name}")
             run_logged(download_command(folder, pin), log, deadline_s=DOWNLOAD_DEADLINE_S, fix=FIX)
             stamp.touch()
     return folder
 
 
-def download_command(folder: Path, pin: Path) -> list[str]:
+def download_command(folder: Path, pins: Pins) -> list[str]:
     """pip's arguments. No dependency is followed: the lists are complete, and what they leave out must stay out."""
-    torch_index = os.environ.get(TORCH_INDEX_VARIABLE)
     return [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
-        *("--python-version", PYTHON, "--dest", str(folder), "--requirement", str(pin)),
-        *(("--extra-index-url", torch_index) if torch_index else ()),
+        *("--python-version", PYTHON, "--dest", str(folder), "--requirement", str(pins.file)),
+        *pins.options,
     ]
 
 

@@ -15,6 +15,7 @@ from runtime.serve.adapters import check_fit, with_adapters
 from runtime.serve.environment import installed_device, usable_cpus, variables
 from runtime.serve.failures import ConfigInvalid, ServeFailure, leave_message
 from runtime.serve.notes import seed_notes
+from runtime.serve.precision import cpu_flags, dtype_on_cpu
 from runtime.serve.waiting import wait_for_weights
 
 
@@ -34,6 +35,8 @@ def main(argv: list[str] | None = None) -> int:
 def serve(config: ServeConfig) -> None:
     """Prepares the process and runs vLLM in it until it is told to stop. Raises ServeFailure."""
     device = installed_device()
+    if device == "cpu":
+        config = config.model_copy(update={"dtype": dtype_on_cpu(config.dtype, cpu_flags())})
     os.environ.update(variables(config, device, usable_cpus(), os.environ))
     seed_notes(Path(os.environ["VLLM_CACHE_ROOT"]))
     # Imported only now: it reads the environment. The import takes 10 s, in which weights go on coming in.

@@ -31,8 +31,8 @@ def served(stack: Layout) -> Iterator[demo.Target]:
 
 def test_a_workspace_answers_at_both_endpoints_through_its_service(served: demo.Target) -> None:
     address = demo.service_address(served)
-    assert "Paris" in ask_openai(address, demo.QUESTION).text
-    assert "Paris" in ask_kaito(address, demo.QUESTION).text
+    assert demo.ANSWER in ask_openai(address, demo.QUESTION).text
+    assert demo.ANSWER in ask_kaito(address, demo.QUESTION).text
 
 
 def test_kubectl_shows_true_columns_in_both_versions(served: demo.Target) -> None:

@@ -16,8 +16,9 @@ from transformers import (  # type: ignore[import-not-found,unused-ignore]
     LlamaForCausalLM,
 )
 
-QUESTION = "What is the capital of France?"
-ANSWER = "Paris"
+# Far from a tie at every token, see deploy/local/demo.py.
+QUESTION = "What is the capital of South Korea?"
+ANSWER = "Seoul"
 CARD = """---
 license: apache-2.0
 language: [en]

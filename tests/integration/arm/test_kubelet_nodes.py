@@ -69,6 +69,12 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
+def nodes_of(cluster: Layout) -> list[dict[str, Any]]:
+    """Those with a kubelet behind them."""
+    items = cluster_api.request(cluster, "GET", "/api/v1/nodes")["items"]
+    return [item for item in items if item["metadata"]["name"] != network.GATEWAY]
+
+
 def a_pod(layout: Layout, name: str, on: str, command: str) -> dict[str, Any]:
     container = {"name": "main", "image": f"{layout.registry}/modelyard/pause:dev", "command": ["sh", "-c", command]}
     spec = {"nodeName": on, "containers": [container], "terminationGracePeriodSeconds": 5}
@@ -85,7 +91,7 @@ async def test_a_pool_is_a_kubelet_that_joins_survives_a_restart_is_drained_and_
     async with arm.azure() as client:
         mine = type(pools)(client)
         await mine.create("ws1", nodeTaints=["sku=gpu:NoSchedule"], nodeLabels={"kaito.sh/workspace": "phi"})
-        [joined] = cluster_api.request(cluster, "GET", "/api/v1/nodes")["items"]
+        [joined] = nodes_of(cluster)
         name, labels = joined["metadata"]["name"], joined["metadata"]["labels"]
         assert node.list_nodes(cluster) == [name]
         assert (labels["agentpool"], labels["kaito.sh/workspace"], labels["accelerator"]) == ("ws1", "phi", "nvidia")
@@ -97,7 +103,7 @@ async def test_a_pool_is_a_kubelet_that_joins_survives_a_restart_is_drained_and_
         arm.kill()
         arm.start()
         assert (await mine.get("ws1")).provisioning_state == "Succeeded"
-        [adopted] = cluster_api.request(cluster, "GET", "/api/v1/nodes")["items"]
+        [adopted] = nodes_of(cluster)
         assert adopted["metadata"]["uid"] == joined["metadata"]["uid"]
 
         command = "trap 'exit 0' TERM; while true; do sleep 0.2; done"
@@ -106,7 +112,7 @@ async def test_a_pool_is_a_kubelet_that_joins_survives_a_restart_is_drained_and_
         await mine.delete("ws1")
         assert cluster_api.read(cluster, f"{PODS}/polite") is None
     assert node.list_nodes(cluster) == []
-    assert cluster_api.request(cluster, "GET", "/api/v1/nodes")["items"] == []
+    assert nodes_of(cluster) == []
 
 
 async def test_a_pod_that_a_budget_holds_goes_with_its_node_after_the_deadline(
@@ -117,7 +123,7 @@ async def test_a_pod_that_a_budget_holds_goes_with_its_node_after_the_deadline(
     async with arm.azure() as client:
         mine = type(pools)(client)
         await mine.create("ws2")
-        [joined] = cluster_api.request(cluster, "GET", "/api/v1/nodes")["items"]
+        [joined] = nodes_of(cluster)
         assert "nvidia.com/gpu" not in joined["status"]["allocatable"]
         pod = a_pod(cluster, "held", joined["metadata"]["name"], "sleep 1000")
         cluster_api.request(cluster, "POST", PODS, pod, "application/json")

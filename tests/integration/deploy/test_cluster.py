@@ -184,6 +184,8 @@ def test_a_kubelet_that_was_killed_is_started_again_and_its_pods_live_on(cluster
     daemons.stop(cluster, f"kubelet-{GPU_NODE.name}", deadline_s=0)
     node.start_node(cluster, GPU_NODE)
     assert running_pod(cluster, f"web-{GPU_NODE.name}")["status"]["containerStatuses"] == before
+    # A kubelet that has just begun says that the pod does not exist until it has heard of it.
+    wait_for(lambda: takes_commands(cluster, f"web-{GPU_NODE.name}"), 60)
 
 
 def test_a_gateway_that_was_lost_is_replaced_with_its_routes_and_services(
@@ -272,6 +274,11 @@ def seen_within(tries: int, ask: Callable[[], str]) -> set[str]:
         if len(seen) == 2:
             break
     return seen
+
+
+def takes_commands(layout: Layout, pod: str) -> bool:
+    argv = [kubectl_program(), "--kubeconfig", str(layout.admin_kubeconfig), "exec", pod, "--", "true"]
+    return subprocess.run(argv, capture_output=True, timeout=60).returncode == 0
 
 
 def in_pod(layout: Layout, pod: str, script: str) -> str:

@@ -61,7 +61,9 @@ async def pods_of(workspaces: Workspaces, name: str) -> list[Object]:
 
 
 def ended(item: Object | None) -> bool:
-    return any(one["status"] == "True" for one in (item or {}).get("status", {}).get("conditions") or ())
+    """From Kubernetes 1.31 on SuccessCriteriaMet announces the end, before the counts are there."""
+    conditions = (item or {}).get("status", {}).get("conditions") or ()
+    return any(one["status"] == "True" for one in conditions if one["type"] in ("Complete", "Failed"))
 
 
 async def run(workspaces: Workspaces, made: list[tuple[str, str]], body: Object) -> Object:

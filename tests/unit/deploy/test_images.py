@@ -10,26 +10,29 @@ import pytest
 from deploy.local import base_rootfs, images
 from deploy.local.base_rootfs import BASE_VARIABLE, sources_of
 from deploy.local.containerfile import stages_of
-from deploy.local.image_building import CONTAINERFILE, Workshop, build_options
+from deploy.local.image_building import CONTAINERFILE, Wanted, Workshop, build_options
 from deploy.local.image_pushing import PushFailed, blob, manifest_of
 from deploy.local.images import FETCH, RUNTIME, TUNE, tag_of
 from deploy.local.layout import Layout
 from deploy.local.runtime_env import RuntimeUnavailable, check_python
-from deploy.local.wheels import FETCHING, REPOSITORY, SERVING, TORCH_INDEX_VARIABLE, TUNING, download_command
+from deploy.local.torch_build import CONFIGURED, CPU, INDEX, Torch, pins_file
+from deploy.local.wheels import FETCHING, REPOSITORY, SERVING, TUNING, Pins, download_command
 
-INDEX = """Debian|http://mirror.example/debian/|bookworm|main
+APT_TARGETS = """Debian|http://mirror.example/debian/|bookworm|main
 Debian|http://mirror.example/debian/|bookworm-updates|main
 Debian|http://mirror.example/debian/|trixie|main
 Elsewhere|http://other.example/|bookworm|main"""
+TORCH = Torch(CPU, CONFIGURED)
 
 
 def test_the_tag_is_the_same_until_something_in_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(BASE_VARIABLE, raising=False)
-    before = tag_of(RUNTIME)
-    assert tag_of(RUNTIME) == before
-    assert tag_of(FETCH) != before
+    before = tag_of(RUNTIME, TORCH)
+    assert tag_of(RUNTIME, TORCH) == before
+    assert tag_of(FETCH, None) != before
+    assert tag_of(RUNTIME, Torch(INDEX, CONFIGURED)) != before
     monkeypatch.setenv(BASE_VARIABLE, "python:3.11-slim")
-    assert tag_of(RUNTIME) != before
+    assert tag_of(RUNTIME, TORCH) != before
 
 
 def test_a_target_is_made_of_its_own_stages_alone() -> None:
@@ -53,6 +56,7 @@ def test_the_tag_covers_every_file_that_the_containerfile_copies() -> None:
     lines = [line for line in text.splitlines() if line.startswith("COPY") and "--from=" not in line]
     copied = {word for line in lines for word in line.split()[1:-1]}
     pins = {f"constraints/{pin.name}" for image in images.IMAGES for pin in image.pins}
+    pins.add("constraints/torch-${TORCH}.txt")
     sources = {*pins, *(source for image in images.IMAGES for source in image.sources)}
     assert all(any(word == source or word.startswith(f"{source}/") for source in sources) for word in copied)
 
@@ -88,11 +92,11 @@ def module_file(name: str) -> Path | None:
 
 def test_an_image_is_referred_to_by_its_content() -> None:
     layout = Layout.of("demo")
-    assert images.reference(layout, FETCH) == f"{layout.registry}/modelyard/fetch:{tag_of(FETCH)}"
+    assert images.reference(layout, FETCH) == f"{layout.registry}/modelyard/fetch:{tag_of(FETCH, None)}"
 
 
 def test_the_base_comes_from_the_machines_own_debian_sources() -> None:
-    assert sources_of(INDEX, None) == [
+    assert sources_of(APT_TARGETS, None) == [
         "deb http://mirror.example/debian/ bookworm main",
         "deb http://mirror.example/debian/ bookworm-updates main",
     ]
@@ -104,25 +108,32 @@ def test_another_base_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_a_build_gets_from_this_machine_is_mounted_read_only(tmp_path: Path) -> None:
-    options = build_options(Workshop(tmp_path, tmp_path / "log"), "fetch", "base", tmp_path / "wheels")
+    options = build_options(Workshop(tmp_path, tmp_path / "log"), Wanted("fetch", "t"), "base", tmp_path / "wheels")
     volumes = [options[at + 1] for at, option in enumerate(options) if option == "--volume"]
     assert volumes
     assert all(volume.endswith(":ro") for volume in volumes)
     assert "no-index = true" in (tmp_path / "images" / "pip.conf").read_text()
 
 
-def test_torchs_index_is_passed_on_when_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(TORCH_INDEX_VARIABLE, raising=False)
-    assert "--extra-index-url" not in download_command(tmp_path, SERVING)
-    monkeypatch.setenv(TORCH_INDEX_VARIABLE, "https://torch.example/cpu")
-    assert download_command(tmp_path, SERVING)[-2:] == ["--extra-index-url", "https://torch.example/cpu"]
+def test_an_image_is_built_with_the_torch_of_this_machine(tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path, tmp_path / "log")
+    assert "TORCH=index" in build_options(workshop, Wanted("runtime", "t", INDEX), "base", tmp_path / "wheels")
+
+
+def test_pip_is_told_where_torch_is_for_torch_alone(tmp_path: Path) -> None:
+    assert "--extra-index-url" not in download_command(tmp_path, Pins(SERVING))
+    torch = Pins(pins_file(CPU), ("--extra-index-url", "https://torch.example/cpu"))
+    assert download_command(tmp_path, torch)[-2:] == ["--extra-index-url", "https://torch.example/cpu"]
 
 
 def test_every_package_is_pinned_and_none_is_pinned_twice() -> None:
-    lines = [line for file in (SERVING, TUNING) for line in file.read_text().splitlines() if not line.startswith("#")]
-    names = [line.partition("==")[0] for line in lines]
-    assert all("==" in line for line in lines)
-    assert len(set(names)) == len(names)
+    for build in (CPU, INDEX):
+        texts = [file.read_text() for file in (SERVING, pins_file(build), TUNING)]
+        lines = [line for text in texts for line in text.splitlines() if not line.startswith("#")]
+        names = [line.partition("==")[0] for line in lines]
+        assert all("==" in line for line in lines)
+        assert len(set(names)) == len(names)
+        assert "torch" in names
 
 
 def test_packages_that_break_the_cpu_build_of_torch_stay_out() -> None:

@@ -46,3 +46,10 @@ def test_a_node_is_usable_when_ready_untainted_and_with_its_gpus() -> None:
     taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
     assert not node_objects.is_usable({"spec": {"taints": [taint]}, "status": ready}, gpus=2)
     assert not node_objects.is_usable({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}}, gpus=0)
+
+
+def test_no_pod_may_be_placed_on_the_gateways_node(layout: Layout) -> None:
+    found = node_objects.gateway_node(layout)
+    assert found["spec"]["unschedulable"] is True
+    assert [taint["effect"] for taint in found["spec"]["taints"]] == ["NoExecute"]
+    assert found["status"]["addresses"] == [{"type": "InternalIP", "address": str(layout.node_subnet[2])}]

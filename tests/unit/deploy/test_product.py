@@ -9,6 +9,7 @@ import pytest
 from deploy.local import images
 from deploy.local.layout import Layout
 from deploy.local.product import PROGRAMS, WEBHOOK, settings, token_file
+from deploy.local.torch_build import CONFIGURED, CPU, Torch, remember
 
 KUBECONFIG = Path("/kubeconfigs/someone")
 
@@ -16,7 +17,11 @@ KUBECONFIG = Path("/kubeconfigs/someone")
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     monkeypatch.setenv("MODELYARD_HOME", str(tmp_path))
-    return Layout.of("test")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    layout = Layout.of("test")
+    layout.cache.mkdir()
+    remember(layout.cache, Torch(CPU, CONFIGURED))
+    return layout
 
 
 def test_only_the_worker_with_cloud_rights_gets_a_cloud_credential(layout: Layout) -> None:
