@@ -13,8 +13,9 @@ from pathlib import Path
 
 from deploy.local.base_rootfs import PACKAGES, SUITE, ensure_rootfs, given_base
 from deploy.local.commands import output_of, run_logged
+from deploy.local.layout import REPOSITORY
 from deploy.local.steps import Say
-from deploy.local.wheels import REPOSITORY, TORCH_INDEX_VARIABLE
+from deploy.local.wheels import TORCH_INDEX_VARIABLE
 
 CONTAINERFILE = REPOSITORY / "deploy" / "images" / "Containerfile"
 IGNORED = CONTAINERFILE.with_suffix(".dockerignore")

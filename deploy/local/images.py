@@ -15,10 +15,10 @@ from deploy.local.base_rootfs import PACKAGES, SUITE, given_base
 from deploy.local.containerfile import stages_of
 from deploy.local.image_building import CONTAINERFILE, IGNORED, Workshop, build
 from deploy.local.image_pushing import Registry, manifest_of
-from deploy.local.layout import Layout
+from deploy.local.layout import REPOSITORY, Layout
 from deploy.local.steps import Say
 from deploy.local.wheels import DATA as DATA_PINS
-from deploy.local.wheels import FETCHING, REPOSITORY, SERVING, TUNING, ensure_wheels, one_at_a_time
+from deploy.local.wheels import FETCHING, SERVING, TUNING, ensure_wheels, one_at_a_time
 
 LATEST = "dev"
 
