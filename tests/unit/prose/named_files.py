@@ -61,13 +61,13 @@ def named_in_code(text: str) -> set[str]:
 
 
 def exists(named: Named, files: list[str]) -> bool:
-    """Whether there is such a file: beside the one that names it, or below its top-level folder, or at this path.
+    """Whether there is such a file: beside the one that names it, or at the repository's root, or elsewhere.
 
     A bare name in code means a file of the same top-level folder; elsewhere a name may be the end of any path. `*`
     stands for part of a name.
     """
     beside = (ROOT / named.where).parent
-    if beside.joinpath(named.name).exists():
+    if beside.joinpath(named.name).exists() or ROOT.joinpath(named.name).exists():
         return True
     name = named.name.lstrip("./")
     room = named.where.partition("/")[0] + "/" if named.where.endswith(".py") and "/" not in name else ""
