@@ -53,11 +53,12 @@ chaos: $(SETUP) ## faults in every step, counting what is leaked, stuck or doubl
 bench: $(SETUP) ## measurements as JSON lines
 	$(BIN)/python -m bench $(ARGS)
 
-lint: $(SETUP) ## ruff, mypy, import contracts
+lint: $(SETUP) ## ruff, mypy, import contracts, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
 
 format: $(SETUP) ## mend what ruff can mend
 	$(BIN)/ruff check --fix .

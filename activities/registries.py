@@ -1,7 +1,7 @@
 """Asks an OCI registry two questions: is this image there for this account, and may this account push here.
 
 Reads no image and leaves nothing behind: a manifest is asked for by HEAD, an upload is opened and cancelled. The
-answers are HTTP statuses; what they mean for a Workspace is preflight_verdicts.py's.
+answers are HTTP statuses; `preflight_verdicts.py` decides what they mean for a Workspace.
 """
 
 import asyncio

@@ -11,7 +11,7 @@ from itertools import chain
 
 
 class FailureClass(StrEnum):
-    """What happens next: design, section 4. `none` for reasons that are no failure."""
+    """What happens after a failure with this reason, as docs/reasons.md lists it; `none` is no failure."""
 
     NONE = "none"
     WAIT = "wait"

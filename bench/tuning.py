@@ -20,10 +20,9 @@ from api.configs.training import parse_training_config
 from api.tuning import STEPS_FILE, TuneConfig
 from bench.results import Result, print_all
 from bench.turns import Program, in_turn
-from deploy.local.layout import Layout
+from deploy.local.layout import REPOSITORY, Layout
 from deploy.local.mirror.catalogue import SMOLLM2, ensure_repos, repositories_folder
 from deploy.local.runtime_env import ensure_runtime_venv
-from deploy.local.wheels import REPOSITORY
 
 BATCH: Final = 4
 STEPS: Final = 32

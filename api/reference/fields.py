@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from api import labels
 from api.crd import crd
-from api.reference.markdown import code, page, table
+from api.reference.markdown import code, page, paragraph, table
 from api.reference.readers import ANNOTATIONS, reader_of
 from api.status import Phase, State, Step
 from api.workspace import V1ALPHA1_INSTANCE_TYPE
@@ -27,10 +27,15 @@ def fields_page() -> str:
     return page(
         "api.reference fields",
         "# Fields of a Workspace",
-        f"Both versions, `{labels.V1BETA1}` (stored) and `{labels.V1ALPHA1}`, have the same fields; there is no `spec` "
-        "around them. What each may hold beyond its type is in [admission](admission.md); words of the status are in "
-        f"[reasons](reasons.md).\n\nThe versions differ in one thing: a v1alpha1 Workspace with a `resource` section "
-        f"and no `instanceType` means `{V1ALPHA1_INSTANCE_TYPE}`.",
+        paragraph(
+            f"Both versions, `{labels.V1BETA1}` (stored) and `{labels.V1ALPHA1}`, have the same fields; there is no "
+            "`spec` around them. What each may hold beyond its type is in [admission](admission.md); words of the "
+            "status are in [reasons](reasons.md)."
+        ),
+        paragraph(
+            "The versions differ in one thing: a v1alpha1 Workspace with a `resource` section and no `instanceType` "
+            f"means `{V1ALPHA1_INSTANCE_TYPE}`."
+        ),
         "## What you write",
         table(["field", "type", "meaning", "read by"], spec),
         "## Annotations you can set",

@@ -1,4 +1,4 @@
-"""Which reference pages there are; a page `x` is the file docs/x.md."""
+"""Which reference pages there are; the page `fields` is the file docs/fields.md, and so on."""
 
 from collections.abc import Callable, Mapping
 from typing import Final

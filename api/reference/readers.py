@@ -31,11 +31,17 @@ FIELD_READERS: Final[Mapping[str, str]] = {
     "inference.template": "Deploy",
     "inference.config": "Size, Deploy: [both ConfigMaps](configuration.md)",
     "inference.adapters": "Size, Preflight, Deploy, Verify",
-    "tuning": ADMISSION,
+    "tuning": "Size, FetchData, Train, Publish",
+    "tuning.preset": "Size, PrepareModel, Train",
+    "tuning.preset.name": "Size, PrepareModel",
     "tuning.preset.accessMode": NOBODY,
     "tuning.preset.presetOptions.image": NOBODY,
     "tuning.preset.presetOptions.imagePullSecrets": NOBODY,
-    "tuning.config": f"{ADMISSION}: [both ConfigMaps](configuration.md)",
+    "tuning.preset.presetOptions.modelAccessSecret": "PrepareModel, Train",
+    "tuning.method": "Size, Train",
+    "tuning.config": "Size, FetchData, Train: [both ConfigMaps](configuration.md)",
+    "tuning.input": "FetchData, Train",
+    "tuning.output": "Preflight, Train, Publish",
 }
 
 ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {

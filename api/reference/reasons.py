@@ -6,7 +6,7 @@ from typing import Final
 from api import labels
 from api.conditions import ConditionType
 from api.reasons import REASONS, FailureClass
-from api.reference.markdown import code, page, table
+from api.reference.markdown import code, page, paragraph, table
 
 NEXT: Final[Mapping[FailureClass, tuple[str, str]]] = {
     FailureClass.FAIL: (
@@ -56,15 +56,17 @@ def reasons_page() -> str:
             for entry in sorted(REASONS.values(), key=lambda entry: entry.name.lower())
             if entry.failure is failure
         ]
-        parts += [f"## {title}", what, table(["reason", "meaning", "cause", "what to do"], rows)]
+        parts += [f"## {title}", paragraph(what), table(["reason", "meaning", "cause", "what to do"], rows)]
     return page(
         "api.reference reasons",
         "# Conditions and reasons",
-        "`status.reason` holds one of the words below, `status.message` the same in a sentence with names and numbers. "
-        "A condition that is not True carries the reason that keeps it from being True.",
+        paragraph(
+            "`status.reason` holds one of the words below, `status.message` the same in a sentence with names and "
+            "numbers. A condition that is not True carries the reason that keeps it from being True."
+        ),
         "## Conditions",
         table(["condition", "True means", "set by"], conditions),
         "## All reasons",
-        index,
+        paragraph(index),
         *parts,
     )

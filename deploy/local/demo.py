@@ -16,9 +16,9 @@ from deploy.local.chat import Answer, NobodyListens, ask_kaito, ask_openai
 from deploy.local.commands import CommandFailed
 from deploy.local.following import Look, is_done, is_over, news
 from deploy.local.kubectl import kubectl, kubectl_json
-from deploy.local.layout import Layout
+from deploy.local.layout import REPOSITORY, Layout
 
-EXAMPLES = Path(__file__).parent / "examples"
+EXAMPLES = REPOSITORY / "examples"
 EXAMPLE = EXAMPLES / "workspace-smollm2.yaml"
 PLACEHOLDER = "registry.example.com"
 """Where examples push to, and pull from."""

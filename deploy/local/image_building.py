@@ -12,8 +12,8 @@ from pathlib import Path
 
 from deploy.local.base_rootfs import PACKAGES, SUITE, ensure_rootfs, given_base
 from deploy.local.commands import output_of, run_logged
+from deploy.local.layout import REPOSITORY
 from deploy.local.steps import Say
-from deploy.local.wheels import REPOSITORY
 
 CONTAINERFILE = REPOSITORY / "deploy" / "images" / "Containerfile"
 IGNORED = CONTAINERFILE.with_suffix(".dockerignore")

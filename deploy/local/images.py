@@ -15,11 +15,11 @@ from deploy.local.base_rootfs import PACKAGES, SUITE, given_base
 from deploy.local.containerfile import stages_of
 from deploy.local.image_building import CONTAINERFILE, IGNORED, Wanted, Workshop, build
 from deploy.local.image_pushing import Registry, manifest_of
-from deploy.local.layout import Layout
+from deploy.local.layout import REPOSITORY, Layout
 from deploy.local.steps import Say
 from deploy.local.torch_build import Torch, known_torch, torch_build
 from deploy.local.wheels import DATA as DATA_PINS
-from deploy.local.wheels import FETCHING, REPOSITORY, SERVING, TUNING, Pins, ensure_wheels, one_at_a_time
+from deploy.local.wheels import FETCHING, SERVING, TUNING, Pins, ensure_wheels, one_at_a_time
 
 LATEST = "dev"
 

@@ -23,7 +23,7 @@ def kubectl_program() -> str:
     beside = Path(sys.executable).parent / "kubectl"
     found = shutil.which("kubectl") or (str(beside) if beside.exists() else None)
     if found is None:
-        raise KubectlMissing(f"there is no kubectl on the PATH nor beside {sys.executable}. Fix: run `make install`")
+        raise KubectlMissing(f"there is no kubectl on the PATH nor beside {sys.executable}. Fix: run `make setup`")
     return found
 
 

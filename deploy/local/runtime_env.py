@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local.commands import run_logged
-from deploy.local.layout import Layout
+from deploy.local.layout import REPOSITORY, Layout
 from deploy.local.steps import Say
 from deploy.local.torch_build import Torch, torch_build
-from deploy.local.wheels import PYTHON, REPOSITORY, SERVING, TUNING, Pins, digest_of, ensure_wheels, one_at_a_time
+from deploy.local.wheels import PYTHON, SERVING, TUNING, Pins, digest_of, ensure_wheels, one_at_a_time
 
 ENVIRONMENT = REPOSITORY / ".venv-runtime"
 DISTRIBUTION = REPOSITORY / "runtime"

@@ -72,7 +72,5 @@ def temporal_program() -> str:
     beside = Path(sys.executable).parent / "temporal"
     found = str(beside) if beside.exists() else shutil.which("temporal")
     if found is None:
-        raise TemporalMissing(
-            f"there is no `temporal` beside {sys.executable} nor on the PATH. Fix: run `make install`"
-        )
+        raise TemporalMissing(f"there is no `temporal` beside {sys.executable} nor on the PATH. Fix: run `make setup`")
     return found

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.commands import run_logged
+from deploy.local.layout import REPOSITORY
 from deploy.local.steps import Say
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 CONSTRAINTS = REPOSITORY / "constraints"
 SERVING = CONSTRAINTS / "runtime-cpu.txt"
 TUNING = CONSTRAINTS / "tuning-cpu.txt"

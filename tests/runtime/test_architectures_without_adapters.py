@@ -1,4 +1,4 @@
-"""hub_architectures.yaml names the model classes that vLLM itself says take no LoRA adapters."""
+"""presets/hub_architectures.yaml names the model classes that vLLM itself says take no LoRA adapters."""
 
 import json
 import subprocess

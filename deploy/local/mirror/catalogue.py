@@ -11,10 +11,11 @@ import zipfile
 from pathlib import Path
 
 from deploy.local.commands import run_logged
+from deploy.local.layout import REPOSITORY
 from deploy.local.mirror.building import BuildRefused, Folders, Recipe, Report, build_missing, missing
 
 PROGRAMS = Path(__file__).parent
-RUNTIME_PYTHON = Path(__file__).parents[3] / ".venv-runtime" / "bin" / "python"
+RUNTIME_PYTHON = REPOSITORY / ".venv-runtime" / "bin" / "python"
 
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 PHI3_4K = "microsoft/Phi-3-mini-4k-instruct"

@@ -13,10 +13,10 @@ from deploy.local.containerfile import stages_of
 from deploy.local.image_building import CONTAINERFILE, Wanted, Workshop, build_options
 from deploy.local.image_pushing import PushFailed, blob, manifest_of
 from deploy.local.images import FETCH, RUNTIME, TUNE, tag_of
-from deploy.local.layout import Layout
+from deploy.local.layout import REPOSITORY, Layout
 from deploy.local.runtime_env import RuntimeUnavailable, check_python
 from deploy.local.torch_build import CONFIGURED, CPU, INDEX, Torch, pins_file
-from deploy.local.wheels import FETCHING, REPOSITORY, SERVING, TUNING, Pins, download_command
+from deploy.local.wheels import FETCHING, SERVING, TUNING, Pins, download_command
 
 APT_TARGETS = """Debian|http://mirror.example/debian/|bookworm|main
 Debian|http://mirror.example/debian/|bookworm-updates|main
