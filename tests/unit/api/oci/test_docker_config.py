@@ -103,8 +103,9 @@ def test_auth_is_decoded_leniently_and_wins(auth: str) -> None:
     assert found(IMAGE, config({"registry.example.com": {"auth": auth, **GOOD}})) == [Account("s", "ann", "p:q")]
 
 
-def test_an_auth_that_is_broken_does_not_hide_user_and_password() -> None:
-    assert found(IMAGE, config({"registry.example.com": {"auth": "!", **GOOD}})) == [Account("s", USER, PASSWORD)]
+@pytest.mark.parametrize("auth", ["!", encoded("bob"), encoded("bob:"), encoded(":p"), "", None])
+def test_an_auth_that_is_broken_does_not_hide_user_and_password(auth: str | None) -> None:
+    assert found(IMAGE, config({"registry.example.com": {"auth": auth, **GOOD}})) == [Account("s", USER, PASSWORD)]
 
 
 def test_an_identity_token_is_for_us_and_not_for_the_kubelet() -> None:
@@ -180,7 +181,7 @@ def test_more_registries_than_anybody_has_are_not_read() -> None:
 
 
 def test_globs_that_are_made_to_take_long_do_not() -> None:
-    auths = {f"{'*a' * 30}.{'*a' * 30}.{'*a' * 25}{number}*": {} for number in range(ENTRIES_MAX)}
+    auths: dict[str, Any] = {f"{'*a' * 30}.{'*a' * 30}.{'*a' * 25}{number}*": {} for number in range(ENTRIES_MAX)}
     image = f"{'a' * 63}.{'a' * 63}.{'a' * 63}/a"
     began = time.process_time()
     assert found(image, config(auths)) == []
