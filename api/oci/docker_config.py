@@ -4,22 +4,20 @@ Both who checks in advance and the pods that pull and push read Secrets with thi
 account. Credential helpers, and what nodes and service accounts have beside Secrets, are not known here. Texts of
 errors name the Secret and say what it lacks; nothing of what it holds is in one, nor in a repr.
 
-The rules are those of Kubernetes' pkg/credentialprovider: keyring.go (`BasicDockerKeyring.Add` and `Lookup`,
-`URLsMatch`) for which entry is for an image, config.go (`DockerConfigEntry`, `decodeDockerConfigFieldAuth`) for what
-an entry says. Three differences: the kubelet tries all entries that match where this gives the first usable one, so a
-path ends between segments here (`host/te` is not for `host/team`); an entry that cannot be read is passed over where
-it costs the kubelet the whole Secret; and `auth` may have spaces around it or lack its padding.
+An entry is read as in Kubernetes' pkg/credentialprovider/config.go (`DockerConfigEntry.UnmarshalJSON`,
+`decodeDockerConfigFieldAuth`); which entries are for an image is `docker_config_keys.py`'s. Two differences: an entry
+that cannot be read is passed over where it costs the kubelet the whole Secret, and `auth` may have spaces around it.
 """
 
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from api.oci.image_reference import ImageReference, credential_names
+from api.oci.docker_config_keys import matching_keys
+from api.oci.image_reference import ImageReference
 
 CONFIG_JSON: Final = ".dockerconfigjson"
 """The key of Secrets of type kubernetes.io/dockerconfigjson: registries are below `auths`."""
@@ -28,10 +26,6 @@ LEGACY_CONFIG: Final = ".dockercfg"
 BYTES_MAX: Final = 1 << 20
 """A Secret has no more (Kubernetes' MaxSecretSize)."""
 ENTRIES_MAX: Final = 500
-KEY_MAX: Final = 512
-"""Characters of a registry's name with its path; a longer one is for no image (a reference's name has 255)."""
-_LABEL_MAX: Final = 63
-"""Characters of one part of a host's name (RFC 1035, section 2.3.4)."""
 
 
 class DockerConfigError(ValueError):
@@ -99,8 +93,9 @@ def accounts_for(
 
 def _account_in(config: DockerConfig, image: ImageReference, identity_tokens: bool) -> Account | None:
     lacks = list[str]()
-    for entry in _matching(_entries(config), image):
-        account, lack = _account(entry, config.secret, identity_tokens)
+    entries = _entries(config)
+    for key in matching_keys(entries, image):
+        account, lack = _account(entries[key], config.secret, identity_tokens)
         if account:
             return account
         lacks.append(lack)
@@ -111,7 +106,8 @@ def _account_in(config: DockerConfig, image: ImageReference, identity_tokens: bo
 
 def _entries(config: DockerConfig) -> Mapping[str, Any]:
     if config.content is None:
-        raise DockerConfigError(config.secret, f"has no {CONFIG_JSON}: create it as docker-registry with kubectl")
+        fix = "create it with kubectl create secret docker-registry"
+        raise DockerConfigError(config.secret, f"has no {CONFIG_JSON}: {fix}")
     if len(config.content) > BYTES_MAX:
         raise DockerConfigError(config.secret, f"has a docker config of more than {BYTES_MAX} bytes")
     try:
@@ -127,57 +123,15 @@ def _entries(config: DockerConfig) -> Mapping[str, Any]:
     return entries
 
 
-def _matching(entries: Mapping[str, Any], image: ImageReference) -> Iterator[Any]:
-    """The entries that are for the image, the most exact first: longer paths before shorter, names before globs.
-
-    That is the reverse order of their texts, as in keyring.go: `*` sorts before every letter and digit. Of Docker
-    Hub's other names the kubelet knows index.docker.io, in full and last.
-    """
-    keys = [(*_split_key(key), key) for key in entries if len(key) <= KEY_MAX]
-    for number, name in enumerate(credential_names(image.host)):
-        fitting = [
-            (host, path, key)
-            for host, path, key in keys
-            if f"/{image.repository}/".startswith(path) and (host == name or (number == 0 and _globs(host, name)))
-        ]
-        yield from (entries[key] for *_, key in sorted(fitting, reverse=True))
-
-
-def _split_key(key: str) -> tuple[str, str]:
-    """Host, and the path with a slash at both ends; without scheme and API version, as docker wrote them once."""
-    for scheme in ("https://", "http://"):
-        key = key.removeprefix(scheme)
-    host, _, path = key.partition("/")
-    path = f"/{path.strip('/')}/".replace("//", "/")
-    return host, path[3:] if path.startswith(("/v1/", "/v2/")) else path
-
-
-def _globs(pattern: str, host: str) -> bool:
-    """Each part of a host's name is matched for itself; the port is compared as it is (`URLsMatch`)."""
-    (names, _, port), (wanted, _, wanted_port) = pattern.partition(":"), host.partition(":")
-    parts, wanted_parts = names.split("."), wanted.split(".")
-    return (
-        port == wanted_port
-        and len(parts) == len(wanted_parts)
-        and all(_part_globs(part, ours) for part, ours in zip(parts, wanted_parts, strict=True))
-    )
-
-
-def _part_globs(pattern: str, part: str) -> bool:
-    # Most have no glob, and need no pattern compiled.
-    return pattern == part or (
-        len(pattern) <= _LABEL_MAX and any(mark in pattern for mark in "*?[") and fnmatchcase(part, pattern)
-    )
-
-
 def _account(entry: Any, secret: str, identity_tokens: bool) -> tuple[Account | None, str]:
-    """The account of one entry, or what it lacks. `auth` wins over `username` and `password`, as in config.go."""
+    """The account of one entry, or what it lacks. An `auth` that is whole wins over the rest, as in config.go."""
     if not isinstance(entry, dict):
         return None, "without an account"
     user, password, token = _text(entry, "username"), _text(entry, "password"), _text(entry, "identitytoken")
     auth = _text(entry, "auth")
     pair = _split_auth(auth)
-    user, password = pair or (user, password)
+    if pair and (all(pair) or not (user and password)):
+        user, password = pair
     if token and identity_tokens:
         return (Account(secret, user, password, token) if user and password else Account(secret, "", "", token)), ""
     if user and password:

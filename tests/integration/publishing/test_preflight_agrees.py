@@ -45,7 +45,7 @@ async def preflight(server: TokenRegistry, document: bytes) -> str:
     checks = WorkloadPreflight(Secrets(document), {"preset": ()}, registries)  # type: ignore[arg-type]
     (check,) = [one for one in (await checks.read_workload_preflight(plan)).checks if one.name == "OutputWritable"]
     assert not any(word in check.message for word in (USER, PASSWORD, IDENTITY))
-    return check.reason or check.outcome
+    return str(check.reason or check.outcome)
 
 
 def pod(server: TokenRegistry, document: bytes, adapter: Path) -> str:

@@ -1,5 +1,7 @@
 """Whether an image is there and whether a push is allowed, asked of real registries, and nothing is left behind."""
 
+import json
+from base64 import b64decode, b64encode
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,22 @@ async def test_a_pull_secret_is_used_and_a_wrong_one_is_told(password_registry: 
     assert "refused the account of the pull secret (HTTP 401)" in found["ImagesPullable"].message
     found = await checked(Objects({}, pod), a_template(), password_registry)
     assert found["ImagesPullable"].outcome == "unknown", "the kubelet goes on without a Secret that is not there"
+
+
+async def test_the_kubelet_takes_both_forms_of_a_secret_and_no_identity_token(password_registry: str) -> None:
+    pod = {"containers": [{"image": f"{password_registry}/team/s:1"}], "imagePullSecrets": [{"name": "s"}]}
+    document = json.loads(b64decode(secret_for(password_registry)["data"][".dockerconfigjson"]))["auths"]
+    older = {"data": {".dockercfg": b64encode(json.dumps(document).encode()).decode()}}
+    found = await checked(Objects({"s": older}, pod), a_plan(), password_registry)
+    assert "has no such image" in found["ImagesPullable"].message
+    login = {"auths": {password_registry: {"identitytoken": "refresh"}}}
+    secret = {"data": {".dockerconfigjson": b64encode(json.dumps(login).encode()).decode()}}
+    found = await checked(Objects({"s": secret}, pod), a_plan(), password_registry)
+    assert found["ImagesPullable"].outcome == "unknown"
+    assert "identity token, which the kubelet does not use" in found["ImagesPullable"].message
+    plan = a_plan(output_image=f"{password_registry}/team/adapter:1", output_secret="push")
+    found = await checked(Objects({"push": older}, {}), plan, password_registry)
+    assert found["OutputWritable"].reason == "PushForbidden", "pods mount only .dockerconfigjson"
 
 
 @pytest.mark.parametrize("kind", ["password_registry", "token_registry"])

@@ -103,8 +103,9 @@ def test_auth_is_decoded_leniently_and_wins(auth: str) -> None:
     assert found(IMAGE, config({"registry.example.com": {"auth": auth, **GOOD}})) == [Account("s", "ann", "p:q")]
 
 
-def test_an_auth_that_is_broken_does_not_hide_user_and_password() -> None:
-    assert found(IMAGE, config({"registry.example.com": {"auth": "!", **GOOD}})) == [Account("s", USER, PASSWORD)]
+@pytest.mark.parametrize("auth", ["!", encoded("bob"), encoded("bob:"), encoded(":p"), "", None])
+def test_an_auth_that_is_broken_does_not_hide_user_and_password(auth: str | None) -> None:
+    assert found(IMAGE, config({"registry.example.com": {"auth": auth, **GOOD}})) == [Account("s", USER, PASSWORD)]
 
 
 def test_an_identity_token_is_for_us_and_not_for_the_kubelet() -> None:
