@@ -53,7 +53,8 @@ class Torch:
     def __str__(self) -> str:
         if self.build == CPU:
             return f"torch {CPU_VERSION} from {self.place}"
-        return f"torch {VERSION} with its CUDA packages, 3 GB more: no CPU build was found (to have one, {TO_HAVE_IT})"
+        large = f"torch {VERSION} with its CUDA packages, 2.4 GB"
+        return f"{large}: no CPU build (0.2 GB) was found; to have that, {TO_HAVE_IT}"
 
 
 def pins_file(build: str) -> Path:

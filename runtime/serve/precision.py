@@ -1,7 +1,7 @@
 """In which type a CPU computes: the model's own where there are units for bfloat16, float32 where there are none.
 
-Without such units bfloat16 is emulated: no faster than float32, and rounded after every step, so that words between
-which the model hardly prefers one come out otherwise than on the next machine. GPUs are vLLM's to judge.
+Without such units bfloat16 is emulated, and rounded after every step, so that words between which the model hardly
+prefers one come out otherwise than on the next machine. GPUs are vLLM's to judge.
 """
 
 from collections.abc import Set

@@ -1,5 +1,7 @@
 """A real model, served as a pod serves it: `python -m runtime.serve` of the runtime environment, one per session.
 
+That one server has adapters, too, and is stopped by the last test that uses it: a start takes longer than most tests.
+
 These tests run in the control plane's environment and drive the other one by processes, so that one pytest and one
 configuration serve the whole repository. Without .venv-runtime they fail and say how to get it.
 """
@@ -16,16 +18,28 @@ from typing import Any
 import httpx
 import pytest
 
-from api.serving import ServeConfig
+from api.adapter_records import adapter_folder
+from api.adapters import AdaptersConfig, AdapterSource
+from api.serving import AdapterMount, ServeConfig
 from deploy.local.layout import Layout
 from deploy.local.mirror.catalogue import SMOLLM2, ensure_repos, repositories_folder
 from deploy.local.runtime_env import ENVIRONMENT
+from runtime.adapters.__main__ import bring_all
+from tests.harness.adapters import write_lora
 
 PYTHON = ENVIRONMENT / "bin" / "python"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 # 25 s alone on 2 cores; the rest is for a machine that builds beside.
 READY_S = 280.0
 STOP_S = 60.0
+LAYERS, HIDDEN, KEYS = 30, 576, 192
+# Loud enough that random matrices are heard: 64 times the product, where training has twice.
+ALPHA = 512
+QUERIES_AND_VALUES = {
+    f"model.layers.{layer}.self_attn.{module}": (outs, HIDDEN)
+    for layer in range(LAYERS)
+    for module, outs in (("q_proj", HIDDEN), ("v_proj", KEYS))
+}
 
 
 @dataclass
@@ -65,8 +79,8 @@ def smollm2() -> Path:
     return repositories_folder(cache) / "models" / SMOLLM2 / "main"
 
 
-def start(folder: Path, model: Path, **fields: Any) -> Server:
-    """Starts a server over links to a model's files; what it writes lies in `folder`."""
+def write_config(folder: Path, model: Path, **fields: Any) -> ServeConfig:
+    """`folder`/serve.json for a model whose files are links to those of `model`."""
     weights = folder / "weights" / REVISION
     weights.mkdir(parents=True)
     for file in model.iterdir():
@@ -76,17 +90,24 @@ def start(folder: Path, model: Path, **fields: Any) -> Server:
     given = {"model": SMOLLM2, "revision": REVISION, "weights_path": str(weights), "served_model_name": "smollm2"}
     config = ServeConfig.model_validate(given | {"port": port, "kv_cache_gib": 0.5, "weights_deadline_s": 60} | fields)
     (folder / "serve.json").write_text(config.model_dump_json())
+    return config
+
+
+def start(folder: Path, model: Path, **fields: Any) -> Server:
+    """Starts a server; what it writes lies in `folder`."""
+    config = write_config(folder, model, **fields)
     log = folder / "log"
     with log.open("wb") as stream:
         argv = [str(PYTHON), "-m", "runtime.serve", "--config", str(folder / "serve.json")]
         process = subprocess.Popen(argv, stdout=stream, stderr=stream, cwd=ENVIRONMENT.parent)
-    return Server(f"http://127.0.0.1:{port}", config, log, process)
+    return Server(f"http://127.0.0.1:{config.port}", config, log, process)
 
 
 @pytest.fixture(scope="session")
 def server(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("serve")
-    running = start(folder, smollm2, max_model_len=1024)
+    root = tmp_path_factory.mktemp("serve")
+    adapters = [mount.model_dump() for mount in bring_adapters(root)]
+    running = start(root / "serve", smollm2, max_model_len=1024, drain_s=50, adapters=adapters)
     try:
         # The weights come after the server has started, as in a pod.
         time.sleep(1)
@@ -98,11 +119,28 @@ def server(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         running.process.wait(timeout=STOP_S)
 
 
-@pytest.fixture(scope="session")
-def deficits(smollm2: Path) -> Any:
-    """By how much transformers would have preferred another token, for each served one: asks `greedy_reference.py`."""
+def bring_adapters(root: Path) -> list[AdapterMount]:
+    """`loud` and `quiet` are the same adapter at strengths 1 and 0; `wide` has a rank that vLLM does not know."""
+    for name in ("loud", "quiet"):
+        write_lora(root / "mnt" / name, QUERIES_AND_VALUES, rank=8, lora_alpha=ALPHA)
+    write_lora(root / "mnt" / "wide", QUERIES_AND_VALUES, rank=20, lora_alpha=ALPHA, use_rslora=True)
+    return brought(
+        root, AdapterSource(name="loud"), AdapterSource(name="quiet", strength=0), AdapterSource(name="wide")
+    )
 
-    def ask(served: list[dict[str, Any]]) -> list[list[float]]:
+
+def brought(root: Path, *sources: AdapterSource) -> list[AdapterMount]:
+    """As the pod's other container brings them, from volumes."""
+    folder = str(root / "adapters")
+    bring_all(AdaptersConfig(model=SMOLLM2, adapters=sources, folder=folder, volumes=str(root / "mnt")))
+    return [AdapterMount(name=source.name, path=adapter_folder(source.name, folder)) for source in sources]
+
+
+@pytest.fixture(scope="session")
+def reference(smollm2: Path) -> Any:
+    """What transformers thinks of each served token: asks `greedy_reference.py`."""
+
+    def ask(served: list[dict[str, Any]]) -> list[dict[str, list[float]]]:
         argv = [str(PYTHON), str(Path(__file__).parent / "greedy_reference.py"), str(smollm2)]
         told = json.dumps(served)
         done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=280, check=False)

@@ -1,6 +1,8 @@
 """A server that cannot start says why; one that is told to stop finishes what it has begun."""
 
+import json
 import signal
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -8,27 +10,41 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.runtime.conftest import STOP_S, start
+from tests.runtime.conftest import PYTHON, STOP_S, Server, start, write_config
 
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"extra": {"max-num-seq": 4}}, "did you mean 'max-num-seqs'?"),
-        ({"extra": {"max-num-seqs": "many"}}, "vLLM refuses its arguments"),
-        ({"extra": {"port": 80}}, "set by Modelyard"),
-    ],
-)
+REFUSED: dict[str, dict[str, Any]] = {
+    "did you mean 'max-num-seqs'?": {"max-num-seq": 4},
+    "vLLM refuses its arguments": {"max-num-seqs": "many"},
+    "set by Modelyard": {"port": 80},
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What the program answers to each of REFUSED, all in one process."""
+    root = tmp_path_factory.mktemp("refused")
+    files = []
+    for number, extra in enumerate(REFUSED.values()):
+        folder = root / str(number)
+        write_config(folder, smollm2, extra=extra)
+        files.append(str(folder / "serve.json"))
+    argv = [str(PYTHON), str(Path(__file__).with_name("refusing.py")), *files]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"code"')]
+    return dict(zip(REFUSED, told, strict=True))
+
+
+@pytest.mark.parametrize("words", REFUSED)
 def test_a_key_that_vllm_does_not_know_ends_the_start_with_its_name(
-    smollm2: Path, tmp_path: Path, fields: Any, words: str
+    refusals: dict[str, dict[str, Any]], words: str
 ) -> None:
-    server = start(tmp_path, smollm2, **fields)
-    assert server.process.wait(timeout=120) == 31
-    last = server.log.read_text().strip().splitlines()[-1]
-    assert '"reason": "ConfigInvalid"' in last
-    assert words in last
+    assert refusals[words]["code"] == 31
+    assert '"reason": "ConfigInvalid"' in refusals[words]["last"]
+    assert words in refusals[words]["last"]
 
 
 def test_weights_that_never_come_end_the_start(smollm2: Path, tmp_path: Path) -> None:
@@ -37,13 +53,11 @@ def test_weights_that_never_come_end_the_start(smollm2: Path, tmp_path: Path) ->
     assert '"reason": "DownloadFailed"' in server.log.read_text()
 
 
-def test_a_request_in_flight_is_answered_before_the_server_stops(smollm2: Path, tmp_path: Path) -> None:
-    server = start(tmp_path, smollm2, drain_s=50)
-    Path(server.config.complete_marker).touch()
+def test_a_request_in_flight_is_answered_before_the_server_stops(server: Server) -> None:
+    """Ends the server that the tests before have shared: this one has to stay their last."""
     answers: list[httpx.Response] = []
     body = {"model": "smollm2", "prompt": "Once upon a time", "max_tokens": 48, "ignore_eos": True}
     try:
-        server.wait_until_ready()
         asking = threading.Thread(target=lambda: answers.append(server.post("/v1/completions", body)))
         asking.start()
         while "vllm:num_requests_running{" not in server.get("/metrics").text or not _running(server):

@@ -18,7 +18,6 @@ from runtime.publish.__main__ import publish
 from tests.harness.docker_configs import GOOD, IDENTITY, PASSWORD, USER, nine_secrets
 from tests.integration.publishing.token_registry import Rules, TokenRegistry, token_registry
 
-pytestmark = pytest.mark.integration
 ELSEWHERE = ("docker.io", "index.docker.io", "another path")
 """Docker Hub's, which is not asked here; the same of a registry that is stands below."""
 
