@@ -9,7 +9,7 @@ ARGS ?=
 LANES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test unit integration e2e chaos bench lint format clean
+.PHONY: help setup demo up down test unit integration e2e chaos coverage bench lint format clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,12 @@ e2e: $(SETUP) ## the whole local stack with a real model
 chaos: $(SETUP) ## faults in every step, counting what is leaked, stuck or doubled
 	$(BIN)/modelyard local prepare
 	$(BIN)/pytest tests/chaos -v $(ARGS)
+
+coverage: $(SETUP) ## branches that the quick tests go through, by folder; pages in build/coverage/html
+	$(BIN)/coverage run -m pytest tests/unit tests/replay tests/workflows $(ARGS)
+	$(BIN)/coverage json -q
+	$(BIN)/coverage html -q
+	$(BIN)/python -m tests.coverage_by_folder build/coverage/report.json
 
 bench: $(SETUP) ## measurements as JSON lines
 	$(BIN)/python -m bench $(ARGS)
