@@ -11,7 +11,7 @@ LANES ?= 3
 PYTEST := $(BIN)/pytest --no-loadscope-reorder --durations 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check test test-all chaos bench lint format clean
+.PHONY: help setup demo up down check test test-all chaos coverage bench lint format clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,12 @@ test-all: $(SETUP) lint ## before a release: that, trainings, vLLM, kubelets, fa
 chaos: $(SETUP) ## faults in every step, counting what is leaked, stuck or doubled
 	$(BIN)/modelyard local prepare
 	$(BIN)/pytest tests/chaos -m "chaos" -v $(ARGS)
+
+coverage: $(SETUP) ## branches that the quick tests go through, by folder; pages in build/coverage/html
+	$(BIN)/coverage run -m pytest tests/unit tests/replay tests/workflows $(ARGS)
+	$(BIN)/coverage json -q
+	$(BIN)/coverage html -q
+	$(BIN)/python -m tests.coverage_by_folder build/coverage/report.json
 
 bench: $(SETUP) ## measurements as JSON lines
 	$(BIN)/python -m bench $(ARGS)
