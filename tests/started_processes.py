@@ -10,7 +10,7 @@ import os
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Final
 
@@ -45,7 +45,9 @@ def program_of(argv: Sequence[str]) -> str:
 class StartedProcesses:
     """A plugin of pytest."""
 
-    def __init__(self) -> None:
+    def __init__(self, named: Callable[[Sequence[str]], str] = program_of) -> None:
+        """`named` gives what a command line is counted as, empty for what is not."""
+        self._named = named
         self.mark = uuid.uuid4().hex
         self._ours: dict[tuple[int, float], str] = {}
         self._over = threading.Event()
@@ -76,7 +78,7 @@ class StartedProcesses:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):  # it has ended meanwhile
                 known = (process.pid, process.create_time())
-                program = program_of(process.cmdline())
+                program = self._named(process.cmdline())
                 if program and known not in self._ours and self._is_ours(process):
                     self._ours[known] = program
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -27,20 +26,16 @@ def test_a_command_line_counts_as_its_program(line: str, program: str) -> None:
     assert program_of(line.split()) == program
 
 
-def test_a_process_that_the_run_starts_is_counted_and_others_are_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    etcd = tmp_path / "etcd"
-    etcd.symlink_to(Path(sys.executable).resolve())
-    plugin = StartedProcesses()
+def test_a_process_that_the_run_starts_is_counted_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = StartedProcesses(lambda argv: "sleeper" if SLEEPER in argv else "")
     monkeypatch.delenv(MARK, raising=False)
-    with subprocess.Popen([etcd, "-c", SLEEPER], stdout=subprocess.PIPE) as stranger:
+    with subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE) as stranger:
         monkeypatch.setenv(MARK, plugin.mark)
-        with subprocess.Popen([etcd, "-c", SLEEPER], stdout=subprocess.PIPE) as ours:
+        with subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE) as ours:
             for process in (stranger, ours):
                 assert process.stdout and process.stdout.readline() == b"up\n"
             plugin.look()
             plugin.look()
             for process in (stranger, ours):
                 process.kill()
-    assert plugin.counts() == {"etcd": 1}
+    assert plugin.counts() == {"sleeper": 1}

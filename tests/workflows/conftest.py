@@ -2,10 +2,12 @@
 
 import shutil
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,6 +22,7 @@ from activities import queues
 from activities.contracts import WorkspaceKey
 from activities.policies import HEARTBEAT_EVERY
 from tests.fakes.world import World
+from tests.harness.deadlines import PATIENCE_S
 from workflows import search
 from workflows.connecting import plugin
 from workflows.messages import SIGNAL_CHANGED, Changed, Seed
@@ -27,6 +30,8 @@ from workflows.state import WorkspaceState
 from workflows.sweeping import SweepWorkflow
 from workflows.workspace import WorkspaceWorkflow
 
+# Looks in virtual time; together more than an hour and a half.
+TRIES = 60
 WORKFLOWS = (WorkspaceWorkflow, SweepWorkflow)
 
 
@@ -107,13 +112,19 @@ class Bench:
         asked = [one.activity_task_scheduled_event_attributes.activity_type.name for one in events]
         return Counter(name for name in asked if name)
 
-    async def until(self, condition: Any, tries: int = 60) -> WorkspaceState:
-        """Lets time pass, in growing steps, until the state fulfils the condition."""
-        for attempt in range(tries):
+    async def until(self, condition: Any) -> WorkspaceState:
+        """Lets time pass until the state fulfils the condition: virtual time in growing steps, real time patiently."""
+        pauses = (
+            (min(1.3**attempt, 120) for attempt in range(TRIES)) if self.env.supports_time_skipping else repeat(0.1)
+        )
+        ends = time.monotonic() + PATIENCE_S
+        for pause_s in pauses:
             state = await self.progress()
             if condition(state):
                 return state
-            await self.env.sleep(min(1.3**attempt, 120) if self.env.supports_time_skipping else 0.1)
+            if time.monotonic() > ends:
+                break
+            await self.env.sleep(pause_s)
         raise AssertionError(f"never came true; the state is {state.model_dump_json(indent=1)}")
 
     async def end(self) -> None:

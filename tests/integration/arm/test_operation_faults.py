@@ -76,7 +76,7 @@ async def test_a_slow_operation_takes_as_much_longer_as_was_asked(pools: Any, co
 
 
 async def test_an_operation_that_failed_can_still_bring_its_nodes(pools: Any, control: Any) -> None:
-    control.add_fault("fails-late", seconds=0.3, times=1)
+    control.add_fault("fails-late", seconds=5, times=1)
     poller = await pools.begin("late")
     with pytest.raises(HttpResponseError):
         await poller.result()

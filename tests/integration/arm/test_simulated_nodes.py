@@ -91,7 +91,7 @@ async def test_flawed_machines_do_not_join_or_join_without_gpu(arm: Any, cluster
 async def test_nodes_of_an_operation_that_failed_come_late_and_go_with_the_pool(
     arm: Any, cluster: Layout, pools: Any
 ) -> None:
-    ControlClient(arm.address).add_fault("fails-late", seconds=0.3, times=1)
+    ControlClient(arm.address).add_fault("fails-late", seconds=5, times=1)
     async with arm.azure() as client:
         mine = type(pools)(client)
         poller = await mine.begin("late")

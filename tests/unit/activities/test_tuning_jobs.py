@@ -102,19 +102,31 @@ async def test_a_job_is_made_with_its_volume_and_what_it_is_told_and_is_not_made
     assert cluster.calls["apply", "Job"] == cluster.calls["create", "PersistentVolumeClaim"] == 1
 
 
-@pytest.mark.parametrize(
-    "there",
-    [
-        pytest.param(a_job("of an older plan"), id="another digest"),
-        pytest.param(a_job(conditions=[{"type": "Failed", "status": "True"}]), id="failed"),
-    ],
-)
-async def test_a_job_of_another_plan_or_one_that_failed_makes_way_first(there: Object) -> None:
-    cluster = FakeCluster(Workspace=a_workspace(), Job=there)
+async def test_a_job_of_another_plan_makes_way_first() -> None:
+    cluster = FakeCluster(Workspace=a_workspace(), Job=a_job("of an older plan"))
     made = await ensured(cluster)
     assert cluster.calls["delete", "Job"] == cluster.calls["apply", "Job"] == 1
     now = await cluster.get("Job", JOB, KEY.namespace)
     assert now is not None and now["metadata"]["annotations"][labels.CONFIG_HASH] == made.digest
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"status": {"conditions": [{"type": "Failed", "status": "True"}]}}, id="failed"),
+        pytest.param({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}, id="going"),
+    ],
+)
+async def test_a_job_of_this_plan_that_failed_or_goes_is_made_anew(changes: dict[str, Object]) -> None:
+    cluster = FakeCluster(Workspace=a_workspace())
+    made = await ensured(cluster)
+    there = await cluster.get("Job", JOB, KEY.namespace)
+    assert there is not None
+    await cluster.put("Job", there | {key: there.get(key, {}) | value for key, value in changes.items()})
+    assert await ensured(cluster) == made
+    assert (cluster.calls["delete", "Job"], cluster.calls["apply", "Job"]) == (1, 2)
+    now = await cluster.get("Job", JOB, KEY.namespace)
+    assert now is not None and "status" not in now and "deletionTimestamp" not in now["metadata"]
 
 
 async def test_the_next_job_waits_for_the_last_pod_of_the_one_before() -> None:
