@@ -10,6 +10,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -38,16 +39,17 @@ def source_files() -> list[str]:
     return sorted(found)
 
 
-def named_in(file: str) -> set[str]:
+@cache
+def named_in(file: str) -> frozenset[str]:
     """The names in one file of the repository; none in a kind of file that has no prose."""
     if file.endswith(".md"):
-        return named_in_markdown((ROOT / file).read_text())
+        return frozenset(named_in_markdown((ROOT / file).read_text()))
     if file.endswith(".py"):
-        return named_in_code((ROOT / file).read_text())
+        return frozenset(named_in_code((ROOT / file).read_text()))
     if file.endswith((".yaml", ".toml", "Makefile", "Containerfile")):
         comments = COMMENT.findall((ROOT / file).read_text())
-        return {name for comment in comments for name in NAME.findall(comment)}
-    return set()
+        return frozenset(name for comment in comments for name in NAME.findall(comment))
+    return frozenset()
 
 
 def named_in_markdown(text: str) -> set[str]:
@@ -75,6 +77,8 @@ def exists(named: Named, files: list[str]) -> bool:
 
 
 def _prose_of(text: str) -> Iterator[str]:
+    if not NAME.search(text):
+        return  # most files name none, and need not be parsed
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             yield token.string
