@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from api.providers import Provider as Provider
 from presets.plan_document import PlanDocument
 
 
@@ -24,10 +25,6 @@ class WorkspaceKey(Payload):
     namespace: str
     name: str
     uid: str
-
-
-Provider = Literal["aks", "karpenter", "byo"]
-"""Who brings a Workspace's nodes; see activities/nodes/provider.py."""
 
 
 class PlanRequest(WorkspaceKey):

@@ -8,8 +8,10 @@ import os
 from dataclasses import dataclass, fields
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import Final, Literal, get_args
 
-INSTANCES = ("demo", "test", "bench", "integration", "chaos", "cluster", "injections", "arm")
+Instance = Literal["demo", "test", "bench", "integration", "chaos", "cluster", "injections", "arm"]
+INSTANCES: Final[tuple[Instance, ...]] = get_args(Instance)
 PORT_STRIDE = 100
 LOOPBACK = "127.0.0.1"
 
