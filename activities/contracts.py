@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from api.providers import Provider as Provider
+
 
 class Payload(BaseModel):
     """Frozen, and lenient towards fields that a newer release has added."""
@@ -22,10 +24,6 @@ class WorkspaceKey(Payload):
     namespace: str
     name: str
     uid: str
-
-
-Provider = Literal["aks", "karpenter", "byo"]
-"""Who brings a Workspace's nodes; see activities/nodes/provider.py."""
 
 
 class PlanRequest(WorkspaceKey):

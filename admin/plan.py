@@ -12,9 +12,10 @@ from temporalio.client import Client
 
 from admin.views import RPC_TIMEOUT
 from api import labels, names
+from api.providers import Provider
 from presets.plan import plan_document
 from presets.plan_document import PlanDocument
-from presets.plan_surroundings import DEFAULT_REGION, Provider, Surroundings
+from presets.plan_surroundings import DEFAULT_REGION, Surroundings
 from workflows.workspace import WorkspaceWorkflow
 
 BODY_LIMIT: Final = 2 * 2**20

@@ -3,57 +3,40 @@
 Decides how the demo is told; what it does is `deploy.local.demo`.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.exit_codes import GOOD, NO
+from cli.local import option_of
 from deploy.local import demo
 from deploy.local.chat import Answer, NoAnswer
 from deploy.local.choices import OtherCluster
 from deploy.local.commands import CommandFailed
 from deploy.local.following import Look, step_times
 from deploy.local.images import FOR_TUNING, is_built
-from deploy.local.layout import INSTANCES, Layout
+from deploy.local.layout import Layout
 from deploy.local.steps import StepFailed
 from deploy.local.temporal import ui_address
 from deploy.local.up import bring_up
 
-GOOD, NO = 0, 1
 
-
-def add_parser(subparsers: Any) -> None:
-    """Adds `demo`."""
-    parser = subparsers.add_parser(
-        "demo",
-        help="bring a local stack up, serve a small model on it and ask it a question",
-        description="Brings a local stack up, applies a Workspace with kubectl, shows its steps as they happen, asks "
-        "the model a question, and says where to look next. Can be repeated: what is there already is used.",
-    )
-    parser.add_argument("--instance", choices=INSTANCES, default="demo", help="which local stack (default: demo)")
-    parser.add_argument(
-        "--deadline", type=float, default=demo.READY_S, metavar="SECONDS", help="wait this long for the model to serve"
-    )
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(instance: str, *, deadline_s: float) -> int:
     """0 when the model has answered at both endpoints, 1 otherwise."""
     console = Console(highlight=False)
     try:
-        _run(args, console)
+        _run(instance, deadline_s, console)
     except StepFailed as failure:
         console.print(f"\n'{failure.step.name}' failed. The same command goes on from here once it is mended.")
         return NO
     except (demo.NotServed, NoAnswer, CommandFailed, OtherCluster) as failure:
         console.print(Text(str(failure), "red"), soft_wrap=True)
-        console.print(f"`modelyard local status{_instance(args)}` shows what runs and where its logs are.")
+        console.print(f"`modelyard local status{option_of(instance)}` shows what runs and where its logs are.")
         return NO
     except KeyboardInterrupt:
         console.print("\nInterrupted. The same command goes on; `modelyard local down` cleans up.")
@@ -61,16 +44,16 @@ def run(args: argparse.Namespace) -> int:
     return GOOD
 
 
-def _run(args: argparse.Namespace, console: Console) -> None:
+def _run(instance: str, deadline_s: float, console: Console) -> None:
     began = time.monotonic()
     _heading(console, "The stack")
-    layout = Layout.of(args.instance)
+    layout = Layout.of(instance)
     tuning = all(is_built(layout, image) for image in FOR_TUNING)
-    stack = bring_up(args.instance, stream=sys.stdout, tuning=tuning)
+    stack = bring_up(instance, stream=sys.stdout, tuning=tuning)
     stack_s = time.monotonic() - began
     _heading(console, f"kubectl apply -f {demo.EXAMPLE.name}")
     target = demo.apply_example(layout.admin_kubeconfig)
-    looks = demo.follow(target, lambda at, line: _tell(console, at, line), deadline_s=args.deadline)
+    looks = demo.follow(target, lambda at, line: _tell(console, at, line), deadline_s=deadline_s)
     _heading(console, demo.QUESTION)
     answers = demo.ask(target)
     _show_answers(console, answers)
@@ -79,10 +62,10 @@ def _run(args: argparse.Namespace, console: Console) -> None:
         console.print(Text(output), soft_wrap=True)
     _heading(console, "Where the time went")
     console.print(_times(stack, stack_s, looks, answers))
-    _next(console, layout, target, _instance(args))
+    _next(console, layout, target, option_of(instance))
     if not tuning:
         console.print(
-            f"`modelyard local up{_instance(args)}` makes the images that trainings need; serving needs none."
+            f"`modelyard local up{option_of(instance)}` makes the images that trainings need; serving needs none."
         )
 
 
@@ -128,7 +111,3 @@ def _next(console: Console, layout: Layout, target: demo.Target, instance: str) 
         ("stop it all", f"modelyard local down{instance}"),
     ):
         console.print(Text.assemble((f"{what:<14}", "dim"), how), soft_wrap=True)
-
-
-def _instance(args: argparse.Namespace) -> str:
-    return "" if args.instance == "demo" else f" --instance {args.instance}"

@@ -1,44 +1,44 @@
-"""The `modelyard` command: finds the subcommand and turns its answer into an exit code.
+"""The `modelyard` command: what stands below it, and its exit code.
 
-Exit codes: 0 good, 1 the answer is no (or it failed), 2 misuse. What a subcommand does is in `cli/<command>.py`, each
-with `add_parser(subparsers)`, which sets `run` as the default to call.
+Which options a command has is in `commands.py` and `local_commands.py`. What it does is in the module of its name. That
+is imported when the command runs, so that `modelyard validate` and all help do without Temporal, Kubernetes and Azure.
 """
 
-from __future__ import annotations
+from collections.abc import Sequence
+from typing import NoReturn
 
-import argparse
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+import typer
 
-from cli import demo, local, plan, status, sweep, validate
+from cli import commands, local_commands
+from cli.exit_codes import GOOD
 from workflows.leaving import leave
 
-# Each subcommand is a module with `add_parser`.
-COMMANDS = (local, demo, plan, validate, status, sweep)
+app = typer.Typer(
+    help="Model lifecycles on Kubernetes: KAITO Workspaces as durable workflows.",
+    epilog="Exit codes: 0 good, 1 the answer is no, 2 misuse.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    # A traceback is for those who mend the program; typer's would show variables, and so perhaps a secret.
+    pretty_exceptions_enable=False,
+)
+app.add_typer(local_commands.app, name="local")
+for command in commands.COMMANDS:
+    app.command()(command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command line and returns its exit code; argparse exits with 2 on misuse."""
-    args = _parser().parse_args(argv)
-    run: Callable[[argparse.Namespace], int] = args.run
-    return run(args)
+    """Carries one command line out and returns its exit code; 2 on misuse."""
+    try:
+        app(argv, prog_name="modelyard")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else GOOD
+    return GOOD
 
 
 def entry() -> NoReturn:
     """What the installed command calls: the process ends with the exit code."""
     leave(main())
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="modelyard",
-        description="Model lifecycles on Kubernetes: KAITO Workspaces as durable workflows.",
-        epilog="Exit codes: 0 good, 1 the answer is no, 2 misuse.",
-    )
-    subparsers: Any = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_parser(subparsers)
-    return parser
 
 
 if __name__ == "__main__":

@@ -3,13 +3,12 @@
 Reads the resources only, so whoever may `kubectl get workspace` may use it; KUBECONFIG says which cluster.
 """
 
-import argparse
 import asyncio
 import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from kubernetes.aio.client.exceptions import ApiException
@@ -20,37 +19,25 @@ from rich.text import Text
 from activities.kubernetes_api import Cluster, Object
 from api.age import age
 from api.status import Training, WorkspaceStatus, parse_status
+from cli.exit_codes import GOOD, MISUSE, NO
 
-GOOD, NO, MISUSE = 0, 1, 2
 BAR: Final = 30
 """Characters of a progress bar."""
 FAILED: Final = ("Failed", "ControllerError")
 
 
-def add_parser(subparsers: Any) -> None:
-    """Adds `status` to the subcommands."""
-    parser = subparsers.add_parser(
-        "status",
-        help="where Workspaces stand, and how far a training is",
-        description="Reads Workspaces of the cluster that KUBECONFIG names. Exit code 1 when one has failed.",
-    )
-    parser.add_argument("name", nargs="?", help="one Workspace, with everything that is known of it")
-    parser.add_argument("-n", "--namespace", default=None, help="default: all, or `default` for one Workspace")
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(name: str | None, namespace: str | None) -> int:
     """0 when none has failed, 1 when one has, 2 when the cluster or the Workspace cannot be read."""
     try:
-        found = asyncio.run(_read(args.name, args.namespace))
+        found = asyncio.run(_read(name, namespace))
     except (ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
         print(f"the cluster cannot be read: {error}. KUBECONFIG says which one", file=sys.stderr)
         return MISUSE
-    if args.name and not found:
-        print(f"there is no Workspace {args.namespace or 'default'}/{args.name}", file=sys.stderr)
+    if name and not found:
+        print(f"there is no Workspace {namespace or 'default'}/{name}", file=sys.stderr)
         return MISUSE
     console = Console(highlight=False)
-    if args.name:
+    if name:
         for line in lines_of(found[0], datetime.now(UTC)):
             console.print(Text(line), soft_wrap=True)
     else:

@@ -5,11 +5,9 @@ The work is the Sweep workflow's, so that it is on record; here it is started, w
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 from temporalio.client import WorkflowFailureError
@@ -17,37 +15,22 @@ from temporalio.service import RPCError
 
 from activities import queues
 from activities.settings import TemporalSettings
+from cli.exit_codes import GOOD, NO
 from workflows.connecting import connect
-from workflows.sweeping import PAUSE_S, SweepReport, SweepRequest, SweepWorkflow, in_words
+from workflows.sweeping import SweepReport, SweepRequest, SweepWorkflow, in_words
 
-GOOD, NO = 0, 1
 LONGEST = timedelta(hours=2)
 
 
-def add_parser(subparsers: Any) -> None:
-    """Adds `sweep` to the subcommands."""
-    parser = subparsers.add_parser(
-        "sweep",
-        help="find and give back what no Workspace uses any more",
-        description="Compares node pools, NodeClaims, reservations, Workspaces and workflows, twice, "
-        "and mends what both looks found amiss. "
-        "Temporal is found by MODELYARD_TEMPORAL_ADDRESS. Exit code 1 when something was amiss.",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="only tell")
-    parser.add_argument("--pause", type=_seconds, default=PAUSE_S, metavar="SECONDS", help="between the two looks")
-    parser.add_argument("--json", action="store_true", help="the report as JSON")
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(*, dry_run: bool, pause_s: int, as_json: bool) -> int:
     """0 when nothing was amiss, 1 when something was, or when the sweep failed."""
     try:
-        report = asyncio.run(_sweep(SweepRequest(dry_run=args.dry_run, pause_s=args.pause), quiet=args.json))
+        report = asyncio.run(_sweep(SweepRequest(dry_run=dry_run, pause_s=pause_s), quiet=as_json))
     except (RPCError, RuntimeError, WorkflowFailureError) as error:
         cause = error.cause if isinstance(error, WorkflowFailureError) else error
         print(f"the sweep failed, nothing was touched: {cause}", file=sys.stderr)
         return NO
-    print(report.model_dump_json(indent=2) if args.json else "\n".join(lines_of(report)))
+    print(report.model_dump_json(indent=2) if as_json else "\n".join(lines_of(report)))
     return NO if report.found else GOOD
 
 
@@ -80,10 +63,3 @@ async def _sweep(request: SweepRequest, *, quiet: bool) -> SweepReport:
     if not quiet:
         print(f"sweeping as workflow {handle.id}: two looks, {request.pause_s} s apart if the first finds anything")
     return await handle.result()
-
-
-def _seconds(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{value} is less than 0 seconds")
-    return value

@@ -4,7 +4,6 @@ Reads, asks `presets.validation` and prints. 0 when every Workspace is accepted,
 read, 2 when there is no file or no Workspace in it.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -12,15 +11,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from api import labels
+from api.providers import Provider
 from api.validation import Problem
 from api.validation.document import Part
 from api.validation.rules import rule_table
+from cli.exit_codes import GOOD, MISUSE, NO
 from cli.manifests import Manifest, ManifestUnreadable, read_manifests
 from presets.config_rules import ConfigMaps
-from presets.validation import DEFAULT_PROVIDER, problems_on_create, problems_on_update
+from presets.validation import problems_on_create, problems_on_update
 
-GOOD, NO, MISUSE = 0, 1, 2
-PROVIDERS: Final = ("aks", "karpenter", "byo")
 WANTED: Final = (labels.KIND, "ConfigMap")
 _OTHERS_OF_KAITO: Final = frozenset({"InferenceSet", "MultiRoleInference", "ModelMirror", "RAGEngine"})
 Key = tuple[str, str]
@@ -52,41 +51,23 @@ class Verdict:
     problems: list[Finding] = field(default_factory=list)
 
 
-def add_parser(subparsers: Any) -> None:
-    """Adds `validate` to the command."""
-    parser = subparsers.add_parser(
-        "validate",
-        help="judge Workspaces in files by the admission rules, without a cluster",
-        description="Judges every Workspace in the files, with the ConfigMaps that stand beside it. "
-        "Exit codes: 0 accepted, 1 refused, 2 misuse.",
-    )
-    parser.add_argument("-f", "--file", action="append", required=True, help="a manifest, or - for standard input")
-    parser.add_argument("--old", help="what is stored now: Workspaces in it are judged as updates")
-    parser.add_argument(
-        "--provider", choices=PROVIDERS, default=DEFAULT_PROVIDER, help="who brings nodes (default: aks)"
-    )
-    parser.add_argument(
-        "--allow-host", action="append", default=[], metavar="HOST", help="a host that URLs may name whatever it is"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(
+    files: Sequence[str], *, old: str | None, provider: Provider, allowed_hosts: Sequence[str], as_json: bool
+) -> int:
     """Judges and prints; returns the exit code."""
     try:
-        manifests = [manifest for file in args.file for manifest in read_manifests(file, wanted=WANTED)]
-        stored = _stored(read_manifests(args.old, wanted=WANTED)) if args.old else None
+        manifests = [manifest for file in files for manifest in read_manifests(file, wanted=WANTED)]
+        stored = _stored(read_manifests(old, wanted=WANTED)) if old else None
     except (ManifestUnreadable, ValueError) as error:
         print(error, file=sys.stderr)
         return MISUSE
-    judge = Judge(args.provider, args.allow_host, _config_maps(manifests), stored)
+    judge = Judge(provider, allowed_hosts, _config_maps(manifests), stored)
     verdicts = [judge.verdict(manifest) for manifest in manifests]
     if all(verdict.verdict == "skipped" for verdict in verdicts):
-        print(f"there is no Workspace in {', '.join(args.file)}", file=sys.stderr)
+        print(f"there is no Workspace in {', '.join(files)}", file=sys.stderr)
         return MISUSE
     accepted = all(verdict.verdict != "refused" for verdict in verdicts)
-    if args.json:
+    if as_json:
         print(json.dumps({"accepted": accepted, "documents": [asdict(verdict) for verdict in verdicts]}, indent=2))
     else:
         print("\n".join(line for verdict in verdicts for line in _lines(verdict)))

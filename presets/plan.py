@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from api.invalid import InvalidWorkspace
+from api.providers import PROVIDERS, Provider
 from api.validation.document import Draft
 from api.workspace import Workspace
 from presets import plan_checks
@@ -25,7 +26,7 @@ from presets.plan_document import (
 )
 from presets.plan_remarks import given_back, preflight_checks, remarks, room_for_adapters, ways_to_get_nodes
 from presets.plan_steps import step_times, until_first_step, until_ready
-from presets.plan_surroundings import PROVIDERS, Provider, Surroundings
+from presets.plan_surroundings import Surroundings
 from presets.plan_tuning import described_training, sized_training
 from presets.sizing import (
     IMAGES_AND_LOGS_GIB,

@@ -1,15 +1,14 @@
 """What a plan depends on beside the Workspace: the installation, and what a cluster or a hub has told."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
+from api.providers import Provider
 from presets.catalogue import Model
 from presets.config_rules import ConfigMaps
 from presets.sizing_machine import Machine
 from presets.tuning_fit import DATA_GIB
 
-Provider = Literal["aks", "karpenter", "byo"]
-PROVIDERS: Final[tuple[Provider, ...]] = ("aks", "karpenter", "byo")
 DEFAULT_REGION: Final = "eastus"
 
 

@@ -8,10 +8,12 @@ import os
 from dataclasses import dataclass, fields
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import Final, Literal, get_args
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 """The checkout that all of this runs from: constraints, examples and the Containerfile are read from it."""
-INSTANCES = ("demo", "test", "bench", "integration", "chaos", "cluster", "injections", "arm")
+Instance = Literal["demo", "test", "bench", "integration", "chaos", "cluster", "injections", "arm"]
+INSTANCES: Final[tuple[Instance, ...]] = get_args(Instance)
 PORT_STRIDE = 100
 LOOPBACK = "127.0.0.1"
 
