@@ -120,8 +120,15 @@ def _gateway_proxy(layout: Layout, binaries: Binaries) -> daemons.Daemon:
     argv = control_plane_flags.kube_proxy(
         binaries, layout=layout, name="gateway", address=address, kubeconfig=kubeconfig
     )
-    ready = readiness.once_answers(f"http://{address}:10256/healthz")
-    return daemons.Daemon("kube-proxy-gateway", argv, ready, enter=network.enter_gateway(layout), deadline_s=60)
+    return daemons.Daemon(
+        "kube-proxy-gateway", argv, lambda: _proxy_answers(address), enter=network.enter_gateway(layout), deadline_s=60
+    )
+
+
+def _proxy_answers(address: str) -> bool:
+    """The gateway is no Node object, so /healthz, which newer kube-proxies answer with 503 where the node may get no
+    traffic, never says yes. /livez, which older ones do not have, says whether the proxy itself works."""
+    return any(readiness.answers(f"http://{address}:10256/{path}") for path in ("livez", "healthz"))
 
 
 def _certificates(layout: Layout) -> dict[str, certificates.KeyPair]:
