@@ -15,9 +15,9 @@ from deploy.local import (
     cluster_api,
     control_plane_flags,
     daemons,
+    gateway_node,
     mount_points,
     network,
-    node_objects,
     readiness,
 )
 from deploy.local.kubeconfigs import mint_kubeconfig as mint_kubeconfig
@@ -79,7 +79,7 @@ def _start_controllers(
     mint_kubeconfig(layout, "system:kube-controller-manager")
     mint_kubeconfig(layout, "system:kube-scheduler")
     if layout.with_nodes:
-        node_objects.ensure_gateway(layout, binaries.minor)
+        gateway_node.ensure_gateway(layout, binaries.minor)
     manager = daemons.Daemon(
         "kube-controller-manager",
         control_plane_flags.controller_manager(layout, binaries, pairs, signing_key),
@@ -120,15 +120,8 @@ def _gateway_proxy(layout: Layout, binaries: Binaries) -> daemons.Daemon:
     argv = control_plane_flags.kube_proxy(
         binaries, layout=layout, name="gateway", address=address, kubeconfig=kubeconfig
     )
-    return daemons.Daemon(
-        "kube-proxy-gateway", argv, lambda: _proxy_answers(address), enter=network.enter_gateway(layout), deadline_s=60
-    )
-
-
-def _proxy_answers(address: str) -> bool:
-    """The gateway is no Node object, so /healthz, which newer kube-proxies answer with 503 where the node may get no
-    traffic, never says yes. /livez, which older ones do not have, says whether the proxy itself works."""
-    return any(readiness.answers(f"http://{address}:10256/{path}") for path in ("livez", "healthz"))
+    ready = readiness.once_answers(f"http://{address}:10256/healthz")
+    return daemons.Daemon("kube-proxy-gateway", argv, ready, enter=network.enter_gateway(layout), deadline_s=60)
 
 
 def _certificates(layout: Layout) -> dict[str, certificates.KeyPair]:

@@ -1,4 +1,4 @@
-"""What a local node looks like in the API server: GPUs that it is given, whether it is Ready; and the gateway's Node.
+"""What a local node looks like in the API server: GPUs that it is given, whether it is Ready.
 
 A GPU is an extended resource patched into the node's status, as a device plugin's would show up; the scheduler treats
 it like a real one. A kubelet that starts takes extended resources away until a plugin has reported them again.
@@ -11,16 +11,12 @@ from typing import Any
 
 from deploy.local import cluster_api, daemons
 from deploy.local.layout import Layout
-from deploy.local.network import GATEWAY, gateway_address
 from deploy.local.node_files import NodeSpec
 from deploy.local.node_records import NodeFailed
 
 GPU = "nvidia.com/gpu"
 NOT_READY_TAINT = "node.kubernetes.io/not-ready"
 POLL_S = 0.2
-# From this minor version on kube-proxy waits half a minute for the Node object that it is named after, and is not
-# healthy without one (pkg/proxy/node.go).
-PROXY_WANTS_NODE_FROM = 34
 # Not reached, or not serving everything yet.
 NOT_YET = (0, 500, 503)
 
@@ -35,30 +31,6 @@ def give_gpus(layout: Layout, spec: NodeSpec, kubelet_started_at: float, deadlin
     path = f"{_path(spec.name)}/status"
     patch = [{"op": "add", "path": f"/status/capacity/{GPU.replace('/', '~1')}", "value": str(spec.gpus)}]
     cluster_api.request(layout, "PATCH", path, patch)
-
-
-def ensure_gateway(layout: Layout, minor: int) -> None:
-    """A Node object for the gateway's kube-proxy, where this version needs one. Raises ClusterApiError.
-
-    There is no kubelet behind it, so it is never Ready; nothing is scheduled there. It must stay: kube-proxy ends when
-    its Node is deleted.
-    """
-    if minor < PROXY_WANTS_NODE_FROM:
-        return
-    node = gateway_node(layout)
-    for path in (_path(GATEWAY), f"{_path(GATEWAY)}/status"):
-        cluster_api.apply(layout, path, node)
-
-
-def gateway_node(layout: Layout) -> dict[str, Any]:
-    """The Node as it is applied, status included."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": GATEWAY, "annotations": {"modelyard.dev/purpose": "kube-proxy on this machine"}},
-        "spec": {"unschedulable": True, "taints": [{"key": "modelyard.dev/gateway", "effect": "NoExecute"}]},
-        "status": {"addresses": [{"type": "InternalIP", "address": str(gateway_address(layout))}]},
-    }
 
 
 def wait_until_ready(layout: Layout, spec: NodeSpec, deadline_s: float) -> None:

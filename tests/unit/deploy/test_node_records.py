@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import node_objects, node_records
+from deploy.local import gateway_node, node_objects, node_records
 from deploy.local.layout import Layout
 from deploy.local.node_files import NodeSpec
 
@@ -49,7 +49,7 @@ def test_a_node_is_usable_when_ready_untainted_and_with_its_gpus() -> None:
 
 
 def test_no_pod_may_be_placed_on_the_gateways_node(layout: Layout) -> None:
-    found = node_objects.gateway_node(layout)
+    found = gateway_node.gateway_node(layout)
     assert found["spec"]["unschedulable"] is True
     assert [taint["effect"] for taint in found["spec"]["taints"]] == ["NoExecute"]
     assert found["status"]["addresses"] == [{"type": "InternalIP", "address": str(layout.node_subnet[2])}]
