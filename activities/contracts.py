@@ -130,6 +130,16 @@ class Plan(Payload):
         """The name that search attributes and summaries show."""
         return self.model or "template"
 
+    @property
+    def nodes_description(self) -> str:
+        """`2 x Standard_NC24ads_A100_v4`, `2 x own node with 1 GPU`; the same in status, summaries and logs."""
+        return f"{self.node_count} x {self.instance_type or f'own node with {self.gpus_per_node} GPU'}"
+
+    @property
+    def description(self) -> str:
+        """`phi-4 on 1 x Standard_NC24ads_A100_v4`."""
+        return f"{self.preset} on {self.nodes_description}"
+
 
 class Observed(Payload):
     """What the API server says of a Workspace now; `paused` is None where that was not looked at."""

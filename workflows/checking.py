@@ -23,7 +23,6 @@ from api.reasons import FailureClass
 from api.status import Phase, Step
 from workflows.calling import call, is_cancelled, reason_and_message, stop
 from workflows.recording import Notebook
-from workflows.words import nodes_of, what
 
 GRACE = timedelta(seconds=20)
 """How long the other checks may take after the first no: the user waits for them, and the answer is no already."""
@@ -36,7 +35,7 @@ async def check(notebook: Notebook, plan: Plan, *, nothing_to_buy: bool = False)
     Raises ApplicationError with the reason of the first check that failed and the words of all of them; ActivityError
     when the finalizer cannot be added.
     """
-    notebook.stand(Phase.PREFLIGHT, "Preflight", f"checking quota, machine and model for {what(plan)}")
+    notebook.stand(Phase.PREFLIGHT, "Preflight", f"checking quota, machine and model for {plan.description}")
     notebook.state.status.checks = []
     work = [
         _nodes_are_there(notebook, plan) if nothing_to_buy else _nodes(notebook, plan),
@@ -82,7 +81,7 @@ async def _to_the_last_answer(notebook: Notebook, work: list[Any]) -> list[Any]:
 
 async def _nodes(notebook: Notebook, plan: Plan) -> None:
     with notebook.step(Step.PREFLIGHT):
-        summary = f"Preflight: may we have {nodes_of(plan)}?"
+        summary = f"Preflight: may we have {plan.nodes_description}?"
         await _checked(notebook, STEPS[plan.provider].check, plan, summary, PROVIDER_CHECKS[plan.provider])
 
 

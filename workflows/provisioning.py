@@ -19,7 +19,6 @@ from workflows.ledger import Purchase
 from workflows.recording import Notebook
 from workflows.releasing import release_nodes
 from workflows.state import Holding
-from workflows.words import nodes_of
 
 NODE_ATTEMPTS = 3
 """Nodes that never join or come without GPU are bought again, twice at most."""
@@ -43,7 +42,7 @@ async def provision(notebook: Notebook, plan: Plan) -> None:
 async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
     resources, tries = notebook.state.resources, f", try {attempt}" if attempt > 1 else ""
     steps = STEPS[plan.provider]
-    words = steps.ensuring.format(nodes=nodes_of(plan), pool=plan.pool_name) + tries
+    words = steps.ensuring.format(nodes=plan.nodes_description, pool=plan.pool_name) + tries
     resources.hold(Holding(kind="node_pool", name=plan.pool_name, instance_type=plan.instance_type))
     resources.ledger.intend(_purchase(plan))
     provision_time = timedelta(seconds=plan.deadlines.provision)
@@ -58,7 +57,7 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
     resources.pool_ready = True
     resources.ledger.confirm(plan.pool_name, bought.accepted_at)
     joining = timedelta(seconds=plan.deadlines.nodes)
-    words = f"waiting for {nodes_of(plan)} to join"
+    words = f"waiting for {plan.nodes_description} to join"
     notebook.stand(Phase.PROVISIONING, *_said(notebook, plan, "NodeNotReady", words), wait=joining)
     with notebook.step(Step.AWAIT_NODES):
         ready = await call(

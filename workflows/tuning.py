@@ -23,7 +23,6 @@ from workflows.provisioning import provision
 from workflows.recording import Notebook
 from workflows.releasing import release_nodes, undeploy
 from workflows.state import Holding, TuningRun
-from workflows.words import nodes_of
 
 TRAIN_ATTEMPTS: Final = 3
 """How often the training's Job is made again when somebody has removed it."""
@@ -99,7 +98,7 @@ async def _follow(notebook: Notebook, plan: Plan, pinned: PinnedModel | None) ->
     with notebook.step(Step.TRAIN):
         applied = await _make(notebook, plan, "train", pinned)
         wait = JobWait(workspace=key, part="train", digest=applied, until="started")
-        what = f"Train: {plan.method} of {plan.model} on {nodes_of(plan)}"
+        what = f"Train: {plan.method} of {plan.model} on {plan.nodes_description}"
         await call(
             signatures.WAIT_FOR_TUNING_JOB, wait, summary=f"{what}: until it starts", deadline_s=plan.deadlines.serving
         )

@@ -2,7 +2,7 @@
 
 Observe, compare, act, report, wait. Messages only record; all work happens in one loop. A newer generation or a delete
 supersedes the pass under way: it is cancelled, its activities confirm, and what it holds is known. Clean-up runs to its
-end whatever is asked for. A pass is serving.py's, giving back releasing.py's, the look at what is ready resync.py's.
+end whatever is asked for. A pass is generation.py's, giving back releasing.py's, the look at what is ready resync.py's.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ from temporalio.exceptions import FailureError
 
 from activities import signatures
 from api.status import Phase, Step
-from workflows import pausing, releasing, resync, serving, tuning
+from workflows import pausing, releasing, resync, tuning
 from workflows.calling import call, is_cancelled, reason_and_message, to_the_end
+from workflows.generation import run_generation
 from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, Seed
 from workflows.namesakes import Namesakes
 from workflows.recording import Notebook
 from workflows.state import WorkspaceState
-from workflows.words import what
 
 RESYNC = timedelta(hours=1)
 """A look at what really runs even when nobody said that it changed."""
@@ -204,7 +204,7 @@ class WorkspaceWorkflow:
         status.steps.clear()
         status.settled = "nothing"
         try:
-            await serving.serve(self.notebook)
+            await run_generation(self.notebook)
         except BaseException as error:
             if is_cancelled(error):
                 status.settled = "ready" if was_ready and self._without_effect() else "nothing"
@@ -220,7 +220,7 @@ class WorkspaceWorkflow:
         if spec.plan and spec.plan.kind == "tuning":
             self.notebook.stand(Phase.SUCCEEDED, "workspaceSucceeded", tuning.outcome(self.notebook, spec.plan))
             return
-        words = f"serving {what(spec.plan)}" if spec.plan else "serving"
+        words = f"serving {spec.plan.description}" if spec.plan else "serving"
         self.notebook.stand(Phase.READY, "workspaceSucceeded", words)
 
     async def _settle_failed(self, error: FailureError, *, was_ready: bool) -> None:
