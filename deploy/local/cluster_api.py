@@ -46,7 +46,9 @@ def apply(layout: Layout, path: str, manifest: dict[str, Any]) -> dict[str, Any]
 def request(layout: Layout, method: str, path: str, body: Any = None, content_type: str = JSON_PATCH) -> dict[str, Any]:
     """One request with the owner's certificate. Raises ClusterApiError."""
     data = None if body is None else json.dumps(body).encode()
-    call = urllib.request.Request(layout.apiserver_url + path, data, {"Content-Type": content_type}, method=method)
+    # Newer API servers refuse to describe themselves to a request without a body that says what is in it.
+    headers = {} if data is None else {"Content-Type": content_type}
+    call = urllib.request.Request(layout.apiserver_url + path, data, headers, method=method)
     context = _owner_context(layout)
     handlers = (urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     try:
