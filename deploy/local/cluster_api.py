@@ -45,7 +45,9 @@ def apply(layout: Layout, path: str, manifest: dict[str, Any]) -> dict[str, Any]
 def request(layout: Layout, method: str, path: str, body: Any = None, content_type: str = JSON_PATCH) -> dict[str, Any]:
     """One request with the owner's certificate. Raises ClusterApiError."""
     data = None if body is None else json.dumps(body)
-    url, headers, context = layout.apiserver_url + path, {"Content-Type": content_type}, _owner_context(layout)
+    # Newer API servers refuse to describe themselves to a request without a body that says what is in it.
+    headers = {} if data is None else {"Content-Type": content_type}
+    url, context = layout.apiserver_url + path, _owner_context(layout)
     try:
         response = httpx.request(
             method, url, content=data, headers=headers, verify=context, timeout=REQUEST_S, trust_env=False

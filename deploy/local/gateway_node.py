@@ -33,7 +33,8 @@ def gateway_node(layout: Layout) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": GATEWAY, "annotations": {"modelyard.dev/purpose": "kube-proxy on this machine"}},
+        # Part of the cluster's own pool, as `stack_steps.SYSTEM_NODE` is: it was not bought for a Workspace.
+        "metadata": {"name": GATEWAY, "labels": {"kubernetes.azure.com/mode": "system"}},
         "spec": {"unschedulable": True, "taints": [{"key": "modelyard.dev/gateway", "effect": "NoExecute"}]},
         "status": {"addresses": [{"type": "InternalIP", "address": str(gateway_address(layout))}]},
     }
