@@ -29,8 +29,8 @@ from tests.harness.adapters import write_lora
 
 PYTHON = ENVIRONMENT / "bin" / "python"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
-# 25 s alone on 2 cores; the rest is for a machine that builds beside.
-READY_S = 280.0
+# 25 s alone on 2 cores; 290 s were seen on a machine with six times as much to do as it has cores.
+READY_S = 900.0
 STOP_S = 60.0
 LAYERS, HIDDEN, KEYS = 30, 576, 192
 # Loud enough that random matrices are heard: 64 times the product, where training has twice.
@@ -143,7 +143,7 @@ def reference(smollm2: Path) -> Any:
     def ask(served: list[dict[str, Any]]) -> list[dict[str, list[float]]]:
         argv = [str(PYTHON), str(Path(__file__).parent / "greedy_reference.py"), str(smollm2)]
         told = json.dumps(served)
-        done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=280, check=False)
+        done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=900, check=False)
         assert done.returncode == 0, done.stderr
         return list(json.loads(done.stdout.splitlines()[-1]))
 

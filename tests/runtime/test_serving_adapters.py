@@ -9,7 +9,7 @@ from api.serving import AdapterMount
 from tests.harness.adapters import write_lora
 from tests.runtime.conftest import Server, brought, start
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 # The model goes on counting, 1.9 or more in log-probability ahead of any other word at each of these tokens.
 PROMPT, NEXT = "1, 2, 3, 4, 5, 6,", " 7, 8, 9,"
 
@@ -44,7 +44,7 @@ def test_an_adapter_of_another_model_ends_the_start_with_its_name(smollm2: Path,
     mounts = brought(tmp_path, AdapterSource(name="stray"))
     server = start(tmp_path / "serve", smollm2, adapters=[mount.model_dump() for mount in mounts])
     Path(server.config.complete_marker).touch()
-    assert server.process.wait(timeout=120) == 34
+    assert server.process.wait(timeout=600) == 34
     last = server.log.read_text().strip().splitlines()[-1]
     assert '"reason": "AdapterNotServable"' in last
     assert "adapter stray" in last and "576 x 576 in the model" in last and "2048 x 2048" in last
@@ -53,5 +53,5 @@ def test_an_adapter_of_another_model_ends_the_start_with_its_name(smollm2: Path,
 def test_adapters_that_never_come_end_the_start(smollm2: Path, tmp_path: Path) -> None:
     missing = [AdapterMount(name="late", path=str(tmp_path / "late")).model_dump()]
     server = start(tmp_path / "serve", smollm2, weights_deadline_s=1, adapters=missing)
-    assert server.process.wait(timeout=120) == 33
+    assert server.process.wait(timeout=600) == 33
     assert "late; see the log of the container adapters" in server.log.read_text()

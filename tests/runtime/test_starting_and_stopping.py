@@ -12,7 +12,7 @@ import pytest
 
 from tests.runtime.conftest import PYTHON, STOP_S, Server, start, write_config
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 REFUSED: dict[str, dict[str, Any]] = {
@@ -32,7 +32,7 @@ def refusals(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         write_config(folder, smollm2, extra=extra)
         files.append(str(folder / "serve.json"))
     argv = [str(PYTHON), str(Path(__file__).with_name("refusing.py")), *files]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"code"')]
     return dict(zip(REFUSED, told, strict=True))
@@ -49,7 +49,7 @@ def test_a_key_that_vllm_does_not_know_ends_the_start_with_its_name(
 
 def test_weights_that_never_come_end_the_start(smollm2: Path, tmp_path: Path) -> None:
     server = start(tmp_path, smollm2, weights_deadline_s=1)
-    assert server.process.wait(timeout=120) == 32
+    assert server.process.wait(timeout=600) == 32
     assert '"reason": "DownloadFailed"' in server.log.read_text()
 
 
