@@ -20,10 +20,14 @@ settings.load_profile("modelyard")
 # What Temporal's SDK says where an activity ends just as its cancellation arrives. As an error it would end the worker,
 # and the test would wait for ever.
 LATE_CANCELLATION: Final = "ignore:Cannot find activity to cancel:UserWarning"
+# Temporal's SDK interrupts a workflow task that got no processor for two seconds, and repeats it. The interruption may
+# arrive while hypothesis counts how long the garbage collector takes, and then nobody else hears of it.
+INTERRUPTED: Final = "ignore:Exception ignored in. <function gc_cumulative_time:pytest.PytestUnraisableExceptionWarning"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("filterwarnings", LATE_CANCELLATION)
+    for harmless in (LATE_CANCELLATION, INTERRUPTED):
+        config.addinivalue_line("filterwarnings", harmless)
     for tier, description in DESCRIPTIONS.items():
         config.addinivalue_line("markers", f"{tier}: {description}")
     if not hasattr(config, "workerinput"):

@@ -1,6 +1,8 @@
 """The admin endpoints over a real Temporal server: lists, views, updates, and how each refusal is told."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from activities import signatures as s
 from activities.failures import failure
 from admin.app import admin_application
+from tests.harness.deadlines import PATIENCE_S
 from tests.workflows.conftest import Bench
 
 
@@ -24,12 +27,13 @@ async def test_a_workspace_is_listed_and_viewed(live_bench: Bench, http: httpx.A
     view = (await http.get(f"/workspaces/default/{live_bench.name}")).raise_for_status().json()
     assert (view["phase"], view["nodes"], view["price_per_hour"]) == ("Ready", ["node-1"], 3.67)
     assert {step["outcome"] for step in view["steps"]} == {"done"}
-    for _ in range(100):  # the search index follows a moment later
-        lines = (await http.get("/workspaces", params={"phase": "Ready"})).raise_for_status().json()
-        if any(line["name"] == live_bench.name for line in lines):
-            break
-        await live_bench.env.sleep(0.1)
-    line = next(line for line in lines if line["name"] == live_bench.name)
+    lines: dict[str, Any] = {}
+    async with asyncio.timeout(PATIENCE_S):
+        while live_bench.name not in lines:  # the search index follows a moment later
+            found = (await http.get("/workspaces", params={"phase": "Ready"})).raise_for_status().json()
+            lines = {line["name"]: line for line in found}
+            await live_bench.env.sleep(0.1)
+    line = lines[live_bench.name]
     assert (line["preset"], line["generation"]) == ("org/model", 1)
 
 

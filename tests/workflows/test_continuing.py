@@ -1,7 +1,10 @@
 """A life that is longer than one history: continue-as-new keeps all that the workflow knows."""
 
+import asyncio
+
 from activities import queues
 from activities.contracts import WorkspaceKey
+from tests.harness.deadlines import PATIENCE_S
 from tests.workflows.conftest import Bench
 from workflows.messages import SIGNAL_CHANGED, Changed, Seed
 from workflows.workspace import WorkspaceWorkflow
@@ -21,11 +24,9 @@ async def test_nothing_is_lost_over_continue_as_new(live_bench: Bench) -> None:
     first_run = bench.handle.result_run_id
     bench.handle = bench.client.get_workflow_handle_for(WorkspaceWorkflow.run, bench.handle.id)
     await bench.settled()
-    for _ in range(100):
-        if (await bench.handle.describe()).run_id != first_run:
-            break
-        await bench.env.sleep(0.1)
-    assert (await bench.handle.describe()).run_id != first_run
+    async with asyncio.timeout(PATIENCE_S):
+        while (await bench.handle.describe()).run_id == first_run:
+            await bench.env.sleep(0.1)
     # Not what was seen while the first run went on: it says that it is settled before it has reported that.
     before = await bench.client.get_workflow_handle_for(WorkspaceWorkflow.run, bench.handle.id, run_id=first_run).query(
         WorkspaceWorkflow.progress

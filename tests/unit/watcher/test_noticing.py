@@ -8,6 +8,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.observing import Seen
 from api.names import WorkspaceKey
 from tests.fakes.nodes import a_node
+from tests.harness.deadlines import PATIENCE_S
 from watcher.noticing import OwnedMemory, WorkspaceMemory, in_order, owner_of, owners_of, slim
 from watcher.signalling import Signaller, merged
 from workflows.messages import Changed
@@ -139,6 +140,6 @@ async def test_a_word_that_temporal_did_not_take_is_said_again_with_what_came_si
     signaller.tell(KEY, Changed(uid="u1", generation=1))
     await asyncio.sleep(0)
     signaller.tell(KEY, Changed(uid="u1", generation=2))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await signaller.idle()
     assert said == [Changed(uid="u1", generation=2)]

@@ -11,6 +11,7 @@ from activities.kubernetes_api import Cluster, Object
 from admin.webhook import config_maps
 from admin.webhook.config_maps import ClusterConfigMaps, config_map_names
 from admin.webhook.reading import Review
+from tests.harness.deadlines import PATIENCE_S
 
 DOCUMENT = {"inference": {"config": "serve"}, "tuning": {"config": "train"}}
 
@@ -71,7 +72,7 @@ async def test_what_cannot_be_read_is_not_judged(error: Exception, caplog: pytes
 
 async def test_an_answer_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_maps, "READ_S", 0.05)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert await named(Cupboard(silent=True), review()) is None
 
 
