@@ -8,10 +8,10 @@ from typing import Final
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities import signatures
-from activities.contracts import Observed, StatusPatch, WorkspaceKey
-from activities.failures import failure
-from activities.kubernetes_api import Cluster, Object
+from activities.clients.kubernetes import Cluster, Object
+from activities.contract import signatures
+from activities.contract.failures import failure
+from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from api import labels
 
 FINALIZERS: Final = "/metadata/finalizers"

@@ -7,12 +7,12 @@ from typing import Final
 import uvicorn
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from activities.endpoint import free_loopback_port
-from activities.listening import listening
-from activities.settings import TemporalSettings
 from admin.app import admin_application
+from process.asgi import listening
+from process.health import free_loopback_port
 from process.run import run
-from workflows.connecting import connect
+from process.settings import TemporalSettings
+from process.temporal import connect
 
 DRAIN_S: Final = 10
 

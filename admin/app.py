@@ -11,11 +11,11 @@ from fastapi.responses import JSONResponse
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.endpoint import application
 from admin.plan import add_plans
 from admin.views import RPC_TIMEOUT, WorkspaceLine, WorkspaceView, list_workspaces, read_workspace
 from api import names
-from api.status import Phase
+from api.resource.status import Phase
+from process.health import application
 from workflows.messages import Answer, Deadline, ForcedCleanup
 from workflows.workspace import WorkspaceWorkflow
 

@@ -13,9 +13,9 @@ from temporalio.client import Client
 from admin.views import RPC_TIMEOUT
 from api import labels, names
 from api.providers import Provider
-from presets.plan import plan_document
-from presets.plan_document import PlanDocument
-from presets.plan_surroundings import DEFAULT_REGION, Surroundings
+from presets.plan.context import DEFAULT_REGION, Surroundings
+from presets.plan.document import PlanDocument
+from presets.plan.planner import plan_document
 from workflows.workspace import WorkspaceWorkflow
 
 BODY_LIMIT: Final = 2 * 2**20

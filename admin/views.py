@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from temporalio.client import Client, WorkflowExecution
 
 from api import names
-from workflows import search
 from workflows.state import Holding, StepRecord, WorkspaceState
+from workflows.status import search_attributes
 from workflows.workspace import WorkspaceWorkflow
 
 RPC_TIMEOUT: Final = timedelta(seconds=10)
@@ -53,7 +53,7 @@ async def list_workspaces(client: Client, phase: str | None = None) -> list[Work
     """All Workspaces with a running workflow, or those in one phase."""
     query = "WorkflowType = 'Workspace' AND ExecutionStatus = 'Running'"
     if phase:
-        query += f" AND {search.PHASE.name} = '{phase}'"
+        query += f" AND {search_attributes.PHASE.name} = '{phase}'"
     executions: AsyncIterator[WorkflowExecution] = client.list_workflows(query, rpc_timeout=RPC_TIMEOUT)
     return [_line(execution) async for execution in executions]
 
@@ -92,9 +92,9 @@ def _line(execution: WorkflowExecution) -> WorkspaceLine:
     return WorkspaceLine(
         namespace=key.namespace,
         name=key.name,
-        phase=found.get(search.PHASE, ""),
-        preset=found.get(search.PRESET, ""),
-        instance_type=found.get(search.INSTANCE_TYPE, ""),
-        generation=found.get(search.GENERATION, 0),
+        phase=found.get(search_attributes.PHASE, ""),
+        preset=found.get(search_attributes.PRESET, ""),
+        instance_type=found.get(search_attributes.INSTANCE_TYPE, ""),
+        generation=found.get(search_attributes.GENERATION, 0),
         started=execution.start_time,
     )

@@ -22,13 +22,13 @@ from bench import (
     planning,
     publishing,
     time_to_ready,
-    tuning,
     workload_latency,
 )
-from bench.api_calls import POLICY
 from bench.results import Result, print_all
-from tests.harness.stack import Stack, running
-from tests.harness.workspaces import Workspaces, connected
+from bench.tuning import measure as tuning
+from testing.api_calls import POLICY
+from testing.stack import Stack, running
+from testing.workspaces import Workspaces, connected
 
 ALONE: Final[Mapping[str, Callable[[Path], Iterator[Result]]]] = {
     "tuning": tuning.measure,

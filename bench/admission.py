@@ -12,15 +12,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from admin.webhook.admission_review import VERSION
 from admin.webhook.app import PATH
-from admin.webhook.reading import VERSION
 from bench.results import Result, percentile
-from deploy.local import admission, daemons, product
-from deploy.local.kubeconfigs import mint_kubeconfig
-from deploy.local.kubectl import kubectl
+from deploy.local.cluster.kubeconfigs import mint_kubeconfig
+from deploy.local.cluster.kubectl import kubectl
+from deploy.local.host import daemons
 from deploy.local.layout import LOOPBACK, Layout
-from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces, workspace
+from deploy.local.services import modelyard, webhook
+from testing.stack import Stack
+from testing.workspaces import Workspaces, workspace
 
 ROUNDS: Final = 2000
 WARM_UP: Final = 200
@@ -95,16 +96,16 @@ def _request(body: bytes) -> bytes:
 async def _webhook(layout: Layout) -> AsyncIterator[None]:
     """The process with its registration; both are gone after the block, and the rest of the stack is as before."""
     log = layout.logs / "admission.log"
-    await asyncio.to_thread(admission.ensure_admission, layout, layout.admin_kubeconfig, log, lambda text: None)
+    await asyncio.to_thread(webhook.ensure_admission, layout, layout.admin_kubeconfig, log, lambda text: None)
     try:
-        kubeconfig = mint_kubeconfig(layout, product.WEBHOOK.identity)
-        daemon = product.program_daemon(layout, product.WEBHOOK, kubeconfig)
+        kubeconfig = mint_kubeconfig(layout, modelyard.WEBHOOK.identity)
+        daemon = modelyard.program_daemon(layout, modelyard.WEBHOOK, kubeconfig)
         await asyncio.to_thread(daemons.start, layout, daemon)
         yield
     finally:
         delete = ("delete", "validatingwebhookconfiguration", "modelyard")
         await asyncio.to_thread(kubectl, layout.admin_kubeconfig, *delete)
-        await asyncio.to_thread(daemons.stop, layout, product.WEBHOOK.name)
+        await asyncio.to_thread(daemons.stop, layout, modelyard.WEBHOOK.name)
 
 
 async def _decisions(layout: Layout, requests: Sequence[bytes], count: int) -> list[float]:

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Final
 
-from bench.api_calls import ApiCalls
 from bench.results import Result
-from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces, workspace
+from testing.api_calls import ApiCalls
+from testing.stack import Stack
+from testing.workspaces import Workspaces, workspace
 
 ROUNDS: Final = 5
 WITHIN_S: Final = 60.0

@@ -3,9 +3,9 @@
 import asyncio
 from collections import Counter
 
-from bench.api_calls import ApiCalls
 from bench.results import Result
-from tests.harness.stack import Stack
+from testing.api_calls import ApiCalls
+from testing.stack import Stack
 
 
 class Counted:

@@ -12,9 +12,9 @@ from bench.counting import Counted
 from bench.memory import peaks_mib
 from bench.moments import following, gone, ready
 from bench.results import Result, percentile
-from tests.harness.leftovers import settled_leftovers
-from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces, workspace
+from testing.leftovers import settled_leftovers
+from testing.stack import Stack
+from testing.workspaces import Workspaces, workspace
 
 # On a machine that others use too; what is measured is told, not judged by this.
 WITHIN_S: Final = 2400.0

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from deploy.local.product import PROGRAMS
-from tests.harness.stack import Stack
+from deploy.local.services.modelyard import PROGRAMS
+from testing.stack import Stack
 
 
 def peaks_mib(stack: Stack) -> dict[str, float]:

@@ -10,8 +10,8 @@ from typing import Final
 
 import aiohttp
 
-from activities.kubernetes_api import Object
-from tests.harness.workspaces import NAMESPACE, Workspaces, is_ready
+from activities.clients.kubernetes import Object
+from testing.workspaces import NAMESPACE, Workspaces, is_ready
 
 Sight = Callable[[str, Object], bool]
 """Judges one event: its type (ADDED, MODIFIED, DELETED) and the Workspace in it."""

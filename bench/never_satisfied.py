@@ -15,9 +15,9 @@ from api import names
 from bench.counting import Counted
 from bench.moments import following, gone, ready
 from bench.results import Result, percentile
-from tests.harness.process_faults import frozen
-from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces, is_failed, status_of, workspace
+from testing.faults.processes import frozen
+from testing.stack import Stack
+from testing.workspaces import Workspaces, is_failed, status_of, workspace
 from workflows.messages import SIGNAL_CHANGED, Changed
 
 SCARCE, SCARCE_FAMILY, SCARCE_LEFT = "Standard_NC4as_T4_v3", "Standard NCASv3_T4 Family", 6

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from bench.results import Result, percentile
-from presets.catalogue import Model, all_models
-from presets.plan import plan_document
-from presets.plan_surroundings import Surroundings
-from presets.skus import Sku, sku_table
-from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces
+from presets.machines.skus import Sku, sku_table
+from presets.models.catalog import Model, all_models
+from presets.plan.context import Surroundings
+from presets.plan.planner import plan_document
+from testing.stack import Stack
+from testing.workspaces import Workspaces
 
 GOAL_P50_MS: Final = 10.0
 GOAL_P99_MS: Final = 100.0

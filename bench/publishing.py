@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from api.publishing import PublishConfig
-from api.registries import RegistryAccess
+from api.pods.publish import PublishConfig
+from api.pods.registries import RegistryAccess
 from bench.results import Result, print_all
-from tests.harness.adapters import write_adapter
-from tests.harness.oci_registry import OciRegistry
+from testing.adapters import write_adapter
+from testing.oci.registry import OciRegistry
 
 SIZE: Final = 500_000_000
 ROUNDS: Final = 5

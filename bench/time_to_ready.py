@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from bench.results import Result, percentile
-from tests.harness.pod_rules import PodRule, PodRules
-from tests.harness.stack import ARM_SETTINGS, Stack
-from tests.harness.workspaces import Workspaces, workspace
+from testing.pods.rules import PodRule, PodRules
+from testing.stack import ARM_SETTINGS, Stack
+from testing.workspaces import Workspaces, workspace
 
 NODES_S: Final = 10.0
 LOAD_S: Final = 5.0

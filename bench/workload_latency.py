@@ -12,8 +12,8 @@ from typing import Final
 
 from api import labels
 from bench.results import Result, percentile
-from tests.harness.stack import Stack
-from tests.harness.workspaces import NAMESPACE, PRESET, Workspaces, workspace
+from testing.stack import Stack
+from testing.workspaces import NAMESPACE, PRESET, Workspaces, workspace
 
 ROUNDS: Final = 24
 GOAL_S: Final = 0.5

@@ -1,6 +1,6 @@
 """`modelyard demo`: everything from nothing to an answered chat, and where to look next.
 
-Decides how the demo is told; what it does is `deploy.local.demo`.
+Decides how the demo is told; what it does is `deploy.local.demo.demo`.
 """
 
 import sys
@@ -14,16 +14,16 @@ from rich.text import Text
 
 from cli.exit_codes import GOOD, NO
 from cli.local import option_of
-from deploy.local import demo
-from deploy.local.chat import Answer, NoAnswer
-from deploy.local.choices import OtherCluster
-from deploy.local.commands import CommandFailed
-from deploy.local.following import Look, step_times
-from deploy.local.images import FOR_TUNING, is_built
+from deploy.local.demo import demo
+from deploy.local.demo.chat import Answer, NoAnswer
+from deploy.local.demo.follow import Look, step_times
+from deploy.local.host.commands import CommandFailed
+from deploy.local.images.images import FOR_TUNING, is_built
 from deploy.local.layout import Layout
-from deploy.local.steps import StepFailed
-from deploy.local.temporal import ui_address
-from deploy.local.up import bring_up
+from deploy.local.services.temporal import ui_address
+from deploy.local.stack.choices import OtherCluster
+from deploy.local.stack.runner import StepFailed
+from deploy.local.stack.up import bring_up
 
 
 def run(instance: str, *, deadline_s: float) -> int:

@@ -1,6 +1,6 @@
 """`modelyard local fault add|list|clear|kinds|set`: makes the local stack's Azure go wrong, on purpose and to order.
 
-Calls and prints; what a fault does is decided in `deploy.local.arm`.
+Calls and prints; what a fault does is decided in `deploy.local.azure`.
 """
 
 import json
@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from cli.exit_codes import GOOD, MISUSE, NO
-from deploy.local.arm.control_client import Address, ControlClient, ControlFailed
-from deploy.local.arm.faults import KINDS
+from deploy.local.azure.control_client import Address, ControlClient, ControlFailed
+from deploy.local.azure.faults import KINDS
 
 NARROWED_BY = ("times", "pool", "method", "route", "variant", "seconds", "status", "nodes")
 

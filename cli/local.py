@@ -10,13 +10,13 @@ from pathlib import Path
 from rich.console import Console
 
 from cli.exit_codes import GOOD, MISUSE, NO
-from deploy.local.choices import KubeconfigUnusable, OtherCluster
-from deploy.local.down import take_down
-from deploy.local.preparing import prepare
-from deploy.local.status import look
-from deploy.local.status_table import print_status
-from deploy.local.steps import StepFailed
-from deploy.local.up import bring_up
+from deploy.local.stack.choices import KubeconfigUnusable, OtherCluster
+from deploy.local.stack.down import take_down
+from deploy.local.stack.prepare import prepare
+from deploy.local.stack.runner import StepFailed
+from deploy.local.stack.status import look
+from deploy.local.stack.status_table import print_status
+from deploy.local.stack.up import bring_up
 
 PIPE_WIDTH = 200
 

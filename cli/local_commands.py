@@ -80,7 +80,7 @@ def status(
 
 
 def _known_kind(name: str) -> str:
-    from deploy.local.arm.faults import KINDS
+    from deploy.local.azure.faults import KINDS
 
     if name not in KINDS:
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(KINDS)}")
@@ -88,7 +88,7 @@ def _known_kind(name: str) -> str:
 
 
 def _kinds(incomplete: str) -> Iterator[tuple[str, str]]:
-    from deploy.local.arm.faults import KINDS
+    from deploy.local.azure.faults import KINDS
 
     yield from ((name, kind.imitates) for name, kind in KINDS.items() if name.startswith(incomplete))
 

@@ -11,7 +11,7 @@ import typer
 
 from cli import commands, local_commands
 from cli.exit_codes import GOOD
-from workflows.leaving import leave
+from process.exit import leave
 
 app = typer.Typer(
     help="Model lifecycles on Kubernetes: KAITO Workspaces as durable workflows.",

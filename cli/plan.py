@@ -1,7 +1,7 @@
 """`modelyard plan -f FILE [--json] [--region R] [--provider P]`: what Workspaces would buy, hold and cost.
 
-Reads, asks `presets.plan` and prints. 0 when every Workspace can be carried out, 1 when one cannot, 2 when there is no
-file or no Workspace in it. Nothing is looked up outside this machine, unless --hub names a hub to ask.
+Reads, asks `presets.plan.planner` and prints. 0 when every Workspace can be carried out, 1 when one cannot, 2 when
+there is no file or no Workspace in it. Nothing is looked up outside this machine, unless --hub names a hub to ask.
 """
 
 import json
@@ -16,12 +16,12 @@ from cli.exit_codes import GOOD, MISUSE, NO
 from cli.manifests import Manifest, ManifestUnreadable, read_manifests
 from cli.plan_hub import asked_model, unlisted_model
 from cli.plan_text import text_of
-from presets.catalogue import Model
-from presets.plan import plan_document, who_brings
-from presets.plan_document import Finding, PlanDocument
-from presets.plan_surroundings import Surroundings
-from presets.sizing_machine import Machine
-from presets.skus import UnknownSku, find_sku
+from presets.machines.machine import Machine
+from presets.machines.skus import UnknownSku, find_sku
+from presets.models.catalog import Model
+from presets.plan.context import Surroundings
+from presets.plan.document import Finding, PlanDocument
+from presets.plan.planner import plan_document, who_brings
 
 CONFIG_MAP: Final = "ConfigMap"
 

@@ -5,15 +5,15 @@ from typing import Any, Final
 
 from temporalio.exceptions import ApplicationError
 
-from activities.hub_failures import HUB_ERRORS, TOKEN_KEY, hub_failure
-from activities.model_hub import Hub
-from activities.models import DEFAULT_REVISION, REASONS
+from activities.clients.hub import Hub
+from activities.errors.hub import HUB_ERRORS, TOKEN_KEY, hub_failure
+from activities.planning.models import DEFAULT_REVISION, REASONS
+from api.validation.checks.sections import is_model_name
 from api.validation.document import Part
-from api.validation.sections import is_model_name
-from presets.catalogue import Model
-from presets.hub import HubProblem, model_from_hub
-from presets.lookups import known_model
-from presets.plan_document import Finding
+from presets.admission.lookups import known_model
+from presets.hub.model import HubProblem, model_from_hub
+from presets.models.catalog import Model
+from presets.plan.document import Finding
 
 SECTIONS: Final = ("inference", "tuning")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from presets.plan_document import PlanDocument, TrainingShape
+from presets.plan.document import PlanDocument, TrainingShape
 
 LABEL: int = 11
 

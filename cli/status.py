@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from activities.kubernetes_api import Cluster, Object
+from activities.clients.kubernetes import Cluster, Object
 from api.age import age
-from api.status import Training, WorkspaceStatus, parse_status
+from api.resource.status import Training, WorkspaceStatus, parse_status
 from cli.exit_codes import GOOD, MISUSE, NO
 
 BAR: Final = 30

@@ -13,11 +13,11 @@ from uuid import uuid4
 from temporalio.client import WorkflowFailureError
 from temporalio.service import RPCError
 
-from activities import queues
-from activities.settings import TemporalSettings
+from activities.contract import queues
 from cli.exit_codes import GOOD, NO
-from workflows.connecting import connect
-from workflows.sweeping import SweepReport, SweepRequest, SweepWorkflow, in_words
+from process.settings import TemporalSettings
+from process.temporal import connect
+from workflows.sweep.workflow import SweepReport, SweepRequest, SweepWorkflow, in_words
 
 LONGEST = timedelta(hours=2)
 

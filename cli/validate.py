@@ -1,6 +1,6 @@
 """`modelyard validate -f FILE [--old FILE] [--provider aks|karpenter|byo] [--json]`: the admission rules, offline.
 
-Reads, asks `presets.validation` and prints. 0 when every Workspace is accepted, 1 when one is refused or cannot be
+Reads, asks `presets.admission.rules` and prints. 0 when every Workspace is accepted, 1 when one is refused or cannot be
 read, 2 when there is no file or no Workspace in it.
 """
 
@@ -17,8 +17,8 @@ from api.validation.document import Part
 from api.validation.rules import rule_table
 from cli.exit_codes import GOOD, MISUSE, NO
 from cli.manifests import Manifest, ManifestUnreadable, read_manifests
-from presets.config_rules import ConfigMaps
-from presets.validation import problems_on_create, problems_on_update
+from presets.admission.config_maps import ConfigMaps
+from presets.admission.rules import problems_on_create, problems_on_update
 
 WANTED: Final = (labels.KIND, "ConfigMap")
 _OTHERS_OF_KAITO: Final = frozenset({"InferenceSet", "MultiRoleInference", "ModelMirror", "RAGEngine"})

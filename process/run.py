@@ -1,6 +1,6 @@
 """Runs a process of ours: logging in one form, SIGTERM and SIGINT as a request to stop, an end that loses no exit code.
 
-What the process does, and how it drains once it is asked to stop, is its own `__main__.py`'s.
+What the process does, and how it drains once it is asked to stop, is its own main module's.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from workflows.leaving import leave
+from process.exit import leave
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
 """Works until the event is set, then finishes what it must not break off, and returns."""

@@ -1,7 +1,8 @@
 """Makes and checks certificates with elliptic-curve keys: an authority, and what it signs. Everything is PEM.
 
 Keys are P-256: made in a millisecond and understood by every Kubernetes version. When one is due and where it is kept
-is decided by whoever keeps it: the webhook in a Secret (`admin/webhook/certificates.py`), the local stack in files.
+is decided by whoever keeps it: the webhook in a Secret (`admin/webhook/certificates/bundle.py`), the local stack in
+files.
 """
 
 import ipaddress

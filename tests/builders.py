@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from activities.contracts import Deadlines, Plan, WorkspaceKey
+from activities.contract.payloads import Deadlines, Plan, WorkspaceKey
 from api import names
 
 SKU: Final = "Standard_NC24ads_A100_v4"

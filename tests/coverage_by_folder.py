@@ -1,4 +1,4 @@
-"""Prints how much of each top-level folder the tests went through, from the JSON report of coverage.py.
+"""Prints how much of each top-level folder the tests went through, from the JSON report of `coverage`.
 
 `python -m tests.coverage_by_folder REPORT`. What is measured, and what is left out, is in pyproject.toml.
 """

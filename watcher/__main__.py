@@ -14,17 +14,17 @@ from typing import Final
 from prometheus_client import Counter, Gauge
 from temporalio.client import Client
 
-from activities.endpoint import endpoint, free_loopback_port
-from activities.kubernetes_api import Cluster, Object
-from activities.observing import Seen, follow
-from activities.settings import ProcessSettings
+from activities.clients.kubernetes import Cluster, Object
+from activities.clients.watch import Seen, follow
 from api import labels
 from api.names import WorkspaceKey
+from process.health import endpoint, free_loopback_port
 from process.run import run
-from watcher.leading import lead
-from watcher.noticing import OwnedMemory, WorkspaceMemory, owners_of, slim
-from watcher.signalling import Signaller, to_temporal
-from workflows.connecting import connect
+from process.settings import ProcessSettings
+from process.temporal import connect
+from watcher.leader_election import lead
+from watcher.predicates import OwnedMemory, WorkspaceMemory, owners_of, slim
+from watcher.signals import Signaller, to_temporal
 from workflows.messages import Changed
 
 OWNED: Final[Mapping[str, str]] = {"Deployment": labels.WORKSPACE_UID, "Node": ""}

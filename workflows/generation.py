@@ -6,17 +6,17 @@ held.
 
 from temporalio.exceptions import FailureError
 
-from activities import signatures
-from activities.contracts import Plan
-from activities.failures import failure
-from activities.plan_contracts import Option
-from api.status import Phase, Step
-from workflows.calling import call, is_cancelled, reason_and_message
-from workflows.fallbacks import exhausted, in_order, moves_on, option_of, same_purchase
-from workflows.recording import Notebook
-from workflows.releasing import release_everything_held, release_nodes
+from activities.contract import signatures
+from activities.contract.failures import failure
+from activities.contract.payloads import Plan
+from activities.contract.plan import Option
+from api.resource.status import Phase, Step
+from workflows.execute import call, is_cancelled, reason_and_message
 from workflows.serving import serve
 from workflows.state import Tried, request_of
+from workflows.status.reporter import Notebook
+from workflows.steps.cleanup import release_everything_held, release_nodes
+from workflows.steps.fallbacks import exhausted, in_order, moves_on, option_of, same_purchase
 from workflows.tuning import tune
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.status import Cost
+from api.resource.status import Cost
 
 SECONDS_PER_HOUR = 3600
 

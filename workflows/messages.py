@@ -3,7 +3,7 @@
 Cluster events are signals that carry identity and generation, never the object. People's requests are updates.
 """
 
-from activities.contracts import Payload, WorkspaceKey
+from activities.contract.payloads import Payload, WorkspaceKey
 from workflows.state import Control, Spec, WorkspaceState
 
 SIGNAL_CHANGED = "changed"

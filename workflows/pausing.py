@@ -5,9 +5,9 @@ enough. A pass under way goes on, and a delete goes through.
 """
 
 from api import labels
-from api.status import Phase
-from workflows.recording import Notebook
+from api.resource.status import Phase
 from workflows.state import Control
+from workflows.status.reporter import Notebook
 
 
 def require_paused(control: Control) -> None:

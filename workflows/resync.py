@@ -7,15 +7,16 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities import signatures
-from activities.contracts import HealthRequest, Plan
-from activities.plan_contracts import WantedRequest
-from api.status import Phase
-from workflows import pausing, releasing
-from workflows.calling import call, is_cancelled, reason_and_message
-from workflows.losses import lose
-from workflows.recording import Notebook
+from activities.contract import signatures
+from activities.contract.payloads import HealthRequest, Plan
+from activities.contract.plan import WantedRequest
+from api.resource.status import Phase
+from workflows import pausing
+from workflows.execute import call, is_cancelled, reason_and_message
 from workflows.state import WorkspaceState, request_of
+from workflows.status.reporter import Notebook
+from workflows.steps import cleanup
+from workflows.steps.node_loss import lose
 
 
 async def something_is_amiss(notebook: Notebook) -> bool:
@@ -41,8 +42,8 @@ async def something_is_amiss(notebook: Notebook) -> bool:
 async def _give_back(notebook: Notebook) -> None:
     """What could not be given back when the pass failed. A retry, an edit or a delete does so, too."""
     status = notebook.state.status
-    words, _, _ = status.message.partition(releasing.STILL_HELD)
-    left = await releasing.give_back(notebook)
+    words, _, _ = status.message.partition(cleanup.STILL_HELD)
+    left = await cleanup.give_back(notebook)
     notebook.stand(status.phase, status.reason, words + left)
 
 

@@ -6,16 +6,16 @@ for. Which plan is carried out is `generation.py`'s to decide.
 
 from datetime import timedelta
 
-from activities import signatures
-from activities.contracts import PinnedModel, Plan, ServingRequest, VerifyRequest, WorkloadRequest
+from activities.contract import signatures
+from activities.contract.payloads import PinnedModel, Plan, ServingRequest, VerifyRequest, WorkloadRequest
 from api import names
-from api.status import Phase, Step
-from workflows.calling import call, side_by_side
-from workflows.checking import check
-from workflows.losses import while_nodes_last
-from workflows.provisioning import provision
-from workflows.recording import Notebook
+from api.resource.status import Phase, Step
+from workflows.execute import call, side_by_side
 from workflows.state import Holding
+from workflows.status.reporter import Notebook
+from workflows.steps.node_loss import while_nodes_last
+from workflows.steps.nodes import provision
+from workflows.steps.preflight import check
 
 
 async def serve(notebook: Notebook, plan: Plan, *, nothing_to_buy: bool) -> None:

@@ -9,12 +9,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from activities.contracts import Check, PinnedModel, Plan, PlanRequest, WorkspaceKey
-from activities.plan_contracts import Option
-from activities.tuning_contracts import DataFound, PublishedAdapter, Trained
-from api.conditions import Condition
-from api.status import Phase, State, Step
-from presets.plan_document import PlanDocument
+from activities.contract.payloads import Check, PinnedModel, Plan, PlanRequest, WorkspaceKey
+from activities.contract.plan import Option
+from activities.contract.tuning import DataFound, PublishedAdapter, Trained
+from api.resource.conditions import Condition
+from api.resource.status import Phase, State, Step
+from presets.plan.document import PlanDocument
 from workflows.ledger import Ledger
 
 Settled = Literal["nothing", "ready", "failed"]

@@ -11,18 +11,18 @@ from typing import Final
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities import signatures
-from activities.contracts import PinnedModel, Plan
-from activities.tuning_contracts import AdapterRequest, JobDone, JobRequest, JobWait, Trained, TuningPart
+from activities.contract import signatures
+from activities.contract.payloads import PinnedModel, Plan
+from activities.contract.tuning import AdapterRequest, JobDone, JobRequest, JobWait, Trained, TuningPart
 from api import names
-from api.status import Phase, Step
-from workflows.calling import call, is_cancelled, reason_and_message, side_by_side
-from workflows.checking import check, check_again
-from workflows.losses import while_nodes_last
-from workflows.provisioning import provision
-from workflows.recording import Notebook
-from workflows.releasing import release_nodes, undeploy
+from api.resource.status import Phase, Step
+from workflows.execute import call, is_cancelled, reason_and_message, side_by_side
 from workflows.state import Holding, TuningRun
+from workflows.status.reporter import Notebook
+from workflows.steps.cleanup import release_nodes, undeploy
+from workflows.steps.node_loss import while_nodes_last
+from workflows.steps.nodes import provision
+from workflows.steps.preflight import check, check_again
 
 TRAIN_ATTEMPTS: Final = 3
 """How often the training's Job is made again when somebody has removed it."""

@@ -2,7 +2,8 @@
 
 Observe, compare, act, report, wait. Messages only record; all work happens in one loop. A newer generation or a delete
 supersedes the pass under way: it is cancelled, its activities confirm, and what it holds is known. Clean-up runs to its
-end whatever is asked for. A pass is generation.py's, giving back releasing.py's, the look at what is ready resync.py's.
+end whatever is asked for. A pass is generation.py's, giving back steps/cleanup.py's, the look at what is ready
+resync.py's.
 """
 
 import asyncio
@@ -11,15 +12,16 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities import signatures
-from api.status import Phase, Step
-from workflows import pausing, releasing, resync, tuning
-from workflows.calling import call, is_cancelled, reason_and_message, to_the_end
+from activities.contract import signatures
+from api.resource.status import Phase, Step
+from workflows import pausing, resync, tuning
+from workflows.execute import call, is_cancelled, reason_and_message, to_the_end
 from workflows.generation import run_generation
 from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, Seed
-from workflows.namesakes import Namesakes
-from workflows.recording import Notebook
 from workflows.state import WorkspaceState
+from workflows.status.reporter import Notebook
+from workflows.steps import cleanup
+from workflows.successor import Namesakes
 
 RESYNC = timedelta(hours=1)
 """A look at what really runs even when nobody said that it changed."""
@@ -237,7 +239,7 @@ class WorkspaceWorkflow:
             return
         if self.state.resources.to_give_back:
             self.notebook.stand(Phase.NOT_READY, "Releasing", f"{message}; what was bought is being given back")
-            message += await releasing.give_back(self.notebook)
+            message += await cleanup.give_back(self.notebook)
         status.settled = "failed"
         self.notebook.stand(Phase.CONTROLLER_ERROR if reason == "ControllerError" else Phase.FAILED, reason, message)
 
@@ -268,7 +270,7 @@ class WorkspaceWorkflow:
         self.notebook.stand(Phase.DELETING, "Releasing", "everything that was bought is being given back")
         self.state.status.steps.clear()
         while True:
-            work = asyncio.create_task(releasing.forget(self.notebook))
+            work = asyncio.create_task(cleanup.forget(self.notebook))
             await self._done_or_forced(work)
             if work.cancelled() or self._forced:
                 return await self._let_go_by_force()

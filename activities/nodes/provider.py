@@ -1,20 +1,21 @@
 """Where a Workspace's nodes come from: what every provider can do, and which one a Workspace has. No client library.
 
-    aks        one agent pool per Workspace, bought from Azure Resource Manager (aks.py)
-    karpenter  one NodeClaim per node, fulfilled by gpu-provisioner or Karpenter (karpenter.py)
-    byo        nodes that are there already; their GPUs are reserved (byo.py)
+    aks        one agent pool per Workspace, bought from Azure Resource Manager (aks/provider.py)
+    karpenter  one NodeClaim per node, fulfilled by gpu-provisioner or Karpenter (karpenter/provider.py)
+    byo        nodes that are there already; their GPUs are reserved (byo/provider.py)
 
-A provider's activities take and give the same types, so that a workflow only looks up which ones to call (steps.py).
+A provider's activities take and give the same types, so that a workflow only looks up which ones to call
+(contract/providers.py).
 """
 
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from activities import contracts as c
-from activities.contracts import Provider
-from activities.failures import failure
-from activities.nodes.byo_reservations import reservation_label
+from activities.contract import payloads as c
+from activities.contract.failures import failure
+from activities.nodes.reservations import reservation_label
 from api import labels
+from api.providers import Provider
 from api.validation.document import PROVISIONERS
 
 _PROVIDERS: Final[Mapping[str, Provider]] = {"aks": "aks", "karpenter": "karpenter", "byo": "byo"}
@@ -73,6 +74,6 @@ def node_selector(plan: c.Plan) -> dict[str, str]:
     return {labels.WORKSPACE_UID: plan.key.uid}
 
 
-def nodes_selector(uid: str, provider: c.Provider) -> str:
+def nodes_selector(uid: str, provider: Provider) -> str:
     """The label selector that finds a Workspace's nodes."""
     return reservation_label(uid) if provider == "byo" else f"{labels.WORKSPACE_UID}={uid}"

@@ -10,13 +10,13 @@ from typing import Any
 
 from temporalio import activity
 
-from activities import signatures
-from activities.contracts import NodesHeld, NodesLost, NodesReady, Plan, WorkspaceKey
-from activities.failures import failure
-from activities.heartbeating import Progress, heartbeating
-from activities.kubernetes_api import Cluster, Object
+from activities.clients.kubernetes import Cluster, Object
+from activities.clients.watch import Collection, observe
+from activities.contract import signatures
+from activities.contract.failures import failure
+from activities.contract.payloads import NodesHeld, NodesLost, NodesReady, Plan, WorkspaceKey
+from activities.heartbeat import Progress, heartbeating
 from activities.nodes.provider import nodes_selector
-from activities.observing import Collection, observe
 from api import labels
 
 LOOK_AGAIN = timedelta(hours=1)

@@ -7,18 +7,18 @@ import asyncio
 from collections.abc import Collection, Sequence
 from functools import partial
 
-from activities.endpoint import endpoint
-from activities.kubernetes_api import Cluster
+from activities.clients.kubernetes import Cluster
+from admin.webhook.admission_review import Document
 from admin.webhook.app import webhook_application
+from admin.webhook.certificates.secret import CertificateStore
 from admin.webhook.config_maps import ClusterConfigMaps, ConfigMaps
-from admin.webhook.reading import Document
 from admin.webhook.registration import Registration
+from admin.webhook.rotation import Upkeep
 from admin.webhook.serving import Certificates, serving
 from admin.webhook.settings import WebhookSettings
-from admin.webhook.stored_certificates import CertificateStore
-from admin.webhook.upkeep import Upkeep
 from api.validation import Problem
-from presets.validation import problems_on_create, problems_on_update
+from presets.admission.rules import problems_on_create, problems_on_update
+from process.health import endpoint
 from process.run import run
 
 

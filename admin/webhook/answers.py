@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from admin.webhook.reading import UID_LIMIT, VERSION
+from admin.webhook.admission_review import UID_LIMIT, VERSION
 from api.validation import Problem
 
 LINE_LIMIT: Final = 2000

@@ -13,10 +13,10 @@ from fastapi import FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 
 from admin.webhook import answers
+from admin.webhook.admission_review import BODY_LIMIT, Review, Unreadable, read_review
 from admin.webhook.config_maps import ConfigMapSource
-from admin.webhook.judging import Rules, Verdict, judge
-from admin.webhook.measuring import BROKEN, SECONDS, UNREADABLE, count
-from admin.webhook.reading import BODY_LIMIT, Review, Unreadable, read_review
+from admin.webhook.metrics import BROKEN, SECONDS, UNREADABLE, count
+from admin.webhook.review import Rules, Verdict, judge
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from typing import Any, Final, Protocol
 import aiohttp
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Cluster, Object
-from admin.webhook.reading import Review
+from activities.clients.kubernetes import Cluster, Object
+from admin.webhook.admission_review import Review
 
 log = logging.getLogger(__name__)
 

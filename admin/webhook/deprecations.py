@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any, Final
 
 from api import labels
-from api.schema import Schema, structural_schema
-from api.workspace import WorkspaceSpec
+from api.resource.schema import Schema, structural_schema
+from api.resource.workspace import WorkspaceSpec
 
 MARK: Final = "Deprecated in "
 

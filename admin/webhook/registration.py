@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Cluster, Object
-from admin.webhook.certificates import split_bundle
+from activities.clients.kubernetes import Cluster, Object
+from admin.webhook.certificates.bundle import split_bundle
 from process.x509 import Pem
 
 PATH: Final = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/"

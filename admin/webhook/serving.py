@@ -12,8 +12,8 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
-from activities.listening import listening
-from admin.webhook.certificates import Held
+from admin.webhook.certificates.bundle import Held
+from process.asgi import listening
 
 DRAIN_S: Final = 10
 KEEP_ALIVE_S: Final = 120

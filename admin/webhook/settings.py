@@ -6,8 +6,8 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from activities.settings import InstalledProvider
-from admin.webhook.certificates import Lifetimes
+from admin.webhook.certificates.bundle import Lifetimes
+from process.settings import InstalledProvider
 
 
 class WebhookSettings(BaseSettings):

@@ -1,7 +1,7 @@
 """Options of other people's programs as data: which there are, what each takes, and whether a value fits.
 
 The data files beside this one are generated from the programs themselves: `vllm_arguments.yaml` by
-`python -m runtime.serve.describing`, `training_arguments.yaml` by `python -m runtime.tune.describing`. So the
+`python -m runtime.serve.dump_options`, `training_arguments.yaml` by `python -m runtime.tune.dump_options`. So the
 control plane can judge a ConfigMap without having vLLM or trl installed.
 """
 

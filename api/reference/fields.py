@@ -5,11 +5,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from api import labels
-from api.crd import crd
 from api.reference.markdown import code, page, paragraph, table
 from api.reference.readers import ANNOTATIONS, reader_of
-from api.status import Phase, State, Step
-from api.workspace import V1ALPHA1_INSTANCE_TYPE
+from api.resource.crd import crd
+from api.resource.status import Phase, State, Step
+from api.resource.workspace import V1ALPHA1_INSTANCE_TYPE
 
 Schema = Mapping[str, Any]
 _DEPRECATED: Final = "Deprecated in v1beta1. "

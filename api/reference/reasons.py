@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from api import labels
-from api.conditions import ConditionType
 from api.reasons import REASONS, FailureClass
 from api.reference.markdown import code, page, paragraph, table
+from api.resource.conditions import ConditionType
 
 NEXT: Final[Mapping[FailureClass, tuple[str, str]]] = {
     FailureClass.FAIL: (

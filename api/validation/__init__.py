@@ -1,7 +1,7 @@
 """Whether a Workspace may be stored, as far as the document itself says: KAITO's admission rules and ours.
 
-What a catalogue of models and machines adds is in `presets/validation.py`, which is what the webhook, the planner and
-`modelyard validate` ask. Each rule is a row of `rules.py`; how they are combined is `engine.py`'s.
+What a catalogue of models and machines adds is in `presets/admission/rules.py`, which is what the webhook, the planner
+and `modelyard validate` ask. Each rule is a row of `rules.py`; how they are combined is `engine.py`'s.
 """
 
 from collections.abc import Collection

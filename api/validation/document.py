@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from api import labels
-from api.workspace import V1ALPHA1_INSTANCE_TYPE
+from api.resource.workspace import V1ALPHA1_INSTANCE_TYPE
 
 _PASSED_ON: Final = frozenset({"template", "volumeSource", "status"})
 _EXACT: Final = 2**53 - 1

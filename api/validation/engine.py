@@ -8,11 +8,12 @@ is being deleted is never refused, because a refusal would keep its finalizer an
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from api.validation import adapters, annotations, data, immutability, limits, naming, placement, sections, selectors
+from api.validation import limits
+from api.validation.checks import adapters, annotations, data, immutability, naming, placement, sections, selectors
+from api.validation.checks.schema import RULE as SCHEMA
+from api.validation.checks.schema import schema_problems
 from api.validation.document import Draft, Part
 from api.validation.problem import Problem
-from api.validation.schema import RULE as SCHEMA
-from api.validation.schema import schema_problems
 
 Rule = Callable[[Draft], Iterator[Problem]]
 UpdateRule = Callable[[Draft, Draft], Iterator[Problem]]

@@ -5,10 +5,13 @@ that several stacks run beside each other. The files around this one make the fo
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Final, Literal, get_args
+
+Say = Callable[[str], None]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 """The checkout that all of this runs from: constraints, examples and the Containerfile are read from it."""

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import httpx
 
-from presets.prices import shipped_file
+from presets.machines.prices import shipped_file
+from presets.machines.skus import sku_table
 from presets.prices.retail import ENDPOINT, PricesUnavailable, fetch_prices, rendered, table_of
-from presets.skus import sku_table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from presets.prices import PriceTable
+from presets.machines.prices import PriceTable
 
 ENDPOINT: Final = "https://prices.azure.com/api/retail/prices"
 MOST_PAGES: Final = 50

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from api.adapters import AdaptersConfig
-from runtime.adapters.bringing import bring
-from runtime.ending import run, say
+from api.pods.adapters import AdaptersConfig
+from runtime.adapters.install import bring
+from runtime.pod.exit import run, say
 
 
 def main(argv: list[str] | None = None) -> int:

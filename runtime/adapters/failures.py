@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from runtime.data import failures as data
-from runtime.ending import CONFIG_INVALID, Failure
-from runtime.fetch.failures import Kind
+from runtime.pod.exit import CONFIG_INVALID, Failure
+from runtime.pod.termination import Kind
 
 FORBIDDEN: Final = Kind("AdapterForbidden", 110, worth_retrying=False)
 NOT_FOUND: Final = Kind("AdapterNotFound", 111, worth_retrying=False)

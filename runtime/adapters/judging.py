@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from api.configs.servable import ranks_of, serving_problems
 from runtime.adapters.failures import INVALID, NOT_SERVABLE
-from runtime.ending import Failure
-from runtime.tensors import Tensor
+from runtime.pod.exit import Failure
+from runtime.pod.safetensors import Tensor
 
 _NEEDED: Final = ("r", "lora_alpha", "target_modules")
 _HUB_NAME: Final = re.compile(r"[\w.-]+/[\w.-]+")

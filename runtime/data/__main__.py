@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from api.tuning_data import DataConfig, DataManifest
+from api.pods.data import DataConfig, DataManifest
 from runtime.data.downloads import WORK, Downloads, Fetched
 from runtime.data.failures import NOT_FOUND, TOO_LARGE
+from runtime.data.guarded_http import GuardedHttp
 from runtime.data.images import pull
 from runtime.data.links import Link, links_of
 from runtime.data.progress import DataProgress
 from runtime.data.validating import kept_manifest, manifest_of, write_manifest
-from runtime.ending import MESSAGE_MAX, Failure, run, say
-from runtime.fetch.guarded_http import GuardedHttp
-from runtime.fetch.guarded_network import system_resolve
-from runtime.fetch.progress import COMPLETE
-from runtime.fetch.status_server import start_status_server
-from runtime.fetch.supervision import Patience
+from runtime.pod.exit import MESSAGE_MAX, Failure, run, say
+from runtime.pod.guarded_network import system_resolve
+from runtime.pod.metrics import COMPLETE
+from runtime.pod.retry import Patience
+from runtime.pod.status_server import start_status_server
 
 
 def main(argv: list[str] | None = None) -> int:

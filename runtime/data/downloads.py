@@ -19,10 +19,10 @@ import httpx
 
 from api.addresses import AddressRefused
 from runtime.data.failures import BROKEN_OFF, DISK_FULL, STALLED, TOO_LARGE, WEB_PAGE, failure_of_link
+from runtime.data.guarded_http import GuardedHttp, LinkBroken
 from runtime.data.links import Link, is_web_page, with_ending
 from runtime.data.progress import DataProgress
-from runtime.ending import Failure
-from runtime.fetch.guarded_http import GuardedHttp, LinkBroken
+from runtime.pod.exit import Failure
 
 WORK: Final = ".fetch"
 """Hidden, so that nobody takes what is in it for data."""

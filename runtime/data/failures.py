@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from api.addresses import AddressRefused
-from runtime.ending import CONFIG_INVALID, Failure
-from runtime.fetch.failures import Kind
-from runtime.fetch.guarded_http import LinkBroken
+from runtime.data.guarded_http import LinkBroken
+from runtime.pod.exit import CONFIG_INVALID, Failure
+from runtime.pod.termination import Kind
 from runtime.registry.faults import RegistryFault, Trouble
 
 EMPTY: Final = Kind("DataEmpty", 40, worth_retrying=False)

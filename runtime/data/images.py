@@ -16,17 +16,17 @@ from typing import Any, Final
 
 from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference, digest_matches
-from api.tuning_data import DataConfig
+from api.pods.data import DataConfig
 from runtime.data.downloads import WORK
 from runtime.data.failures import IMAGE_INVALID, TOO_LARGE, failure_of_disk, failure_of_registry
 from runtime.data.progress import DataProgress
 from runtime.data.unpacking import TooMuch, Unpacking, Unsafe
-from runtime.ending import Failure, say
-from runtime.fetch.supervision import Patience
+from runtime.pod.exit import Failure, say
+from runtime.pod.retry import Patience
 from runtime.registry.accounts import read_accounts
 from runtime.registry.client import Repository, repository
 from runtime.registry.faults import RegistryFault, Trouble
-from runtime.registry.persistence import persistently
+from runtime.registry.retry import persistently
 
 MANIFESTS: Final = (
     "application/vnd.oci.image.manifest.v1+json",

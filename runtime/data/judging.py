@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from api.training_rows import ColumnChoice, Example, RowUnusable, columns_of, example_of
+from api.pods.training_rows import ColumnChoice, Example, RowUnusable, columns_of, example_of
 from runtime.data.reading import Row
 
 SHOWN: Final = 5

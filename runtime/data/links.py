@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from api.training_rows import FORMATS
+from api.pods.training_rows import FORMATS
 
 HUB_HOSTS: Final = ("huggingface.co", "www.huggingface.co", "hf.co")
 NAME_MAX: Final = 150

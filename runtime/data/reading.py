@@ -1,6 +1,6 @@
 """Reads rows out of data files, one after the other: parquet, arrow, csv, json and jsonl. Never a whole file at once.
 
-What a row means is `api/training_rows.py`'s. A row's number counts from 1, as people count.
+What a row means is `api/pods/training_rows.py`'s. A row's number counts from 1, as people count.
 """
 
 import csv
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 
-from api.training_rows import FORMATS
+from api.pods.training_rows import FORMATS
 from runtime.data.json_lists import ROW_MAX, elements_of
 
 BATCH: Final = 1000

@@ -1,7 +1,7 @@
 """`python -m runtime.fetch --model ORG/NAME --revision SHA --to /weights`: fetches once, says so, then idles.
 
 The weights land in /weights/<revision>; `.complete` is written last and by rename, so whoever sees it sees everything.
-A container that is restarted finds it and does nothing. Exit codes and reasons are in `failures.py`.
+A container that is restarted finds it and does nothing. Exit codes and reasons are in `pod/termination.py`.
 """
 
 import argparse
@@ -14,11 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from api.weights import COMPLETE_MARKER, FETCH_PORT, WEIGHTS_ROOT
-from runtime.fetch.failures import FetchFailure, leave_message
-from runtime.fetch.progress import COMPLETE, Progress, bytes_below
-from runtime.fetch.status_server import start_status_server
-from runtime.fetch.supervision import Patience, download_argv, fetch
+from api.pods.weights import COMPLETE_MARKER, FETCH_PORT, WEIGHTS_ROOT
+from runtime.fetch.supervision import download_argv, fetch
+from runtime.pod.metrics import COMPLETE, Progress, bytes_below
+from runtime.pod.retry import Patience
+from runtime.pod.status_server import start_status_server
+from runtime.pod.termination import FetchFailure, leave_message
 
 # The revision becomes a folder's name. A commit, or a name where a hub has no commits.
 REVISION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")

@@ -17,10 +17,10 @@ from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from runtime.fetch.failures import DISK_FULL, NOT_FOUND, FetchFailure
 from runtime.fetch.hub_errors import failure_of
-from runtime.fetch.progress import bytes_below
 from runtime.fetch.selection import RemoteFile, select_files, total_size
+from runtime.pod.metrics import bytes_below
+from runtime.pod.termination import DISK_FULL, NOT_FOUND, FetchFailure
 
 # Left free on the disk: the kubelet evicts pods before it is full.
 SPARE_BYTES = 256 * 2**20

@@ -9,7 +9,7 @@ import os
 import httpx2
 from huggingface_hub import errors
 
-from runtime.fetch.failures import (
+from runtime.pod.termination import (
     BROKEN_OFF,
     DISK_FULL,
     GATED,

@@ -4,37 +4,19 @@ Knows nothing of the hub; `download.py` is the process that it runs.
 """
 
 import json
-import random
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.fetch.failures import STALLED, FetchFailure, kind_of_exit
-from runtime.fetch.progress import Progress, bytes_below
+from runtime.pod.metrics import Progress, bytes_below
+from runtime.pod.retry import Patience
+from runtime.pod.termination import STALLED, FetchFailure, kind_of_exit
 
-SAMPLE_S = 2.0
 TERMINATE_S = 10.0
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait and how often to try. Seconds."""
-
-    stall_s: float = 120.0
-    attempts: int = 5
-    first_pause_s: float = 2.0
-    longest_pause_s: float = 60.0
-    sample_s: float = SAMPLE_S
-
-    def pause_s(self, attempt: int) -> float:
-        """The pause after attempt 1, 2, ...: doubled each time, with up to a quarter more so that pods spread."""
-        pause = min(self.longest_pause_s, self.first_pause_s * 2 ** (attempt - 1))
-        return float(pause * (1 + random.random() / 4))
 
 
 def fetch(argv: list[str], folder: Path, progress: Progress, patience: Patience, log: Callable[[str], None]) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from api.oci.image_reference import ImageReference
-from api.publishing import PublishConfig, Published
-from runtime.ending import CONFIG_INVALID, Failure, run, say
-from runtime.fetch.progress import COMPLETE
-from runtime.fetch.status_server import start_status_server
-from runtime.fetch.supervision import Patience
+from api.pods.publish import PublishConfig, Published
+from runtime.pod.exit import CONFIG_INVALID, Failure, run, say
+from runtime.pod.metrics import COMPLETE
+from runtime.pod.retry import Patience
+from runtime.pod.status_server import start_status_server
 from runtime.publish.adapter import read_adapter
 from runtime.publish.failures import ADAPTER_INCOMPLETE, failure_of
 from runtime.publish.image import AdapterImage, image_of

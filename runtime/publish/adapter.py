@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from api.tuning import ADAPTER_CONFIG, ADAPTER_WEIGHTS, SUMMARY_FILE, TrainingSummary
-from runtime.ending import Failure
+from api.pods.tune import ADAPTER_CONFIG, ADAPTER_WEIGHTS, SUMMARY_FILE, TrainingSummary
+from runtime.pod.exit import Failure
 from runtime.publish.failures import ADAPTER_INCOMPLETE
 
 REQUIRED: Final = (ADAPTER_CONFIG, ADAPTER_WEIGHTS)

@@ -3,8 +3,8 @@ its own, so that the same adapter gives the same image."""
 
 from typing import Any, Final
 
-from api.publishing import ANNOTATIONS, MODEL_NAME_ANNOTATION, PublishConfig
-from api.tuning import TrainingSummary
+from api.pods.publish import ANNOTATIONS, MODEL_NAME_ANNOTATION, PublishConfig
+from api.pods.tune import TrainingSummary
 
 CREATED: Final = "org.opencontainers.image.created"
 TITLE: Final = "org.opencontainers.image.title"

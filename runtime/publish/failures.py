@@ -12,8 +12,8 @@ The reasons are those of api/reasons.py; a test compares them.
 from collections.abc import Mapping
 from typing import Final
 
-from runtime.ending import CONFIG_INVALID, Failure
-from runtime.fetch.failures import Kind
+from runtime.pod.exit import CONFIG_INVALID, Failure
+from runtime.pod.termination import Kind
 from runtime.registry.faults import RegistryFault, Trouble
 
 ADAPTER_INCOMPLETE: Final = Kind("AdapterIncomplete", 70, worth_retrying=False)

@@ -9,9 +9,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.publishing import PublishConfig
-from api.tuning import ADAPTER_WEIGHTS
-from runtime.ending import Failure
+from api.pods.publish import PublishConfig
+from api.pods.tune import ADAPTER_WEIGHTS
+from runtime.pod.exit import Failure
 from runtime.publish.adapter import Adapter
 from runtime.publish.describing import annotations_of, model_card
 from runtime.publish.failures import ADAPTER_INCOMPLETE

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from runtime.fetch.progress import COMPLETE, Progress
+from runtime.pod.metrics import COMPLETE, Progress
 
 
 @dataclass

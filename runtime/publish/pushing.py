@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from runtime.fetch.supervision import Patience
+from runtime.pod.retry import Patience
 from runtime.publish.image import MANIFEST, AdapterImage
 from runtime.publish.progress import PublishProgress
 from runtime.registry.blobs import Blob
 from runtime.registry.client import Repository
 from runtime.registry.faults import RegistryFault, Trouble
-from runtime.registry.persistence import Waiting, persistently
+from runtime.registry.retry import Waiting, persistently
 
 PUSHING: Final = "pushing"
 VERIFYING: Final = "verifying"

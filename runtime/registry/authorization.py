@@ -12,7 +12,7 @@ import httpx
 from api.oci.challenge import Challenge, challenge_in, realm_problem
 from api.oci.docker_config import Account
 from api.oci.token_exchange import token_in, token_request
-from api.registries import AzureIdentity
+from api.pods.registries import AzureIdentity
 from runtime.registry.azure_identity import refresh_token
 from runtime.registry.faults import RegistryFault, Trouble, fault_of, fault_of_transport
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx
 
-from api.registries import AzureIdentity
+from api.pods.registries import AzureIdentity
 from runtime.registry.faults import RegistryFault, Trouble, fault_of_transport
 
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -1,6 +1,6 @@
 """One repository of one registry, over the OCI distribution API: blobs and manifests, in both directions.
 
-Each request is tried once here, and again only where the registry asked who we are; trying again is `persistence.py`'s.
+Each request is tried once here, and again only where the registry asked who we are; trying again is `retry.py`'s.
 Every failure is a RegistryFault. Redirects are followed without credentials, and not to addresses inside a machine or
 cloud: not by their name, and not by what a name turns out to be. A registry and its storage may well be private.
 """
@@ -15,8 +15,8 @@ import httpx
 from api.addresses import AddressRefused, check_registry, problem_of_host
 from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference
-from api.registries import RegistryAccess
-from runtime.fetch.guarded_network import STREAMED, Guard, GuardedTransport, Resolve, system_resolve
+from api.pods.registries import RegistryAccess
+from runtime.pod.guarded_network import STREAMED, Guard, GuardedTransport, Resolve, system_resolve
 from runtime.registry.authorization import Authorization
 from runtime.registry.blobs import CHUNK, Blob
 from runtime.registry.faults import RegistryFault, Trouble, fault_of, fault_of_transport

@@ -13,7 +13,7 @@ from typing import Final
 
 import httpx
 
-from runtime.fetch.guarded_network import AnswerRefused
+from runtime.pod.guarded_network import AnswerRefused
 
 WORDS_MAX: Final = 300
 """Characters of the registry's own words that a message carries."""

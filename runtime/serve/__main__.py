@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from api.serving import CONFIG_PATH, ServeConfig
+from api.pods.serve import CONFIG_PATH, ServeConfig
 from runtime.serve.adapters import check_fit, with_adapters
 from runtime.serve.environment import installed_device, usable_cpus, variables
 from runtime.serve.failures import ConfigInvalid, ServeFailure, leave_message
@@ -40,7 +40,7 @@ def serve(config: ServeConfig) -> None:
     os.environ.update(variables(config, device, usable_cpus(), os.environ))
     seed_notes(Path(os.environ["VLLM_CACHE_ROOT"]))
     # Imported only now: it reads the environment. The import takes 10 s, in which weights go on coming in.
-    from runtime.serve.launching import parse_arguments, run
+    from runtime.serve.launch import parse_arguments, run
 
     # The adapters' ranks are among the arguments. They are small and come first; the weights come meanwhile.
     config = with_adapters(config, _say)

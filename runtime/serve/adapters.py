@@ -11,11 +11,11 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from api.adapter_records import AdapterRecord
-from api.serving import AdapterMount, ServeConfig
+from api.pods.adapter_records import AdapterRecord
+from api.pods.serve import AdapterMount, ServeConfig
+from runtime.pod.safetensors import Tensor, tensors_of
 from runtime.serve.failures import AdaptersMissing, AdapterUnfit
 from runtime.serve.waiting import LOOK_S, SAY_S
-from runtime.tensors import Tensor, tensors_of
 
 _PREFIX: Final = "base_model.model."
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from api.configs.arguments import Argument
 from api.configs.inference import vllm_options
 from api.configs.servable import served_rank
-from api.serving import ServeConfig
+from api.pods.serve import ServeConfig
 from runtime.serve.failures import ConfigInvalid
 
 Device = Literal["cpu", "cuda"]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 
-from api.serving import ServeConfig
+from api.pods.serve import ServeConfig
 from runtime.serve.arguments import Device
 
 PLUGIN = "modelyard"

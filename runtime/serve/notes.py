@@ -1,7 +1,7 @@
 """Carries vLLM's notes on model classes from the image into the cache of this pod.
 
 vLLM starts a process that imports everything (13 s on 2 cores) to find out what a model class can do, and keeps the
-answer in its cache. `preparing.py` makes those answers when the image is built; they are keyed by a hash of the class's
+answer in its cache. `warmup.py` makes those answers when the image is built; they are keyed by a hash of the class's
 source, so notes of another version are not used.
 """
 

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from api.serving import ServeConfig
-from runtime.fetch.progress import bytes_below
+from api.pods.serve import ServeConfig
+from runtime.pod.metrics import bytes_below
 from runtime.serve.failures import WeightsMissing
 
 LOOK_S = 0.2

@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from api.tuning import TUNE_CONFIG_PATH, TuneConfig
-from runtime.ending import Failure, leave, read_config, say
-from runtime.fetch.status_server import start_status_server
-from runtime.tune.classifying import failure_of
+from api.pods.tune import TUNE_CONFIG_PATH, TuneConfig
+from runtime.pod.exit import Failure, leave, read_config, say
+from runtime.pod.status_server import start_status_server
+from runtime.tune.classify import failure_of
 from runtime.tune.failures import STOPPED, told_at_end
 from runtime.tune.progress import Progress
-from runtime.tune.running import Run
+from runtime.tune.steps import Run
 
 SAY_EVERY_S = 10.0
 

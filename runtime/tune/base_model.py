@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from api.tuning import TuneConfig
-from runtime.ending import CONFIG_INVALID, Failure
+from api.pods.tune import TuneConfig
+from runtime.pod.exit import CONFIG_INVALID, Failure
 from runtime.tune.failures import MODEL_NOT_TUNABLE
 
 

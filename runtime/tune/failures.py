@@ -9,15 +9,15 @@
       stalled 60, accelerator 61, crashed 62    a fresh start goes on from the last checkpoint
       stopped 143                               asked to stop; the checkpoint is written
 
-The reasons are those of api/reasons.py; a test compares them. What exception is which kind is `classifying.py`'s.
+The reasons are those of api/reasons.py; a test compares them. What exception is which kind is `classify.py`'s.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from api.tuning import TuneStatus
-from runtime.ending import CONFIG_INVALID, MESSAGE_MAX
-from runtime.fetch.failures import Kind
+from api.pods.tune import TuneStatus
+from runtime.pod.exit import CONFIG_INVALID, MESSAGE_MAX
+from runtime.pod.termination import Kind
 
 DIVERGED_FIX = "lower learning_rate, add warmup_steps, look for broken rows; with fp16, use bf16 where it can be had"
 

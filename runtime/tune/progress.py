@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from api.tuning import STATUS_FILE, STEPS_FILE, TuneStatus
+from api.pods.tune import STATUS_FILE, STEPS_FILE, TuneStatus
 
 # Speed is taken over this many steps, so that a checkpoint in between does not show as a stop.
 SAMPLES = 20

@@ -12,9 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from api.tuning import ADAPTER_CONFIG, SENTINEL_FILE, SUMMARY_FILE, TrainingSummary, TuneConfig, TuneStatus
-from runtime.tune.checkpoints import MARKER
-from runtime.tune.prepared import Report, adapter_folder, config_digest
+from api.pods.tune import ADAPTER_CONFIG, SENTINEL_FILE, SUMMARY_FILE, TrainingSummary, TuneConfig, TuneStatus
+from runtime.tune.data.prepared import Report, adapter_folder, config_digest
+from runtime.tune.train.checkpoints import MARKER
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets")
 

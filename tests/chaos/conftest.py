@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import pytest
 
+from testing.deadlines import DEADLINES
+from testing.faults.slow_admission import slow_admission
+from testing.pods.rules import PodRules
+from testing.stack import Stack, keep_logs
+from testing.workspaces import connected
 from tests.chaos.judging import Outcome, last_line
 from tests.chaos.standing import STEPS, Scene
 from tests.chaos.table import cell, complaints, listing, table
-from tests.harness.deadlines import DEADLINES
-from tests.harness.pod_rules import PodRules
-from tests.harness.slow_admission import slow_admission
-from tests.harness.stack import Stack, keep_logs
-from tests.harness.workspaces import connected
 
 INSTANCE = "injections"
 OUTCOMES = pytest.StashKey[list[Outcome]]()

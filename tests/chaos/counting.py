@@ -14,13 +14,13 @@ from typing import Any, Final
 import aiohttp
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Object
-from activities.observing import observe
+from activities.clients.kubernetes import Object
+from activities.clients.watch import observe
 from api import labels, names
+from testing.leftovers import SYSTEM_POOL, WANTED
+from testing.stack import Stack
+from testing.workspaces import NAMESPACE, Workspaces, is_failed, is_ready
 from tests.chaos.judging import Goal
-from tests.harness.leftovers import SYSTEM_POOL, WANTED
-from tests.harness.stack import Stack
-from tests.harness.workspaces import NAMESPACE, Workspaces, is_failed, is_ready
 
 COUNTED: Final = ("Deployment", "Service", "Node")
 LOOK_S: Final = 0.3

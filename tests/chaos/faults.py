@@ -12,11 +12,11 @@ from typing import Final
 
 import psutil
 
-from api.status import Step
+from api.resource.status import Step
+from testing.faults.processes import await_end, send
+from testing.workspaces import NAMESPACE
 from tests.chaos.judging import Goal, Injection
 from tests.chaos.standing import ARRIVING, LEAVING, STEPS, Scene, Stand
-from tests.harness.process_faults import await_end, send
-from tests.harness.workspaces import NAMESPACE
 
 CHANGED_PRESET: Final = "phi-3-mini-4k-instruct"
 

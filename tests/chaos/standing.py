@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api import names
-from api.status import Step
+from api.resource.status import Step
+from testing.faults.holding import HANGING, LONG_S, RUNNING_AT, release
+from testing.faults.processes import frozen
+from testing.faults.slow_admission import SlowAdmission
+from testing.model_repositories import HUB_MODEL
+from testing.pods.rules import AnswerRule, PodRule, PodRules
+from testing.stack import Stack
+from testing.workspaces import PRESET, Workspaces, workspace
 from tests.chaos.judging import Injection
-from tests.harness.holding import HANGING, LONG_S, RUNNING_AT, release
-from tests.harness.model_repositories import HUB_MODEL
-from tests.harness.pod_rules import AnswerRule, PodRule, PodRules
-from tests.harness.process_faults import frozen
-from tests.harness.slow_admission import SlowAdmission
-from tests.harness.stack import Stack
-from tests.harness.workspaces import PRESET, Workspaces, workspace
 
 ARRIVING: Final = (
     Step.SIZE,

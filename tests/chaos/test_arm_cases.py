@@ -1,6 +1,6 @@
 """The cases of the stand-in's faults are complete."""
 
-from deploy.local.arm.faults import KINDS
+from deploy.local.azure.faults import KINDS
 from tests.chaos.arm_cases import CASES, NOT_MET
 
 

@@ -6,13 +6,13 @@ import time
 import pytest
 
 from api import names
+from testing.faults.processes import frozen
+from testing.workspaces import status_of, workspace
 from tests.chaos.arm_cases import CASES, ArmCase
 from tests.chaos.judging import Injection, Outcome
 from tests.chaos.rounds import outcomes_of, require_met
 from tests.chaos.standing import Scene, Stand
 from tests.chaos.table import complaints
-from tests.harness.process_faults import frozen
-from tests.harness.workspaces import status_of, workspace
 
 # A node that does not join has its whole deadline (120 s) before it is replaced.
 ARRIVED_S = 240.0

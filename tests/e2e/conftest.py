@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local.down import take_down
 from deploy.local.layout import Layout
-from deploy.local.up import bring_up
-from tests.harness.machine_snapshot import snapshot
+from deploy.local.stack.down import take_down
+from deploy.local.stack.up import bring_up
+from testing.machine_snapshot import snapshot
 
 INSTANCE = "test"
 

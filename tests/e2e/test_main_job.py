@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from api import names
-from deploy.local import demo
-from deploy.local.arm.control_client import Address, ControlClient
-from deploy.local.chat import ask_kaito, ask_openai
-from deploy.local.kubectl import kubectl, kubectl_json
+from deploy.local.azure.control_client import Address, ControlClient
+from deploy.local.cluster.kubectl import kubectl, kubectl_json
+from deploy.local.demo import demo
+from deploy.local.demo.chat import ask_kaito, ask_openai
 from deploy.local.layout import Layout
 
 pytestmark = pytest.mark.timeout(2400)

@@ -12,13 +12,13 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from api.status import Phase
-from deploy.local import demo
-from deploy.local.arm.control_client import Address, ControlClient
-from deploy.local.chat import ask_model
-from deploy.local.kubectl import kubectl, kubectl_json
+from api.resource.status import Phase
+from deploy.local.azure.control_client import Address, ControlClient
+from deploy.local.cluster.kubectl import kubectl, kubectl_json
+from deploy.local.demo import demo
+from deploy.local.demo.chat import ask_model
 from deploy.local.layout import Layout
-from deploy.local.mirror.build_facts_dataset import FACTS, WAYS
+from deploy.local.mirror.repositories.build_facts_dataset import FACTS, WAYS
 
 pytestmark = pytest.mark.timeout(2400)
 

@@ -1,7 +1,8 @@
 """An API server in memory for what the webhook keeps there: Secrets, and one ValidatingWebhookConfiguration.
 
-Speaks the part of `activities.kubernetes_api.Cluster` that is used, with resourceVersions that guard writes as the real
-one guards them. `known` says whether it is new enough to keep match conditions; older ones drop them without a word.
+Speaks the part of `activities.clients.kubernetes.Cluster` that is used, with resourceVersions that guard writes as the
+real one guards them. `known` says whether it is new enough to keep match conditions; older ones drop them without a
+word.
 """
 
 import copy
@@ -10,7 +11,7 @@ from typing import Any
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Object
+from activities.clients.kubernetes import Object
 
 
 class AdmissionCluster:

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 from azure.core.exceptions import ResourceNotFoundError
 from azure.mgmt.containerservice.models import AgentPool
 
-from activities.azure_client import Azure
-from activities.nodes.agent_pool import properties_of
-from activities.settings import AzureSettings
+from activities.clients.azure import Azure, AzureSettings
+from activities.nodes.aks.agent_pool import properties_of
 
 
 class Sent(NamedTuple):

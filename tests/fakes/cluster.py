@@ -12,7 +12,7 @@ from typing import Any
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Cluster, Object
+from activities.clients.kubernetes import Cluster, Object
 from api.labels import FIELD_MANAGER
 from tests.fakes.node_cluster import carry_out
 

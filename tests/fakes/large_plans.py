@@ -2,14 +2,14 @@
 
 from typing import Any, Final
 
-from activities.contracts import Deadlines
-from activities.kubernetes_api import Object
-from activities.options import all_options
-from activities.plan_contracts import Option
-from activities.planning import plan_option
+from activities.clients.kubernetes import Object
+from activities.contract.payloads import Deadlines
+from activities.contract.plan import Option
+from activities.planning.fallbacks import all_options
+from activities.planning.planner import plan_option
 from api import labels
-from presets.plan_surroundings import Surroundings
-from presets.skus import sku_table
+from presets.machines.skus import sku_table
+from presets.plan.context import Surroundings
 
 UID: Final = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
 PRESET: Final = "mistralai/Ministral-3-8B-Instruct-2512"

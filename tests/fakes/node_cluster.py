@@ -10,7 +10,7 @@ from typing import Any
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Object
+from activities.clients.kubernetes import Object
 
 
 class _Turn:

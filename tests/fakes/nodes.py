@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from activities.contracts import WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
 from api import labels
 from tests.builders import SKU, a_key
 

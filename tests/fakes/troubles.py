@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from activities import queues
-from activities.failures import failure
-from activities.heartbeating import heartbeating
-from activities.signatures import Signature
+from activities.contract import queues
+from activities.contract.failures import failure
+from activities.contract.signatures import Signature
+from activities.heartbeat import heartbeating
 
 SOON = timedelta(milliseconds=20)
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from activities import contracts as c
-from activities import plan_contracts as p
-from activities import signatures
-from activities import tuning_contracts as t
-from activities.failures import failure
-from activities.heartbeating import heartbeating
-from activities.signatures import Signature
+from activities.contract import payloads as c
+from activities.contract import plan as p
+from activities.contract import signatures
+from activities.contract import tuning as t
+from activities.contract.failures import failure
+from activities.contract.signatures import Signature
+from activities.heartbeat import heartbeating
 from api import names
-from presets.plan_document import PlanDocument
+from presets.plan.document import PlanDocument
 from tests.fakes.troubles import Trouble, in_trouble
 from workflows.messages import Changed
 

@@ -11,15 +11,16 @@ from typing import Any, Final, Literal
 
 from temporalio import activity
 
-from activities import contracts as c
-from activities import plan_contracts as p
-from activities import signatures
-from activities import tuning_contracts as t
-from activities.failures import failure
-from activities.heartbeating import heartbeating
-from activities.signatures import Signature
+from activities.contract import payloads as c
+from activities.contract import plan as p
+from activities.contract import signatures
+from activities.contract import tuning as t
+from activities.contract.failures import failure
+from activities.contract.signatures import Signature
+from activities.heartbeat import heartbeating
 from api import names
-from presets.plan_document import PlanDocument
+from api.providers import Provider
+from presets.plan.document import PlanDocument
 
 INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
 ADAPTER: Final = f"sha256:{'a' * 64}"
@@ -44,7 +45,7 @@ class World:
         self.watchable = True
         self.options: list[tuple[str, bool]] = []
         self.planned: list[p.Option] = []
-        self.provider: c.Provider = "aks"
+        self.provider: Provider = "aks"
         self.nodes_are_there = True
         self.pools: dict[str, str] = {}
         self.workloads: set[str] = set()
@@ -147,7 +148,7 @@ class World:
             for plan in plans
         ]
 
-    def _plan(self, key: c.WorkspaceKey, provider: c.Provider, instance_type: str, spot: bool) -> c.Plan:
+    def _plan(self, key: c.WorkspaceKey, provider: Provider, instance_type: str, spot: bool) -> c.Plan:
         return c.Plan(
             spot=spot,
             key=key,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.layout import Layout
-from tests.harness.api_server import api_server_alone
+from testing.api_server import api_server_alone
 
 
 @pytest.fixture(scope="session")

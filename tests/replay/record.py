@@ -13,12 +13,12 @@ from typing import Any
 
 from temporalio.testing import WorkflowEnvironment
 
-from activities import signatures as s
-from activities.failures import failure
+from activities.contract import signatures as s
+from activities.contract.failures import failure
+from process.temporal import plugin
 from tests.fakes.world import INSTANCE_TYPE
 from tests.workflows.conftest import Bench, binary, working
-from workflows import search
-from workflows.connecting import plugin
+from workflows.status import search_attributes
 
 HISTORIES = Path(__file__).parent / "histories"
 Scenario = Callable[[Bench], Awaitable[object]]
@@ -187,7 +187,7 @@ async def record(version: str, wanted: Sequence[str]) -> None:
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=binary("temporal"), dev_server_log_level="never", plugins=[plugin()]
     ) as env:
-        await search.register(env.client)
+        await search_attributes.register(env.client)
         for scenario in (one for one in SCENARIOS if not wanted or one.__name__ in wanted):
             async with working(env) as bench:
                 await scenario(bench)

@@ -10,7 +10,7 @@ import yaml
 
 from api.configs.inference import parse_inference_config
 from api.configs.training import parse_training_config
-from api.serving import ServeConfig
+from api.pods.serve import ServeConfig
 from runtime.serve.arguments import vllm_arguments
 from runtime.serve.options import make_parser, options_of
 

@@ -18,14 +18,14 @@ from typing import Any
 import httpx
 import pytest
 
-from api.adapter_records import adapter_folder
-from api.adapters import AdaptersConfig, AdapterSource
-from api.serving import AdapterMount, ServeConfig
+from api.pods.adapter_records import adapter_folder
+from api.pods.adapters import AdaptersConfig, AdapterSource
+from api.pods.serve import AdapterMount, ServeConfig
+from deploy.local.images.runtime_env import ENVIRONMENT
 from deploy.local.layout import Layout
-from deploy.local.mirror.catalogue import SMOLLM2, ensure_repos, repositories_folder
-from deploy.local.runtime_env import ENVIRONMENT
+from deploy.local.mirror.repositories.catalog import SMOLLM2, ensure_repos, repositories_folder
 from runtime.adapters.__main__ import bring_all
-from tests.harness.adapters import write_lora
+from testing.adapters import write_lora
 
 PYTHON = ENVIRONMENT / "bin" / "python"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -73,7 +73,7 @@ class Server:
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     """The folder of SmolLM2-135M-Instruct, built from its package when it is not there yet."""
-    assert PYTHON.exists(), "there is no .venv-runtime: run `python -m deploy.local.runtime_env`"
+    assert PYTHON.exists(), "there is no .venv-runtime: run `python -m deploy.local.images.runtime_env`"
     cache = Layout.of().cache
     ensure_repos(cache, print)
     return repositories_folder(cache) / "models" / SMOLLM2 / "main"

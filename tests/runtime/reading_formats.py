@@ -10,9 +10,9 @@ from pathlib import Path
 from datasets import Dataset
 
 from api.configs.training_sections import DatasetConfig
-from runtime.ending import Failure
-from runtime.tune.data_files import data_files
-from runtime.tune.reading_data import Reading
+from runtime.pod.exit import Failure
+from runtime.tune.data.files import data_files
+from runtime.tune.data.read import Reading
 
 ROWS = [{"prompt": "one", "completion": "eins"}, {"prompt": "two", "completion": "zwei"}]
 

@@ -1,11 +1,11 @@
-"""presets/hub_architectures.yaml names the model classes that vLLM itself says take no LoRA adapters."""
+"""presets/hub/architectures.yaml names the model classes that vLLM itself says take no LoRA adapters."""
 
 import json
 import subprocess
 
 import pytest
 
-from presets.hub import architectures
+from presets.hub.model import architectures
 from tests.runtime.conftest import PYTHON
 
 pytestmark = pytest.mark.timeout(600)

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("module", "file"),
     [
-        ("runtime.serve.describing", "api/configs/vllm_arguments.yaml"),
-        ("runtime.tune.describing", "api/configs/training_arguments.yaml"),
+        ("runtime.serve.dump_options", "api/configs/vllm_arguments.yaml"),
+        ("runtime.tune.dump_options", "api/configs/training_arguments.yaml"),
     ],
 )
 def test_the_file_is_what_the_program_says_of_itself(module: str, file: str) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from api.adapters import AdapterSource
-from api.serving import AdapterMount
-from tests.harness.adapters import write_lora
+from api.pods.adapters import AdapterSource
+from api.pods.serve import AdapterMount
+from testing.adapters import write_lora
 from tests.runtime.conftest import Server, brought, start
 
 pytestmark = pytest.mark.timeout(1200)

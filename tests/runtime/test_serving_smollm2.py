@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.demo import ANSWER, QUESTION
+from deploy.local.demo.demo import ANSWER, QUESTION
 
 pytestmark = pytest.mark.timeout(1200)
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from api.configs.servable import lora_problems
-from api.tuning import ADAPTER_CONFIG, ADAPTER_WEIGHTS, SENTINEL_FILE, SUMMARY_FILE
-from runtime.tune.checkpoints import complete_checkpoints
+from api.pods.tune import ADAPTER_CONFIG, ADAPTER_WEIGHTS, SENTINEL_FILE, SUMMARY_FILE
+from runtime.tune.train.checkpoints import complete_checkpoints
 from tests.runtime.tuning import Training, lose, make_model, settings
 
 pytestmark = pytest.mark.timeout(600)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from api.configs.training import parse_training_config
-from api.tuning import STATUS_FILE, STEPS_FILE, SUMMARY_FILE, TrainingSummary, TuneConfig, TuneStatus
-from deploy.local.product import ON_SHARED_CPUS
-from deploy.local.runtime_env import ENVIRONMENT
+from api.pods.tune import STATUS_FILE, STEPS_FILE, SUMMARY_FILE, TrainingSummary, TuneConfig, TuneStatus
+from deploy.local.images.runtime_env import ENVIRONMENT
+from deploy.local.services.modelyard import ON_SHARED_CPUS
 
 PYTHON = ENVIRONMENT / "bin" / "python"
 # 20 s alone on 2 cores, most of it imports; the rest is for a machine that builds beside.

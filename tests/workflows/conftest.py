@@ -18,16 +18,16 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities import queues
-from activities.contracts import WorkspaceKey
-from activities.policies import HEARTBEAT_EVERY
+from activities.contract import queues
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.policies import HEARTBEAT_EVERY
+from process.temporal import plugin
+from testing.deadlines import PATIENCE_S
 from tests.fakes.world import World
-from tests.harness.deadlines import PATIENCE_S
-from workflows import search
-from workflows.connecting import plugin
 from workflows.messages import SIGNAL_CHANGED, Changed, Seed
 from workflows.state import WorkspaceState
-from workflows.sweeping import SweepWorkflow
+from workflows.status import search_attributes
+from workflows.sweep.workflow import SweepWorkflow
 from workflows.workspace import WorkspaceWorkflow
 
 # Looks in virtual time; together more than an hour and a half.
@@ -48,7 +48,7 @@ async def skipping() -> AsyncIterator[WorkflowEnvironment]:
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=binary("temporal-test-server"), plugins=[plugin()]
     ) as environment:
-        await search.register_all(environment.client)
+        await search_attributes.register_all(environment.client)
         yield environment
 
 
@@ -58,7 +58,7 @@ async def live() -> AsyncIterator[WorkflowEnvironment]:
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=binary("temporal"), dev_server_log_level="never", plugins=[plugin()]
     ) as environment:
-        await search.register(environment.client)
+        await search_attributes.register(environment.client)
         yield environment
 
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import signatures
+from activities.contract import signatures
 from api import names
-from api.status import Phase
+from api.resource.status import Phase
+from testing.deadlines import PATIENCE_S
 from tests.fakes.troubles import Trouble
 from tests.fakes.truth import Owned, Stored, Truth
-from tests.harness.deadlines import PATIENCE_S
-from watcher.signalling import to_temporal
+from watcher.signals import to_temporal
 from workflows.state import WorkspaceState
 from workflows.workspace import WorkspaceWorkflow
 

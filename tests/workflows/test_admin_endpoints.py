@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from activities import signatures as s
-from activities.failures import failure
+from activities.contract import signatures as s
+from activities.contract.failures import failure
 from admin.app import admin_application
-from tests.harness.deadlines import PATIENCE_S
+from testing.deadlines import PATIENCE_S
 from tests.workflows.conftest import Bench
 
 

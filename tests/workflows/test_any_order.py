@@ -16,8 +16,8 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from activities import signatures
-from activities.signatures import Signature
+from activities.contract import signatures
+from activities.contract.signatures import Signature
 from tests.fakes.truth import Truth
 from tests.workflows.conftest import workers
 from tests.workflows.lives import ACTIVITIES, LIVES, Life, Living

@@ -1,8 +1,8 @@
 """Every check before the purchase has its own result, and every no is told at once."""
 
-from activities import signatures as s
-from activities.contracts import Check
-from activities.failures import failure
+from activities.contract import signatures as s
+from activities.contract.failures import failure
+from activities.contract.payloads import Check
 from tests.workflows.conftest import Bench
 
 QUOTA = Check(name="VcpuQuota", outcome="failed", reason="QuotaExceeded", message="0 of 24 left")

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from activities import queues
-from activities.contracts import WorkspaceKey
-from tests.harness.deadlines import PATIENCE_S
+from activities.contract import queues
+from activities.contract.payloads import WorkspaceKey
+from testing.deadlines import PATIENCE_S
 from tests.workflows.conftest import Bench
 from workflows.messages import SIGNAL_CHANGED, Changed, Seed
 from workflows.workspace import WorkspaceWorkflow

@@ -1,12 +1,12 @@
 """Ways to get the nodes are tried in the user's order and told of; what is lost is bought again, a few times."""
 
-from activities import signatures as s
-from activities.contracts import Check
-from activities.failures import failure
-from api.status import Phase
+from activities.contract import signatures as s
+from activities.contract.failures import failure
+from activities.contract.payloads import Check
+from api.resource.status import Phase
 from tests.fakes.large_plans import UID, options_of
 from tests.workflows.conftest import Bench
-from workflows.fallbacks import EVICTIONS_MAX
+from workflows.steps.fallbacks import EVICTIONS_MAX
 
 FIRST, SECOND = "Standard_NC24ads_A100_v4", "Standard_NC40ads_H100_v5"
 QUOTA = Check(name="VcpuQuota", outcome="failed", reason="QuotaExceeded", message="0 of 24 left")

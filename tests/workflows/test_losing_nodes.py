@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from activities import signatures as s
-from activities.failures import failure
-from activities.signatures import Signature
-from api.status import Phase
+from activities.contract import signatures as s
+from activities.contract.failures import failure
+from activities.contract.signatures import Signature
+from api.resource.status import Phase
 from tests.workflows.conftest import Bench
-from workflows.provisioning import NODE_ATTEMPTS
+from workflows.steps.nodes import NODE_ATTEMPTS
 
 FIRST = "Standard_NC24ads_A100_v4"
 

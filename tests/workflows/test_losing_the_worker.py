@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from activities import signatures as s
-from activities.signatures import Signature
+from activities.contract import signatures as s
+from activities.contract.signatures import Signature
 from tests.workflows.conftest import working
 
 IN_THE_MIDDLE = [s.BUILD_PLAN, s.READ_PREFLIGHT, s.ENSURE_NODE_POOL, s.ENSURE_WORKLOAD, s.WAIT_FOR_SERVING]

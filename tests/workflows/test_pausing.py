@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
-from activities import signatures as s
-from api.status import Phase
+from activities.contract import signatures as s
+from api.resource.status import Phase
 from tests.workflows.conftest import Bench
 from workflows.workspace import RESYNC, WorkspaceWorkflow
 

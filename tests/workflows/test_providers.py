@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from activities import signatures as s
-from activities.contracts import Owned, Provider, WorkspaceKey
-from activities.failures import failure
-from activities.nodes.steps import STEPS
-from api.status import Phase
+from activities.contract import signatures as s
+from activities.contract.failures import failure
+from activities.contract.payloads import Owned, WorkspaceKey
+from activities.contract.providers import STEPS
+from api.providers import Provider
+from api.resource.status import Phase
 from tests.workflows.conftest import Bench
 from tests.workflows.test_sweeping import sweep
 

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from activities import signatures as s
-from activities.failures import failure
+from activities.contract import signatures as s
+from activities.contract.failures import failure
 from tests.workflows.conftest import Bench
 from workflows.workspace import RESYNC
 

@@ -5,9 +5,9 @@ In virtual time where there are no races; a step that fails cancels its siblings
 
 import pytest
 
-from activities import signatures as s
-from activities.failures import failure
-from api.status import Phase
+from activities.contract import signatures as s
+from activities.contract.failures import failure
+from api.resource.status import Phase
 from tests.workflows.conftest import Bench
 
 

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
-from activities import signatures as s
-from activities.contracts import Check
-from activities.failures import failure
-from activities.signatures import Signature
-from api.status import Phase
+from activities.contract import signatures as s
+from activities.contract.failures import failure
+from activities.contract.payloads import Check
+from activities.contract.signatures import Signature
+from api.resource.status import Phase
 from tests.workflows.conftest import Bench
 from workflows.workspace import WorkspaceWorkflow
 

@@ -5,13 +5,13 @@ from uuid import uuid4
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from activities import queues
-from activities import signatures as s
-from activities.contracts import Living, Owned, WorkspaceKey
-from activities.failures import failure
+from activities.contract import queues
+from activities.contract import signatures as s
+from activities.contract.failures import failure
+from activities.contract.payloads import Living, Owned, WorkspaceKey
 from api import names
 from tests.workflows.conftest import Bench
-from workflows.sweeping import SweepReport, SweepRequest, SweepWorkflow
+from workflows.sweep.workflow import SweepReport, SweepRequest, SweepWorkflow
 from workflows.workspace import WorkspaceWorkflow
 
 GONE = WorkspaceKey(namespace="default", name="gone", uid="uid-gone")

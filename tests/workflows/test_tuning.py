@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from activities import signatures as s
-from activities.failures import failure
-from api.status import Phase, Step
+from activities.contract import signatures as s
+from activities.contract.failures import failure
+from api.resource.status import Phase, Step
 from tests.fakes.world import ADAPTER
 from tests.workflows.conftest import Bench
 from tests.workflows.test_serving import last

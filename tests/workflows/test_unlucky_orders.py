@@ -3,10 +3,10 @@
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities import queues
-from activities import signatures as s
-from activities.failures import failure
-from api.status import Phase
+from activities.contract import queues
+from activities.contract import signatures as s
+from activities.contract.failures import failure
+from api.resource.status import Phase
 from tests.fakes.world import World
 from tests.workflows.conftest import Bench, workers
 from workflows.workspace import WorkspaceWorkflow

@@ -1,6 +1,7 @@
 """Runs the mirror: `python -m deploy.local.mirror --instance demo`, or with `--root`, `--host` and `--port`.
 
-Decides addresses and folders from the command line; serving is `server.py`'s, building what is served `catalogue.py`'s.
+Decides addresses and folders from the command line; serving is `server.py`'s, building what is served
+`repositories/catalog.py`'s.
 """
 
 import argparse
@@ -9,9 +10,9 @@ from pathlib import Path
 import uvicorn
 
 from deploy.local.layout import INSTANCES, Layout
-from deploy.local.mirror.catalogue import repositories_folder
 from deploy.local.mirror.delivery import Pace
 from deploy.local.mirror.mirror import Mirror
+from deploy.local.mirror.repositories.catalog import repositories_folder
 from deploy.local.mirror.server import build_app
 from process.run import configure_logging
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from deploy.local import control_plane, daemons
-from deploy.local.demo import EXAMPLE
-from deploy.local.kubectl import kubectl, kubectl_json
+from deploy.local.cluster import control_plane
+from deploy.local.cluster.kubectl import kubectl, kubectl_json
+from deploy.local.demo.demo import EXAMPLE
+from deploy.local.host import daemons
 from deploy.local.layout import Layout
 from tests.e2e.local_stack.commands import INSTANCE, modelyard_local, succeed
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import daemons, kubectl, network
+from deploy.local.cluster import kubectl
+from deploy.local.host import daemons
 from deploy.local.layout import Layout
+from deploy.local.network import bridge
+from testing.machine_snapshot import Snapshot, snapshot
 from tests.e2e.local_stack.commands import INSTANCE, begin, modelyard_local, succeed
-from tests.harness.machine_snapshot import Snapshot, snapshot
 
 pytestmark = [
     pytest.mark.timeout(1800),
@@ -103,7 +105,7 @@ def test_a_taken_port_is_named_with_its_holder_and_nothing_is_started(layout: La
 
 def test_half_a_network_is_completed(layout: Layout, before: Snapshot) -> None:
     succeed("down", "--purge")
-    network.ensure_network(layout)
+    bridge.ensure_network(layout)
     subprocess.run(["ip", "link", "delete", layout.bridge], check=True)
     succeed("up")
     assert set(states(layout).values()) == {"ready"}

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from activities.kubernetes_api import Cluster
-from deploy.local import daemons, product
-from deploy.local.admission import ensure_admission
-from deploy.local.cluster_resources import ensure_crds, ensure_roles
-from deploy.local.daemons import Daemon
-from deploy.local.kubeconfigs import mint_kubeconfig
-from deploy.local.kubectl import kubectl
+from activities.clients.kubernetes import Cluster
+from deploy.local.cluster.kubeconfigs import mint_kubeconfig
+from deploy.local.cluster.kubectl import kubectl
+from deploy.local.cluster.resources import ensure_crds, ensure_roles
+from deploy.local.host import daemons
+from deploy.local.host.daemons import Daemon
 from deploy.local.layout import Layout
-from tests.harness.kubectl_client import Kubectl
+from deploy.local.services import modelyard
+from deploy.local.services.webhook import ensure_admission
+from testing.kubectl_client import Kubectl
 
 ROOT = Path(__file__).parents[3]
 DEADLINE_S = 60
@@ -34,11 +35,11 @@ class Webhook:
         daemons.start(self.layout, self.daemon())
 
     def stop(self) -> None:
-        daemons.stop(self.layout, product.WEBHOOK.name)
+        daemons.stop(self.layout, modelyard.WEBHOOK.name)
 
     def daemon(self) -> Daemon:
-        kubeconfig = mint_kubeconfig(self.layout, product.WEBHOOK.identity)
-        made = product.program_daemon(self.layout, product.WEBHOOK, kubeconfig)
+        kubeconfig = mint_kubeconfig(self.layout, modelyard.WEBHOOK.identity)
+        made = modelyard.program_daemon(self.layout, modelyard.WEBHOOK, kubeconfig)
         return replace(made, env={**made.env, **self.environment})
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from deploy.local.commands import CommandFailed
-from tests.harness.kubectl_client import Kubectl
-from tests.harness.workspaces import workspace
+from deploy.local.host.commands import CommandFailed
+from testing.kubectl_client import Kubectl
+from testing.workspaces import workspace
 from tests.integration.admission.conftest import Webhook
 
 DENIED = "denied the request: "

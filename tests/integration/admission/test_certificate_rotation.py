@@ -13,12 +13,12 @@ import pytest
 from cryptography import x509
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Cluster, path_of
-from deploy.local import product
+from activities.clients.kubernetes import Cluster, path_of
 from deploy.local.layout import LOOPBACK, Layout
-from tests.harness.deadlines import PATIENCE_S
-from tests.harness.kubectl_client import Kubectl
-from tests.harness.workspaces import workspace
+from deploy.local.services import modelyard
+from testing.deadlines import PATIENCE_S
+from testing.kubectl_client import Kubectl
+from testing.workspaces import workspace
 from tests.integration.admission.conftest import Webhook
 
 SECRET = ("Secret", "modelyard-webhook-certificates", "modelyard-system")
@@ -158,7 +158,7 @@ async def test_a_bundle_that_somebody_removed_is_put_back(webhook: Webhook, clus
     ],
 )
 async def test_the_process_may_do_nothing_else(webhook: Webhook, api_server: Layout, verb: str, path: str) -> None:
-    identity = await Cluster.connect(str(api_server.kubeconfig_of(product.WEBHOOK.identity.replace(":", "-"))))
+    identity = await Cluster.connect(str(api_server.kubeconfig_of(modelyard.WEBHOOK.identity.replace(":", "-"))))
     try:
         with pytest.raises(ApiException) as error:
             await identity.request(verb, path)

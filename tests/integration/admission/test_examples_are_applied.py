@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import pytest
 
-from deploy.local.commands import CommandFailed
+from deploy.local.host.commands import CommandFailed
 from deploy.local.layout import Layout
-from tests.harness.example_files import FILES, workspaces_in
-from tests.harness.kubectl_client import Kubectl
+from testing.example_files import FILES, workspaces_in
+from testing.kubectl_client import Kubectl
 from tests.integration.admission.conftest import Webhook
 
 DEPRECATED: Final = "serve-replicas"

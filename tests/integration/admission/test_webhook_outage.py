@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Cluster, Object
+from activities.clients.kubernetes import Cluster, Object
 from api import labels
 from deploy.local.layout import Layout
-from tests.harness.kubectl_client import Kubectl
-from tests.harness.workspaces import workspace
+from testing.kubectl_client import Kubectl
+from testing.workspaces import workspace
 from tests.integration.admission.conftest import Webhook
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.harness.deadlines import PATIENCE_S
+from testing.deadlines import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 

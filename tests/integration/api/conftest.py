@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.layout import Layout
-from tests.harness.kubectl_client import DEADLINE_S, Kubectl
+from testing.kubectl_client import DEADLINE_S, Kubectl
 
 ROOT = Path(__file__).parents[3]
 CRD_FILE = ROOT / "deploy" / "crds" / "kaito.sh_workspaces.yaml"

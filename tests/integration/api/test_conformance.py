@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from api.crd import crd
+from api.resource.crd import crd
 from api.validation import limits
+from api.validation.checks.schema import schema_problems
 from api.validation.document import Draft
-from api.validation.schema import schema_problems
-from deploy.local.cluster_api import ClusterApiError, request
+from deploy.local.cluster.api import ClusterApiError, request
 from deploy.local.layout import Layout
 from tests.integration.api.test_no_version_loses_what_the_other_wrote import AUTHORED
 

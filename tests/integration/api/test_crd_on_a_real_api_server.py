@@ -9,11 +9,21 @@ from typing import Any
 import pytest
 import yaml
 
-from api.conditions import Condition, set_condition
 from api.reasons import REASONS
-from api.status import Cost, Metric, Performance, Phase, PlanSummary, State, Step, WorkspaceStatus, parse_status
-from api.workspace import Workspace
-from deploy.local.commands import CommandFailed
+from api.resource.conditions import Condition, set_condition
+from api.resource.status import (
+    Cost,
+    Metric,
+    Performance,
+    Phase,
+    PlanSummary,
+    State,
+    Step,
+    WorkspaceStatus,
+    parse_status,
+)
+from api.resource.workspace import Workspace
+from deploy.local.host.commands import CommandFailed
 
 Kubectl = Callable[..., str]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

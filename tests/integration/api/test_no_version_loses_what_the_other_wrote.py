@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.workspace import V1ALPHA1_INSTANCE_TYPE, Workspace
+from api.resource.workspace import V1ALPHA1_INSTANCE_TYPE, Workspace
 
 Obj = dict[str, Any]
 

@@ -17,11 +17,11 @@ from azure.mgmt.compute.aio import ComputeManagementClient
 from azure.mgmt.containerservice.aio import ContainerServiceClient
 from azure.mgmt.containerservice.models import AgentPool
 
-from deploy.local import readiness
-from deploy.local.arm.control_client import Address, ControlClient
-from deploy.local.arm.identity import Identity
+from deploy.local.azure.control_client import Address, ControlClient
+from deploy.local.azure.identity import Identity
+from deploy.local.host import probes
 from deploy.local.layout import Layout
-from tests.harness.deadlines import PATIENCE_S
+from testing.deadlines import PATIENCE_S
 
 POLL_S = 0.05
 QUICK = ("--create-seconds", "0.3", "--update-seconds", "0.1", "--delete-seconds", "0.2", "--retry-after-seconds", "0")
@@ -58,7 +58,7 @@ class StandIn:
         self._environment = os.environ | {"MODELYARD_HOME": str(home)}
         with socket.create_server((self.layout.address, port)) as probe:
             self.port = probe.getsockname()[1]
-        self._argv = [sys.executable, "-m", "deploy.local.arm", "--layout-instance", instance, *QUICK]
+        self._argv = [sys.executable, "-m", "deploy.local.azure", "--layout-instance", instance, *QUICK]
         self._argv += ["--port", str(self.port), *(() if with_nodes else ("--loopback", "--nodes", "none")), *options]
         self._log = home / "arm.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,7 +78,7 @@ class StandIn:
         deadline = time.monotonic() + PATIENCE_S
         ca = self.layout.pki / "ca.crt"
         # Its own certificate is written last: once that is there, the authority's file is whole.
-        while not ((self.layout.pki / "arm.crt").exists() and readiness.answers(f"{self.url}/_control/state", ca=ca)):
+        while not ((self.layout.pki / "arm.crt").exists() and probes.answers(f"{self.url}/_control/state", ca=ca)):
             assert self._process.poll() is None and time.monotonic() < deadline, self._log.read_text()
             time.sleep(POLL_S)
 

@@ -8,7 +8,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.mgmt.containerservice.aio import ContainerServiceClient
 
-from deploy.local.arm.control_client import Address, ControlClient, ControlFailed
+from deploy.local.azure.control_client import Address, ControlClient, ControlFailed
 
 
 def ask(stand_in: Any, path: str, **headers: str) -> httpx.Response:

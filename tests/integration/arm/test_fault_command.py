@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from cli.main import main
-from deploy.local.arm.faults import KINDS
-from deploy.local.certificates import ensure_authority
-from deploy.local.choices import Choices, remember
+from deploy.local.azure.faults import KINDS
+from deploy.local.cluster.certificates import ensure_authority
 from deploy.local.layout import Layout
+from deploy.local.stack.choices import Choices, remember
 
 # The command finds a stand-in where its instance's layout says; no other test serves on this one's loopback port.
 INSTANCE = "arm"

@@ -8,19 +8,16 @@ from typing import Any
 
 import pytest
 
-from deploy.local import (
-    cluster_api,
-    control_plane,
-    daemons,
-    kubernetes_binaries,
-    network,
-    node,
-    pause_image,
-    registry,
-)
-from deploy.local.arm.control_client import ControlClient
+from deploy.local.azure.control_client import ControlClient
+from deploy.local.cluster import api, control_plane
+from deploy.local.host import daemons
+from deploy.local.images import pause
+from deploy.local.kubernetes import binaries
 from deploy.local.layout import Layout
-from tests.harness.deadlines import PATIENCE_S
+from deploy.local.network import bridge
+from deploy.local.nodes import node
+from deploy.local.services import registry
+from testing.deadlines import PATIENCE_S
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="kubelets need root"),
@@ -41,12 +38,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def cluster(home: Path) -> Iterator[Layout]:
     """A control plane without nodes, and the image that pods of this test run."""
     layout = Layout.of("arm")
-    if kubernetes_binaries.find_binaries(layout) is None:
+    if binaries.find_binaries(layout) is None:
         pytest.fail("there are no Kubernetes programs yet: run `modelyard local up` once, which builds them")
     try:
-        network.ensure_network(layout)
+        bridge.ensure_network(layout)
         daemons.start(layout, registry.registry_daemon(layout))
-        pause_image.push_pause_image(layout)
+        pause.push_pause_image(layout)
         control_plane.start_control_plane(layout)
         yield layout
     finally:
@@ -54,7 +51,7 @@ def cluster(home: Path) -> Iterator[Layout]:
             node.stop_node(layout, name)
         control_plane.stop_control_plane(layout)
         daemons.stop(layout, registry.NAME)
-        network.tear_down_network(layout)
+        bridge.tear_down_network(layout)
 
 
 @pytest.fixture
@@ -71,8 +68,8 @@ def until(true: Callable[[], bool]) -> None:
 
 def nodes_of(cluster: Layout) -> list[dict[str, Any]]:
     """Those with a kubelet behind them."""
-    items = cluster_api.request(cluster, "GET", "/api/v1/nodes")["items"]
-    return [item for item in items if item["metadata"]["name"] != network.GATEWAY]
+    items = api.request(cluster, "GET", "/api/v1/nodes")["items"]
+    return [item for item in items if item["metadata"]["name"] != bridge.GATEWAY]
 
 
 def a_pod(layout: Layout, name: str, on: str, command: str) -> dict[str, Any]:
@@ -82,7 +79,7 @@ def a_pod(layout: Layout, name: str, on: str, command: str) -> dict[str, Any]:
 
 
 def is_running(layout: Layout, pod: str) -> bool:
-    return bool((cluster_api.read(layout, f"{PODS}/{pod}") or {})["status"]["phase"] == "Running")
+    return bool((api.read(layout, f"{PODS}/{pod}") or {})["status"]["phase"] == "Running")
 
 
 async def test_a_pool_is_a_kubelet_that_joins_survives_a_restart_is_drained_and_goes(
@@ -107,10 +104,10 @@ async def test_a_pool_is_a_kubelet_that_joins_survives_a_restart_is_drained_and_
         assert adopted["metadata"]["uid"] == joined["metadata"]["uid"]
 
         command = "trap 'exit 0' TERM; while true; do sleep 0.2; done"
-        cluster_api.request(cluster, "POST", PODS, a_pod(cluster, "polite", name, command), "application/json")
+        api.request(cluster, "POST", PODS, a_pod(cluster, "polite", name, command), "application/json")
         until(lambda: is_running(cluster, "polite"))
         await mine.delete("ws1")
-        assert cluster_api.read(cluster, f"{PODS}/polite") is None
+        assert api.read(cluster, f"{PODS}/polite") is None
     assert node.list_nodes(cluster) == []
     assert nodes_of(cluster) == []
 
@@ -126,11 +123,11 @@ async def test_a_pod_that_a_budget_holds_goes_with_its_node_after_the_deadline(
         [joined] = nodes_of(cluster)
         assert "nvidia.com/gpu" not in joined["status"]["allocatable"]
         pod = a_pod(cluster, "held", joined["metadata"]["name"], "sleep 1000")
-        cluster_api.request(cluster, "POST", PODS, pod, "application/json")
+        api.request(cluster, "POST", PODS, pod, "application/json")
         until(lambda: is_running(cluster, "held"))
         budget = {"minAvailable": 1, "selector": {"matchLabels": {"app": "held"}}}
-        version = "v1beta1" if cluster_api.read(cluster, "/apis/policy/v1") is None else "v1"
-        cluster_api.request(
+        version = "v1beta1" if api.read(cluster, "/apis/policy/v1") is None else "v1"
+        api.request(
             cluster,
             "POST",
             f"/apis/policy/{version}/namespaces/default/poddisruptionbudgets",
@@ -140,5 +137,5 @@ async def test_a_pod_that_a_budget_holds_goes_with_its_node_after_the_deadline(
         begun = time.monotonic()
         await mine.delete("ws2")
         assert time.monotonic() - begun >= 2
-    assert cluster_api.read(cluster, f"{PODS}/held") is None
+    assert api.read(cluster, f"{PODS}/held") is None
     assert node.list_nodes(cluster) == []

@@ -7,7 +7,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
-from deploy.local.arm.control_client import ControlClient
+from deploy.local.azure.control_client import ControlClient
 
 # Longer than the stand-in takes to start again on a machine that does much else.
 SLOW_S = 20

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from deploy.local import cluster_api
-from deploy.local.arm.control_client import ControlClient
+from deploy.local.azure.control_client import ControlClient
+from deploy.local.cluster import api
 from deploy.local.layout import Layout
-from tests.harness.deadlines import PATIENCE_S
+from testing.deadlines import PATIENCE_S
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 SERVICE_ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
@@ -19,9 +19,9 @@ GPU_TAINT = {"key": "sku", "value": "gpu", "effect": "NoSchedule"}
 @pytest.fixture(scope="module")
 def cluster(shared_api_server: Layout) -> Layout:
     """With what a controller makes elsewhere: the default ServiceAccount, without which pods are refused."""
-    if cluster_api.read(shared_api_server, f"{SERVICE_ACCOUNTS}/default") is None:
+    if api.read(shared_api_server, f"{SERVICE_ACCOUNTS}/default") is None:
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
-        cluster_api.request(shared_api_server, "POST", SERVICE_ACCOUNTS, account, "application/json")
+        api.request(shared_api_server, "POST", SERVICE_ACCOUNTS, account, "application/json")
     return shared_api_server
 
 
@@ -31,7 +31,7 @@ def arm(new_stand_in: Any, cluster: Layout) -> Any:
 
 
 def nodes(layout: Layout, pool: str) -> list[dict[str, Any]]:
-    found = cluster_api.read(layout, f"/api/v1/nodes?labelSelector=agentpool%3D{pool}")
+    found = api.read(layout, f"/api/v1/nodes?labelSelector=agentpool%3D{pool}")
     assert found is not None
     items: list[dict[str, Any]] = found["items"]
     return items
@@ -52,10 +52,10 @@ async def test_a_pools_nodes_join_ready_with_gpus_and_go_with_it(arm: Any, clust
         assert {node["status"]["allocatable"]["nvidia.com/gpu"] for node in (first, second)} == {"1"}
         assert {c["type"]: c["status"] for c in first["status"]["conditions"]}["Ready"] == "True"
         assert first["metadata"]["labels"]["kaito.sh/workspace"] == "phi"
-        assert cluster_api.read(cluster, f"{LEASES}/{first['metadata']['name']}") is not None
+        assert api.read(cluster, f"{LEASES}/{first['metadata']['name']}") is not None
         await mine.delete("ws1")
     assert nodes(cluster, "ws1") == []
-    assert cluster_api.read(cluster, f"{LEASES}/{first['metadata']['name']}") is None
+    assert api.read(cluster, f"{LEASES}/{first['metadata']['name']}") is None
 
 
 async def test_scaling_down_removes_the_newest_nodes_and_the_pods_on_them(
@@ -66,13 +66,13 @@ async def test_scaling_down_removes_the_newest_nodes_and_the_pods_on_them(
         await mine.create("scaled", count=2)
         [kept, gone] = [node["metadata"]["name"] for node in nodes(cluster, "scaled")]
         for name, node in (("stays", kept), ("goes", gone)):
-            cluster_api.request(cluster, "POST", PODS, a_pod(name, node), "application/json")
+            api.request(cluster, "POST", PODS, a_pod(name, node), "application/json")
         await mine.create("scaled", count=1)
         assert [node["metadata"]["name"] for node in nodes(cluster, "scaled")] == [kept]
-        assert cluster_api.read(cluster, f"{PODS}/goes") is None
-        assert cluster_api.read(cluster, f"{PODS}/stays") is not None
+        assert api.read(cluster, f"{PODS}/goes") is None
+        assert api.read(cluster, f"{PODS}/stays") is not None
         await mine.delete("scaled")
-    assert cluster_api.read(cluster, f"{PODS}/stays") is None
+    assert api.read(cluster, f"{PODS}/stays") is None
 
 
 async def test_flawed_machines_do_not_join_or_join_without_gpu(arm: Any, cluster: Layout, pools: Any) -> None:
@@ -115,7 +115,7 @@ async def test_a_restarted_stand_in_adopts_its_nodes(arm: Any, cluster: Layout, 
         assert [node["metadata"]["uid"] for node in nodes(cluster, "adopted")] == before
         # A stack that was down has lost its nodes; the pool still stands for them.
         arm.kill()
-        cluster_api.request(cluster, "DELETE", f"/api/v1/nodes/{nodes(cluster, 'adopted')[0]['metadata']['name']}")
+        api.request(cluster, "DELETE", f"/api/v1/nodes/{nodes(cluster, 'adopted')[0]['metadata']['name']}")
         arm.start()
         deadline = time.monotonic() + PATIENCE_S
         while len(nodes(cluster, "adopted")) < 2:

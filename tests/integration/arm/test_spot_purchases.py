@@ -9,14 +9,14 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from temporalio.testing import ActivityEnvironment
 
-from activities import azure_client
-from activities.contracts import Plan, PoolBought
-from activities.nodes.aks import AgentPools
-from activities.nodes.preflight import PreflightChecks
-from activities.settings import AzureSettings
-from deploy.local.arm.identity import Identity
+from activities.clients import azure as azure_client
+from activities.clients.azure import AzureSettings
+from activities.contract.payloads import Plan, PoolBought
+from activities.nodes.aks.provider import AgentPools
+from activities.preflight.azure import PreflightChecks
+from deploy.local.azure.identity import Identity
+from testing.deadlines import PATIENCE_S
 from tests.builders import a_plan
-from tests.harness.deadlines import PATIENCE_S
 
 A100_FAMILY = "StandardNCADSA100v4Family"
 

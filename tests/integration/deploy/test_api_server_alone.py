@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import cluster_api, control_plane, daemons, kubernetes_binaries
+from deploy.local.cluster import api, control_plane
+from deploy.local.host import daemons
+from deploy.local.kubernetes import binaries
 from deploy.local.layout import Layout
 
 
@@ -14,7 +16,7 @@ from deploy.local.layout import Layout
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
     monkeypatch.setenv("MODELYARD_HOME", str(tmp_path))
     layout = Layout.of("cluster", with_nodes=False)
-    assert kubernetes_binaries.find_binaries(layout), "no Kubernetes programs: `modelyard local up` builds them"
+    assert binaries.find_binaries(layout), "no Kubernetes programs: `modelyard local up` builds them"
     yield layout
     control_plane.stop_control_plane(layout)
 
@@ -24,14 +26,14 @@ def test_it_serves_keeps_what_it_is_given_over_a_kill_and_leaves_no_process(layo
     assert sorted(daemons.running(layout)) == ["etcd", "kube-apiserver"]
     path = "/api/v1/namespaces/default/configmaps/kept"
     manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept"}, "data": {"colour": "red"}}
-    cluster_api.apply(layout, path, manifest)
+    api.apply(layout, path, manifest)
     daemons.stop(layout, "kube-apiserver", deadline_s=0)
     daemons.stop(layout, "etcd", deadline_s=0)
     control_plane.start_control_plane(layout, controllers=False)
-    assert cluster_api.request(layout, "GET", path)["data"] == {"colour": "red"}
+    assert api.request(layout, "GET", path)["data"] == {"colour": "red"}
     began = time.monotonic()
     control_plane.stop_control_plane(layout)
     assert daemons.running(layout) == {}
     assert time.monotonic() - began < 30, "it would wait a minute for its clients"
-    with pytest.raises(cluster_api.ClusterApiError, match="not reached"):
-        cluster_api.read(layout, path)
+    with pytest.raises(api.ClusterApiError, match="not reached"):
+        api.read(layout, path)

@@ -13,27 +13,22 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.local import (
-    cgroups,
-    cluster_api,
-    control_plane,
-    daemons,
-    kubernetes_binaries,
-    network,
-    node,
-    node_objects,
-    pause_image,
-    readiness,
-    registry,
-)
+from deploy.local.cluster import api, control_plane, kubeconfigs
+from deploy.local.host import cgroups, daemons, probes
+from deploy.local.images import pause
+from deploy.local.kubernetes import binaries
 from deploy.local.layout import Layout
-from tests.harness.machine_snapshot import Snapshot, snapshot
+from deploy.local.network import bridge
+from deploy.local.network.nodes import NodeSpec
+from deploy.local.nodes import node, objects
+from deploy.local.services import registry
+from testing.machine_snapshot import Snapshot, snapshot
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="kubelets need root"),
 ]
 
-GPU_NODE = node.NodeSpec(
+GPU_NODE = NodeSpec(
     "gpu-0",
     labels={"agentpool": "ws0", "node.kubernetes.io/instance-type": "Standard_NC6s_v3"},
     taints=["sku=gpu:NoSchedule"],
@@ -42,7 +37,7 @@ GPU_NODE = node.NodeSpec(
     cpu=1,
     memory_mib=2000,
 )
-PLAIN_NODE = node.NodeSpec("plain-0")
+PLAIN_NODE = NodeSpec("plain-0")
 SERVE = "mkdir -p /www; hostname > /www/index.html; echo serving; exec httpd -f -p 8080 -h /www"
 
 
@@ -66,12 +61,12 @@ def before(layout: Layout) -> Snapshot:
 
 @pytest.fixture(scope="module")
 def cluster(layout: Layout, before: Snapshot) -> Iterator[Layout]:
-    if kubernetes_binaries.find_binaries(layout) is None:
+    if binaries.find_binaries(layout) is None:
         pytest.fail("there are no Kubernetes programs yet: run `modelyard local up` once, which builds them")
     try:
-        network.ensure_network(layout)
+        bridge.ensure_network(layout)
         daemons.start(layout, registry.registry_daemon(layout))
-        pause_image.push_pause_image(layout)
+        pause.push_pause_image(layout)
         with ThreadPoolExecutor(3) as pool:
             parts = [pool.submit(control_plane.start_control_plane, layout)]
             parts += [pool.submit(node.start_node, layout, spec) for spec in (GPU_NODE, PLAIN_NODE)]
@@ -93,7 +88,7 @@ def pods(cluster: Layout) -> dict[str, str]:
 
 
 def test_nodes_show_what_they_were_started_with(cluster: Layout) -> None:
-    found = cluster_api.request(cluster, "GET", f"/api/v1/nodes/{GPU_NODE.name}")
+    found = api.request(cluster, "GET", f"/api/v1/nodes/{GPU_NODE.name}")
     assert GPU_NODE.labels.items() <= found["metadata"]["labels"].items()
     assert found["spec"]["providerID"] == GPU_NODE.provider_id
     assert found["spec"]["taints"] == [{"key": "sku", "value": "gpu", "effect": "NoSchedule"}]
@@ -110,7 +105,7 @@ def test_a_pod_reaches_a_pod_on_the_other_node(cluster: Layout, pods: dict[str, 
 def test_a_service_address_leads_to_every_pod_from_pods_and_from_the_machine(
     cluster: Layout, pods: dict[str, str]
 ) -> None:
-    address = cluster_api.request(cluster, "GET", "/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
+    address = api.request(cluster, "GET", "/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
     everyone = {f"web-{name}" for name in pods}
 
     def reaches_everyone(pod: str) -> bool:
@@ -125,8 +120,8 @@ def test_a_kubelet_that_was_started_again_offers_its_gpus_again(cluster: Layout)
     daemons.stop(cluster, f"kubelet-{GPU_NODE.name}")
     node.start_node(cluster, GPU_NODE)
     for _ in range(15):  # a new kubelet takes extended resources away, once, within its first seconds
-        found = cluster_api.request(cluster, "GET", f"/api/v1/nodes/{GPU_NODE.name}")
-        assert node_objects.allocatable_gpus(found) == GPU_NODE.gpus
+        found = api.request(cluster, "GET", f"/api/v1/nodes/{GPU_NODE.name}")
+        assert objects.allocatable_gpus(found) == GPU_NODE.gpus
         time.sleep(0.2)
 
 
@@ -164,7 +159,7 @@ def test_a_claim_gets_a_volume_below_this_stacks_own_folder(cluster: Layout) -> 
 
 
 def test_a_minted_identity_may_do_what_rbac_says_and_no_more(cluster: Layout) -> None:
-    nobody = control_plane.mint_kubeconfig(cluster, "modelyard:nobody")
+    nobody = kubeconfigs.mint_kubeconfig(cluster, "modelyard:nobody")
     refused = subprocess.run(
         [kubectl_program(), "--kubeconfig", str(nobody), "get", "nodes"], capture_output=True, text=True, timeout=30
     )
@@ -194,9 +189,9 @@ def test_a_gateway_that_was_lost_is_replaced_with_its_routes_and_services(
     daemons.stop(cluster, "namespaces-gateway", deadline_s=0)
     control_plane.start_control_plane(cluster)
     assert fetched(cluster, f"web-{GPU_NODE.name}", pods[PLAIN_NODE.name], 8080) == f"web-{PLAIN_NODE.name}"
-    address = cluster_api.request(cluster, "GET", "/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
+    address = api.request(cluster, "GET", "/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
     # kube-proxy says that it is healthy a moment before it has written its rules.
-    wait_for(lambda: readiness.answers(f"http://{address}/"), 10)
+    wait_for(lambda: probes.answers(f"http://{address}/"), 10)
 
 
 def test_a_cut_node_is_lost_and_a_healed_one_comes_back(cluster: Layout) -> None:
@@ -229,7 +224,7 @@ def take_down(layout: Layout) -> None:
         node.stop_node(layout, name)
     control_plane.stop_control_plane(layout)
     daemons.stop(layout, registry.NAME)
-    network.tear_down_network(layout)
+    bridge.tear_down_network(layout)
 
 
 def a_pod(layout: Layout, name: str, on: str, command: str = SERVE) -> dict[str, Any]:
@@ -241,22 +236,22 @@ def a_pod(layout: Layout, name: str, on: str, command: str = SERVE) -> dict[str,
 
 def create(layout: Layout, kind: str, manifest: dict[str, Any]) -> None:
     body = {"apiVersion": "v1", **manifest}
-    cluster_api.request(layout, "POST", f"/api/v1/namespaces/default/{kind}", body, "application/json")
+    api.request(layout, "POST", f"/api/v1/namespaces/default/{kind}", body, "application/json")
 
 
 def running_pod(layout: Layout, name: str) -> dict[str, Any]:
     path = f"/api/v1/namespaces/default/pods/{name}"
 
     def is_running() -> bool:
-        statuses = cluster_api.request(layout, "GET", path)["status"].get("containerStatuses", [])
+        statuses = api.request(layout, "GET", path)["status"].get("containerStatuses", [])
         return bool(statuses) and all(each["ready"] for each in statuses)
 
     wait_for(is_running, 60)
-    return cluster_api.request(layout, "GET", path)
+    return api.request(layout, "GET", path)
 
 
 def is_ready(layout: Layout, name: str) -> bool:
-    return node_objects.is_ready(cluster_api.request(layout, "GET", f"/api/v1/nodes/{name}"))
+    return objects.is_ready(api.request(layout, "GET", f"/api/v1/nodes/{name}"))
 
 
 def fetched(layout: Layout, pod: str, host: str, port: int, path: str = "/") -> str:

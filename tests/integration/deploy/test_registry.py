@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from deploy.local import daemons
+from deploy.local.host import daemons
 from deploy.local.layout import Layout
-from deploy.local.registry import NAME, registry_daemon
+from deploy.local.services.registry import NAME, registry_daemon
 
 BLOB = b"weights, more or less"
 DIGEST = f"sha256:{hashlib.sha256(BLOB).hexdigest()}"

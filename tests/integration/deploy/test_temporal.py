@@ -8,10 +8,10 @@ import pytest
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
-from deploy.local import daemons
+from deploy.local.host import daemons
 from deploy.local.layout import Layout
-from deploy.local.temporal import NAME, SEARCH_ATTRIBUTES, STOP_S, temporal_daemon, ui_address
-from workflows import search
+from deploy.local.services.temporal import NAME, SEARCH_ATTRIBUTES, STOP_S, temporal_daemon, ui_address
+from workflows.status import search_attributes
 
 
 @pytest.fixture
@@ -25,13 +25,13 @@ def layout(free_layout: Layout) -> Iterator[Layout]:
 
 async def test_a_workflow_and_its_search_attributes_survive_a_restart(layout: Layout) -> None:
     client = await Client.connect(layout.temporal_address)
-    attributes = TypedSearchAttributes([SearchAttributePair(search.PHASE, "Ready")])
+    attributes = TypedSearchAttributes([SearchAttributePair(search_attributes.PHASE, "Ready")])
     await client.start_workflow("Workspace", id="one", task_queue="none", search_attributes=attributes)
     daemons.stop(layout, NAME, STOP_S)
     daemons.start(layout, temporal_daemon(layout))
     client = await Client.connect(layout.temporal_address)
     found = await client.get_workflow_handle("one").describe()
-    assert found.typed_search_attributes[search.PHASE] == "Ready"
+    assert found.typed_search_attributes[search_attributes.PHASE] == "Ready"
 
 
 def test_the_ui_answers_and_every_search_attribute_is_there(layout: Layout) -> None:

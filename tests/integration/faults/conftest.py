@@ -8,12 +8,12 @@ from typing import Final
 
 import pytest
 
-from bench.api_calls import POLICY
-from tests.harness.deadlines import DEADLINES
-from tests.harness.leftovers import settled_leftovers
-from tests.harness.pod_rules import PodRules
-from tests.harness.stack import Stack, keep_logs, running
-from tests.harness.workspaces import Workspaces, connected
+from testing.api_calls import POLICY
+from testing.deadlines import DEADLINES
+from testing.leftovers import settled_leftovers
+from testing.pods.rules import PodRules
+from testing.stack import Stack, keep_logs, running
+from testing.workspaces import Workspaces, connected
 
 # By the number of the process: lanes run side by side.
 INSTANCES: Final = ("chaos", "injections", "bench")

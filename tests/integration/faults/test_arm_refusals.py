@@ -1,8 +1,8 @@
 """When Azure says no, the Workspace stops before it buys, with Azure's numbers; whatever the wording of the no."""
 
-from tests.harness.leftovers import pools
-from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces, is_failed, status_of, workspace
+from testing.leftovers import pools
+from testing.stack import Stack
+from testing.workspaces import Workspaces, is_failed, status_of, workspace
 
 T4, T4_FAMILY = "Standard_NC4as_T4_v3", "Standard NCASv3_T4 Family"
 

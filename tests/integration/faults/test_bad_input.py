@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness.leftovers import pools
-from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces, condition, is_failed, status_of, workspace
+from testing.leftovers import pools
+from testing.stack import Stack
+from testing.workspaces import Workspaces, condition, is_failed, status_of, workspace
 
 Body = dict[str, Any]
 

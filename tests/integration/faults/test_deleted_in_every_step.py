@@ -2,12 +2,12 @@
 
 import asyncio
 
-from tests.harness.deadlines import PATIENCE_S
-from tests.harness.holding import hold_in_waits, until_only_preflight_is_left
-from tests.harness.leftovers import settled_leftovers
-from tests.harness.process_faults import frozen
-from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces, is_failed, workspace
+from testing.deadlines import PATIENCE_S
+from testing.faults.holding import hold_in_waits, until_only_preflight_is_left
+from testing.faults.processes import frozen
+from testing.leftovers import settled_leftovers
+from testing.stack import Stack
+from testing.workspaces import Workspaces, is_failed, workspace
 
 # The API server tells watchers a moment after it has answered; the event then waits in the frozen watcher's socket.
 TOLD_S = 0.5

@@ -1,9 +1,9 @@
 """Whoever empties nodes takes one replica at a time; and no budget, ours or another's, holds a node that goes back."""
 
-from activities.kubernetes_api import Object
+from activities.clients.kubernetes import Object
 from api import names
-from tests.harness.stack import Stack
-from tests.harness.workspaces import NAMESPACE, Workspaces, workspace
+from testing.stack import Stack
+from testing.workspaces import NAMESPACE, Workspaces, workspace
 
 PATHS = [f"/apis/policy/{version}/namespaces/{NAMESPACE}/poddisruptionbudgets" for version in ("v1", "v1beta1")]
 

@@ -3,20 +3,12 @@
 import asyncio
 from typing import Any
 
-from activities.kubernetes_api import Object
+from activities.clients.kubernetes import Object
 from api import labels, names
-from tests.harness.leftovers import pools, purchases
-from tests.harness.stack import Stack
-from tests.harness.workspaces import (
-    INSTANCE_TYPE,
-    Workspaces,
-    condition,
-    is_failed,
-    is_ready,
-    status_of,
-    workspace,
-)
-from workflows.fallbacks import EVICTIONS_MAX
+from testing.leftovers import pools, purchases
+from testing.stack import Stack
+from testing.workspaces import INSTANCE_TYPE, Workspaces, condition, is_failed, is_ready, status_of, workspace
+from workflows.steps.fallbacks import EVICTIONS_MAX
 
 H100 = "Standard_NC40ads_H100_v5"
 FAMILY = "StandardNCADSA100v4Family"

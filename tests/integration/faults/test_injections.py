@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from testing.faults.slow_admission import slow_admission
+from testing.stack import Stack
+from testing.workspaces import Workspaces, workspace
 from tests.chaos.counting import inventory, runs, what_is_left
 from tests.chaos.faults import ARM_ANSWERS, PEOPLE, PROCESS_FAULTS
 from tests.chaos.judging import COPIES
 from tests.chaos.rounds import process_round, workspace_round
 from tests.chaos.standing import Scene
 from tests.chaos.table import complaints
-from tests.harness.slow_admission import slow_admission
-from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces, workspace
 
 EVERYTHING = {"Deployment", "Service", "ConfigMap", "Pod", "Node", "Workspace", "pool", "workflow"}
 

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 
 from api import labels, names
-from tests.harness.holding import Held, hold_in_waits, release, until_only_preflight_is_left
-from tests.harness.leftovers import purchases
-from tests.harness.process_faults import frozen, kill, restart
-from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces, workspace
+from testing.faults.holding import Held, hold_in_waits, release, until_only_preflight_is_left
+from testing.faults.processes import frozen, kill, restart
+from testing.leftovers import purchases
+from testing.stack import Stack
+from testing.workspaces import Workspaces, workspace
 
 WORKERS = ("worker-cluster", "worker-cloud")
 # A lost worker is noticed after 20 s; one that was lost in a short step after the step's own limit, at most a minute.

@@ -8,13 +8,13 @@ import pytest
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Cluster, Object
-from activities.observing import Seen, follow
-from tests.harness.deadlines import PATIENCE_S
-from tests.harness.leftovers import settled_leftovers
-from tests.harness.process_faults import frozen, kill, restart
-from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces, workspace
+from activities.clients.kubernetes import Cluster, Object
+from activities.clients.watch import Seen, follow
+from testing.deadlines import PATIENCE_S
+from testing.faults.processes import frozen, kill, restart
+from testing.leftovers import settled_leftovers
+from testing.stack import Stack
+from testing.workspaces import Workspaces, workspace
 
 
 class Interrupted(Cluster):

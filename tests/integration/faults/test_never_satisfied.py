@@ -3,11 +3,11 @@
 import asyncio
 
 from api import names
-from bench.api_calls import ApiCalls
-from tests.harness.leftovers import pools, purchases
-from tests.harness.process_faults import frozen
-from tests.harness.stack import Stack
-from tests.harness.workspaces import Workspaces, is_failed, status_of, workspace
+from testing.api_calls import ApiCalls
+from testing.faults.processes import frozen
+from testing.leftovers import pools, purchases
+from testing.stack import Stack
+from testing.workspaces import Workspaces, is_failed, status_of, workspace
 
 T4, T4_FAMILY = "Standard_NC4as_T4_v3", "Standard NCASv3_T4 Family"
 # The looks at quota, machine and pools, and the one at whether the pool is there already.

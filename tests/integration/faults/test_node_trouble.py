@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 from api import names
-from tests.harness.leftovers import pools, purchases, settled_leftovers
-from tests.harness.process_faults import frozen
-from tests.harness.stack import Stack
-from tests.harness.workspaces import NAMESPACE, Workspaces, is_failed, status_of, workspace
+from testing.faults.processes import frozen
+from testing.leftovers import pools, purchases, settled_leftovers
+from testing.stack import Stack
+from testing.workspaces import NAMESPACE, Workspaces, is_failed, status_of, workspace
 from workflows.messages import Deadline
 from workflows.workspace import WorkspaceWorkflow
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from activities.kubernetes_api import Cluster, Object
-from activities.nodes.byo_reservations import reservations_of
+from activities.clients.kubernetes import Cluster, Object
+from activities.nodes.reservations import reservations_of
 from api import labels
-from deploy.local.arm.nodes.machines import Machine
-from deploy.local.arm.nodes.simulated import Simulated
-from deploy.local.kubectl import kubectl
-from presets.skus import find_sku
-from tests.harness.deadlines import PATIENCE_S
-from tests.harness.leftovers import pools
-from tests.harness.process_faults import frozen
-from tests.harness.stack import ROOT, Stack
-from tests.harness.workspaces import INSTANCE_TYPE, Workspaces, is_failed, is_ready, status_of, workspace
+from deploy.local.azure.nodes.machines import Machine
+from deploy.local.azure.nodes.simulated import Simulated
+from deploy.local.cluster.kubectl import kubectl
+from presets.machines.skus import find_sku
+from testing.deadlines import PATIENCE_S
+from testing.faults.processes import frozen
+from testing.leftovers import pools
+from testing.stack import ROOT, Stack
+from testing.workspaces import INSTANCE_TYPE, Workspaces, is_failed, is_ready, status_of, workspace
 from tests.integration.faults.test_sweeping import found_by_a_dry_run, sweep, tear_away
 from tests.integration.nodes.provisioner import Provisioner
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import path_of
+from activities.clients.kubernetes import path_of
 from api import labels
-from api.tuning import TUNE_PORT
-from tests.harness.deadlines import PATIENCE_S
-from tests.harness.pod_rules import JobRule, PodRules
-from tests.harness.stack import Stack
-from tests.harness.workspaces import NAMESPACE, Workspaces
+from api.pods.tune import TUNE_PORT
+from testing.deadlines import PATIENCE_S
+from testing.pods.rules import JobRule, PodRules
+from testing.stack import Stack
+from testing.workspaces import NAMESPACE, Workspaces
 
 Object = dict[str, Any]
 

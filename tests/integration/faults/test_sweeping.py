@@ -6,13 +6,13 @@ import os
 import sys
 from typing import Any
 
-from activities.kubernetes_api import path_of
+from activities.clients.kubernetes import path_of
 from api import labels, names
-from tests.harness.deadlines import PATIENCE_S
-from tests.harness.leftovers import settled_leftovers
-from tests.harness.process_faults import frozen
-from tests.harness.stack import ROOT, Stack
-from tests.harness.workspaces import NAMESPACE, Workspaces, workspace
+from testing.deadlines import PATIENCE_S
+from testing.faults.processes import frozen
+from testing.leftovers import settled_leftovers
+from testing.stack import ROOT, Stack
+from testing.workspaces import NAMESPACE, Workspaces, workspace
 
 
 async def sweep(stack: Stack, *options: str) -> tuple[int, dict[str, Any]]:

@@ -10,15 +10,15 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from activities.kubernetes_api import Object
+from activities.clients.kubernetes import Object
 from api import labels, names
-from api.status import Step
-from tests.harness.leftovers import purchases
-from tests.harness.oci_registry import PASSWORD, USER, OciRegistry
-from tests.harness.pod_rules import JobRule, PodRules
-from tests.harness.process_faults import kill
-from tests.harness.stack import Stack
-from tests.harness.workspaces import INSTANCE_TYPE, NAMESPACE, Workspaces, condition, is_failed, status_of
+from api.resource.status import Step
+from testing.faults.processes import kill
+from testing.leftovers import purchases
+from testing.oci.registry import PASSWORD, USER, OciRegistry
+from testing.pods.rules import JobRule, PodRules
+from testing.stack import Stack
+from testing.workspaces import INSTANCE_TYPE, NAMESPACE, Workspaces, condition, is_failed, status_of
 
 DATA: Final = {"digest": "d" * 64, "rows": 30, "usable": 30, "bytes": 4000, "tokens": 900, "tokens_by": "tokenizer"}
 TOLD: Final = {"phase": "training", "step": 12, "total_steps": 21, "loss": 0.5, "tokens_per_s": 250.0, "eta_s": 36.0}

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
-from tests.harness.deadlines import PATIENCE_S
+from testing.deadlines import PATIENCE_S
 
 PAGE_SIZE = 10
 

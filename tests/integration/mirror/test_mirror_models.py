@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deploy.local.layout import Layout
-from deploy.local.mirror.catalogue import (
+from deploy.local.mirror.repositories.catalog import (
     CHAT_DATASET,
     PHI3_4K,
     PHI3_128K,
@@ -19,7 +19,7 @@ from deploy.local.mirror.catalogue import (
     ensure_repos,
     repositories_folder,
 )
-from deploy.local.mirror.chat_rows import rows
+from deploy.local.mirror.repositories.chat_rows import rows
 from tests.integration.mirror.conftest import RunningMirror, Starter
 
 pytestmark = pytest.mark.timeout(900)

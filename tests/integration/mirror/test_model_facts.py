@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import ModelRequest, WorkspaceKey
-from activities.models import Models
+from activities.contract.payloads import ModelRequest, WorkspaceKey
+from activities.planning.models import Models
 
 TOKENS = {"hf_in": {"user": "ann", "repos": ["acme/llama"]}, "hf_out": {"user": "bob"}}
 LLAMA = {

@@ -10,7 +10,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from tests.harness.deadlines import PATIENCE_S
+from testing.deadlines import PATIENCE_S
 
 LIMIT: Final = timedelta(hours=1)
 Argument = TypeVar("Argument")

@@ -9,13 +9,13 @@ from typing import Final
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.contracts import WorkspaceKey
-from activities.kubernetes_api import Cluster
-from deploy.local.cluster_resources import ensure_crds, ensure_roles
-from deploy.local.control_plane import mint_kubeconfig
-from deploy.local.kubectl import kubectl
+from activities.clients.kubernetes import Cluster
+from activities.contract.payloads import WorkspaceKey
+from deploy.local.cluster.kubeconfigs import mint_kubeconfig
+from deploy.local.cluster.kubectl import kubectl
+from deploy.local.cluster.resources import ensure_crds, ensure_roles
 from deploy.local.layout import Layout
-from tests.harness.workspaces import workspace
+from testing.workspaces import workspace
 from tests.integration.nodes.provisioner import Provisioner, delete, node_object
 
 ROOT: Final = Path(__file__).parents[3]

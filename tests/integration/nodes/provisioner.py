@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Cluster, Object, path_of
-from activities.observing import Seen, follow
+from activities.clients.kubernetes import Cluster, Object, path_of
+from activities.clients.watch import Seen, follow
 from api import labels
 
 FINALIZER: Final = "karpenter.sh/termination"

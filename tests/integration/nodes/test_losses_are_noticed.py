@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from activities.contracts import Deadlines, NodesHeld, WorkspaceKey
-from activities.kubernetes_api import Cluster
+from activities.clients.kubernetes import Cluster
+from activities.contract.payloads import Deadlines, NodesHeld, WorkspaceKey
 from activities.nodes.readiness import Nodes
 from api import labels
 from tests.builders import a_plan

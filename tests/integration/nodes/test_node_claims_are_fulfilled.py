@@ -4,12 +4,12 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from activities.contracts import Plan, PoolKey, WorkspaceKey
-from activities.kubernetes_api import Cluster
-from activities.nodes.karpenter import NodeClaims
-from activities.nodes.node_claims import claim_name
+from activities.clients.kubernetes import Cluster
+from activities.contract.payloads import Plan, PoolKey, WorkspaceKey
+from activities.nodes.karpenter.node_claim import claim_name
+from activities.nodes.karpenter.provider import NodeClaims
+from testing.deadlines import PATIENCE_S
 from tests.builders import SKU, a_key, a_plan
-from tests.harness.deadlines import PATIENCE_S
 from tests.integration.nodes.attempts import Attempt, done, refused
 from tests.integration.nodes.provisioner import FINALIZER, Provisioner, delete
 

@@ -3,12 +3,12 @@
 import asyncio
 from typing import Any
 
-from activities.contracts import Plan, PoolKey
-from activities.kubernetes_api import Cluster
-from activities.nodes.byo import OwnNodes
-from activities.nodes.byo_reservations import reservations_of
+from activities.clients.kubernetes import Cluster
+from activities.contract.payloads import Plan, PoolKey
+from activities.nodes.byo.provider import OwnNodes
+from activities.nodes.reservations import reservations_of
+from testing.deadlines import PATIENCE_S
 from tests.builders import a_plan
-from tests.harness.deadlines import PATIENCE_S
 from tests.integration.nodes.attempts import Attempt, done, refused
 from tests.integration.nodes.conftest import Bench
 from tests.integration.nodes.provisioner import delete

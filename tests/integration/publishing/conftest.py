@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from api.publishing import PublishConfig
-from api.registries import RegistryAccess
-from tests.harness.adapters import write_adapter
-from tests.harness.deadlines import PATIENCE_S
-from tests.harness.oci_registry import OciRegistry, registries_below
+from api.pods.publish import PublishConfig
+from api.pods.registries import RegistryAccess
+from testing.adapters import write_adapter
+from testing.deadlines import PATIENCE_S
+from testing.oci.registry import OciRegistry, registries_below
 
 REPOSITORY = "team/adapter"
 

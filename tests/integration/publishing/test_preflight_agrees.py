@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from activities.contracts import Plan, WorkspaceKey
-from activities.kubernetes_api import Object
-from activities.registries import Registries
-from activities.workload_preflight import WorkloadPreflight
-from api.publishing import PublishConfig
-from api.registries import RegistryAccess
-from runtime.ending import Failure
+from activities.clients.kubernetes import Object
+from activities.clients.registry import Registries
+from activities.contract.payloads import Plan, WorkspaceKey
+from activities.preflight.workload import WorkloadPreflight
+from api.pods.publish import PublishConfig
+from api.pods.registries import RegistryAccess
+from runtime.pod.exit import Failure
 from runtime.publish.__main__ import publish
-from tests.harness.docker_configs import GOOD, IDENTITY, PASSWORD, USER, nine_secrets
+from testing.oci.docker_configs import GOOD, IDENTITY, PASSWORD, USER, nine_secrets
 from tests.integration.publishing.token_registry import Rules, TokenRegistry, token_registry
 
 ELSEWHERE = ("docker.io", "index.docker.io", "another path")

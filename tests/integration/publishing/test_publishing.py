@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from api.publishing import MODEL_NAME_ANNOTATION, RESULT_FILE, Published
-from tests.harness.adapters import write_adapter
-from tests.harness.oci_registry import PASSWORD, OciRegistry
+from api.pods.publish import MODEL_NAME_ANNOTATION, RESULT_FILE, Published
+from testing.adapters import write_adapter
+from testing.oci.registry import PASSWORD, OciRegistry
 from tests.integration.publishing.conftest import REPOSITORY, Start
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from api.publishing import PublishConfig
-from api.registries import AzureIdentity, RegistryAccess
-from runtime.ending import Failure
+from api.pods.publish import PublishConfig
+from api.pods.registries import AzureIdentity, RegistryAccess
+from runtime.pod.exit import Failure
 from runtime.publish.__main__ import publish
 from tests.integration.publishing.conftest import REPOSITORY
 from tests.integration.publishing.token_registry import Rules, TokenRegistry, token_registry

@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from activities.kubernetes_api import Object
-from deploy.local import daemons
-from deploy.local.daemons import Daemon
+from activities.clients.kubernetes import Object
+from deploy.local.host import daemons
+from deploy.local.host.daemons import Daemon
+from deploy.local.host.probes import once_port_open
 from deploy.local.layout import Layout, Ports
-from deploy.local.readiness import once_port_open
-from deploy.local.registry import registry_config
+from deploy.local.services.registry import registry_config
 
 USER, PASSWORD = "ann", "sesame"
 HASHED: Final = "$2b$05$abcdefghijklmnopqrstuuKcS.CYWVYVaLiiCKrrc0A5s3mGesJ9O"

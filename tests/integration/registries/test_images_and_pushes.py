@@ -9,13 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from activities.contracts import Check, Plan, WorkspaceKey
-from activities.kubernetes_api import Object
-from activities.preflight_verdicts import adapter_verdict
-from activities.registries import Registries, RegistryUnreachable
-from activities.workload_preflight import WITH_ADAPTERS, WorkloadPreflight
+from activities.clients.kubernetes import Object
+from activities.clients.registry import Registries, RegistryUnreachable
+from activities.contract.payloads import Check, Plan, WorkspaceKey
+from activities.preflight.verdicts import adapter_verdict
+from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
 from api.oci.image_reference import ImageReference
-from api.registries import AzureIdentity
+from api.pods.registries import AzureIdentity
 from tests.builders import a_plan
 from tests.integration.registries.conftest import READER, secret_for
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.oci_registry import OciRegistry, registries_below
+from testing.oci.registry import OciRegistry, registries_below
 from tests.integration.runtime.fetch_processes import FILES, MODEL, Fetcher, Hub, answers, free_port, wait_for
 
 

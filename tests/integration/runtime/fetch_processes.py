@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from huggingface_hub import HfApi
 
-from tests.harness.deadlines import PATIENCE_S
+from testing.deadlines import PATIENCE_S
 
 MODEL = "acme/tiny"
 WEIGHTS = hashlib.shake_256(b"weights").digest(3_000_000)

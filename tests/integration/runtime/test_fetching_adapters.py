@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from api.adapter_records import ADAPTER_READY, AdapterRecord
-from api.adapters import AdaptersConfig, AdapterSource
-from api.registries import RegistryAccess
+from api.pods.adapter_records import ADAPTER_READY, AdapterRecord
+from api.pods.adapters import AdaptersConfig, AdapterSource
+from api.pods.registries import RegistryAccess
 from runtime.adapters.__main__ import bring_all
-from runtime.ending import Failure
-from tests.harness.adapters import write_lora
-from tests.harness.deadlines import PATIENCE_S
-from tests.harness.oci_images import push, tar
-from tests.harness.oci_registry import PASSWORD, OciRegistry
+from runtime.pod.exit import Failure
+from testing.adapters import write_lora
+from testing.deadlines import PATIENCE_S
+from testing.oci.images import push, tar
+from testing.oci.registry import PASSWORD, OciRegistry
 from tests.integration.runtime.fetch_processes import wait_for
 
 

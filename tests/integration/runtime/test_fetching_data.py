@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from api.tuning_data import MANIFEST_FILE, DataConfig, DataManifest
+from api.pods.data import MANIFEST_FILE, DataConfig, DataManifest
 from runtime.data.__main__ import prepare
-from runtime.ending import Failure
+from runtime.pod.exit import Failure
 from tests.integration.runtime.data_server import DataServer, Page, data_server
 
 ROWS = b"".join(

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from api.registries import RegistryAccess
-from api.tuning_data import MANIFEST_FILE, DataConfig, DataManifest
+from api.pods.data import MANIFEST_FILE, DataConfig, DataManifest
+from api.pods.registries import RegistryAccess
 from runtime.data.__main__ import prepare
-from runtime.ending import Failure
+from runtime.pod.exit import Failure
 from runtime.registry.blobs import blob_of_bytes
-from tests.harness.oci_images import push, tar
-from tests.harness.oci_registry import PASSWORD, OciRegistry
+from testing.oci.images import push, tar
+from testing.oci.registry import PASSWORD, OciRegistry
 
 ROWS = b'{"prompt": "a", "completion": "b"}\n' * 1000
 

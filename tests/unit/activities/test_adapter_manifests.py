@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from activities import adapter_manifests
-from activities.contracts import Plan
-from activities.manifests import workload_objects
-from api.adapters import AdaptersConfig
-from api.model import AdapterSpec
-from api.registries import AzureIdentity, RegistryAccess
-from api.serving import ServeConfig
+from activities.contract.payloads import Plan
+from activities.manifests import adapters
+from activities.manifests.serving import workload_objects
+from api.pods.adapters import AdaptersConfig
+from api.pods.registries import AzureIdentity, RegistryAccess
+from api.pods.serve import ServeConfig
+from api.resource.model import AdapterSpec
+from testing.pods import inputs
+from testing.pods.inputs import PINNED
 from tests.builders import a_key, a_plan
-from tests.harness import pod_inputs
-from tests.harness.pod_inputs import PINNED
 
 KEY = a_key("uid-1", namespace="team")
-IMAGES = replace(pod_inputs.IMAGES, registry=RegistryAccess(plain_http=("registry:5000",)))
+IMAGES = replace(inputs.IMAGES, registry=RegistryAccess(plain_http=("registry:5000",)))
 LONG = "a" * 63
 WRITTEN: list[dict[str, Any]] = [
     {"source": {"name": "facts", "image": "registry:5000/facts:1", "imagePullSecrets": ["one", "two"]}},
@@ -34,7 +34,7 @@ def with_adapters(*names: str) -> Plan:
 
 def objects(*names: str) -> dict[str, Any]:
     plan = with_adapters(*names)
-    specs = adapter_manifests.planned(plan, {"inference": {"adapters": WRITTEN}})
+    specs = adapters.planned(plan, {"inference": {"adapters": WRITTEN}})
     return dict(workload_objects(plan, PINNED, {}, None, IMAGES, specs))
 
 
@@ -134,5 +134,5 @@ def test_an_adapter_that_a_newer_edit_added_is_left_to_its_own_plan() -> None:
 @pytest.mark.parametrize(("strength", "number"), [(None, 1.0), ("", 1.0), ("0", 0.0), ("0.25", 0.25), ("1", 1.0)])
 def test_a_strength_is_a_number(strength: str | None, number: float) -> None:
     spec = AdapterSpec.model_validate({"source": {"name": "a", "image": "i"}, "strength": strength})
-    config = adapter_manifests.config([spec], PINNED, RegistryAccess())
+    config = adapters.config([spec], PINNED, RegistryAccess())
     assert config.adapters[0].strength == number

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from activities.differences import changed, differences
+from activities.contract.differences import changed, differences
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4)
 KEYS = st.sampled_from(["a", "b", "a/b", "~", "~1", ""])

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from activities.disruption import DisruptionBudgets, budget
-from activities.kubernetes_api import PATHS
+from activities.clients.kubernetes import PATHS
+from activities.manifests.disruption_budget import DisruptionBudgets, budget
 
 DEPLOYMENT: dict[str, Any] = {
     "metadata": {"name": "w", "namespace": "team", "labels": {"kaito.sh/workspace": "w"}},

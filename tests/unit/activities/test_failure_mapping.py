@@ -9,10 +9,10 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, 
 from kubernetes.aio.client.exceptions import ApiException
 from temporalio.exceptions import ApplicationError
 
-from activities.azure_failures import from_azure
-from activities.failing import BUG_ATTEMPTS, mapped_failure
-from activities.failures import class_of, failure
-from activities.kubernetes_failures import from_kubernetes
+from activities.contract.failures import class_of, failure
+from activities.errors.azure import from_azure
+from activities.errors.interceptor import BUG_ATTEMPTS, mapped_failure
+from activities.errors.kubernetes import from_kubernetes
 from api.reasons import FailureClass
 
 

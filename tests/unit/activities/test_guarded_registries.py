@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from activities.guarded_network import Guard, GuardedTransport, Resolve
-from activities.registries import LARGEST_ANSWER, Registries, RegistryUnreachable
+from activities.clients.guarded_network import Guard, GuardedTransport, Resolve
+from activities.clients.registry import LARGEST_ANSWER, Registries, RegistryUnreachable
 from api.oci.image_reference import ImageReference
-from tests.harness.raw_servers import OK, again_and_again, listening, saying
+from testing.faults.raw_servers import OK, again_and_again, listening, saying
 
 HERE = "127.0.0.1"
 

@@ -5,7 +5,7 @@ import pytest
 from huggingface_hub import errors
 from temporalio.exceptions import ApplicationError
 
-from activities.hub_failures import hub_failure
+from activities.errors.hub import hub_failure
 
 WHERE = "acme/m@main at http://hub"
 

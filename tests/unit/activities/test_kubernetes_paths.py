@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.kubernetes_api import kind_of, path_of
+from activities.clients.kubernetes import kind_of, path_of
 
 
 @pytest.mark.parametrize(

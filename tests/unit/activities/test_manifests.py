@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-from activities.contracts import Plan, WorkspaceKey
-from activities.manifests import workload_objects
-from api.serving import ServeConfig
-from presets.catalogue import find_model
+from activities.contract.payloads import Plan, WorkspaceKey
+from activities.manifests.serving import workload_objects
+from api.pods.serve import ServeConfig
+from presets.models.catalog import find_model
+from testing.pods.inputs import IMAGES, PINNED
 from tests.builders import a_plan
-from tests.harness.pod_inputs import IMAGES, PINNED
 
 KEY = WorkspaceKey(namespace="team", name="w", uid="uid-1")
 

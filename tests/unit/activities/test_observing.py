@@ -13,8 +13,8 @@ from aiohttp import web
 from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Cluster, Object
-from activities.observing import Reflector, Seen, follow, observe
+from activities.clients.kubernetes import Cluster, Object
+from activities.clients.watch import Reflector, Seen, follow, observe
 
 WITHIN_S = 60.0
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]

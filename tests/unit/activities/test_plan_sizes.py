@@ -3,9 +3,9 @@
 import pytest
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from activities.plan_contracts import Planned
+from activities.contract.plan import Planned
 from api.purchasing import OPTIONS_MAX
-from presets.validation import FALLBACKS_MAX
+from presets.admission.rules import FALLBACKS_MAX
 from tests.fakes.large_plans import machines, options_of
 
 LIMIT = 25_000

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import Deadlines, Plan
-from activities.plan_contracts import Option
-from activities.planning import digest_of, plan_option
+from activities.contract.payloads import Deadlines, Plan
+from activities.contract.plan import Option
+from activities.planning.planner import digest_of, plan_option
 from api.configs.inference import INFERENCE_KEY
-from presets.catalogue import find_model
-from presets.plan_surroundings import Surroundings
+from presets.models.catalog import find_model
+from presets.plan.context import Surroundings
 
 UID = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
 

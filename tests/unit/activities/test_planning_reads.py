@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import Deadlines, PlanRequest, Provider
-from activities.planning import Planner
+from activities.contract.payloads import Deadlines, PlanRequest
+from activities.planning.planner import Planner
 from api.configs.inference import INFERENCE_KEY
-from presets.catalogue import Model, find_model
+from api.providers import Provider
+from presets.models.catalog import Model, find_model
 
 UID = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
 KEY = PlanRequest(namespace="default", name="w", uid=UID)

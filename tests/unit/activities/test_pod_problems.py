@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from activities import pods
+from activities.serving import pods
 from api import labels
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from activities.contracts import Check, Plan
-from activities.nodes.preflight import offered, within_quota
-from activities.preflight_verdicts import all_of, pull_verdict, within_price
+from activities.contract.payloads import Check, Plan
+from activities.preflight.azure import offered, within_quota
+from activities.preflight.verdicts import all_of, pull_verdict, within_price
 from api.preflight import CheckName
 from tests.builders import a_plan
 

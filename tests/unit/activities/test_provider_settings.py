@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from activities.nodes.node_claims import NodeClass
-from activities.settings import WorkerSettings
+from activities.nodes.karpenter.node_claim import NodeClass
 from admin.webhook.settings import WebhookSettings
+from worker.settings import WorkerSettings
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
-from activities.contracts import Deadlines, Plan, Provider
-from activities.nodes.agent_pool import pool_of
-from activities.options import all_options
-from activities.plan_contracts import Option
-from activities.planning import plan_option
+from activities.contract.payloads import Deadlines, Plan
+from activities.contract.plan import Option
+from activities.nodes.aks.agent_pool import pool_of
+from activities.planning.fallbacks import all_options
+from activities.planning.planner import plan_option
+from api.providers import Provider
 from api.purchasing import PurchaseOption, purchase_options, spot_price
-from presets.plan_surroundings import Surroundings
+from presets.plan.context import Surroundings
 
 A100, H100, T4 = "Standard_NC24ads_A100_v4", "Standard_NC40ads_H100_v5", "Standard_NC4as_T4_v3"
 OURS = "modelyard.dev/"

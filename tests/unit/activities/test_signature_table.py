@@ -7,24 +7,24 @@ import pytest
 from temporalio import activity
 from temporalio.workflow import ActivityCancellationType
 
-from activities import queues, signatures
-from activities.adapter_reading import Adapters
-from activities.models import Models
-from activities.nodes.aks import AgentPools
-from activities.nodes.byo import OwnNodes
-from activities.nodes.cluster_holdings import ClusterHoldings
-from activities.nodes.cluster_preflight import ClusterChecks
-from activities.nodes.karpenter import NodeClaims
-from activities.nodes.preflight import PreflightChecks
+from activities.contract import queues, signatures
+from activities.contract.policies import config_of
+from activities.contract.signatures import Signature
+from activities.nodes.aks.provider import AgentPools
+from activities.nodes.byo.provider import OwnNodes
+from activities.nodes.karpenter.provider import NodeClaims
 from activities.nodes.readiness import Nodes
-from activities.planning import Planner
-from activities.policies import config_of
-from activities.populations import Populations
-from activities.signatures import Signature
-from activities.tuning_jobs import TuningJobs
-from activities.verification import Verification
-from activities.workload_preflight import WorkloadPreflight
-from activities.workloads import Workloads
+from activities.planning.models import Models
+from activities.planning.planner import Planner
+from activities.preflight.azure import PreflightChecks
+from activities.preflight.cluster import ClusterChecks
+from activities.preflight.workload import WorkloadPreflight
+from activities.serving.completions import Verification
+from activities.serving.workloads import Workloads
+from activities.sweep.nodes import ClusterHoldings
+from activities.sweep.workspaces import Populations
+from activities.tuning.adapter import Adapters
+from activities.tuning.jobs import TuningJobs
 from activities.workspaces import Workspaces
 
 VERBS = ("read_", "ensure_", "wait_for_", "patch_", "build_", "delete_")

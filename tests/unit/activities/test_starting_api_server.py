@@ -5,8 +5,8 @@ import json
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import is_of_a_starting_server
-from activities.verification import is_passing
+from activities.clients.kubernetes import is_of_a_starting_server
+from activities.serving.completions import is_passing
 
 
 def a_status(code: int, **details: str) -> str:

@@ -9,15 +9,15 @@ import pytest
 from kubernetes.aio.client.exceptions import ApiException
 from temporalio.exceptions import ApplicationError
 
-from activities.kubernetes_api import Object
-from activities.tuning_contracts import JobApplied, JobDone, JobRequest, JobWait, TuningKey, TuningPart
-from activities.tuning_jobs import TuningJobs
-from activities.tuning_objects import Surroundings
+from activities.clients.kubernetes import Object
+from activities.contract.tuning import JobApplied, JobDone, JobRequest, JobWait, TuningKey, TuningPart
+from activities.manifests.tuning import Surroundings
+from activities.tuning.jobs import TuningJobs
 from api import labels, names
+from testing.deadlines import PATIENCE_S
+from testing.pods.inputs import IMAGES, PINNED
 from tests.builders import a_plan
 from tests.fakes.cluster import FakeCluster
-from tests.harness.deadlines import PATIENCE_S
-from tests.harness.pod_inputs import IMAGES, PINNED
 from tests.integration.nodes.attempts import Attempt, done, refused
 
 PLAN: Final = a_plan(kind="tuning", method="lora", output_image="registry/out:1", output_secret="push", volume_gib=10)

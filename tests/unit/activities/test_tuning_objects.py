@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from activities.settings import WorkerSettings
-from activities.tuning_contracts import TuningPart
-from activities.tuning_objects import Surroundings, Tuning, job
+from activities.contract.tuning import TuningPart
+from activities.manifests.tuning import Surroundings, Tuning, job
 from api.configs.training import parse_training_config
-from api.data import DataDestination, DataSource
+from api.resource.data import DataDestination, DataSource
+from testing.pods.inputs import IMAGES, PINNED
 from tests.builders import a_key, a_plan
-from tests.harness.pod_inputs import IMAGES, PINNED
-from workflows.worker import tuning_surroundings
+from worker.__main__ import tuning_surroundings
+from worker.settings import WorkerSettings
 
 PLAN = a_plan(
     a_key("uid-1", namespace="team"), kind="tuning", model="org/m", gpus_per_node=2, digest="d1", method="lora",

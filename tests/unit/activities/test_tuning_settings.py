@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from activities.settings import WorkerSettings
-from api.registries import AzureIdentity
+from api.pods.registries import AzureIdentity
+from worker.settings import WorkerSettings
 
 
 def test_without_a_word_the_clusters_default_class_and_no_identity_count() -> None:

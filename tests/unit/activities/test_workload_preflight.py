@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import Check, Plan
-from activities.kubernetes_api import Object
-from activities.registries import Registries, RegistryUnreachable
-from activities.workload_preflight import WITH_ADAPTERS, WorkloadPreflight
+from activities.clients.kubernetes import Object
+from activities.clients.registry import Registries, RegistryUnreachable
+from activities.contract.payloads import Check, Plan
+from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
 from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference
 from tests.builders import a_plan

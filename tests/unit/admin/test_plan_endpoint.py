@@ -9,11 +9,11 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from activities.contracts import Deadlines, WorkspaceKey
-from activities.plan_contracts import Option
-from activities.planning import plan_option
+from activities.contract.payloads import Deadlines, WorkspaceKey
+from activities.contract.plan import Option
+from activities.planning.planner import plan_option
 from admin.plan import add_plans
-from presets.plan_surroundings import Surroundings
+from presets.plan.context import Surroundings
 from workflows.state import WorkspaceState
 
 UID = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"

@@ -8,15 +8,15 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from api.crd import crd, crd_yaml
-from api.schema import structural_schema
+from api.resource.crd import crd, crd_yaml
+from api.resource.schema import structural_schema
 
 FILE = Path(__file__).parents[3] / "deploy" / "crds" / "kaito.sh_workspaces.yaml"
 VERSIONS = {entry["name"]: entry for entry in crd()["spec"]["versions"]}
 
 
 def test_the_file_in_the_repository_is_the_generated_one() -> None:
-    assert FILE.read_text() == crd_yaml(), f"run: python -m api.crd > {FILE.relative_to(FILE.parents[2])}"
+    assert FILE.read_text() == crd_yaml(), f"run: python -m api.resource.crd > {FILE.relative_to(FILE.parents[2])}"
 
 
 def test_the_yaml_holds_the_crd() -> None:

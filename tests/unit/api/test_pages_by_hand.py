@@ -11,8 +11,8 @@ from api.configs.inference import INFERENCE_KEY, parse_inference_config
 from api.configs.problem import ConfigProblem
 from api.configs.training import TRAINING_KEY, method_problem, parse_training_config
 from api.reasons import REASONS
-from api.status import Phase, Step, parse_status
-from api.workspace import Workspace, WorkspaceSpec
+from api.resource.status import Phase, Step, parse_status
+from api.resource.workspace import Workspace, WorkspaceSpec
 
 DOCS = Path(__file__).parents[3] / "docs"
 CONCEPTS = (DOCS / "concepts.md").read_text()

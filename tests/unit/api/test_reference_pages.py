@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from api import labels
-from api.conditions import ConditionType
-from api.crd import crd
 from api.reasons import REASONS, FailureClass
 from api.reference.fields import fields_page, type_words
 from api.reference.markdown import code, table
 from api.reference.pages import PAGES
 from api.reference.readers import ANNOTATIONS, FIELD_READERS, reader_of
 from api.reference.reasons import CONDITIONS, NEXT, reasons_page
+from api.resource.conditions import ConditionType
+from api.resource.crd import crd
 
 ROOT = Path(__file__).parents[3]
 VERSIONS = {entry["name"]: entry["schema"]["openAPIV3Schema"] for entry in crd()["spec"]["versions"]}

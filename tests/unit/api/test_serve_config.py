@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from api.serving import AdapterMount, ServeConfig, weights_path
+from api.pods.serve import AdapterMount, ServeConfig, weights_path
 
 REVISION = "a" * 40
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from api.conditions import (
+from api.resource.conditions import (
     MESSAGE_MAX,
     Condition,
     ConditionStatus,
@@ -13,7 +13,7 @@ from api.conditions import (
     is_true,
     set_condition,
 )
-from api.status import Phase, State, Step, WorkspaceStatus, inference_state, parse_status, tuning_state
+from api.resource.status import Phase, State, Step, WorkspaceStatus, inference_state, parse_status, tuning_state
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)

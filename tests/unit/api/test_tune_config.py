@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from api.configs.training import default_training_config, parse_training_config
-from api.tuning import TuneConfig, TuneStatus
+from api.pods.tune import TuneConfig, TuneStatus
 
 GIVEN: dict[str, Any] = {
     "model": "org/model",

@@ -6,10 +6,10 @@ import jsonschema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.crd import crd
-from api.invalid import InvalidWorkspace
-from api.schema import structural_schema
-from api.workspace import Workspace, WorkspaceSpec
+from api.resource.crd import crd
+from api.resource.invalid import InvalidWorkspace
+from api.resource.schema import structural_schema
+from api.resource.workspace import Workspace, WorkspaceSpec
 
 Schema = dict[str, Any]
 SPEC = structural_schema(WorkspaceSpec)

@@ -8,11 +8,11 @@ import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from api.data import DataDestination, DataSource
-from api.invalid import InvalidWorkspace
-from api.model import AdapterSpec, InferenceSpec, PresetOptions, PresetSpec, TuningSpec
-from api.resource import LabelSelector, Partition, ResourceSpec, SelectorRequirement
-from api.workspace import V1ALPHA1_INSTANCE_TYPE, Workspace, WorkspaceSpec
+from api.resource.data import DataDestination, DataSource
+from api.resource.invalid import InvalidWorkspace
+from api.resource.model import AdapterSpec, InferenceSpec, PresetOptions, PresetSpec, TuningSpec
+from api.resource.nodes import LabelSelector, Partition, ResourceSpec, SelectorRequirement
+from api.resource.workspace import V1ALPHA1_INSTANCE_TYPE, Workspace, WorkspaceSpec
 
 Build = Callable[..., dict[str, Any]]
 SELECTOR = {"labelSelector": {"matchLabels": {"a": "b"}}}

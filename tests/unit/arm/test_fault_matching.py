@@ -2,8 +2,8 @@
 
 import pytest
 
-from deploy.local.arm.faults import KINDS, Fault, Target, standing, take
-from deploy.local.arm.gate import target_of
+from deploy.local.azure.faults import KINDS, Fault, Target, standing, take
+from deploy.local.azure.http.gate import target_of
 
 PUT_WS1 = Target(pool="ws1", method="PUT", route="agentPool")
 CLUSTER = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/c"

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from deploy.local.arm.identity import Identity
-from deploy.local.arm.nodes.machines import machine
-from deploy.local.arm.nodes.simulated import node_object
-from deploy.local.arm.records import Pool
+from deploy.local.azure.identity import Identity
+from deploy.local.azure.nodes.machines import machine
+from deploy.local.azure.nodes.simulated import node_object
+from deploy.local.azure.records import Pool
 
 SCALE_SET = "aks-ws1-12345678-vmss"
 

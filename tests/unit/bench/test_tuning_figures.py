@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.results import Result, print_all
-from bench.tuning import BATCH, STEPS, WARM_UP, compared, results_of, speed, tokens_of, written_rows
+from bench.tuning.measure import BATCH, STEPS, WARM_UP, compared, results_of, speed, tokens_of, written_rows
 
 SLOW = [99.0] * WARM_UP
 TOKENS = [500] * WARM_UP

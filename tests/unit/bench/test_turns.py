@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.turns import Program, ProgramEnded, in_turn
+from bench.tuning.turns import Program, ProgramEnded, in_turn
 
 # Notes when it was at work in one file and its steps in another.
 WORK = """

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from deploy.local.demo import EXAMPLES
-from tests.harness.example_files import FILES, workspaces_in
+from deploy.local.demo.demo import EXAMPLES
+from testing.example_files import FILES, workspaces_in
 
 FROM_THE_HUB = {"serve-hub-model"}
 """Planned with `--hub` only: the catalogue does not have the model."""

@@ -10,11 +10,11 @@ import pytest
 
 from api.providers import PROVIDERS, Provider
 from cli.main import main
-from deploy.local.arm.faults import KINDS
-from deploy.local.demo import READY_S
-from presets.plan_surroundings import DEFAULT_REGION
-from presets.validation import DEFAULT_PROVIDER
-from workflows.sweeping import PAUSE_S
+from deploy.local.azure.faults import KINDS
+from deploy.local.demo.demo import READY_S
+from presets.admission.rules import DEFAULT_PROVIDER
+from presets.plan.context import DEFAULT_REGION
+from workflows.sweep.workflow import PAUSE_S
 
 WORKSPACE = """\
 apiVersion: kaito.sh/v1beta1

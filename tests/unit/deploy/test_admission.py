@@ -8,9 +8,9 @@ import yaml
 
 from admin.webhook.app import PATH
 from admin.webhook.settings import WebhookSettings
-from deploy.local.admission import RIGHTS, WEBHOOKS, configuration
 from deploy.local.layout import Layout
-from deploy.local.product import PROGRAMS, WEBHOOK, programs, settings
+from deploy.local.services.modelyard import PROGRAMS, WEBHOOK, programs, settings
+from deploy.local.services.webhook import RIGHTS, WEBHOOKS, configuration
 
 DOCUMENT = yaml.safe_load(WEBHOOKS.read_text())
 SERVICE = yaml.safe_load((WEBHOOKS.parent / "service.yaml").read_text())

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import checks
+from deploy.local.host.listeners import UNKNOWN_PID, Listener, listeners
 from deploy.local.layout import Layout
-from deploy.local.listeners import UNKNOWN_PID, Listener, listeners
+from deploy.local.stack import checks
 
 NGINX = Listener("0.0.0.0", 15000, 77, "nginx: master process")
 REGISTRY = {"registry": ("10.201.0.1", 15000)}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.choices import Choices, KubeconfigUnusable, OtherCluster, choose, forget, recall, remember
 from deploy.local.layout import LOOPBACK
+from deploy.local.stack.choices import Choices, KubeconfigUnusable, OtherCluster, choose, forget, recall, remember
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.commands import CommandFailed, output_of, run_logged, stop_commands, tail
-from deploy.local.processes import find_process, is_running
+from deploy.local.host.commands import CommandFailed, output_of, run_logged, stop_commands, tail
+from deploy.local.host.processes import find_process, is_running
 
 
 def test_output_goes_to_the_log_after_the_command_line(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_stopping_ends_running_commands_with_all_their_descendants(tmp_path: Pat
 
 
 def test_a_command_that_ignores_the_stop_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deploy.local.commands.TERM_S", 0.2)
+    monkeypatch.setattr("deploy.local.host.commands.TERM_S", 0.2)
     log, caught = tmp_path / "log", []
 
     def build() -> None:

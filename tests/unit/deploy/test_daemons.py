@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import daemons, processes
+from deploy.local.host import daemons, processes
 from deploy.local.layout import Layout
 
 SERVE = "import pathlib, sys, time; print('hello', flush=True); pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from api.conditions import Condition
-from api.status import Phase, Step, WorkspaceStatus
-from deploy.local.following import Look, is_over, is_ready, news, step_times
+from api.resource.conditions import Condition
+from api.resource.status import Phase, Step, WorkspaceStatus
+from deploy.local.demo.follow import Look, is_over, is_ready, news, step_times
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EMPTY = WorkspaceStatus()

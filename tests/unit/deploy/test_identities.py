@@ -8,7 +8,7 @@ import pytest
 import yaml
 from cryptography import x509
 
-from deploy.local import certificates, kubeconfigs
+from deploy.local.cluster import certificates, kubeconfigs
 from deploy.local.layout import Layout
 
 

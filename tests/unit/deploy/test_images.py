@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import base_rootfs, images
-from deploy.local.base_rootfs import BASE_VARIABLE, sources_of
-from deploy.local.containerfile import stages_of
-from deploy.local.image_building import CONTAINERFILE, Wanted, Workshop, build_options
-from deploy.local.image_pushing import PushFailed, blob, manifest_of
-from deploy.local.images import FETCH, RUNTIME, TUNE, tag_of
+from deploy.local.images import images, rootfs
+from deploy.local.images.build import CONTAINERFILE, Wanted, Workshop, build_options
+from deploy.local.images.containerfile import stages_of
+from deploy.local.images.images import FETCH, RUNTIME, TUNE, tag_of
+from deploy.local.images.push import PushFailed, blob, manifest_of
+from deploy.local.images.rootfs import BASE_VARIABLE, sources_of
+from deploy.local.images.runtime_env import RuntimeUnavailable, check_python
+from deploy.local.images.torch_build import CONFIGURED, CPU, INDEX, Torch, pins_file
+from deploy.local.images.wheels import FETCHING, SERVING, TUNING, Pins, download_command
 from deploy.local.layout import REPOSITORY, Layout
-from deploy.local.runtime_env import RuntimeUnavailable, check_python
-from deploy.local.torch_build import CONFIGURED, CPU, INDEX, Torch, pins_file
-from deploy.local.wheels import FETCHING, SERVING, TUNING, Pins, download_command
 
 APT_TARGETS = """Debian|http://mirror.example/debian/|bookworm|main
 Debian|http://mirror.example/debian/|bookworm-updates|main
@@ -104,7 +104,7 @@ def test_the_base_comes_from_the_machines_own_debian_sources() -> None:
 
 def test_another_base_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(BASE_VARIABLE, "python:3.11-slim")
-    assert base_rootfs.given_base() == "python:3.11-slim"
+    assert rootfs.given_base() == "python:3.11-slim"
 
 
 def test_what_a_build_gets_from_this_machine_is_mounted_read_only(tmp_path: Path) -> None:

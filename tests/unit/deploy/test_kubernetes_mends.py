@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import kubernetes_mends as mends
+from deploy.local.kubernetes import patches as mends
 
 
 def test_the_comparison_with_a_zero_value_is_left_out_where_it_is(tmp_path: Path) -> None:

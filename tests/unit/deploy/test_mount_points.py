@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import mount_points
+from deploy.local.host import mount_points
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import node_files
-from deploy.local.certificates import KeyPair
-from deploy.local.kubernetes_binaries import Binaries
+from deploy.local.cluster.certificates import KeyPair
+from deploy.local.kubernetes.binaries import Binaries
 from deploy.local.layout import Layout
-from deploy.local.node_files import Machine, NodeSpec
+from deploy.local.network.nodes import NodeSpec
+from deploy.local.nodes import config as node_files
+from deploy.local.nodes.config import Machine
 
 MACHINE = Machine(cpu=4, memory_kib=8 * 2**20)
 FOLDER = Path("/state/nodes/n")

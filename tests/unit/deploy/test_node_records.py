@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import gateway_node, node_objects, node_records
+from deploy.local.cluster import gateway_node
 from deploy.local.layout import Layout
-from deploy.local.node_files import NodeSpec
+from deploy.local.network import nodes
+from deploy.local.network.nodes import NodeSpec
+from deploy.local.nodes import objects
 
 
 @pytest.fixture
@@ -16,36 +18,36 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
 
 def test_nodes_that_start_at_once_get_different_numbers(layout: Layout) -> None:
     with ThreadPoolExecutor(8) as pool:
-        numbers = list(pool.map(lambda index: node_records.claim(layout, NodeSpec(f"n-{index}")), range(24)))
+        numbers = list(pool.map(lambda index: nodes.claim(layout, NodeSpec(f"n-{index}")), range(24)))
     assert sorted(numbers) == list(range(1, 25))
 
 
 def test_a_node_keeps_its_number_and_a_forgotten_one_is_given_again(layout: Layout) -> None:
-    assert [node_records.claim(layout, NodeSpec(name)) for name in ("a", "b", "a")] == [1, 2, 1]
-    node_records.forget(layout, "a")
-    assert node_records.numbers(layout) == {"b": 2}
-    assert node_records.claim(layout, NodeSpec("c")) == 1
+    assert [nodes.claim(layout, NodeSpec(name)) for name in ("a", "b", "a")] == [1, 2, 1]
+    nodes.forget(layout, "a")
+    assert nodes.numbers(layout) == {"b": 2}
+    assert nodes.claim(layout, NodeSpec("c")) == 1
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "a/b", "../up", "-a", "a-", "a" * 64, "a b"])
 def test_a_name_that_is_no_node_name_is_refused(layout: Layout, name: str) -> None:
-    with pytest.raises(node_records.NodeFailed, match="no node name"):
-        node_records.claim(layout, NodeSpec(name))
+    with pytest.raises(nodes.NodeFailed, match="no node name"):
+        nodes.claim(layout, NodeSpec(name))
 
 
 def test_an_unknown_node_is_named_with_those_there_are(layout: Layout) -> None:
-    node_records.claim(layout, NodeSpec("gpu-0"))
-    with pytest.raises(node_records.NodeFailed, match="no local node 'gpu-9'; there are: gpu-0"):
-        node_records.known_number_of(layout, "gpu-9")
+    nodes.claim(layout, NodeSpec("gpu-0"))
+    with pytest.raises(nodes.NodeFailed, match="no local node 'gpu-9'; there are: gpu-0"):
+        nodes.known_number_of(layout, "gpu-9")
 
 
 def test_a_node_is_usable_when_ready_untainted_and_with_its_gpus() -> None:
     ready = {"conditions": [{"type": "Ready", "status": "True"}], "allocatable": {"nvidia.com/gpu": "2"}}
-    assert node_objects.is_usable({"status": ready}, gpus=2)
-    assert not node_objects.is_usable({"status": ready}, gpus=3)
+    assert objects.is_usable({"status": ready}, gpus=2)
+    assert not objects.is_usable({"status": ready}, gpus=3)
     taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
-    assert not node_objects.is_usable({"spec": {"taints": [taint]}, "status": ready}, gpus=2)
-    assert not node_objects.is_usable({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}}, gpus=0)
+    assert not objects.is_usable({"spec": {"taints": [taint]}, "status": ready}, gpus=2)
+    assert not objects.is_usable({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}}, gpus=0)
 
 
 def test_no_pod_may_be_placed_on_the_gateways_node(layout: Layout) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import packages
-from deploy.local.packages import Package, PackagesMissing, ensure_packages, missing
+from deploy.local.stack import packages
+from deploy.local.stack.packages import Package, PackagesMissing, ensure_packages, missing
 
 SHELL = Package("dash", "sh")
 ABSENT = Package("no-such-package", "no-such-program-anywhere")

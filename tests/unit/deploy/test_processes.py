@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.processes import (
+from deploy.local.host.processes import (
     all_processes,
     find_process,
     in_session,

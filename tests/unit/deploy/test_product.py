@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import images
+from deploy.local.images import images
+from deploy.local.images.torch_build import CONFIGURED, CPU, Torch, remember
 from deploy.local.layout import Layout
-from deploy.local.product import PROGRAMS, WEBHOOK, settings, token_file
-from deploy.local.torch_build import CONFIGURED, CPU, Torch, remember
+from deploy.local.services.modelyard import PROGRAMS, WEBHOOK, settings, token_file
 
 KUBECONFIG = Path("/kubeconfigs/someone")
 

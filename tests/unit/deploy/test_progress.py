@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deploy.local.progress import LiveProgress, PlainProgress, explain, progress_for
-from deploy.local.steps import Step
+from deploy.local.stack.progress import LiveProgress, PlainProgress, explain, progress_for
+from deploy.local.stack.runner import Step
 
 ETCD = Step("etcd", lambda say: None)
 API = Step("kube-apiserver", lambda say: None, needs=("etcd",))

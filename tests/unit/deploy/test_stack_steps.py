@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import down, preparing, stack_steps
-from deploy.local.choices import Choices
-from deploy.local.components import addresses_needed, components_of
 from deploy.local.layout import LOOPBACK, Layout
-from deploy.local.steps import Step, order_of
+from deploy.local.stack import down, graph, prepare
+from deploy.local.stack.choices import Choices
+from deploy.local.stack.components import addresses_needed, components_of
+from deploy.local.stack.runner import Step, order_of
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ OWN, EXISTING = Choices(), Choices(Path("/kubeconfig"))
 
 
 def steps_up(choices: Choices) -> dict[str, Step]:
-    steps = stack_steps.steps_of(choices.layout("test"), choices)
+    steps = graph.steps_of(choices.layout("test"), choices)
     order_of(steps)
     return {step.name: step for step in steps}
 
@@ -54,9 +54,7 @@ def test_long_work_does_not_wait_for_other_long_work() -> None:
 
 def test_a_stack_that_only_serves_waits_for_no_image_that_trains() -> None:
     layout = OWN.layout("test")
-    every, serving = (
-        {step.name for step in stack_steps.steps_of(layout, OWN, tuning=tuning)} for tuning in (True, False)
-    )
+    every, serving = ({step.name for step in graph.steps_of(layout, OWN, tuning=tuning)} for tuning in (True, False))
     assert every - serving == {"images for tuning"}
 
 
@@ -66,14 +64,14 @@ def test_programs_come_last_and_need_all_that_they_speak_to() -> None:
 
 
 def test_models_that_are_there_need_no_runtime_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparing, "missing_repos", lambda cache: [])
+    monkeypatch.setattr(prepare, "missing_repos", lambda cache: [])
     steps = steps_up(OWN)
     assert "runtime environment" not in steps
     assert steps["models and data"].needs == ("machine",)
 
 
 def test_preparing_makes_all_that_takes_long_and_starts_nothing() -> None:
-    steps = preparing.preparing_steps(Layout.of("test"))
+    steps = prepare.preparing_steps(Layout.of("test"))
     order_of(steps)
     assert {step.name for step in steps} == {
         "machine", "system packages", "Kubernetes programs", "images", "runtime environment", "models and data",

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from deploy.local import daemons
-from deploy.local.choices import Choices, remember
-from deploy.local.components import Component
-from deploy.local.daemons import Daemon
+from deploy.local.host import daemons
+from deploy.local.host.daemons import Daemon
 from deploy.local.layout import Layout
-from deploy.local.status import NodeStatus, StackStatus, look, node_status, process_status
-from deploy.local.status_table import print_status
+from deploy.local.stack.choices import Choices, remember
+from deploy.local.stack.components import Component
+from deploy.local.stack.status import NodeStatus, StackStatus, look, node_status, process_status
+from deploy.local.stack.status_table import print_status
 
 NODE = {
     "metadata": {"name": "gpu-0", "labels": {"agentpool": "ws1", "node.kubernetes.io/instance-type": "NC24"}},

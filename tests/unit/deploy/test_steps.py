@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from deploy.local.steps import Say, Step, StepFailed, order_of, run_steps
+from deploy.local.layout import Say
+from deploy.local.stack.runner import Step, StepFailed, order_of, run_steps
 
 
 class Recorder:

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from deploy.local.torch_build import (
+from deploy.local.images.torch_build import (
     CONFIGURED,
     CPU,
     CPU_VERSION,

@@ -7,10 +7,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from presets.architecture import LayerGroup
-from presets.catalogue import Model, UnknownModel, all_models, find_model
-from presets.hub import architectures
-from presets.hub_parsers import lora_targets_of, parsers_of
+from presets.hub.model import architectures
+from presets.hub.parsers import lora_targets_of, parsers_of
+from presets.models.architecture import LayerGroup
+from presets.models.catalog import Model, UnknownModel, all_models, find_model
 
 KAITO: list[list[Any]] = yaml.safe_load(Path(__file__).with_name("kaito_catalogue.yaml").read_text())
 IDS = [row[0] for row in KAITO]

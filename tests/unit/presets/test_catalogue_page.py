@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from activities.models import REASONS as HUB_REASONS
+from activities.planning.models import REASONS as HUB_REASONS
 from api.reasons import REASONS
-from presets.catalogue import all_models, find_model
+from presets.machines.skus import find_sku
+from presets.models.catalog import all_models, find_model
 from presets.prices.__main__ import main
-from presets.skus import find_sku
 
 PAGE = (Path(__file__).parents[3] / "docs" / "catalogue.md").read_text()
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from presets.gpu_labels import INSTANCE_TYPE, GpuLabelsInvalid, NodeGpus, NoGpuFacts, common_gpus, read_gpus
+from presets.machines.gpu_labels import INSTANCE_TYPE, GpuLabelsInvalid, NodeGpus, NoGpuFacts, common_gpus, read_gpus
 
 A100 = {
     "nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB",

@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from presets.architecture import LayerGroup
-from presets.catalogue import Model, find_model
-from presets.hub import (
+from presets.hub.model import (
     ConfigUnreadable,
     HubFile,
     HubProblem,
@@ -18,6 +16,8 @@ from presets.hub import (
     UnsupportedArchitecture,
     model_from_hub,
 )
+from presets.models.architecture import LayerGroup
+from presets.models.catalog import Model, find_model
 from tests.unit.presets.hub_configs import (
     DEEPSEEK_V4,
     FALCON_7B,

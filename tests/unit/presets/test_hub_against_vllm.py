@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from presets.catalogue import all_models, find_model
-from presets.hub import architectures
-from presets.hub_config import Settings
-from presets.hub_parsers import all_parsers
-from presets.hub_state import state_bytes
+from presets.hub.config import Settings
+from presets.hub.model import architectures
+from presets.hub.parsers import all_parsers
+from presets.hub.recurrent_state import state_bytes
+from presets.models.catalog import all_models, find_model
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,7 +41,7 @@ def names(table: ast.Dict) -> set[str]:
 
 
 def test_model_classes_are_those_that_vllm_registers(package: Path) -> None:
-    registry = tables(package / "model_executor" / "models" / "registry.py")
+    registry = tables(package / "model_executor" / "models" / "services/registry.py")
     known = architectures()
     assert known.text == names(registry["_TEXT_GENERATION_MODELS"])
     assert known.transformers == names(registry["_TRANSFORMERS_SUPPORTED_MODELS"])

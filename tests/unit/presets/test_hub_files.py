@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presets.hub import HubFile, weight_bytes, weight_files
-from presets.hub_weights import only_consolidated
+from presets.hub.model import HubFile, weight_bytes, weight_files
+from presets.hub.weight_files import only_consolidated
 from runtime.fetch.selection import RemoteFile, select_files
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from presets.catalogue import Model, find_model
-from presets.sizing import GIB, DoesNotFit, fit
-from presets.sizing_machine import Machine
-from presets.sizing_wishes import Wishes
-from presets.skus import Sku, find_sku
+from presets.machines.machine import Machine
+from presets.machines.skus import Sku, find_sku
+from presets.models.catalog import Model, find_model
+from presets.serving.fit import GIB, DoesNotFit, fit
+from presets.serving.overrides import Wishes
 
 UTILIZATION = 0.84
 Counted = tuple[str, str, int, float]

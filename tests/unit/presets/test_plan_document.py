@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from api.configs.inference import INFERENCE_KEY
-from presets.catalogue import all_models, find_model
-from presets.plan import plan_document
-from presets.plan_document import PlanDocument
-from presets.plan_steps import step_times, until_ready
-from presets.plan_surroundings import Surroundings
-from presets.sizing import fit
-from presets.sizing_alternatives import machines_that_fit
-from presets.sizing_machine import Machine
-from presets.skus import find_sku, sku_table
+from presets.machines.machine import Machine
+from presets.machines.skus import find_sku, sku_table
+from presets.models.catalog import all_models, find_model
+from presets.plan.context import Surroundings
+from presets.plan.document import PlanDocument
+from presets.plan.durations import step_times, until_ready
+from presets.plan.planner import plan_document
+from presets.serving.alternatives import machines_that_fit
+from presets.serving.fit import fit
 
 A100 = "Standard_NC24ads_A100_v4"
 

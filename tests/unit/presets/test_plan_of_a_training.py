@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from api.configs.training import TRAINING_KEY
-from api.status import Step
-from presets.catalogue import all_models, find_model
-from presets.plan import plan_document
-from presets.plan_document import PlanDocument
-from presets.plan_surroundings import Surroundings
-from presets.sizing_machine import Machine
-from presets.skus import find_sku, sku_table
+from api.resource.status import Step
+from presets.machines.machine import Machine
+from presets.machines.skus import find_sku, sku_table
+from presets.models.catalog import all_models, find_model
+from presets.plan.context import Surroundings
+from presets.plan.document import PlanDocument
+from presets.plan.planner import plan_document
 
 A100 = "Standard_NC24ads_A100_v4"
 A10 = "Standard_NV36ads_A10_v5"

@@ -17,10 +17,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from presets.prices import PriceTable, parse_prices, price_table
+from presets.machines.prices import PriceTable, parse_prices, price_table
+from presets.machines.skus import sku_table
 from presets.prices.__main__ import main
 from presets.prices.retail import MOST_PAGES, PricesUnavailable, Row, chosen, fetch_prices, rendered, table_of
-from presets.skus import sku_table
 
 A100 = "Standard_NC24ads_A100_v4"
 

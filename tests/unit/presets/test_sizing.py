@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from presets.catalogue import UnknownModel, all_models, find_model
-from presets.gpu_labels import read_gpus
-from presets.parallelism import Layout, layouts_on_nodes, layouts_on_one_node, tensor_problem, tensor_sizes
-from presets.sizing import DoesNotFit, Fit, fit, fit_in, memory_of, utilization
-from presets.sizing_machine import Machine, default_batch
-from presets.sizing_memory import cache_gib
-from presets.sizing_support import wish_problems
-from presets.sizing_wishes import Wishes
-from presets.skus import find_sku
+from presets.machines.gpu_labels import read_gpus
+from presets.machines.machine import Machine, default_batch
+from presets.machines.skus import find_sku
+from presets.models.catalog import UnknownModel, all_models, find_model
+from presets.serving.fit import DoesNotFit, Fit, fit, fit_in, memory_of, utilization
+from presets.serving.memory import cache_gib
+from presets.serving.overrides import Wishes
+from presets.serving.parallelism import Layout, layouts_on_nodes, layouts_on_one_node, tensor_problem, tensor_sizes
+from presets.serving.support import wish_problems
 
 
 def fitted(model: str, sku: str, most_nodes: int = 64, **wishes: Any) -> Fit:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from presets.architecture import LayerGroup
-from presets.catalogue import Model
-from presets.parallelism import Layout
-from presets.sizing import fit_in
-from presets.sizing_machine import Batch, Machine
-from presets.sizing_memory import cache_gib, graphs_gib, overhead_gib
-from presets.sizing_wishes import Wishes
+from presets.machines.machine import Batch, Machine
+from presets.models.architecture import LayerGroup
+from presets.models.catalog import Model
+from presets.serving.fit import fit_in
+from presets.serving.memory import cache_gib, graphs_gib, overhead_gib
+from presets.serving.overrides import Wishes
+from presets.serving.parallelism import Layout
 
 LLAMA_3_8B = Model(
     repo="meta-llama/Llama-3.1-8B-Instruct", architecture="LlamaForCausalLM", weights_gib=14.96,

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from cli.plan_text import text_of
-from presets import sizing_memory as parts
-from presets.plan import plan_document
-from presets.plan_document import PlanDocument
-from presets.plan_surroundings import Surroundings
-from presets.sizing import COMFORTABLE_CONTEXT, DECENT_CONTEXT, GPU_MEMORY_UTILIZATION, LEAST_CONTEXT
+from presets.plan.context import Surroundings
+from presets.plan.document import PlanDocument
+from presets.plan.planner import plan_document
+from presets.serving import memory as parts
+from presets.serving.fit import COMFORTABLE_CONTEXT, DECENT_CONTEXT, GPU_MEMORY_UTILIZATION, LEAST_CONTEXT
 from tests.unit.presets.test_must_beat import MUST_BEAT, Case
 
 PAGE = (Path(__file__).parents[3] / "docs" / "sizing.md").read_text()

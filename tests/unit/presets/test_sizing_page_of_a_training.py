@@ -7,15 +7,15 @@ import yaml
 
 from api.configs.training import default_training_config
 from cli.plan_text import text_of
-from presets import tuning_memory as parts
-from presets.catalogue import find_model
-from presets.plan import plan_document
-from presets.plan_document import PlanDocument
-from presets.plan_surroundings import Surroundings
-from presets.sizing_machine import Machine
-from presets.skus import find_sku
-from presets.tuning_fit import DATA_GIB, training_memory
-from presets.tuning_wishes import training_wishes
+from presets.machines.machine import Machine
+from presets.machines.skus import find_sku
+from presets.models.catalog import find_model
+from presets.plan.context import Surroundings
+from presets.plan.document import PlanDocument
+from presets.plan.planner import plan_document
+from presets.tuning import memory as parts
+from presets.tuning.fit import DATA_GIB, training_memory
+from presets.tuning.overrides import training_wishes
 from tests.unit.presets.test_sizing_page import PAGE, reckoned, rows
 
 SECTION = PAGE[PAGE.index("## A training") : PAGE.index("## Beside KAITO")]

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presets.architecture import LayerGroup
-from presets.catalogue import Model, all_models
-from presets.parallelism import Layout
-from presets.sizing import DoesNotFit, Fit, fit, fit_in, least_context
-from presets.sizing_machine import Batch, Machine
-from presets.sizing_wishes import Wishes
+from presets.machines.machine import Batch, Machine
+from presets.models.architecture import LayerGroup
+from presets.models.catalog import Model, all_models
+from presets.serving.fit import DoesNotFit, Fit, fit, fit_in, least_context
+from presets.serving.overrides import Wishes
+from presets.serving.parallelism import Layout
 
 catalogue = st.sampled_from(all_models())
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from presets.skus import Sku, UnknownSku, find_sku, near_skus, sku_table
+from presets.machines.skus import Sku, UnknownSku, find_sku, near_skus, sku_table
 
 # What KAITO's own table says: GPUs of a node and their memory together, in GiB.
 KAITO = {

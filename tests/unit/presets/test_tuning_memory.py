@@ -3,13 +3,13 @@
 import pytest
 
 from api.configs.training import TrainingConfig, default_training_config
-from presets import tuning_memory as parts
-from presets.catalogue import Model, all_models, find_model
-from presets.sizing_machine import Machine
-from presets.skus import find_sku
-from presets.tuning_fit import training_memory, ways_to_fit
-from presets.tuning_shapes import GIB, intermediate_size, linears, parameters
-from presets.tuning_wishes import TrainingWishes, training_wishes
+from presets.machines.machine import Machine
+from presets.machines.skus import find_sku
+from presets.models.catalog import Model, all_models, find_model
+from presets.tuning import memory as parts
+from presets.tuning.fit import training_memory, ways_to_fit
+from presets.tuning.linear_layers import GIB, intermediate_size, linears, parameters
+from presets.tuning.overrides import TrainingWishes, training_wishes
 
 TUNABLE = [model for model in all_models() if model.lora_targets]
 

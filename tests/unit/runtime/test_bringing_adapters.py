@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from api.adapter_records import ADAPTER_READY, AdapterRecord
-from api.adapters import AdaptersConfig, AdapterSource
+from api.pods.adapter_records import ADAPTER_READY, AdapterRecord
+from api.pods.adapters import AdaptersConfig, AdapterSource
 from api.reasons import REASONS
 from runtime.adapters import failures
 from runtime.adapters.__main__ import bring_all
 from runtime.adapters.judging import doubt, rank_of, scaled
-from runtime.ending import Failure
+from runtime.pod.exit import Failure
+from runtime.pod.safetensors import Tensor
 from runtime.serve import failures as serve_failures
-from runtime.tensors import Tensor
-from tests.harness.adapters import write_lora
+from testing.adapters import write_lora
 
 CONFIG: dict[str, Any] = {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj"]}
 TENSORS = {

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from runtime.serve.chat_request import (
+from runtime.serve.chat.generation import completion_fields, shortened
+from runtime.serve.chat.request import (
     MESSAGES_REQUIRED,
     PROMPT_REQUIRED,
     ChatRefused,
@@ -14,7 +15,6 @@ from runtime.serve.chat_request import (
     question,
     result,
 )
-from runtime.serve.generation import completion_fields, shortened
 
 
 def fields(

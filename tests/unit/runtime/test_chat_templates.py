@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from runtime.serve.chat_request import ChatRequest, question
-from runtime.serve.templates import has_chat_template
+from runtime.serve.chat.request import ChatRequest, question
+from runtime.serve.chat.templates import has_chat_template
 
 
 def test_a_template_is_found_wherever_transformers_keeps_it(tmp_path: Path) -> None:

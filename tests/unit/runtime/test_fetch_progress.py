@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from runtime.fetch.progress import COMPLETE, Progress, bytes_below
+from runtime.pod.metrics import COMPLETE, Progress, bytes_below
 
 
 def test_speed_and_remaining_time_follow_the_samples() -> None:

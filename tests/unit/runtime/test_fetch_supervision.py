@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from runtime.fetch import failures
-from runtime.fetch.failures import FetchFailure
-from runtime.fetch.progress import Progress
-from runtime.fetch.supervision import Patience, fetch
+from runtime.fetch.supervision import fetch
+from runtime.pod import termination
+from runtime.pod.metrics import Progress
+from runtime.pod.retry import Patience
+from runtime.pod.termination import FetchFailure
 
 QUICK = Patience(stall_s=30.0, attempts=3, first_pause_s=0.01, longest_pause_s=0.01, sample_s=0.05)
 
@@ -39,8 +40,10 @@ def test_a_download_that_breaks_off_is_tried_again(tmp_path: Path) -> None:
     assert any("trying again" in line for line in said)
 
 
-@pytest.mark.parametrize("kind", [failures.GATED, failures.NOT_FOUND, failures.TOKEN_INVALID, failures.DISK_FULL])
-def test_what_somebody_has_to_act_on_is_not_tried_again(kind: failures.Kind, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kind", [termination.GATED, termination.NOT_FOUND, termination.TOKEN_INVALID, termination.DISK_FULL]
+)
+def test_what_somebody_has_to_act_on_is_not_tried_again(kind: termination.Kind, tmp_path: Path) -> None:
     text = f"print('''{json.dumps({'reason': kind.reason, 'message': 'why'})}'''); raise SystemExit({kind.exit_code})"
     with pytest.raises(FetchFailure, match="why") as caught:
         run(program(f"import pathlib; open({str(tmp_path / 'tries')!r}, 'a').write('x'); {text}"), tmp_path)
@@ -51,7 +54,7 @@ def test_what_somebody_has_to_act_on_is_not_tried_again(kind: failures.Kind, tmp
 def test_a_crash_is_tried_as_often_as_allowed_and_then_told(tmp_path: Path) -> None:
     with pytest.raises(FetchFailure, match="ended with code 9") as caught:
         run(program(f"open({str(tmp_path / 'tries')!r}, 'a').write('x'); raise SystemExit(9)"), tmp_path)
-    assert caught.value.kind == failures.BROKEN_OFF
+    assert caught.value.kind == termination.BROKEN_OFF
     assert (tmp_path / "tries").read_text() == "xxx"
 
 
@@ -59,7 +62,7 @@ def test_a_stall_is_ended_and_told(tmp_path: Path) -> None:
     patience = Patience(stall_s=0.3, attempts=1, sample_s=0.05)
     with pytest.raises(FetchFailure, match="no byte arrived") as caught:
         run(program("import time; time.sleep(3600)"), tmp_path, patience)
-    assert caught.value.kind == failures.STALLED
+    assert caught.value.kind == termination.STALLED
 
 
 def test_a_slow_download_that_moves_is_no_stall(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from api.addresses import AddressRefused
-from runtime.fetch.guarded_http import HOPS_MAX, GuardedHttp, LinkBroken
-from runtime.fetch.guarded_network import system_resolve
+from runtime.data.guarded_http import HOPS_MAX, GuardedHttp, LinkBroken
+from runtime.pod.guarded_network import system_resolve
 
 
 class Site(ThreadingHTTPServer):

@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from api.oci.image_reference import ImageReference
-from api.registries import RegistryAccess
-from runtime.fetch.guarded_http import GuardedHttp, LinkBroken
-from runtime.fetch.guarded_network import Guard, GuardedTransport
+from api.pods.registries import RegistryAccess
+from runtime.data.guarded_http import GuardedHttp, LinkBroken
+from runtime.pod.guarded_network import Guard, GuardedTransport
 from runtime.registry.client import ANSWER_MAX, repository
 from runtime.registry.faults import RegistryFault, Trouble
-from tests.harness.raw_servers import OK, again_and_again, listening, redirect, saying, self_signed
+from testing.faults.raw_servers import OK, again_and_again, listening, redirect, saying, self_signed
 
 STALL_S = 60.0
 

@@ -7,8 +7,8 @@ import pytest
 from huggingface_hub import errors
 
 from api.reasons import REASONS
-from runtime.fetch import failures
 from runtime.fetch.hub_errors import failure_of
+from runtime.pod import termination
 from runtime.serve.failures import ConfigInvalid, ServeFailure, WeightsMissing
 
 
@@ -16,38 +16,38 @@ def response(status: int) -> httpx2.Response:
     return httpx2.Response(status, request=httpx2.Request("GET", "http://hub.example/api/models/acme/big"))
 
 
-def kind_of(error: Exception) -> failures.Kind:
+def kind_of(error: Exception) -> termination.Kind:
     return failure_of(error, "acme/big", "a" * 40).kind
 
 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (errors.GatedRepoError("no", response=response(403)), failures.GATED),
-        (errors.RepositoryNotFoundError("no", response=response(404)), failures.NOT_FOUND),
-        (errors.RevisionNotFoundError("no", response=response(404)), failures.NOT_FOUND),
-        (errors.HfHubHTTPError("no", response=response(403)), failures.TOKEN_INVALID),
-        (errors.HfHubHTTPError("no", response=response(429)), failures.UNREACHABLE),
-        (errors.HfHubHTTPError("no", response=response(503)), failures.UNREACHABLE),
-        (errors.OfflineModeIsEnabled("no"), failures.UNREACHABLE),
-        (httpx2.ConnectError("refused"), failures.UNREACHABLE),
-        (httpx2.ReadTimeout("slow"), failures.UNREACHABLE),
-        (OSError(errno.ENOSPC, "full"), failures.DISK_FULL),
-        (OSError("3 bytes short"), failures.BROKEN_OFF),
-        (ValueError("odd"), failures.BROKEN_OFF),
+        (errors.GatedRepoError("no", response=response(403)), termination.GATED),
+        (errors.RepositoryNotFoundError("no", response=response(404)), termination.NOT_FOUND),
+        (errors.RevisionNotFoundError("no", response=response(404)), termination.NOT_FOUND),
+        (errors.HfHubHTTPError("no", response=response(403)), termination.TOKEN_INVALID),
+        (errors.HfHubHTTPError("no", response=response(429)), termination.UNREACHABLE),
+        (errors.HfHubHTTPError("no", response=response(503)), termination.UNREACHABLE),
+        (errors.OfflineModeIsEnabled("no"), termination.UNREACHABLE),
+        (httpx2.ConnectError("refused"), termination.UNREACHABLE),
+        (httpx2.ReadTimeout("slow"), termination.UNREACHABLE),
+        (OSError(errno.ENOSPC, "full"), termination.DISK_FULL),
+        (OSError("3 bytes short"), termination.BROKEN_OFF),
+        (ValueError("odd"), termination.BROKEN_OFF),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.reason,
 )
-def test_each_error_has_its_kind(error: Exception, kind: failures.Kind) -> None:
+def test_each_error_has_its_kind(error: Exception, kind: termination.Kind) -> None:
     assert kind_of(error) == kind
 
 
 def test_a_401_means_the_token_only_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     error = errors.RepositoryNotFoundError("no", response=response(401))
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    assert kind_of(error) == failures.NOT_FOUND
+    assert kind_of(error) == termination.NOT_FOUND
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    assert kind_of(error) == failures.TOKEN_INVALID
+    assert kind_of(error) == termination.TOKEN_INVALID
 
 
 def test_the_message_names_the_model_and_never_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,13 +58,13 @@ def test_the_message_names_the_model_and_never_the_token(monkeypatch: pytest.Mon
 
 
 def test_every_reason_is_one_that_the_status_knows() -> None:
-    told = {kind.reason for kind in failures.KINDS} | {
+    told = {kind.reason for kind in termination.KINDS} | {
         kind.reason for kind in (ServeFailure, ConfigInvalid, WeightsMissing)
     }
     assert told <= set(REASONS)
 
 
 def test_exit_codes_tell_the_kinds_apart() -> None:
-    codes = [kind.exit_code for kind in failures.KINDS]
+    codes = [kind.exit_code for kind in termination.KINDS]
     assert len(set(codes)) == len(codes)
-    assert all(failures.kind_of_exit(kind.exit_code) == kind for kind in failures.KINDS)
+    assert all(termination.kind_of_exit(kind.exit_code) == kind for kind in termination.KINDS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.images import DATA, FETCH, IMAGES, RUNTIME, TUNE, Image
+from deploy.local.images.images import DATA, FETCH, IMAGES, RUNTIME, TUNE, Image
 
 ROOT = Path(__file__).parents[3]
 # The repository is installed in this environment and lends what the folder lacks: so ask where each module came from.
@@ -30,7 +30,7 @@ CONTAINERFILE = (ROOT / "deploy" / "images" / "Containerfile").read_text()
         (FETCH, ("runtime.fetch.__main__",)),
         (DATA, ("runtime.data.__main__", "runtime.publish.__main__", "runtime.adapters.__main__")),
         (RUNTIME, ("runtime.serve.__main__", "runtime.serve.arguments")),
-        (TUNE, ("runtime.tune.__main__", "runtime.tune.data_files", "runtime.tune.checkpoints")),
+        (TUNE, ("runtime.tune.__main__", "runtime.tune.data.files", "runtime.tune.train.checkpoints")),
     ],
     ids=["fetch", "data", "runtime", "tune"],
 )

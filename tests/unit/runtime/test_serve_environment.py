@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.serving import ServeConfig
+from api.pods.serve import ServeConfig
 from runtime.serve.environment import usable_cpus, variables
 
 

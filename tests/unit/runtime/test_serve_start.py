@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.serving import ServeConfig
+from api.pods.serve import ServeConfig
 from runtime.serve.__main__ import main, read_config
 from runtime.serve.failures import ConfigInvalid, WeightsMissing
 from runtime.serve.notes import seed_notes

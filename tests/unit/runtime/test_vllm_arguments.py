@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.serving import AdapterMount, ServeConfig
+from api.pods.serve import AdapterMount, ServeConfig
 from runtime.serve.arguments import Kind, Option, vllm_arguments
 from runtime.serve.failures import ConfigInvalid
 

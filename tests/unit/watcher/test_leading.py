@@ -6,8 +6,8 @@ import aiohttp
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Cluster
-from watcher.leading import _ensure_lease
+from activities.clients.kubernetes import Cluster
+from watcher.leader_election import _ensure_lease
 
 
 class Answering:

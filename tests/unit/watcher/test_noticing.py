@@ -5,12 +5,12 @@ from typing import Any
 
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.observing import Seen
+from activities.clients.watch import Seen
 from api.names import WorkspaceKey
+from testing.deadlines import PATIENCE_S
 from tests.fakes.nodes import a_node
-from tests.harness.deadlines import PATIENCE_S
-from watcher.noticing import OwnedMemory, WorkspaceMemory, in_order, owner_of, owners_of, slim
-from watcher.signalling import Signaller, merged
+from watcher.predicates import OwnedMemory, WorkspaceMemory, in_order, owner_of, owners_of, slim
+from watcher.signals import Signaller, merged
 from workflows.messages import Changed
 
 KEY = WorkspaceKey("default", "w")

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from activities.contracts import Check, Plan
-from activities.plan_contracts import Option, Wanted
-from presets.plan_document import PlanDocument
+from activities.contract.payloads import Check, Plan
+from activities.contract.plan import Option, Wanted
+from presets.plan.document import PlanDocument
 from tests.builders import a_plan
-from workflows.fallbacks import EVICTIONS_MAX, exhausted, in_order, moves_on, option_of, same_purchase
 from workflows.state import Tried
+from workflows.steps.fallbacks import EVICTIONS_MAX, exhausted, in_order, moves_on, option_of, same_purchase
 
 
 def on(machine: str, **more: Any) -> Plan:

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.contracts import Inventory, Living, Owned, Population, Runs, WorkspaceKey
-from workflows.orphans import Findings, agreed, findings
+from activities.contract.payloads import Inventory, Living, Owned, Population, Runs, WorkspaceKey
+from workflows.sweep.orphans import Findings, agreed, findings
 
 KEYS = [WorkspaceKey(namespace="a", name=name, uid=f"{name}-{age}") for name in "xyz" for age in "12"]
 SOME = st.sets(st.sampled_from(range(len(KEYS)))).map(lambda picked: [KEYS[index] for index in sorted(picked)])

@@ -9,9 +9,9 @@ from azure.mgmt.containerservice.models import AgentPool
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.contracts import Plan, PoolBought, PoolKey, Released, SweepScope
-from activities.nodes.agent_pool import pool_of, properties_of
-from activities.nodes.aks import AgentPools
+from activities.contract.payloads import Plan, PoolBought, PoolKey, Released, SweepScope
+from activities.nodes.aks.agent_pool import pool_of, properties_of
+from activities.nodes.aks.provider import AgentPools
 from tests.builders import a_key, a_plan
 from tests.fakes.agent_pools import FakeAgentPools
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.contracts import Check, SweepScope, WorkspaceKey
-from activities.nodes.byo_reservations import reservation_label
-from activities.nodes.cluster_holdings import ClusterHoldings
-from activities.nodes.cluster_preflight import ClusterChecks
+from activities.contract.payloads import Check, SweepScope, WorkspaceKey
+from activities.nodes.reservations import reservation_label
+from activities.preflight.cluster import ClusterChecks
+from activities.sweep.nodes import ClusterHoldings
 from api import labels
 from tests.builders import UID, a_key, a_plan
 from tests.fakes.nodes import a_claim, a_node, a_pod

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.exceptions import ApplicationError
 
-from activities.nodes.karpenter_decisions import Attempt, decide, too_late
-from activities.nodes.node_claims import claim_name
+from activities.nodes.karpenter.decisions import Attempt, decide, too_late
+from activities.nodes.karpenter.node_claim import claim_name
 from tests.builders import UID, a_key, a_plan
 from tests.fakes.nodes import a_claim
 

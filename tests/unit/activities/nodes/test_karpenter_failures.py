@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.nodes.karpenter_failures import MESSAGE_MAX, problem_in, problem_of, withdrawn
+from activities.nodes.karpenter.failures import MESSAGE_MAX, problem_in, problem_of, withdrawn
 from tests.fakes.nodes import a_claim
 
 WORDS = [

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.nodes import node_claims
-from activities.nodes.node_claims import NodeClass
+from activities.nodes.karpenter import node_claim
+from activities.nodes.karpenter.node_claim import NodeClass
 from tests.builders import SKU, UID, a_key, a_plan
 from tests.fakes.nodes import a_claim
 
@@ -16,14 +16,14 @@ POOL_NAME = re.compile(r"[a-z][a-z0-9]{0,11}")
 
 def test_a_claim_refers_to_the_node_class_that_the_user_names() -> None:
     plan = a_plan(node_class="image-family-azure-linux")
-    claim = node_claims.node_claim(plan, "ws0", NodeClass(kind="AKSNodeClass", name="default"))
+    claim = node_claim.node_claim(plan, "ws0", NodeClass(kind="AKSNodeClass", name="default"))
     assert claim["spec"]["nodeClassRef"]["name"] == "image-family-azure-linux"
     assert claim["spec"]["nodeClassRef"]["kind"] == "AKSNodeClass"
 
 
 def test_a_claim_has_what_gpu_provisioner_reads() -> None:
     plan = a_plan(node_labels={"apps": "w", "kaito.sh/workspace": "somebody"}, image_family="azurelinux")
-    claim = node_claims.node_claim(plan, "ws0", NodeClass())
+    claim = node_claim.node_claim(plan, "ws0", NodeClass())
     assert claim["apiVersion"] == "karpenter.sh/v1" and claim["kind"] == "NodeClaim"
     assert claim["metadata"] == {
         "name": "ws0",
@@ -49,20 +49,20 @@ def test_a_claim_has_what_gpu_provisioner_reads() -> None:
 
 
 def test_a_claim_lives_until_it_is_released_and_no_disruption_budget_keeps_it_longer() -> None:
-    spec = node_claims.node_claim(a_plan(), "ws0", NodeClass())["spec"]
+    spec = node_claim.node_claim(a_plan(), "ws0", NodeClass())["spec"]
     assert (spec["expireAfter"], spec["terminationGracePeriod"]) == ("Never", "10m")
 
 
-@given(st.uuids(), st.integers(0, node_claims.NODES_MAX - 1))
+@given(st.uuids(), st.integers(0, node_claim.NODES_MAX - 1))
 def test_every_name_can_be_the_name_of_an_aks_pool(uid: object, index: int) -> None:
-    assert POOL_NAME.fullmatch(node_claims.claim_name(str(uid), index))
+    assert POOL_NAME.fullmatch(node_claim.claim_name(str(uid), index))
 
 
 def test_names_follow_from_uid_and_index_and_end_where_there_are_no_more() -> None:
-    names = {node_claims.claim_name(UID, index) for index in range(node_claims.NODES_MAX)}
-    assert len(names) == node_claims.NODES_MAX
+    names = {node_claim.claim_name(UID, index) for index in range(node_claim.NODES_MAX)}
+    assert len(names) == node_claim.NODES_MAX
     with pytest.raises(ValueError, match="100 NodeClaims"):
-        node_claims.claim_name(UID, node_claims.NODES_MAX)
+        node_claim.claim_name(UID, node_claim.NODES_MAX)
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_names_follow_from_uid_and_index_and_end_where_there_are_no_more() -> No
     ],
 )
 def test_whose_a_claim_is(claim: dict[str, object], ours: bool) -> None:
-    assert node_claims.belongs_to(claim, a_key()) is ours
+    assert node_claim.belongs_to(claim, a_key()) is ours
 
 
 def test_a_node_that_somebody_labelled_by_hand_is_not_waited_for() -> None:
     node = a_claim("a", legacy=True)
-    assert not node_claims.node_belongs_to(node, a_key())
+    assert not node_claim.node_belongs_to(node, a_key())
     node["metadata"]["labels"]["karpenter.sh/nodepool"] = "kaito"
-    assert node_claims.node_belongs_to(node, a_key())
+    assert node_claim.node_belongs_to(node, a_key())
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_a_node_that_somebody_labelled_by_hand_is_not_waited_for() -> None:
     ],
 )
 def test_a_claim_in_words(claim: dict[str, object], words: str) -> None:
-    assert node_claims.state_of(claim) == words
+    assert node_claim.state_of(claim) == words

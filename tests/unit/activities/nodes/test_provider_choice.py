@@ -5,12 +5,13 @@ from typing import get_type_hints
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import Plan, PoolBought, PoolKey, Provider, Released
-from activities.nodes.aks import AgentPools
-from activities.nodes.byo import OwnNodes
-from activities.nodes.karpenter import NodeClaims
+from activities.contract.payloads import Plan, PoolBought, PoolKey, Released
+from activities.contract.providers import STEPS
+from activities.nodes.aks.provider import AgentPools
+from activities.nodes.byo.provider import OwnNodes
+from activities.nodes.karpenter.provider import NodeClaims
 from activities.nodes.provider import NodeProvider, node_selector, nodes_selector, provider_of
-from activities.nodes.steps import STEPS
+from api.providers import Provider
 from tests.builders import UID, a_plan
 
 OURS, KAITOS = "modelyard.dev/node-provider", "kaito.sh/node-provisioner"

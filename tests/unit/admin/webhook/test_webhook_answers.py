@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from admin.webhook import answers, reading
+from admin.webhook import admission_review, answers
 from admin.webhook.__main__ import AllRules
 from admin.webhook.app import answer_of
 from admin.webhook.config_maps import NoConfigMaps
 from api.validation import Problem
-from tests.harness.workspaces import workspace
+from testing.workspaces import workspace
 
 DELETING = "2026-01-01T00:00:00Z"
 
@@ -41,12 +41,12 @@ class Broken(Recorded):
 
 def review(operation: str = "CREATE", new: Any = None, old: Any = None, **more: Any) -> bytes:
     request = {"uid": "u-1", "operation": operation, "object": new, "oldObject": old, **more}
-    return json.dumps({"apiVersion": reading.VERSION, "kind": "AdmissionReview", "request": request}).encode()
+    return json.dumps({"apiVersion": admission_review.VERSION, "kind": "AdmissionReview", "request": request}).encode()
 
 
 def answer(body: bytes, rules: Recorded | AllRules) -> dict[str, Any]:
     found = json.loads(asyncio.run(answer_of(body, rules, NoConfigMaps())))
-    assert (found["apiVersion"], found["kind"]) == (reading.VERSION, "AdmissionReview")
+    assert (found["apiVersion"], found["kind"]) == (admission_review.VERSION, "AdmissionReview")
     response: dict[str, Any] = found["response"]
     return response
 
@@ -132,8 +132,8 @@ def test_nothing_that_a_user_wrote_steers_a_terminal() -> None:
         (review("UPDATE", workspace("w")), 400),
         (review("CREATE", {"kind": "Pod"}), 400),
         (review("CREATE", workspace("w") | {"x": float("nan")}), 400),
-        (review("CREATE", workspace("w") | {"x": "y" * reading.REVIEW_LIMITS["CREATE"]}), 413),
-        (review("UPDATE", workspace("w") | {"x": "y" * reading.REVIEW_LIMITS["UPDATE"]}, workspace("w")), 413),
+        (review("CREATE", workspace("w") | {"x": "y" * admission_review.REVIEW_LIMITS["CREATE"]}), 413),
+        (review("UPDATE", workspace("w") | {"x": "y" * admission_review.REVIEW_LIMITS["UPDATE"]}, workspace("w")), 413),
     ],
 )
 def test_what_is_no_review_is_refused_without_asking_the_rules(body: bytes, code: int) -> None:
@@ -158,7 +158,7 @@ def test_size_and_depth_do_not_hold_up_what_is_never_refused(new: dict[str, Any]
 
 
 def test_whatever_could_be_created_can_be_edited() -> None:
-    largest = edited() | {"x": "y" * (reading.REVIEW_LIMITS["CREATE"] - 2000)}
+    largest = edited() | {"x": "y" * (admission_review.REVIEW_LIMITS["CREATE"] - 2000)}
     assert answer(review("CREATE", largest), Recorded())["allowed"] is True
     noted = largest | {"metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": largest["x"]}}}
     changed = noted | {"tuning": {}}

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from admin.webhook.__main__ import AllRules
+from admin.webhook.admission_review import BODY_LIMIT, VERSION
 from admin.webhook.app import PATH, answer_of, webhook_application
 from admin.webhook.config_maps import NoConfigMaps
-from admin.webhook.reading import BODY_LIMIT, VERSION
-from tests.harness.workspaces import workspace
+from testing.workspaces import workspace
 
 RULES = AllRules("aks")
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
-from admin.webhook.certificates import (
+from admin.webhook.certificates.bundle import (
     Held,
     Lifetimes,
     after_loss,

@@ -7,11 +7,11 @@ import aiohttp
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Cluster, Object
+from activities.clients.kubernetes import Cluster, Object
 from admin.webhook import config_maps
+from admin.webhook.admission_review import Review
 from admin.webhook.config_maps import ClusterConfigMaps, config_map_names
-from admin.webhook.reading import Review
-from tests.harness.deadlines import PATIENCE_S
+from testing.deadlines import PATIENCE_S
 
 DOCUMENT = {"inference": {"config": "serve"}, "tuning": {"config": "train"}}
 

@@ -12,10 +12,10 @@ import pytest
 from cryptography import x509
 
 from admin.webhook.app import PATH, webhook_application
-from admin.webhook.certificates import Held, Lifetimes, first_certificates
+from admin.webhook.certificates.bundle import Held, Lifetimes, first_certificates
 from admin.webhook.config_maps import NoConfigMaps
 from admin.webhook.serving import Certificates, serving
-from tests.harness.workspaces import workspace
+from testing.workspaces import workspace
 from tests.unit.admin.webhook.test_webhook_answers import Recorded, review
 
 HOST = "127.0.0.1"

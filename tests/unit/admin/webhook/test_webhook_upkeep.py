@@ -9,13 +9,13 @@ import pytest
 import yaml
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.kubernetes_api import Cluster, Object
-from admin.webhook.certificates import Held, split_bundle
+from activities.clients.kubernetes import Cluster, Object
+from admin.webhook.certificates.bundle import Held, split_bundle
+from admin.webhook.certificates.secret import CertificateStore, UnusableSecret, held_of
 from admin.webhook.registration import Registration
+from admin.webhook.rotation import Upkeep
 from admin.webhook.settings import WebhookSettings
-from admin.webhook.stored_certificates import CertificateStore, UnusableSecret, held_of
-from admin.webhook.upkeep import Upkeep
-from deploy.local.admission import WEBHOOKS
+from deploy.local.services.webhook import WEBHOOKS
 from tests.fakes.admission_cluster import AdmissionCluster
 
 SECRET = "modelyard-webhook-certificates"

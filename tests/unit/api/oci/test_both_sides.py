@@ -13,7 +13,7 @@ from api.oci.docker_config import Account, DockerConfig, DockerConfigError, acco
 from api.oci.image_reference import ImageReference
 from runtime.registry.accounts import read_accounts
 from runtime.registry.faults import RegistryFault, Trouble
-from tests.harness.docker_configs import GOOD, IDENTITY, PASSWORD, USER, nine_secrets
+from testing.oci.docker_configs import GOOD, IDENTITY, PASSWORD, USER, nine_secrets
 from tests.unit.api.oci.strategies import HOST, documents
 
 FOUND = {

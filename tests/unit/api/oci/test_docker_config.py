@@ -18,7 +18,7 @@ from api.oci.docker_config import (
     accounts_for,
 )
 from api.oci.image_reference import ImageReference
-from tests.harness.docker_configs import EMPTY_ID, GOOD, IDENTITY, PASSWORD, USER, encoded
+from testing.oci.docker_configs import EMPTY_ID, GOOD, IDENTITY, PASSWORD, USER, encoded
 from tests.unit.api.oci.strategies import HOST, SECRET, documents, entries, keys
 
 IMAGE = "registry.example.com/team/server:1"

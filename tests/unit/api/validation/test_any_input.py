@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.crd import crd
+from api.resource.crd import crd
 from api.validation import Problem
 from api.validation.rules import rule_table
-from presets.validation import problems_on_create, problems_on_update
+from presets.admission.rules import problems_on_create, problems_on_update
 from tests.unit.api.validation.conftest import Builder
 
 Obj = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.validation.rules import rule_table
-from presets.validation import problems_on_create
+from presets.admission.rules import problems_on_create
 from tests.unit.api.validation.conftest import GONE, V1ALPHA1, V1BETA1, Builder
 
 Obj = dict[str, Any]

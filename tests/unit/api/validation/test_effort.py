@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from api.invalid import SUGGESTED_MAX
+from api.resource.invalid import SUGGESTED_MAX
 from api.validation.limits import VALUES_MAX
-from presets.validation import problems_on_create
+from presets.admission.rules import problems_on_create
 from tests.unit.api.validation.conftest import Builder
 
 MANY = 9000

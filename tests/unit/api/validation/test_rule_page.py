@@ -8,7 +8,11 @@ import yaml
 from api.validation.rules import reference, rule_table
 
 ROOT = Path(__file__).parents[4]
-CODE = [*(ROOT / "api" / "validation").glob("*.py"), ROOT / "presets/validation.py", ROOT / "presets/config_rules.py"]
+CODE = [
+    *(ROOT / "api" / "validation").rglob("*.py"),
+    ROOT / "presets/admission/rules.py",
+    ROOT / "presets/admission/config_maps.py",
+]
 
 
 def test_the_page_is_the_table() -> None:

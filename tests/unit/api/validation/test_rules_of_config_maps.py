@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from presets.validation import problems_on_create, problems_on_update
+from presets.admission.rules import problems_on_create, problems_on_update
 from tests.unit.api.validation.conftest import GONE, Builder
 
 Obj = dict[str, Any]

@@ -5,10 +5,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.resource.workspace import Workspace
 from api.validation import problems_on_create
+from api.validation.checks.selectors import as_labels
 from api.validation.document import Part
-from api.validation.selectors import as_labels
-from api.workspace import Workspace
 from tests.unit.api.validation.conftest import Builder
 
 _KEYS = st.sampled_from(["apps", "gpu", "example.com/pool", "kaito.sh/workspace"])

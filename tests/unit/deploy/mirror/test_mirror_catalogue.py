@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.commands import CommandFailed
-from deploy.local.mirror.building import BuildRefused, Folders, Recipe, build_missing, missing
-from deploy.local.mirror.catalogue import (
+from deploy.local.host.commands import CommandFailed
+from deploy.local.mirror.repositories.build import BuildRefused, Folders, Recipe, build_missing, missing
+from deploy.local.mirror.repositories.catalog import (
     CHAT_DATASET,
     FACTS_DATASET,
     PHI3_4K,
@@ -16,7 +16,7 @@ from deploy.local.mirror.catalogue import (
     ensure_repos,
     missing_repos,
 )
-from deploy.local.mirror.chat_rows import rows
+from deploy.local.mirror.repositories.chat_rows import rows
 
 PYTHON = Path(sys.executable)
 PROGRAM = "import pathlib, sys\nout = pathlib.Path(sys.argv[2])\nout.mkdir()\n(out / 'a').write_text('1')\n"

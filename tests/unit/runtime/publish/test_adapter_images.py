@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from api.publishing import PublishConfig
+from api.pods.publish import PublishConfig
 from api.reasons import REASONS
-from runtime.ending import Failure
+from runtime.pod.exit import Failure
 from runtime.publish import failures
 from runtime.publish.adapter import read_adapter
 from runtime.publish.image import AdapterImage, image_of
-from tests.harness.adapters import write_adapter
+from testing.adapters import write_adapter
 
 
 def an_image(folder: Path, **more: object) -> AdapterImage:

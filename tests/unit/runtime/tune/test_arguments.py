@@ -6,8 +6,8 @@ import pytest
 
 from api.configs.arguments import arguments_in
 from api.configs.training import default_training_config, parse_training_config
-from api.tuning import TuneConfig
-from runtime.tune.arguments import (
+from api.pods.tune import TuneConfig
+from runtime.tune.train.arguments import (
     OURS,
     Device,
     Place,
@@ -19,7 +19,7 @@ from runtime.tune.arguments import (
     quantization_arguments,
     sft_arguments,
 )
-from runtime.tune.batches import Batch
+from runtime.tune.train.batches import Batch
 
 CPU, GPU, OLD_GPU = Place("cpu", True), Place("cuda", True), Place("cuda", False)
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.tune.batches import Batch
+from runtime.tune.train.batches import Batch
 
 
 @given(st.integers(1, 1024), st.integers(1, 64))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.tune.checkpoints import MARKER, complete_checkpoints, mark_complete, remove_old, remove_unusable
+from runtime.tune.train.checkpoints import MARKER, complete_checkpoints, mark_complete, remove_old, remove_unusable
 
 
 def a_checkpoint(parent: Path, step: int, *, identity: str = "mine", marked: bool = True) -> Path:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from api.configs.training_sections import DatasetConfig
-from api.tuning_data import MANIFEST_FILE
-from runtime.ending import Failure
-from runtime.tune.data_files import data_files, digest_of
+from api.pods.data import MANIFEST_FILE
+from runtime.pod.exit import Failure
+from runtime.tune.data.files import data_files, digest_of
 from runtime.tune.failures import DATA_EMPTY
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from runtime.tune.environment import rank_variables, variables
-from runtime.tune.memory_kills import memory_kills
+from runtime.tune.processes.environment import rank_variables, variables
+from runtime.tune.processes.memory_kills import memory_kills
 
 
 def test_no_token_reaches_the_training_and_no_hub_is_asked() -> None:

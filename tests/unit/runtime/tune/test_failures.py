@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from api.reasons import REASONS
-from runtime.ending import CONFIG_INVALID, Failure
-from runtime.fetch.failures import Kind
-from runtime.tune.classifying import failure_of
+from runtime.pod.exit import CONFIG_INVALID, Failure
+from runtime.pod.termination import Kind
+from runtime.tune.classify import failure_of
 from runtime.tune.failures import (
     ACCELERATOR,
     COLUMNS_UNKNOWN,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from runtime.ending import Failure
+from runtime.pod.exit import Failure
 from runtime.tune.failures import CRASHED, LOSS_NOT_FINITE, STALLED, STOPPED
-from runtime.tune.supervising import Limits, Team
+from runtime.tune.processes.supervisor import Limits, Team
 
 TELLS = 'import json, os, sys\ntell = lambda **said: os.write(int(sys.argv[2]), (json.dumps(said) + "\\n").encode())\n'
 FAILS = 'tell(failure={"code": 50, "message": "loss is nan"}); sys.exit(50)\n'

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from api.training_rows import Example, RowUnusable
-from runtime.tune.tokens import NOT_LEARNT, Learn, Tokenizing, Tokens, fitted
+from api.pods.training_rows import Example, RowUnusable
+from runtime.tune.data.tokens import NOT_LEARNT, Learn, Tokenizing, Tokens, fitted
 
 END = 0
 Messages = tuple[dict[str, Any], ...]

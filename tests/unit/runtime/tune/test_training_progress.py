@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from api.tuning import STATUS_FILE, STEPS_FILE, TuneStatus
+from api.pods.tune import STATUS_FILE, STEPS_FILE, TuneStatus
 from runtime.tune.progress import Progress
 
 

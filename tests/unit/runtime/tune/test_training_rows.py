@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.configs.training_sections import DatasetConfig
-from api.training_rows import Columns, ColumnsUnknown, Example, RowUnusable, Shape, columns_of, example_of
+from api.pods.training_rows import Columns, ColumnsUnknown, Example, RowUnusable, Shape, columns_of, example_of
 
 USER, ASSISTANT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
 

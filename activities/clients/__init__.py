@@ -1,0 +1,1 @@
+"""The only importers of vendors' SDKs: Kubernetes, Azure, the model hub, registries."""

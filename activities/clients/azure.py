@@ -1,0 +1,99 @@
+"""The Azure SDK's clients, as production and the local stack both use them: only endpoint, CA and credential differ.
+
+Credentials come from azure-identity, or from a file that holds a token (the local stack's, re-read on every use so that
+it can be rotated). Nothing here knows what is bought.
+"""
+
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from azure.core.credentials import AccessToken
+from azure.core.pipeline.policies import AsyncRetryPolicy
+from azure.identity.aio import DefaultAzureCredential
+from azure.mgmt.compute.aio import ComputeManagementClient
+from azure.mgmt.containerservice.aio import ContainerServiceClient
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class AzureSettings(BaseSettings):
+    """The AKS cluster whose node pools are bought. The endpoint and CA are for sovereign clouds and the local stack."""
+
+    model_config = SettingsConfigDict(env_prefix="MODELYARD_AZURE_", frozen=True, extra="ignore")
+
+    subscription_id: str = ""
+    resource_group: str = ""
+    cluster: str = ""
+    location: str = ""
+    endpoint: str = "https://management.azure.com"
+    ca_file: Path | None = None
+    credential: str = "default"
+    """`default` (azure-identity's chain: workload identity, managed identity, CLI) or `token-file:PATH`."""
+    pools_per_cluster: int = Field(default=100, gt=0)
+    """AKS' limit (Microsoft, "Quotas, virtual machine size restrictions, and region availability in AKS"), which
+    Microsoft may have raised for a cluster."""
+    polling_interval: float = Field(default=5.0, gt=0)
+    """Seconds between two looks at a long-running operation where ARM sends no Retry-After."""
+
+
+TOKEN_FILE_PREFIX: Final = "token-file:"
+RETRIES_INSIDE_A_CALL: Final = 2
+"""The SDK smooths over single lost connections; longer trouble is Temporal's to retry, where it is on record."""
+
+
+class FileCredential:
+    """A bearer token from a file. Implements azure.core's AsyncTokenCredential."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """The token as it stands in the file now. Raises OSError where the file cannot be read."""
+        return AccessToken(self._path.read_text().strip(), int(time.time()) + 600)
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def __aenter__(self) -> "FileCredential":
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+
+@dataclass(frozen=True)
+class Azure:
+    """Both clients and the names of the one cluster they are used for."""
+
+    pools: ContainerServiceClient
+    compute: ComputeManagementClient
+    settings: AzureSettings
+
+
+async def connect(settings: AzureSettings, stack: AsyncExitStack) -> Azure:
+    """Clients that `stack` closes. Raises ValueError for an incomplete installation."""
+    for name in ("subscription_id", "resource_group", "cluster", "location"):
+        if not getattr(settings, name):
+            raise ValueError(f"MODELYARD_AZURE_{name.upper()} is not set: the aks provider needs it")
+    credential = await stack.enter_async_context(_credential(settings))
+    options: dict[str, Any] = {
+        "base_url": settings.endpoint,
+        "credential_scopes": ["https://management.azure.com/.default"],
+        "polling_interval": settings.polling_interval,
+        "retry_policy": AsyncRetryPolicy(retry_total=RETRIES_INSIDE_A_CALL, retry_backoff_max=5),
+        "connection_verify": str(settings.ca_file) if settings.ca_file else True,
+    }
+    pools = await stack.enter_async_context(ContainerServiceClient(credential, settings.subscription_id, **options))
+    compute = await stack.enter_async_context(ComputeManagementClient(credential, settings.subscription_id, **options))
+    return Azure(pools, compute, settings)
+
+
+def _credential(settings: AzureSettings) -> Any:
+    if settings.credential.startswith(TOKEN_FILE_PREFIX):
+        return FileCredential(Path(settings.credential.removeprefix(TOKEN_FILE_PREFIX)))
+    if settings.credential == "default":
+        return DefaultAzureCredential()
+    raise ValueError(f"MODELYARD_AZURE_CREDENTIAL is {settings.credential!r}: use `default` or `token-file:PATH`")

@@ -1,0 +1,124 @@
+"""Connects httpx to judged addresses only, for asyncio: what runtime/pod/guarded_network.py is in pods.
+
+A name is resolved once, here, and what was judged is connected to. Answers are bounded in bytes and none is unpacked;
+how long all may take is the caller's, by asyncio.timeout(). What may be connected to is the caller's `Judge`.
+"""
+
+import asyncio
+import socket
+import ssl
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+import httpcore
+import httpx
+
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+"""The addresses of a host, for a port; raises OSError when it has none."""
+Judge = Callable[[str, int, list[str]], None]
+"""Raises when one of the addresses that a host has may not be connected to."""
+
+
+async def system_resolve(host: str, port: int) -> list[str]:
+    """What the machine's own resolver says."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`answer_max` are the bytes of an answer's body."""
+
+    judge: Judge
+    answer_max: int
+    resolve: Resolve = system_resolve
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Where this host may be connected to. Raises OSError, UnicodeError, and what the judge raises."""
+        found = await self.resolve(host, port)
+        self.judge(host, port, found)
+        return found
+
+
+class GuardedTransport(httpx.AsyncHTTPTransport):
+    """httpx's own transport over a guarded pool. `proxies`: the environment's proxies connect where it names any; what
+    they are asked for is judged all the same."""
+
+    def __init__(self, guard: Guard, tls: ssl.SSLContext, *, proxies: bool) -> None:
+        super().__init__(verify=tls)
+        # Not among httpx's arguments. If it were renamed there, this fails; it would never go on without the guard.
+        del self._pool
+        self._pool = httpcore.AsyncConnectionPool(ssl_context=tls, network_backend=_Backend(guard))
+        self._guard, self._tls, self._proxies = guard, tls, proxies
+        self._proxied: dict[str, httpx.AsyncHTTPTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        proxy = environment_proxy(request.url) if self._proxies else None
+        response = await (self._asked_by(proxy, request) if proxy else super().handle_async_request(request))
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            await response.aclose()
+            raise httpx.RemoteProtocolError("the answer is packed, which was not asked for")
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Bounded(response.stream, self._guard.answer_max)
+        return response
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        for transport in self._proxied.values():
+            await transport.aclose()
+
+    async def _asked_by(self, proxy: str, request: httpx.Request) -> httpx.Response:
+        await self._guard.addresses(
+            request.url.host, request.url.port or (443 if request.url.scheme == "https" else 80)
+        )
+        if proxy not in self._proxied:
+            self._proxied[proxy] = httpx.AsyncHTTPTransport(verify=self._tls, proxy=proxy)
+        return await self._proxied[proxy].handle_async_request(request)
+
+
+def environment_proxy(url: httpx.URL) -> str | None:
+    """The proxy that HTTPS_PROXY, HTTP_PROXY and ALL_PROXY name for this URL; None where NO_PROXY names its host."""
+    found = urllib.request.getproxies()
+    proxy = found.get(url.scheme) or found.get("all")
+    return proxy if proxy and not urllib.request.proxy_bypass(url.host) else None
+
+
+class _Backend(httpcore.AsyncNetworkBackend):
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._system = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        lost: Exception = httpcore.ConnectError("it has no address")
+        addresses = await self._guard.addresses(host, port)
+        # One that swallows everything leaves time for the others.
+        each_s = None if timeout is None else timeout / max(1, len(addresses))
+        for address in addresses:
+            try:
+                return await self._system.connect_tcp(address, port, each_s, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                lost = error
+        raise lost
+
+
+class _Bounded(httpx.AsyncByteStream):
+    def __init__(self, inner: httpx.AsyncByteStream, answer_max: int) -> None:
+        self._inner, self._left = inner, answer_max
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._inner:
+            self._left -= len(part)
+            if self._left < 0:
+                raise httpx.RemoteProtocolError("the answer is larger than anything that was asked for")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()

@@ -1,0 +1,94 @@
+"""Asks one model hub, or a mirror of it, through the hub's own client: commits, files, configurations. Blocking.
+
+Nothing is kept: a configuration is read from a folder that is gone afterwards. Every request has a time limit.
+"""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from huggingface_hub import HfApi, hf_hub_download
+
+# The package offers both, without saying so in the way that type checkers ask for.
+from huggingface_hub.utils import build_hf_headers, paginate  # type: ignore[attr-defined]
+
+from activities.contract.failures import failure
+from presets.hub.model import HubFile
+
+REQUEST_S: Final = 20.0
+MOST_FILES: Final = 20_000
+LARGEST_CONFIG: Final = 4 << 20
+CONFIGS: Final = ("config.json", "params.json")
+"""The second is Mistral's own, where there is no other."""
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A hub as one account sees it; without a token, as everybody does."""
+
+    endpoint: str
+    token: str | None = None
+
+    def commit(self, repo: str, revision: str) -> tuple[str, bool]:
+        """The commit behind a branch, tag or commit, and whether the model is gated. Raises the client's errors, among
+        them the one for a gated model whose files this account may not have: its name anybody may see."""
+        info = self._api.model_info(repo, revision=revision, timeout=REQUEST_S)
+        if info.gated:
+            self._api.auth_check(repo)
+        return str(info.sha), bool(info.gated)
+
+    def files(self, repo: str, commit: str) -> list[HubFile]:
+        """Every file, page by page. Raises the client's errors, and ModelConfigInvalid for more than MOST_FILES."""
+        address = f"{self.endpoint}/api/models/{repo}/tree/{commit}"
+        files: list[HubFile] = []
+        entries = paginate(address, params={"recursive": True}, headers=self._headers, timeout=REQUEST_S)
+        for entry in entries:
+            if entry.get("type") == "file":
+                files.append(HubFile(str(entry["path"]), int(entry.get("size") or 0)))
+            if len(files) > MOST_FILES:
+                raise failure("ModelConfigInvalid", f"{repo} has more than {MOST_FILES} files: choose another model")
+        return files
+
+    def config(self, repo: str, commit: str, files: list[HubFile]) -> dict[str, Any]:
+        """The model's configuration. Raises ModelConfigInvalid, and the client's errors."""
+        sizes = {file.path: file.size for file in files}
+        name = next((name for name in CONFIGS if name in sizes), None)
+        if name is None:
+            raise failure(
+                "ModelConfigInvalid", f"{repo} has no config.json: use a repository of the transformers library"
+            )
+        if sizes[name] > LARGEST_CONFIG:
+            raise failure("ModelConfigInvalid", f"{repo}: {name} has {sizes[name]} bytes: choose another model")
+        return self._json(repo, commit, name)
+
+    def _json(self, repo: str, commit: str, name: str) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(prefix="modelyard-hub-") as folder:
+            path = hf_hub_download(
+                repo,
+                name,
+                revision=commit,
+                endpoint=self.endpoint,
+                token=self.token or False,
+                cache_dir=folder,
+                etag_timeout=REQUEST_S,
+            )
+            text = Path(path).read_bytes()
+        try:
+            # Python's reader takes NaN and Infinity, which some configurations have.
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise failure("ModelConfigInvalid", f"{repo}: {name} is no JSON: {error}") from None
+        if not isinstance(document, dict):
+            raise failure("ModelConfigInvalid", f"{repo}: {name} is no mapping: choose another model")
+        return document
+
+    @property
+    def _api(self) -> HfApi:
+        return HfApi(endpoint=self.endpoint, token=self.token or False)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        headers: dict[str, str] = build_hf_headers(token=self.token or False)
+        return headers

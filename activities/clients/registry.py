@@ -1,0 +1,144 @@
+"""Asks an OCI registry two questions: is this image there for this account, and may this account push here.
+
+Reads no image and leaves nothing behind: a manifest is asked for by HEAD, an upload is opened and cancelled. The
+answers are HTTP statuses; `preflight/verdicts.py` decides what they mean for a Workspace.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Collection
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from activities.clients.guarded_network import Guard, GuardedTransport, Resolve, system_resolve
+from api.addresses import AddressRefused, check_registry
+from api.oci.challenge import Challenge, challenge_in, realm_problem
+from api.oci.docker_config import Account
+from api.oci.image_reference import ImageReference
+from api.oci.token_exchange import token_in, token_request
+
+ANSWER_S: Final = 8.0
+"""For one question with everything that it takes; below the ten seconds of an activity that does not heartbeat."""
+LARGEST_ANSWER: Final = 1 << 20
+MANIFESTS: Final = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
+)
+
+
+class RegistryUnreachable(Exception):
+    """The registry gave no answer that can be used; the text names it and says what happened."""
+
+
+class Registries:
+    """A client without memory. `plain_http` are hosts (with port) that are asked without TLS and wherever they are;
+    all others, which users write, only where a registry may stand."""
+
+    def __init__(
+        self, plain_http: Collection[str] = (), *, answer_s: float = ANSWER_S, resolve: Resolve = system_resolve
+    ) -> None:
+        self._plain_http = frozenset(plain_http)
+        self._answer_s, self._resolve = answer_s, resolve
+        self._tls: ssl.SSLContext | None = None
+
+    async def manifest(self, image: ImageReference, account: Account | None = None) -> int:
+        """The status of a HEAD for the image's manifest: 200 where it is there. Raises RegistryUnreachable."""
+        path = f"/v2/{image.repository}/manifests/{image.version}"
+        return (await self._asked(image, "HEAD", path, account, "pull")).status_code
+
+    async def digest(self, image: ImageReference, account: Account | None = None) -> str:
+        """The digest that the image's manifest has in the registry; empty where it is not there or not said. Raises
+        RegistryUnreachable."""
+        path = f"/v2/{image.repository}/manifests/{image.version}"
+        answer = await self._asked(image, "HEAD", path, account, "pull")
+        return answer.headers.get("docker-content-digest", "") if answer.status_code == httpx.codes.OK else ""
+
+    async def push(self, image: ImageReference, account: Account | None = None) -> int:
+        """The status of the request for an upload session: 202 where the account may push. Raises
+        RegistryUnreachable."""
+        opened = await self._asked(image, "POST", f"/v2/{image.repository}/blobs/uploads/", account, "pull,push")
+        return opened.status_code
+
+    async def _asked(
+        self, image: ImageReference, method: str, path: str, account: Account | None, right: str
+    ) -> httpx.Response:
+        url = f"{self._scheme(image.host)}://{image.host}{path}"
+        scope = f"repository:{image.repository}"
+        try:
+            async with asyncio.timeout(self._answer_s), self._client(image.host) as client:
+                response = await self._answered(client, method, url, account, f"{scope}:{right}")
+                if response.status_code == httpx.codes.ACCEPTED and "location" in response.headers:
+                    await self._cancelled(client, response, account, f"{scope}:delete")
+                return response
+        except TimeoutError:
+            raise RegistryUnreachable(f"{image.host} did not answer within {self._answer_s:g} s") from None
+        except AddressRefused as refused:
+            raise RegistryUnreachable(str(refused)) from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+            raise RegistryUnreachable(f"{image.host} cannot be reached: {type(error).__name__}: {error}") from None
+
+    async def _cancelled(
+        self, client: httpx.AsyncClient, opened: httpx.Response, account: Account | None, scope: str
+    ) -> None:
+        """Ends the upload that was opened. Registries forget it by themselves, so a refusal is no matter: not everybody
+        who may push may delete. Another host than the registry's own gets no credentials of ours."""
+        upload = urljoin(str(opened.url), opened.headers["location"])
+        if urlsplit(upload).netloc == opened.url.netloc.decode():
+            await self._answered(client, "DELETE", upload, account, scope)
+
+    async def _answered(
+        self, client: httpx.AsyncClient, method: str, url: str, account: Account | None, scope: str
+    ) -> httpx.Response:
+        """The answer, after the registry's challenge where it has one."""
+        headers = {"Accept": MANIFESTS}
+        response = await client.request(method, url, headers=headers)
+        if response.status_code != httpx.codes.UNAUTHORIZED:
+            return response
+        authorization = await self._authorization(client, response, account, scope)
+        if authorization is None:
+            return response
+        return await client.request(method, url, headers=headers | {"Authorization": authorization})
+
+    async def _authorization(
+        self, client: httpx.AsyncClient, refused: httpx.Response, account: Account | None, scope: str
+    ) -> str | None:
+        """What the challenge asks for; None where that takes an account and there is none."""
+        challenge = challenge_in(refused.headers.get("www-authenticate", ""))
+        if challenge is None:
+            return None
+        if challenge.scheme == "basic":
+            return (account and account.basic()) or None
+        token = await self._token(client, challenge, account, scope)
+        return f"Bearer {token}" if token else None
+
+    async def _token(
+        self, client: httpx.AsyncClient, challenge: Challenge, account: Account | None, scope: str
+    ) -> str | None:
+        if problem := realm_problem(challenge.realm, self._plain_http):
+            raise RegistryUnreachable(f"the registry's token service cannot be used: {problem}")
+        asked = token_request(challenge, scope, account)
+        url = httpx.URL(asked.url).copy_merge_params(asked.query)
+        answer = await client.request(asked.method, url, data=asked.form or None, headers=asked.headers)
+        return token_in(answer.content) if answer.is_success else None
+
+    def _judge(self, host: str, port: int, addresses: list[str]) -> None:
+        check_registry(host, port, addresses, named=self._plain_http)
+
+    def _scheme(self, netloc: str) -> str:
+        return "http" if netloc in self._plain_http else "https"
+
+    def _client(self, host: str) -> httpx.AsyncClient:
+        # Reading the certificates anew for every client would keep the whole worker for a tenth of a second.
+        self._tls = self._tls or httpx.create_ssl_context()
+        # A proxy of the environment leads outside, where a registry without TLS is never reached.
+        guard = Guard(self._judge, LARGEST_ANSWER, self._resolve)
+        transport = GuardedTransport(guard, self._tls, proxies=host not in self._plain_http)
+        return httpx.AsyncClient(
+            transport=transport, timeout=self._answer_s, follow_redirects=False, headers={"Accept-Encoding": "identity"}
+        )

@@ -1,0 +1,180 @@
+"""Follows a set of Kubernetes objects: list once, watch from there, and list again when the API server asks for it.
+
+It works as client-go's Reflector does. Losing the connection, or events, costs a delay and never a change: every
+listing hands on all objects, and what it no longer shows is handed on as gone. Decides nothing about the objects.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final, Generic, TypeVar
+
+import aiohttp
+from kubernetes.aio.client.exceptions import ApiException
+
+from activities.clients.kubernetes import EXPIRED, Cluster, Object
+
+log = logging.getLogger(__name__)
+
+WATCH_S: Final = 240
+"""The API server closes watches after five minutes or more; we are first, so that a dead connection is noticed."""
+SHORTEST_WATCH_S: Final = 1.0
+"""A watch that ends sooner and without any event is a failure, as in client-go: it would be begun again at once."""
+PAUSES_S: Final = (0.2, 1.0, 2.0, 5.0)
+"""After so many failures in a row; the last for all that follow."""
+REFUSED: Final = (401, 403, 404)
+"""What no repeat can mend."""
+
+Collection = dict[str, Object]
+"""Objects by name."""
+Kept = TypeVar("Kept")
+
+
+class Seen(StrEnum):
+    """How an object came to our notice."""
+
+    LISTED = "listed"
+    CHANGED = "changed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Change(Generic[Kept]):
+    """`item` is the object, None where a listing no longer shows it; `before` and `now` are what is kept of it."""
+
+    seen: Seen
+    item: Object | None
+    before: Kept | None
+    now: Kept | None
+
+
+class Reflector(Generic[Kept]):
+    """`known` has, by uid, what `keep` leaves of the last state of each object; objects of which it leaves None are
+    not known."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        selector: str = "",
+        keep: Callable[[Object], Kept | None],
+    ) -> None:
+        self.known: dict[str, Kept] = {}
+        self._cluster, self._kind, self._namespace, self._selector = cluster, kind, namespace, selector
+        self._keep = keep
+        self._version = ""
+        self._failures = 0
+
+    async def changes(
+        self, until: datetime | None = None, *, insist: bool = False
+    ) -> AsyncGenerator[deque[Change[Kept]], None]:
+        """What a listing shows, all at once, and then every event by itself; for ever, or until the deadline passes.
+
+        `known` is up to date with each. Empty what is given, if memory counts: a listing holds all objects. Raises
+        ApiException for a refusal that no repeat can mend, and for any listing that fails, unless `insist`.
+        """
+        while _left(until) > 0:
+            listed = False
+            try:
+                first = await self._list()
+                listed = True
+                yield first
+                del first
+                async for change in self._watch(until):
+                    yield deque((change,))
+            except (ApiException, aiohttp.ClientError, TimeoutError) as error:
+                status = error.status if isinstance(error, ApiException) else None
+                if status in REFUSED or not (listed or insist):
+                    raise
+                await self._pause(error, at_once=status == EXPIRED)
+
+    async def _pause(self, error: Exception, at_once: bool) -> None:
+        self._failures += 1
+        said = f"{error.status} {error.reason}" if isinstance(error, ApiException) else repr(error)
+        log.info("relisting %s: %s", self._kind, said)
+        if not at_once or self._failures > 1:
+            await asyncio.sleep(PAUSES_S[min(self._failures, len(PAUSES_S)) - 1])
+
+    async def _list(self) -> deque[Change[Kept]]:
+        items, version = await self._cluster.list_all(self._kind, self._namespace, selector=self._selector)
+        there = {item["metadata"]["uid"] for item in items}
+        lost = [uid for uid in self.known if uid not in there]
+        found = deque(Change(Seen.GONE, None, self.known.pop(uid), None) for uid in lost)
+        found.extend(self._noted(Seen.LISTED, item) for item in items)
+        self._version = version
+        return found
+
+    async def _watch(self, until: datetime | None) -> AsyncIterator[Change[Kept]]:
+        while (left := _left(until)) > 0:
+            began, heard = time.monotonic(), False
+            events = self._cluster.watch(
+                self._kind,
+                self._namespace,
+                selector=self._selector,
+                since=self._version,
+                seconds=math.ceil(min(WATCH_S, left)),
+            )
+            async for kind, item in events:
+                heard = True
+                self._version, self._failures = item["metadata"]["resourceVersion"], 0
+                if kind != "BOOKMARK":
+                    yield self._noted(Seen.GONE if kind == "DELETED" else Seen.CHANGED, item)
+            if not heard and time.monotonic() - began < SHORTEST_WATCH_S:
+                raise aiohttp.ServerDisconnectedError("the watch ended at once")
+            self._failures = 0
+
+    def _noted(self, seen: Seen, item: Object) -> Change[Kept]:
+        uid = item["metadata"]["uid"]
+        before, now = self.known.pop(uid, None), None if seen is Seen.GONE else self._keep(item)
+        if now is not None:
+            self.known[uid] = now
+        return Change(seen, item, before, now)
+
+
+async def observe(
+    cluster: Cluster, kind: str, namespace: str | None = None, *, selector: str, until: datetime
+) -> AsyncGenerator[Collection, None]:
+    """The set now and after every change, so that a caller judges states and never has to reason about events.
+
+    Ends when the deadline passes. Raises what a Reflector raises.
+    """
+    reflector = Reflector(cluster, kind, namespace, selector=selector, keep=_whole)
+    async for _ in reflector.changes(until):
+        yield {item["metadata"]["name"]: item for item in reflector.known.values()}
+
+
+async def follow(
+    cluster: Cluster,
+    kind: str,
+    sink: Callable[[Seen, Object], Awaitable[None]],
+    *,
+    selector: str = "",
+    keep: Callable[[Object], Object] = lambda item: item,
+) -> None:
+    """Hands every object on at every change, and what `keep` left of it where a listing no longer shows it.
+
+    Runs until it is cancelled. Raises ApiException for a refusal that no repeat can mend.
+    """
+    reflector = Reflector(cluster, kind, selector=selector, keep=keep)
+    async for changes in reflector.changes(insist=True):
+        while changes:
+            change = changes.popleft()
+            item = change.item or change.before
+            if item is not None:
+                await sink(change.seen, item)
+
+
+def _whole(item: Object) -> Object:
+    return item
+
+
+def _left(until: datetime | None) -> float:
+    return math.inf if until is None else (until - datetime.now(UTC)).total_seconds()

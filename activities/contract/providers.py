@@ -1,0 +1,60 @@
+"""By which activities each provider of nodes checks, gives and takes back: all that a workflow needs to know of it.
+
+Signatures only, so that workflow code imports no client library. What a provider is, and which one a Workspace has, is
+provider.py's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from activities.contract import payloads as c
+from activities.contract import signatures as s
+from activities.contract.policies import OWN_DEADLINE_S
+from activities.contract.signatures import Signature
+from api.providers import Provider
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The activities of one provider, and what people read about them: `{nodes}` and `{pool}` are filled in.
+
+    `more_time_s` is what `ensure` gets beyond the plan's deadline, where it ends there by itself. `nodes_go` tells
+    whether the nodes themselves are given back, so that none may be left.
+    """
+
+    check: Signature[c.Plan, c.Preflight]
+    ensure: Signature[c.Plan, c.PoolBought]
+    release: Signature[c.PoolKey, c.Released]
+    ensuring: str
+    releasing: str
+    more_time_s: int = 0
+    nodes_go: bool = True
+
+
+STEPS: Final[Mapping[Provider, Steps]] = {
+    "aks": Steps(
+        s.READ_PREFLIGHT,
+        s.ENSURE_NODE_POOL,
+        s.DELETE_NODE_POOL,
+        ensuring="buying {nodes} as pool {pool}",
+        releasing="delete node pool {pool}, verify it is gone",
+    ),
+    "karpenter": Steps(
+        s.READ_CLUSTER_PREFLIGHT,
+        s.ENSURE_NODE_CLAIMS,
+        s.DELETE_NODE_CLAIMS,
+        ensuring="claiming {nodes}",
+        releasing="delete the NodeClaims of {pool}, verify that their nodes are gone",
+        more_time_s=OWN_DEADLINE_S,
+    ),
+    "byo": Steps(
+        s.READ_CLUSTER_PREFLIGHT,
+        s.ENSURE_NODE_RESERVATIONS,
+        s.DELETE_NODE_RESERVATIONS,
+        ensuring="reserving GPUs on {nodes}",
+        releasing="let go of the reserved GPUs; the nodes stay",
+        more_time_s=OWN_DEADLINE_S,
+        nodes_go=False,
+    ),
+}

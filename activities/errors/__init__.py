@@ -1,0 +1,1 @@
+"""Turns clients' exceptions into reasons."""

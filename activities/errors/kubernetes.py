@@ -1,0 +1,36 @@
+"""Which refusal of the API server is which failure type. The only place that reads its error bodies."""
+
+import json
+from datetime import timedelta
+
+from kubernetes.aio.client.exceptions import ApiException
+from temporalio.exceptions import ApplicationError
+
+from activities.contract.failures import failure
+
+
+def from_kubernetes(error: ApiException) -> ApplicationError:
+    """Busy (409, 429, 5xx) is tried again; everything else is a fact about the request, our rights or the object."""
+    message = f"the Kubernetes API server answered {error.status}: {message_of(error)}"
+    if error.status == 429:
+        return failure("ApiServerUnavailable", message, retry_after=_retry_after(error))
+    if error.status == 409 or error.status >= 500 or error.status == 0:
+        return failure("ApiServerUnavailable", message)
+    if error.status == 403:
+        message += ". Give this identity the right in deploy/rbac, or remove the policy that forbids it"
+    return failure("ApiServerRefused", message, status=error.status)
+
+
+def message_of(error: ApiException) -> str:
+    """The sentence in a Status body, or the HTTP reason where there is no such body."""
+    try:
+        body = json.loads(error.body or "")
+    except ValueError:
+        return str(error.reason or error.body or "no reason given")
+    return str(body.get("message") or error.reason) if isinstance(body, dict) else str(error.reason)
+
+
+def _retry_after(error: ApiException) -> timedelta:
+    headers = error.headers or {}
+    value = headers.get("Retry-After", "1")
+    return timedelta(seconds=int(value)) if str(value).isdigit() else timedelta(seconds=1)

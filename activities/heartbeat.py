@@ -1,0 +1,61 @@
+"""Keeps Temporal informed while an activity waits, and hands the wait over at once when its worker is drained.
+
+`heartbeating()` beats in the background, so that a wait is one plain `await`: a lost worker is noticed, a cancellation
+arrives, and progress shows in the Temporal UI.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+
+from activities.contract.failures import failure
+from activities.contract.policies import HEARTBEAT_EVERY
+
+
+class Progress:
+    """What the next heartbeat says. Small: it is a payload."""
+
+    def __init__(self) -> None:
+        self.details: tuple[Any, ...] = tuple(activity.info().heartbeat_details)
+
+    def say(self, *details: Any) -> None:
+        """Replaces the details and beats now; the next attempt finds them in `activity.info().heartbeat_details`."""
+        self.details = details
+        activity.heartbeat(*details)
+
+
+@asynccontextmanager
+async def heartbeating() -> AsyncIterator[Progress]:
+    """Beats every HEARTBEAT_EVERY until the block ends. Raises WorkerDraining when the worker shuts down."""
+    progress = Progress()
+    waiting = asyncio.current_task()
+    draining = False
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat(*progress.details)
+            await asyncio.sleep(HEARTBEAT_EVERY.total_seconds())
+
+    async def drain() -> None:
+        nonlocal draining
+        await activity.wait_for_worker_shutdown()
+        draining = True
+        if waiting:
+            waiting.cancel()
+
+    helpers = [asyncio.create_task(beat()), asyncio.create_task(drain())]
+    try:
+        yield progress
+    except asyncio.CancelledError:
+        if draining:
+            raise failure(
+                "WorkerDraining", "this worker is shutting down; another one goes on", retry_after=timedelta(0)
+            ) from None
+        raise
+    finally:
+        for helper in helpers:
+            helper.cancel()

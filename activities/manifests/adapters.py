@@ -1,0 +1,111 @@
+"""What adapters add to a model's pod: the container that brings them, their volumes and pull secrets. Pure functions.
+
+A container of its own between `fetch` and `serve`, so that adapters come while weights come and the large image is
+pulled; only it sees the user's volumes and Secrets, and `serve` sees what it has made of them.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from activities.clients.kubernetes import Object
+from activities.contract.payloads import PinnedModel, Plan
+from activities.manifests.credentials import DOCKER_CONFIG
+from api.pods import adapters as contract
+from api.pods.adapter_records import ADAPTERS_ROOT, adapter_folder
+from api.pods.registries import RegistryAccess
+from api.pods.serve import AdapterMount
+from api.resource.model import AdapterSpec
+
+CONTAINER: Final = "adapters"
+_SECRETS_VOLUME: Final = "pull-secrets"
+
+
+def planned(plan: Plan, found: Object) -> list[AdapterSpec]:
+    """The Workspace's adapters that the plan has; a newer edit's others are a newer plan's."""
+    written = (found.get("inference") or {}).get("adapters") or []
+    specs = [AdapterSpec.model_validate(adapter) for adapter in written]
+    return [spec for spec in specs if name_of(spec) in plan.adapters]
+
+
+def name_of(spec: AdapterSpec) -> str:
+    """The model name that clients ask for; also the folder's."""
+    return (spec.source.name if spec.source else None) or ""
+
+
+def mounts(specs: Sequence[AdapterSpec]) -> list[AdapterMount]:
+    """What `serve` is told: where each will be."""
+    return [AdapterMount(name=name_of(spec), path=adapter_folder(name_of(spec))) for spec in specs]
+
+
+def config(specs: Sequence[AdapterSpec], pinned: PinnedModel, registry: RegistryAccess) -> contract.AdaptersConfig:
+    """adapters.json."""
+    files = {secret: f"{contract.PULL_SECRETS}/{secret}.json" for secret in _secrets(specs)}
+    sources = [
+        contract.AdapterSource(
+            name=name_of(spec), image=(spec.source.image if spec.source else None) or None, strength=_strength(spec)
+        )
+        for spec in specs
+    ]
+    return contract.AdaptersConfig(
+        model=pinned.model, adapters=tuple(sources), registry=registry.model_copy(update={"docker_configs": files})
+    )
+
+
+def container(specs: Sequence[AdapterSpec], image: str) -> Object:
+    """Brings them, then stays: a container that ends would be started again."""
+    volumes = [
+        {"name": _volume(number), "mountPath": f"{contract.ADAPTER_VOLUMES}/{name_of(spec)}", "readOnly": True}
+        for number, spec in enumerate(specs)
+        if spec.source and spec.source.volume_source
+    ]
+    secrets = [{"name": _SECRETS_VOLUME, "mountPath": contract.PULL_SECRETS, "readOnly": True}]
+    return {
+        "name": CONTAINER,
+        "image": image,
+        "command": ["python", "-m", "runtime.adapters", "--config", contract.ADAPTERS_CONFIG_PATH],
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+        "volumeMounts": [
+            {"name": "config", "mountPath": "/etc/modelyard", "readOnly": True},
+            {"name": "adapters", "mountPath": ADAPTERS_ROOT},
+            *(secrets if _secrets(specs) else []),
+            *volumes,
+        ],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def serve_mount() -> Object:
+    """Read-only: what is served is what was judged."""
+    return {"name": "adapters", "mountPath": ADAPTERS_ROOT, "readOnly": True}
+
+
+def volumes(specs: Sequence[AdapterSpec]) -> list[Object]:
+    """The users' own by number, because an adapter's name may be longer than fits beside a prefix."""
+    theirs = [
+        dict(spec.source.volume_source) | {"name": _volume(number)}
+        for number, spec in enumerate(specs)
+        if spec.source and spec.source.volume_source
+    ]
+    secrets = _secrets(specs)
+    projected = {"name": _SECRETS_VOLUME, "projected": {"sources": [_projected(secret) for secret in secrets]}}
+    return [{"name": "adapters", "emptyDir": {}}, *([projected] if secrets else []), *theirs]
+
+
+def _projected(secret: str) -> Object:
+    # Optional: without it the pod would wait for the Secret and not say which. The program says so.
+    items = [{"key": DOCKER_CONFIG, "path": f"{secret}.json"}]
+    return {"secret": {"name": secret, "items": items, "optional": True}}
+
+
+def _secrets(specs: Sequence[AdapterSpec]) -> list[str]:
+    """Each once, in the order in which they are tried."""
+    named = (secret for spec in specs if spec.source for secret in spec.source.image_pull_secrets or [])
+    return list(dict.fromkeys(named))
+
+
+def _strength(spec: AdapterSpec) -> float:
+    return float(spec.strength) if spec.strength else 1.0
+
+
+def _volume(number: int) -> str:
+    return f"adapter-{number}"

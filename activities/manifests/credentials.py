@@ -1,0 +1,58 @@
+"""Credentials as files in pods: docker configs of Secrets, and the token of a workload identity. Pure.
+
+Never in the environment, which every child process inherits, and never as an argument, which every process can read.
+"""
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Final
+
+from activities.clients.kubernetes import Object
+from api.pods.registries import AzureIdentity, RegistryAccess
+
+FOLDER: Final = "/etc/modelyard-registries"
+DOCKER_CONFIG: Final = ".dockerconfigjson"
+"""The key of Secrets of type kubernetes.io/dockerconfigjson."""
+AUDIENCE: Final = "api://AzureADTokenExchange"
+"""For whom Entra accepts a service account's token (Microsoft, "Workload identity federation")."""
+TOKEN_S: Final = 3600
+
+
+def registry_access(
+    secrets: Iterable[str],
+    *,
+    plain_http: tuple[str, ...],
+    allowed_hosts: tuple[str, ...],
+    identity: AzureIdentity | None,
+) -> RegistryAccess:
+    """What a pod is told of registries; the files are those that `mounted` puts there."""
+    return RegistryAccess(
+        docker_configs={name: f"{FOLDER}/{name}/{DOCKER_CONFIG}" for name in _each(secrets)},
+        plain_http=plain_http,
+        allowed_hosts=allowed_hosts,
+        azure=identity,
+    )
+
+
+def mounted(pod: Object, container: str, secrets: Iterable[str], identity: AzureIdentity | None) -> Object:
+    """The pod with the credentials in one of its containers."""
+    volumes: list[Object] = []
+    mounts: list[Object] = []
+    for number, name in enumerate(_each(secrets)):
+        items = [{"key": DOCKER_CONFIG, "path": DOCKER_CONFIG}]
+        volumes.append({"name": f"registry-{number}", "secret": {"secretName": name, "items": items}})
+        mounts.append({"name": f"registry-{number}", "mountPath": f"{FOLDER}/{name}", "readOnly": True})
+    if identity:
+        file = PurePosixPath(identity.token_file)
+        token = {"audience": AUDIENCE, "expirationSeconds": TOKEN_S, "path": file.name}
+        volumes.append({"name": "identity", "projected": {"sources": [{"serviceAccountToken": token}]}})
+        mounts.append({"name": "identity", "mountPath": str(file.parent), "readOnly": True})
+    containers = [
+        one | {"volumeMounts": [*one.get("volumeMounts", []), *mounts]} if one["name"] == container else one
+        for one in pod["containers"]
+    ]
+    return pod | {"containers": containers, "volumes": [*pod.get("volumes", []), *volumes]}
+
+
+def _each(secrets: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(secrets) if name]

@@ -1,0 +1,230 @@
+"""The Kubernetes objects of a plan, as pure functions: serve.json, the Deployment, the Service.
+
+Several containers on purpose: the kubelet starts them in order, so the small `fetch` fills /weights while the big
+`serve` image is still being pulled. What adapters add is `adapters.py`'s. Objects carry the plan's digest;
+nothing here talks to a cluster.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from activities.clients.kubernetes import Object
+from activities.contract.payloads import PinnedModel, Plan
+from activities.manifests import adapters as adapter_manifests
+from activities.manifests import credentials
+from activities.nodes.provider import node_selector as own_nodes
+from api import labels, names
+from api.pods import serve as serving
+from api.pods.registries import RegistryAccess
+from api.resource.model import AdapterSpec
+
+HTTP_PORT: Final = 80
+DRAIN_S: Final = 60
+"""Seconds that requests in flight have after a pod is asked to stop; the first ten only wait for load balancers."""
+PRE_STOP_S: Final = 10
+STARTUP_PERIOD_S: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Image references and how pods reach the hub and registries, from the worker's settings."""
+
+    runtime: str
+    fetch: str
+    data: str
+    hf_endpoint: str
+    cpu_kv_cache_gib: int
+    registry: RegistryAccess
+
+
+def workload_objects(
+    plan: Plan,
+    pinned: PinnedModel | None,
+    extra: dict[str, Any],
+    template: Object | None,
+    images: Images,
+    adapters: Sequence[AdapterSpec] = (),
+) -> list[tuple[str, Object]]:
+    """(kind, object) in the order in which they are applied. `template` is the user's, for plans of that kind."""
+    objects: list[tuple[str, Object]] = []
+    if plan.kind == "preset" and pinned is not None:
+        objects.append(("ConfigMap", _config_map(plan, pinned, extra, images, adapters)))
+        pod = _preset_pod(plan, pinned, images, adapters)
+    else:
+        pod = dict((template or {}).get("spec") or {})
+    objects.append(("Deployment", _deployment(plan, placed(plan, pod), (template or {}).get("metadata") or {})))
+    objects.append(("Service", _service(plan)))
+    return objects
+
+
+def selector_of(plan: Plan) -> dict[str, str]:
+    """Labels by which Service and Deployment find the pods; immutable, so without the digest."""
+    return {labels.WORKSPACE: plan.key.name, labels.WORKSPACE_UID: plan.key.uid}
+
+
+def metadata_of(plan: Plan, name: str) -> Object:
+    """Labels, annotations and owner of everything that is made for a Workspace."""
+    key = plan.key
+    return {
+        "name": name,
+        "namespace": key.namespace,
+        "labels": labels.ownership(key.namespace, key.name, key.uid),
+        "annotations": {labels.CONFIG_HASH: plan.digest, labels.GENERATION: str(plan.generation)},
+        "ownerReferences": [
+            {
+                "apiVersion": labels.V1BETA1,
+                "kind": labels.KIND,
+                "name": key.name,
+                "uid": key.uid,
+                "controller": True,
+                "blockOwnerDeletion": True,
+            }
+        ],
+    }
+
+
+def _config_map(
+    plan: Plan, pinned: PinnedModel, extra: dict[str, Any], images: Images, adapters: Sequence[AdapterSpec]
+) -> Object:
+    config = serving.ServeConfig(
+        model=pinned.model,
+        revision=pinned.revision,
+        weights_path=serving.weights_path(pinned.revision),
+        served_model_name=plan.served_model_name,
+        max_model_len=plan.max_model_len,
+        tensor_parallel_size=plan.tensor_parallel,
+        pipeline_parallel_size=plan.pipeline_parallel,
+        data_parallel_size=plan.data_parallel,
+        gpu_memory_utilization=plan.gpu_memory_utilization,
+        kv_cache_gib=images.cpu_kv_cache_gib,
+        adapters=adapter_manifests.mounts(adapters),
+        weights_deadline_s=plan.deadlines.serving,
+        model_options=plan.vllm_options,
+        extra=extra,
+    )
+    data = {"serve.json": config.model_dump_json(indent=2)}
+    if adapters:
+        brought = adapter_manifests.config(adapters, pinned, images.registry)
+        data["adapters.json"] = brought.model_dump_json(indent=2)
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata_of(plan, names.serve_config_map(plan.key.name)),
+        "data": data,
+    }
+
+
+def _deployment(plan: Plan, pod: Object, template_metadata: Object) -> Object:
+    pod_labels = (template_metadata.get("labels") or {}) | labels.ownership(
+        plan.key.namespace, plan.key.name, plan.key.uid
+    )
+    annotations = (template_metadata.get("annotations") or {}) | {labels.CONFIG_HASH: plan.digest}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata_of(plan, names.workload(plan.key.name)),
+        "spec": {
+            "replicas": plan.node_count,
+            # The nodes have exactly the GPUs that the pods need: a new pod can only start where an old one has gone.
+            "strategy": {"type": "Recreate"},
+            "revisionHistoryLimit": 2,
+            "selector": {"matchLabels": selector_of(plan)},
+            "template": {"metadata": {"labels": pod_labels, "annotations": annotations}, "spec": pod},
+        },
+    }
+
+
+def _service(plan: Plan) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata_of(plan, names.service(plan.key.name)),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector_of(plan),
+            "ports": [{"name": "http", "port": HTTP_PORT, "targetPort": serving.SERVE_PORT, "protocol": "TCP"}],
+        },
+    }
+
+
+def placed(plan: Plan, pod: Object) -> Object:
+    """Binds a pod to the Workspace's own nodes, whatever else its author wrote."""
+    node_selector = (pod.get("nodeSelector") or {}) | own_nodes(plan)
+    tolerations = [*(pod.get("tolerations") or []), *_tolerations()]
+    return pod | {"nodeSelector": node_selector, "tolerations": tolerations}
+
+
+def _tolerations() -> list[Object]:
+    keys = (labels.GPU_RESOURCE, labels.SPOT_TAINT_KEY)
+    own = {"key": labels.GPU_TAINT_KEY, "operator": "Equal", "value": labels.GPU_TAINT_VALUE, "effect": "NoSchedule"}
+    return [own, *({"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in keys)]
+
+
+def _preset_pod(plan: Plan, pinned: PinnedModel, images: Images, adapters: Sequence[AdapterSpec]) -> Object:
+    bringing = [adapter_manifests.container(adapters, images.data)] if adapters else []
+    serve = _serve(plan, images)
+    if adapters:
+        serve["volumeMounts"].append(adapter_manifests.serve_mount())
+    pod: Object = {
+        "terminationGracePeriodSeconds": DRAIN_S + PRE_STOP_S,
+        # Model code must not be able to talk to the API server.
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [fetch_container(plan, pinned, images), *bringing, serve],
+        "volumes": [
+            {"name": "weights", "emptyDir": {}},
+            {"name": "config", "configMap": {"name": names.serve_config_map(plan.key.name)}},
+            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}},
+            *(adapter_manifests.volumes(adapters) if adapters else []),
+        ],
+    }
+    if not adapters:
+        return pod
+    # Pull Secrets are among the adapters' volumes: they may be missing, and then the program says which.
+    return credentials.mounted(pod, adapter_manifests.CONTAINER, (), images.registry.azure)
+
+
+def fetch_container(plan: Plan, pinned: PinnedModel, images: Images) -> Object:
+    """Fills /weights on the node, beside the pull of the large image."""
+    command = ["python", "-m", "runtime.fetch", "--model", pinned.model, "--revision", pinned.revision]
+    container: Object = {
+        "name": "fetch",
+        "image": images.fetch,
+        "command": [*command, "--to", serving.WEIGHTS_ROOT],
+        "env": [{"name": "HF_ENDPOINT", "value": images.hf_endpoint}],
+        "ports": [{"name": "fetch", "containerPort": serving.FETCH_PORT}],
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+        "volumeMounts": [{"name": "weights", "mountPath": serving.WEIGHTS_ROOT}],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    if plan.access_secret:
+        token = {"secretKeyRef": {"name": plan.access_secret, "key": "HF_TOKEN"}}
+        container["env"] = [*container["env"], {"name": "HF_TOKEN", "valueFrom": token}]
+    return container
+
+
+def _serve(plan: Plan, images: Images) -> Object:
+    health = {"httpGet": {"path": "/health", "port": serving.SERVE_PORT}}
+    return {
+        "name": "serve",
+        "image": images.runtime,
+        "command": ["python", "-m", "runtime.serve", "--config", serving.CONFIG_PATH],
+        "ports": [{"name": "http", "containerPort": serving.SERVE_PORT}],
+        "resources": {
+            "requests": {"cpu": "500m", "memory": "1Gi", labels.GPU_RESOURCE: str(plan.gpus_per_node)},
+            "limits": {labels.GPU_RESOURCE: str(plan.gpus_per_node)},
+        },
+        "startupProbe": health
+        | {"periodSeconds": STARTUP_PERIOD_S, "failureThreshold": plan.deadlines.serving // STARTUP_PERIOD_S + 1},
+        "readinessProbe": health | {"periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 3},
+        "livenessProbe": health | {"periodSeconds": 10, "timeoutSeconds": 10, "failureThreshold": 6},
+        "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(PRE_STOP_S)]}}},
+        "volumeMounts": [
+            {"name": "weights", "mountPath": serving.WEIGHTS_ROOT},
+            {"name": "config", "mountPath": "/etc/modelyard", "readOnly": True},
+            {"name": "shm", "mountPath": "/dev/shm"},
+        ],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }

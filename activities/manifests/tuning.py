@@ -1,0 +1,256 @@
+"""The Kubernetes objects of a tuning, as pure functions: its volume, and for each part a ConfigMap and a Job.
+
+Three Jobs, one after the other: `fetch` and `publish` need no GPU and run anywhere, `train` runs on the Workspace's own
+nodes. Pods are restarted in place by the kubelet, so that weights and images stay; whether another start is worth it is
+tuning/pods.py's to say. Objects carry the part's digest; nothing here talks to a cluster.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from activities.clients.kubernetes import Object
+from activities.contract.payloads import PinnedModel, Plan
+from activities.contract.tuning import TuningPart
+from activities.manifests import credentials
+from activities.manifests import serving as manifests
+from api import labels, names
+from api.configs.mounted_paths import DATA
+from api.configs.training import TrainingConfig
+from api.pods import serve
+from api.pods.data import DATA_CONFIG_PATH, DATA_PORT, DataConfig
+from api.pods.publish import PUBLISH_CONFIG_PATH, PUBLISH_PORT, PublishConfig
+from api.pods.registries import AzureIdentity, RegistryAccess
+from api.pods.tune import TUNE_CONFIG_PATH, TUNE_PORT, TuneConfig
+from api.resource.data import DataDestination, DataSource
+
+CONFIG_FOLDER: Final = "/etc/modelyard"
+CHECKPOINTS: Final = "/run/modelyard/checkpoints"
+"""Outside /mnt, where users name paths of their own."""
+FOLDERS: Final = {"data": "data", "results": "results", "checkpoints": "checkpoints"}
+"""Folders of the run's own volume."""
+CHECKPOINTS_ON_OUTPUT: Final = "modelyard-checkpoints"
+"""Folder of the user's output volume where there is no volume of the run's own."""
+BACKOFF_LIMIT: Final = 1000
+"""So high that the Job never gives up by itself, which would delete the pod and with it the reason."""
+STOP_S: Final = int(TuneConfig.model_fields["stop_s"].default)
+STOP_MARGIN_S: Final = 20
+PORTS: Final[Mapping[str, int]] = {"fetch": DATA_PORT, "train": TUNE_PORT, "publish": PUBLISH_PORT}
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the worker's settings say of tuning pods."""
+
+    tune_image: str
+    data_image: str
+    storage_class: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    plain_http: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    identity: AzureIdentity | None = None
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A Workspace's tuning section as it was read, with its ConfigMap's content."""
+
+    preset: str
+    input: DataSource
+    output: DataDestination
+    config: TrainingConfig
+
+
+def needs_volume(tuning: Tuning) -> bool:
+    """Whether the run needs a volume of its own; not where the user's own volumes take data and results."""
+    return tuning.input.volume_source is None or tuning.output.volume_source is None
+
+
+def volume_claim(plan: Plan, storage_class: str) -> Object:
+    """The run's own volume. ReadWriteOnce: the Jobs follow one another."""
+    spec: Object = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": f"{plan.volume_gib}Gi"}},
+    }
+    if storage_class:
+        spec["storageClassName"] = storage_class
+    metadata = manifests.metadata_of(plan, names.tuning_volume(plan.key.name))
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+
+
+def config_of(
+    plan: Plan, part: TuningPart, tuning: Tuning, pinned: PinnedModel | None, around: Surroundings, hf_endpoint: str
+) -> DataConfig | TuneConfig | PublishConfig:
+    """What the part's program is told."""
+    if part == "fetch":
+        return DataConfig(
+            urls=tuple(tuning.input.urls or ()),
+            image=tuning.input.image,
+            dataset=tuning.config.dataset,
+            registry=_registry(plan, part, tuning, around),
+            allowed_hosts=around.allowed_hosts,
+            hf_endpoint=hf_endpoint,
+        )
+    if part == "publish":
+        return PublishConfig(
+            folder=tuning.config.output_dir,
+            image=plan.output_image,
+            model_name=tuning.preset,
+            registry=_registry(plan, part, tuning, around),
+        )
+    if pinned is None:
+        raise ValueError("a training needs a model whose commit is known")
+    return TuneConfig(
+        model=pinned.model,
+        revision=pinned.revision,
+        weights_path=serve.weights_path(pinned.revision),
+        method=plan.method or "lora",
+        training=tuning.config,
+        output_folder=tuning.config.output_dir,
+        checkpoint_folder=CHECKPOINTS,
+        processes=max(1, plan.gpus_per_node),
+        weights_deadline_s=plan.deadlines.serving,
+    )
+
+
+def config_map(plan: Plan, part: TuningPart, digest: str, content: str) -> Object:
+    """The ConfigMap with one part's configuration."""
+    metadata = manifests.metadata_of(plan, names.tuning_config_map(plan.key.name, part))
+    metadata["annotations"] |= {labels.CONFIG_HASH: digest}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": {_CONFIG_PATHS[part].rpartition("/")[2]: content},
+    }
+
+
+def job(
+    plan: Plan,
+    part: TuningPart,
+    digest: str,
+    tuning: Tuning,
+    pinned: PinnedModel | None,
+    around: Surroundings,
+    images: manifests.Images,
+) -> Object:
+    """The Job of one part."""
+    key = plan.key
+    own = labels.ownership(key.namespace, key.name, key.uid) | {labels.COMPONENT: part}
+    metadata = manifests.metadata_of(plan, names.tuning_job(key.name, part))
+    metadata["labels"] = own
+    metadata["annotations"] |= {labels.CONFIG_HASH: digest}
+    pod = _pod(plan, part, tuning, pinned, around, images)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {
+            "backoffLimit": BACKOFF_LIMIT,
+            "template": {"metadata": {"labels": own, "annotations": {labels.CONFIG_HASH: digest}}, "spec": pod},
+        },
+    }
+
+
+_CONFIG_PATHS: Final[Mapping[str, str]] = {
+    "fetch": DATA_CONFIG_PATH,
+    "train": TUNE_CONFIG_PATH,
+    "publish": PUBLISH_CONFIG_PATH,
+}
+_MODULES: Final[Mapping[str, str]] = {"fetch": "runtime.data", "train": "runtime.tune", "publish": "runtime.publish"}
+
+
+def _pod(
+    plan: Plan,
+    part: TuningPart,
+    tuning: Tuning,
+    pinned: PinnedModel | None,
+    around: Surroundings,
+    images: manifests.Images,
+) -> Object:
+    volumes, mounts = _storage(plan, part, tuning)
+    config = {"name": "config", "configMap": {"name": names.tuning_config_map(plan.key.name, part)}}
+    container: Object = {
+        "name": part,
+        "image": around.tune_image if part == "train" else around.data_image,
+        "command": ["python", "-m", _MODULES[part], "--config", _CONFIG_PATHS[part]],
+        "ports": [{"name": "http", "containerPort": PORTS[part]}],
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
+        "volumeMounts": [*mounts, {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True}],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    pod: Object = {
+        "restartPolicy": "OnFailure",
+        # Training code and data formats must not be able to talk to the API server.
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": [*volumes, config],
+    }
+    if part == "train" and pinned is not None:
+        return manifests.placed(plan, _training(plan, pod, pinned, images, around.environment))
+    return credentials.mounted(pod, part, secrets_of(plan, part, tuning), around.identity)
+
+
+def _training(
+    plan: Plan, pod: Object, pinned: PinnedModel, images: manifests.Images, environment: Mapping[str, str]
+) -> Object:
+    """The weights come beside the image that trains with them, as they do for serving."""
+    (container,) = pod["containers"]
+    gpus = {labels.GPU_RESOURCE: str(plan.gpus_per_node)}
+    weights = {"name": "weights", "mountPath": serve.WEIGHTS_ROOT}
+    fetch = manifests.fetch_container(plan, pinned, images)
+    training = container | {
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
+        "resources": {"requests": {"cpu": "500m", "memory": "1Gi"} | gpus, "limits": gpus},
+        "volumeMounts": [*container["volumeMounts"], weights, {"name": "shm", "mountPath": "/dev/shm"}],
+    }
+    more = [{"name": "weights", "emptyDir": {}}, {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}}]
+    return pod | {
+        "containers": [fetch | {"command": [*fetch["command"], "--once"]}, training],
+        "volumes": [*pod["volumes"], *more],
+        "terminationGracePeriodSeconds": STOP_S + STOP_MARGIN_S,
+    }
+
+
+def _storage(plan: Plan, part: TuningPart, tuning: Tuning) -> tuple[list[Object], list[Object]]:
+    """Volumes and mounts: the run's own volume by folders, in its place the user's where there is one."""
+    user = {"data": tuning.input.volume_source, "results": tuning.output.volume_source}
+    mounts: list[Object] = []
+    used: dict[str, Object] = {}
+
+    def mount(folder: str, path: str) -> None:
+        source = user.get(folder)
+        if source is not None:
+            used[folder] = source
+            mounts.append({"name": folder, "mountPath": path})
+        elif folder == "checkpoints" and not needs_volume(tuning) and user["results"] is not None:
+            mounts.append({"name": "results", "mountPath": path, "subPath": CHECKPOINTS_ON_OUTPUT})
+        else:
+            used["run"] = {"persistentVolumeClaim": {"claimName": names.tuning_volume(plan.key.name)}}
+            mounts.append({"name": "run", "mountPath": path, "subPath": FOLDERS[folder]})
+
+    if part in ("fetch", "train"):
+        mount("data", DATA)
+    if part in ("train", "publish"):
+        mount("results", tuning.config.output_dir)
+    if part == "train":
+        mount("checkpoints", CHECKPOINTS)
+    return [{"name": name, **source} for name, source in used.items()], mounts
+
+
+def secrets_of(plan: Plan, part: TuningPart, tuning: Tuning) -> list[str]:
+    """Names of the Secrets that the part's pod mounts."""
+    if part == "fetch":
+        return list(tuning.input.image_pull_secrets or ())
+    return [plan.output_secret] if part == "publish" and plan.output_secret else []
+
+
+def _registry(plan: Plan, part: TuningPart, tuning: Tuning, around: Surroundings) -> RegistryAccess:
+    return credentials.registry_access(
+        secrets_of(plan, part, tuning),
+        plain_http=around.plain_http,
+        allowed_hosts=around.allowed_hosts,
+        identity=around.identity,
+    )

@@ -1,0 +1,1 @@
+"""Nodes from AKS agent pools."""

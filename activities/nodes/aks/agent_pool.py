@@ -1,0 +1,109 @@
+"""What an AKS agent pool for a plan looks like, and what a pool that is already there means. Pure functions.
+
+The calls are in provider.py. Tags and labels carry the Workspace, so that a pool can always be traced to who pays for
+it.
+"""
+
+from enum import Enum
+from typing import Final
+
+from azure.mgmt.containerservice.models import AgentPool
+from azure.mgmt.containerservice.models import AgentPoolManagedClusterAgentPoolProfileProperties as Properties
+
+from activities.contract.payloads import Plan, PoolBought, WorkspaceKey
+from api import labels
+
+_IMAGE_FAMILIES: Final = {"ubuntu": "Ubuntu", "azurelinux": "AzureLinux"}
+_IN_PROGRESS: Final = {"creating", "updating", "scaling", "upgrading", "starting", "migrating"}
+
+
+class PoolState(Enum):
+    """What to do about a pool that ARM knows."""
+
+    READY = "as planned"
+    BUSY = "an operation is running"
+    DELETING = "on its way out"
+    TO_REPAIR = "failed, or not as planned: put it again"
+    FOREIGN = "bought by somebody else"
+
+
+def pool_of(plan: Plan) -> AgentPool:
+    """The agent pool that a plan comes to; a gang of `node_count` nodes, all or none."""
+    key = plan.key
+    return AgentPool(
+        properties=Properties(
+            count=plan.node_count,
+            vm_size=plan.instance_type,
+            os_disk_size_gb=plan.os_disk_gib,
+            availability_zones=list(plan.zones) or None,
+            scale_set_priority="Spot" if plan.spot else None,
+            # A machine that is only stopped would go on counting against the quota.
+            scale_set_eviction_policy="Delete" if plan.spot else None,
+            spot_max_price=plan.spot_max_price if plan.spot else None,
+            os_type="Linux",
+            os_sku=_IMAGE_FAMILIES[plan.image_family],
+            mode="User",
+            type_properties_type="VirtualMachineScaleSets",
+            node_labels=node_labels(plan),
+            node_taints=[labels.GPU_TAINT],
+            tags=labels.pool_tags(key.namespace, key.name, key.uid),
+        )
+    )
+
+
+def node_labels(plan: Plan) -> dict[str, str]:
+    """The user's matchLabels, without KAITO's reserved keys, and who the nodes belong to."""
+    key = plan.key
+    return labels.without_reserved(plan.node_labels) | labels.node_ownership(key.namespace, key.name, key.uid)
+
+
+def state_of(pool: AgentPool, plan: Plan) -> PoolState:
+    """Compares by what can change: owner, size, count, provisioning state. Azure spells SKU names in any case."""
+    properties = properties_of(pool)
+    if not owned_by(pool, plan.key.uid):
+        return PoolState.FOREIGN
+    if is_deleting(pool):
+        return PoolState.DELETING
+    state = (properties.provisioning_state or "").lower()
+    if state in _IN_PROGRESS:
+        return PoolState.BUSY
+    as_planned = (
+        properties.vm_size or ""
+    ).lower() == plan.instance_type.lower() and properties.count == plan.node_count
+    return PoolState.READY if state == "succeeded" and as_planned else PoolState.TO_REPAIR
+
+
+def owned_by(pool: AgentPool, uid: str) -> bool:
+    """Whether the pool's tags name this Workspace."""
+    return (properties_of(pool).tags or {}).get(labels.TAG_UID) == uid
+
+
+def owner_of(pool: AgentPool) -> WorkspaceKey | None:
+    """The Workspace that the pool's tags name, or None for a pool that is not ours."""
+    tags = properties_of(pool).tags or {}
+    found = [tags.get(tag) for tag in (labels.TAG_NAMESPACE, labels.TAG_NAME, labels.TAG_UID)]
+    if not all(found) or tags.get(labels.TAG_MANAGED_BY) != labels.MANAGED_BY_VALUE:
+        return None
+    namespace, name, uid = map(str, found)
+    return WorkspaceKey(namespace=namespace, name=name, uid=uid)
+
+
+def properties_of(pool: AgentPool) -> Properties:
+    """The pool's properties; ARM always sends them, the SDK's types only do not say so."""
+    return pool.properties or Properties()
+
+
+def is_deleting(pool: AgentPool) -> bool:
+    """Whether ARM is removing the pool."""
+    return (properties_of(pool).provisioning_state or "").lower() == "deleting"
+
+
+def bought(pool: AgentPool) -> PoolBought:
+    """The pool as the workflow remembers it."""
+    properties = properties_of(pool)
+    return PoolBought(
+        pool_name=pool.name or "",
+        instance_type=properties.vm_size or "",
+        node_count=properties.count or 0,
+        provisioning_state=properties.provisioning_state or "",
+    )

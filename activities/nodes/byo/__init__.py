@@ -1,0 +1,1 @@
+"""Nodes that the user brings (bring your own): reserved, watched, never bought."""

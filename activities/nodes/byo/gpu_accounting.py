@@ -1,0 +1,156 @@
+"""Which GPUs of nodes that are there already are free, and which nodes a Workspace should have. Pure functions.
+
+Free is what a node offers less what others use: all pods that are bound to it and have not ended, and the reservations
+of other Workspaces. A Workspace's own pods are counted within its reservation, never beside it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from activities.clients.kubernetes import Object
+from activities.nodes.readiness import gpus_of, is_ready
+from activities.nodes.reservations import reservations_of
+from api import labels
+
+NODES_TOLD: Final = 5
+_ENDED: Final = {"Succeeded", "Failed"}
+_KEEPS_PODS_OUT: Final = {"NoSchedule", "NoExecute"}
+
+
+@dataclass(frozen=True)
+class GpuPod:
+    """A pod that holds GPUs of a node. `workspace` is the uid of the Workspace that it serves, or ""."""
+
+    namespace: str
+    name: str
+    node: str
+    gpus: int
+    workspace: str = ""
+
+
+@dataclass(frozen=True)
+class NodeUse:
+    """One node that the labels match. `blocked` tells why no pod of ours could start there, or ""."""
+
+    name: str
+    offered: int
+    reserved: Mapping[str, int]
+    pods: tuple[GpuPod, ...] = ()
+    blocked: str = ""
+
+    def used_by_others(self, uid: str) -> int:
+        """GPUs that are taken or promised: for each other Workspace the larger of both, and what other pods ask for."""
+        running = Counter[str]()
+        for pod in self.pods:
+            running[pod.workspace] += pod.gpus
+        strangers = running.pop("", 0)
+        holders = (running.keys() | self.reserved.keys()) - {uid}
+        return strangers + sum(max(running[holder], self.reserved.get(holder, 0)) for holder in holders)
+
+    def free_for(self, uid: str) -> int:
+        """GPUs that this Workspace may have here, those that it has included."""
+        return 0 if self.blocked else max(0, self.offered - self.used_by_others(uid))
+
+    def runs_pods_of(self, uid: str) -> bool:
+        """Whether the Workspace uses GPUs here now."""
+        return any(pod.workspace == uid for pod in self.pods)
+
+
+def gpu_pod(pod: Object) -> GpuPod | None:
+    """The pod as far as GPUs go; None while it holds none: not bound to a node, ended, or without a request."""
+    node, phase = pod["spec"].get("nodeName"), (pod.get("status") or {}).get("phase")
+    gpus = gpus_requested(pod["spec"])
+    if not node or phase in _ENDED or not gpus:
+        return None
+    metadata = pod["metadata"]
+    workspace = (metadata.get("labels") or {}).get(labels.WORKSPACE_UID, "")
+    return GpuPod(metadata["namespace"], metadata["name"], node, gpus, workspace)
+
+
+def gpus_requested(spec: Object) -> int:
+    """What the scheduler counts: init containers run one after the other before the rest, sidecars (init containers
+    with restartPolicy Always) stay, and the runtime class may add an overhead."""
+    sidecars = peak = 0
+    for container in spec.get("initContainers") or []:
+        own = _gpus(container.get("resources") or {})
+        if container.get("restartPolicy") == "Always":
+            sidecars += own
+            own = 0
+        peak = max(peak, sidecars + own)
+    together = sidecars + sum(_gpus(container.get("resources") or {}) for container in spec.get("containers") or [])
+    return max(peak, together) + int((spec.get("overhead") or {}).get(labels.GPU_RESOURCE, 0))
+
+
+def _gpus(resources: Mapping[str, Any]) -> int:
+    for part in ("requests", "limits"):  # Kubernetes takes a limit for the request where only that is given
+        amount = (resources.get(part) or {}).get(labels.GPU_RESOURCE)
+        if amount is not None:
+            return int(amount)
+    return 0
+
+
+def uses_of(nodes: Mapping[str, Object], pods: Iterable[GpuPod]) -> list[NodeUse]:
+    """One entry per node, by name."""
+    placed: dict[str, list[GpuPod]] = {}
+    for pod in pods:
+        placed.setdefault(pod.node, []).append(pod)
+    return [
+        NodeUse(name, gpus_of(node), reservations_of(node), tuple(placed.get(name, ())), blocked(node))
+        for name, node in sorted(nodes.items())
+    ]
+
+
+def blocked(node: Object) -> str:
+    """Why our pods could not start on this node, however many GPUs are free; "" where they could."""
+    spec = node.get("spec") or {}
+    if "deletionTimestamp" in node["metadata"]:
+        return "is being removed"
+    if not is_ready(node):
+        return "is not Ready"
+    for taint in spec.get("taints") or []:
+        if taint.get("effect") in _KEEPS_PODS_OUT and not _tolerated(taint):
+            return f"has the taint {taint['key']}={taint.get('value', '')}:{taint['effect']}"
+    return "is cordoned" if spec.get("unschedulable") else ""
+
+
+def _tolerated(taint: Mapping[str, str]) -> bool:
+    """As the tolerations of our pods say (activities/manifests/serving.py)."""
+    if taint["effect"] != "NoSchedule":
+        return False
+    if taint["key"] == labels.GPU_TAINT_KEY:
+        return taint.get("value") == labels.GPU_TAINT_VALUE
+    return taint["key"] in (labels.GPU_RESOURCE, labels.SPOT_TAINT_KEY)
+
+
+def pick(uses: Iterable[NodeUse], uid: str, *, gpus: int, count: int) -> list[str]:
+    """Up to `count` nodes with `gpus` free each. Where the Workspace is already comes first, then the tightest fit."""
+    able = [use for use in uses if use.free_for(uid) >= gpus]
+    able.sort(key=lambda use: (not use.runs_pods_of(uid), uid not in use.reserved, use.free_for(uid), use.name))
+    return [use.name for use in able[:count]]
+
+
+def shortage(uses: list[NodeUse], uid: str, *, gpus: int, count: int, match_labels: Mapping[str, str]) -> str:
+    """`0 of 2 matching nodes have a free GPU, 1 is needed: gpu-1 uses 1 of 1 (default/other-pod), ...`."""
+    wanted = "a free GPU" if gpus == 1 else f"{gpus} free GPUs"
+    if not uses:
+        words = ",".join(f"{key}={value}" for key, value in sorted(match_labels.items()))
+        return f"no node has the labels {words}. Label one: kubectl label node NAME {words.replace(',', ' ')}"
+    able = pick(uses, uid, gpus=gpus, count=len(uses))
+    short = [_state_of(use, uid) for use in uses if use.name not in able]
+    more = f", and {len(short) - NODES_TOLD} more" if len(short) > NODES_TOLD else ""
+    needed = f"{count} {'is' if count == 1 else 'are'} needed"
+    told = ", ".join(short[:NODES_TOLD]) + more
+    return f"{len(able)} of {len(uses)} matching nodes have {wanted}, {needed}" + (f": {told}" if told else "")
+
+
+def _state_of(use: NodeUse, uid: str) -> str:
+    if use.blocked:
+        return f"{use.name} {use.blocked}"
+    if not use.offered:
+        return f"{use.name} offers no GPU (does the device plugin run there?)"
+    pods = [f"{pod.namespace}/{pod.name}" for pod in use.pods if pod.workspace != uid]
+    starting = [holder for holder in use.reserved if holder != uid and not use.runs_pods_of(holder)]
+    holders = ", ".join(pods + [f"reserved for the Workspace with uid {holder}" for holder in starting])
+    return f"{use.name} uses {use.used_by_others(uid)} of {use.offered}" + (f" ({holders})" if holders else "")

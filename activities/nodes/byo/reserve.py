@@ -1,0 +1,85 @@
+"""The calls that reserve GPUs on nodes of one's own and let go of them. All nodes of a gang, or none.
+
+Nothing is held while a gang waits for its last node, so that two that want the same nodes cannot block each other;
+only where a Workspace's pods run already does it keep what it has.
+"""
+
+from collections.abc import Iterable
+
+from kubernetes.aio.client.exceptions import ApiException
+
+from activities.clients.kubernetes import Cluster, Object
+from activities.contract.payloads import Plan, WorkspaceKey
+from activities.nodes import reservations
+from activities.nodes.byo.gpu_accounting import pick, uses_of
+from activities.nodes.byo.watch import View
+
+_CHANGED = (409, 422)
+"""A test of the patch failed: somebody has written the Node since we read it."""
+
+
+async def reserve(cluster: Cluster, plan: Plan, view: View) -> list[str]:
+    """Names of the nodes where the plan's GPUs are reserved now; [] where there are too few, or somebody was faster."""
+    uid, gpus = plan.key.uid, plan.gpus_per_node
+    uses = uses_of(view.nodes, view.pods)
+    chosen = pick(uses, uid, gpus=gpus, count=plan.node_count)
+    if len(chosen) < plan.node_count:
+        await _let_go(cluster, view, uid, [use.name for use in uses if not use.runs_pods_of(uid)])
+        return []
+    made: list[str] = []
+    for use in (use for use in uses if use.name in chosen and use.reserved.get(uid) != gpus):
+        if not await _patched(cluster, use.name, reservations.reserving(view.nodes[use.name], uid, gpus)):
+            for name in made:
+                await _patched(cluster, name, reservations.releasing(uid))
+            return []
+        made.append(use.name)
+    await _let_go(cluster, view, uid, [use.name for use in uses if use.name not in chosen])
+    return sorted(chosen)
+
+
+async def release(cluster: Cluster, key: WorkspaceKey) -> bool:
+    """Takes the Workspace's reservations off every node; tells whether there was one."""
+    nodes = await holding(cluster, key)
+    for node in nodes:
+        await _patched(cluster, node["metadata"]["name"], reservations.releasing(key.uid))
+    return bool(nodes)
+
+
+async def holding(cluster: Cluster, key: WorkspaceKey) -> list[Object]:
+    """Nodes that carry a reservation of the Workspace, whatever their other labels are by now."""
+    nodes, _ = await cluster.list_all("Node", selector=reservations.reservation_label(key.uid))
+    return nodes
+
+
+async def clear_stale(cluster: Cluster, view: View) -> list[str]:
+    """Removes reservations of Workspaces that are gone; tells their uids.
+
+    The Workspaces are listed after the view was taken: whoever holds a reservation in it existed before, so that one
+    that is not listed is gone for good.
+    """
+    holders = {uid for node in view.nodes.values() for uid in reservations.reservations_of(node)}
+    if not holders:
+        return []
+    found, _ = await cluster.list_all("Workspace")
+    stale = sorted(holders - {workspace["metadata"]["uid"] for workspace in found})
+    for uid in stale:
+        await _let_go(cluster, view, uid, view.nodes)
+    return stale
+
+
+async def _let_go(cluster: Cluster, view: View, uid: str, names: Iterable[str]) -> None:
+    """Drops what the view shows to be reserved on these nodes. One that changed since is left for the next view."""
+    for name in names:
+        if uid in reservations.reservations_of(view.nodes[name]):
+            await _patched(cluster, name, reservations.letting_go(view.nodes[name], uid))
+
+
+async def _patched(cluster: Cluster, name: str, operations: list[Object]) -> bool:
+    """False where the Node changed, is gone, or has no such reservation (any more)."""
+    try:
+        await cluster.patch("Node", name, None, operations)
+    except ApiException as error:
+        if error.status in _CHANGED or error.status == 404:
+            return False
+        raise
+    return True

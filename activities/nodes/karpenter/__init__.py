@@ -1,0 +1,1 @@
+"""Nodes from Karpenter NodeClaims."""

@@ -1,0 +1,156 @@
+"""The calls about NodeClaims and their Nodes: create, adopt, delete, and the wait until all are gone. Decides nothing
+about how many there should be.
+
+Deletes are in the background: Karpenter's own finalizer drains and ends the machine, and a foreground delete would need
+the Node to be gone before the claim is looked at.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from datetime import datetime
+from typing import Any
+
+from kubernetes.aio.client.exceptions import ApiException
+
+from activities.clients.kubernetes import Cluster, Object, path_of
+from activities.clients.watch import Collection, observe
+from activities.contract.failures import failure
+from activities.contract.payloads import Plan, WorkspaceKey
+from activities.nodes.karpenter import node_claim
+from activities.nodes.karpenter.node_claim import NodeClass
+from api import labels
+
+
+class Claims:
+    """NodeClaims of one cluster."""
+
+    def __init__(self, cluster: Cluster, node_class: NodeClass) -> None:
+        self._cluster = cluster
+        self._node_class = node_class
+
+    async def listed(self, key: WorkspaceKey) -> list[Object]:
+        """The Workspace's claims now. None where the cluster has no CRD: Kubernetes removes it after its objects."""
+        found = await self._found(node_claim.selector_of(key))
+        return [claim for claim in found if node_claim.belongs_to(claim, key)]
+
+    async def of_everyone(self) -> list[Object]:
+        """Every claim that carries a Workspace's uid."""
+        return await self._found(labels.WORKSPACE_UID)
+
+    async def _found(self, selector: str) -> list[Object]:
+        try:
+            found, _ = await self._cluster.list_all("NodeClaim", selector=selector)
+        except ApiException as error:
+            if error.status == 404:
+                return []
+            raise
+        return found
+
+    async def observed(self, key: WorkspaceKey, *, until: datetime) -> AsyncGenerator[Collection, None]:
+        """The claims now and after every change. Raises ApiServerRefused where the cluster has no NodeClaims."""
+        try:
+            async for claims in observe(self._cluster, "NodeClaim", selector=node_claim.selector_of(key), until=until):
+                yield claims
+        except ApiException as error:
+            if error.status != 404:
+                raise
+            message = "the cluster has no NodeClaims (karpenter.sh/v1): install gpu-provisioner or Karpenter"
+            raise failure("ApiServerRefused", f"{message}, or use another node provider") from None
+
+    async def create(self, plan: Plan, name: str) -> None:
+        """Raises OwnershipConflict where the name belongs to somebody else. One that is there already is ours."""
+        try:
+            await self._cluster.create("NodeClaim", node_claim.node_claim(plan, name, self._node_class))
+        except ApiException as error:
+            if error.status != 409:
+                raise
+            found = await self._cluster.get("NodeClaim", name)
+            if found is not None and not node_claim.belongs_to(found, plan.key):
+                message = f"NodeClaim {name} exists with another owner's labels: {found['metadata'].get('labels')}"
+                raise failure("OwnershipConflict", f"{message}. Delete or rename it") from None
+
+    async def adopt(self, claim: Object, key: WorkspaceKey) -> None:
+        """Puts our uid on a claim of a controller before us; one that is gone meanwhile is no error."""
+        await self._stamp("NodeClaim", claim, {labels.WORKSPACE_UID: key.uid})
+
+    async def delete(self, claim: Object) -> None:
+        """Asks for this very claim to go; a namesake is left alone."""
+        metadata = claim["metadata"]
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": metadata["uid"]}}
+        try:
+            await self._cluster.request("DELETE", path_of("NodeClaim", None, metadata["name"]), body=body)
+        except ApiException as error:
+            if error.status not in (404, 409):
+                raise
+
+    async def events(self, name: str) -> list[Object]:
+        """What was said about a claim, oldest first. Events of cluster-wide objects are in namespace `default`."""
+        fields = f"involvedObject.kind=NodeClaim,involvedObject.name={name}"
+        page = await self._cluster.request("GET", path_of("Event", "default"), query={"fieldSelector": fields})
+        return sorted(page.get("items") or [], key=lambda event: str(event.get("lastTimestamp") or ""))
+
+    async def without_node(self, claims: list[Object], key: WorkspaceKey) -> list[Object]:
+        """Claims whose Node is gone. Nodes that are there get the labels that their Workspace finds them by."""
+        nodes = await asyncio.gather(*(self._cluster.get("Node", node_claim.node_of(claim)) for claim in claims))
+        own = labels.node_ownership(key.namespace, key.name, key.uid) | {labels.ACCELERATOR: labels.ACCELERATOR_NVIDIA}
+        await asyncio.gather(*(self._stamp("Node", node, own) for node in nodes if node is not None))
+        return [claim for claim, node in zip(claims, nodes, strict=True) if node is None]
+
+    async def until_all_gone(self, key: WorkspaceKey, until: datetime, deleting: Callable[[], None]) -> bool:
+        """Deletes claims until there is none and no Node of theirs; tells whether there was one. Calls `deleting`
+        before the first delete. Raises CleanupBlocked that names what is left."""
+        existed, asked = False, set[str]()
+        left: list[Object] = []
+        if await self.listed(key):
+            async for claims in self.observed(key, until=until):
+                left = [claim for claim in claims.values() if node_claim.belongs_to(claim, key)]
+                if not left:
+                    break
+                existed = True
+                for claim in left:
+                    if not node_claim.is_deleting(claim) and claim["metadata"]["uid"] not in asked:
+                        deleting()
+                        asked.add(claim["metadata"]["uid"])
+                        await self.delete(claim)
+        if left:
+            raise blocked("NodeClaim", left, "Look whether gpu-provisioner or Karpenter runs, and at its log")
+        await self._until_no_nodes(key, until)
+        return existed
+
+    async def _until_no_nodes(self, key: WorkspaceKey, until: datetime) -> None:
+        left: list[Object] = []
+        async for nodes in observe(self._cluster, "Node", selector=node_claim.selector_of(key), until=until):
+            left = [node for node in nodes.values() if node_claim.node_belongs_to(node, key)]
+            if not left:
+                return
+        raise blocked("Node", left, "Its NodeClaim is gone: see that the machine is gone too, then delete the Node")
+
+    async def _stamp(self, kind: str, item: Object, own: dict[str, str]) -> None:
+        present = item["metadata"].get("labels") or {}
+        missing = {name: value for name, value in own.items() if present.get(name) != value}
+        if not missing:
+            return
+        same: Object = {"op": "test", "path": "/metadata/uid", "value": item["metadata"]["uid"]}
+        adding: list[Any] = [
+            {"op": "add", "path": "/metadata/labels/" + name.replace("/", "~1"), "value": value}
+            for name, value in missing.items()
+        ]
+        try:
+            await self._cluster.patch(kind, item["metadata"]["name"], None, [same, *adding])
+        except ApiException as error:
+            if error.status not in (404, 422):  # it is gone, or another of its name: the watch tells of it
+                raise
+
+
+def blocked(kind: str, left: list[Object], hint: str) -> Exception:
+    """What could not be given back, with what holds each, and what to do."""
+    words = "; ".join(sorted(map(_held_by, left)))
+    return failure("CleanupBlocked", f"{len(left)} {kind}s are left after their delete: {words}. {hint}")
+
+
+def _held_by(item: Object) -> str:
+    metadata = item["metadata"]
+    finalizers = ", ".join(metadata.get("finalizers") or []) or "none"
+    node = node_claim.node_of(item)
+    since = metadata.get("deletionTimestamp", "")
+    return f"{metadata['name']} (finalizers: {finalizers}" + (f"; node {node}" if node else "") + f"; since {since})"

@@ -1,0 +1,72 @@
+"""What the conditions and events of a NodeClaim say went wrong. The only place that reads their texts.
+
+gpu-provisioner wraps every answer of Azure into reason LaunchFailed and tries for ever; Karpenter withdraws a claim for
+which there is no capacity and leaves an event. Azure's words are inside both.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from activities.clients.kubernetes import Object
+from activities.nodes.karpenter import node_claim
+
+MESSAGE_MAX: Final = 700
+_WAITING: Final = {"", "AwaitingReconciliation", "Launched", "NodeClassReadinessUnknown"}
+"""Reasons of a condition that is not true yet, and nothing is wrong."""
+
+_WORDS: Final = (
+    (r"InsufficientVCPUQuota|QuotaExceeded|exceeding approved .*quota", "QuotaExceeded"),
+    (r"SkuNotAvailable|NotAvailableForSubscription|VM size .* is not (allowed|available)", "SkuNotAvailable"),
+    (r"(maximum|limit).{0,40}(node|agent) ?pools", "PoolLimitReached"),
+    (r"AuthorizationFailed|AuthorizationPermissionMismatch", "CloudForbidden"),
+    (r"RequestDisallowedByPolicy|InvalidParameter", "CloudRequestRefused"),
+    (r"InsufficientCapacity|AllocationFailed|Overconstrained|instance types were unavailable", "AllocationFailed"),
+)
+_FIXES: Final = {
+    "QuotaExceeded": "Ask Azure for more quota or choose another instanceType",
+    "SkuNotAvailable": "Choose another instanceType or region",
+    "PoolLimitReached": "Delete pools that are not used",
+    "CloudForbidden": "Give the identity of gpu-provisioner or Karpenter the role that is named",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a claim is not fulfilled."""
+
+    reason: str
+    message: str
+
+
+def problem_of(claim: Object) -> Problem | None:
+    """What is wrong with a claim; None while it is simply on its way."""
+    launched = node_claim.condition(claim, "Launched")
+    if launched.get("status") != "True" and (launched.get("reason") or "") not in _WAITING:
+        return problem_in(f"{launched['reason']}: {launched.get('message') or 'no message'}")
+    registered = node_claim.condition(claim, "Registered")
+    if registered.get("status") == "False":
+        said = f"{registered.get('reason')}: {registered.get('message') or 'no message'}"
+        return Problem("NodeNotJoined", _shortened(said))
+    return None
+
+
+def withdrawn(events: list[Object]) -> Problem:
+    """Why Karpenter took back a claim of ours, as far as its events tell. Newest last."""
+    texts = [f"{event.get('reason')}: {event.get('message')}" for event in events if event.get("type") == "Warning"]
+    if not texts:
+        return Problem("AllocationFailed", "it was deleted by whoever fulfils it, and no event tells why")
+    problem = problem_in(texts[-1])
+    return Problem("AllocationFailed", problem.message) if problem.reason == "PoolFailed" else problem
+
+
+def problem_in(text: str) -> Problem:
+    """The reason behind Azure's or Karpenter's words; PoolFailed where none of them is known."""
+    reason = next((reason for words, reason in _WORDS if re.search(words, text, re.IGNORECASE)), "PoolFailed")
+    fix = _FIXES.get(reason)
+    return Problem(reason, _shortened(text) + (f". {fix}" if fix else ""))
+
+
+def _shortened(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= MESSAGE_MAX else text[: MESSAGE_MAX - 1] + "…"

@@ -1,0 +1,125 @@
+"""Has nodes bought by gpu-provisioner or Karpenter: writes NodeClaims, waits for them by watching, takes them back.
+
+Every call can be repeated: names are deterministic and what is there is listed first. What a claim looks like is
+node_claim.py's, what to do decisions.py's, what a trouble means failures.py's.
+"""
+
+import asyncio
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from temporalio import activity
+
+from activities.clients.kubernetes import Cluster
+from activities.clients.watch import Collection
+from activities.contract import signatures
+from activities.contract.failures import failure
+from activities.contract.payloads import Plan, PoolBought, PoolKey, Released
+from activities.heartbeat import Progress, heartbeating
+from activities.nodes.karpenter import failures, node_claim
+from activities.nodes.karpenter.claims import Claims
+from activities.nodes.karpenter.decisions import Attempt, Decision, decide, told, too_late
+from activities.nodes.karpenter.node_claim import NodeClass
+
+PATIENCE: Final = timedelta(seconds=90)
+"""gpu-provisioner tries a failed launch again after a minute at most."""
+GONE_WITHIN: Final = timedelta(minutes=30)
+"""Draining may take node_claims.DRAIN_DEADLINE, AKS needs up to ten minutes more to delete a pool."""
+SETTLE_S: Final = 1.0
+"""A create whose sender was killed can arrive this much later; claims count as gone when there are none twice."""
+DELETING: Final = "deleting"
+"""In the heartbeat of a release: there was something to delete, whichever attempt found it."""
+
+
+class NodeClaims:
+    """One NodeClaim per node of a Workspace."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        node_class: NodeClass | None = None,
+        patience: timedelta = PATIENCE,
+        gone_within: timedelta = GONE_WITHIN,
+    ) -> None:
+        self._claims = Claims(cluster, node_class or NodeClass())
+        self._patience = patience
+        self._gone_within = gone_within
+
+    @signatures.implements(signatures.ENSURE_NODE_CLAIMS)
+    async def ensure_node_pool(self, plan: Plan) -> PoolBought:
+        """Returns when every claim has its Node. Raises QuotaExceeded, SkuNotAvailable, AllocationFailed, PoolFailed,
+        NodeNotJoined, OwnershipConflict, and InvalidSpec for more nodes than there are names."""
+        if plan.node_count > node_claim.NODES_MAX:
+            raise failure("InvalidSpec", f"{plan.node_count} nodes are wanted: at most {node_claim.NODES_MAX} can be")
+        deadline = activity.info().scheduled_time + timedelta(seconds=plan.deadlines.provision)
+        attempt, decision = Attempt(self._patience), decide({}, plan)
+        async with heartbeating() as progress:
+            while datetime.now(UTC) < deadline:
+                looks = self._claims.observed(plan.key, until=attempt.look_again_at(deadline))
+                async with aclosing(looks):  # a failure must not keep the watch open for as long as it is looked at
+                    async for observed in looks:
+                        decision = await self._step(observed, plan, attempt)
+                        _report(progress, decision, plan)
+                        complete = len(decision.ready) == plan.node_count
+                        if complete and await self._nodes_are_there(decision, plan, attempt):
+                            return node_claim.bought(plan, decision.kept)
+                        attempt.judge(decision, plan, datetime.now(UTC))
+                attempt.judge(decision, plan, datetime.now(UTC))
+        raise too_late(decision, plan)
+
+    @signatures.implements(signatures.DELETE_NODE_CLAIMS)
+    async def delete_node_pool(self, key: PoolKey) -> Released:
+        """Returns when neither a claim nor a Node of the Workspace is left, twice. Raises CleanupBlocked that names
+        what is left, with its finalizers."""
+        async with heartbeating() as progress:
+            until = datetime.now(UTC) + self._gone_within
+            existed = await self._claims.until_all_gone(key.workspace, until, lambda: progress.say(DELETING))
+            gone_at = datetime.now(UTC)
+            await asyncio.sleep(SETTLE_S)
+            if await self.look(key) is not None:
+                raise failure("CloudBusy", f"a NodeClaim of {key.pool_name} appeared while they were being released")
+            existed = existed or DELETING in progress.details
+            return Released(pool_name=key.pool_name, gone_at=gone_at, existed=existed)
+
+    async def look(self, key: PoolKey) -> PoolBought | None:
+        """The Workspace's claims, those that are going too."""
+        ours = await self._claims.listed(key.workspace)
+        return node_claim.bought(key, ours) if ours else None
+
+    async def _step(self, observed: Collection, plan: Plan, attempt: Attempt) -> Decision:
+        """Carries out what is decided now. Raises where a claim of ours was withdrawn."""
+        for name in attempt.withdrawn(observed):
+            problem = failures.withdrawn(await self._claims.events(name))
+            raise told(problem, name, decide(observed, plan), plan)
+        decision = decide(observed, plan, attempt.under_way)
+        for claim in decision.adopt:
+            await self._claims.adopt(claim, plan.key)
+        for claim in decision.delete:
+            attempt.forget(claim["metadata"]["name"])
+            await self._claims.delete(claim)
+        for name in decision.create:
+            await self._claims.create(plan, name)
+            attempt.under_way.add(name)
+        return decision
+
+    async def _nodes_are_there(self, decision: Decision, plan: Plan, attempt: Attempt) -> bool:
+        """Whether every claim's Node is there, with our labels. The claim of a lost Node is given back first."""
+        lost = await self._claims.without_node(decision.kept, plan.key)
+        for claim in lost:
+            activity.logger.info(
+                "a NodeClaim's Node is gone; it is replaced", extra={"claim": claim["metadata"]["name"]}
+            )
+            attempt.forget(claim["metadata"]["name"])
+            await self._claims.delete(claim)
+        return not lost
+
+
+def _report(progress: Progress, decision: Decision, plan: Plan) -> None:
+    counts: dict[str, Any] = {
+        "launched": sum(node_claim.stages_passed(claim) > 0 for claim in decision.kept),
+        "ready": len(decision.ready),
+        "wanted": plan.node_count,
+    }
+    progress.say(counts)

@@ -1,0 +1,1 @@
+"""Step Size: from a Workspace to a plan with its fallbacks."""

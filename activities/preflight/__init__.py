@@ -1,0 +1,1 @@
+"""Step Preflight: what can be known for nothing before anything is bought."""

@@ -1,0 +1,146 @@
+"""Asks Azure, before anything is bought, whether a plan can be bought: all checks side by side, each with its result.
+
+Fails open: a check that could not be made is `unknown` and does not stop a Workspace, because the purchase itself gives
+the same answer a little later. What is compared with what is in the pure functions at the end.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+from activities.clients.azure import Azure
+from activities.contract import signatures
+from activities.contract.payloads import Check, Plan, Preflight
+from activities.errors.azure import from_azure
+from activities.nodes.aks import agent_pool
+from api.preflight import CheckName
+
+SPOT_QUOTA: Final = "lowPriorityCores"
+"""One quota for spot machines of every family in a region."""
+SKU_LIST_KEPT_S: Final = 600.0
+"""Azure's SKU list of a region is several megabytes and changes rarely."""
+
+
+class PreflightChecks:
+    """SKU offered, vCPU quota, pool limit, and the cluster's own state."""
+
+    def __init__(self, azure: Azure) -> None:
+        self._azure = azure
+        self._skus: tuple[float, list[Any]] = (float("-inf"), [])
+        self._skus_lock = asyncio.Lock()
+
+    @signatures.implements(signatures.READ_PREFLIGHT)
+    async def read_preflight(self, plan: Plan) -> Preflight:
+        """Never fails for a check that fails: the workflow decides by the results."""
+        checks = {
+            CheckName.SKU_OFFERED: self._sku,
+            CheckName.VCPU_QUOTA: self._quota,
+            CheckName.POOL_LIMIT: self._pool_limit,
+        }
+        return Preflight(
+            checks=list(await asyncio.gather(*(_guarded(name, check, plan) for name, check in checks.items())))
+        )
+
+    async def _already_bought(self, plan: Plan) -> bool:
+        settings = self._azure.settings
+        try:
+            pool = await self._azure.pools.agent_pools.get(settings.resource_group, settings.cluster, plan.pool_name)
+        except ResourceNotFoundError:
+            return False
+        return agent_pool.owned_by(pool, plan.key.uid)
+
+    async def _sku(self, plan: Plan) -> Check:
+        return offered(plan, self._azure.settings.location, await self._skus_of_location())
+
+    async def _quota(self, plan: Plan) -> Check:
+        if await self._already_bought(plan):
+            return Check(name=CheckName.VCPU_QUOTA, outcome="passed", message="the nodes are bought already")
+        usages = [usage async for usage in self._azure.compute.usage.list(self._azure.settings.location)]
+        return within_quota(
+            plan, {(usage.name.value or "").lower(): (usage.current_value, usage.limit) for usage in usages}
+        )
+
+    async def _pool_limit(self, plan: Plan) -> Check:
+        settings = self._azure.settings
+        pools = [
+            pool.name async for pool in self._azure.pools.agent_pools.list(settings.resource_group, settings.cluster)
+        ]
+        others = [name for name in pools if name != plan.pool_name]
+        if len(others) < settings.pools_per_cluster:
+            return Check(name=CheckName.POOL_LIMIT, outcome="passed")
+        message = f"the cluster has {len(others)} of {settings.pools_per_cluster} node pools. Delete unused ones"
+        return Check(name=CheckName.POOL_LIMIT, outcome="failed", reason="PoolLimitReached", message=message)
+
+    async def _skus_of_location(self) -> list[Any]:
+        async with self._skus_lock:
+            read_at, skus = self._skus
+            if time.monotonic() - read_at > SKU_LIST_KEPT_S:
+                where = f"location eq '{self._azure.settings.location}'"
+                skus = [sku async for sku in self._azure.compute.resource_skus.list(filter=where)]
+                self._skus = (time.monotonic(), skus)
+            return skus
+
+
+async def _guarded(name: str, check: Callable[[Plan], Awaitable[Check]], plan: Plan) -> Check:
+    try:
+        return await check(plan)
+    except AzureError as error:
+        return Check(name=name, outcome="unknown", message=str(from_azure(error)))
+
+
+def offered(plan: Plan, location: str, skus: list[Any]) -> Check:
+    """Whether the region, and each zone of the plan, offers the size to this subscription; `skus` are Azure's
+    ResourceSku of that region."""
+    for sku in skus:
+        if sku.resource_type == "virtualMachines" and (sku.name or "").lower() == plan.instance_type.lower():
+            against = _restrictions(sku, location) or _zones_without(plan, sku, location)
+            return _not_offered(f"{plan.instance_type} {against}") if against else _passed(CheckName.SKU_OFFERED)
+    return _not_offered(f"{plan.instance_type} is not offered in {location}")
+
+
+def _restrictions(sku: Any, location: str) -> str:
+    reasons = [one.reason_code for one in sku.restrictions or [] if str(one.type).lower() == "location"]
+    return f"is restricted in {location} for this subscription: {reasons[0]}" if reasons else ""
+
+
+def _zones_without(plan: Plan, sku: Any, location: str) -> str:
+    """The plan's zones that do not have the size, or not for this subscription."""
+    there = {str(zone) for info in sku.location_info or [] for zone in info.zones or []}
+    restricted = {
+        str(zone)
+        for one in sku.restrictions or []
+        if str(one.type).lower() == "zone" and one.restriction_info
+        for zone in one.restriction_info.zones or []
+    }
+    lacking = [zone for zone in plan.zones if zone not in there - restricted]
+    others = ", ".join(sorted(there - restricted)) or "none"
+    return f"is not offered in zone {', '.join(lacking)} of {location}, which has it in: {others}" if lacking else ""
+
+
+def _not_offered(what: str) -> Check:
+    message = f"{what}. Choose another instanceType, zone or region"
+    return Check(name=CheckName.SKU_OFFERED, outcome="failed", reason="SkuNotAvailable", message=message)
+
+
+def within_quota(plan: Plan, usages: dict[str, tuple[int, int]]) -> Check:
+    """vCPUs that the plan needs against what is left: of the family and of the region, or for spot of spot's own quota.
+
+    `usages` is (used, limit) by lower-case name: Azure spells a family differently in its two listings.
+    """
+    needed = plan.vcpus_per_node * plan.node_count
+    for family in (SPOT_QUOTA,) if plan.spot else (plan.vcpu_family, "cores"):
+        used, limit = usages.get(family.lower(), (0, needed))
+        if used + needed > limit:
+            message = (
+                f"{plan.node_count} x {plan.instance_type} need {needed} vCPUs of {family}, {limit - used} of {limit} "
+                f"are left. Ask Azure to raise the quota to {used + needed}, or choose another instanceType"
+            )
+            return Check(name=CheckName.VCPU_QUOTA, outcome="failed", reason="QuotaExceeded", message=message)
+    return _passed(CheckName.VCPU_QUOTA)
+
+
+def _passed(name: CheckName) -> Check:
+    return Check(name=name, outcome="passed")

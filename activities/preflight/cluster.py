@@ -1,0 +1,59 @@
+"""Asks the cluster, before anything is claimed or reserved, whether a plan can be carried out. For providers that no
+cloud of ours stands behind; azure.py asks Azure.
+
+What somebody else asks a cloud for cannot be known here: quota and capacity are told as `unknown`, not as passed.
+"""
+
+from kubernetes.aio.client.exceptions import ApiException
+
+from activities.clients.kubernetes import Cluster, path_of
+from activities.contract import signatures
+from activities.contract.payloads import Check, Plan, Preflight
+from activities.nodes.byo.gpu_accounting import gpu_pod, pick, shortage, uses_of
+from activities.nodes.byo.provider import selector_of
+from api import labels
+from api.preflight import CheckName
+
+NOT_ASKED = "quota and capacity are asked of the cloud by gpu-provisioner or Karpenter, not by Modelyard"
+
+
+class ClusterChecks:
+    """NodeClaims known to the cluster; GPUs free on nodes that are there already."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    @signatures.implements(signatures.READ_CLUSTER_PREFLIGHT)
+    async def read_cluster_preflight(self, plan: Plan) -> Preflight:
+        """Never fails for a check that fails: the workflow decides by the results."""
+        if plan.provider == "byo":
+            return Preflight(checks=[await self._free_gpus(plan)])
+        quota = Check(name=CheckName.VCPU_QUOTA, outcome="unknown", message=NOT_ASKED)
+        return Preflight(checks=[await self._claims_are_known(), quota])
+
+    async def _claims_are_known(self) -> Check:
+        try:
+            await self._cluster.request("GET", path_of("NodeClaim"), query={"limit": "1"})
+        except ApiException as error:
+            if error.status != 404:
+                raise
+            message = (
+                "the cluster has no NodeClaims (karpenter.sh/v1). Install gpu-provisioner or Karpenter, or make the "
+                f"Workspace with the annotation {labels.NODE_PROVIDER}: aks or byo"
+            )
+            return Check(name=CheckName.NODE_CLAIMS, outcome="failed", reason="NodeClaimsMissing", message=message)
+        return Check(name=CheckName.NODE_CLAIMS, outcome="passed")
+
+    async def _free_gpus(self, plan: Plan) -> Check:
+        """Too few are no reason to stop: they are waited for, and may be given back in time."""
+        nodes, _ = await self._cluster.list_all("Node", selector=selector_of(plan))
+        pods, _ = await self._cluster.list_all("Pod")
+        uses = uses_of(
+            {node["metadata"]["name"]: node for node in nodes}, [found for pod in pods if (found := gpu_pod(pod))]
+        )
+        uid, gpus, count = plan.key.uid, plan.gpus_per_node, plan.node_count
+        if len(pick(uses, uid, gpus=gpus, count=count)) >= count:
+            return Check(name=CheckName.FREE_GPUS, outcome="passed")
+        own = labels.without_reserved(plan.node_labels)
+        lacks = shortage(uses, uid, gpus=gpus, count=count, match_labels=own)
+        return Check(name=CheckName.FREE_GPUS, outcome="unknown", message=f"{lacks}. They are waited for")

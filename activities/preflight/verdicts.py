@@ -1,0 +1,114 @@
+"""What the answers of a registry, a cluster and a price list say of a plan. Pure; who asks is workload.py.
+
+A no that may be meant for us only, and not for the nodes, is `unknown`: it warns and stops nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from activities.clients.kubernetes import Object
+from activities.contract.payloads import Check, Plan
+from api.oci.docker_config import Account
+from api.preflight import CheckName
+
+DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
+OK, ACCEPTED, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 200, 202, 401, 403, 404
+
+
+def pull_verdict(reference: str, status: int, with_account: bool) -> Check:
+    """What the registry's answer to a HEAD says of a pull. Without an account a no may be meant for us only: nodes have
+    credentials of their own, as those of an attached Azure registry."""
+    name = CheckName.IMAGES_PULLABLE
+    if status == OK:
+        return Check(name=name, outcome="passed")
+    if status == NOT_FOUND:
+        message = f"{reference}: the registry has no such image. Correct the name or push it"
+        return Check(name=name, outcome="failed", reason="ImagePullError", message=message)
+    if status in (UNAUTHORIZED, FORBIDDEN) and with_account:
+        message = (
+            f"{reference}: the registry refused the account of the pull secret (HTTP {status}). Correct the Secret"
+        )
+        return Check(name=name, outcome="failed", reason="ImagePullError", message=message)
+    why = "wants an account, and nodes may have one" if status in (UNAUTHORIZED, FORBIDDEN) else "gave no clear answer"
+    return Check(name=name, outcome="unknown", message=f"{reference}: the registry {why} (HTTP {status})")
+
+
+def adapter_verdict(
+    name: str, reference: str, statuses: Sequence[int], secrets: Sequence[str], *, by_identity: bool = False
+) -> Check:
+    """What the registry's answers, one for each account, say of an adapter's pull. The pod that pulls has these Secrets
+    and no other credentials, those of the node neither: a no is one for it, too. But where it shows a workload identity
+    (`by_identity`), which only the pod has, a no to nobody is none to it."""
+    check, where = CheckName.IMAGES_PULLABLE, f"adapter {name}: {reference}"
+    if OK in statuses:
+        return Check(name=check, outcome="passed")
+    if NOT_FOUND in statuses:
+        message = f"{where}: the registry has no such image. Correct the name or push it"
+        return Check(name=check, outcome="failed", reason="AdapterNotFound", message=message)
+    refused = bool(statuses) and set(statuses) <= {UNAUTHORIZED, FORBIDDEN}
+    if refused and by_identity and not secrets:
+        return Check(name=check, outcome="unknown", message=f"{where}: the pod shows its workload identity, not we")
+    if refused:
+        whom = f"the accounts of {', '.join(secrets)}" if secrets else "pulls without an account"
+        fix = "Correct a Secret" if secrets else "Name a Secret with an account in imagePullSecrets"
+        message = f"{where}: the registry refuses {whom} (HTTP {statuses[-1]}). {fix}"
+        return Check(name=check, outcome="failed", reason="AdapterForbidden", message=message)
+    return Check(name=check, outcome="unknown", message=f"{where}: the registry gave no clear answer ({statuses})")
+
+
+def push_verdict(plan: Plan, status: int, account: Account | None) -> Check:
+    """What the registry's answer to an upload says of a push; the pod that pushes has this very Secret and no other."""
+    name = CheckName.OUTPUT_WRITABLE
+    if status == ACCEPTED:
+        return Check(name=name, outcome="passed")
+    if status in (UNAUTHORIZED, FORBIDDEN, NOT_FOUND):
+        who = f"the account of Secret {account.secret}" if account else "anybody without an account"
+        message = (
+            f"{plan.output_image}: the registry takes no push from {who} (HTTP {status}). "
+            "Give the account the right to push, or name another repository"
+        )
+        return Check(name=name, outcome="failed", reason="PushForbidden", message=message)
+    return Check(
+        name=name, outcome="unknown", message=f"{plan.output_image}: the registry gave no clear answer (HTTP {status})"
+    )
+
+
+def all_of(name: CheckName, found: Sequence[Check]) -> Check:
+    """One check of several: failed when one failed, with every message."""
+    for outcome in ("failed", "unknown"):
+        worst = [check for check in found if check.outcome == outcome]
+        if worst:
+            return worst[0].model_copy(update={"message": "; ".join(check.message for check in worst)})
+    return Check(name=name, outcome="passed")
+
+
+def classes_there(wanted: Sequence[str], classes: Sequence[Object]) -> Check:
+    """Whether each of the StorageClasses exists; an empty name asks for a default one."""
+    name = CheckName.STORAGE_CLASS
+    there = sorted(found["metadata"]["name"] for found in classes)
+    defaults = [found for found in classes if (found["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true"]
+    missing = [f"StorageClass {one!r} is not there" for one in wanted if one and one not in there]
+    if "" in wanted and not defaults:
+        missing.append("no StorageClass is the default, and a volume names none")
+    if not missing:
+        return Check(name=name, outcome="passed")
+    message = f"{'; '.join(missing)}. The cluster has: {', '.join(there) or 'none'}"
+    return Check(name=name, outcome="failed", reason="StorageClassMissing", message=message)
+
+
+def within_price(plan: Plan) -> Check:
+    """The list price of all nodes against the most that the Workspace allows; dollars per hour."""
+    name, most, price = CheckName.PRICE_LIMIT, plan.max_price_per_hour, plan.price_per_hour
+    what = f"{plan.node_count} x {plan.instance_type}"
+    if most is None:
+        return Check(name=name, outcome="passed")
+    if plan.spot:
+        return Check(name=name, outcome="passed", message=f"spot: Azure is told to take back {what} above ${most:.2f}")
+    if price is None:
+        return Check(
+            name=name, outcome="unknown", message=f"no list price of {what} is known, at most ${most:.2f} is allowed"
+        )
+    if price <= most:
+        return Check(name=name, outcome="passed")
+    message = f"{what} cost ${price:.2f} per hour, at most ${most:.2f} is allowed. Raise the limit or buy less"
+    return Check(name=name, outcome="failed", reason="PriceAboveLimit", message=message)

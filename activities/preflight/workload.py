@@ -1,0 +1,189 @@
+"""Checks that need the cluster or a registry, and no cloud: images, the output's registry, StorageClasses, the price.
+
+All side by side, each with its result. Fails open: a registry that cannot be reached is `unknown`, because the nodes
+may reach it and have credentials of their own. What the answers mean is verdicts.py's.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Final
+
+from activities.clients.kubernetes import Cluster
+from activities.clients.registry import Registries, RegistryUnreachable
+from activities.contract import signatures
+from activities.contract.failures import failure
+from activities.contract.payloads import Check, Plan, Preflight
+from activities.preflight.verdicts import (
+    adapter_verdict,
+    all_of,
+    classes_there,
+    pull_verdict,
+    push_verdict,
+    within_price,
+)
+from api.oci.docker_config import Account, DockerConfig, DockerConfigError, accounts_for
+from api.oci.image_reference import ImageReference
+from api.pods.registries import AzureIdentity
+from api.preflight import CheckName
+from api.validation.document import Part
+from presets.plan.checks import storage_classes
+
+WITH_ADAPTERS: Final = "preset with adapters"
+KEPT_S: Final = 30.0
+"""Our own images are asked for once for all Workspaces that are checked within this time."""
+KEPT_WHEN_THERE_S: Final = 600.0
+"""The same for images that were there: an edit need not wait for a registry each time."""
+
+
+class SecretMissing(Exception):
+    """A Secret that only our own program would read is not there; the kubelet does not do without it."""
+
+
+class WorkloadPreflight:
+    """`own_images` are those of our pods, by kind of plan, and those with adapters; `tuning_class` is the StorageClass
+    of a training's volume, empty for the default one; `identity` is what adapters are pulled with where no Secret is
+    named. Changes nothing in the cluster, nor in a registry."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        own_images: Mapping[str, Sequence[str]],
+        registries: Registries,
+        tuning_class: str = "",
+        identity: AzureIdentity | None = None,
+    ) -> None:
+        self._cluster = cluster
+        self._own_images = own_images
+        self._registries = registries
+        self._tuning_class = tuning_class
+        self._identity = identity
+        self._own: dict[str, tuple[float, Check]] = {}
+        self._own_lock = asyncio.Lock()
+
+    @signatures.implements(signatures.READ_WORKLOAD_PREFLIGHT)
+    async def read_workload_preflight(self, plan: Plan) -> Preflight:
+        """Never fails for a check that fails. Raises WorkspaceGone, and what the API server's refusals are."""
+        written = await self._workspace(plan) if plan.kind == "template" or plan.adapters else None
+        pod = written["inference"]["template"]["spec"] if written and plan.kind == "template" else None
+        kind = WITH_ADAPTERS if plan.adapters else plan.kind
+        images = self._own_images_checked(kind) if pod is None else self._images(plan.key.namespace, pod)
+        if written and plan.adapters:
+            images = self._with_adapters(images, plan, written)
+        asked = [images]
+        if plan.output_image:
+            asked.append(self._output(plan))
+        wanted = storage_classes(pod) if pod is not None else [self._tuning_class] if plan.volume_gib else []
+        if wanted:
+            asked.append(self._storage(wanted))
+        return Preflight(checks=[within_price(plan), *await asyncio.gather(*asked)])
+
+    async def _workspace(self, plan: Plan) -> Part:
+        found = await self._cluster.get("Workspace", plan.key.name, plan.key.namespace)
+        if found is None or found["metadata"]["uid"] != plan.key.uid:
+            raise failure("WorkspaceGone", f"Workspace {plan.key.namespace}/{plan.key.name} is gone")
+        return Part("", found)
+
+    async def _with_adapters(self, images: Awaitable[Check], plan: Plan, written: Part) -> Check:
+        """Our own images and the adapters' own: one check."""
+        sources = [adapter["source"] for adapter in written["inference"]["adapters"].items()]
+        wanted = [source for source in sources if source["image"].text and source["name"].text in plan.adapters]
+        found = await asyncio.gather(
+            images,
+            *(self._adapter(plan.key.namespace, source) for source in wanted),
+        )
+        return all_of(CheckName.IMAGES_PULLABLE, found)
+
+    async def _adapter(self, namespace: str, source: Part) -> Check:
+        check, name, reference = CheckName.IMAGES_PULLABLE, source["name"].text, source["image"].text
+        try:
+            image = ImageReference.parse(reference)
+            accounts = await self._accounts(namespace, name, image, source)
+            tried: list[Account | None] = [*accounts] or [None]
+            statuses = [await self._registries.manifest(image, account) for account in tried]
+        except SecretMissing as error:
+            return Check(name=check, outcome="failed", reason="SecretNotFound", message=str(error))
+        except ValueError as error:
+            message = f"adapter {name}: {reference}: {error}"
+            return Check(name=check, outcome="failed", reason="AdapterForbidden", message=message)
+        except RegistryUnreachable as error:
+            return Check(name=check, outcome="unknown", message=f"adapter {name}: {reference}: {error}")
+        secrets = [secret.text for secret in source["imagePullSecrets"].items()]
+        by_identity = self._identity is not None and self._identity.is_for(image.host)
+        return adapter_verdict(name, reference, statuses, secrets if accounts else [], by_identity=by_identity)
+
+    async def _accounts(self, namespace: str, name: str, image: ImageReference, source: Part) -> list[Account]:
+        """Those that the pod will try, in its order. Raises SecretMissing, DockerConfigError."""
+        configs = []
+        for part in source["imagePullSecrets"].items():
+            secret = await self._cluster.get("Secret", part.text, namespace)
+            if secret is None:
+                message = f"adapter {name}: Secret {namespace}/{part.text} is missing"
+                raise SecretMissing(f"{message}: create it with the registry's account")
+            configs.append(DockerConfig.of_secret(part.text, secret, legacy=False))
+        return accounts_for(image, configs)
+
+    async def _own_images_checked(self, kind: str) -> Check:
+        async with self._own_lock:
+            until, check = self._own.get(kind, (0.0, None))
+            if check is None or time.monotonic() > until:
+                found = await asyncio.gather(*(self._pullable(image, []) for image in self._own_images[kind]))
+                check = all_of(CheckName.IMAGES_PULLABLE, found)
+                kept_s = KEPT_WHEN_THERE_S if check.outcome == "passed" else KEPT_S
+                self._own[kind] = (time.monotonic() + kept_s, check)
+            return check
+
+    async def _images(self, namespace: str, pod: Part) -> Check:
+        secrets = [secret["name"].text for secret in pod["imagePullSecrets"].items()]
+        found = await asyncio.gather(*(self._cluster.get("Secret", name, namespace) for name in secrets))
+        # The kubelet goes on without a pull secret that is not there, and so do we.
+        configs = [
+            DockerConfig.of_secret(name, secret, legacy=True)
+            for name, secret in zip(secrets, found, strict=True)
+            if secret is not None
+        ]
+        images = dict.fromkeys(
+            container["image"].text
+            for kind in ("initContainers", "containers")
+            for container in pod[kind].items()
+            if container["image"].text
+        )
+        return all_of(
+            CheckName.IMAGES_PULLABLE, await asyncio.gather(*(self._pullable(image, configs) for image in images))
+        )
+
+    async def _pullable(self, reference: str, configs: Sequence[DockerConfig]) -> Check:
+        name = CheckName.IMAGES_PULLABLE
+        try:
+            image = ImageReference.parse(reference)
+        except ValueError as error:
+            return Check(name=name, outcome="failed", reason="ImagePullError", message=f"image {reference!r}: {error}")
+        try:
+            # What the kubelet pulls, it pulls without identity tokens.
+            account = next(iter(accounts_for(image, configs, identity_tokens=False)), None)
+            return pull_verdict(reference, await self._registries.manifest(image, account), account is not None)
+        except (RegistryUnreachable, DockerConfigError) as error:
+            return Check(name=name, outcome="unknown", message=f"{reference}: {error}")
+
+    async def _output(self, plan: Plan) -> Check:
+        """Whether what is made may be pushed: a run of hours must not end at a registry's no."""
+        name, namespace = CheckName.OUTPUT_WRITABLE, plan.key.namespace
+        secret = await self._cluster.get("Secret", plan.output_secret, namespace) if plan.output_secret else None
+        if plan.output_secret and secret is None:
+            message = f"Secret {namespace}/{plan.output_secret} is missing: create it with the registry's account"
+            return Check(name=name, outcome="failed", reason="SecretNotFound", message=message)
+        try:
+            image = ImageReference.parse(plan.output_image)
+            configs = [DockerConfig.of_secret(plan.output_secret, secret, legacy=False)] if secret else []
+            account = next(iter(accounts_for(image, configs)), None)
+        except ValueError as error:
+            message = f"output {plan.output_image}: {error}"
+            return Check(name=name, outcome="failed", reason="PushForbidden", message=message)
+        try:
+            return push_verdict(plan, await self._registries.push(image, account), account)
+        except RegistryUnreachable as error:
+            return Check(name=name, outcome="unknown", message=f"{plan.output_image}: {error}")
+
+    async def _storage(self, wanted: Sequence[str]) -> Check:
+        classes, _ = await self._cluster.list_all("StorageClass")
+        return classes_there(wanted, classes)

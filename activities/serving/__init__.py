@@ -1,0 +1,1 @@
+"""Steps Deploy, AwaitServing and Verify of an inference Workspace."""

@@ -1,0 +1,59 @@
+"""Verify: a Workspace is ready when every pod has answered a real completion for every model name, and not before."""
+
+import time
+from typing import Final
+
+from kubernetes.aio.client.exceptions import ApiException
+
+from activities.clients.kubernetes import Cluster
+from activities.contract import signatures
+from activities.contract.failures import failure
+from activities.contract.payloads import Completions, VerifyRequest
+from activities.errors.kubernetes import message_of
+from activities.heartbeat import heartbeating
+from api.pods.serve import SERVE_PORT
+
+COMPLETION_TIMEOUT_S: Final = 120.0
+"""The first completion compiles kernels; on two CPU cores that takes up to half a minute."""
+PROMPT: Final = "Hello"
+
+
+class Verification:
+    """Asks pods through the API server's proxy, so that a worker outside the cluster's network can ask too."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    @signatures.implements(signatures.READ_COMPLETIONS)
+    async def read_completions(self, request: VerifyRequest) -> Completions:
+        """One completion per pod and model name. Raises VerifyFailed with the server's own words."""
+        slowest, answered = 0.0, 0
+        async with heartbeating() as progress:
+            for pod in request.pods:
+                for model in request.model_names:
+                    started = time.monotonic()
+                    await self._complete(request.workspace.namespace, pod, model)
+                    slowest, answered = max(slowest, time.monotonic() - started), answered + 1
+                    progress.say({"answered": answered})
+        return Completions(answered=answered, slowest_s=round(slowest, 3))
+
+    async def _complete(self, namespace: str, pod: str, model: str) -> None:
+        body = {"model": model, "prompt": PROMPT, "max_tokens": 1, "temperature": 0}
+        try:
+            answer = await self._cluster.post_to_pod(
+                namespace, pod, SERVE_PORT, "/v1/completions", body, COMPLETION_TIMEOUT_S
+            )
+        except ApiException as error:
+            if is_passing(error.status or 0):
+                raise
+            raise failure("VerifyFailed", f"pod {pod} refused a completion of {model}: {message_of(error)}") from None
+        if not answer.get("choices"):
+            raise failure("VerifyFailed", f"pod {pod} answered a completion of {model} without choices: {answer}")
+
+
+def is_passing(status: int) -> bool:
+    """Whether the way to the pod is to blame and not the model: API server, network or server are busy or restarting.
+
+    A 500 is the model server's own answer. What does not pass ends at the step's deadline.
+    """
+    return status in (0, 403, 429, 502, 503, 504)

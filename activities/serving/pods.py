@@ -1,0 +1,107 @@
+"""What the state of a Workspace's pods means: ready, on its way, or a failure with a reason. Pure functions over pod
+objects.
+
+The runtime leaves {"reason", "message"} as its containers' termination message; where it does, its own words win.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from activities.clients.kubernetes import Object
+from api import labels
+from api.reasons import REASONS
+
+_BAD_IMAGE: Final = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+_BAD_START: Final = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError"}
+RESTARTS_TOLERATED: Final = 2
+"""A container that fails this often and once more will not come up by itself."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a pod does not serve. `final` problems do not go away by waiting."""
+
+    reason: str
+    message: str
+    final: bool
+
+
+def is_ready(pod: Object, digest: str) -> bool:
+    """Ready, of the wanted digest, and not on its way out."""
+    if "deletionTimestamp" in pod["metadata"] or digest_of(pod) != digest:
+        return False
+    conditions = pod.get("status", {}).get("conditions") or []
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def digest_of(pod: Object) -> str:
+    """The plan's digest that the pod was made for."""
+    return str((pod["metadata"].get("annotations") or {}).get(labels.CONFIG_HASH, ""))
+
+
+def problem_of(pod: Object, tolerated: int = RESTARTS_TOLERATED) -> Problem | None:
+    """The worst problem of a pod; None while it is simply on its way. More than `tolerated` restarts are final."""
+    name = pod["metadata"]["name"]
+    status = pod.get("status", {})
+    if status.get("reason") == "Evicted":
+        return Problem("PodEvicted", f"pod {name} was evicted: {status.get('message', '')}", final=False)
+    problems = [found for state in _container_states(status) if (found := _container_problem(name, state, tolerated))]
+    if problems:
+        return next((problem for problem in problems if problem.final), problems[0])
+    return _scheduling_problem(name, status)
+
+
+def _container_states(status: Object) -> list[Object]:
+    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+
+
+def _container_problem(pod: str, container: Object, tolerated: int) -> Problem | None:
+    where = f"container {container['name']} of pod {pod}"
+    waiting = (container.get("state") or {}).get("waiting") or {}
+    if waiting.get("reason") in _BAD_IMAGE:
+        text = f"{where} cannot pull {container.get('image')}: {waiting.get('message') or waiting['reason']}"
+        return Problem("ImagePullError", text, final=False)
+    if waiting.get("reason") in _BAD_START:
+        return Problem("ContainerStartError", f"{where}: {waiting.get('message') or waiting['reason']}", final=False)
+    ended = _last_end(container)
+    if not ended or ended.get("exitCode") == 0:
+        return None
+    return _crash(where, ended, container.get("restartCount", 0), tolerated)
+
+
+def _last_end(container: Object) -> Object | None:
+    for state in (container.get("state") or {}, container.get("lastState") or {}):
+        if "terminated" in state:
+            return dict(state["terminated"])
+    return None
+
+
+def _crash(where: str, ended: Object, restarts: int, tolerated: int) -> Problem:
+    told = _told(ended.get("message") or "")
+    final = restarts > tolerated
+    if told:
+        return Problem(told[0], f"{where}: {told[1]}", final=final or REASONS[told[0]].failure == "fail")
+    if ended.get("reason") == "OOMKilled":
+        return Problem("ContainerOOMKilled", f"{where} ran out of memory ({restarts} restarts)", final=final)
+    tail = " | ".join(line.strip() for line in (ended.get("message") or "").strip().splitlines()[-3:])
+    text = f"{where} ended with exit code {ended.get('exitCode')} ({restarts} restarts): {tail or 'no output'}"
+    return Problem("ContainerCrashLoopBackOff", text, final=final)
+
+
+def _told(message: str) -> tuple[str, str] | None:
+    """(reason, message) that the runtime left; None for any other text."""
+    try:
+        left: Any = json.loads(message.strip().splitlines()[-1]) if message.strip() else None
+    except ValueError:
+        return None
+    if isinstance(left, dict) and left.get("reason") in REASONS:
+        return str(left["reason"]), str(left.get("message", ""))
+    return None
+
+
+def _scheduling_problem(pod: str, status: Object) -> Problem | None:
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            return Problem("Unschedulable", f"pod {pod}: {condition.get('message', '')}", final=False)
+    return None

@@ -1,0 +1,161 @@
+"""Applies, watches and removes what runs for a Workspace. The objects themselves are manifests/serving.py's, pods'
+states pods.py's.
+
+Never touches an object that it did not make: a namesake is an OwnershipConflict, not ours to change or delete.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from temporalio import activity
+
+from activities.clients.kubernetes import Cluster, Object
+from activities.clients.ownership import delete_ours, require_ours
+from activities.clients.watch import Collection, observe
+from activities.contract import signatures
+from activities.contract.failures import failure
+from activities.contract.payloads import (
+    Health,
+    HealthRequest,
+    Observed,
+    Plan,
+    ServingReady,
+    ServingRequest,
+    WorkloadApplied,
+    WorkloadRequest,
+    WorkspaceKey,
+)
+from activities.heartbeat import heartbeating
+from activities.manifests import adapters as adapter_manifests
+from activities.manifests import serving
+from activities.manifests.disruption_budget import DisruptionBudgets
+from activities.nodes import readiness
+from activities.nodes.provider import nodes_selector
+from activities.planning.planner import read_config
+from activities.serving import pods
+from api import labels, names
+
+UNDEPLOY_DEADLINE: Final = timedelta(minutes=10)
+"""Longer than any grace period of ours; pods on a lost node are gone when the node's deletion is noticed."""
+
+
+class Workloads:
+    """Deployment, Service, ConfigMap and disruption budget of a Workspace."""
+
+    def __init__(self, cluster: Cluster, images: serving.Images) -> None:
+        self._cluster = cluster
+        self._images = images
+        self._budgets = DisruptionBudgets(cluster)
+
+    @signatures.implements(signatures.ENSURE_WORKLOAD)
+    async def ensure_workload(self, request: WorkloadRequest) -> WorkloadApplied:
+        """Applies every object whose digest differs. Raises OwnershipConflict, ConfigNotFound, ConfigInvalid."""
+        plan = request.plan
+        extra = await read_config(self._cluster, plan.key.namespace, plan.config_map) if plan.config_map else {}
+        template = await self._template(plan) if plan.kind == "template" else None
+        adapters = adapter_manifests.planned(plan, await self._workspace(plan)) if plan.adapters else []
+        objects = serving.workload_objects(plan, request.pinned, extra, template, self._images, adapters)
+        objects += await self._budgets.of(dict(objects)["Deployment"], plan.key.name)
+        found = await asyncio.gather(*(self._existing(kind, body) for kind, body in objects))
+        for (kind, body), existing in zip(objects, found, strict=True):
+            require_ours(kind, existing, plan.key)
+            if existing is None or _digest(existing) != plan.digest:
+                await self._cluster.apply(kind, body)
+        return WorkloadApplied(digest=plan.digest)
+
+    @signatures.implements(signatures.WAIT_FOR_SERVING)
+    async def wait_for_serving(self, request: ServingRequest) -> ServingReady:
+        """Returns when enough pods of the digest are ready. Raises the pods' own reason, or ServingTimeout with it."""
+        key = request.workspace
+        info = activity.info()
+        deadline = info.scheduled_time + (info.schedule_to_close_timeout or timedelta(hours=1)) - timedelta(seconds=5)
+        seen: Collection = {}
+        async with heartbeating() as progress:
+            async for seen in observe(self._cluster, "Pod", key.namespace, selector=_selector(key), until=deadline):
+                ready = sorted(name for name, pod in seen.items() if pods.is_ready(pod, request.digest))
+                progress.say({"ready": len(ready), "wanted": request.replicas})
+                if len(ready) >= request.replicas:
+                    return ServingReady(pods=ready, nodes=sorted({seen[name]["spec"]["nodeName"] for name in ready}))
+                _raise_final_problem(seen, request.digest)
+        raise _timeout(seen, request)
+
+    @signatures.implements(signatures.DELETE_WORKLOAD)
+    async def delete_workload(self, key: WorkspaceKey) -> Observed:
+        """Returns when neither the objects nor their pods are there. Raises CleanupBlocked that names what is left."""
+        async with heartbeating():
+            budget = (await self._budgets.kind(), names.disruption_budget(key.name))
+            for kind, name in [*owned_names(key), budget]:
+                await delete_ours(self._cluster, kind, name, key)
+            left: Collection = {}
+            until = datetime.now(UTC) + UNDEPLOY_DEADLINE
+            async for left in observe(self._cluster, "Pod", key.namespace, selector=_selector(key), until=until):
+                if not left:
+                    return Observed(found=False)
+        raise failure(
+            "CleanupBlocked", f"pods of {key.namespace}/{key.name} are still there: {', '.join(sorted(left))}"
+        )
+
+    @signatures.implements(signatures.READ_HEALTH)
+    async def read_health(self, request: HealthRequest) -> Health:
+        """What runs now: one look, no wait."""
+        key = request.workspace
+        deployment, (found_pods, _), (nodes, _) = await asyncio.gather(
+            self._cluster.get("Deployment", names.workload(key.name), key.namespace),
+            self._cluster.list_all("Pod", key.namespace, selector=_selector(key)),
+            self._cluster.list_all("Node", selector=nodes_selector(key.uid, request.provider)),
+        )
+        by_name = {node["metadata"]["name"]: node for node in nodes}
+        return Health(
+            workload_found=deployment is not None,
+            digest=_digest(deployment) if deployment else "",
+            ready_pods=sum(pods.is_ready(pod, request.digest) for pod in found_pods),
+            ready_nodes=readiness.ready_names(by_name, request.gpus_per_node),
+        )
+
+    async def _existing(self, kind: str, body: Object) -> Object | None:
+        return await self._cluster.get(kind, body["metadata"]["name"], body["metadata"]["namespace"])
+
+    async def _template(self, plan: Plan) -> Object:
+        template: Object = ((await self._workspace(plan)).get("inference") or {}).get("template") or {}
+        return template
+
+    async def _workspace(self, plan: Plan) -> Object:
+        """What its author wrote stays out of histories: it is read where it is needed."""
+        found = await self._cluster.get("Workspace", plan.key.name, plan.key.namespace)
+        if found is None or found["metadata"]["uid"] != plan.key.uid:
+            raise failure("WorkspaceGone", f"Workspace {plan.key.namespace}/{plan.key.name} is gone")
+        return found
+
+
+def owned_names(key: WorkspaceKey) -> list[tuple[str, str]]:
+    """(kind, name) of everything that ensure_workload makes for every Workspace, clients' entrance first."""
+    return [
+        ("Service", names.service(key.name)),
+        ("Deployment", names.workload(key.name)),
+        ("ConfigMap", names.serve_config_map(key.name)),
+    ]
+
+
+def _selector(key: WorkspaceKey) -> str:
+    return f"{labels.WORKSPACE_UID}={key.uid}"
+
+
+def _digest(found: Object) -> str:
+    return str((found["metadata"].get("annotations") or {}).get(labels.CONFIG_HASH, ""))
+
+
+def _raise_final_problem(seen: Collection, digest: str) -> None:
+    for pod in seen.values():
+        problem = pods.problem_of(pod) if pods.digest_of(pod) == digest else None
+        if problem and problem.final:
+            raise failure(problem.reason, problem.message, final=True)
+
+
+def _timeout(seen: Collection, request: ServingRequest) -> Exception:
+    found: list[Any] = [problem for pod in seen.values() if (problem := pods.problem_of(pod))]
+    if found:
+        return failure(found[0].reason, found[0].message, final=True)
+    names_seen = ", ".join(sorted(seen)) or "no pod"
+    message = f"{request.replicas} ready pods were wanted at the deadline, there was: {names_seen}. Read the pods' logs"
+    return failure("ServingTimeout", message)

@@ -1,0 +1,73 @@
+"""What the cluster itself tells of nodes that somebody has: NodeClaims and reservations, by the Workspace they name.
+
+For the sweeper, and for a Workspace whose workflow knows of no plan. Pools are the cloud's to tell: aks/provider.py.
+"""
+
+from typing import Final
+
+from activities.clients.kubernetes import Cluster, Object
+from activities.contract import signatures
+from activities.contract.payloads import Inventory, Owned, Providers, SweepScope, WorkspaceKey
+from activities.nodes.byo import reserve
+from activities.nodes.karpenter.claims import Claims
+from activities.nodes.karpenter.node_claim import NodeClass
+from activities.nodes.reservations import reservation_label, reservations_of
+from api import labels, names
+from api.providers import Provider
+
+_LABELS: Final = (labels.WORKSPACE_NAMESPACE, labels.WORKSPACE, labels.WORKSPACE_UID)
+
+
+class ClusterHoldings:
+    """NodeClaims and reservations of one cluster; `provider` is the installation's."""
+
+    def __init__(self, cluster: Cluster, *, provider: Provider, with_cloud: bool) -> None:
+        self._cluster = cluster
+        self._claims = Claims(cluster, NodeClass())
+        self._provider = provider
+        self._with_cloud = with_cloud
+
+    @signatures.implements(signatures.READ_PROVIDERS)
+    async def read_providers(self, key: WorkspaceKey) -> Providers:
+        """Who must be asked to give nodes back, however little is known: those of whom something is found, and the
+        cloud wherever there is one, because its pools cannot be seen from here."""
+        found: set[Provider] = {self._provider}
+        if self._with_cloud:
+            found.add("aks")
+        if await self._claims.listed(key):
+            found.add("karpenter")
+        if await reserve.holding(self._cluster, key):
+            found.add("byo")
+        return Providers(names=sorted(found))
+
+    @signatures.implements(signatures.READ_OWNED_NODES)
+    async def read_owned_nodes(self, scope: SweepScope) -> Inventory:
+        """One thing for each Workspace that claims or reservations name."""
+        claims = await self._claims.of_everyone()
+        nodes, _ = await self._cluster.list_all("Node")
+        things = {thing.name: thing for thing in (*_claimed(claims), *_reserved(nodes))}
+        return Inventory(things=[things[name] for name in sorted(things)], cloud=self._with_cloud)
+
+
+def _claimed(claims: list[Object]) -> list[Owned]:
+    """Claims without our uid are another controller's, and not ours to sweep."""
+    found = []
+    for claim in claims:
+        told = [(claim["metadata"].get("labels") or {}).get(label) for label in _LABELS]
+        if all(told):
+            namespace, name, uid = map(str, told)
+            key = WorkspaceKey(namespace=namespace, name=name, uid=uid)
+            found.append(Owned(kind="node_claims", name=f"{names.pool_name(uid)[:-2]}*", workspace=key))
+    return found
+
+
+def _reserved(nodes: list[Object]) -> list[Owned]:
+    uids = {uid for node in nodes for uid in reservations_of(node)}
+    return [
+        Owned(
+            kind="node_reservations",
+            name=reservation_label(uid),
+            workspace=WorkspaceKey(namespace="", name="", uid=uid),
+        )
+        for uid in uids
+    ]

@@ -1,0 +1,53 @@
+"""Who is there: every Workspace of the cluster, and every one that a running workflow looks after.
+
+Looks only; what a difference between the two means is decided by workflows/sweep/workflow.py.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from temporalio.client import Client
+
+from activities.clients.kubernetes import Cluster
+from activities.contract import signatures
+from activities.contract.payloads import Living, Population, Runs, SweepScope, WorkspaceKey
+from api import names
+
+RUNNING: Final = "WorkflowType = 'Workspace' AND ExecutionStatus = 'Running'"
+RPC_TIMEOUT: Final = timedelta(seconds=30)
+MEMO_UID: Final = "uid"
+"""The memo field in which every Workspace's workflow carries the uid that it was started for."""
+
+
+class Populations:
+    """The API server's view and Temporal's."""
+
+    def __init__(self, cluster: Cluster, temporal: Client) -> None:
+        self._cluster = cluster
+        self._temporal = temporal
+
+    @signatures.implements(signatures.READ_POPULATION)
+    async def read_population(self, scope: SweepScope) -> Population:
+        """Every Workspace, also those that are being deleted."""
+        items, _ = await self._cluster.list_all("Workspace")
+        return Population(workspaces=[_living(item["metadata"]) for item in items])
+
+    @signatures.implements(signatures.READ_RUNS)
+    async def read_runs(self, scope: SweepScope) -> Runs:
+        """Every running Workspace workflow; what began in the last seconds may still be missing."""
+        found = []
+        async for execution in self._temporal.list_workflows(RUNNING, rpc_timeout=RPC_TIMEOUT):
+            namespace, name = names.key_of_workflow(execution.id)
+            uid = await execution.memo_value(MEMO_UID, default="", type_hint=str)
+            found.append(WorkspaceKey(namespace=namespace, name=name, uid=uid))
+        return Runs(workspaces=found)
+
+
+def _living(metadata: dict[str, object]) -> Living:
+    key = WorkspaceKey(namespace=str(metadata["namespace"]), name=str(metadata["name"]), uid=str(metadata["uid"]))
+    generation = metadata.get("generation")
+    return Living(
+        key=key,
+        generation=generation if isinstance(generation, int) else 0,
+        deleting="deletionTimestamp" in metadata,
+    )

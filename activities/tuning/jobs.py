@@ -1,0 +1,203 @@
+"""Runs the parts of a tuning as Jobs, waits for them, and takes them away again.
+
+A Job that is there with the same digest is left alone, whoever made it; one of another digest, or one that has failed,
+is deleted first, until its last pod is gone: two trainings never write to one volume. What the objects are is
+manifests/tuning.py's, what pods say pods.py's.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from kubernetes.aio.client.exceptions import ApiException
+from temporalio import activity
+
+from activities.clients.kubernetes import Cluster, Object
+from activities.clients.ownership import delete_ours, owned, require_ours
+from activities.clients.watch import Collection, observe
+from activities.contract import signatures
+from activities.contract.failures import failure
+from activities.contract.payloads import Observed, WorkspaceKey
+from activities.contract.tuning import JobApplied, JobDone, JobRequest, JobWait, TuningKey, TuningPart
+from activities.heartbeat import Progress, heartbeating
+from activities.manifests import serving
+from activities.manifests import tuning as tuning_objects
+from activities.tuning.config import part_digest, read_tuning
+from activities.tuning.pods import Verdict, job_complete, job_failed, judged
+from activities.tuning.progress import TrainingProgress
+from api import labels, names
+
+LOOK_S: Final = 10.0
+"""Between two looks at a training's progress, and at a Job whose pods are not there."""
+REPLACE_DEADLINE: Final = timedelta(minutes=10)
+GONE_LOOK_S: Final = 0.3
+PARTS: Final[tuple[TuningPart, ...]] = ("publish", "train", "fetch")
+
+
+class TuningJobs:
+    """The Jobs of one cluster's tuning Workspaces."""
+
+    def __init__(self, cluster: Cluster, images: serving.Images, around: tuning_objects.Surroundings) -> None:
+        self._cluster = cluster
+        self._images = images
+        self._around = around
+
+    @signatures.implements(signatures.ENSURE_TUNING_JOB)
+    async def ensure_tuning_job(self, request: JobRequest) -> JobApplied:
+        """The volume, the ConfigMap and the Job of one part. Raises WorkspaceGone, ConfigNotFound, ConfigInvalid,
+        SecretNotFound, OwnershipConflict."""
+        plan, part = request.plan, request.part
+        async with heartbeating():
+            tuning = await read_tuning(self._cluster, plan)
+            await self._require_secrets(plan.key, tuning_objects.secrets_of(plan, part, tuning))
+            told = tuning_objects.config_of(plan, part, tuning, request.pinned, self._around, self._images.hf_endpoint)
+            content = told.model_dump_json(indent=2)
+            job = tuning_objects.job(plan, part, "", tuning, request.pinned, self._around, self._images)
+            digest = part_digest(content, job)
+            job = tuning_objects.job(plan, part, digest, tuning, request.pinned, self._around, self._images)
+            if tuning_objects.needs_volume(tuning):
+                await self._ensure_volume(tuning_objects.volume_claim(plan, self._around.storage_class), plan.key)
+            existing = await self._existing("Job", job, plan.key)
+            if existing is None or not _is_good(existing, digest):
+                if existing is not None:
+                    await self._delete_job(existing, plan.key, part)
+                config = tuning_objects.config_map(plan, part, digest, content)
+                await self._existing("ConfigMap", config, plan.key)
+                await self._cluster.apply("ConfigMap", config)
+                await self._cluster.apply("Job", job)
+        return JobApplied(name=job["metadata"]["name"], digest=digest)
+
+    @signatures.implements(signatures.WAIT_FOR_TUNING_JOB)
+    async def wait_for_tuning_job(self, wait: JobWait) -> JobDone:
+        """Returns when the program has started, or ended well. Raises the reason that the pod gave, or the pod's own
+        trouble, when another start is not worth it; TrainingStopped when the Job is gone; DeadlineExceeded."""
+        info = activity.info()
+        limit = info.schedule_to_close_timeout or timedelta(days=7)
+        deadline = info.scheduled_time + limit - timedelta(seconds=5)
+        last = Verdict()
+        async with heartbeating() as progress:
+            training = TrainingProgress(self._cluster, wait) if wait.part == "train" else None
+            async for found in self._looks(wait, deadline):
+                verdict = judged(wait.part, found.values(), wait.digest)
+                last = verdict if verdict.problem or not last.problem else last
+                if verdict.done or (verdict.running and wait.until == "started"):
+                    if training and verdict.done:
+                        await training.note_end(found.values())
+                    return verdict.done or JobDone()
+                if verdict.problem and verdict.problem.final:
+                    raise failure(verdict.problem.reason, verdict.problem.message, final=True)
+                if training and verdict.running:
+                    await training.look(verdict.running, progress)
+                else:
+                    _say(progress, verdict)
+                if not found and (ended := await self._ended_without_pods(wait)):
+                    return ended
+        raise _too_late(wait, last)
+
+    @signatures.implements(signatures.DELETE_TUNING)
+    async def delete_tuning(self, request: TuningKey) -> Observed:
+        """Removes Jobs, their pods and ConfigMaps, and the volume where it is to go too. Returns when nothing is left.
+        Raises CleanupBlocked that names what is."""
+        key = request.workspace
+        async with heartbeating():
+            for part in PARTS:
+                found = await self._cluster.get("Job", names.tuning_job(key.name, part), key.namespace)
+                if found is not None and owned(found, key):
+                    await self._delete_job(found, key, part)
+                await delete_ours(self._cluster, "ConfigMap", names.tuning_config_map(key.name, part), key)
+            if request.volume:
+                await delete_ours(self._cluster, "PersistentVolumeClaim", names.tuning_volume(key.name), key)
+        return Observed(found=False)
+
+    async def _looks(self, wait: JobWait, until: datetime) -> AsyncIterator[Collection]:
+        """The pods after every change, and every LOOK_S without one."""
+        key = wait.workspace
+        watch = observe(self._cluster, "Pod", key.namespace, selector=_selector(key, wait.part), until=until)
+        found: Collection = {}
+        following = asyncio.ensure_future(anext(watch))
+        try:
+            while True:
+                ready, _ = await asyncio.wait([following], timeout=LOOK_S)
+                if ready:
+                    try:
+                        found = following.result()
+                    except StopAsyncIteration:
+                        return
+                    following = asyncio.ensure_future(anext(watch))
+                yield found
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            await watch.aclose()
+
+    async def _ended_without_pods(self, wait: JobWait) -> JobDone | None:
+        """Pods go with their nodes; the Job knows whether they had ended well. None while they are on their way."""
+        key = wait.workspace
+        job = await self._cluster.get("Job", names.tuning_job(key.name, wait.part), key.namespace)
+        if job is None or not owned(job, key):
+            where = f"{key.namespace}/{names.tuning_job(key.name, wait.part)}"
+            raise failure("TrainingStopped", f"Job {where} was removed while it ran; it is made again", final=True)
+        return JobDone() if job_complete(job) else None
+
+    async def _require_secrets(self, key: WorkspaceKey, wanted: list[str]) -> None:
+        for name in wanted:
+            if await self._cluster.get("Secret", name, key.namespace) is None:
+                message = f"Secret {key.namespace}/{name} is missing: create it with the registry's account"
+                raise failure("SecretNotFound", message)
+
+    async def _ensure_volume(self, claim: Object, key: WorkspaceKey) -> None:
+        """Made once; the size of a claim is not changed afterwards."""
+        if await self._existing("PersistentVolumeClaim", claim, key) is None:
+            try:
+                await self._cluster.create("PersistentVolumeClaim", claim)
+            except ApiException as error:
+                if error.status != 409:
+                    raise
+                await self._existing("PersistentVolumeClaim", claim, key)
+
+    async def _existing(self, kind: str, body: Object, key: WorkspaceKey) -> Object | None:
+        found = await self._cluster.get(kind, body["metadata"]["name"], key.namespace)
+        require_ours(kind, found, key)
+        return found
+
+    async def _delete_job(self, job: Object, key: WorkspaceKey, part: TuningPart) -> None:
+        name = job["metadata"]["name"]
+        await self._cluster.delete("Job", name, key.namespace, uid=job["metadata"]["uid"])
+        left: Collection = {}
+        until = datetime.now(UTC) + REPLACE_DEADLINE
+        async for left in observe(self._cluster, "Pod", key.namespace, selector=_selector(key, part), until=until):
+            if not left:
+                break
+        # The garbage collector takes the Job away after its last pod.
+        while (there := await self._cluster.get("Job", name, key.namespace)) is not None and datetime.now(UTC) < until:
+            await asyncio.sleep(GONE_LOOK_S)
+        if left or there is not None:
+            words = f"pods of Job {key.namespace}/{name} are still there: {', '.join(sorted(left)) or 'none'}"
+            raise failure("CleanupBlocked", words)
+
+
+def _is_good(job: Object, digest: str) -> bool:
+    annotations = job["metadata"].get("annotations") or {}
+    going = "deletionTimestamp" in job["metadata"]
+    return annotations.get(labels.CONFIG_HASH) == digest and not job_failed(job) and not going
+
+
+def _selector(key: WorkspaceKey, part: TuningPart) -> str:
+    return f"{labels.WORKSPACE_UID}={key.uid},{labels.COMPONENT}={part}"
+
+
+def _say(progress: Progress, verdict: Verdict) -> None:
+    if verdict.problem:
+        progress.say({"reason": verdict.problem.reason, "message": verdict.problem.message})
+    elif verdict.running:
+        progress.say({"running": verdict.running})
+
+
+def _too_late(wait: JobWait, last: Verdict) -> Exception:
+    if last.problem:
+        return failure(last.problem.reason, last.problem.message, final=True)
+    what = "start" if wait.until == "started" else "end"
+    name = names.tuning_job(wait.workspace.name, wait.part)
+    message = f"Job {wait.workspace.namespace}/{name} did not {what} before its deadline. Read its pod's log and events"
+    return failure("DeadlineExceeded", message)

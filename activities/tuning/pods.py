@@ -1,0 +1,148 @@
+"""What the pods of a tuning's Job say: waiting, running, done with a result, or failed with a reason. Pure.
+
+A program leaves its result, or its reason, as the termination message of its container. The Job itself is only asked
+when no pod is left to be asked.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from activities.clients.kubernetes import Object
+from activities.contract.tuning import DataFound, JobDone, PublishedAdapter, Trained, TuningPart
+from activities.serving import pods
+from api.pods.tune import TuneStatus
+from api.resource.status import Training
+
+RESTARTS: Final[Mapping[TuningPart, int]] = {"fetch": 5, "train": 20, "publish": 3}
+"""How often a program is started again by the kubelet. Fetching and publishing try each request several times by
+themselves; a training that goes on from its checkpoint may be lost more often in the course of days."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`done` when it has ended well; else `problem`, if there is one; `running` names the pod whose program runs."""
+
+    done: JobDone | None = None
+    problem: pods.Problem | None = None
+    running: str = ""
+
+
+def judged(part: TuningPart, found: Iterable[Object], digest: str) -> Verdict:
+    """What the pods of that digest say together."""
+    ours = [pod for pod in found if pods.digest_of(pod) == digest]
+    for pod in ours:
+        if _succeeded(pod):
+            return Verdict(done=done(part, _message(pod, part)))
+    living = [pod for pod in ours if "deletionTimestamp" not in pod["metadata"]]
+    running = next((pod["metadata"]["name"] for pod in living if _runs(pod, part)), "")
+    problems = [problem for pod in living if (problem := _problem(pod, part))]
+    final = next((problem for problem in problems if problem.final), None)
+    return Verdict(problem=final or next(iter(problems), None), running=running)
+
+
+def job_complete(job: Object | None) -> bool:
+    """Whether Kubernetes says that the Job has ended well."""
+    return _stands(job, "Complete")
+
+
+def job_failed(job: Object | None) -> bool:
+    """Whether Kubernetes has given the Job up."""
+    return _stands(job, "Failed")
+
+
+def done(part: TuningPart, message: str) -> JobDone:
+    """The result as the program told it; an empty one where it cannot be read, because the Job ended well."""
+    told = _told(message)
+    if part == "fetch":
+        return JobDone(data=_as(DataFound, told))
+    if part == "publish":
+        return JobDone(published=_as(PublishedAdapter, told))
+    return JobDone(trained=_as(Trained, told))
+
+
+def training_status(told: TuneStatus, now: datetime | None = None) -> Training:
+    """status.training, from what the training says of itself."""
+    return Training(
+        phase=told.phase,
+        step=told.step,
+        total_steps=told.total_steps or None,
+        epoch=_decimal(told.epoch, 2),
+        loss=_decimal(told.loss, 4),
+        eval_loss=_decimal(told.eval_loss, 4),
+        eval_loss_base=_decimal(told.eval_loss_base, 4),
+        tokens_per_second=_decimal(told.tokens_per_s, 1),
+        eta_seconds=None if told.eta_s is None else round(told.eta_s),
+        last_checkpoint=told.last_checkpoint,
+        resumed_from=told.resumed_from or None,
+        steps_trained=told.steps_trained,
+        attempts=told.attempts,
+        adjustments=told.adjustments or None,
+        as_of=now or datetime.now(UTC),
+    )
+
+
+def tune_status(message: str) -> TuneStatus | None:
+    """The training's own last words; None for any other text."""
+    told = _told(message)
+    return _as(TuneStatus, told) if "phase" in told else None
+
+
+def last_message(found: Iterable[Object], part: TuningPart, digest: str) -> str:
+    """The termination message of the pod that ended well; empty where there is none."""
+    ended = [pod for pod in found if pods.digest_of(pod) == digest and _succeeded(pod)]
+    return _message(ended[0], part) if ended else ""
+
+
+def _stands(job: Object | None, type_: str) -> bool:
+    conditions = (job or {}).get("status", {}).get("conditions") or []
+    return any(one["type"] == type_ and one["status"] == "True" for one in conditions)
+
+
+def _decimal(value: float | None, places: int) -> str | None:
+    return None if value is None else f"{value:.{places}f}"
+
+
+def _problem(pod: Object, part: TuningPart) -> pods.Problem | None:
+    problem = pods.problem_of(pod, tolerated=RESTARTS[part])
+    if problem and problem.reason == "TrainingStopped":
+        return None  # it stops when it is asked to, and goes on: nothing is wrong
+    return problem
+
+
+def _container(pod: Object, part: TuningPart) -> Object:
+    states: list[Object] = pod.get("status", {}).get("containerStatuses") or []
+    return next((state for state in states if state["name"] == part), {})
+
+
+def _succeeded(pod: Object) -> bool:
+    return bool(pod.get("status", {}).get("phase") == "Succeeded")
+
+
+def _runs(pod: Object, part: TuningPart) -> bool:
+    return "running" in (_container(pod, part).get("state") or {})
+
+
+def _message(pod: Object, part: TuningPart) -> str:
+    ended = (_container(pod, part).get("state") or {}).get("terminated") or {}
+    return str(ended.get("message") or "")
+
+
+def _told(message: str) -> dict[str, Any]:
+    lines = message.strip().splitlines()
+    try:
+        left = json.loads(lines[-1]) if lines else {}
+    except ValueError:
+        return {}
+    return left if isinstance(left, dict) else {}
+
+
+def _as(model: type[Any], told: dict[str, Any]) -> Any:
+    try:
+        return model.model_validate(told)
+    except ValidationError:
+        return model()

@@ -1,0 +1,76 @@
+"""How far a training is, from the training pod to the status that users see.
+
+Asked of the pod through the API server and written to status.training under a field manager of its own, past the
+workflow: a training of days would otherwise fill the workflow's history. Whatever goes wrong on this way costs a figure
+that is some seconds old, never the training.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import aiohttp
+from kubernetes.aio.client.exceptions import ApiException
+from pydantic import ValidationError
+from temporalio import activity
+
+from activities.clients.kubernetes import Cluster, Object
+from activities.contract.tuning import JobWait
+from activities.heartbeat import Progress
+from activities.tuning.pods import last_message, training_status, tune_status
+from api import labels
+from api.pods.tune import TUNE_PORT, TuneStatus
+
+EVERY_S: Final = 10.0
+ANSWER_S: Final = 5.0
+
+
+class TrainingProgress:
+    """Of one training, for as long as it is waited for."""
+
+    def __init__(self, cluster: Cluster, wait: JobWait) -> None:
+        self._cluster = cluster
+        self._wait = wait
+        self._looked = -EVERY_S
+        self._written: TuneStatus | None = None
+
+    async def look(self, pod: str, progress: Progress) -> None:
+        """Asks the pod, at most every EVERY_S; what is new goes to the status and into the next heartbeat."""
+        if time.monotonic() - self._looked < EVERY_S:
+            return
+        self._looked = time.monotonic()
+        try:
+            told = await self._cluster.get_from_pod(
+                self._wait.workspace.namespace, pod, TUNE_PORT, "/healthz", ANSWER_S
+            )
+            status = TuneStatus.model_validate(told)
+        except (ApiException, aiohttp.ClientError, TimeoutError, ValidationError, ValueError) as error:
+            activity.logger.info("the training's progress could not be read", extra={"cause": str(error)[:300]})
+            return
+        progress.say(status.model_dump(include=_TOLD, exclude_none=True))
+        await self._write(status)
+
+    async def note_end(self, pods: Iterable[Object]) -> None:
+        """The training's last words, from its pod's status: its server has gone with it."""
+        status = tune_status(last_message(pods, self._wait.part, self._wait.digest))
+        if status is not None:
+            await self._write(status)
+
+    async def _write(self, status: TuneStatus) -> None:
+        if status == self._written:
+            return
+        key = self._wait.workspace
+        body: Object = {
+            "apiVersion": labels.V1BETA1,
+            "kind": labels.KIND,
+            "metadata": {"name": key.name, "namespace": key.namespace, "uid": key.uid},
+            "status": {"training": training_status(status).wire()},
+        }
+        try:
+            await self._cluster.apply("Workspace", body, subresource="status", manager=labels.TRAINING_MANAGER)
+            self._written = status
+        except (ApiException, aiohttp.ClientError, TimeoutError) as error:
+            activity.logger.warning("the training's progress could not be written", extra={"cause": str(error)[:300]})
+
+
+_TOLD: Final = {"phase", "step", "total_steps", "loss", "tokens_per_s", "eta_s", "last_checkpoint", "resumed_from"}

@@ -1,0 +1,114 @@
+"""Keeps certificates, what is served and what the API server trusts in step, for as long as the process lives.
+
+Every round reads the configuration, then the Secret, makes what has come due, serves it, and has it trusted. Replicas
+do the same; whoever is second finds the work done. While the API server is away, what is served stays as it is.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import aiohttp
+from kubernetes.aio.client.exceptions import ApiException
+
+from admin.webhook.certificates.bundle import Held, after_loss, first_certificates, kept_current
+from admin.webhook.certificates.secret import CertificateStore
+from admin.webhook.metrics import EXPIRY, REGISTERED, RENEWALS
+from admin.webhook.registration import Configuration, Registration
+from admin.webhook.settings import WebhookSettings
+from process.x509 import Pem, expiry
+
+log = logging.getLogger(__name__)
+
+RETRY_S: Final = 1.0
+"""After a round that another replica or the API server's absence cut short."""
+
+
+class Upkeep:
+    """`serve` is called with certificates whenever they are new."""
+
+    def __init__(
+        self,
+        store: CertificateStore,
+        registration: Registration,
+        settings: WebhookSettings,
+        serve: Callable[[Held], None],
+    ) -> None:
+        self._store, self._registration, self._settings, self._serve = store, registration, settings, serve
+        self._held: Held | None = None
+        self._trusted: frozenset[Pem] = frozenset()
+        self._serving = asyncio.Event()
+        self.registered = False
+
+    async def serving(self) -> None:
+        """Returns once there are certificates to serve."""
+        await self._serving.wait()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            done = await self._round_or_not()
+            interval = self._settings.webhook_check_interval
+            await asyncio.sleep(interval if done else min(RETRY_S, interval))
+
+    async def round(self) -> bool:
+        """One look; False where something changed meanwhile. Raises ApiException and what the connection raises."""
+        # In this order: see Registration.correct.
+        configuration = await self._registration.read()
+        stored = await self._store.read()
+        wanted = self._wanted(stored.held)
+        if wanted != stored.held:
+            if not await self._store.write(wanted, stored.version):
+                log.info("the certificates changed meanwhile; reading them again")
+                return False
+            self._tell(stored.held, wanted)
+        self._take(wanted)
+        return await self._registered(configuration, wanted)
+
+    def _wanted(self, stored: Held | None) -> Held:
+        now, hosts, lifetimes = datetime.now(UTC), self._settings.hosts, self._settings.lifetimes
+        if stored is None:
+            if self._held is None:
+                return first_certificates(hosts, lifetimes, now)
+            return after_loss(self._held, lifetimes, now)
+        return kept_current(stored, hosts=hosts, lifetimes=lifetimes, now=now, trusted=self._trusted)
+
+    def _tell(self, before: Held | None, made: Held) -> None:
+        if before is None or before.newest != made.newest:
+            RENEWALS.labels("authority").inc()
+            log.info("made an authority, valid until %s", expiry(made.newest).isoformat())
+        if before is None or before.certificate != made.certificate:
+            RENEWALS.labels("serving").inc()
+            log.info("made a serving certificate, valid until %s", expiry(made.certificate).isoformat())
+
+    def _take(self, wanted: Held) -> None:
+        if self._held is None or self._held.certificate != wanted.certificate:
+            self._serve(wanted)
+            EXPIRY.set(expiry(wanted.certificate).timestamp())
+        self._held = wanted
+        self._serving.set()
+
+    async def _registered(self, configuration: Configuration | None, held: Held) -> bool:
+        if configuration is None:
+            self._set_registered(False)
+            name = self._settings.webhook_configuration
+            log.warning("there is no ValidatingWebhookConfiguration %s; apply deploy/admission", name)
+            return True
+        # What was trusted before this round has been so for an interval, and every API server knows it.
+        self._trusted = configuration.trusted
+        done = await self._registration.correct(configuration, held.bundle)
+        self._set_registered(done or self.registered)
+        return done
+
+    def _set_registered(self, registered: bool) -> None:
+        self.registered = registered
+        REGISTERED.set(int(registered))
+
+    async def _round_or_not(self) -> bool:
+        try:
+            return await self.round()
+        except (ApiException, aiohttp.ClientError, TimeoutError) as error:
+            log.warning("certificates could not be looked after; what is served stays: %r", error)
+            return False

@@ -1,0 +1,1 @@
+"""What pods are told: the configuration of each program that runs in a model pod."""

@@ -1,0 +1,114 @@
+"""data.json and manifest.json: what the pod that fetches a training's data is told, and what it leaves with the data.
+
+`activities` builds the first and puts it into a ConfigMap; `runtime.data` reads it and writes the second last, when
+everything is there and was found fit to train on. Fields are only ever added, with defaults.
+"""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.configs.mounted_paths import DATA
+from api.configs.training_sections import DatasetConfig
+from api.pods.registries import RegistryAccess
+
+DATA_PORT: Final = 5003
+"""Where /metrics and /healthz answer while data comes in."""
+DATA_CONFIG_PATH: Final = "/etc/modelyard/data.json"
+MANIFEST_FILE: Final = "manifest.json"
+
+Phase = Literal["starting", "fetching", "waiting", "unpacking", "validating", "complete", "failed"]
+
+
+class DataConfig(BaseModel):
+    """Everything `runtime.data` needs to know. Neither urls nor image: a volume, judged where it is."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    folder: str = Field(DATA, description="Receives the data, or holds it already.")
+    urls: tuple[str, ...] = ()
+    image: str | None = Field(None, description="An OCI image with the data below /data.")
+    dataset: DatasetConfig = Field(default_factory=lambda: DatasetConfig(), description="The user's words on columns.")
+    registry: RegistryAccess = Field(default_factory=lambda: RegistryAccess())
+    allowed_hosts: tuple[str, ...] = Field((), description="Hosts that links may lead to whatever they are.")
+    hf_endpoint: str | None = Field(None, description="Stands in for https://huggingface.co in links to it.")
+    manifest: str | None = Field(
+        None, description="Where the manifest goes; without it, into the folder, unless that is a volume of the user's."
+    )
+    tokenizer_file: str | None = Field(None, description="A tokenizer.json; makes the count of tokens a better one.")
+    max_bytes: int = Field(200 * 2**30, ge=1, description="More data than this is refused.")
+    max_files: int = Field(10_000, ge=1)
+    stall_s: float = Field(60, gt=0, description="Seconds without a byte: a stall.")
+    attempts: int = Field(5, ge=1, description="Tries of each file before giving up.")
+    pause_s: float = Field(2, gt=0, description="Seconds before the second try; doubled before each further one.")
+    port: int = Field(DATA_PORT, ge=0, le=65535, description="0 takes any free one.")
+
+    @property
+    def fetched(self) -> bool:
+        """Whether the folder is filled here; otherwise it is the user's own, and nothing in it is touched."""
+        return bool(self.urls or self.image)
+
+    @property
+    def manifest_path(self) -> str | None:
+        """None where no manifest is written: then it is told at the end, and only there."""
+        return self.manifest or (f"{self.folder}/{MANIFEST_FILE}" if self.fetched else None)
+
+
+class DataFileRecord(BaseModel):
+    """One file that will be trained on."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str = Field(description="Relative to the folder.")
+    sha256: str
+    bytes: int
+    format: str
+    rows: int
+    usable: int
+    columns: list[str]
+    shape: str = Field(description="messages, pair or text.")
+    source: str = Field("", description="Host of the link, or the image's digest; never a whole link.")
+
+
+class DataManifest(BaseModel):
+    """What the data is. `digest` is data_digest() over the files."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    digest: str
+    files: list[DataFileRecord]
+    rows: int
+    usable: int
+    bytes: int
+    tokens: int = Field(description="About as many as one pass over the data trains on.")
+    tokens_by: str = Field(description="How they were counted: an estimate says so.")
+    asked: str = Field("", description="request_digest() of what was asked for; another request is fetched anew.")
+    warnings: list[str] = Field(default_factory=list, description="Rows that cannot be learnt from, with their places.")
+
+
+class DataStatus(BaseModel):
+    """What the pod says of itself on /healthz."""
+
+    phase: Phase = "starting"
+    reason: str = ""
+    message: str = ""
+    bytes_done: int = 0
+    bytes_total: int = 0
+    attempts: int = 0
+    manifest: DataManifest | None = None
+
+
+def request_digest(config: DataConfig) -> str:
+    """sha256 as hex over what decides which data there will be."""
+    asked = config.model_dump_json(include={"urls", "image", "dataset", "max_bytes", "max_files"})
+    return sha256(asked.encode()).hexdigest()
+
+
+def data_digest(files: Iterable[tuple[str, str]]) -> str:
+    """sha256 as hex over (name, sha256) of all files, in the order of their names; as the trainer counts it too."""
+    digest = sha256()
+    for name, content in sorted(files):
+        digest.update(f"{name}\0{content}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The Workspace resource: both versions, status, conditions, CRD."""

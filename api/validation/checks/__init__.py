@@ -1,0 +1,1 @@
+"""The admission rules that need nothing but the document, by subject."""

@@ -1,0 +1,85 @@
+"""`resource.labelSelector`: which nodes, as a map of labels, because new nodes are given these very labels."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from api import labels
+from api.validation.checks.naming import is_subdomain
+from api.validation.document import Draft, Part
+from api.validation.problem import Problem, shown
+
+LABEL_MAX: Final = 63
+_LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+
+
+def as_labels(selector: Part) -> dict[str, str] | None:
+    """The selector as a map of labels, each `In` of one value being a label too; None when it is no such map."""
+    found = dict(selector["matchLabels"].texts)
+    for requirement in selector["matchExpressions"].items():
+        label = _single_value(requirement)
+        if label is None or found.setdefault(*label) != label[1]:
+            return None
+    return found
+
+
+def is_a_map(draft: Draft) -> Iterator[Problem]:
+    """C12: an expression that is no single label cannot be put on a new node."""
+    selector = draft.resource["labelSelector"]
+    found = dict(selector["matchLabels"].texts)
+    for requirement in selector["matchExpressions"].items():
+        label = _single_value(requirement)
+        if label is None:
+            message = "invalid value: only matchLabels or 'In' with one value can be used"
+            yield Problem("C12", requirement.path, f"{message}, because new nodes are given these labels")
+        elif found.setdefault(*label) != label[1]:
+            message = f"invalid value: {shown(label[0])} is to be both {shown(found[label[0]])} and {shown(label[1])}"
+            yield Problem("C12", requirement.path, f"{message}; no node has two values of one label")
+
+
+def is_the_users_own(draft: Draft) -> Iterator[Problem]:
+    """C13: reserved keys are not selected by, so a selector of nothing else would select every node."""
+    match_labels = draft.resource["labelSelector"]["matchLabels"]
+    if draft.first_version or not match_labels.texts:
+        return
+    if not labels.without_reserved(dict(match_labels.texts)):
+        yield Problem("C13", match_labels.path, "matchLabels must contain at least one non-reserved label")
+
+
+def can_be_labels(draft: Draft) -> Iterator[Problem]:
+    """M1, M2: what no node can carry, or none that is bought."""
+    selector, bought = draft.resource["labelSelector"], draft.buys_nodes
+    for key, value in (as_labels(selector) or {}).items():
+        if not _is_key(key):
+            yield Problem("M1", selector.path, f"invalid value: {shown(key)} is no label key: at most 63 {_ALLOWED}")
+        if not _is_value(value):
+            yield Problem(
+                "M1", selector.path, f"invalid value: {shown(value)} is no label value: at most 63 {_ALLOWED}"
+            )
+        if bought and labels.forbidden_on_nodes(key):
+            message = f"invalid value: new nodes cannot be given the label {shown(key)}"
+            yield Problem("M2", selector.path, f"{message}: its domain is Kubernetes' own. Use a label of your own")
+
+
+_ALLOWED: Final = "letters, digits, '-', '_' and '.', with a letter or digit at both ends"
+
+
+def _single_value(requirement: Part) -> tuple[str, str] | None:
+    values = requirement["values"].value
+    key = requirement["key"].text
+    if requirement["operator"].text != "In" or not key or not isinstance(values, list):
+        return None
+    return (key, values[0]) if len(values) == 1 and isinstance(values[0], str) else None
+
+
+def _is_key(key: str) -> bool:
+    prefix, slash, name = key.rpartition("/")
+    return _is_part(name) and (not slash or is_subdomain(prefix))
+
+
+def _is_value(value: str) -> bool:
+    return not value or _is_part(value)
+
+
+def _is_part(text: str) -> bool:
+    return len(text) <= LABEL_MAX and _LABEL.fullmatch(text) is not None

@@ -1,0 +1,1 @@
+"""Tokens per second of a training beside a plain script."""

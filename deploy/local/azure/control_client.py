@@ -1,0 +1,96 @@
+"""Speaks to the control endpoint of a running stand-in: for the command line, benches and chaos tests.
+
+Synchronous: it is used by tools. What the endpoint can do is in `control_routes.py`.
+"""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from deploy.local.azure.files import ArmFiles
+from deploy.local.stack.choices import Choices, recall
+
+REQUEST_S = 10.0
+
+
+class ControlFailed(Exception):
+    """The stand-in is not there, or refused; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a stand-in answers, the CA that signed its certificate, the token it asks for."""
+
+    url: str
+    ca: Path
+    token: str
+
+    @classmethod
+    def of_instance(cls, instance: str) -> Self:
+        """The stand-in of a local stack. Raises ControlFailed when it was never started."""
+        layout = (recall(instance) or Choices()).layout(instance)
+        token, ca = ArmFiles.of(layout).token, layout.pki / "ca.crt"
+        if not (token.exists() and ca.exists()):
+            raise ControlFailed(f"instance {instance} has no ARM stand-in yet: run `modelyard local up` first")
+        return cls(url=layout.arm_url, ca=ca, token=token.read_text().strip())
+
+
+class ControlClient:
+    """One stand-in. Every method raises ControlFailed."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def faults(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._request("GET", "faults")["faults"]
+        return found
+
+    def add_fault(self, kind: str, **narrowed: Any) -> dict[str, Any]:
+        """Sets a fault; `narrowed` are the fields of `faults.Fault`, those that are None are left to their defaults."""
+        given = {name: value for name, value in narrowed.items() if value is not None}
+        return self._request("POST", "faults", {"kind": kind} | given)
+
+    def clear_faults(self, fault_id: str | None = None) -> int:
+        answer = self._request("DELETE", f"faults/{fault_id}" if fault_id else "faults")
+        return int(answer["cleared"])
+
+    def change_settings(self, **settings: Any) -> dict[str, Any]:
+        return self._request("PATCH", "settings", settings)
+
+    def change_cluster(self, **state: str) -> dict[str, Any]:
+        """`power_state` Running or Stopped, `provisioning_state` Succeeded, Upgrading, ..."""
+        return self._request("PATCH", "cluster", state)
+
+    def state(self) -> dict[str, Any]:
+        return self._request("GET", "state")
+
+    def calls(self) -> dict[str, int]:
+        """How often each "METHOD route" was asked."""
+        counts: dict[str, int] = self._request("GET", "calls")["calls"]
+        return counts
+
+    def reset_calls(self) -> None:
+        self._request("DELETE", "calls")
+
+    def _request(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        context = ssl.create_default_context(cafile=str(self._address.ca))
+        headers = {"Authorization": f"Bearer {self._address.token}"}
+        try:
+            # No proxy of the user's environment: it cannot reach an address of this machine.
+            with httpx.Client(verify=context, headers=headers, timeout=REQUEST_S, trust_env=False) as client:
+                response = client.request(method, f"{self._address.url}/_control/{path}", json=body)
+        except httpx.HTTPError as lost:
+            where = f"the ARM stand-in does not answer at {self._address.url} ({lost})"
+            raise ControlFailed(f"{where}: is the stack up? See `modelyard local status`") from lost
+        if response.is_error:
+            raise ControlFailed(_refusal(response))
+        answer: dict[str, Any] = response.json() if response.content else {}
+        return answer
+
+
+def _refusal(response: httpx.Response) -> str:
+    content = response.json() if "json" in response.headers.get("content-type", "") else {}
+    return str(content.get("detail") or content.get("error") or f"HTTP {response.status_code}: {response.text}")

@@ -1,0 +1,1 @@
+"""ARM's REST routes, the control endpoint, and what every request passes first."""

@@ -1,0 +1,55 @@
+"""Machines that are real nodes of the local stack: containerd and a kubelet each, in namespaces of their own.
+
+Starting and stopping them is `deploy.local.nodes.node`'s business; it blocks, so it runs in threads.
+"""
+
+import asyncio
+import logging
+
+from deploy.local.azure.nodes.cluster_api import ClusterApi, ClusterRefused
+from deploy.local.azure.nodes.draining import empty_node, forget_node
+from deploy.local.azure.nodes.machines import Machine, MachineFailed
+from deploy.local.layout import Layout
+from deploy.local.network.nodes import NodeSpec
+from deploy.local.nodes import node
+
+log = logging.getLogger(__name__)
+
+
+class Kubelets:
+    """The nodes of one layout that agent pools have started. What fails in `deploy.local` raises RuntimeErrors."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout, self._api = layout, ClusterApi(layout.admin_kubeconfig)
+
+    async def open(self) -> None:
+        await self._api.open()
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    async def start(self, machine: Machine) -> None:
+        spec = NodeSpec(
+            name=machine.name,
+            labels=machine.labels,
+            taints=machine.taints,
+            gpus=machine.gpus,
+            provider_id=machine.provider_id,
+        )
+        try:
+            await asyncio.to_thread(node.start_node, self._layout, spec)
+        except RuntimeError as failed:
+            raise MachineFailed(f"{machine.name} did not start: {failed}") from failed
+
+    async def remove(self, pool: str, name: str, *, drain_seconds: float) -> None:
+        try:
+            for left in await empty_node(self._api, name, drain_seconds):
+                log.warning("%s goes with node %s: it did not leave in %.0f s", left, name, drain_seconds)
+            await asyncio.to_thread(node.stop_node, self._layout, name)
+            await forget_node(self._api, name)
+        except (RuntimeError, ClusterRefused) as failed:
+            raise MachineFailed(f"{name} did not go: {failed}") from failed
+
+    async def present(self, pool: str) -> list[str]:
+        names = await asyncio.to_thread(node.list_nodes, self._layout)
+        return sorted(name for name in names if name.startswith(f"aks-{pool}-"))

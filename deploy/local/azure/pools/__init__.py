@@ -1,0 +1,1 @@
+"""Agent pools as AKS has them: rules, shape, quota."""

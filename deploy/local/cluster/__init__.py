@@ -1,0 +1,1 @@
+"""The Kubernetes control plane: flags, certificates, kubeconfigs, resources."""

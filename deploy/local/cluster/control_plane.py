@@ -1,0 +1,153 @@
+"""Starts and stops the real Kubernetes control plane of a local stack.
+
+etcd and kube-apiserver always; controller-manager, scheduler and the gateway's kube-proxy where controllers are wanted.
+What their command lines say is `flags.py`'s business, the network below them `network`'s.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+
+from deploy.local.cluster import api, certificates, flags, gateway_node
+from deploy.local.cluster.kubeconfigs import mint_kubeconfig, write_admin_kubeconfig
+from deploy.local.host import daemons, mount_points, probes
+from deploy.local.kubernetes.binaries import Binaries, require_binaries
+from deploy.local.layout import LOOPBACK, Layout
+from deploy.local.network import bridge
+
+# In the order in which they are stopped, with the seconds that each gets to end by itself. The API server would wait a
+# minute for its clients' connections, those of nodes that have gone too; it keeps nothing that a kill could lose.
+STOP_S = {
+    "kube-proxy-gateway": 2.0,
+    "kube-scheduler": 2.0,
+    "kube-controller-manager": 2.0,
+    "kube-apiserver": 1.0,
+    "etcd": 20.0,
+}
+DEFAULT_IDENTITY_S = 60.0
+# Until this minor version a ServiceAccount's token is a Secret that a controller makes.
+NO_TOKEN_SECRETS_FROM = 24
+STORAGE_CLASS = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": "local", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+    "provisioner": "kubernetes.io/host-path",
+    "reclaimPolicy": "Delete",
+}
+
+
+def start_control_plane(layout: Layout, *, controllers: bool = True) -> None:
+    """A control plane that is ready to be used; what runs already is kept. Raises DaemonFailed, BinariesMissing."""
+    binaries = require_binaries(layout)
+    pairs = _certificates(layout)
+    signing_key = certificates.ensure_signing_key(layout, "service-accounts")
+    write_admin_kubeconfig(layout)
+    if layout.with_nodes:
+        bridge.ensure_network(layout)
+    etcd_ready = probes.once_answers(f"http://{LOOPBACK}:{layout.ports.etcd}/health")
+    daemons.start(layout, daemons.Daemon("etcd", flags.etcd(layout, binaries), etcd_ready))
+    argv = flags.apiserver(layout, binaries, pairs, signing_key)
+    daemons.start(layout, daemons.Daemon("kube-apiserver", argv, _apiserver_ready(layout), deadline_s=60))
+    if controllers:
+        _start_controllers(layout, binaries, pairs, signing_key)
+
+
+def stop_control_plane(layout: Layout) -> None:
+    """Stops every process of the control plane; data, certificates and the network stay. Raises DaemonFailed."""
+    for name, seconds in STOP_S.items():
+        daemons.stop(layout, name, deadline_s=seconds)
+
+
+def provisioned_volumes(layout: Layout) -> Path:
+    """Where the volumes of this stack's claims really are."""
+    return layout.state / "volumes"
+
+
+def _start_controllers(
+    layout: Layout, binaries: Binaries, pairs: dict[str, certificates.KeyPair], signing_key: Path
+) -> None:
+    mint_kubeconfig(layout, "system:kube-controller-manager")
+    mint_kubeconfig(layout, "system:kube-scheduler")
+    if layout.with_nodes:
+        gateway_node.ensure_gateway(layout, binaries.minor)
+    manager = daemons.Daemon(
+        "kube-controller-manager",
+        flags.controller_manager(layout, binaries, pairs, signing_key),
+        _component_ready(layout, layout.ports.controller_manager),
+        enter=_over_provisioned_volumes(layout),
+    )
+    scheduler = daemons.Daemon(
+        "kube-scheduler",
+        flags.scheduler(layout, binaries, pairs),
+        _component_ready(layout, layout.ports.scheduler),
+    )
+    started = [manager, scheduler, *([_gateway_proxy(layout, binaries)] if layout.with_nodes else [])]
+    mounting = mount_points.made() if layout.with_nodes else nullcontext()
+    with mounting, ThreadPoolExecutor(len(started)) as pool:
+        list(pool.map(lambda daemon: daemons.start(layout, daemon), started))
+    _await_default_identity(layout, binaries.minor)
+    if layout.with_nodes:
+        api.apply(layout, "/apis/storage.k8s.io/v1/storageclasses/local", STORAGE_CLASS)
+
+
+def _await_default_identity(layout: Layout, minor: int) -> None:
+    """Pods are refused until the controllers have made the identity that they run under. Raises DaemonFailed."""
+    deadline = time.monotonic() + DEFAULT_IDENTITY_S
+    while True:
+        account = api.read(layout, "/api/v1/namespaces/default/serviceaccounts/default")
+        if account is not None and (account.get("secrets") or minor >= NO_TOKEN_SECRETS_FROM):
+            return
+        if time.monotonic() > deadline:
+            log = daemons.log_of(layout, "kube-controller-manager")
+            what = f"made no usable ServiceAccount in {DEFAULT_IDENTITY_S:g} s"
+            raise daemons.DaemonFailed("kube-controller-manager", what, log)
+        time.sleep(0.1)
+
+
+def _gateway_proxy(layout: Layout, binaries: Binaries) -> daemons.Daemon:
+    kubeconfig = mint_kubeconfig(layout, "system:kube-proxy")
+    address = str(bridge.gateway_address(layout))
+    argv = flags.kube_proxy(binaries, layout=layout, name="gateway", address=address, kubeconfig=kubeconfig)
+    ready = probes.once_answers(f"http://{address}:10256/healthz")
+    return daemons.Daemon("kube-proxy-gateway", argv, ready, enter=bridge.enter_gateway(layout), deadline_s=60)
+
+
+def _certificates(layout: Layout) -> dict[str, certificates.KeyPair]:
+    own_service = str(layout.service_range[1])
+    names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", LOOPBACK, own_service)
+    return {
+        "authority": certificates.ensure_authority(layout),
+        "apiserver": certificates.ensure_certificate(
+            layout, "apiserver", common_name="kube-apiserver", hosts=list(dict.fromkeys([*names, layout.address]))
+        ),
+        "kubelet-client": certificates.ensure_certificate(
+            layout, "kubelet-client", common_name="kube-apiserver-kubelet-client", organizations=("system:masters",)
+        ),
+        "controllers": certificates.ensure_certificate(
+            layout, "controllers", common_name="controllers", hosts=(LOOPBACK, "localhost")
+        ),
+    }
+
+
+def _apiserver_ready(layout: Layout) -> Callable[[], bool]:
+    """Ready for use: /readyz says yes a moment before the first namespace is there."""
+    pair, ca = api.owner_pair(layout), layout.pki / "ca.crt"
+    urls = [layout.apiserver_url + path for path in ("/readyz", "/api/v1/namespaces/default")]
+    return lambda: all(probes.answers(url, ca=ca, client=(pair.certificate, pair.key)) for url in urls)
+
+
+def _component_ready(layout: Layout, port: int) -> Callable[[], bool]:
+    return probes.once_answers(f"https://{LOOPBACK}:{port}/healthz", ca=layout.pki / "ca.crt")
+
+
+def _over_provisioned_volumes(layout: Layout) -> Sequence[str]:
+    """Enters a mount namespace in which Kubernetes' fixed volume folder is this stack's own."""
+    if not layout.with_nodes:
+        return ()
+    folder = provisioned_volumes(layout)
+    folder.mkdir(parents=True, exist_ok=True)
+    script = mount_points.HOLD_GUARD + 'mount --bind "$0" "$1"\nshift\nexec "$@"\n'
+    target = str(mount_points.PROVISIONED_VOLUMES)
+    return ("unshare", "--mount", "--propagation", "private", "sh", "-ec", script, str(folder), target)

@@ -1,0 +1,40 @@
+"""The Node object of the gateway, the network namespace through which this machine reaches the cluster's Services.
+
+Only its kube-proxy needs one; what runs there is `control_plane.py`'s business.
+"""
+
+from typing import Any
+
+from deploy.local.cluster import api
+from deploy.local.layout import Layout
+from deploy.local.network.bridge import GATEWAY, gateway_address
+
+# From this minor version on kube-proxy waits half a minute for the Node object that it is named after, and is not
+# healthy without one (pkg/proxy/node.go).
+PROXY_WANTS_NODE_FROM = 34
+
+
+def ensure_gateway(layout: Layout, minor: int) -> None:
+    """A Node object for the gateway's kube-proxy, where this version needs one. Raises ClusterApiError.
+
+    There is no kubelet behind it, so it is never Ready; nothing is scheduled there. It must stay: kube-proxy ends when
+    its Node is deleted.
+    """
+    if minor < PROXY_WANTS_NODE_FROM:
+        return
+    node = gateway_node(layout)
+    path = f"/api/v1/nodes/{GATEWAY}"
+    for part in (path, f"{path}/status"):
+        api.apply(layout, part, node)
+
+
+def gateway_node(layout: Layout) -> dict[str, Any]:
+    """The Node as it is applied, status included."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        # Part of the cluster's own pool, as `stack_steps.SYSTEM_NODE` is: it was not bought for a Workspace.
+        "metadata": {"name": GATEWAY, "labels": {"kubernetes.azure.com/mode": "system"}},
+        "spec": {"unschedulable": True, "taints": [{"key": "modelyard.dev/gateway", "effect": "NoExecute"}]},
+        "status": {"addresses": [{"type": "InternalIP", "address": str(gateway_address(layout))}]},
+    }

@@ -1,0 +1,49 @@
+"""Puts into a cluster what Modelyard needs there before its processes start: the CRDs and the rights of each identity.
+
+The files are those that an installation elsewhere uses (`deploy/crds`, `deploy/rbac`); nothing is made up here.
+"""
+
+import time
+from pathlib import Path
+
+from deploy.local.cluster.kubectl import kubectl_argv
+from deploy.local.host.commands import CommandFailed, run_logged
+from deploy.local.layout import Say
+
+DEPLOY = Path(__file__).parents[2]
+CRDS = DEPLOY / "crds"
+RBAC = DEPLOY / "rbac"
+APPLY_S = 60.0
+ASK_AGAIN_S = 0.2
+
+
+def ensure_crds(kubeconfig: Path, log: Path, say: Say) -> None:
+    """Applies the CRDs and waits until the API server serves them. Raises CommandFailed."""
+    say("applying the CRDs")
+    _apply(kubeconfig, CRDS, log)
+    names = [f"crd/{file.stem.split('_')[1]}.{file.stem.split('_')[0]}" for file in sorted(CRDS.glob("*.yaml"))]
+    _await_established(kubeconfig, names, log)
+
+
+def ensure_roles(kubeconfig: Path, log: Path, say: Say) -> None:
+    """Applies what each of Modelyard's identities may do. Raises CommandFailed."""
+    say("applying roles and bindings")
+    _apply(kubeconfig, RBAC, log)
+
+
+def _await_established(kubeconfig: Path, names: list[str], log: Path) -> None:
+    """`kubectl wait` fails at once on a CRD that has no conditions yet, so it is asked again until the deadline."""
+    deadline = time.monotonic() + APPLY_S
+    wait = ("wait", "--for=condition=Established", f"--timeout={APPLY_S:g}s", *names)
+    while True:
+        try:
+            return run_logged(kubectl_argv(kubeconfig, *wait), log, deadline_s=APPLY_S + 10)
+        except CommandFailed:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(ASK_AGAIN_S)
+
+
+def _apply(kubeconfig: Path, folder: Path, log: Path) -> None:
+    fix = f"`kubectl --kubeconfig={kubeconfig} get --raw /readyz` tells whether the API server is well"
+    run_logged(kubectl_argv(kubeconfig, "apply", "-f", str(folder)), log, deadline_s=APPLY_S, fix=fix)

@@ -1,0 +1,138 @@
+"""The main job, shown: a Workspace applied with kubectl, its steps as they happen, a chat answered.
+
+Goes the way that a user goes (kubectl, the Service's address). Bringing the stack up is `up.py`'s, reading the status
+`follow.py`'s, asking the model `chat.py`'s, and how it is told `cli/demo.py`'s.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from api.resource.status import WorkspaceStatus, parse_status
+from deploy.local.cluster.kubectl import kubectl, kubectl_json
+from deploy.local.demo.chat import Answer, NobodyListens, ask_kaito, ask_openai
+from deploy.local.demo.follow import Look, is_done, is_over, news
+from deploy.local.host.commands import CommandFailed
+from deploy.local.layout import REPOSITORY, Layout
+
+EXAMPLES = REPOSITORY / "examples"
+EXAMPLE = EXAMPLES / "workspace-smollm2.yaml"
+PLACEHOLDER = "registry.example.com"
+"""Where examples push to, and pull from."""
+# At every token of the answer SmolLM2 prefers its word by more than 1.3 in log-probability, in float32 and in bfloat16:
+# so the answer is the same on every CPU. (For France's capital the first two words are 0.1 apart.)
+QUESTION, ANSWER = "What is the capital of South Korea?", "Seoul"
+# Cold: a 4 GB image is pulled and unpacked on a node that has just been bought (about 2 min), then vLLM loads (1 min).
+READY_S = 900.0
+# A pool is deleted in seconds here; nodes are drained first.
+GONE_S = 180.0
+LOOK_EVERY_S = 0.5
+# One look may fail while the API server is busy; this many in a row mean that it is gone.
+FAILED_LOOKS = 10
+
+
+class NotServed(RuntimeError):
+    """The Workspace failed, or was not Ready in time; the message has its last word."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A Workspace in a cluster."""
+
+    kubeconfig: Path
+    namespace: str
+    name: str
+
+    @property
+    def workflow_id(self) -> str:
+        return f"workspace/{self.namespace}/{self.name}"
+
+
+def apply_example(kubeconfig: Path, file: Path = EXAMPLE) -> Target:
+    """Applies a Workspace with kubectl, as a user would. Raises CommandFailed.
+
+    One of that name that is being deleted is waited for: applying to it would change what is about to be gone.
+    """
+    documents = [document for document in yaml.safe_load_all(file.read_text()) if document["kind"] == "Workspace"]
+    metadata = documents[-1]["metadata"]
+    target = Target(kubeconfig, metadata.get("namespace", "default"), metadata["name"])
+    there = ("-n", target.namespace, "get", "workspace", target.name, "--ignore-not-found", "-o")
+    if kubectl(kubeconfig, *there, "jsonpath={.metadata.deletionTimestamp}"):
+        gone = ("wait", "--for=delete", f"--timeout={GONE_S:g}s", f"workspace/{target.name}")
+        kubectl(kubeconfig, "-n", target.namespace, *gone, deadline_s=GONE_S + 10)
+    kubectl(kubeconfig, "apply", "-f", str(file))
+    return target
+
+
+def example(layout: Layout, name: str) -> Path:
+    """A file of `examples/` for this stack: what it pushes and pulls goes to the stack's own registry."""
+    text = (EXAMPLES / f"{name}.yaml").read_text().replace(PLACEHOLDER, layout.registry)
+    file = layout.state / "examples" / f"{name}.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def follow(target: Target, tell: Callable[[float, str], None], *, deadline_s: float = READY_S) -> list[Look]:
+    """Tells what is new until the Workspace is Ready, or has succeeded; returns all looks. Raises NotServed."""
+    looks = [Look(0.0, WorkspaceStatus())]
+    for look in _looks(target, deadline_s):
+        for line in news(looks[-1].status, look.status):
+            tell(look.at, line)
+        looks.append(look)
+        if is_done(look.status):
+            return looks
+        if is_over(look.status):
+            raise NotServed(f"{target.name} failed: {look.status.reason}: {look.status.message}")
+    last = looks[-1].status
+    raise NotServed(f"{target.name} is not Ready after {deadline_s:g} s; its last word: {last.phase}: {last.message}")
+
+
+def ask(target: Target, *, deadline_s: float = READY_S) -> list[Answer]:
+    """The demo's question, at both endpoints of the Workspace's Service. Raises NoAnswer, CommandFailed.
+
+    A Workspace that served before the stack was stopped is Ready until its pods are missed: an address where nobody
+    listens yet is tried again until the deadline.
+    """
+    address, deadline = service_address(target), time.monotonic() + deadline_s
+    while True:
+        try:
+            return [ask_openai(address, QUESTION), ask_kaito(address, QUESTION)]
+        except NobodyListens:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LOOK_EVERY_S)
+
+
+def service_address(target: Target) -> str:
+    """The ClusterIP of the Workspace's Service, which answers on this machine too."""
+    service = kubectl_json(target.kubeconfig, "-n", target.namespace, "get", "service", target.name)
+    return str(service["spec"]["clusterIP"])
+
+
+def tables(target: Target) -> list[tuple[str, str]]:
+    """What `kubectl get` prints for both versions of the resource: command and output."""
+    resources = ("workspace", "workspaces.v1alpha1.kaito.sh")
+    found = []
+    for resource in resources:
+        arguments = ("-n", target.namespace, "get", resource, target.name)
+        found.append((f"kubectl get {resource} {target.name}", kubectl(target.kubeconfig, *arguments).rstrip()))
+    return found
+
+
+def _looks(target: Target, deadline_s: float) -> Iterator[Look]:
+    began, failed = time.monotonic(), 0
+    while (at := time.monotonic() - began) < deadline_s:
+        try:
+            found = kubectl_json(target.kubeconfig, "-n", target.namespace, "get", "workspace", target.name)
+        except CommandFailed:
+            failed += 1
+            if failed == FAILED_LOOKS:
+                raise
+        else:
+            failed = 0
+            yield Look(at, parse_status(found.get("status")))
+        time.sleep(LOOK_EVERY_S)

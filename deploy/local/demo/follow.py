@@ -1,0 +1,55 @@
+"""Follows one Workspace by its status, as a user with kubectl could: what is new, and how long each step took.
+
+Pure functions from two looks to lines; looking and waiting are `demo.py`'s.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from api.resource.status import Phase, WorkspaceStatus
+
+
+@dataclass(frozen=True)
+class Look:
+    """The status as it was `at` seconds after the Workspace was applied."""
+
+    at: float
+    status: WorkspaceStatus
+
+
+def news(before: WorkspaceStatus, after: WorkspaceStatus) -> list[str]:
+    """One line for a step, reason or message that is new, and one for each condition that changed."""
+    lines = []
+    told = (after.step, after.reason, after.message)
+    if told != (before.step, before.reason, before.message) and any(told):
+        lines.append(f"{after.step or after.phase or '':<16}{after.message or after.reason or ''}".rstrip())
+    was = {condition.type: condition.status for condition in before.conditions}
+    for condition in after.conditions:
+        if condition.status == "True" and was.get(condition.type) != "True":
+            lines.append(f"{'':<16}{condition.type} is True")
+    return lines
+
+
+def is_ready(status: WorkspaceStatus) -> bool:
+    return status.phase is Phase.READY
+
+
+def is_done(status: WorkspaceStatus) -> bool:
+    """It does what it is for, or has done it."""
+    return status.phase in (Phase.READY, Phase.SUCCEEDED)
+
+
+def is_over(status: WorkspaceStatus) -> bool:
+    """Nothing more will come of it without a change of the spec."""
+    return status.phase in (Phase.FAILED, Phase.CONTROLLER_ERROR)
+
+
+def step_times(looks: Sequence[Look]) -> list[tuple[str, float]]:
+    """Seconds under each step, in the order in which the steps were first seen; the last look ends the last step."""
+    seconds: dict[str, float] = {}
+    for look, following in pairwise(looks):
+        step = look.status.step
+        if step is not None and not is_ready(look.status):
+            seconds[str(step)] = seconds.get(str(step), 0.0) + following.at - look.at
+    return list(seconds.items())

@@ -1,0 +1,1 @@
+"""This machine: processes, commands, listeners, cgroups, mounts."""

@@ -1,0 +1,48 @@
+"""Who listens on which TCP port of this machine, as the kernel's own tables say (read by psutil, so no `ss` is needed).
+
+Whether a port that is taken stands in the way is `stack/checks.py`'s to say.
+"""
+
+from dataclasses import dataclass
+from textwrap import shorten
+
+import psutil
+
+UNKNOWN_PID = 0
+COMMAND_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Listener:
+    """`pid` is UNKNOWN_PID where the owner is not ours to see (another user's process, and we are not root)."""
+
+    address: str
+    port: int
+    pid: int
+    command: str
+
+    def hinders(self, address: str) -> bool:
+        """True when nothing else can listen on this port of `address`."""
+        return self.address in (address, "0.0.0.0", "::")
+
+    def __str__(self) -> str:
+        who = f"pid {self.pid} ({shorten(self.command, COMMAND_WIDTH)})" if self.pid else "a process only root can see"
+        return f"{who} on {self.address}:{self.port}"
+
+
+def listeners() -> list[Listener]:
+    """Every listening TCP socket of this network namespace."""
+    return [
+        Listener(each.laddr.ip, each.laddr.port, each.pid or UNKNOWN_PID, _command(each.pid) if each.pid else "")
+        for each in psutil.net_connections("tcp")
+        if each.status == psutil.CONN_LISTEN and each.laddr
+    ]
+
+
+def _command(pid: int) -> str:
+    try:
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.NoSuchProcess:
+        return "ended meanwhile"
+    except psutil.AccessDenied:
+        return "a command only root can see"

@@ -1,0 +1,129 @@
+"""Builds the images of deploy/images/Containerfile with buildah, without a container engine.
+
+The result is an OCI layout in the cache, with compressed layers, so that any registry can be filled from it without
+building or compressing again. Which images there are, and when, is `images.py`'s; filling is `push.py`'s.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.host.commands import output_of, run_logged
+from deploy.local.images.rootfs import PACKAGES, SUITE, ensure_rootfs, given_base
+from deploy.local.layout import REPOSITORY, Say
+
+CONTAINERFILE = REPOSITORY / "deploy" / "images" / "Containerfile"
+IGNORED = CONTAINERFILE.with_suffix(".dockerignore")
+BASE = f"localhost/modelyard/base:{SUITE}-{hashlib.sha256(PACKAGES.encode()).hexdigest()[:8]}"
+# The runtime image: 6 minutes measured on 2 busy cores.
+BUILD_DEADLINE_S = 3600.0
+SHORT_DEADLINE_S = 600.0
+# Level 1 packs 2 GB in seconds and halves what a node writes; see docs/performance.md.
+COMPRESSION = ("--compression-format", "zstd", "--compression-level", "1")
+# Layers of earlier builds save minutes when only our code has changed; one full build leaves 7 GB of them.
+STORAGE_LIMIT_BYTES = 12 * 2**30
+CERTIFICATES = Path("/etc/ssl/certs")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where images are built: buildah's own storage, apart from the user's, and the finished layouts."""
+
+    cache: Path
+    log: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.cache / "images"
+
+    def buildah(self, *arguments: str) -> list[str]:
+        # As nice as possible: nodes and servers may be running beside the build.
+        storage = ["--root", str(self.folder / "storage"), "--runroot", "/run/modelyard/images"]
+        # Without the option buildah leaves a mount behind on its storage.
+        driver = ["--storage-driver", "overlay", "--storage-opt", "overlay.skip_mount_home=true"]
+        return ["nice", "-n", "10", "buildah", *storage, *driver, *arguments]
+
+    def layout_of(self, target: str, tag: str) -> Path:
+        return self.folder / "layouts" / f"{target}-{tag}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A target of the Containerfile, the tag for it, and the build of torch where it has one."""
+
+    target: str
+    tag: str
+    torch: str | None = None
+
+
+def build(workshop: Workshop, wanted: Wanted, wheels: Path, say: Say) -> Path:
+    """The OCI layout of one target of the Containerfile; finished ones are not built again. Raises CommandFailed."""
+    target, tag = wanted.target, wanted.tag
+    done = workshop.layout_of(target, tag)
+    if (done / "index.json").exists():
+        return done
+    _keep_small(workshop, say)
+    base = given_base() or _own_base(workshop, say)
+    say(f"building the {target} image")
+    name = f"localhost/modelyard/{target}:{tag}"
+    argv = workshop.buildah("bud", *build_options(workshop, wanted, base, wheels), "--tag", name, str(REPOSITORY))
+    run_logged(argv, workshop.log, deadline_s=BUILD_DEADLINE_S)
+    say(f"packing the {target} image")
+    partial = done.with_name(done.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    push = workshop.buildah("push", "--quiet", "--format", "oci", *COMPRESSION, name, f"oci:{partial}:{tag}")
+    run_logged(push, workshop.log, deadline_s=SHORT_DEADLINE_S)
+    shutil.rmtree(done, ignore_errors=True)
+    partial.rename(done)
+    for older in done.parent.glob(f"{target}-*"):
+        if older != done:
+            shutil.rmtree(older, ignore_errors=True)
+    return done
+
+
+def build_options(workshop: Workshop, wanted: Wanted, base: str, wheels: Path) -> list[str]:
+    """buildah's options for one target. Files of this machine are mounted, so nothing of them stays in the image."""
+    options = ["--isolation", "chroot", "--layers", "--target", wanted.target, "--file", str(CONTAINERFILE)]
+    options += ["--ignorefile", str(IGNORED), "--build-arg", f"BASE_IMAGE={base}"]
+    if wanted.torch:
+        options += ["--build-arg", f"TORCH={wanted.torch}"]
+    mounts = {wheels: "/build/wheels", _pip_configuration(workshop): "/etc/pip.conf"}
+    if CERTIFICATES.is_dir():
+        mounts[CERTIFICATES] = str(CERTIFICATES)
+    for host, inside in mounts.items():
+        options += ["--volume", f"{host}:{inside}:ro"]
+    return options
+
+
+def _pip_configuration(workshop: Workshop) -> Path:
+    """Makes pip inside the build take wheels from the mounted folder and ask nobody."""
+    file = workshop.folder / "pip.conf"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("[global]\nno-index = true\nfind-links = /build/wheels\n")
+    return file
+
+
+def _keep_small(workshop: Workshop, say: Say) -> None:
+    """Empties buildah's storage when it has grown too large; finished layouts are not in there."""
+    (workshop.folder / "storage").mkdir(parents=True, exist_ok=True)
+    sizes = output_of(["du", "-sb", str(workshop.folder / "storage")], deadline_s=SHORT_DEADLINE_S)
+    if int(sizes.split()[0]) > STORAGE_LIMIT_BYTES:
+        say("removing the layers of earlier builds")
+        run_logged(workshop.buildah("rmi", "--all", "--force"), workshop.log, deadline_s=SHORT_DEADLINE_S)
+
+
+def _own_base(workshop: Workshop, say: Say) -> str:
+    listed = json.loads(output_of(workshop.buildah("images", "--json"), deadline_s=SHORT_DEADLINE_S) or "[]")
+    if any(BASE in (image.get("names") or []) for image in listed):
+        return BASE
+    rootfs = ensure_rootfs(workshop.folder / "base", workshop.log, say)
+    container = output_of(workshop.buildah("from", "scratch"), deadline_s=SHORT_DEADLINE_S).strip()
+    try:
+        for step in (("add", "--quiet", container, str(rootfs), "/"), ("commit", "--quiet", container, BASE)):
+            run_logged(workshop.buildah(*step), workshop.log, deadline_s=SHORT_DEADLINE_S)
+    finally:
+        run_logged(workshop.buildah("rm", container), workshop.log, deadline_s=SHORT_DEADLINE_S)
+    return BASE

@@ -1,0 +1,78 @@
+"""Makes the root file system that images are built on, where no registry with base images is within reach.
+
+Debian 12 with its Python 3.11, from the machine's own package sources, by mmdebstrap. Where another base is at hand
+(`python:3.11-slim`), MODELYARD_BASE_IMAGE names it and nothing is made here.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+from deploy.local.host.commands import CommandFailed, output_of, run_logged
+from deploy.local.layout import Say
+
+SUITE = "bookworm"
+PACKAGES = "python3-venv,ca-certificates,libnuma1"
+BASE_VARIABLE = "MODELYARD_BASE_IMAGE"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+# 50 s measured on 2 busy cores.
+DEADLINE_S = 1800.0
+# Nobody reads manuals in a container; they are a third of the files.
+LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+
+class NoBase(RuntimeError):
+    """No base can be made on this machine; the message says what to set instead."""
+
+
+def given_base() -> str | None:
+    """The base image that the user named, if any."""
+    return os.environ.get(BASE_VARIABLE) or None
+
+
+def ensure_rootfs(folder: Path, log: Path, say: Say) -> Path:
+    """The tar of the root file system, made once per list of packages. Raises NoBase, CommandFailed."""
+    done = folder / f"{SUITE}-{hashlib.sha256(PACKAGES.encode()).hexdigest()[:8]}.tar"
+    if done.exists():
+        return done
+    say(f"making a Debian {SUITE} root file system for the images")
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = folder / "sources.list"
+    sources.write_text("\n".join(_own_sources()) + "\n")
+    # mmdebstrap takes the format from the name, so the unfinished file ends in .tar too.
+    partial = folder / "unfinished.tar"
+    argv = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}"]
+    argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
+    run_logged([*argv, SUITE, str(partial), str(sources)], log, deadline_s=DEADLINE_S, fix=_fix())
+    partial.rename(done)
+    return done
+
+
+def sources_of(index_targets: str, keyring: Path | None) -> list[str]:
+    """deb lines for SUITE among apt's index targets (lines of ORIGIN|REPO_URI|RELEASE|COMPONENT)."""
+    option = f"[signed-by={keyring}] " if keyring else ""
+    lines = []
+    for line in index_targets.splitlines():
+        origin, uri, release, component = line.split("|")
+        if origin == "Debian" and release.partition("-")[0] == SUITE:
+            lines.append(f"deb {option}{uri} {release} {component}")
+    return list(dict.fromkeys(lines))
+
+
+def _own_sources() -> list[str]:
+    argv = ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)"]
+    try:
+        found = sources_of(output_of([*argv, "Created-By: Packages"], deadline_s=60.0), _keyring())
+    except CommandFailed as error:
+        raise NoBase(f"this machine's package sources cannot be read: {error}\nFix: {_fix()}") from error
+    if not found:
+        raise NoBase(f"apt knows no source of Debian {SUITE}: run `apt-get update`, or else {_fix()}")
+    return found
+
+
+def _keyring() -> Path | None:
+    return KEYRING if KEYRING.exists() else None
+
+
+def _fix() -> str:
+    return f"set {BASE_VARIABLE} to an image with Python 3.11, for instance python:3.11-slim"

@@ -1,0 +1,1 @@
+"""The Kubernetes programs: found, or built from source."""

@@ -1,0 +1,99 @@
+"""Which Kubernetes programs a local stack runs, and of which version.
+
+A folder given by KUBEBUILDER_ASSETS wins; then the newest complete one in the user's cache; what is missing is built by
+`build.py`. Flags that depend on the version are decided where they are used, from `Binaries.minor`.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from deploy.local.kubernetes import build
+from deploy.local.layout import Layout
+
+PROGRAMS = build.PROGRAMS
+ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
+
+
+class BinariesMissing(RuntimeError):
+    """A Kubernetes program or etcd is not where it should be; the message says where and what to do."""
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """A folder with the five Kubernetes programs, an etcd, and the minor version (20 for v1.20.2)."""
+
+    folder: Path
+    etcd: Path
+    minor: int
+
+    def path(self, program: str) -> str:
+        return str(self.folder / program)
+
+
+def ensure_binaries(layout: Layout, report: Callable[[str], None]) -> Binaries:
+    """The programs to run, built if there are none (8 minutes on 2 cores). Raises BinariesMissing, BuildFailed."""
+    return find_binaries(layout) or described(build.build(layout, report))
+
+
+def find_binaries(layout: Layout) -> Binaries | None:
+    """The programs to run if they are there already. Raises BinariesMissing for a wrong KUBEBUILDER_ASSETS."""
+    folder = assets_folder(os.environ) or build.newest_build(layout.cache)
+    return described(folder) if folder else None
+
+
+def require_binaries(layout: Layout) -> Binaries:
+    """The programs that must be there by now. Raises BinariesMissing."""
+    found = find_binaries(layout)
+    if found is None:
+        raise BinariesMissing(
+            f"no Kubernetes programs in {layout.cache}: run `modelyard local up`, which builds them, "
+            f"or set {ASSETS_VARIABLE} to a folder with {', '.join(PROGRAMS)}"
+        )
+    return found
+
+
+def assets_folder(environment: Mapping[str, str]) -> Path | None:
+    """The folder that the user's environment names, checked; None when it names none. Raises BinariesMissing."""
+    value = environment.get(ASSETS_VARIABLE)
+    if not value:
+        return None
+    folder = Path(value).expanduser()
+    missing = [name for name in PROGRAMS if not os.access(folder / name, os.X_OK)]
+    if missing:
+        raise BinariesMissing(
+            f"{ASSETS_VARIABLE}={value} lacks {', '.join(missing)}: put them there, or unset it to build them"
+        )
+    return folder
+
+
+def described(folder: Path) -> Binaries:
+    """What is in a folder of programs: its own etcd or the machine's, and the version that kube-apiserver reports."""
+    own = folder / "etcd"
+    found = str(own) if os.access(own, os.X_OK) else shutil.which("etcd")
+    if found is None:
+        raise BinariesMissing(f"there is no etcd in {folder} nor on PATH: install the package etcd-server")
+    return Binaries(folder=folder, etcd=Path(found), minor=_minor_of(folder))
+
+
+def minor_version(text: str) -> int:
+    """20 from "Kubernetes v1.20.2". Raises BinariesMissing on anything else."""
+    match = re.search(r"v1\.(\d+)\.", text)
+    if match is None:
+        raise BinariesMissing(f"not a Kubernetes 1.x version: {text.strip()!r}")
+    return int(match.group(1))
+
+
+@lru_cache
+def _minor_of(folder: Path) -> int:
+    argv = [str(folder / "kube-apiserver"), "--version"]
+    try:
+        answer = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BinariesMissing(f"{argv[0]} does not run on this machine: {error}") from error
+    return minor_version(answer.stdout)

@@ -1,0 +1,1 @@
+"""The bridge, network namespaces and addresses of the nodes."""

@@ -1,0 +1,1 @@
+"""Nodes: a containerd, a kubelet and a kube-proxy each."""

@@ -1,0 +1,1 @@
+"""What runs beside the cluster: Temporal, registry, emulators, Modelyard itself."""

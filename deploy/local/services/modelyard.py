@@ -1,0 +1,163 @@
+"""Modelyard's own processes as daemons: watcher, workers, admin service, webhook, and the settings they get.
+
+Each process has its own identity in the cluster, as in production: the worker with cloud rights touches no pods, the
+one with pod rights gets no cloud credential. Which rights an identity has is decided in `deploy/rbac`.
+"""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.host.daemons import Daemon
+from deploy.local.host.probes import once_answers
+from deploy.local.images import images
+from deploy.local.layout import LOOPBACK, Layout
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+RESOURCE_GROUP = "modelyard"
+CLUSTER = "local"
+LOCATION = "eastus"
+# Of trainings: threads that spin while they wait take from others what those need, and all share one machine here.
+ON_SHARED_CPUS = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process: `module` and `arguments` for python -m, the cluster identity, the port of its metrics and health."""
+
+    name: str
+    module: str
+    identity: str
+    port: str
+    arguments: tuple[str, ...] = ()
+    cloud: bool = False
+
+
+PROGRAMS = (
+    Program("watcher", "watcher", "modelyard:watcher", "watcher_metrics"),
+    Program(
+        "worker-cluster",
+        "worker",
+        "modelyard:cluster-worker",
+        "worker_cluster_metrics",
+        arguments=("--queues", "workspaces,waits"),
+    ),
+    Program(
+        "worker-cloud",
+        "worker",
+        "modelyard:cloud-worker",
+        "worker_cloud_metrics",
+        arguments=("--queues", "cloud"),
+        cloud=True,
+    ),
+    Program("admin", "admin", "modelyard:admin", "admin"),
+)
+"""What looks after Workspaces."""
+WEBHOOK = Program("webhook", "admin.webhook", "modelyard:webhook", "webhook_metrics")
+"""What is asked before one is stored. It can be left away: `webhook.py` has the API server ask."""
+
+
+def programs(layout: Layout) -> tuple[Program, ...]:
+    """All that run. An existing cluster's API server cannot reach a webhook here, and would refuse every Workspace."""
+    return (*PROGRAMS, WEBHOOK) if layout.with_nodes else PROGRAMS
+
+
+def program_daemon(layout: Layout, program: Program, kubeconfig: Path) -> Daemon:
+    """The daemon of one program, run with our interpreter and with `kubeconfig` as its identity."""
+    return Daemon(
+        name=program.name,
+        argv=(sys.executable, "-m", program.module, *program.arguments),
+        env=settings(layout, program, kubeconfig),
+        ready=ready(layout, program),
+        deadline_s=60.0,
+    )
+
+
+def address(layout: Layout, program: Program) -> str:
+    """host:port of the program's health and metrics."""
+    host = layout.address if program.name == "admin" else LOOPBACK
+    return f"{host}:{getattr(layout.ports, program.port)}"
+
+
+def ready(layout: Layout, program: Program) -> Callable[[], bool]:
+    return once_answers(f"http://{address(layout, program)}/readyz")
+
+
+def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, str]:
+    """The environment that configures one program; only the worker with cloud rights gets a cloud credential."""
+    found = {
+        "MODELYARD_TEMPORAL_ADDRESS": layout.temporal_address,
+        "MODELYARD_TEMPORAL_NAMESPACE": "default",
+        "MODELYARD_KUBECONFIG": str(kubeconfig),
+        "MODELYARD_PROVIDER": "aks",
+        "MODELYARD_AZURE_LOCATION": LOCATION,
+        "NO_PROXY": _without_proxy(layout),
+        "no_proxy": _without_proxy(layout),
+    }
+    if program == WEBHOOK:
+        found |= _webhook_settings(layout)
+    metrics = "MODELYARD_ADMIN_ADDRESS" if program.name == "admin" else "MODELYARD_METRICS_ADDRESS"
+    found[metrics] = address(layout, program)
+    return (
+        found | (_own_sources(layout) if layout.with_nodes else {}) | (_cloud_settings(layout) if program.cloud else {})
+    )
+
+
+def webhook_address(layout: Layout) -> str:
+    """Where the API server asks. Loopback: no proxy that the user's environment names comes between."""
+    return f"{LOOPBACK}:{layout.ports.webhook}"
+
+
+def _webhook_settings(layout: Layout) -> dict[str, str]:
+    return {
+        "MODELYARD_WEBHOOK_ADDRESS": webhook_address(layout),
+        "MODELYARD_WEBHOOK_HOSTS": json.dumps([LOOPBACK]),
+        "MODELYARD_WEBHOOK_CHECK_INTERVAL": "5",
+    }
+
+
+def _own_sources(layout: Layout) -> dict[str, str]:
+    """Where images and models come from when the stack has nodes; with an existing cluster the user's settings hold."""
+    return {
+        "MODELYARD_RUNTIME_IMAGE": images.reference(layout, images.RUNTIME),
+        "MODELYARD_FETCH_IMAGE": images.reference(layout, images.FETCH),
+        "MODELYARD_TUNE_IMAGE": images.reference(layout, images.TUNE),
+        "MODELYARD_DATA_IMAGE": images.reference(layout, images.DATA),
+        "MODELYARD_TUNING_ENVIRONMENT": json.dumps(ON_SHARED_CPUS),
+        "MODELYARD_ALLOWED_HOSTS": json.dumps([layout.address]),  # the mirror's, which has data sets too
+        "MODELYARD_PLAIN_HTTP_REGISTRIES": json.dumps([layout.registry]),
+        "MODELYARD_HF_ENDPOINT": layout.mirror_url,
+    }
+
+
+def token_file(layout: Layout) -> Path:
+    """The credential for the ARM stand-in, made at first use, for its owner only."""
+    file = layout.state / "azure-token"
+    layout.state.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    if not file.read_text():
+        file.write_text(secrets.token_urlsafe(32))
+    return file
+
+
+def _cloud_settings(layout: Layout) -> dict[str, str]:
+    return {
+        "MODELYARD_AZURE_ENDPOINT": layout.arm_url,
+        "MODELYARD_AZURE_CA_FILE": str(layout.pki / "ca.crt"),
+        "MODELYARD_AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
+        "MODELYARD_AZURE_RESOURCE_GROUP": RESOURCE_GROUP,
+        "MODELYARD_AZURE_CLUSTER": CLUSTER,
+        "MODELYARD_AZURE_LOCATION": LOCATION,
+        "MODELYARD_AZURE_CREDENTIAL": f"token-file:{token_file(layout)}",
+    }
+
+
+def _without_proxy(layout: Layout) -> str:
+    """A proxy that the user's environment names cannot reach the stack's own addresses."""
+    ours = (layout.address, LOOPBACK, "localhost", str(layout.service_range), str(layout.pod_range))
+    given = os.environ.get("NO_PROXY", os.environ.get("no_proxy", ""))
+    return ",".join(dict.fromkeys([*given.split(","), *ours] if given else ours))

@@ -1,0 +1,52 @@
+"""The OCI registry of a local stack: Debian's docker-registry over plain HTTP, blobs below the instance's state.
+
+It listens where nodes reach it, so containerd pulls what buildah pushed. Which images there are is
+`images/images.py`'s.
+"""
+
+import secrets
+
+import yaml
+
+from deploy.local.host.daemons import Daemon
+from deploy.local.host.probes import once_answers
+from deploy.local.layout import Layout
+
+NAME = "registry"
+
+
+def registry_daemon(layout: Layout) -> Daemon:
+    """Writes the configuration and returns the daemon that reads it."""
+    folder = layout.state / NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "config.yaml"
+    file.write_text(yaml.safe_dump(registry_config(layout, _secret(layout)), sort_keys=False))
+    file.chmod(0o600)
+    return Daemon(
+        name=NAME,
+        argv=("docker-registry", "serve", str(file)),
+        ready=once_answers(f"http://{layout.registry}/v2/"),
+        deadline_s=30.0,
+    )
+
+
+def registry_config(layout: Layout, secret: str) -> dict[str, object]:
+    """docker-registry's configuration. It wants `addr` as a string, which a port alone would not be."""
+    return {
+        "version": 0.1,
+        "log": {"level": "warn", "accesslog": {"disabled": True}},
+        "storage": {
+            "filesystem": {"rootdirectory": str(layout.state / NAME / "blobs")},
+            "delete": {"enabled": True},
+        },
+        "http": {"addr": layout.registry, "secret": secret},
+    }
+
+
+def _secret(layout: Layout) -> str:
+    """Signs the state of uploads; kept, so that an upload survives a restart."""
+    file = layout.state / NAME / "secret"
+    file.touch(mode=0o600)
+    if not file.read_text():
+        file.write_text(secrets.token_hex(32))
+    return file.read_text()

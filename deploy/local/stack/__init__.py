@@ -1,0 +1,1 @@
+"""Brings the whole stack up and down, step by step."""

@@ -1,0 +1,88 @@
+"""The processes of a local stack by the names of their daemons: where each listens and how to tell that it is well.
+
+The one table behind the port check and `status`. How a process is started is in the file of its own name.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deploy.local.host.probes import once_answers, once_port_open
+from deploy.local.layout import LOOPBACK, Layout
+from deploy.local.network.bridge import GATEWAY, gateway_address
+from deploy.local.services import modelyard
+from deploy.local.services.temporal import temporal_ready
+from deploy.local.stack.choices import Choices
+
+
+@dataclass(frozen=True)
+class Component:
+    """`address` is host:port; `more` are further ports that the same process listens on, by what they are for."""
+
+    name: str
+    address: str
+    ready: Callable[[], bool]
+    more: tuple[tuple[str, int], ...] = ()
+
+    def listens_on(self) -> dict[str, tuple[str, int]]:
+        """Address and port of everything that the process listens on, by what it is for."""
+        host, port = self.address.rsplit(":", 1)
+        more = {f"{self.name} {purpose}": (host, number) for purpose, number in self.more}
+        return {self.name: (host, int(port))} | more
+
+
+def components_of(layout: Layout, choices: Choices) -> list[Component]:
+    """What runs when this instance is up, in the order in which `status` shows it."""
+    shared = [_temporal(layout), _arm(layout), *(_program(layout, program) for program in modelyard.programs(layout))]
+    if not choices.own_cluster:
+        return shared
+    return [*_control_plane(layout), _http("registry", layout.registry, "/v2/"), _mirror(layout), *shared]
+
+
+def addresses_needed(layout: Layout, choices: Choices) -> dict[str, tuple[str, int]]:
+    """Every address and port of this machine that the instance listens on, by what it is for.
+
+    What listens inside the namespaces of nodes and gateway cannot be in anyone's way.
+    """
+    found: dict[str, tuple[str, int]] = {}
+    for component in components_of(layout, choices):
+        found |= component.listens_on()
+    return {name: place for name, place in found.items() if place[0] in (layout.address, LOOPBACK)}
+
+
+def _control_plane(layout: Layout) -> list[Component]:
+    ports, ca = layout.ports, layout.pki / "ca.crt"
+    apiserver = f"{layout.address}:{ports.apiserver}"
+    return [
+        _http("etcd", f"{LOOPBACK}:{ports.etcd}", "/health", more=(("peers", ports.etcd_peer),)),
+        Component("kube-apiserver", apiserver, once_answers(f"https://{apiserver}/readyz", ca=ca)),
+        _listening("kube-controller-manager", LOOPBACK, ports.controller_manager),
+        _listening("kube-scheduler", LOOPBACK, ports.scheduler),
+        _http(f"kube-proxy-{GATEWAY}", f"{gateway_address(layout)}:10256", "/healthz"),
+    ]
+
+
+def _temporal(layout: Layout) -> Component:
+    more = (("UI", layout.ports.temporal_ui), ("metrics", layout.ports.temporal_metrics))
+    return Component("temporal", layout.temporal_address, temporal_ready(layout), more)
+
+
+def _arm(layout: Layout) -> Component:
+    ready = once_answers(f"{layout.arm_url}/_control/state", ca=layout.pki / "ca.crt")
+    return Component("arm", f"{layout.address}:{layout.ports.arm}", ready)
+
+
+def _mirror(layout: Layout) -> Component:
+    return _http("mirror", f"{layout.address}:{layout.ports.mirror}", "/_control/state")
+
+
+def _program(layout: Layout, program: modelyard.Program) -> Component:
+    more = (("requests", layout.ports.webhook),) if program == modelyard.WEBHOOK else ()
+    return Component(program.name, modelyard.address(layout, program), modelyard.ready(layout, program), more)
+
+
+def _http(name: str, address: str, path: str, more: tuple[tuple[str, int], ...] = ()) -> Component:
+    return Component(name, address, once_answers(f"http://{address}{path}"), more)
+
+
+def _listening(name: str, host: str, port: int) -> Component:
+    return Component(name, f"{host}:{port}", once_port_open(host, port))

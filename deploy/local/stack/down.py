@@ -1,0 +1,100 @@
+"""Takes a local stack down: every process, node and network part of the instance, those that lean on others first.
+
+Caches stay, and the state too, so that `up` goes on where it stopped; only a purge deletes the state.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TextIO
+
+from deploy.local.cluster.control_plane import stop_control_plane
+from deploy.local.host import daemons
+from deploy.local.host.commands import stop_commands
+from deploy.local.layout import Layout, Say
+from deploy.local.network.bridge import tear_down_network
+from deploy.local.nodes.node import list_nodes, stop_node
+from deploy.local.services import modelyard, temporal
+from deploy.local.stack.choices import Choices, forget, recall
+from deploy.local.stack.progress import progress_for
+from deploy.local.stack.runner import Step, run_steps
+
+
+class StillRunning(RuntimeError):
+    """Daemons of an instance run after everything was stopped."""
+
+
+def take_down(instance: str, *, purge: bool = False, stream: TextIO = sys.stdout) -> dict[str, float]:
+    """Stops all that runs of an instance; with `purge` its state is deleted too. Returns the seconds of each step.
+
+    Works on whatever is there: a full stack, half of one, none. Raises StepFailed, after it was shown.
+    """
+    layout = (recall(instance) or Choices()).layout(instance)
+    steps = steps_of(layout, purge=purge)
+    with progress_for(steps, stream) as display:
+        return run_steps(steps, display, stop_commands=stop_commands)
+
+
+def steps_of(layout: Layout, *, purge: bool) -> list[Step]:
+    """The graph of going down: who writes first, what they write to last."""
+    # The stand-in for ARM goes before the nodes: it would bring back those that its pools should have.
+    programs = [_stop(layout, program.name, ()) for program in modelyard.programs(layout)]
+    named = tuple(program.name for program in modelyard.programs(layout))
+    steps = [
+        *programs,
+        _stop(layout, "arm", named),
+        Step("temporal", _call(daemons.stop, layout, temporal.NAME, temporal.STOP_S), named),
+        _stop(layout, "mirror", ("arm",)),
+    ]
+    if layout.with_nodes:
+        steps += _cluster(layout)
+    all_of_them = tuple(step.name for step in steps)
+    steps.append(Step("the rest", partial(_finish, layout), all_of_them))
+    if purge:
+        steps.append(Step("state", partial(_purge, layout), ("the rest",)))
+    return steps
+
+
+def _cluster(layout: Layout) -> list[Step]:
+    return [
+        Step("nodes", partial(_stop_nodes, layout), ("arm",)),
+        Step("control plane", _call(stop_control_plane, layout), ("nodes",)),
+        _stop(layout, "registry", ("nodes",)),
+        Step("network", _call(tear_down_network, layout), ("control plane", "registry", "temporal", "mirror")),
+    ]
+
+
+def _stop_nodes(layout: Layout, say: Say) -> None:
+    """Asks which there are only now: until the stand-in was stopped, there could be more."""
+    names = list_nodes(layout)
+    if not names:
+        return
+    say(f"stopping {', '.join(names)}")
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(partial(stop_node, layout), names))
+
+
+def _stop(layout: Layout, name: str, needs: tuple[str, ...]) -> Step:
+    return Step(name, _call(daemons.stop, layout, name), needs, daemons.log_of(layout, name))
+
+
+def _call(action: Callable[..., None], *arguments: object) -> Callable[[Say], None]:
+    return lambda say: action(*arguments)
+
+
+def _finish(layout: Layout, say: Say) -> None:
+    """Stops daemons that no step knows, so that a stack of an older version goes away as well."""
+    for name in daemons.running(layout):
+        say(f"stopping {name}")
+        daemons.stop(layout, name)
+    if left := daemons.running(layout):
+        raise StillRunning(f"still running: {', '.join(f'{name} (pid {pid})' for name, pid in left.items())}")
+    forget(layout)
+
+
+def _purge(layout: Layout, say: Say) -> None:
+    say(f"deleting {layout.state}")
+    if layout.state.exists():
+        shutil.rmtree(layout.state)

@@ -1,0 +1,125 @@
+"""The graph of a local stack: which steps there are, what each needs, and which file carries it out.
+
+With a cluster that exists already only the steps that it lacks are there: no control plane, no nodes, no registry with
+images, no model mirror. How steps are run is `runner.py`'s.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from deploy.local.cluster.control_plane import start_control_plane
+from deploy.local.cluster.kubeconfigs import mint_kubeconfig
+from deploy.local.cluster.resources import ensure_crds, ensure_roles
+from deploy.local.host import daemons
+from deploy.local.host.daemons import Daemon
+from deploy.local.images.images import FOR_SERVING, FOR_TUNING, Image, ensure_images
+from deploy.local.images.pause import push_pause_image
+from deploy.local.layout import Layout, Say
+from deploy.local.network.bridge import ensure_network
+from deploy.local.network.nodes import NodeSpec
+from deploy.local.nodes.node import start_node
+from deploy.local.services import modelyard
+from deploy.local.services.registry import registry_daemon
+from deploy.local.services.stand_ins import arm_daemon, mirror_daemon
+from deploy.local.services.temporal import temporal_daemon
+from deploy.local.services.webhook import ensure_admission
+from deploy.local.stack.checks import check_machine
+from deploy.local.stack.choices import Choices
+from deploy.local.stack.components import addresses_needed
+from deploy.local.stack.prepare import kubernetes_programs, models_for_stack, system_packages
+from deploy.local.stack.runner import Step
+
+PROGRAM_NEEDS = ("roles", "Temporal", "ARM stand-in")
+# Labelled as AKS labels the nodes of a pool with mode System.
+SYSTEM_NODE = NodeSpec("system-0", {"agentpool": "system", "kubernetes.azure.com/mode": "system"})
+
+
+def steps_of(layout: Layout, choices: Choices, *, tuning: bool = True) -> list[Step]:
+    """The steps that bring this instance up; without `tuning` the images are left out that only trainings need."""
+    addresses = addresses_needed(layout, choices)
+    machine = Step("machine", lambda say: check_machine(layout, addresses, root=choices.own_cluster))
+    if choices.kubeconfig is None:
+        needs = (*PROGRAM_NEEDS, "model mirror")
+        steps = [machine, *_own_cluster(layout), *_programs(layout, needs, partial(mint_kubeconfig, layout))]
+        return [*steps, _images(layout, "images for tuning", FOR_TUNING, ("images",))] if tuning else steps
+    kubeconfig = choices.kubeconfig
+    return [machine, *_existing_cluster(layout, kubeconfig), *_programs(layout, PROGRAM_NEEDS, lambda user: kubeconfig)]
+
+
+def _own_cluster(layout: Layout) -> list[Step]:
+    return [
+        system_packages(layout),
+        kubernetes_programs(layout),
+        *models_for_stack(layout),
+        Step("network", lambda say: ensure_network(layout), ("system packages",)),
+        _daemon(layout, "registry", ("network",), registry_daemon),
+        _daemon(layout, "Temporal", ("network",), temporal_daemon),
+        Step("control plane", lambda say: start_control_plane(layout), ("Kubernetes programs", "network")),
+        _images(layout, "images", FOR_SERVING, ("registry",)),
+        Step("pause image", lambda say: _push_pause_image(layout), ("registry",)),
+        Step("system node", lambda say: start_node(layout, SYSTEM_NODE), ("control plane", "pause image")),
+        *_cluster_resources(layout, layout.admin_kubeconfig, "control plane"),
+        *_webhook(layout),
+        _daemon(layout, "model mirror", ("models and data", "network"), mirror_daemon),
+        _daemon(layout, "ARM stand-in", ("control plane",), arm_daemon),
+    ]
+
+
+def _existing_cluster(layout: Layout, kubeconfig: Path) -> list[Step]:
+    return [
+        _daemon(layout, "Temporal", ("machine",), temporal_daemon),
+        *_cluster_resources(layout, kubeconfig, "machine"),
+        _daemon(layout, "ARM stand-in", ("machine",), partial(arm_daemon, kubeconfig=kubeconfig)),
+    ]
+
+
+def _cluster_resources(layout: Layout, kubeconfig: Path, need: str) -> list[Step]:
+    crds, roles = layout.logs / "crds.log", layout.logs / "roles.log"
+    return [
+        Step("CRDs", lambda say: ensure_crds(kubeconfig, crds, say), (need,), crds),
+        Step("roles", lambda say: ensure_roles(kubeconfig, roles, say), ("CRDs",), roles),
+    ]
+
+
+def _webhook(layout: Layout) -> list[Step]:
+    """It speaks to the API server alone, and is asked by it alone."""
+    log = layout.logs / "admission.log"
+    return [
+        Step("admission", lambda say: ensure_admission(layout, layout.admin_kubeconfig, log, say), ("roles",), log),
+        _program(layout, modelyard.WEBHOOK, ("admission",), partial(mint_kubeconfig, layout)),
+    ]
+
+
+def _images(layout: Layout, name: str, wanted: tuple[Image, ...], needs: tuple[str, ...]) -> Step:
+    return Step(name, lambda say: ensure_images(layout, wanted, say), needs, layout.logs / "images.log")
+
+
+def _push_pause_image(layout: Layout) -> None:
+    push_pause_image(layout)
+
+
+def _daemon(layout: Layout, name: str, needs: tuple[str, ...], make: Callable[[Layout], Daemon]) -> Step:
+    """The daemon is made only when its turn comes: making one writes its configuration."""
+
+    def ensure(say: Say) -> None:
+        daemon = make(layout)
+        say(f"waiting until {daemon.name} is ready")
+        daemons.start(layout, daemon)
+
+    return Step(name, ensure, needs)
+
+
+def _programs(layout: Layout, needs: tuple[str, ...], kubeconfig_of: Callable[[str], Path]) -> list[Step]:
+    """Modelyard's own processes; `kubeconfig_of` gives the file with which an identity speaks to the cluster."""
+    return [_program(layout, program, needs, kubeconfig_of) for program in modelyard.PROGRAMS]
+
+
+def _program(
+    layout: Layout, program: modelyard.Program, needs: tuple[str, ...], kubeconfig_of: Callable[[str], Path]
+) -> Step:
+    def ensure(say: Say) -> None:
+        say(f"waiting until {program.name} is ready")
+        daemons.start(layout, modelyard.program_daemon(layout, program, kubeconfig_of(program.identity)))
+
+    return Step(program.name, ensure, needs)

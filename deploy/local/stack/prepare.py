@@ -1,0 +1,84 @@
+"""What is made once per user and machine, before anything runs: programs, packages, images, models.
+
+The steps are the same for a stack that comes up and for a machine that is only being prepared for it (`modelyard local
+prepare`, before tests). Everything here takes minutes the first time and nothing afterwards.
+"""
+
+import sys
+from dataclasses import replace
+from typing import TextIO
+
+from deploy.local.host.commands import stop_commands
+from deploy.local.images import images
+from deploy.local.images.runtime_env import ensure_runtime_venv
+from deploy.local.kubernetes.binaries import ensure_binaries
+from deploy.local.layout import Layout, Say
+from deploy.local.mirror.repositories.catalog import ensure_repos, missing_repos
+from deploy.local.stack.checks import check_machine
+from deploy.local.stack.packages import APT_DEADLINE_S, RUN_MODELS, Package, ensure_packages, packages_needed
+from deploy.local.stack.progress import progress_for
+from deploy.local.stack.runner import Step, run_steps
+
+
+def prepare(instance: str, stream: TextIO = sys.stdout) -> dict[str, float]:
+    """Fills the caches and starts nothing; returns the seconds of each step. Raises StepFailed, after it was shown."""
+    steps = preparing_steps(Layout.of(instance))
+    with progress_for(steps, stream) as display:
+        return run_steps(steps, display, stop_commands=stop_commands)
+
+
+def preparing_steps(layout: Layout) -> list[Step]:
+    """Everything that can be made beforehand, the runtime environment too, which tests need."""
+
+    def build_images(say: Say) -> None:
+        for image in images.IMAGES:
+            images.build_image(layout, image, say)
+
+    environment = runtime_environment(layout)
+    return [
+        Step("machine", lambda say: check_machine(layout, {}, root=True)),
+        system_packages(layout, RUN_MODELS),
+        kubernetes_programs(layout),
+        Step("images", build_images, ("system packages",), layout.logs / "images.log"),
+        environment,
+        replace(models(layout), needs=(environment.name,)),
+    ]
+
+
+def system_packages(layout: Layout, more: tuple[Package, ...] = ()) -> Step:
+    log = layout.logs / "packages.log"
+    return Step(
+        "system packages",
+        lambda say: ensure_packages([*packages_needed(layout), *more], log, say),
+        ("machine",),
+        log,
+        patience_s=APT_DEADLINE_S,
+    )
+
+
+def kubernetes_programs(layout: Layout) -> Step:
+    def ensure(say: Say) -> None:
+        ensure_binaries(layout, say)
+
+    return Step("Kubernetes programs", ensure, ("system packages",))
+
+
+def models_for_stack(layout: Layout) -> list[Step]:
+    """Models are made by programs of the runtime environment, which is large and needed for nothing else in a stack."""
+    if not missing_repos(layout.cache):
+        return [models(layout)]
+    environment = runtime_environment(layout)
+    return [environment, replace(models(layout), needs=(environment.name,))]
+
+
+def models(layout: Layout) -> Step:
+    return Step("models and data", lambda say: ensure_repos(layout.cache, say), ("machine",))
+
+
+def runtime_environment(layout: Layout) -> Step:
+    log = layout.logs / "runtime-environment.log"
+
+    def ensure(say: Say) -> None:
+        ensure_runtime_venv(layout.cache, log, say)
+
+    return Step("runtime environment", ensure, ("system packages",), log)

@@ -1,0 +1,1 @@
+"""Admission rules that need the catalog."""

@@ -1,0 +1,214 @@
+"""Whether a Workspace may be stored: the rules of `api.validation`, and those that need the catalogue.
+
+This is what the webhook, the planner and `modelyard validate` ask. Nothing is looked up outside: whether a repository
+of Hugging Face, a Secret or a node exists is asked by the preflight, before anything is bought.
+"""
+
+from collections.abc import Collection, Iterator
+from functools import partial
+from typing import Any, Final
+
+from api import labels
+from api.purchasing import OPTIONS_MAX, purchase_options
+from api.validation.checks.sections import is_model_name, normal_method
+from api.validation.document import TRANSFORMERS, Draft
+from api.validation.engine import Rule, judge_create, judge_update
+from api.validation.problem import Problem, shown
+from presets.admission.config_maps import ConfigMaps, config_maps_named
+from presets.admission.lookups import NAME_MAX, known_model, known_sku, slice_gib
+from presets.hub import adapter_support
+from presets.machines.machine import Machine
+from presets.machines.skus import UnknownSku, find_sku, sku_table
+from presets.models.catalog import UnknownModel, find_model
+from presets.serving.fit import DoesNotFit, fit
+from presets.serving.support import refusals
+
+DEFAULT_PROVIDER: Final = "aks"
+
+FALLBACKS_MAX: Final = 20
+QLORA_SHARE: Final = 0.258
+"""Of weights in 16 bits that nf4 with double quantization leaves: 0.516 bytes of 2."""
+
+
+def problems_on_create(
+    document: Any,
+    *,
+    provider: str = DEFAULT_PROVIDER,
+    allowed_hosts: Collection[str] = (),
+    config_maps: ConfigMaps | None = None,
+) -> list[Problem]:
+    """Everything that is wrong with a new Workspace; any JSON may come in, and nothing is raised.
+
+    `provider` is the installation's: aks, karpenter or byo. `config_maps` are those of the Workspace's namespace by
+    name; without them what they hold is not judged.
+    """
+    return judge_create(document, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps))
+
+
+def problems_on_update(
+    old: Any,
+    new: Any,
+    *,
+    provider: str = DEFAULT_PROVIDER,
+    allowed_hosts: Collection[str] = (),
+    config_maps: ConfigMaps | None = None,
+) -> list[Problem]:
+    """Everything that is wrong with replacing `old` by `new`; empty for what is being deleted."""
+    return judge_update(old, new, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps))
+
+
+def _rules(config_maps: ConfigMaps | None) -> tuple[Rule, ...]:
+    return (*CATALOGUE_RULES, partial(config_maps_named, config_maps))
+
+
+def _presets(draft: Draft) -> Iterator[Problem]:
+    """C10, C44: a name without organisation must be an alias of the catalogue. C37: a gated model needs a token."""
+    for rule, kind, section in (("C10", "inference", draft.inference), ("C44", "tuning", draft.tuning)):
+        preset = section["preset"]
+        name = preset["name"].text.strip()
+        model = known_model(preset)
+        if model is None and is_model_name(name) and "/" not in name:
+            yield Problem(rule, preset["name"].path, f"Unsupported {kind} preset name {shown(name)}: {_nearest(name)}")
+        secret = preset["presetOptions"]["modelAccessSecret"]
+        if model and model.gated and not secret.text:
+            message = "This preset requires authentication and needs a modelAccessSecret with HF_TOKEN key"
+            hint = f"accept the licence of {model.repo} and name a Secret that holds your token"
+            yield Problem("C37", secret.path, f"{message} under presetOptions to download the model: {hint}")
+
+
+def _tunable(draft: Draft) -> Iterator[Problem]:
+    """M10: KAITO admits any preset for tuning, and its Job fails on nodes that were bought."""
+    preset = draft.tuning["preset"]
+    model = known_model(preset)
+    if model and not model.lora_targets:
+        message = f"{shown(preset['name'].text)} does not support tuning: no modules for an adapter are known"
+        yield Problem("M10", preset["name"].path, f"{message}. Use for instance phi-3-mini-4k-instruct")
+
+
+def _machines(draft: Draft) -> Iterator[Problem]:
+    """C15: a machine that is known and has GPUs; KAITO admits others by prefix and fails after buying them."""
+    if not draft.buys_nodes:
+        return
+    part = draft.resource["instanceType"]
+    if draft.instance_type.strip() and (problem := _machine_problem(draft.instance_type)):
+        yield Problem("C15", part.path, f"Unsupported instance type {shown(draft.instance_type)}: {problem}")
+    fallbacks = draft.annotation(labels.INSTANCE_TYPE_FALLBACKS)
+    names = fallbacks.text.split(",") if fallbacks.text else []
+    if len(names) > FALLBACKS_MAX:
+        yield Problem("M11", fallbacks.path, f"{len(names)} machine types; use at most {FALLBACKS_MAX}")
+        return
+    yield from _too_many(draft)
+    for name in names:
+        if problem := _machine_problem(name):
+            yield Problem("M11", fallbacks.path, f"Unsupported instance type {shown(name)}: {problem}")
+
+
+def _too_many(draft: Draft) -> Iterator[Problem]:
+    """M18: every way to get nodes is planned and may be tried for minutes."""
+    try:
+        options = purchase_options(draft.instance_type, draft.metadata["annotations"].texts)
+    except ValueError:  # M16 and M17 say what is wrong
+        return
+    if len(options) > OPTIONS_MAX:
+        path = draft.annotation(labels.INSTANCE_TYPE_FALLBACKS).path
+        message = f"{len(options)} ways to get the nodes: machines x capacity types x zones; use at most {OPTIONS_MAX}"
+        yield Problem("M18", path, message)
+
+
+def _memory(draft: Draft) -> Iterator[Problem]:
+    """C16, C17: the weights alone are larger than all GPUs, where `count` is taken as it is. For qlora they
+    are counted as it packs them; whether the training fits is the plan's to say."""
+    as_written = draft.first_version or draft.tuning.given or draft.annotation(labels.RUNTIME).text == TRANSFORMERS
+    model, sku = known_model(draft.section["preset"]), known_sku(draft.instance_type)
+    if not as_written or not draft.buys_nodes or _bypassed(draft) or model is None or sku is None:
+        return
+    have = sku.total_gpu_memory_gib * draft.count
+    packs = normal_method(draft.tuning["method"].text) == "qlora"
+    weights = model.weights_gib * (QLORA_SHARE if packs else 1)
+    if 0 < have < weights:
+        needs = f"{model.repo} has {weights:.1f} GiB of weights{', packed into 4 bits' if packs else ''}"
+        message = f"Insufficient total GPU memory: {draft.count} x {sku.name} have {have} GiB, and {needs}"
+        rule = "C16" if draft.first_version else "C17"
+        yield Problem(rule, draft.resource["instanceType"].path, f"{message}; use larger machines")
+
+
+def _served(draft: Draft) -> Iterator[Problem]:
+    """M14: a model that vLLM cannot serve on these GPUs, however many nodes there are."""
+    model, sku = known_model(draft.inference["preset"]), known_sku(draft.instance_type)
+    if not draft.buys_nodes or _bypassed(draft) or model is None or sku is None or not sku.gpus:
+        return
+    path = draft.resource["instanceType"].path
+    machine = Machine.of(sku)
+    against = refusals(model, machine)
+    for reason in against:
+        yield Problem("M14", path, reason)
+    if not against:
+        try:
+            fit(model, machine)
+        except DoesNotFit as error:
+            yield Problem("M14", path, f"{error}; use larger machines")
+
+
+def _slices(draft: Draft) -> Iterator[Problem]:
+    """C28: the weights must fit into the MIG slice, whose size its name tells."""
+    profile = draft.resource["partition"]["profile"]
+    model = known_model(draft.section["preset"])
+    size = slice_gib(profile.text)
+    if draft.resource["partition"]["mode"].text != "mig" or _bypassed(draft) or model is None or size is None:
+        return
+    if model.weights_gib > size:
+        message = f"{model.repo} has {model.weights_gib:.1f} GiB of weights, which exceeds the {profile.text} MIG slice"
+        yield Problem("C28", profile.path, f"{message} capacity of {size} GiB; use a larger profile")
+
+
+def _adapters(draft: Draft) -> Iterator[Problem]:
+    """C33, M12: adapters that the model can take, under names that are not the model's own."""
+    adapters = draft.inference["adapters"]
+    model = known_model(draft.inference["preset"])
+    if model is None:
+        return
+    if adapters.value and (message := adapter_support.refusal(model)):
+        yield Problem("C33", adapters.path, message)
+    for adapter in list(adapters.items())[:100]:
+        name = adapter["source"]["name"]
+        if name.text and name.text == model.served_name:
+            yield Problem("M12", name.path, f"{shown(name.text)} is the model's own name; clients could not choose")
+
+
+CATALOGUE_RULES: Final[tuple[Rule, ...]] = (
+    _presets,
+    _tunable,
+    _machines,
+    _memory,
+    _served,
+    _slices,
+    _adapters,
+)
+
+
+def _bypassed(draft: Draft) -> bool:
+    """Whether the author asked for no memory checks: the annotation's presence is enough, as in KAITO."""
+    return draft.annotation(labels.BYPASS_RESOURCE_CHECKS).given
+
+
+def _nearest(name: str) -> str:
+    try:
+        find_model(name)
+    except UnknownModel as error:
+        return f"{_hint(error)}. Any organisation/model of Hugging Face will do, too"
+    return ""
+
+
+def _machine_problem(name: str) -> str | None:
+    if len(name) > NAME_MAX:
+        return f"no name of a machine has {len(name)} characters"
+    try:
+        sku = find_sku(name)
+    except UnknownSku as error:
+        return f"{_hint(error)}. Supported SKUs: {', '.join(sku.name for sku in sku_table().skus if sku.gpus)}"
+    return None if sku.gpus else f"{sku.name} has no GPU"
+
+
+def _hint(error: LookupError) -> str:
+    """What to use instead, which stands after the colon."""
+    return str(error).partition(": ")[2].rstrip("?")

@@ -1,0 +1,1 @@
+"""What a model repository says of itself: architecture, layers, parsers, weight files."""

@@ -1,0 +1,1 @@
+"""Which machines are known: GPUs, memory, labels, prices."""

@@ -1,0 +1,1 @@
+"""Which models are known, and what is known of them."""

@@ -1,0 +1,1 @@
+"""The whole plan of a Workspace: machines, options, durations, costs."""

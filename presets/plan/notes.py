@@ -1,0 +1,126 @@
+"""What a plan tells beside its numbers: warnings, what will be checked before buying, what is given back on failure."""
+
+from collections.abc import Iterator
+
+from api import labels, names
+from api.configs.inference import InferenceConfig
+from api.configs.training import TrainingConfig
+from api.preflight import QUESTIONS, CheckName
+from api.purchasing import purchase_options
+from api.resource.workspace import Workspace
+from api.validation.document import Part
+from presets.machines.skus import Sku
+from presets.models.catalog import Model
+from presets.plan.checks import price_limit, storage_classes
+from presets.plan.context import Surroundings
+from presets.plan.document import Finding
+
+
+def remarks(
+    workspace: Workspace,
+    around: Surroundings,
+    config: InferenceConfig | TrainingConfig | None,
+    sku: Sku | None = None,
+) -> list[Finding]:
+    """What is accepted, and may not do what its author expects."""
+    found = []
+    section = workspace.inference or workspace.tuning
+    named = section.config if section else None
+    where = "inference.config" if workspace.inference else "tuning.config"
+    if named and around.config_maps is None:
+        message = f"ConfigMap '{named}' is not at hand: planned without it"
+        found.append(Finding(reason="ConfigNotRead", path=where, message=message))
+    for path, message in config.warnings if config else ():
+        found.append(Finding(reason="ConfigIgnored", path=f"{where}: {path}", message=message))
+    if workspace.count > 1 and workspace.inference and workspace.inference.preset:
+        message = f"{workspace.count} replicas of the model, one on each node; KAITO ignores the count of a preset"
+        found.append(Finding(reason="Replicas", path="resource.count", message=message))
+    if workspace.resource and workspace.resource.partition and around.provider != "byo":
+        message = "is for bring-your-own nodes, and is not acted on"
+        found.append(Finding(reason="PartitionIgnored", path="resource.partition", message=message))
+    most, price = price_limit(workspace), sku.price(around.region) if sku else None
+    if most is not None and price is not None and price * workspace.count > most:
+        message = f"${price * workspace.count:.2f} per hour is more than the ${most:.2f} that are allowed"
+        found.append(Finding(reason="PriceAboveLimit", path=f"annotation {labels.MAX_PRICE_PER_HOUR}", message=message))
+    if around.provider == "byo" and around.machine is None:
+        message = "your nodes' GPUs are not known here: neither layout nor context is planned"
+        found.append(Finding(reason="NodesUnknown", path="resource.labelSelector", message=message))
+    return found
+
+
+def room_for_adapters(workspace: Workspace, model: Model, config: InferenceConfig | None) -> list[Finding]:
+    """Where vLLM takes more memory for adapters than was reckoned with: for those of experts, unless it is told which
+    modules adapters have (vLLM 0.32, lora/layers/fused_moe.py and lora/model_manager.py)."""
+    adapters = workspace.inference.adapters if workspace.inference else None
+    if not (adapters and model.experts) or (config and config.vllm.get("lora-target-modules")):
+        return []
+    message = (
+        "vLLM makes room for adapters of every expert, whatever yours have, and this plan does not: name their modules "
+        "as lora-target-modules in inference_config.yaml, for instance [q_proj, v_proj]"
+    )
+    return [Finding(reason="ExpertsNotReckoned", path="inference.adapters", message=message)]
+
+
+def preflight_checks(
+    workspace: Workspace, around: Surroundings, sku: Sku | None, model: Model | None
+) -> tuple[str, ...]:
+    """What will be asked before anything is bought: each check by its name, with what it will ask for here."""
+    return tuple(f"{name}: {what}" for name, what in _asked(workspace, around, sku, model))
+
+
+def _asked(
+    workspace: Workspace, around: Surroundings, sku: Sku | None, model: Model | None
+) -> Iterator[tuple[CheckName, str]]:
+    if sku and around.provider == "aks":
+        family = f"vCPUs of {sku.family} are left in {around.region}"
+        yield CheckName.SKU_OFFERED, f"{sku.name} is offered to the subscription in {around.region}"
+        yield CheckName.VCPU_QUOTA, f"{sku.vcpus * max(workspace.count, 0)} {family}"
+        yield CheckName.POOL_LIMIT, QUESTIONS[CheckName.POOL_LIMIT]
+    if around.provider == "karpenter":
+        yield CheckName.NODE_CLAIMS, QUESTIONS[CheckName.NODE_CLAIMS]
+    if around.provider == "byo":
+        yield CheckName.FREE_GPUS, QUESTIONS[CheckName.FREE_GPUS]
+    if sku and (most := price_limit(workspace)) is not None:
+        yield CheckName.PRICE_LIMIT, f"all nodes together cost at most ${most:.2f} per hour at list price"
+    if model:
+        section = workspace.inference or workspace.tuning
+        secret = section.preset.access_secret if section and section.preset else ""
+        token = f" with the token of Secret {secret}" if secret else ""
+        yield (
+            CheckName.MODEL_READABLE,
+            f"{model.repo} can be read{token}; its commit is pinned and its files are counted",
+        )
+    yield CheckName.IMAGES_PULLABLE, QUESTIONS[CheckName.IMAGES_PULLABLE]
+    if workspace.tuning and workspace.tuning.output.image:
+        output = workspace.tuning.output
+        secret = output.image_push_secret or "(none)"
+        yield CheckName.OUTPUT_WRITABLE, f"the account of Secret {secret} may push to {output.image}"
+    if workspace.tuning:
+        yield CheckName.STORAGE_CLASS, "the StorageClass for the training's volume, or a default one, is there"
+    template = workspace.inference.template if workspace.inference else None
+    if template and storage_classes(Part("", template)["spec"]):
+        yield CheckName.STORAGE_CLASS, QUESTIONS[CheckName.STORAGE_CLASS]
+
+
+def ways_to_get_nodes(workspace: Workspace, around: Surroundings, sku: Sku | None) -> tuple[str, ...]:
+    """What is tried, in this order, when there is more than one way; this plan is of the first."""
+    if sku is None or around.provider != "aks":
+        return ()
+    try:
+        options = purchase_options(sku.name, workspace.metadata.annotations)
+    except ValueError:  # admission's rules M16 and M17 say what is wrong
+        return ()
+    return tuple(map(str, options)) if len(options) > 1 else ()
+
+
+def given_back(workspace: Workspace, around: Surroundings, count: int) -> tuple[str, ...]:
+    """What is released when a pass fails, and when the Workspace is deleted."""
+    pool = f" {names.pool_name(workspace.uid)}" if workspace.uid else ""
+    noun = "node" if count == 1 else "nodes"
+    kept = {
+        "aks": f"node pool{pool} with {count} {noun}, until Azure says that it is gone",
+        "karpenter": f"{count} NodeClaims and their nodes",
+        "byo": "the GPUs reserved on your nodes; the nodes stay",
+    }
+    made = "Jobs and ConfigMap" if workspace.tuning else "Deployment, Service and ConfigMap"
+    return (kept.get(around.provider, kept["aks"]), f"{made} of {workspace.name}")

@@ -1,0 +1,258 @@
+"""The whole plan of one Workspace, from its document alone: machines, memory, context, price, time, or why not. Pure.
+
+The planner activity, `modelyard plan` and the admin endpoint all ask here, so they say the same. What only a cloud, a
+hub or a cluster can tell is not asked; what they will be asked is listed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from api.providers import PROVIDERS, Provider
+from api.resource.invalid import InvalidWorkspace
+from api.resource.workspace import Workspace
+from api.validation.document import Draft
+from presets.admission.lookups import slice_gib
+from presets.admission.rules import problems_on_create
+from presets.machines.machine import Machine
+from presets.machines.skus import Sku
+from presets.models.catalog import Model
+from presets.plan import checks
+from presets.plan.checks import Refused
+from presets.plan.context import Surroundings
+from presets.plan.document import AlternativeMachine, Finding, GpuMemory, MinutesRange, PlanDocument, PriceRange
+from presets.plan.durations import step_times, until_first_step, until_ready
+from presets.plan.notes import given_back, preflight_checks, remarks, room_for_adapters, ways_to_get_nodes
+from presets.plan.tuning import described_training, sized_training
+from presets.serving.alternatives import machines_that_fit
+from presets.serving.fit import IMAGES_AND_LOGS_GIB, LEAST_CONTEXT, DoesNotFit, Fit, Memory, disk_gib, fit, utilization
+from presets.serving.overrides import Wishes, wishes_of
+from presets.serving.support import concerns, refusals, wish_problems
+
+TEMPLATE_DISK_GIB: Final = 256
+"""A template says nothing of its model's size."""
+
+
+def plan_document(document: Mapping[str, Any], around: Surroundings) -> PlanDocument:
+    """The plan of a Workspace as it stands in a file or in the cluster, judged by the rules of admission too: the
+    webhook may not have seen it. Never raises for what its author wrote."""
+    around = replace(around, provider=who_brings(document, around.provider))
+    try:
+        workspace = Workspace.parse(document)
+    except InvalidWorkspace as error:
+        metadata = document.get("metadata")
+        named = metadata if isinstance(metadata, Mapping) else {}
+        return PlanDocument(
+            namespace=str(named.get("namespace") or "default"),
+            name=str(named.get("name") or ""),
+            provider=around.provider,
+            region=around.region,
+            errors=(Finding(reason="InvalidSpec", message=str(error)),),
+        )
+    plan = plan_workspace(workspace, around)
+    if plan.errors:
+        return plan
+    problems = problems_on_create(document, provider=around.provider, config_maps=around.config_maps)
+    errors = [_error("InvalidSpec", problem.message, problem.path) for problem in problems]
+    return plan.model_copy(update={"errors": tuple(errors)})
+
+
+def who_brings(document: Mapping[str, Any], installed: Provider) -> Provider:
+    """The provider that the Workspace's own annotations name, else the installation's. A word that nothing knows is
+    left to the rules of admission."""
+    said = Draft(document, installed).provider
+    return next((known for known in PROVIDERS if known == said), installed)
+
+
+def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanDocument:
+    """The plan; its `errors` are every reason why it cannot be carried out."""
+    errors = list(checks.unsound(workspace))
+    sku, config, training, model = None, None, None, None
+    try:
+        config = checks.wanted_config(workspace, around.config_maps)
+        training = checks.wanted_training(workspace, around.config_maps)
+    except Refused as refused:
+        errors.append(refused.finding)
+    try:
+        model = checks.wanted_model(workspace, around.model)
+        if model:
+            checks.check_adapters(workspace, model)
+    except Refused as refused:
+        errors.append(refused.finding)
+    try:
+        sku = checks.wanted_sku(workspace) if around.provider != "byo" else None
+    except Refused as refused:
+        errors.append(refused.finding)
+    machine = _machine(workspace, around, sku)
+    if machine and around.machine and machine.gpus > around.machine.gpus:
+        asked = f"asks for {machine.gpus} GPUs of a node, and {machine.name} has {around.machine.gpus}"
+        errors.append(_error("DoesNotFit", asked, "resource.partition.count"))
+    plan = _described(workspace, around, sku, machine, model)
+    if model and machine and training:
+        plan = sized_training(plan, model, machine, training, around)
+    elif model and machine and not workspace.tuning:
+        plan = _sized(plan, model, machine, wishes_of(config, len(checks.adapter_names(workspace))), around)
+    room = room_for_adapters(workspace, model, config) if model else []
+    warnings = (*remarks(workspace, around, config or training, sku), *room, *plan.warnings)
+    return plan.model_copy(update={"errors": (*errors, *plan.errors), "warnings": warnings})
+
+
+def _machine(workspace: Workspace, around: Surroundings, sku: Sku | None) -> Machine | None:
+    """One node as far as the Workspace may use it: on nodes that are there already it may ask for a part."""
+    if sku or not around.machine:
+        return Machine.of(sku) if sku else None
+    partition = workspace.resource.partition if workspace.resource else None
+    if partition and partition.mode == "accelerator" and partition.count:
+        return around.machine.with_gpus(partition.count)
+    size = slice_gib(partition.profile or "") if partition and not around.machine.divided else None
+    return around.machine.with_slice(size) if size else around.machine
+
+
+def _described(
+    workspace: Workspace, around: Surroundings, sku: Sku | None, machine: Machine | None, model: Model | None
+) -> PlanDocument:
+    """Everything that needs no sizing."""
+    count = max(workspace.count, 0)
+    price = sku.price(around.region) if sku else None
+    plan = PlanDocument(
+        namespace=workspace.namespace,
+        name=workspace.name,
+        kind="preset" if model or not (workspace.inference and workspace.inference.template) else "template",
+        provider=around.provider,
+        model=model.repo if model else "",
+        served_model_name=model.served_name if model else "",
+        weights_gib=model.weights_gib if model else None,
+        vllm_options=model.vllm_options if model else {},
+        nodes=count,
+        replicas=count,
+        instance_type=sku.name if sku else "",
+        gpu_model=machine.gpu_model if machine else "",
+        gpus_per_node=machine.gpus if machine else None,
+        disk_gib=disk_gib(model) if model else max(IMAGES_AND_LOGS_GIB, TEMPLATE_DISK_GIB),
+        region=around.region,
+        price_per_hour=None if price is None else round(price * count, 4),
+        steps=step_times(model.weights_gib if model else 0.0),
+        ways_to_get_nodes=ways_to_get_nodes(workspace, around, sku),
+        preflight=preflight_checks(workspace, around, sku, model),
+        released_on_failure=given_back(workspace, around, count),
+    )
+    if workspace.tuning and not workspace.inference:
+        plan = described_training(plan, workspace.tuning, model, around)
+    return _timed(plan, price)
+
+
+def _timed(plan: PlanDocument, price: float | None) -> PlanDocument:
+    """With minutes and money until it is ready; until its first step, if it is a training. `price` is of a node."""
+    until = until_first_step if plan.kind == "tuning" else until_ready
+    low, high = until(plan.steps)
+    return plan.model_copy(
+        update={
+            "minutes_until_ready": MinutesRange(least=round(low, 1), most=round(high, 1)),
+            "price_until_ready": _price_until(price, plan.nodes or 0, until(plan.steps, paid_only=True)),
+        }
+    )
+
+
+def _sized(plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes, around: Surroundings) -> PlanDocument:
+    """The plan with its layout and memory, or with the errors that say why there is none."""
+    if against := refusals(model, machine):
+        errors = [_error("DoesNotFit", f"{text}. {_choose('another', around)}") for text in against]
+        return _with_alternatives(plan, model, wishes, around, errors)
+    if problems := wish_problems(model, machine, wishes):
+        errors = [_error("ConfigInvalid", text, "inference.config") for text in problems]
+        return plan.model_copy(update={"errors": (*plan.errors, *errors)})
+    try:
+        found = fit(model, machine, wishes, most_nodes=1)
+    except DoesNotFit as error:
+        return _on_several_nodes(plan, model, machine, wishes, around, error)
+    return _laid_out(plan, model, machine, wishes, found)
+
+
+def _on_several_nodes(
+    plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes, around: Surroundings, error: DoesNotFit
+) -> PlanDocument:
+    """One replica on several nodes: sized and priced, and refused, because a replica is served by one node for now."""
+    message = str(error)
+    if wishes.context and error.context >= LEAST_CONTEXT:
+        message += f". At most {error.context} tokens fit on one"
+    try:
+        found = fit(model, machine, wishes)
+        plan = _laid_out(plan, model, machine, wishes, found)
+        message += f". One replica would take {found.layout}, and a replica is served by one node for now"
+    except DoesNotFit:
+        plan = plan.model_copy(update={"nodes": None})
+    errors = [_error("DoesNotFit", f"{message}. {_choose('a larger', around)}")]
+    return _with_alternatives(plan, model, wishes, around, errors)
+
+
+def _laid_out(plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes, found: Fit) -> PlanDocument:
+    nodes = plan.replicas * found.layout.nodes
+    each = plan.price_per_hour / plan.replicas if plan.price_per_hour is not None and plan.replicas else None
+    paid = until_ready(plan.steps, paid_only=True)
+    warnings = [Finding(reason="Sizing", message=text) for text in concerns(model, machine, wishes, found)]
+    return plan.model_copy(
+        update={
+            "nodes": nodes,
+            "nodes_per_replica": found.layout.nodes,
+            "tensor_parallel": found.layout.tensor,
+            "pipeline_parallel": found.layout.pipeline,
+            "data_parallel": found.layout.data,
+            "max_model_len": found.context,
+            "sequences_at_full_length": round(found.sequences, 1),
+            "kv_cache_dtype": wishes.kv_dtype,
+            "gpu_memory_utilization": round(utilization(machine, wishes), 4),
+            "memory_per_gpu_gib": _memory(found.memory),
+            "price_per_hour": None if each is None else round(each * nodes, 4),
+            "price_until_ready": _price_until(each, nodes, paid),
+            "warnings": tuple(warnings),
+        }
+    )
+
+
+def _memory(memory: Memory) -> GpuMemory:
+    return GpuMemory(
+        weights=round(memory.weights, 2),
+        kv_cache=round(memory.kv_cache, 2),
+        activations=round(memory.activations, 2),
+        cuda_graphs=round(memory.cuda_graphs, 2),
+        overhead=round(memory.overhead, 2),
+        not_given=round(memory.not_given, 2),
+        usable=round(memory.usable, 2),
+    )
+
+
+def _with_alternatives(
+    plan: PlanDocument, model: Model, wishes: Wishes, around: Surroundings, errors: list[Finding]
+) -> PlanDocument:
+    """The errors with the machines on which one node would do; where none would, as many of the user's wishes are
+    dropped as it takes to name one."""
+    found = machines_that_fit(model, around.region, wishes)
+    limits = "" if found else "without the ConfigMap's limits "
+    least = Wishes(kv_dtype=wishes.kv_dtype, adapters=wishes.adapters, adapter_rank=wishes.adapter_rank)
+    found = found or machines_that_fit(model, around.region, least)
+    advice = f"{limits}one node is enough of {' or '.join(map(str, found))}" if found else "the table has none"
+    told = [error.model_copy(update={"message": f"{error.message}: {advice}"}) for error in errors]
+    machines = tuple(
+        AlternativeMachine(
+            instance_type=machine.instance_type,
+            max_model_len=machine.context,
+            price_per_hour=machine.price_per_hour,
+        )
+        for machine in found
+    )
+    return plan.model_copy(update={"alternatives": machines, "errors": (*plan.errors, *told)})
+
+
+def _price_until(each: float | None, nodes: int, minutes: tuple[float, float]) -> PriceRange | None:
+    if each is None:
+        return None
+    low, high = (round(each * nodes * length / 60, 2) for length in minutes)
+    return PriceRange(least=low, most=high)
+
+
+def _error(reason: str, message: str, path: str = "") -> Finding:
+    return Finding(reason=reason, path=path, message=message)
+
+
+def _choose(which: str, around: Surroundings) -> str:
+    return f"Choose {which} {'kind of node' if around.provider == 'byo' else 'instanceType'}"

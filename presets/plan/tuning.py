@@ -1,0 +1,107 @@
+"""The part of a plan that only a training has: how it is trained, memory, volume, steps, and what is kept. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.configs.training import TrainingConfig
+from api.resource.model import TuningSpec
+from presets.machines.machine import Machine
+from presets.models.catalog import Model
+from presets.plan.checks import training_method
+from presets.plan.context import Surroundings
+from presets.plan.document import AlternativeMachine, Finding, PlanDocument, TrainingMemory, TrainingShape
+from presets.plan.durations import training_steps
+from presets.serving.fit import DoesNotFit
+from presets.tuning import memory as tuning_memory
+from presets.tuning.fit import Memory, concerns, fit_training, machines_that_train, refusals, volume_gib
+from presets.tuning.overrides import TrainingWishes, training_wishes
+
+
+def described_training(
+    plan: PlanDocument, tuning: TuningSpec, model: Model | None, around: Surroundings
+) -> PlanDocument:
+    """Everything that needs no sizing. Serving's words are taken out."""
+    weights = model.weights_gib if model else 0.0
+    return plan.model_copy(
+        update={
+            "kind": "tuning",
+            "method": training_method(tuning),
+            "served_model_name": "",
+            "vllm_options": {},
+            "replicas": 1,
+            "steps": training_steps(weights, around.data_gib, publishes=bool(tuning.output.image)),
+        }
+    )
+
+
+def sized_training(
+    plan: PlanDocument, model: Model, machine: Machine, config: TrainingConfig, around: Surroundings
+) -> PlanDocument:
+    """The plan with memory and volume, or with the errors that say why the training does not fit."""
+    wishes = training_wishes(config, plan.method, model)
+    if not wishes.modules:
+        message = f"LoraConfig.target_modules: {model.repo} has none of {', '.join(wishes.unknown_modules)}"
+        message += f"; it has {', '.join(model.lora_targets)}, or use all-linear"
+        return _with(plan, Finding(reason="ConfigInvalid", path="tuning.config", message=message))
+    plan = plan.model_copy(update=_shape(model, machine, wishes, around))
+    if against := refusals(model, machine, wishes):
+        return _elsewhere(plan, model, wishes, around, f"{against[0]}. Choose another {_noun(around)}")
+    try:
+        memory = fit_training(model, machine, wishes)
+    except DoesNotFit as error:
+        return _elsewhere(plan, model, wishes, around, f"{error}. Or choose a larger {_noun(around)}")
+    warnings = [Finding(reason="Sizing", message=text) for text in concerns(model, machine, wishes)]
+    return plan.model_copy(update={"training_gib": _told(memory), "warnings": (*plan.warnings, *warnings)})
+
+
+def _shape(model: Model, machine: Machine, wishes: TrainingWishes, around: Surroundings) -> Mapping[str, Any]:
+    volume = volume_gib(model, wishes, around.data_gib)
+    return {
+        "data_parallel": machine.gpus,
+        "nodes_per_replica": 1,
+        "volume_gib": volume,
+        "kept_on_failure": (f"the volume of {volume} GiB with data, checkpoints and adapter",),
+        "training": TrainingShape(
+            max_length=wishes.length,
+            batch_size=wishes.batch,
+            accumulation=wishes.accumulation,
+            rank=wishes.rank,
+            modules=wishes.modules,
+            trained_parameters=tuning_memory.adapter_parameters(model, wishes),
+            packed_bits=wishes.bits,
+            gradient_checkpointing=wishes.checkpointing,
+        ),
+    }
+
+
+def _elsewhere(
+    plan: PlanDocument, model: Model, wishes: TrainingWishes, around: Surroundings, message: str
+) -> PlanDocument:
+    """The error with the machines on which the training fits as it is written."""
+    found = machines_that_train(model, around.region, wishes)
+    advice = f"it fits on {' or '.join(map(str, found))}" if found else "the table has none that is large enough"
+    machines = tuple(
+        AlternativeMachine(instance_type=machine.instance_type, price_per_hour=machine.price_per_hour)
+        for machine in found
+    )
+    told = Finding(reason="DoesNotFit", path="resource.instanceType", message=f"{message}: {advice}")
+    return _with(plan.model_copy(update={"alternatives": machines}), told)
+
+
+def _told(memory: Memory) -> TrainingMemory:
+    return TrainingMemory(
+        weights=round(memory.weights, 2),
+        adapter=round(memory.adapter, 2),
+        activations=round(memory.activations, 2),
+        overhead=round(memory.overhead, 2),
+        free=round(memory.usable - memory.needed, 2),
+        usable=round(memory.usable, 2),
+    )
+
+
+def _with(plan: PlanDocument, error: Finding) -> PlanDocument:
+    return plan.model_copy(update={"errors": (*plan.errors, error)})
+
+
+def _noun(around: Surroundings) -> str:
+    return "kind of node" if around.provider == "byo" else "instanceType"

@@ -1,0 +1,1 @@
+"""Which machines a model can be served on, and how."""

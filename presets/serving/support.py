@@ -1,0 +1,97 @@
+"""What vLLM cannot do on a kind of GPU at all, and what it does worse than expected. Pure; sentences with the numbers.
+
+From vLLM 0.32: the least compute capability of each quantization, of fp8 caches and of sparse attention.
+"""
+
+from typing import Final
+
+from presets.machines.machine import Machine
+from presets.models.catalog import Model
+from presets.serving.fit import COMFORTABLE_CONTEXT, Fit, utilization
+from presets.serving.overrides import Wishes
+
+LEAST_CAPABILITY: Final = {
+    "fp8": 7.5, "mxfp4": 8.0, "nvfp4": 7.5, "awq": 7.5, "gptq": 6.0, "int4": 7.0, "bnb": 7.0,
+}  # fmt: skip
+"""By quantization: `get_min_capability` of vLLM's classes."""
+HALF_TYPE_CAPABILITY: Final = 8.0
+"""Below it there is no bfloat16: vLLM computes in float16 then."""
+FP8_CACHE_CAPABILITY: Final = 8.0
+NATIVE_FP8_CAPABILITY: Final = 8.9
+SPARSE_CAPABILITY: Final = 9.0
+CONTEXT_GIB: Final = 0.5
+"""What CUDA's context takes before vLLM looks: logs say 0.41 (A100) and 0.53 (H100). vLLM does not start when less than
+its share of the memory is free."""
+
+
+def refusals(model: Model, machine: Machine) -> list[str]:
+    """Why this model cannot be served on this machine whatever its memory; empty where nothing stands against it."""
+    capability = machine.compute_capability
+    if capability is None:
+        return [f"{machine.name} has {machine.gpu_model or 'no'} GPUs, and the runtime image is built for NVIDIA's"]
+    found = []
+    least = LEAST_CAPABILITY.get(model.quantization, 0.0)
+    if capability < least:
+        found.append(_too_old(f"{model.repo} is quantized to {model.quantization}", machine, least))
+    if capability < SPARSE_CAPABILITY and any(group.index_bytes for group in model.layers):
+        found.append(_too_old(f"{model.repo} has sparse attention", machine, SPARSE_CAPABILITY))
+    return found
+
+
+def wish_problems(model: Model, machine: Machine, wishes: Wishes) -> list[str]:
+    """What of the user's inference_config.yaml cannot work with this model on this machine, with the numbers."""
+    found = []
+    if (machine.compute_capability or 0.0) < FP8_CACHE_CAPABILITY and wishes.kv_bytes == 1:
+        found.append(_too_old(f"kv-cache-dtype {wishes.kv_dtype}", machine, FP8_CACHE_CAPABILITY))
+    if wishes.context and wishes.context > model.max_tokens:
+        found.append(
+            f"max-model-len {wishes.context} exceeds model's maximum supported context window {model.max_tokens} "
+            "(ModelTokenLimit); lower it, or leave it out"
+        )
+    most = machine.share * (1 - CONTEXT_GIB / machine.usable_gib)
+    if utilization(machine, wishes) > most:
+        found.append(
+            f"gpu-memory-utilization {utilization(machine, wishes):g} leaves less than {CONTEXT_GIB} GiB of "
+            f"{machine.usable_gib:.1f} GiB for CUDA itself: use at most {most:.2f}"
+        )
+    asked = (wishes.tensor or 1) * (wishes.pipeline or 1) * (wishes.data or 1)
+    if asked > machine.gpus:
+        found.append(
+            f"tensor-, pipeline- and data-parallel-size ask for {asked} GPUs, and {machine.name} has {machine.gpus}"
+        )
+    batch = wishes.batch(machine.batch)
+    if batch.tokens < batch.sequences:
+        found.append(
+            f"max-num-batched-tokens {batch.tokens} is less than max-num-seqs {batch.sequences}: raise it, "
+            "or lower max-num-seqs"
+        )
+    return found
+
+
+def concerns(model: Model, machine: Machine, wishes: Wishes, fit: Fit) -> list[str]:
+    """What works and may disappoint."""
+    found = []
+    if fit.context < min(COMFORTABLE_CONTEXT, model.max_tokens) and wishes.context is None:
+        found.append(
+            f"only {fit.context} of {model.max_tokens} tokens of context fit on {machine.name}: "
+            "take a machine with more GPU memory, or set kv-cache-dtype: fp8"
+        )
+    capability = machine.compute_capability or 0.0
+    if capability < HALF_TYPE_CAPABILITY and model.dtype == "bfloat16":
+        found.append(f"{machine.name} ({machine.gpu_model}) has no bfloat16: the model is computed in float16")
+    if model.quantization == "fp8" and capability < NATIVE_FP8_CAPABILITY:
+        found.append(f"{machine.gpu_model} does not compute in fp8: the weights stay small, and it is no faster for it")
+    if fit.layout.gpus < machine.gpus * fit.layout.nodes:
+        found.append(f"{machine.gpus - fit.layout.gpus} of {machine.gpus} GPUs of {machine.name} are left idle")
+    if machine.architecture != "amd64":
+        found.append(f"{machine.name} is an {machine.architecture} machine: the runtime image must be built for it")
+    if fit.layout.nodes > 1 and not machine.infiniband:
+        found.append(f"{machine.name} has no InfiniBand: stages on {fit.layout.nodes} nodes exchange over Ethernet")
+    return found
+
+
+def _too_old(what: str, machine: Machine, least: float) -> str:
+    return (
+        f"{what}, which needs GPUs of compute capability {least:.1f} or more; {machine.name} "
+        f"({machine.gpu_model}) has {machine.compute_capability:.1f}"
+    )

@@ -1,0 +1,175 @@
+"""Connects httpx to judged addresses only: a name is resolved once, here, and connected to by what was judged.
+
+Answers are bounded: in time from the moment a request is sent, in bytes, and none is unpacked. What may be connected to
+is the caller's `Judge`, mostly from api/addresses.py. activities/clients/guarded_network.py is the same for asyncio.
+"""
+
+import math
+import socket
+import ssl
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpcore
+import httpx
+
+Resolve = Callable[[str, int], list[str]]
+"""The addresses of a host, for a port; raises OSError when it has none."""
+Judge = Callable[[str, int, list[str]], None]
+"""Raises when one of the addresses that a host has may not be connected to."""
+STREAMED: Final[dict[str, Any]] = {"streamed": True}
+"""Extensions of a request whose good answer (200, 206) is read by iter_raw(), without a bound to its size and time."""
+
+
+def system_resolve(host: str, port: int) -> list[str]:
+    """What the pod's own resolver says."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class AnswerRefused(httpx.ProtocolError):
+    """An answer is larger than anything that was asked for, or packed although that was not asked for."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`answer_s` are the seconds from a request's last byte to its answer's, `answer_max` the bytes of its body."""
+
+    judge: Judge
+    answer_s: float
+    answer_max: int
+    resolve: Resolve = system_resolve
+
+
+class GuardedTransport(httpx.HTTPTransport):
+    """httpx's own transport over a guarded pool. `proxies`: the environment's proxies connect where it names any."""
+
+    def __init__(self, guard: Guard, tls: ssl.SSLContext, *, proxies: bool = False) -> None:
+        super().__init__(verify=tls)
+        # Not among httpx's arguments. If it were renamed there, this fails; it would never go on without the guard.
+        self._pool.close()
+        self._pool = httpcore.ConnectionPool(ssl_context=tls, network_backend=_Backend(guard), keepalive_expiry=5.0)
+        self._guard, self._tls, self._proxies = guard, tls, proxies
+        self._proxied: dict[str, httpx.HTTPTransport] = {}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        proxy = environment_proxy(request.url) if self._proxies else None
+        response = self._by(proxy).handle_request(request) if proxy else super().handle_request(request)
+        if "streamed" in request.extensions and response.status_code in (200, 206):
+            stream = response.extensions.get("network_stream")
+            if isinstance(stream, _Stream):
+                stream.answer_without_end()
+            return response
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            response.close()
+            raise AnswerRefused("the answer is packed, which was not asked for")
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        response.stream = _Bounded(response.stream, self._guard.answer_max)
+        return response
+
+    def close(self) -> None:
+        super().close()
+        for transport in self._proxied.values():
+            transport.close()
+
+    def _by(self, proxy: str) -> httpx.HTTPTransport:
+        if proxy not in self._proxied:
+            self._proxied[proxy] = httpx.HTTPTransport(verify=self._tls, proxy=proxy)
+        return self._proxied[proxy]
+
+
+def environment_proxy(url: httpx.URL) -> str | None:
+    """The proxy that HTTPS_PROXY, HTTP_PROXY and ALL_PROXY name for this URL; None where NO_PROXY names its host."""
+    found = urllib.request.getproxies()
+    proxy = found.get(url.scheme) or found.get("all")
+    return proxy if proxy and not urllib.request.proxy_bypass(url.host) else None
+
+
+class _Backend(httpcore.NetworkBackend):
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._system = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        try:
+            addresses = self._guard.resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"it has no address: {getattr(error, 'strerror', None) or error}") from error
+        self._guard.judge(host, port, addresses)
+        lost: Exception = httpcore.ConnectError("it has no address")
+        # One that swallows everything leaves time for the others.
+        each_s = None if timeout is None else timeout / max(1, len(addresses))
+        for address in addresses:
+            try:
+                stream = self._system.connect_tcp(address, port, each_s, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                lost = error
+            else:
+                return _Stream(stream, self._guard.answer_s)
+        raise lost
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection that gives up when an answer is not whole in time, in however many small parts it comes."""
+
+    def __init__(self, inner: httpcore.NetworkStream, answer_s: float) -> None:
+        self._inner, self._answer_s = inner, answer_s
+        self._ends: float | None = None
+        """When the present answer must have come; None until its first byte is waited for."""
+
+    def answer_without_end(self) -> None:
+        """The rest of the present answer may take as long as bytes come at all."""
+        self._ends = math.inf
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._ends is None:
+            self._ends = time.monotonic() + self._answer_s
+        left = self._ends - time.monotonic()
+        wait = left if timeout is None else min(left, timeout)
+        try:
+            if left > 0:
+                return self._inner.read(max_bytes, None if wait == math.inf else wait)
+        except httpcore.ReadTimeout:
+            if wait < left:
+                raise
+        raise httpcore.ReadTimeout(f"no whole answer in {self._answer_s:g} s")
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._ends = None
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, timeout), self._answer_s)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class _Bounded(httpx.SyncByteStream):
+    def __init__(self, inner: httpx.SyncByteStream, answer_max: int) -> None:
+        self._inner, self._left = inner, answer_max
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._inner:
+            self._left -= len(part)
+            if self._left < 0:
+                raise AnswerRefused("the answer is larger than anything that was asked for")
+            yield part
+
+    def close(self) -> None:
+        self._inner.close()

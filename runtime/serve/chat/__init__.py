@@ -1,0 +1,1 @@
+"""KAITO's `POST /chat` beside vLLM's own routes."""

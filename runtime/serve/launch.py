@@ -1,0 +1,51 @@
+"""Hands the arguments to vLLM: its parser, its checks, its `serve` command. Nothing of it is replaced.
+
+The `serve` command, and not the API server's own main, because it also starts several API servers for data parallelism.
+"""
+
+import argparse
+import os
+import shutil
+
+from vllm.config import CompilationMode
+from vllm.entrypoints.cli.serve import ServeSubcommand
+from vllm.entrypoints.launchers.cli_args import validate_parsed_serve_args
+from vllm.entrypoints.serve.utils.api_utils import cli_env_setup
+from vllm.logger import configure_logging_from_args
+
+from api.pods.serve import ServeConfig
+from runtime.serve.arguments import Device, vllm_arguments
+from runtime.serve.failures import ConfigInvalid
+from runtime.serve.options import make_parser, options_of
+
+
+def parse_arguments(config: ServeConfig, device: Device) -> argparse.Namespace:
+    """The config as vLLM understands it. Raises ConfigInvalid with vLLM's words."""
+    parser = make_parser()
+    arguments = vllm_arguments(config, device, options_of(parser))
+    print(f"vllm serve {' '.join(arguments)}", flush=True)
+    parsed = parser.parse_args(arguments)
+    try:
+        validate_parsed_serve_args(parsed)
+    except (TypeError, ValueError) as error:
+        raise ConfigInvalid(f"vLLM refuses its arguments: {error}") from error
+    if device == "cpu":
+        _check_compiler(parsed)
+    return parsed
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Serves until SIGTERM; requests in flight are finished first, within `shutdown_timeout`."""
+    cli_env_setup()
+    configure_logging_from_args(arguments)
+    ServeSubcommand.cmd(arguments)
+
+
+def _check_compiler(parsed: argparse.Namespace) -> None:
+    """torch.compile on a CPU ends the engine when there is no C++ compiler; said here, before anything is loaded."""
+    compiles = parsed.compilation_config.mode != CompilationMode.NONE and not parsed.enforce_eager
+    if compiles and shutil.which(os.environ.get("CXX", "g++")) is None:
+        raise ConfigInvalid(
+            "compilation-config asks for torch.compile, and this image has no C++ compiler: leave the key out, "
+            "or build the image with COMPILER=g++"
+        )

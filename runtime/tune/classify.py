@@ -1,0 +1,69 @@
+"""Which kind of failure an exception is. The one place where messages of libraries are read.
+
+No library is imported for it: torch's errors are known by their names, so that the processes without torch use it too.
+"""
+
+import errno
+import shutil
+from pathlib import Path
+
+from runtime.pod.exit import Failure
+from runtime.pod.termination import Kind
+from runtime.tune.failures import ACCELERATOR, CRASHED, DISK_FULL, OUT_OF_MEMORY
+
+NEARLY_NOTHING = 4 << 20
+"""Bytes. Less free disk than this, when a write failed, is why."""
+_NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+_NO_DISK = ("no space left on device", "disk quota exceeded")
+_WRITING = ("writ", "serializ", "inline_container")
+"""The last is torch's, when it closes a file that was cut short: "unexpected pos 80064 vs 79952"."""
+_ACCELERATOR = ("cuda error", "nccl error", "cublas_status", "cudnn_status", "ecc error", "device-side assert")
+_FIXES = {
+    OUT_OF_MEMORY: "lower max_length, use method qlora, or use a machine with more memory",
+    DISK_FULL: "use a larger volume for checkpoints and results",
+    ACCELERATOR: "it goes on from the last checkpoint; if it comes again, the machine's accelerator is broken",
+}
+
+
+def failure_of(error: Exception, folder: Path) -> Failure:
+    """The failure that an exception is; `folder` is where the training writes."""
+    told = _within(error)
+    if told is not None:
+        return told
+    kind = _kind_of(error, folder)
+    fix = f"; {_FIXES[kind]}" if kind in _FIXES else "; see the log of the training pod"
+    return Failure(kind, f"{type(error).__name__}: {_first_line(error)}{fix}")
+
+
+def _within(error: BaseException | None) -> Failure | None:
+    """Libraries wrap what is raised inside of them."""
+    while error is not None and not isinstance(error, Failure):
+        error = error.__cause__
+    return error
+
+
+def _kind_of(error: BaseException, folder: Path) -> Kind:
+    text = str(error).lower()
+    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError) or _any(_NO_MEMORY, text):
+        return OUT_OF_MEMORY
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DISK_FULL
+    if _any(_NO_DISK, text) or (_any(_WRITING, text) and _free_bytes(folder) < NEARLY_NOTHING):
+        return DISK_FULL
+    if type(error).__name__ in ("AcceleratorError", "DistBackendError") or _any(_ACCELERATOR, text):
+        return ACCELERATOR
+    inner = error.__cause__
+    return _kind_of(inner, folder) if inner is not None else CRASHED
+
+
+def _any(parts: tuple[str, ...], text: str) -> bool:
+    return any(part in text for part in parts)
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free if folder.is_dir() else NEARLY_NOTHING
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:3])

@@ -1,0 +1,1 @@
+"""From data files to the tokenised rows of a training."""

@@ -1,0 +1,35 @@
+"""How every process of a training begins and ends: its arguments, its pipe, and words for whatever went wrong."""
+
+import argparse
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from api.pods.tune import TuneConfig
+from runtime.pod.exit import read_config
+from runtime.tune.classify import failure_of
+from runtime.tune.processes.progress_pipe import Telling
+
+Work = Callable[[TuneConfig, Telling, argparse.Namespace], None]
+
+
+def child(
+    argv: list[str] | None, work: Work, *, more: Callable[[argparse.ArgumentParser], object] | None = None
+) -> int:
+    """Does the work; the exit code of what it raised, after telling the supervisor why."""
+    parser = argparse.ArgumentParser(description="A process of a training; started by python -m runtime.tune.")
+    parser.add_argument("--config", type=Path, required=True, help="tune.json")
+    parser.add_argument("--tell", type=int, required=True, help="number of the pipe to tell through")
+    if more is not None:
+        more(parser)
+    options = parser.parse_args(argv)
+    telling = Telling(options.tell)
+    config = read_config(options.config, TuneConfig)
+    try:
+        work(config, telling, options)
+    except Exception as error:
+        failure = failure_of(error, Path(config.checkpoint_folder))
+        traceback.print_exc()
+        telling.fail(failure)
+        return failure.kind.exit_code
+    return 0

@@ -1,0 +1,128 @@
+"""Runs the processes of one step of a training: listens to them, passes a stop on, notices a stall, ends what is left.
+
+Knows nothing of models; which processes run in which order is `tune/steps.py`'s.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.pod.exit import Failure
+from runtime.tune.failures import STALLED, STOPPED, kind_of_exit
+
+LOOK_S = 0.1
+END_S = 10.0
+"""Seconds that processes have to end when one of them has failed: they wait for it in vain."""
+
+Hear = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long to wait. Seconds."""
+
+    stall_s: float
+    stop_s: float
+
+
+class Team:
+    """The processes of one step, from their start until none is left."""
+
+    def __init__(self, commands: Sequence[tuple[list[str], Mapping[str, str]]], hear: Hear) -> None:
+        """Starts a process for each (argv, environment); argv gets the number of the pipe to tell through."""
+        reading, writing = os.pipe()
+        self._hear, self._said, self._broken = hear, _Said(), threading.Event()
+        self.heard_at = time.monotonic()
+        self._stopped_at: float | None = None
+        try:
+            self._members = [
+                subprocess.Popen([*argv, "--tell", str(writing)], env=dict(environment), pass_fds=(writing,))
+                for argv, environment in commands
+            ]
+        finally:
+            os.close(writing)
+        self._listener = threading.Thread(target=self._listen, args=(reading,), name="listen", daemon=True)
+        self._listener.start()
+
+    def run(self, limits: Limits, is_stopped: Callable[[], bool]) -> None:
+        """Returns when all have ended well. Raises Failure with the reason of the first that did not."""
+        try:
+            code = self._wait(limits, is_stopped)
+        finally:
+            self._end()
+        if self._said.error is not None:
+            raise self._said.error
+        if code != 0 and self._stopped_at is not None and not self._said.code:
+            raise Failure(STOPPED, "asked to stop before there was anything to save")
+        if code != 0:
+            kind = kind_of_exit(self._said.code or code)
+            raise Failure(kind, self._said.message or f"a training process ended with code {code}; see the log")
+
+    def _wait(self, limits: Limits, is_stopped: Callable[[], bool]) -> int:
+        while any(member.poll() is None for member in self._members):
+            failed = next((m.returncode for m in self._members if m.poll() is not None and m.returncode != 0), None)
+            if failed is not None or self._broken.is_set():
+                return failed or 1
+            if is_stopped():
+                self._pass_stop_on(limits)
+            elif time.monotonic() - self.heard_at > limits.stall_s:
+                raise Failure(STALLED, f"nothing was heard of the training for {limits.stall_s:g} s")
+            time.sleep(LOOK_S)
+        return next((member.returncode for member in self._members if member.returncode != 0), 0)
+
+    def _pass_stop_on(self, limits: Limits) -> None:
+        now = time.monotonic()
+        if self._stopped_at is None:
+            self._stopped_at = now
+            self._signal(signal.SIGTERM)
+        elif now - self._stopped_at > limits.stop_s:
+            words = "the last checkpoint before it stays"
+            raise Failure(STOPPED, f"the step under way did not end within {limits.stop_s:g} s; {words}")
+
+    def _end(self) -> None:
+        """None is left when this returns. Those that still run after a failure wait for the one that failed."""
+        ends = time.monotonic() + (0 if self._stopped_at else END_S)
+        while any(member.poll() is None for member in self._members) and time.monotonic() < ends:
+            self._signal(signal.SIGTERM)
+            time.sleep(LOOK_S)
+        self._signal(signal.SIGKILL)
+        for member in self._members:
+            member.wait()
+        self._listener.join(END_S)
+
+    def _signal(self, number: int) -> None:
+        for member in self._members:
+            if member.poll() is None:
+                member.send_signal(number)
+
+    def _listen(self, reading: int) -> None:
+        with os.fdopen(reading) as lines:
+            for line in lines:
+                self.heard_at = time.monotonic()
+                told = json.loads(line)
+                if failure := told.get("failure"):
+                    self._said.first(failure)
+                    continue
+                try:
+                    self._hear(told)
+                except OSError as error:
+                    self._said.error = error
+                    self._broken.set()
+
+
+class _Said:
+    """Why it failed, in the words of the process that said so first."""
+
+    def __init__(self) -> None:
+        self.code, self.message = 0, ""
+        self.error: OSError | None = None
+
+    def first(self, failure: Mapping[str, Any]) -> None:
+        if not self.code:
+            self.code, self.message = int(failure["code"]), str(failure["message"])

@@ -1,0 +1,1 @@
+"""The training itself: arguments, model, trainer, checkpoints, evaluation."""

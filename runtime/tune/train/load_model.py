@@ -1,0 +1,99 @@
+"""Loads the base model, packed or not, onto the device of this process, and checks what the adapter asks of it."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from peft import LoraConfig
+from torch import nn
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+from api.configs.servable import lora_problems
+from api.pods.tune import TuneConfig
+from runtime.pod.exit import CONFIG_INVALID, Failure
+from runtime.tune.failures import MODEL_NOT_TUNABLE
+from runtime.tune.processes.progress_pipe import Telling
+from runtime.tune.train.arguments import Place, lora_arguments, quantization_arguments
+
+
+def this_place() -> Place:
+    """What this machine computes on."""
+    if torch.cuda.is_available():
+        # Emulated, as on V100 and T4, it is slower than float32.
+        return Place("cuda", bfloat16=torch.cuda.is_bf16_supported(including_emulation=False))
+    return Place("cpu", bfloat16=True)
+
+
+def device_name(place: Place) -> str:
+    """For people."""
+    return torch.cuda.get_device_name() if place.device == "cuda" else "cpu"
+
+
+def load_model(config: TuneConfig, place: Place) -> Any:
+    """The base model in evaluation's or training's hands. Raises Failure when it is none that can be tuned."""
+    options: dict[str, Any] = {"trust_remote_code": config.training.model.trust_remote_code}
+    dtype = config.training.model.torch_dtype
+    if dtype == "bfloat16" and not place.bfloat16:
+        dtype = "float16"
+    options["dtype"] = dtype if dtype == "auto" else getattr(torch, dtype)
+    packed = quantization_arguments(config, place)
+    if packed is not None:
+        options["quantization_config"] = BitsAndBytesConfig(**packed)
+    options["device_map"] = _device_map(config, place)
+    try:
+        return AutoModelForCausalLM.from_pretrained(config.weights_path, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise Failure(MODEL_NOT_TUNABLE, f"{config.model} cannot be loaded for training: {error}") from error
+
+
+def adapter_config(config: TuneConfig, model: nn.Module, telling: Telling) -> LoraConfig:
+    """The adapter to train. Raises Failure when the model has none of the modules that it names."""
+    wanted = lora_arguments(config)
+    names = wanted["target_modules"]
+    if isinstance(names, list):
+        wanted["target_modules"] = _there(names, model, telling)
+    elif names != "all-linear":
+        _check_pattern(names, model)
+    made = LoraConfig(**wanted)
+    problems = lora_problems(made.to_dict())
+    if problems:
+        raise Failure(CONFIG_INVALID, "; ".join(f"LoraConfig.{key}: {why}" for key, why in problems))
+    return made
+
+
+def _device_map(config: TuneConfig, place: Place) -> Any:
+    if place.device == "cpu":
+        return None if not config.training.quantization.quantizes else {"": "cpu"}
+    if config.processes > 1:
+        return {"": PartialState().local_process_index}
+    asked = config.training.model.device_map
+    # On one GPU "auto" would put what does not fit into main memory, where it cannot be trained; better to hear of it.
+    return {"": 0} if asked == "auto" and torch.cuda.device_count() == 1 else asked
+
+
+def _there(names: Iterable[str], model: nn.Module, telling: Telling) -> list[str]:
+    """Those that the model has. KAITO's own list for Phi-3 names five modules that Phi-3 does not have."""
+    modules = [name for name, _ in model.named_modules()]
+    asked = list(names)
+    found = [name for name in asked if any(m == name or m.endswith(f".{name}") for m in modules)]
+    missing = [name for name in asked if name not in found]
+    if not found:
+        raise Failure(
+            CONFIG_INVALID, f"LoraConfig.target_modules: the model has none of {', '.join(asked)}; {_has(model)}"
+        )
+    if missing:
+        telling.warn(f"target_modules: the model has no {', '.join(missing)}, so no adapter there; {_has(model)}")
+    return found
+
+
+def _check_pattern(pattern: str, model: nn.Module) -> None:
+    if not any(re.fullmatch(pattern, name) for name, _ in model.named_modules()):
+        raise Failure(CONFIG_INVALID, f"LoraConfig.target_modules: {pattern!r} fits no module; {_has(model)}")
+
+
+def _has(model: nn.Module) -> str:
+    """The linear modules that there are, by the last part of their names."""
+    linear = {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    return f"it has {', '.join(sorted(linear - {'lm_head'}))}, or use all-linear"

@@ -1,0 +1,15 @@
+"""The examples that users copy: which files there are, and the Workspaces in them."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from deploy.local.demo.demo import EXAMPLES
+
+FILES: Final = sorted(EXAMPLES.glob("*.yaml"))
+
+
+def workspaces_in(file: Path) -> list[dict[str, Any]]:
+    """The file's Workspaces as objects, in their order."""
+    return [document for document in yaml.safe_load_all(file.read_text()) if document["kind"] == "Workspace"]

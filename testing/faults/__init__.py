@@ -1,0 +1,1 @@
+"""What happens to processes and servers: killed, frozen, slow, answering nonsense."""

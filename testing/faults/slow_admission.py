@@ -1,0 +1,115 @@
+"""An admission webhook of somebody else's that takes its time over the objects it is told to hold; others pass at once.
+
+So two steps that take milliseconds stand still for as long as a fault needs to strike there: Deploy, whose Deployment
+is not created yet, and Forget, whose finalizer is not removed yet. Nothing else waits for it.
+"""
+
+import asyncio
+import ssl
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import web
+
+from activities.clients.kubernetes import Object
+from api import labels
+from deploy.local.cluster.certificates import ensure_certificate
+from deploy.local.layout import LOOPBACK, Layout
+from testing.workspaces import Workspaces
+
+NAME: Final = "slow-admission"
+PATH: Final = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+# The longest that an API server waits for a webhook; after that it refuses, and the step tries again.
+ANSWER_S: Final = 30
+
+
+@dataclass(frozen=True)
+class Names:
+    """The Workspaces whose Deployment is held, and those whose finalizer is."""
+
+    deploying: frozenset[str] = frozenset()
+    forgetting: frozenset[str] = frozenset()
+
+
+class SlowAdmission:
+    """Holds what belongs to some Workspaces until they are released."""
+
+    def __init__(self) -> None:
+        self._names = Names()
+        self._released = asyncio.Event()
+
+    def hold(self, *, deploying: Iterable[str], forgetting: Iterable[str]) -> None:
+        self._names, self._released = Names(frozenset(deploying), frozenset(forgetting)), asyncio.Event()
+
+    def release(self) -> None:
+        self._names = Names()
+        self._released.set()
+
+    async def answer(self, http: web.Request) -> web.Response:
+        review = await http.json()
+        request = review["request"]
+        if is_held(request, self._names):
+            await self._released.wait()
+        review["response"] = {"uid": request["uid"], "allowed": True}
+        del review["request"]
+        return web.json_response(review)
+
+
+def is_held(request: dict[str, Any], names: Names) -> bool:
+    """Whether the request creates such a Deployment, or takes such a finalizer away."""
+    if request["kind"]["kind"] == "Deployment":
+        found = request["object"]["metadata"].get("labels") or {}
+        return request["operation"] == "CREATE" and found.get(labels.WORKSPACE) in names.deploying
+    before, after = (request[key]["metadata"].get("finalizers") or [] for key in ("oldObject", "object"))
+    goes = labels.WORKSPACE_FINALIZER in before and labels.WORKSPACE_FINALIZER not in after
+    return request["name"] in names.forgetting and goes
+
+
+@asynccontextmanager
+async def slow_admission(layout: Layout, workspaces: Workspaces) -> AsyncIterator[SlowAdmission]:
+    """Registered with the stack's API server for the time of the block."""
+    admission = SlowAdmission()
+    app = web.Application()
+    app.add_routes([web.post("/", admission.answer)])
+    runner = web.AppRunner(app, shutdown_timeout=1.0)
+    await runner.setup()
+    pair = ensure_certificate(layout, NAME, common_name=NAME, hosts=[LOOPBACK])
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair.certificate, pair.key)
+    await web.TCPSite(runner, LOOPBACK, 0, ssl_context=context).start()
+    try:
+        port = runner.addresses[0][1]
+        await workspaces.cluster.request("POST", PATH, body=registration(f"https://{LOOPBACK}:{port}/", layout))
+        yield admission
+        await workspaces.cluster.request("DELETE", f"{PATH}/{NAME}")
+    finally:
+        admission.release()
+        await runner.cleanup()
+
+
+def registration(url: str, layout: Layout) -> Object:
+    """What has the API server ask about Workspaces that change and Deployments of Workspaces that are created."""
+    authority = (layout.pki / "ca.crt").read_bytes()
+    common = {
+        "clientConfig": {"url": url, "caBundle": b64encode(authority).decode()},
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "failurePolicy": "Fail",
+        "timeoutSeconds": ANSWER_S,
+    }
+    deployments = _rule("apps", "v1", "CREATE", "deployments")
+    workspaces = _rule(labels.GROUP, "*", "UPDATE", labels.PLURAL)
+    ours = {"matchExpressions": [{"key": labels.WORKSPACE_UID, "operator": "Exists"}]}
+    hooks = [
+        {"name": "deployments.slow.example", "rules": [deployments], "objectSelector": ours} | common,
+        {"name": "workspaces.slow.example", "rules": [workspaces]} | common,
+    ]
+    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+    return kind | {"metadata": {"name": NAME}, "webhooks": hooks}
+
+
+def _rule(group: str, version: str, operation: str, resource: str) -> Object:
+    return {"apiGroups": [group], "apiVersions": [version], "operations": [operation], "resources": [resource]}

@@ -1,0 +1,1 @@
+"""A registry and images for tests."""

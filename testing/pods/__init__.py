@@ -1,0 +1,1 @@
+"""Pods without kubelets: inputs, rules, statuses, simulated kubelets and Jobs."""

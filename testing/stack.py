@@ -1,0 +1,172 @@
+"""Starts and stops the whole of it: a real control plane, Temporal, the ARM stand-in, the mirror, our own processes.
+
+Machines are Node objects, pods are simulated by `simulated_kubelet.py`; everything else is the program that production
+runs, under its own identity. What runs already of an earlier, interrupted run is stopped first.
+"""
+
+import contextlib
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from api.pods.serve import SERVE_PORT
+from deploy.local.azure.control_client import Address, ControlClient
+from deploy.local.cluster.control_plane import start_control_plane
+from deploy.local.cluster.flags import audit_policy
+from deploy.local.cluster.kubeconfigs import mint_kubeconfig
+from deploy.local.cluster.resources import ensure_crds, ensure_roles
+from deploy.local.host import daemons
+from deploy.local.host.daemons import Daemon
+from deploy.local.host.probes import once_answers
+from deploy.local.layout import Layout
+from deploy.local.network.bridge import ensure_network
+from deploy.local.services import modelyard
+from deploy.local.services.stand_ins import arm_daemon, mirror_daemon
+from deploy.local.services.temporal import temporal_daemon
+from deploy.local.stack import down
+from deploy.local.stack.runner import Step, run_steps
+from testing.model_repositories import write_repositories
+from testing.pods.rules import PodRules, set_rules
+
+ROOT: Final = Path(__file__).parents[1]
+KUBELET: Final = "simulated-kubelet"
+# The stand-in's delays where a test or measurement does not want others; real ones are minutes.
+ARM_SETTINGS: Final[Mapping[str, object]] = {
+    "create_seconds": 0.5,
+    "update_seconds": 0.2,
+    "delete_seconds": 0.3,
+    "retry_after_seconds": 0,
+}
+# Seconds between two looks at an operation where ARM sends no Retry-After; the default is what production uses.
+POLLING_S: Final = "0.5"
+
+
+class Stack:
+    """One instance. `environment` adds settings to our own processes, `audit` is the API server's audit policy."""
+
+    def __init__(
+        self, instance: str, environment: Mapping[str, str] | None = None, audit: Mapping[str, object] | None = None
+    ) -> None:
+        self.layout = Layout.of(instance)
+        self._audit = audit
+        self._environment = {
+            "PYTHONPATH": str(ROOT),
+            "MODELYARD_AZURE_POLLING_INTERVAL": POLLING_S,
+            **(environment or {}),
+        }
+        self._daemons: dict[str, Daemon] = {}
+        self.arm: ControlClient
+
+    def start(self) -> None:
+        """Returns when everything is ready. Raises DaemonFailed, CommandFailed, BinariesMissing."""
+        self.stop()
+        layout = self.layout
+        layout.state.mkdir(parents=True)
+        if self._audit is not None:
+            audit_policy(layout).write_text(json.dumps(self._audit))
+            layout.logs.mkdir()
+        repositories = layout.state / "repositories"
+        write_repositories(repositories)
+        ensure_network(layout)
+        with ThreadPoolExecutor(4) as pool:
+            cluster = pool.submit(self._start_cluster)
+            beside = [
+                pool.submit(self._keep, daemon) for daemon in (temporal_daemon(layout), self._mirror(repositories))
+            ]
+            for started in (cluster, *beside):
+                started.result()
+            self.arm = ControlClient(Address.of_instance(layout.instance))
+            self.arm.change_settings(**ARM_SETTINGS)
+            list(pool.map(self._keep, [self._program(program) for program in modelyard.PROGRAMS]))
+
+    def stop(self) -> None:
+        """Stops every process of the instance and deletes its state and network."""
+        run_steps(down.steps_of(self.layout, purge=True), _Silent(), stop_commands=lambda: None)
+
+    def start_again(self, *names: str) -> None:
+        """Starts daemons that were killed or stopped, side by side, just as they were started first."""
+        if "kube-apiserver" in names or "etcd" in names:
+            start_control_plane(self.layout)
+        known = [self._daemons[name] for name in names if name in self._daemons]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(self._keep, known))
+
+    def pid(self, name: str) -> int:
+        """Raises KeyError for a daemon that does not run."""
+        return daemons.running(self.layout)[name]
+
+    def set_pods(self, rules: PodRules) -> None:
+        """Replaces the rules of the simulated pods."""
+        set_rules(self._pods_url, rules)
+
+    @property
+    def _pods_url(self) -> str:
+        return f"http://{self.layout.address}:{SERVE_PORT}"
+
+    def _start_cluster(self) -> None:
+        layout, logs = self.layout, self.layout.logs
+        start_control_plane(layout)
+        ensure_crds(layout.admin_kubeconfig, logs / "crds.log", _quiet)
+        ensure_roles(layout.admin_kubeconfig, logs / "roles.log", _quiet)
+        self._keep(arm_daemon(layout, layout.admin_kubeconfig))
+        self._keep(self._kubelet())
+
+    def _keep(self, daemon: Daemon) -> None:
+        daemon = replace(daemon, env={**daemon.env, **self._environment})
+        self._daemons[daemon.name] = daemon
+        daemons.start(self.layout, daemon)
+
+    def _mirror(self, repositories: Path) -> Daemon:
+        daemon = mirror_daemon(self.layout)
+        return replace(daemon, argv=(*daemon.argv, "--root", str(repositories)))
+
+    def _kubelet(self) -> Daemon:
+        argv = (sys.executable, "-m", "testing.pods.simulated_kubelet", "--instance", self.layout.instance)
+        return Daemon(KUBELET, argv, once_answers(f"{self._pods_url}/health"), deadline_s=60.0)
+
+    def _program(self, program: modelyard.Program) -> Daemon:
+        return modelyard.program_daemon(self.layout, program, mint_kubeconfig(self.layout, program.identity))
+
+
+@contextlib.contextmanager
+def running(
+    instance: str, environment: Mapping[str, str] | None = None, audit: Mapping[str, object] | None = None
+) -> Iterator[Stack]:
+    """A stack for the time of the block; its logs are kept beside its state when the block fails."""
+    stack = Stack(instance, environment, audit)
+    try:
+        stack.start()
+        yield stack
+    except BaseException:
+        keep_logs(stack.layout)
+        raise
+    finally:
+        stack.stop()
+
+
+def keep_logs(layout: Layout) -> None:
+    """Copies the logs beside the state, which goes when the stack is stopped."""
+    kept = layout.state.with_name(f"{layout.instance}-failed-logs")
+    shutil.rmtree(kept, ignore_errors=True)
+    if layout.logs.exists():
+        shutil.copytree(layout.logs, kept)
+
+
+def _quiet(text: str) -> None:
+    return None
+
+
+class _Silent:
+    """A display for steps that shows nothing: failures are raised."""
+
+    def started(self, step: Step) -> None: ...
+    def said(self, step: Step, text: str) -> None: ...
+    def finished(self, step: Step, seconds: float) -> None: ...
+    def failed(self, step: Step, seconds: float, error: BaseException) -> None: ...
+    def stopping(self, running: Sequence[Step]) -> None: ...
+    def stopped(self, step: Step) -> None: ...

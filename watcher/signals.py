@@ -1,0 +1,119 @@
+"""Tells workflows what was seen: signal-with-start, so that the message is durable as soon as Temporal has answered.
+
+Order per Workspace is kept, Workspaces do not wait for each other, and only the newest unsent message of each is kept.
+Temporal being away is waited out here, with every message still in hand.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.contract import payloads, queues
+from api import names
+from workflows.messages import SIGNAL_CHANGED, Changed, Seed
+from workflows.status import search_attributes
+from workflows.workspace import WorkspaceWorkflow
+
+log = logging.getLogger(__name__)
+
+RPC_TIMEOUT: Final = timedelta(seconds=10)
+PAUSES_S: Final = (0.2, 1.0, 3.0, 10.0)
+SENDING_AT_ONCE: Final = 32
+
+Send = Callable[[names.WorkspaceKey, Changed], Awaitable[None]]
+
+
+def merged(waiting: Changed | None, newer: Changed) -> Changed:
+    """One message that says what both say. A message about another uid replaces the older one."""
+    if waiting is None or waiting.uid != newer.uid:
+        return newer
+    return newer.model_copy(
+        update={
+            "generation": max(waiting.generation, newer.generation),
+            "deleting": waiting.deleting or newer.deleting,
+            "gone": waiting.gone or newer.gone,
+            "poke": waiting.poke or newer.poke,
+            "retry": newer.retry or waiting.retry,
+            "paused": waiting.paused if newer.paused is None else newer.paused,
+        }
+    )
+
+
+class Signaller:
+    """The outbox: at most one message per Workspace waits, at most SENDING_AT_ONCE are under way."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._waiting: dict[names.WorkspaceKey, Changed] = {}
+        self._senders: dict[names.WorkspaceKey, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(SENDING_AT_ONCE)
+        self.sent = 0
+
+    def tell(self, key: names.WorkspaceKey, message: Changed) -> None:
+        """Takes the message; returns at once."""
+        self._waiting[key] = merged(self._waiting.get(key), message)
+        if key not in self._senders:
+            self._senders[key] = asyncio.create_task(self._drain(key))
+
+    async def idle(self) -> None:
+        """Returns when everything taken so far is with Temporal."""
+        while self._senders:
+            await asyncio.gather(*self._senders.values())
+
+    async def _drain(self, key: names.WorkspaceKey) -> None:
+        failures = 0
+        try:
+            while key in self._waiting:
+                message = self._waiting.pop(key)
+                try:
+                    async with self._slots:
+                        await self._send(key, message)
+                    self.sent, failures = self.sent + 1, 0
+                except (RPCError, RuntimeError) as error:  # the SDK raises RuntimeError when it cannot connect
+                    log.warning("workflow of %s/%s was not told: %s", *key, error)
+                    self._waiting[key] = merged(message, self._waiting.get(key, message))
+                    failures += 1
+                    await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S)) - 1])
+        finally:
+            del self._senders[key]
+
+
+def to_temporal(client: Client) -> Send:
+    """Sends by signal-with-start; a running workflow just gets the signal, a finished or new one starts."""
+
+    async def send(key: names.WorkspaceKey, message: Changed) -> None:
+        if message.gone:
+            await _signal_if_running(client, key, message)
+            return
+        workspace = payloads.WorkspaceKey(namespace=key.namespace, name=key.name, uid=message.uid)
+        await client.start_workflow(
+            WorkspaceWorkflow.run,
+            Seed(key=workspace),
+            id=names.workflow_id(*key),
+            task_queue=queues.WORKSPACES,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            start_signal=SIGNAL_CHANGED,
+            start_signal_args=[message],
+            static_summary=f"Workspace {key.namespace}/{key.name}",
+            memo={"uid": message.uid},
+            search_attributes=search_attributes.at_start(key.namespace),
+            rpc_timeout=RPC_TIMEOUT,
+        )
+
+    return send
+
+
+async def _signal_if_running(client: Client, key: names.WorkspaceKey, message: Changed) -> None:
+    """A Workspace that is gone needs no new workflow: without one there is nothing left to give back."""
+    handle = client.get_workflow_handle(names.workflow_id(*key))
+    try:
+        await handle.signal(SIGNAL_CHANGED, message, rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise

@@ -1,0 +1,1 @@
+"""The worker process: which activities and workflows it registers."""

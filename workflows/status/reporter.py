@@ -1,0 +1,133 @@
+"""The workflow's own notebook: which step is under way, and telling users about it.
+
+Every change marks the status as stale; one reporter task writes the newest one, so that a burst of changes is one
+write. A status that cannot be written is no reason to stop: the work goes on and the next change tries again.
+"""
+
+import asyncio
+from datetime import timedelta
+from types import TracebackType
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.contract import signatures
+from activities.contract.payloads import StatusPatch
+from api.resource.status import Phase, Step
+from workflows.execute import call, is_cancelled
+from workflows.state import StepOutcome, StepRecord, WorkspaceState
+from workflows.status import content, search_attributes
+
+
+class _Recorded:
+    """A step under way. A class and no generator: those are swept up before the coroutine that holds them."""
+
+    def __init__(self, notebook: "Notebook", step: Step) -> None:
+        self._notebook, self._step = notebook, step
+
+    def __enter__(self) -> None:
+        self._record = self._notebook.begin(self._step)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, GeneratorExit):  # the worker went away; this runs outside of any workflow
+            return
+        outcome: StepOutcome = "done"
+        if error is not None:
+            outcome = "cancelled" if is_cancelled(error) else "failed"
+        self._notebook.end(self._record, outcome)
+
+
+class Notebook:
+    """Steps and phase of one Workspace, and the task that reports them."""
+
+    def __init__(self, state: WorkspaceState) -> None:
+        self.state = state
+        self.gone = False
+        self.resting = False
+        self._closed = False
+        self._version = 0
+        self._written = 0
+        self._phase_shown: Phase | None = None
+
+    def stand(self, phase: Phase, reason: str, message: str, *, wait: timedelta | None = None) -> None:
+        """Where the Workspace stands from now on, and until when it may stand there."""
+        status = self.state.status
+        if (status.phase, status.reason) != (phase, reason):
+            status.since = workflow.now()
+        status.phase, status.reason, status.message = phase, reason, message
+        status.deadline = workflow.now() + wait if wait else None
+        self.touch()
+
+    def touch(self) -> None:
+        """Something that users see has changed."""
+        self._version += 1
+        workflow.set_current_details(content.current_details(self.state))
+        phase = self.state.status.phase
+        if phase is not self._phase_shown:
+            self._phase_shown = phase
+            workflow.upsert_search_attributes(search_attributes.of_state(self.state))
+
+    def step(self, step: Step) -> "_Recorded":
+        """Records a step's beginning, end and outcome around a `with` block."""
+        return _Recorded(self, step)
+
+    def begin(self, step: Step) -> StepRecord:
+        """The step begins now."""
+        record = StepRecord(step=step, started=workflow.now())
+        self.state.status.steps.append(record)
+        self.touch()
+        return record
+
+    def end(self, record: StepRecord, outcome: StepOutcome) -> None:
+        """The step ends now."""
+        ended = record.model_copy(update={"ended": workflow.now(), "outcome": outcome})
+        steps = self.state.status.steps
+        steps[:] = [ended if known is record else known for known in steps]
+        self.touch()
+
+    async def report(self) -> None:
+        """Writes the newest status whenever the last one written is stale, until the notebook is closed."""
+        while True:
+            await workflow.wait_condition(lambda: self._closed or self._version != self._written)
+            if self._closed:
+                return
+            version = self._version
+            await self._write()
+            self._written = version
+
+    async def rest(self, pause: timedelta) -> None:
+        """Waits, until somebody who wants another try at once calls `hurry`."""
+        self.resting = True
+        try:
+            await workflow.wait_condition(lambda: not self.resting, timeout=pause, timeout_summary="until the next try")
+        except TimeoutError:
+            self.resting = False
+
+    def hurry(self) -> None:
+        """Ends a pause."""
+        self.resting = False
+
+    def close(self) -> None:
+        """Nothing more is written; a write under way ends by itself, so that no activity outlives the workflow."""
+        self._closed = True
+
+    async def written(self) -> None:
+        """Returns when users can see everything recorded so far."""
+        target = self._version
+        await workflow.wait_condition(lambda: self._written >= target)
+
+    async def _write(self) -> None:
+        state = self.state
+        document = content.status_document(state, workflow.now())
+        patch = StatusPatch(workspace=state.key, status=document)
+        try:
+            words = f"{state.status.phase}: {state.status.message[:120]}"
+            seen = await call(signatures.PATCH_STATUS, patch, summary=words)
+        except ActivityError as error:
+            if is_cancelled(error):
+                raise asyncio.CancelledError from None
+            workflow.logger.warning("the status could not be written", extra={"cause": str(error.cause)})
+            return
+        self.gone = self.gone or not seen.found

@@ -1,0 +1,1 @@
+"""The steps that serving and tuning share: preflight, nodes, fallbacks, node loss, cleanup."""

@@ -1,0 +1,97 @@
+"""Nodes that are lost: what is said of it, and work that is done for as long as they last.
+
+A watch of the nodes runs beside the work. Where one is lost the work is stopped, the nodes are brought back by the code
+that bought them, and the work begins again, a few times. A Workspace that is ready is looked after by resync.py.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, FailureError
+
+from activities.contract import signatures
+from activities.contract.failures import failure
+from activities.contract.payloads import NodesHeld, NodesLost, Plan
+from api.resource.status import Phase
+from workflows.execute import call, is_cancelled, reason_and_message, stop
+from workflows.state import Resources
+from workflows.status.reporter import Notebook
+from workflows.steps.fallbacks import EVICTIONS_MAX, option_of
+from workflows.steps.nodes import NODE_ATTEMPTS, loss_reason, provision
+
+WATCH_AGAIN: Final = timedelta(minutes=1)
+
+Result = TypeVar("Result")
+
+
+async def while_nodes_last(notebook: Notebook, plan: Plan, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """What `work` returns, begun again after every loss of a node; to be called when the nodes are ready.
+
+    Raises what `work` raises, what provisioning raises when nodes cannot be brought back, and ApplicationError
+    NodeLost or SpotEvicted when they were lost NODE_ATTEMPTS times.
+    """
+    for attempt in range(1, NODE_ATTEMPTS + 1):
+        result, lost = await _until_one_ends(work(), _loss(notebook, plan))
+        if lost is None:
+            return result  # type: ignore[return-value]
+        lose(notebook, plan, lost.names, Phase.PROVISIONING)
+        if attempt < NODE_ATTEMPTS:
+            await provision(notebook, plan)
+    words = f"nodes were lost {NODE_ATTEMPTS} times in one pass: {notebook.state.resources.loss}"
+    raise failure(loss_reason(plan), words)
+
+
+async def _until_one_ends(
+    work: Coroutine[Any, Any, Result], loss: Coroutine[Any, Any, NodesLost]
+) -> tuple[Result | None, NodesLost | None]:
+    """The work's result, or the loss that kept it from one. Raises what the work raised while no node was lost."""
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(work), asyncio.create_task(loss)]
+    try:
+        await workflow.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    except GeneratorExit:  # the worker went away: this coroutine is swept up, and may await nothing
+        raise
+    except BaseException:
+        await stop(tasks)
+        raise
+    await stop(tasks)
+    result, lost = await asyncio.gather(*tasks, return_exceptions=True)
+    if not isinstance(result, BaseException):
+        return result, None
+    explained = is_cancelled(result) or isinstance(result, FailureError)
+    if isinstance(lost, NodesLost) and explained:
+        return None, lost
+    raise result
+
+
+async def _loss(notebook: Notebook, plan: Plan) -> NodesLost:
+    """The next loss. A watch that fails is no reason to stop the work: it begins again."""
+    held = NodesHeld(plan=plan, names=notebook.state.resources.nodes)
+    while True:
+        try:
+            words = f"watching {len(held.names)} nodes for as long as the work lasts"
+            return await call(signatures.WAIT_FOR_NODE_LOSS, held, summary=words)
+        except ActivityError as error:
+            if is_cancelled(error):
+                raise
+            workflow.logger.warning("the nodes could not be watched", extra={"cause": reason_and_message(error)[1]})
+            await asyncio.sleep(WATCH_AGAIN.total_seconds())
+
+
+def lose(notebook: Notebook, plan: Plan, names: Sequence[str], phase: Phase) -> None:
+    """Records that these nodes are gone and says so; of spot nodes it is counted, because Azure may go on like that."""
+    resources = notebook.state.resources
+    resources.lost, resources.loss = True, _words(resources, plan, ", ".join(names) or "a node")
+    resources.nodes = [name for name in resources.nodes if name not in names]
+    notebook.stand(phase, loss_reason(plan), resources.loss)
+
+
+def _words(resources: Resources, plan: Plan, lost: str) -> str:
+    if not plan.spot:
+        return f"no longer ready: {lost}; it is replaced"
+    option = option_of(plan)
+    resources.evictions[option] = resources.evictions.get(option, 0) + 1
+    times = f"{resources.evictions[option]} times now, {EVICTIONS_MAX} times it is bought again before the next option"
+    return f"no longer ready: {lost}. It was bought as spot, which Azure takes back ({times})"

@@ -1,0 +1,93 @@
+"""Nodes for a pass: bought, waited for, and bought again where they never join or come without GPU.
+
+What is about to be bought is recorded as held before the call, so that whoever compensates knows of it. Which nodes,
+and what happens on them, is the pass's to say.
+"""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from activities.contract import signatures
+from activities.contract.payloads import Plan
+from activities.contract.policies import OWN_DEADLINE_S
+from activities.contract.providers import STEPS
+from api.resource.status import Phase, Step
+from workflows.execute import call, reason_and_message
+from workflows.ledger import Purchase
+from workflows.state import Holding
+from workflows.status.reporter import Notebook
+from workflows.steps.cleanup import release_nodes
+
+NODE_ATTEMPTS = 3
+"""Nodes that never join or come without GPU are bought again, twice at most."""
+_REPLACEABLE = ("NodeNotJoined", "NodeWithoutGpu")
+
+
+async def provision(notebook: Notebook, plan: Plan) -> None:
+    """Returns when every node is Ready with its GPUs. Raises ActivityError with the reason it cannot."""
+    for attempt in range(1, NODE_ATTEMPTS + 1):
+        try:
+            await _buy(notebook, plan, attempt)
+            return
+        except ActivityError as error:
+            reason, message = reason_and_message(error)
+            if reason not in _REPLACEABLE or attempt == NODE_ATTEMPTS:
+                raise
+        notebook.stand(Phase.PROVISIONING, reason, f"{message}; the nodes are replaced (try {attempt + 1})")
+        await release_nodes(notebook)
+
+
+async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
+    resources, tries = notebook.state.resources, f", try {attempt}" if attempt > 1 else ""
+    steps = STEPS[plan.provider]
+    words = steps.ensuring.format(nodes=plan.nodes_description, pool=plan.pool_name) + tries
+    resources.hold(Holding(kind="node_pool", name=plan.pool_name, instance_type=plan.instance_type))
+    resources.ledger.intend(_purchase(plan))
+    provision_time = timedelta(seconds=plan.deadlines.provision)
+    notebook.stand(Phase.PROVISIONING, *_said(notebook, plan, "NodeClaimNotReady", words), wait=provision_time)
+    with notebook.step(Step.PROVISION_NODES):
+        bought = await call(
+            steps.ensure,
+            plan.model_copy(update={"repair": resources.lost and attempt == 1}),
+            summary=f"ProvisionNodes: {words}",
+            deadline_s=plan.deadlines.provision + steps.more_time_s,
+        )
+    resources.pool_ready = True
+    resources.ledger.confirm(plan.pool_name, bought.accepted_at)
+    joining = timedelta(seconds=plan.deadlines.nodes)
+    words = f"waiting for {plan.nodes_description} to join"
+    notebook.stand(Phase.PROVISIONING, *_said(notebook, plan, "NodeNotReady", words), wait=joining)
+    with notebook.step(Step.AWAIT_NODES):
+        ready = await call(
+            signatures.WAIT_FOR_NODES,
+            plan,
+            summary=f"AwaitNodes: {plan.node_count} Ready with {plan.gpus_per_node} GPU each",
+            deadline_s=plan.deadlines.nodes + OWN_DEADLINE_S,  # the activity ends at its own deadline, with a reason
+        )
+    resources.nodes, resources.lost = ready.names, False
+    notebook.touch()
+
+
+def _said(notebook: Notebook, plan: Plan, reason: str, words: str) -> tuple[str, str]:
+    """Reason and words; while nodes take the place of lost ones, the loss is the reason."""
+    resources = notebook.state.resources
+    if resources.lost and resources.loss:
+        return loss_reason(plan), f"{resources.loss}: {words}"
+    return reason, words
+
+
+def loss_reason(plan: Plan) -> str:
+    """What a node of this plan that is gone is called."""
+    return "SpotEvicted" if plan.spot else "NodeLost"
+
+
+def _purchase(plan: Plan) -> Purchase:
+    return Purchase(
+        pool=plan.pool_name,
+        instance_type=plan.instance_type,
+        nodes=plan.node_count,
+        price_per_hour=plan.price_per_hour,
+        since=workflow.now(),
+    )

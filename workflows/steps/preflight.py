@@ -1,0 +1,166 @@
+"""Everything that can say no before money is spent, side by side, each check with its own result.
+
+All are told at once: when one says no, the others get a little more time, and what has not answered by then is
+`unknown`. Three activities make the checks: the provider's about nodes, one about everything else, and
+PrepareModel, which pins the model's commit in passing.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+
+from activities.contract import signatures
+from activities.contract.failures import class_of, failure
+from activities.contract.payloads import Check, ModelRequest, PinnedModel, Plan, Preflight
+from activities.contract.providers import STEPS
+from activities.contract.signatures import Signature
+from api.preflight import PROVIDER_CHECKS, WORKLOAD_CHECKS, CheckName, place_of
+from api.reasons import FailureClass
+from api.resource.status import Phase, Step
+from workflows.execute import call, is_cancelled, reason_and_message, stop
+from workflows.status.reporter import Notebook
+
+GRACE = timedelta(seconds=20)
+"""How long the other checks may take after the first no: the user waits for them, and the answer is no already."""
+_PASSING = (FailureClass.WAIT, FailureClass.RETRY)
+
+
+async def check(notebook: Notebook, plan: Plan, *, nothing_to_buy: bool = False) -> PinnedModel | None:
+    """The model's commit, where there is a model. With `nothing_to_buy` nobody is asked what stands against buying.
+
+    Raises ApplicationError with the reason of the first check that failed and the words of all of them; ActivityError
+    when the finalizer cannot be added.
+    """
+    notebook.stand(Phase.PREFLIGHT, "Preflight", f"checking quota, machine and model for {plan.description}")
+    notebook.state.status.checks = []
+    work = [
+        _nodes_are_there(notebook, plan) if nothing_to_buy else _nodes(notebook, plan),
+        _model(notebook, plan),
+        call(signatures.ENSURE_FINALIZER, plan.key, summary="Preflight: add the finalizer before anything is bought"),
+        _workload(notebook, plan),
+    ]
+    _, pinned, _, _ = await _to_the_last_answer(notebook, work)
+    notebook.state.spec.pinned = pinned
+    return pinned  # type: ignore[no-any-return]
+
+
+async def check_again(notebook: Notebook, plan: Plan) -> None:
+    """Only what concerns the output: of a pass that buys nothing any more. Raises like `check`."""
+    notebook.stand(Phase.PREFLIGHT, "Preflight", f"checking where the adapter of {plan.preset} goes")
+    with notebook.step(Step.PREFLIGHT):
+        notebook.state.status.checks = []
+        await _workload(notebook, plan)
+
+
+async def _to_the_last_answer(notebook: Notebook, work: list[Any]) -> list[Any]:
+    """The results, when nothing failed. Otherwise waits GRACE for what is under way, and raises for all together."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        _, late = await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        if late:
+            _, late = await workflow.wait(late, timeout=GRACE.total_seconds())
+    except GeneratorExit:  # the worker went away: this coroutine is swept up, and may await nothing
+        raise
+    except BaseException:
+        await stop(tasks)
+        raise
+    await stop(late)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    errors = [result for result in results if isinstance(result, BaseException) and not is_cancelled(result)]
+    for error in errors:
+        if not isinstance(error, FailureError) or isinstance(error, ActivityError):
+            raise error  # a bug in workflow code, or the finalizer, without which nothing is bought
+    if errors:
+        raise refusal(notebook.state.status.checks)
+    return results
+
+
+async def _nodes(notebook: Notebook, plan: Plan) -> None:
+    with notebook.step(Step.PREFLIGHT):
+        summary = f"Preflight: may we have {plan.nodes_description}?"
+        await _checked(notebook, STEPS[plan.provider].check, plan, summary, PROVIDER_CHECKS[plan.provider])
+
+
+async def _nodes_are_there(notebook: Notebook, plan: Plan) -> None:
+    """The user waits for an edit of what serves, and quota is not what it depends on."""
+    told = "the nodes are there already"
+    with notebook.step(Step.PREFLIGHT):
+        _record(notebook, [Check(name=name, outcome="passed", message=told) for name in PROVIDER_CHECKS[plan.provider]])
+
+
+async def _workload(notebook: Notebook, plan: Plan) -> None:
+    summary = f"Preflight: price, images and storage of {plan.preset}"
+    await _checked(notebook, signatures.READ_WORKLOAD_PREFLIGHT, plan, summary, WORKLOAD_CHECKS)
+
+
+async def _checked(
+    notebook: Notebook, signature: Signature[Plan, Preflight], plan: Plan, summary: str, names: Iterable[CheckName]
+) -> None:
+    """Records the results of one activity; its own failure is one result for all that it would have told."""
+    try:
+        found = (await call(signature, plan, summary=summary)).checks
+    except ActivityError as error:
+        if is_cancelled(error):
+            _record(notebook, [_unanswered(name) for name in names])
+            raise
+        found = [_of_failure(name, error) for name in names]
+    _record(notebook, found)
+    if no := [check for check in found if check.outcome == "failed"]:
+        raise refusal(no)
+
+
+async def _model(notebook: Notebook, plan: Plan) -> PinnedModel | None:
+    if plan.kind not in ("preset", "tuning"):
+        return None
+    name = CheckName.MODEL_READABLE
+    request = ModelRequest(
+        workspace=plan.key, model=plan.model, revision=plan.requested_revision, access_secret=plan.access_secret
+    )
+    with notebook.step(Step.PREPARE_MODEL):
+        try:
+            pinned = await call(
+                signatures.READ_MODEL_REVISION,
+                request,
+                summary=f"PrepareModel: pin the commit of {plan.model}",
+                deadline_s=plan.deadlines.model,
+            )
+        except ActivityError as error:
+            if is_cancelled(error):
+                _record(notebook, [_unanswered(name)])
+                raise
+            reason, message = reason_and_message(error)
+            no = Check(name=name, outcome="failed", reason=reason, message=message)
+            _record(notebook, [no])
+            raise refusal([no]) from error
+        _record(notebook, [Check(name=name, outcome="passed", message=f"{pinned.model} at {pinned.revision[:12]}")])
+        return pinned
+
+
+def _record(notebook: Notebook, found: Iterable[Check]) -> None:
+    checks = [*notebook.state.status.checks, *found]
+    notebook.state.status.checks = sorted(checks, key=lambda check: place_of(check.name))
+    notebook.touch()
+
+
+def _unanswered(name: CheckName) -> Check:
+    return Check(name=name, outcome="unknown", message="stopped before it had answered")
+
+
+def _of_failure(name: CheckName, error: ActivityError) -> Check:
+    """A check that could not be made: what passes by itself is no reason not to try, everything else is a no."""
+    reason, message = reason_and_message(error)
+    passing = class_of(reason) in _PASSING or reason == "DeadlineExceeded"
+    return Check(name=name, outcome="unknown" if passing else "failed", reason=reason, message=message)
+
+
+def refusal(checks: Iterable[Check]) -> ApplicationError:
+    """The failure of a pass: the reason of the first check that failed, and what every one of them said."""
+    failed = [check for check in checks if check.outcome == "failed"]
+    messages = list(dict.fromkeys(check.message for check in failed))
+    if len(messages) > 1:
+        messages = [f"{check.name}: {check.message}" for check in failed]
+    return failure(failed[0].reason, "; ".join(messages))

@@ -1,0 +1,1 @@
+"""The scheduled sweep for what nobody uses."""
