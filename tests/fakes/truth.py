@@ -125,13 +125,16 @@ class Truth:
             return await self._wait_for_node_loss(argument)
         waiting = self.troubles.get(signature.name)
         trouble = waiting.pop(0) if waiting else Trouble()
-        async with self._alone_with(signature):
+        async with self._alone_with(signature, argument):
             return await in_trouble(trouble, signature, lambda: getattr(self, f"_{signature.name}")(argument))
 
     @asynccontextmanager
-    async def _alone_with(self, signature: Signature[Any, Any]) -> AsyncIterator[None]:
-        """Two activities that change the same thing never run at once."""
+    async def _alone_with(self, signature: Signature[Any, Any], argument: Any) -> AsyncIterator[None]:
+        """Two activities that change the same thing never run at once. A status is that of a uid: a successor is told
+        what it waits for while its predecessor's own status is still being written."""
         thing = signature.name.partition("_")[2] if signature.effects else ""
+        if isinstance(argument, c.StatusPatch):
+            thing = f"{thing} of {argument.workspace.uid}"
         if thing and self._touched[thing]:
             self.wrong.append(f"{signature.name} began while another one changed the {thing}")
         self._touched[thing] += 1
