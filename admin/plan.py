@@ -14,7 +14,7 @@ from admin.views import RPC_TIMEOUT
 from api import labels, names
 from api.providers import Provider
 from presets.plan.context import DEFAULT_REGION, Surroundings
-from presets.plan.document import PlanDocument
+from presets.plan.document import PlanReport
 from presets.plan.planner import plan_document
 from workflows.workspace import WorkspaceWorkflow
 
@@ -30,13 +30,13 @@ def add_plans(app: FastAPI, client: Client) -> None:
         request: Request,
         region: Annotated[str, Query(max_length=64)] = DEFAULT_REGION,
         provider: Annotated[Provider, Query()] = "aks",
-    ) -> PlanDocument:
+    ) -> PlanReport:
         workspace, config_maps = _parts(await _body(request))
         around = Surroundings(region=region, provider=provider, config_maps=config_maps)
         return plan_document(workspace, around)
 
     @app.get("/workspaces/{namespace}/{name}/plan")
-    async def recorded_plan(namespace: str, name: str) -> PlanDocument:
+    async def recorded_plan(namespace: str, name: str) -> PlanReport:
         handle = client.get_workflow_handle(names.workflow_id(namespace, name))
         state = await handle.query(WorkspaceWorkflow.progress, rpc_timeout=RPC_TIMEOUT)
         if state.spec.report is None:

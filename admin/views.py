@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from temporalio.client import Client, WorkflowExecution
 
 from api import names
-from workflows.state import Holding, StepRecord, WorkspaceState
+from workflows.state import HeldResource, StepRecord, WorkspaceState
 from workflows.status import search_attributes
 from workflows.workspace import WorkspaceWorkflow
 
@@ -44,7 +44,7 @@ class WorkspaceView(BaseModel):
     deadline: datetime | None
     paused: bool
     nodes: list[str]
-    holdings: list[Holding]
+    holdings: list[HeldResource]
     steps: list[StepRecord]
     price_per_hour: float | None
 

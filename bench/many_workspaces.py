@@ -1,5 +1,5 @@
 """Many Workspaces applied at once: until all serve, what our processes need for it, what idle ones cost, and until all
-of them are gone again. How many, and whether idle ones are looked at, is a `Crowd`.
+of them are gone again. How many, and whether idle ones are looked at, is a `LoadProfile`.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ IDLE_GOALS: Final = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Crowd:
+class LoadProfile:
     """`count` Workspaces at once. `idle_s`: seconds for which they are left alone when all are Ready; 0 to do without.
     `clean_s`: seconds in which everything of theirs must be gone once no Workspace is there."""
 
@@ -40,11 +40,11 @@ class Crowd:
         return {"pool_limit": 2 * self.count, "family_limit": 10**6, "regional_limit": 10**6}
 
 
-TWO_HUNDRED: Final = Crowd(200, idle_s=60.0)
-FIVE_HUNDRED: Final = Crowd(500)
+TWO_HUNDRED: Final = LoadProfile(200, idle_s=60.0)
+FIVE_HUNDRED: Final = LoadProfile(500)
 
 
-def of(crowd: Crowd) -> Callable[[Stack, Workspaces], AsyncIterator[Result]]:
+def of(crowd: LoadProfile) -> Callable[[Stack, Workspaces], AsyncIterator[Result]]:
     """The measurement for a crowd of that size."""
 
     async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
@@ -54,7 +54,7 @@ def of(crowd: Crowd) -> Callable[[Stack, Workspaces], AsyncIterator[Result]]:
     return measure
 
 
-async def _measure(crowd: Crowd, stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
+async def _measure(crowd: LoadProfile, stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
     """In the order in which it happens."""
     stack.arm.change_settings(**crowd.limits)
     before = await asyncio.to_thread(peaks_mib, stack)
@@ -77,7 +77,7 @@ async def _measure(crowd: Crowd, stack: Stack, workspaces: Workspaces) -> AsyncI
     yield Result("left_over", sum(map(len, left.values())), "things", how, goal=0, n=crowd.count)
 
 
-async def _created(crowd: Crowd, workspaces: Workspaces) -> list[Result]:
+async def _created(crowd: LoadProfile, workspaces: Workspaces) -> list[Result]:
     following_all = await following(workspaces, crowd.names, ready, WITHIN_S)
     began = time.monotonic()
     await workspaces.create(*(workspace(name) for name in crowd.names))
@@ -86,14 +86,14 @@ async def _created(crowd: Crowd, workspaces: Workspaces) -> list[Result]:
     return _times("ready", crowd, began, await following_all, how)
 
 
-async def _deleted(crowd: Crowd, workspaces: Workspaces) -> list[Result]:
+async def _deleted(crowd: LoadProfile, workspaces: Workspaces) -> list[Result]:
     following_all = await following(workspaces, crowd.names, gone, WITHIN_S)
     began = time.monotonic()
     await workspaces.delete(*crowd.names)
     return _times("gone", crowd, began, await following_all, "from the first delete until the Workspace is not there")
 
 
-def _times(what: str, crowd: Crowd, began: float, moments: dict[str, float], how: str) -> list[Result]:
+def _times(what: str, crowd: LoadProfile, began: float, moments: dict[str, float], how: str) -> list[Result]:
     seconds = [moment - began for moment in moments.values()]
     return [
         Result(f"{what}_all_of_{crowd.count}", max(seconds), "s", how, n=crowd.count),
@@ -110,7 +110,7 @@ async def _memory(stack: Stack, before: dict[str, float]) -> list[Result]:
     return [*results, Result("peak_memory_all", sum(peaks.values()), "MiB", "sum of the four processes' peaks")]
 
 
-async def _idle(crowd: Crowd, counted: Counted) -> list[Result]:
+async def _idle(crowd: LoadProfile, counted: Counted) -> list[Result]:
     await counted.begin()
     await asyncio.sleep(crowd.idle_s)
     return await counted.end(f"of_an_idle_minute_of_{crowd.count}", crowd.count * crowd.idle_s / 60, IDLE_GOALS)

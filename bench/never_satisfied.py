@@ -92,7 +92,7 @@ async def _after(workspaces: Workspaces, counted: Counted, uids: dict[str, str])
     results = await counted.end("of_a_failed_minute", len(uids) * IDLE_S / 60, (0.0, 0.0))
     await counted.begin()
     for name, uid in uids.items():
-        await workspaces.handle(name).signal(SIGNAL_CHANGED, Changed(uid=uid, generation=0, poke=True))
+        await workspaces.handle(name).signal(SIGNAL_CHANGED, Changed(uid=uid, generation=0, resync=True))
     await asyncio.sleep(LOOKED_S)
     return results + await counted.end("of_the_hourly_look_at_failed", len(uids), HOURLY_GOALS)
 

@@ -11,7 +11,7 @@ import typer
 
 from cli import commands, local_commands
 from cli.exit_codes import GOOD
-from process.exit import leave
+from process.exit import exit_now
 
 app = typer.Typer(
     help="Model lifecycles on Kubernetes: KAITO Workspaces as durable workflows.",
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> NoReturn:
     """What the installed command calls: the process ends with the exit code."""
-    leave(main())
+    exit_now(main())
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ from presets.machines.machine import Machine
 from presets.machines.skus import UnknownSku, find_sku
 from presets.models.catalog import Model
 from presets.plan.context import Surroundings
-from presets.plan.document import Finding, PlanDocument
-from presets.plan.planner import plan_document, who_brings
+from presets.plan.document import Finding, PlanReport
+from presets.plan.planner import plan_document, provider_of
 
 CONFIG_MAP: Final = "ConfigMap"
 
@@ -57,7 +57,7 @@ class Asked:
     hub: str | None
 
 
-def _planned(manifest: Manifest, manifests: Sequence[Manifest], asked: Asked) -> PlanDocument:
+def _planned(manifest: Manifest, manifests: Sequence[Manifest], asked: Asked) -> PlanReport:
     unlisted = unlisted_model(manifest.value) if asked.hub else None
     found = asked_model(asked.hub, *unlisted) if asked.hub and unlisted else None
     around = Surroundings(
@@ -65,7 +65,7 @@ def _planned(manifest: Manifest, manifests: Sequence[Manifest], asked: Asked) ->
         provider=asked.provider,
         config_maps=_config_maps(manifest, manifests),
         model=found if isinstance(found, Model) else None,
-        machine=asked.machine if who_brings(manifest.value, asked.provider) == "byo" else None,
+        machine=asked.machine if provider_of(manifest.value, asked.provider) == "byo" else None,
     )
     plan = plan_document(manifest.value, around)
     return plan.model_copy(update={"errors": (found,)}) if isinstance(found, Finding) else plan

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-from presets.plan.document import PlanDocument, TrainingShape
+from presets.plan.document import PlanReport, TrainingShape
 
 LABEL: int = 11
 
 
-def text_of(plan: PlanDocument) -> str:
+def text_of(plan: PlanReport) -> str:
     """All lines of one plan; ends with an empty line, so that several can follow each other."""
     verdict = "cannot be carried out" if plan.errors else "can be carried out"
     lines = [f"Workspace {plan.namespace}/{plan.name} {verdict}", *_numbers(plan), *_lists(plan)]
     return "\n".join(lines) + "\n"
 
 
-def _numbers(plan: PlanDocument) -> Iterator[str]:
+def _numbers(plan: PlanReport) -> Iterator[str]:
     if plan.model:
         served = f", served as {plan.served_model_name}" if plan.served_model_name else ""
         yield _line("model", f"{plan.model}, {plan.weights_gib:.1f} GiB of weights{served}")
@@ -37,20 +37,20 @@ def _numbers(plan: PlanDocument) -> Iterator[str]:
     yield from _money_and_time(plan)
 
 
-def _replicas(plan: PlanDocument) -> str:
+def _replicas(plan: PlanReport) -> str:
     return f" ({plan.replicas} replicas)" if plan.replicas > 1 else ""
 
 
-def _sequences(plan: PlanDocument) -> str:
+def _sequences(plan: PlanReport) -> str:
     held = plan.sequences_at_full_length
     return f", {held:g} such sequences at once" if held else ""
 
 
-def _kv(plan: PlanDocument) -> str:
+def _kv(plan: PlanReport) -> str:
     return "the model's type" if plan.kv_cache_dtype == "auto" else plan.kv_cache_dtype
 
 
-def _training(plan: PlanDocument, shape: TrainingShape) -> Iterator[str]:
+def _training(plan: PlanReport, shape: TrainingShape) -> Iterator[str]:
     packed = f", weights packed into {shape.packed_bits} bits" if shape.packed_bits else ""
     copies = f"; a copy of the model on each of {plan.data_parallel} GPUs" if (plan.data_parallel or 1) > 1 else ""
     yield _line("training", f"{plan.method}{packed}{copies}")
@@ -60,14 +60,14 @@ def _training(plan: PlanDocument, shape: TrainingShape) -> Iterator[str]:
     yield _line("batch", f"{shape.batch_size} x {shape.max_length} tokens at once on each GPU{more}")
 
 
-def _memory(plan: PlanDocument) -> Iterator[str]:
+def _memory(plan: PlanReport) -> Iterator[str]:
     parts = _parts(plan)
     if parts:
         yield _line("memory", "GiB on each GPU")
     yield from (f"  {'':{LABEL}} {name:<18}{gib:>8.2f}" for name, gib in parts.items())
 
 
-def _parts(plan: PlanDocument) -> dict[str, float]:
+def _parts(plan: PlanReport) -> dict[str, float]:
     """GiB by the words of this page; empty where nothing is sized."""
     if training := plan.training_gib:
         return {
@@ -91,7 +91,7 @@ def _parts(plan: PlanDocument) -> dict[str, float]:
     return {}
 
 
-def _money_and_time(plan: PlanDocument) -> Iterator[str]:
+def _money_and_time(plan: PlanReport) -> Iterator[str]:
     if plan.price_per_hour is not None:
         until = plan.price_until_ready
         event = "its first step" if plan.training else "it is ready"
@@ -108,7 +108,7 @@ def _money_and_time(plan: PlanDocument) -> Iterator[str]:
             yield f"  {'':{LABEL}} {step.step:<16}{step.least:>6.1f} to {step.most:>5.1f}{beside}"
 
 
-def _lists(plan: PlanDocument) -> Iterator[str]:
+def _lists(plan: PlanReport) -> Iterator[str]:
     yield from _list("ways to get the nodes, in this order", plan.ways_to_get_nodes)
     yield from _list("checked before anything is bought", plan.preflight)
     yield from _list("given back when it fails", plan.released_on_failure)

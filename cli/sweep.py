@@ -43,9 +43,9 @@ def lines_of(report: SweepReport) -> list[str]:
             f"could not be deleted: {report.failed[thing.name]}" if thing.name in report.failed else f"{does} deleted"
         )
         lines.append(f"{in_words(thing)}, which is gone: {outcome}")
-    for one in report.found.unattended:
+    for one in report.found.without_workflow:
         lines.append(f"Workspace {one.key.namespace}/{one.key.name} had no workflow: one {does} started")
-    for key in report.found.bereft:
+    for key in report.found.without_workspace:
         lines.append(f"Workspace {key.namespace}/{key.name} is gone and its workflow still ran: it {does} told to look")
     return lines or ["nothing is amiss: everything that is paid for is used, and every Workspace is looked after"]
 

@@ -10,7 +10,7 @@ import sys
 from typing import NoReturn
 
 
-def leave(code: int) -> NoReturn:
+def exit_now(code: int) -> NoReturn:
     """Ends the process with this exit code, or with 1 instead of 0 when its last output could not be written."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from process.exit import leave
+from process.exit import exit_now
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
 """Works until the event is set, then finishes what it must not break off, and returns."""
@@ -20,7 +20,7 @@ def run(main: Main) -> NoReturn:
     """Ends the process with 0 when `main` returns. Passes on what `main` raises, so that the process is restarted."""
     configure_logging()
     asyncio.run(_until_stopped(main))
-    leave(os.EX_OK)
+    exit_now(os.EX_OK)
 
 
 def configure_logging() -> None:

@@ -10,7 +10,7 @@ from temporalio.plugin import SimplePlugin
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.errors.interceptor import Failing
+from activities.errors.interceptor import FailureInterceptor
 from process.settings import TemporalSettings
 
 PASSED_THROUGH: Final = (
@@ -32,7 +32,7 @@ def plugin() -> SimplePlugin:
         "modelyard",
         data_converter=pydantic_data_converter,
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
-        interceptors=[Failing()],
+        interceptors=[FailureInterceptor()],
     )
 
 

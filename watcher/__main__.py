@@ -15,7 +15,7 @@ from prometheus_client import Counter, Gauge
 from temporalio.client import Client
 
 from activities.clients.kubernetes import Cluster, Object
-from activities.clients.watch import Seen, follow
+from activities.clients.watch import EventType, follow
 from api import labels
 from api.names import WorkspaceKey
 from process.health import endpoint, free_loopback_port
@@ -23,7 +23,7 @@ from process.run import run
 from process.settings import ProcessSettings
 from process.temporal import connect
 from watcher.leader_election import lead
-from watcher.predicates import OwnedMemory, WorkspaceMemory, owners_of, slim
+from watcher.predicates import OwnedMemory, WorkspaceMemory, owners_of, trim
 from watcher.signals import Signaller, to_temporal
 from workflows.messages import Changed
 
@@ -51,22 +51,22 @@ class Watching:
             async with asyncio.TaskGroup() as group:
                 group.create_task(follow(self._cluster, "Workspace", self._workspace_seen))
                 for kind, selector in OWNED.items():
-                    group.create_task(follow(self._cluster, kind, self._owned_seen, selector=selector, keep=slim))
+                    group.create_task(follow(self._cluster, kind, self._owned_seen, selector=selector, keep=trim))
         finally:
             LEADING.set(0)
 
-    async def _workspace_seen(self, seen: Seen, item: Object) -> None:
+    async def _workspace_seen(self, seen: EventType, item: Object) -> None:
         EVENTS.labels("Workspace").inc()
-        message = self._workspaces.news(seen, item)
+        message = self._workspaces.change_of(seen, item)
         if message:
             metadata = item["metadata"]
             self._signaller.tell(WorkspaceKey(metadata["namespace"], metadata["name"]), message)
 
-    async def _owned_seen(self, seen: Seen, item: Object) -> None:
+    async def _owned_seen(self, seen: EventType, item: Object) -> None:
         EVENTS.labels("owned").inc()
-        if self._owned.broke(seen, item):
+        if self._owned.became_unhealthy(seen, item):
             for key, uid in owners_of(item, self._workspaces):
-                self._signaller.tell(key, Changed(uid=uid, generation=0, poke=True))
+                self._signaller.tell(key, Changed(uid=uid, generation=0, resync=True))
 
 
 async def work(settings: ProcessSettings, stop: asyncio.Event) -> None:

@@ -6,7 +6,7 @@ happened while nobody watched is not known, so what a listing shows is looked in
 """
 
 from activities.clients.kubernetes import Object
-from activities.clients.watch import Seen
+from activities.clients.watch import EventType
 from activities.nodes.reservations import reservations_of
 from api import labels
 from api.names import WorkspaceKey
@@ -24,10 +24,10 @@ class WorkspaceMemory:
         """Namespace and name of the Workspace of this uid; None for one that was not seen yet, or is gone."""
         return self._keys.get(uid)
 
-    def news(self, seen: Seen, item: Object) -> Changed | None:
+    def change_of(self, seen: EventType, item: Object) -> Changed | None:
         """The message to send, or None for an echo. After a start everything is news, and worth a look."""
         message = message_of(seen, item)
-        if seen is Seen.GONE:
+        if seen is EventType.GONE:
             self._told.pop(message.uid, None)
             self._keys.pop(message.uid, None)
             return message
@@ -36,7 +36,7 @@ class WorkspaceMemory:
             return None
         unheard_of = message.uid not in self._told
         self._told[message.uid] = message
-        return message.model_copy(update={"poke": unheard_of and seen is Seen.LISTED})
+        return message.model_copy(update={"resync": unheard_of and seen is EventType.LISTED})
 
 
 class OwnedMemory:
@@ -45,26 +45,26 @@ class OwnedMemory:
     def __init__(self) -> None:
         self._in_order: dict[str, bool] = {}
 
-    def broke(self, seen: Seen, item: Object) -> bool:
+    def became_unhealthy(self, seen: EventType, item: Object) -> bool:
         """True when something that was in order is not any more; coming up is not news, the workflow waits for that.
         What is out of order in a listing may have broken unseen."""
         uid = item["metadata"]["uid"]
-        before = self._in_order.pop(uid, seen is Seen.LISTED)
-        if seen is Seen.GONE:
+        before = self._in_order.pop(uid, seen is EventType.LISTED)
+        if seen is EventType.GONE:
             return before
         self._in_order[uid] = in_order(item)
         return before and not self._in_order[uid]
 
 
-def message_of(seen: Seen, item: Object) -> Changed:
+def message_of(seen: EventType, item: Object) -> Changed:
     """Identity and generation of a Workspace, and nothing else of it."""
     metadata = item["metadata"]
     annotations = metadata.get("annotations") or {}
     return Changed(
         uid=metadata["uid"],
         generation=metadata.get("generation", 0),
-        deleting=seen is Seen.GONE or "deletionTimestamp" in metadata,
-        gone=seen is Seen.GONE,
+        deleting=seen is EventType.GONE or "deletionTimestamp" in metadata,
+        gone=seen is EventType.GONE,
         retry=annotations.get(labels.RETRY, ""),
         paused=labels.is_paused(annotations),
     )
@@ -105,7 +105,7 @@ def owners_of(item: Object, workspaces: WorkspaceMemory) -> list[tuple[Workspace
     return found
 
 
-def slim(item: Object) -> Object:
+def trim(item: Object) -> Object:
     """The little of an object that is judged here: a cluster has thousands of nodes, and each is remembered."""
     metadata = item["metadata"]
     kept = ("uid", "name", "namespace", "generation", "labels", "annotations", "deletionTimestamp", "resourceVersion")

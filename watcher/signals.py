@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contract import payloads, queues
 from api import names
-from workflows.messages import SIGNAL_CHANGED, Changed, Seed
+from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.status import search_attributes
 from workflows.workspace import WorkspaceWorkflow
 
@@ -38,7 +38,7 @@ def merged(waiting: Changed | None, newer: Changed) -> Changed:
             "generation": max(waiting.generation, newer.generation),
             "deleting": waiting.deleting or newer.deleting,
             "gone": waiting.gone or newer.gone,
-            "poke": waiting.poke or newer.poke,
+            "resync": waiting.resync or newer.resync,
             "retry": newer.retry or waiting.retry,
             "paused": waiting.paused if newer.paused is None else newer.paused,
         }
@@ -94,7 +94,7 @@ def to_temporal(client: Client) -> Send:
         workspace = payloads.WorkspaceKey(namespace=key.namespace, name=key.name, uid=message.uid)
         await client.start_workflow(
             WorkspaceWorkflow.run,
-            Seed(key=workspace),
+            WorkspaceInput(key=workspace),
             id=names.workflow_id(*key),
             task_queue=queues.WORKSPACES,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -44,7 +44,7 @@ def _stop_if_asked() -> None:
         raise asyncio.CancelledError
 
 
-async def side_by_side(*work: Coroutine[Any, Any, Any]) -> list[Any]:
+async def gather_or_cancel(*work: Coroutine[Any, Any, Any]) -> list[Any]:
     """Runs all to their end. On the first failure the others are cancelled and awaited; then that failure is raised.
 
     asyncio's TaskGroup would raise an ExceptionGroup, which Temporal does not take for a failure of ours.
@@ -69,7 +69,7 @@ async def stop(tasks: Iterable["asyncio.Task[Any]"]) -> None:
     await asyncio.gather(*stopped, return_exceptions=True)
 
 
-async def to_the_end(work: "asyncio.Task[Any]") -> bool:
+async def await_uncancelled(work: "asyncio.Task[Any]") -> bool:
     """Waits until `work` has ended, whatever asks us to stop meanwhile; tells whether we were asked.
 
     A plain `await asyncio.shield(work)` would leave: the outer await still raises and the work is abandoned.

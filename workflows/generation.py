@@ -13,17 +13,17 @@ from activities.contract.plan import Option
 from api.resource.status import Phase, Step
 from workflows.execute import call, is_cancelled, reason_and_message
 from workflows.serving import serve
-from workflows.state import Tried, request_of
-from workflows.status.reporter import Notebook
+from workflows.state import FailedFallback, request_of
+from workflows.status.reporter import StatusReporter
 from workflows.steps.cleanup import release_everything_held, release_nodes
-from workflows.steps.fallbacks import exhausted, in_order, moves_on, option_of, same_purchase
+from workflows.steps.fallbacks import all_failed, allows_fallback, in_order, option_of, same_purchase
 from workflows.tuning import tune
 
 
-async def run_generation(notebook: Notebook) -> None:
+async def run_generation(reporter: StatusReporter) -> None:
     """Carries out the newest generation: a model is served, or an adapter is where it is to go. Raises ActivityError or
     ApplicationError with the reason it cannot."""
-    planned, state = await _size(notebook), notebook.state
+    planned, state = await _size(reporter), reporter.state
     held = state.spec.plan if state.resources.holds("node_pool") else None
     options = in_order(planned, held, state.resources.evictions)
     if held and state.resources.nodes_are_there and same_purchase(options[0].plan, held):
@@ -31,51 +31,51 @@ async def run_generation(notebook: Notebook) -> None:
     state.status.tried = []
     for option, following in zip(options, [*options[1:], None], strict=True):
         try:
-            return await _run_option(notebook, option)
+            return await _run_option(reporter, option)
         except FailureError as error:
             reason, message = reason_and_message(error)
-            if is_cancelled(error) or len(options) == 1 or not moves_on(option, reason):
+            if is_cancelled(error) or len(options) == 1 or not allows_fallback(option, reason):
                 raise
-            state.status.tried.append(Tried(option=option_of(option.plan), reason=reason, message=message))
+            state.status.tried.append(FailedFallback(option=option_of(option.plan), reason=reason, message=message))
         if following is None:
-            raise exhausted(state.status.tried)
-        await _try_next(notebook, following)
+            raise all_failed(state.status.tried)
+        await _try_next(reporter, following)
 
 
-async def _run_option(notebook: Notebook, option: Option) -> None:
+async def _run_option(reporter: StatusReporter, option: Option) -> None:
     if option.refused is not None:
         raise failure(option.refused.reason, option.refused.message)
     plan = option.plan
-    nothing_to_buy = _has_its_nodes(notebook, plan)
-    await _free_what_does_not_fit(notebook, plan)
-    notebook.state.spec.decide(option)
+    nothing_to_buy = _has_its_nodes(reporter, plan)
+    await _free_what_does_not_fit(reporter, plan)
+    reporter.state.spec.decide(option)
     if plan.kind == "tuning":
-        return await tune(notebook, plan)
-    await serve(notebook, plan, nothing_to_buy=nothing_to_buy)
+        return await tune(reporter, plan)
+    await serve(reporter, plan, nothing_to_buy=nothing_to_buy)
 
 
-async def _try_next(notebook: Notebook, following: Option) -> None:
+async def _try_next(reporter: StatusReporter, following: Option) -> None:
     """Gives back what was bought of the last option. The workload stays: it is replaced where it has to be."""
-    state, last = notebook.state, notebook.state.status.tried[-1]
+    state, last = reporter.state, reporter.state.status.tried[-1]
     words = f"{last.option}: {last.message}; {option_of(following.plan)} is tried next"
-    notebook.stand(Phase.PROVISIONING, last.reason, words)
+    reporter.set_status(Phase.PROVISIONING, last.reason, words)
     if state.resources.holds("node_pool"):
-        await release_nodes(notebook)
+        await release_nodes(reporter)
     if following.refused is None:
         state.spec.decide(following)
 
 
-async def _size(notebook: Notebook) -> list[Option]:
+async def _size(reporter: StatusReporter) -> list[Option]:
     """Every way to get the nodes of the newest generation, in the user's order."""
-    spec = notebook.state.spec
-    with notebook.step(Step.SIZE):
-        asked = request_of(notebook.state)
+    spec = reporter.state.spec
+    with reporter.step(Step.SIZE):
+        asked = request_of(reporter.state)
         planned = await call(signatures.BUILD_PLAN, asked, summary=f"Size: plan generation {spec.desired}")
     generation = planned.first.plan.generation
     if spec.plan is None or spec.plan.generation != generation:
-        notebook.state.resources.evictions = {}
+        reporter.state.resources.evictions = {}
     spec.observed = spec.desired = max(generation, spec.desired)
-    return [_with_deadlines(option, notebook.state.control.extra_time) for option in planned.options]
+    return [_with_deadlines(option, reporter.state.control.extra_time) for option in planned.options]
 
 
 def _with_deadlines(option: Option, extra_time: dict[str, int]) -> Option:
@@ -83,17 +83,17 @@ def _with_deadlines(option: Option, extra_time: dict[str, int]) -> Option:
     return option.model_copy(update={"plan": option.plan.model_copy(update={"deadlines": deadlines})})
 
 
-def _has_its_nodes(notebook: Notebook, plan: Plan) -> bool:
+def _has_its_nodes(reporter: StatusReporter, plan: Plan) -> bool:
     """Whether the nodes that an earlier pass bought are all that this plan wants."""
-    held = notebook.state.spec.plan
-    if held is None or not notebook.state.resources.nodes_are_there:
+    held = reporter.state.spec.plan
+    if held is None or not reporter.state.resources.nodes_are_there:
         return False
     return same_purchase(held, plan) and held.node_count == plan.node_count
 
 
-async def _free_what_does_not_fit(notebook: Notebook, plan: Plan) -> None:
+async def _free_what_does_not_fit(reporter: StatusReporter, plan: Plan) -> None:
     """A pool keeps machine type, zone and capacity type for life: another one is given back before anything is
     bought."""
-    held = notebook.state.spec.plan
-    if held is not None and not same_purchase(held, plan) and notebook.state.resources.holdings:
-        await release_everything_held(notebook)
+    held = reporter.state.spec.plan
+    if held is not None and not same_purchase(held, plan) and reporter.state.resources.holdings:
+        await release_everything_held(reporter)

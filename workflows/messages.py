@@ -10,7 +10,7 @@ SIGNAL_CHANGED = "changed"
 """The signal that the watcher sends with every start."""
 
 
-class Seed(Payload):
+class WorkspaceInput(Payload):
     """What a workflow starts from; `state` only after continue-as-new."""
 
     key: WorkspaceKey
@@ -20,14 +20,14 @@ class Seed(Payload):
 
 
 class Changed(Payload):
-    """A Workspace was seen. `gone` says that it is not there any more, `poke` that something it owns broke; `retry` is
-    its retry annotation, `paused` whether it has the one that pauses, None where nobody looked."""
+    """A Workspace was seen. `gone` says that it is not there any more, `resync` that something it owns broke; `retry`
+    is its retry annotation, `paused` whether it has the one that pauses, None where nobody looked."""
 
     uid: str
     generation: int
     deleting: bool = False
     gone: bool = False
-    poke: bool = False
+    resync: bool = False
     retry: str = ""
     paused: bool | None = None
 

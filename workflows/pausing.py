@@ -7,7 +7,7 @@ enough. A pass under way goes on, and a delete goes through.
 from api import labels
 from api.resource.status import Phase
 from workflows.state import Control
-from workflows.status.reporter import Notebook
+from workflows.status.reporter import StatusReporter
 
 
 def require_paused(control: Control) -> None:
@@ -17,7 +17,7 @@ def require_paused(control: Control) -> None:
         raise ValueError(f"the Workspace is not paused{also}")
 
 
-def heard(control: Control, paused: bool | None) -> bool:
+def apply_annotation(control: Control, paused: bool | None) -> bool:
     """Takes what the annotation says, None where nobody looked; tells whether that is news."""
     if paused is None or paused == control.held_back:
         return False
@@ -25,12 +25,12 @@ def heard(control: Control, paused: bool | None) -> bool:
     return True
 
 
-def tell(notebook: Notebook) -> None:
+def report(reporter: StatusReporter) -> None:
     """Says what waits for the end of a pause. What serves goes on serving, and is still said to be Ready."""
-    control, status = notebook.state.control, notebook.state.status
+    control, status = reporter.state.control, reporter.state.status
     ways = [f"remove the annotation {labels.PAUSED}"] if control.held_back else []
     ways += ["resume it (POST /workspaces/NS/NAME/resume)"] if control.paused else []
     phase = Phase.READY if status.settled == "ready" else Phase.PAUSED
-    words = f"generation {notebook.state.spec.desired} is paused and waits: {' and '.join(ways)}"
+    words = f"generation {reporter.state.spec.desired} is paused and waits: {' and '.join(ways)}"
     if (status.phase, status.message) != (phase, words):
-        notebook.stand(phase, "Paused", words)
+        reporter.set_status(phase, "Paused", words)

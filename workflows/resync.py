@@ -14,54 +14,54 @@ from api.resource.status import Phase
 from workflows import pausing
 from workflows.execute import call, is_cancelled, reason_and_message
 from workflows.state import WorkspaceState, request_of
-from workflows.status.reporter import Notebook
+from workflows.status.reporter import StatusReporter
 from workflows.steps import cleanup
-from workflows.steps.node_loss import lose
+from workflows.steps.node_loss import record_node_loss
 
 
-async def something_is_amiss(notebook: Notebook) -> bool:
+async def has_drifted(reporter: StatusReporter) -> bool:
     """True when another pass is needed. A look that fails changes nothing and is repeated at the next resync."""
-    state = notebook.state
+    state = reporter.state
     try:
-        if state.status.settled == "failed" and state.resources.to_give_back:
-            await _give_back(notebook)
+        if state.status.settled == "failed" and state.resources.to_release:
+            await _give_back(reporter)
         plan = state.spec.plan
         if plan is None or plan.kind == "tuning" or state.control.resting or state.status.settled != "ready":
-            await _ask_the_object(notebook)
+            await _ask_the_object(reporter)
             return False
-        return await _compare(notebook, plan)
+        return await _detect_drift(reporter, plan)
     except ActivityError as error:
         if is_cancelled(error):
             raise asyncio.CancelledError from None
         reason, message = reason_and_message(error)
-        notebook.gone = notebook.gone or reason == "WorkspaceGone"
+        reporter.gone = reporter.gone or reason == "WorkspaceGone"
         workflow.logger.warning("the resync could not look", extra={"cause": message})
         return False
 
 
-async def _give_back(notebook: Notebook) -> None:
+async def _give_back(reporter: StatusReporter) -> None:
     """What could not be given back when the pass failed. A retry, an edit or a delete does so, too."""
-    status = notebook.state.status
+    status = reporter.state.status
     words, _, _ = status.message.partition(cleanup.STILL_HELD)
-    left = await cleanup.give_back(notebook)
-    notebook.stand(status.phase, status.reason, words + left)
+    left = await cleanup.release_all(reporter)
+    reporter.set_status(status.phase, status.reason, words + left)
 
 
-async def _ask_the_object(notebook: Notebook) -> None:
+async def _ask_the_object(reporter: StatusReporter) -> None:
     """A delete, an edit or a disappearance that nobody has told us of."""
-    state = notebook.state
+    state = reporter.state
     there = await call(signatures.READ_WORKSPACE, state.key, summary="resync: is it still there, and unchanged?")
     if there.uid != state.key.uid:
-        notebook.gone = True
+        reporter.gone = True
         return
     state.spec.deleting = state.spec.deleting or there.deleting
     state.spec.desired = max(state.spec.desired, there.generation)
-    pausing.heard(state.control, there.paused)
-    notebook.touch()
+    pausing.apply_annotation(state.control, there.paused)
+    reporter.mark_dirty()
 
 
-async def _compare(notebook: Notebook, plan: Plan) -> bool:
-    state = notebook.state
+async def _detect_drift(reporter: StatusReporter, plan: Plan) -> bool:
+    state = reporter.state
     # Where own nodes are lost there may be none to plan for.
     first = await _wanted(state, plan) if plan.provider != "byo" else None
     request = HealthRequest(
@@ -69,12 +69,12 @@ async def _compare(notebook: Notebook, plan: Plan) -> bool:
     )
     health = await call(signatures.READ_HEALTH, request, summary="resync: what runs now?")
     if len(health.ready_nodes) < plan.node_count:
-        lose(notebook, plan, sorted(set(state.resources.nodes) - set(health.ready_nodes)), Phase.NOT_READY)
+        record_node_loss(reporter, plan, sorted(set(state.resources.nodes) - set(health.ready_nodes)), Phase.NOT_READY)
         if not health.ready_nodes:
             state.status.settled = "nothing"  # so that a pass that fails is not taken for one that changed nothing
         return True
     wanted = await _wanted(state, plan) if first is None else first
-    notebook.touch()  # what it has cost so far
+    reporter.mark_dirty()  # what it has cost so far
     if wanted != plan.digest or health.digest != plan.digest:
         return True
     return health.ready_pods < plan.node_count

@@ -10,34 +10,34 @@ from activities.contract import signatures
 from activities.contract.payloads import PinnedModel, Plan, ServingRequest, VerifyRequest, WorkloadRequest
 from api import names
 from api.resource.status import Phase, Step
-from workflows.execute import call, side_by_side
-from workflows.state import Holding
-from workflows.status.reporter import Notebook
-from workflows.steps.node_loss import while_nodes_last
+from workflows.execute import call, gather_or_cancel
+from workflows.state import HeldResource
+from workflows.status.reporter import StatusReporter
+from workflows.steps.node_loss import run_while_nodes_ready
 from workflows.steps.nodes import provision
 from workflows.steps.preflight import check
 
 
-async def serve(notebook: Notebook, plan: Plan, *, nothing_to_buy: bool) -> None:
+async def serve(reporter: StatusReporter, plan: Plan, *, nothing_to_buy: bool) -> None:
     """Brings the plan's model to Ready. Raises ActivityError or ApplicationError with the reason it cannot."""
-    pinned = await check(notebook, plan, nothing_to_buy=nothing_to_buy)
-    await side_by_side(provision(notebook, plan), _deploy(notebook, plan, pinned))
-    await while_nodes_last(notebook, plan, lambda: _await_serving(notebook, plan))
+    pinned = await check(reporter, plan, nothing_to_buy=nothing_to_buy)
+    await gather_or_cancel(provision(reporter, plan), _deploy(reporter, plan, pinned))
+    await run_while_nodes_ready(reporter, plan, lambda: _await_serving(reporter, plan))
 
 
-async def _deploy(notebook: Notebook, plan: Plan, pinned: PinnedModel | None) -> None:
-    notebook.state.resources.hold(Holding(kind="workload", name=names.workload(plan.key.name)))
-    with notebook.step(Step.DEPLOY):
+async def _deploy(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None) -> None:
+    reporter.state.resources.acquire(HeldResource(kind="workload", name=names.workload(plan.key.name)))
+    with reporter.step(Step.DEPLOY):
         request = WorkloadRequest(plan=plan, pinned=pinned)
         await call(signatures.ENSURE_WORKLOAD, request, summary=f"Deploy: {plan.node_count} pods of {plan.preset}")
 
 
-async def _await_serving(notebook: Notebook, plan: Plan) -> None:
+async def _await_serving(reporter: StatusReporter, plan: Plan) -> None:
     words = f"nodes are ready; images are pulled and {plan.preset} is loaded"
     wait = timedelta(seconds=plan.deadlines.serving)
-    notebook.stand(Phase.DEPLOYING, "WorkspaceInferenceStatusPending", words, wait=wait)
+    reporter.set_status(Phase.DEPLOYING, "WorkspaceInferenceStatusPending", words, wait=wait)
     request = ServingRequest(workspace=plan.key, digest=plan.digest, replicas=plan.node_count)
-    with notebook.step(Step.AWAIT_SERVING):
+    with reporter.step(Step.AWAIT_SERVING):
         serving = await call(
             signatures.WAIT_FOR_SERVING,
             request,
@@ -45,14 +45,14 @@ async def _await_serving(notebook: Notebook, plan: Plan) -> None:
             deadline_s=plan.deadlines.serving,
         )
     if plan.kind == "preset":
-        await _verify(notebook, plan, serving.pods)
+        await _verify(reporter, plan, serving.pods)
 
 
-async def _verify(notebook: Notebook, plan: Plan, pods: list[str]) -> None:
-    notebook.stand(Phase.VERIFYING, "WorkspaceInferenceStatusPending", "asking every pod for a completion")
+async def _verify(reporter: StatusReporter, plan: Plan, pods: list[str]) -> None:
+    reporter.set_status(Phase.VERIFYING, "WorkspaceInferenceStatusPending", "asking every pod for a completion")
     names_served = [plan.served_model_name, *plan.adapters]
     request = VerifyRequest(workspace=plan.key, pods=pods, model_names=names_served)
-    with notebook.step(Step.VERIFY):
+    with reporter.step(Step.VERIFY):
         await call(
             signatures.READ_COMPLETIONS,
             request,

@@ -14,14 +14,14 @@ from activities.contract.plan import Option
 from activities.contract.tuning import DataFound, PublishedAdapter, Trained
 from api.resource.conditions import Condition
 from api.resource.status import Phase, State, Step
-from presets.plan.document import PlanDocument
+from presets.plan.document import PlanReport
 from workflows.ledger import Ledger
 
 Settled = Literal["nothing", "ready", "failed"]
 StepOutcome = Literal["running", "done", "failed", "cancelled"]
 
 
-class Holding(BaseModel):
+class HeldResource(BaseModel):
     """Something that exists, or may exist, because of us; recorded before the call that makes it."""
 
     model_config = ConfigDict(frozen=True)
@@ -40,7 +40,7 @@ class StepRecord(BaseModel):
     outcome: StepOutcome = "running"
 
 
-class Tried(BaseModel):
+class FailedFallback(BaseModel):
     """A way to get the nodes that failed in this pass, and why."""
 
     option: str
@@ -67,7 +67,7 @@ class Spec(BaseModel):
     observed: int = 0
     deleting: bool = False
     plan: Plan | None = None
-    report: PlanDocument | None = None
+    report: PlanReport | None = None
     pinned: PinnedModel | None = None
 
     def decide(self, option: Option) -> None:
@@ -79,7 +79,7 @@ class Resources(BaseModel):
     """What exists because of us, and what it has cost. `lost` says that a node is gone and not replaced yet, `loss`
     what was said of it; `evictions` counts spot machines that were taken back, by option; `run` is a training's."""
 
-    holdings: list[Holding] = Field(default_factory=list)
+    holdings: list[HeldResource] = Field(default_factory=list)
     pool_ready: bool = False
     nodes: list[str] = Field(default_factory=list)
     lost: bool = False
@@ -93,7 +93,7 @@ class Resources(BaseModel):
         return any(holding.kind == kind for holding in self.holdings)
 
     @property
-    def to_give_back(self) -> list[Holding]:
+    def to_release(self) -> list[HeldResource]:
         """What a failed pass may not keep. The volume with checkpoints and adapter stays until the delete."""
         return [holding for holding in self.holdings if holding.kind != "volume"]
 
@@ -102,12 +102,12 @@ class Resources(BaseModel):
         """Whether all nodes that were bought are there, as far as is known."""
         return self.holds("node_pool") and self.pool_ready and not self.lost
 
-    def hold(self, holding: Holding) -> None:
+    def acquire(self, holding: HeldResource) -> None:
         """Records intent; the same thing twice is once."""
         if holding not in self.holdings:
             self.holdings.append(holding)
 
-    def let_go(self, kind: str) -> None:
+    def release(self, kind: str) -> None:
         """Records that a release was verified."""
         self.holdings = [holding for holding in self.holdings if holding.kind != kind]
 
@@ -124,7 +124,7 @@ class Status(BaseModel):
     since: datetime | None = None
     deadline: datetime | None = None
     checks: list[Check] = Field(default_factory=list)
-    tried: list[Tried] = Field(default_factory=list)
+    tried: list[FailedFallback] = Field(default_factory=list)
     steps: list[StepRecord] = Field(default_factory=list)
     conditions: list[Condition] = Field(default_factory=list)
 

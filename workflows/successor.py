@@ -16,25 +16,25 @@ from activities.contract.payloads import StatusPatch
 from workflows.execute import call, is_cancelled, reason_and_message, stop
 from workflows.messages import Changed
 from workflows.status import content
-from workflows.status.reporter import Notebook
+from workflows.status.reporter import StatusReporter
 
 Result = TypeVar("Result")
 
 
-class Namesakes:
-    """What was heard of others, and who comes after us. `word` is the newest word that nobody has looked into."""
+class Successor:
+    """What was heard of others, and who comes after us. `message` is the newest word that nobody has looked into."""
 
-    def __init__(self, notebook: Notebook) -> None:
-        self._notebook = notebook
-        self.word: Changed | None = None
+    def __init__(self, reporter: StatusReporter) -> None:
+        self._reporter = reporter
+        self.message: Changed | None = None
         self._successor: Changed | None = None
 
     async def look(self) -> None:
         """Asks who is there, if anybody was heard of. Where the API server does not say, the word counts at the end."""
-        word, self.word = self.word, None
+        word, self.message = self.message, None
         if word is None:
             return
-        key = self._notebook.state.key
+        key = self._reporter.state.key
         try:
             there = await call(signatures.READ_WORKSPACE, key, summary=f"who is {word.uid}?")
         except ActivityError as error:
@@ -45,17 +45,17 @@ class Namesakes:
             return
         if there.uid == key.uid:
             return
-        self._notebook.gone = True
+        self._reporter.gone = True
         facts = {"uid": there.uid, "generation": there.generation, "deleting": there.deleting}
         self._successor = word.model_copy(update=facts) if there.found else None
 
     async def successor(self) -> Changed | None:
         """Whose life begins after ours. Nothing may be awaited between the answer and that beginning."""
-        while self.word is not None:
+        while self.message is not None:
             await self.look()
         return self._successor
 
-    async def told_meanwhile(self, way_out: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    async def run_while_reporting(self, way_out: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """What the way out comes to; whoever comes after us is told what it waits for."""
         telling = asyncio.create_task(self._tell())
         try:
@@ -72,12 +72,12 @@ class Namesakes:
         """Looks into every word and writes the successor's status whenever it has changed. Until it is cancelled."""
         told: tuple[str, str] | None = None
         while True:
-            await workflow.wait_condition(lambda told=told: self.word is not None or self._news() != told)  # type: ignore[misc]
-            word = self.word
+            await workflow.wait_condition(lambda told=told: self.message is not None or self._news() != told)  # type: ignore[misc]
+            word = self.message
             try:
                 await self.look()
             except asyncio.CancelledError:
-                self.word = self.word or word  # nobody has looked into it
+                self.message = self.message or word  # nobody has looked into it
                 raise
             told = self._news()
             if told is not None:
@@ -88,15 +88,15 @@ class Namesakes:
         after = self._successor
         if after is None or after.deleting:
             return None
-        doing = self._notebook.state.status.message
+        doing = self._reporter.state.status.message
         return after.uid, f"waits until everything is given back that the Workspace of this name before it had: {doing}"
 
     async def _write(self, uid: str, message: str) -> None:
         """A status that cannot be written is no reason to stop: the next change tries again."""
         assert self._successor is not None
-        state = self._successor.beginning(self._notebook.state.key.model_copy(update={"uid": uid}))
+        state = self._successor.beginning(self._reporter.state.key.model_copy(update={"uid": uid}))
         status = state.status
-        status.reason, status.message, status.since = self._notebook.state.status.reason, message, workflow.now()
+        status.reason, status.message, status.since = self._reporter.state.status.reason, message, workflow.now()
         patch = StatusPatch(workspace=state.key, status=content.status_document(state, workflow.now()))
         try:
             await call(signatures.PATCH_STATUS, patch, summary=f"its successor {uid} waits")

@@ -15,13 +15,13 @@ from temporalio.exceptions import FailureError
 from activities.contract import signatures
 from api.resource.status import Phase, Step
 from workflows import pausing, resync, tuning
-from workflows.execute import call, is_cancelled, reason_and_message, to_the_end
+from workflows.execute import await_uncancelled, call, is_cancelled, reason_and_message
 from workflows.generation import run_generation
-from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, Seed
+from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, WorkspaceInput
 from workflows.state import WorkspaceState
-from workflows.status.reporter import Notebook
+from workflows.status.reporter import StatusReporter
 from workflows.steps import cleanup
-from workflows.successor import Namesakes
+from workflows.successor import Successor
 
 RESYNC = timedelta(hours=1)
 """A look at what really runs even when nobody said that it changed."""
@@ -34,33 +34,33 @@ class WorkspaceWorkflow:
     """One Workspace from first sight until its finalizer is gone."""
 
     @workflow.init
-    def __init__(self, seed: Seed) -> None:
+    def __init__(self, seed: WorkspaceInput) -> None:
         self.state = seed.state or WorkspaceState(key=seed.key)
-        self.notebook = Notebook(self.state)
+        self.reporter = StatusReporter(self.state)
         self._seed = seed
-        self.namesakes = Namesakes(self.notebook)
-        self._poked = False
+        self.successor = Successor(self.reporter)
+        self._resync_asked = False
         self._retry = False
         self._forced = False
 
     @workflow.run
-    async def run(self, seed: Seed) -> list[str]:
+    async def run(self, seed: WorkspaceInput) -> list[str]:
         """Returns what was left behind: nothing, unless a person forced the clean-up to stop."""
-        self.notebook.touch()
-        reporter = asyncio.create_task(self.notebook.report())
+        self.reporter.mark_dirty()
+        reporter = asyncio.create_task(self.reporter.run())
         try:
             while not self._ending():
-                await self._turn()
+                await self._step()
         except asyncio.CancelledError:  # a person cancelled the workflow: the same as a delete
             self.state.spec.deleting = True
-        way_out = asyncio.create_task(self.namesakes.told_meanwhile(self._forget))
-        await to_the_end(way_out)
+        way_out = asyncio.create_task(self.successor.run_while_reporting(self._finalize))
+        await await_uncancelled(way_out)
         left = await way_out
-        self.notebook.close()
+        self.reporter.close()
         await reporter
         await workflow.wait_condition(workflow.all_handlers_finished)
-        looking = asyncio.create_task(self.namesakes.successor())
-        await to_the_end(looking)
+        looking = asyncio.create_task(self.successor.successor())
+        await await_uncancelled(looking)
         self._hand_over(looking.result())
         return left
 
@@ -71,23 +71,23 @@ class WorkspaceWorkflow:
         """From the watcher; duplicates, stale and reordered messages change nothing."""
         spec, control = self.state.spec, self.state.control
         if message.uid != self.state.key.uid:
-            self.namesakes.word = message
+            self.successor.message = message
             return
         newer, spec.desired = message.generation > spec.desired, max(spec.desired, message.generation)
-        if pausing.heard(control, message.paused) or (control.resting and newer):
-            self._poked = True
+        if pausing.apply_annotation(control, message.paused) or (control.resting and newer):
+            self._resync_asked = True
         spec.deleting = spec.deleting or message.deleting
-        self._poked = self._poked or message.poke
+        self._resync_asked = self._resync_asked or message.resync
         if message.retry and message.retry != control.retry_token:
             control.retry_token = message.retry
             self._retry = self._retry or self.state.status.settled == "failed" or spec.deleting
-            self.notebook.hurry()
+            self.reporter.wake()
 
     @workflow.update(description="Try a failed generation again")
     def retry(self) -> Answer:
         """Starts another pass of the same generation, or another try of a blocked clean-up."""
-        if self.notebook.resting:
-            self.notebook.hurry()
+        if self.reporter.resting:
+            self.reporter.wake()
         else:
             self._retry = True
         return Answer(message="another try begins now")
@@ -101,15 +101,15 @@ class WorkspaceWorkflow:
     def pause(self) -> Answer:
         """Lets the pass under way end and begins no other."""
         self.state.control.paused = True
-        self.notebook.touch()
-        self._poked = True
+        self.reporter.mark_dirty()
+        self._resync_asked = True
         return Answer(message="paused: the pass under way ends, no other begins until resume")
 
     @workflow.update(description="Go on after a pause")
     def resume(self) -> Answer:
         """Ends a pause."""
         self.state.control.paused = False
-        self.notebook.touch()
+        self.reporter.mark_dirty()
         return Answer(message="resumed")
 
     @resume.validator
@@ -146,34 +146,34 @@ class WorkspaceWorkflow:
 
     # The loop.
 
-    async def _turn(self) -> None:
+    async def _step(self) -> None:
         """Waits for something to do, then does one thing."""
         await self._idle()
-        await self.namesakes.look()
+        await self.successor.look()
         if self._ending():
             return
-        poked, self._poked = self._poked, False
-        if self._stale() or (poked and await resync.something_is_amiss(self.notebook)):
-            await self._pass()
+        asked, self._resync_asked = self._resync_asked, False
+        if self._stale() or (asked and await resync.has_drifted(self.reporter)):
+            await self._reconcile()
         if self._should_continue_as_new():
-            await self.notebook.written()
-            if not (self._ending() or self._poked or self._retry or self.namesakes.word):
+            await self.reporter.flush()
+            if not (self._ending() or self._resync_asked or self._retry or self.successor.message):
                 self._continue_as_new(self.state)
 
     async def _idle(self) -> None:
         if self.state.control.resting and self._wants():
-            pausing.tell(self.notebook)
+            pausing.report(self.reporter)
         try:
             await workflow.wait_condition(
-                lambda: self._ending() or self._stale() or self._poked or self.namesakes.word is not None,
+                lambda: self._ending() or self._stale() or self._resync_asked or self.successor.message is not None,
                 timeout=RESYNC,
                 timeout_summary="resync",
             )
         except TimeoutError:
-            self._poked = True
+            self._resync_asked = True
 
     def _ending(self) -> bool:
-        return self.state.spec.deleting or self.notebook.gone
+        return self.state.spec.deleting or self.reporter.gone
 
     def _stale(self) -> bool:
         return self._wants() and not self.state.control.resting
@@ -182,17 +182,17 @@ class WorkspaceWorkflow:
         spec = self.state.spec
         return spec.desired > spec.observed or self._retry
 
-    async def _pass(self) -> None:
+    async def _reconcile(self) -> None:
         """One generation, until it is settled or superseded."""
         generation, self._retry = self.state.spec.desired, False
-        work = asyncio.create_task(self._carry_out(generation))
+        work = asyncio.create_task(self._run_generation(generation))
         try:
             await workflow.wait_condition(lambda: work.done() or self._superseded(generation))
         except asyncio.CancelledError:
             self.state.spec.deleting = True
         if not work.done():
             work.cancel()
-        if await to_the_end(work):
+        if await await_uncancelled(work):
             self.state.spec.deleting = True
         if not work.cancelled():
             await work
@@ -200,13 +200,13 @@ class WorkspaceWorkflow:
     def _superseded(self, generation: int) -> bool:
         return self._ending() or self.state.spec.desired > max(generation, self.state.spec.observed)
 
-    async def _carry_out(self, generation: int) -> None:
+    async def _run_generation(self, generation: int) -> None:
         spec, status = self.state.spec, self.state.status
         was_ready = status.settled == "ready"
         status.steps.clear()
         status.settled = "nothing"
         try:
-            await run_generation(self.notebook)
+            await run_generation(self.reporter)
         except BaseException as error:
             if is_cancelled(error):
                 status.settled = "ready" if was_ready and self._without_effect() else "nothing"
@@ -215,33 +215,35 @@ class WorkspaceWorkflow:
                 raise  # a bug in workflow code: the workflow task fails and waits for a fixed worker
             spec.observed = max(spec.observed, generation)
             settling = asyncio.create_task(self._settle_failed(error, was_ready=was_ready))
-            await to_the_end(settling)
+            await await_uncancelled(settling)
             await settling
             return
         status.settled = "ready"
         if spec.plan and spec.plan.kind == "tuning":
-            self.notebook.stand(Phase.SUCCEEDED, "workspaceSucceeded", tuning.outcome(self.notebook, spec.plan))
+            self.reporter.set_status(Phase.SUCCEEDED, "workspaceSucceeded", tuning.outcome(self.reporter, spec.plan))
             return
         words = f"serving {spec.plan.description}" if spec.plan else "serving"
-        self.notebook.stand(Phase.READY, "workspaceSucceeded", words)
+        self.reporter.set_status(Phase.READY, "workspaceSucceeded", words)
 
     async def _settle_failed(self, error: FailureError, *, was_ready: bool) -> None:
         """Gives back what the failed pass holds; a refused edit of a running Workspace leaves the running one alone."""
         spec, status = self.state.spec, self.state.status
         reason, message = reason_and_message(error)
         if reason == "WorkspaceGone":
-            self.notebook.gone = True
+            self.reporter.gone = True
             return
         if was_ready and self._without_effect():
             status.settled = "ready"
             phase = Phase.SUCCEEDED if spec.plan and spec.plan.kind == "tuning" else Phase.READY
-            self.notebook.stand(phase, reason, f"generation {spec.observed} is not applied: {message}")
+            self.reporter.set_status(phase, reason, f"generation {spec.observed} is not applied: {message}")
             return
-        if self.state.resources.to_give_back:
-            self.notebook.stand(Phase.NOT_READY, "Releasing", f"{message}; what was bought is being given back")
-            message += await cleanup.give_back(self.notebook)
+        if self.state.resources.to_release:
+            self.reporter.set_status(Phase.NOT_READY, "Releasing", f"{message}; what was bought is being given back")
+            message += await cleanup.release_all(self.reporter)
         status.settled = "failed"
-        self.notebook.stand(Phase.CONTROLLER_ERROR if reason == "ControllerError" else Phase.FAILED, reason, message)
+        self.reporter.set_status(
+            Phase.CONTROLLER_ERROR if reason == "ControllerError" else Phase.FAILED, reason, message
+        )
 
     def _without_effect(self) -> bool:
         return all(record.step in WITHOUT_EFFECT for record in self.state.status.steps)
@@ -265,15 +267,15 @@ class WorkspaceWorkflow:
 
     # The way out.
 
-    async def _forget(self) -> list[str]:
+    async def _finalize(self) -> list[str]:
         """Releases everything and removes the finalizer; a blocked clean-up waits for a person, the finalizer stays."""
-        self.notebook.stand(Phase.DELETING, "Releasing", "everything that was bought is being given back")
+        self.reporter.set_status(Phase.DELETING, "Releasing", "everything that was bought is being given back")
         self.state.status.steps.clear()
         while True:
-            work = asyncio.create_task(cleanup.forget(self.notebook))
+            work = asyncio.create_task(cleanup.finalize(self.reporter))
             await self._done_or_forced(work)
             if work.cancelled() or self._forced:
-                return await self._let_go_by_force()
+                return await self._release_by_force()
             try:
                 await work
                 return []
@@ -284,17 +286,17 @@ class WorkspaceWorkflow:
         await workflow.wait_condition(lambda: work.done() or self._forced)
         if not work.done():
             work.cancel()
-        await to_the_end(work)
+        await await_uncancelled(work)
 
     async def _blocked(self, error: FailureError) -> None:
         reason, message = reason_and_message(error)
         left = ", ".join(self._left()) or "the finalizer"
         words = f"{message}; left: {left}. Retry, or force the clean-up if you will remove it by hand"
-        self.notebook.stand(Phase.DELETING, "CleanupBlocked" if reason == "DeadlineExceeded" else reason, words)
+        self.reporter.set_status(Phase.DELETING, "CleanupBlocked" if reason == "DeadlineExceeded" else reason, words)
         await workflow.wait_condition(lambda: self._retry or self._forced)
         self._retry = False
 
-    async def _let_go_by_force(self) -> list[str]:
+    async def _release_by_force(self) -> list[str]:
         left = self._left()
         workflow.logger.warning("the clean-up was forced", extra={"left": left})
         await call(signatures.DELETE_FINALIZER, self.state.key, summary=f"Forget by force; left behind: {left}")

@@ -36,7 +36,7 @@ Collection = dict[str, Object]
 Kept = TypeVar("Kept")
 
 
-class Seen(StrEnum):
+class EventType(StrEnum):
     """How an object came to our notice."""
 
     LISTED = "listed"
@@ -48,7 +48,7 @@ class Seen(StrEnum):
 class Change(Generic[Kept]):
     """`item` is the object, None where a listing no longer shows it; `before` and `now` are what is kept of it."""
 
-    seen: Seen
+    seen: EventType
     item: Object | None
     before: Kept | None
     now: Kept | None
@@ -107,8 +107,8 @@ class Reflector(Generic[Kept]):
         items, version = await self._cluster.list_all(self._kind, self._namespace, selector=self._selector)
         there = {item["metadata"]["uid"] for item in items}
         lost = [uid for uid in self.known if uid not in there]
-        found = deque(Change(Seen.GONE, None, self.known.pop(uid), None) for uid in lost)
-        found.extend(self._noted(Seen.LISTED, item) for item in items)
+        found = deque(Change(EventType.GONE, None, self.known.pop(uid), None) for uid in lost)
+        found.extend(self._noted(EventType.LISTED, item) for item in items)
         self._version = version
         return found
 
@@ -126,14 +126,14 @@ class Reflector(Generic[Kept]):
                 heard = True
                 self._version, self._failures = item["metadata"]["resourceVersion"], 0
                 if kind != "BOOKMARK":
-                    yield self._noted(Seen.GONE if kind == "DELETED" else Seen.CHANGED, item)
+                    yield self._noted(EventType.GONE if kind == "DELETED" else EventType.CHANGED, item)
             if not heard and time.monotonic() - began < SHORTEST_WATCH_S:
                 raise aiohttp.ServerDisconnectedError("the watch ended at once")
             self._failures = 0
 
-    def _noted(self, seen: Seen, item: Object) -> Change[Kept]:
+    def _noted(self, seen: EventType, item: Object) -> Change[Kept]:
         uid = item["metadata"]["uid"]
-        before, now = self.known.pop(uid, None), None if seen is Seen.GONE else self._keep(item)
+        before, now = self.known.pop(uid, None), None if seen is EventType.GONE else self._keep(item)
         if now is not None:
             self.known[uid] = now
         return Change(seen, item, before, now)
@@ -154,7 +154,7 @@ async def observe(
 async def follow(
     cluster: Cluster,
     kind: str,
-    sink: Callable[[Seen, Object], Awaitable[None]],
+    sink: Callable[[EventType, Object], Awaitable[None]],
     *,
     selector: str = "",
     keep: Callable[[Object], Object] = lambda item: item,

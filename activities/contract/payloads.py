@@ -292,7 +292,7 @@ class SweepScope(Payload):
     """Which installation is swept; empty, because a worker serves one cluster."""
 
 
-class Owned(Payload):
+class OwnedResource(Payload):
     """Something that costs money or keeps others out, and the Workspace that its tags or labels name. A reservation
     names no more of it than the uid."""
 
@@ -305,7 +305,7 @@ class Inventory(Payload):
     """Everything of one place that carries our tags or labels, sorted by name; `cloud` tells whether there may be node
     pools beside it."""
 
-    things: list[Owned] = []
+    things: list[OwnedResource] = []
     cloud: bool = True
 
 
@@ -315,7 +315,7 @@ class Providers(Payload):
     names: list[Provider] = []
 
 
-class Living(Payload):
+class WorkspaceRef(Payload):
     """One Workspace that the API server has now."""
 
     key: WorkspaceKey
@@ -323,13 +323,13 @@ class Living(Payload):
     deleting: bool = False
 
 
-class Population(Payload):
+class WorkspaceList(Payload):
     """Every Workspace of the cluster."""
 
-    workspaces: list[Living] = []
+    workspaces: list[WorkspaceRef] = []
 
 
-class Runs(Payload):
+class RunningWorkflows(Payload):
     """The Workspaces that a running workflow looks after, by the uid that it was started for."""
 
     workspaces: list[WorkspaceKey] = []

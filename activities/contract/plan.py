@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from activities.contract.differences import Differences, changed, differences
 from activities.contract.payloads import Check, Payload, Plan, PlanRequest, PurchaseTerms
-from presets.plan.document import PlanDocument
+from presets.plan.document import PlanReport
 
 
 class Option(Payload):
@@ -20,7 +20,7 @@ class Option(Payload):
     people; `refused` says why this way cannot be carried out at all, and then plan and report are another machine's."""
 
     plan: Plan
-    report: PlanDocument
+    report: PlanReport
     refused: Check | None = None
 
 

@@ -70,8 +70,8 @@ DELETE_FINALIZER = Signature("delete_finalizer", queues.WORKSPACES, c.WorkspaceK
 READ_PROVIDERS = Signature("read_providers", queues.WORKSPACES, c.WorkspaceKey, c.Providers)
 READ_OWNED_NODES = Signature("read_owned_nodes", queues.WORKSPACES, c.SweepScope, c.Inventory)
 READ_OWNED_POOLS = Signature("read_owned_pools", queues.CLOUD, c.SweepScope, c.Inventory)
-READ_POPULATION = Signature("read_population", queues.WORKSPACES, c.SweepScope, c.Population)
-READ_RUNS = Signature("read_runs", queues.WORKSPACES, c.SweepScope, c.Runs)
+READ_POPULATION = Signature("read_population", queues.WORKSPACES, c.SweepScope, c.WorkspaceList)
+READ_RUNS = Signature("read_runs", queues.WORKSPACES, c.SweepScope, c.RunningWorkflows)
 
 ALL: tuple[Signature[Any, Any], ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Signature)

@@ -22,7 +22,7 @@ from activities.errors.kubernetes import from_kubernetes
 BUG_ATTEMPTS: Final = 5
 
 
-class Failing(Interceptor):
+class FailureInterceptor(Interceptor):
     """Registers the interceptor with a worker."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:

@@ -33,7 +33,7 @@ from presets.machines.skus import find_sku
 from presets.models.catalog import Model
 from presets.plan import checks
 from presets.plan.context import Surroundings
-from presets.plan.document import PlanDocument
+from presets.plan.document import PlanReport
 from presets.plan.planner import plan_document
 
 RELEASE: Final = "1"
@@ -231,7 +231,7 @@ def vllm_keys(name: str, config_map: Object) -> dict[str, Any]:
         raise failure("ConfigInvalid", f"{INFERENCE_KEY} of ConfigMap '{name}': {error}") from None
 
 
-def _layout(document: PlanDocument) -> dict[str, Any]:
+def _layout(document: PlanReport) -> dict[str, Any]:
     if document.tensor_parallel is None:
         return {}
     return {
@@ -243,7 +243,7 @@ def _layout(document: PlanDocument) -> dict[str, Any]:
     }
 
 
-def _training(workspace: Workspace, document: PlanDocument) -> dict[str, Any]:
+def _training(workspace: Workspace, document: PlanReport) -> dict[str, Any]:
     tuning = workspace.tuning
     if tuning is None:
         return {}
@@ -256,14 +256,14 @@ def _training(workspace: Workspace, document: PlanDocument) -> dict[str, Any]:
     }
 
 
-def _quota(document: PlanDocument) -> dict[str, Any]:
+def _quota(document: PlanReport) -> dict[str, Any]:
     if document.provider == "byo":
         return {}
     sku = find_sku(document.instance_type)
     return {"vcpus_per_node": sku.vcpus, "vcpu_family": sku.family}
 
 
-def _stretched(deadlines: Deadlines, document: PlanDocument) -> Deadlines:
+def _stretched(deadlines: Deadlines, document: PlanReport) -> Deadlines:
     """A large model is given the time that its download takes; the default is for models up to 50 GiB."""
     needed = min(SERVING_MOST_S, SERVING_BASE_S + SERVING_PER_GIB_S * int(document.weights_gib or 0))
     if needed <= Deadlines().serving:

@@ -7,7 +7,7 @@ from typing import Final
 
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract import signatures
-from activities.contract.payloads import Inventory, Owned, Providers, SweepScope, WorkspaceKey
+from activities.contract.payloads import Inventory, OwnedResource, Providers, SweepScope, WorkspaceKey
 from activities.nodes.byo import reserve
 from activities.nodes.karpenter.claims import Claims
 from activities.nodes.karpenter.node_claim import NodeClass
@@ -49,7 +49,7 @@ class ClusterHoldings:
         return Inventory(things=[things[name] for name in sorted(things)], cloud=self._with_cloud)
 
 
-def _claimed(claims: list[Object]) -> list[Owned]:
+def _claimed(claims: list[Object]) -> list[OwnedResource]:
     """Claims without our uid are another controller's, and not ours to sweep."""
     found = []
     for claim in claims:
@@ -57,14 +57,14 @@ def _claimed(claims: list[Object]) -> list[Owned]:
         if all(told):
             namespace, name, uid = map(str, told)
             key = WorkspaceKey(namespace=namespace, name=name, uid=uid)
-            found.append(Owned(kind="node_claims", name=f"{names.pool_name(uid)[:-2]}*", workspace=key))
+            found.append(OwnedResource(kind="node_claims", name=f"{names.pool_name(uid)[:-2]}*", workspace=key))
     return found
 
 
-def _reserved(nodes: list[Object]) -> list[Owned]:
+def _reserved(nodes: list[Object]) -> list[OwnedResource]:
     uids = {uid for node in nodes for uid in reservations_of(node)}
     return [
-        Owned(
+        OwnedResource(
             kind="node_reservations",
             name=reservation_label(uid),
             workspace=WorkspaceKey(namespace="", name="", uid=uid),

@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from activities.clients.kubernetes import Cluster
 from activities.contract import signatures
-from activities.contract.payloads import Living, Population, Runs, SweepScope, WorkspaceKey
+from activities.contract.payloads import RunningWorkflows, SweepScope, WorkspaceKey, WorkspaceList, WorkspaceRef
 from api import names
 
 RUNNING: Final = "WorkflowType = 'Workspace' AND ExecutionStatus = 'Running'"
@@ -27,26 +27,26 @@ class Populations:
         self._temporal = temporal
 
     @signatures.implements(signatures.READ_POPULATION)
-    async def read_population(self, scope: SweepScope) -> Population:
+    async def read_population(self, scope: SweepScope) -> WorkspaceList:
         """Every Workspace, also those that are being deleted."""
         items, _ = await self._cluster.list_all("Workspace")
-        return Population(workspaces=[_living(item["metadata"]) for item in items])
+        return WorkspaceList(workspaces=[_living(item["metadata"]) for item in items])
 
     @signatures.implements(signatures.READ_RUNS)
-    async def read_runs(self, scope: SweepScope) -> Runs:
+    async def read_runs(self, scope: SweepScope) -> RunningWorkflows:
         """Every running Workspace workflow; what began in the last seconds may still be missing."""
         found = []
         async for execution in self._temporal.list_workflows(RUNNING, rpc_timeout=RPC_TIMEOUT):
             namespace, name = names.key_of_workflow(execution.id)
             uid = await execution.memo_value(MEMO_UID, default="", type_hint=str)
             found.append(WorkspaceKey(namespace=namespace, name=name, uid=uid))
-        return Runs(workspaces=found)
+        return RunningWorkflows(workspaces=found)
 
 
-def _living(metadata: dict[str, object]) -> Living:
+def _living(metadata: dict[str, object]) -> WorkspaceRef:
     key = WorkspaceKey(namespace=str(metadata["namespace"]), name=str(metadata["name"]), uid=str(metadata["uid"]))
     generation = metadata.get("generation")
-    return Living(
+    return WorkspaceRef(
         key=key,
         generation=generation if isinstance(generation, int) else 0,
         deleting="deletionTimestamp" in metadata,

@@ -13,7 +13,7 @@ from admin.webhook.app import webhook_application
 from admin.webhook.certificates.secret import CertificateStore
 from admin.webhook.config_maps import ClusterConfigMaps, ConfigMaps
 from admin.webhook.registration import Registration
-from admin.webhook.rotation import Upkeep
+from admin.webhook.rotation import CertRotator
 from admin.webhook.serving import Certificates, serving
 from admin.webhook.settings import WebhookSettings
 from api.validation import Problem
@@ -45,7 +45,7 @@ async def work(settings: WebhookSettings, stop: asyncio.Event) -> None:
     cluster = await Cluster.connect(settings.kubeconfig)
     certificates = Certificates()
     store = CertificateStore(cluster, settings.system_namespace, settings.webhook_secret)
-    upkeep = Upkeep(store, Registration(cluster, settings.webhook_configuration), settings, certificates.use)
+    upkeep = CertRotator(store, Registration(cluster, settings.webhook_configuration), settings, certificates.use)
     try:
         async with endpoint(settings.metrics_address, lambda: upkeep.registered), asyncio.TaskGroup() as group:
             keeping = group.create_task(upkeep.run())

@@ -16,7 +16,7 @@ from admin.webhook import answers
 from admin.webhook.admission_review import BODY_LIMIT, Review, Unreadable, read_review
 from admin.webhook.config_maps import ConfigMapSource
 from admin.webhook.metrics import BROKEN, SECONDS, UNREADABLE, count
-from admin.webhook.review import Rules, Verdict, judge
+from admin.webhook.review import Decision, Rules, decide
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ async def answer_of(body: bytes, rules: Rules, config_maps: ConfigMapSource) -> 
         return _refuse_unreadable(error)
     began = time.perf_counter()
     try:
-        verdict = judge(review, rules, await config_maps.named_by(review))
+        verdict = decide(review, rules, await config_maps.named_by(review))
     except RecursionError:
         return _refuse_unreadable(Unreadable(400, "the Workspace is nested too deeply to be judged", review.uid))
     except Exception:  # the edge: a mistake in a rule must not let anything pass, nor leave the user without an answer
@@ -64,7 +64,7 @@ async def answer_of(body: bytes, rules: Rules, config_maps: ConfigMapSource) -> 
     return _answer_of_verdict(review, verdict)
 
 
-def _answer_of_verdict(review: Review, verdict: Verdict) -> bytes:
+def _answer_of_verdict(review: Review, verdict: Decision) -> bytes:
     rules = [problem.rule for problem in verdict.problems]
     count(review.operation, "refused" if rules else "allowed", rules)
     if rules:

@@ -24,18 +24,18 @@ class Rules(Protocol):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Decision:
     """Allowed where there are no problems."""
 
     problems: Sequence[Problem] = ()
     warnings: Sequence[str] = field(default_factory=tuple)
 
 
-def judge(review: Review, rules: Rules, config_maps: ConfigMaps | None) -> Verdict:
+def decide(review: Review, rules: Rules, config_maps: ConfigMaps | None) -> Decision:
     """Asks the rules, unless the review passes unseen."""
     if review.passes_unseen or review.document is None:
-        return Verdict()
+        return Decision()
     warnings = deprecation_warnings(review.document)
     if review.old is None or review.operation == "CREATE":
-        return Verdict(rules.on_create(review.document, config_maps), warnings)
-    return Verdict(rules.on_update(review.old, review.document, config_maps), warnings)
+        return Decision(rules.on_create(review.document, config_maps), warnings)
+    return Decision(rules.on_update(review.old, review.document, config_maps), warnings)

@@ -13,7 +13,7 @@ from typing import Final
 import aiohttp
 from kubernetes.aio.client.exceptions import ApiException
 
-from admin.webhook.certificates.bundle import Held, after_loss, first_certificates, kept_current
+from admin.webhook.certificates.bundle import CertificateBundle, first_certificates, kept_current, reissue
 from admin.webhook.certificates.secret import CertificateStore
 from admin.webhook.metrics import EXPIRY, REGISTERED, RENEWALS
 from admin.webhook.registration import Configuration, Registration
@@ -26,7 +26,7 @@ RETRY_S: Final = 1.0
 """After a round that another replica or the API server's absence cut short."""
 
 
-class Upkeep:
+class CertRotator:
     """`serve` is called with certificates whenever they are new."""
 
     def __init__(
@@ -34,10 +34,10 @@ class Upkeep:
         store: CertificateStore,
         registration: Registration,
         settings: WebhookSettings,
-        serve: Callable[[Held], None],
+        serve: Callable[[CertificateBundle], None],
     ) -> None:
         self._store, self._registration, self._settings, self._serve = store, registration, settings, serve
-        self._held: Held | None = None
+        self._held: CertificateBundle | None = None
         self._trusted: frozenset[Pem] = frozenset()
         self._serving = asyncio.Event()
         self.registered = False
@@ -67,15 +67,15 @@ class Upkeep:
         self._take(wanted)
         return await self._registered(configuration, wanted)
 
-    def _wanted(self, stored: Held | None) -> Held:
+    def _wanted(self, stored: CertificateBundle | None) -> CertificateBundle:
         now, hosts, lifetimes = datetime.now(UTC), self._settings.hosts, self._settings.lifetimes
         if stored is None:
             if self._held is None:
                 return first_certificates(hosts, lifetimes, now)
-            return after_loss(self._held, lifetimes, now)
+            return reissue(self._held, lifetimes, now)
         return kept_current(stored, hosts=hosts, lifetimes=lifetimes, now=now, trusted=self._trusted)
 
-    def _tell(self, before: Held | None, made: Held) -> None:
+    def _tell(self, before: CertificateBundle | None, made: CertificateBundle) -> None:
         if before is None or before.newest != made.newest:
             RENEWALS.labels("authority").inc()
             log.info("made an authority, valid until %s", expiry(made.newest).isoformat())
@@ -83,14 +83,14 @@ class Upkeep:
             RENEWALS.labels("serving").inc()
             log.info("made a serving certificate, valid until %s", expiry(made.certificate).isoformat())
 
-    def _take(self, wanted: Held) -> None:
+    def _take(self, wanted: CertificateBundle) -> None:
         if self._held is None or self._held.certificate != wanted.certificate:
             self._serve(wanted)
             EXPIRY.set(expiry(wanted.certificate).timestamp())
         self._held = wanted
         self._serving.set()
 
-    async def _registered(self, configuration: Configuration | None, held: Held) -> bool:
+    async def _registered(self, configuration: Configuration | None, held: CertificateBundle) -> bool:
         if configuration is None:
             self._set_registered(False)
             name = self._settings.webhook_configuration

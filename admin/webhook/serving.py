@@ -12,7 +12,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
-from admin.webhook.certificates.bundle import Held
+from admin.webhook.certificates.bundle import CertificateBundle
 from process.asgi import listening
 
 DRAIN_S: Final = 10
@@ -27,7 +27,7 @@ class Certificates:
     def __init__(self) -> None:
         self.context = _context()
 
-    def use(self, held: Held) -> None:
+    def use(self, held: CertificateBundle) -> None:
         """From the next handshake on."""
         fresh = _context()
         _load(fresh, held)  # what does not fit together fails here, not in the context that is in use
@@ -60,7 +60,7 @@ def _context() -> ssl.SSLContext:
     return context
 
 
-def _load(context: ssl.SSLContext, held: Held) -> None:
+def _load(context: ssl.SSLContext, held: CertificateBundle) -> None:
     """OpenSSL takes both from a file only; this one is memory, has no name, and is gone when it is closed."""
     descriptor = os.memfd_create("certificate", os.MFD_CLOEXEC)
     try:

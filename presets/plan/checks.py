@@ -33,7 +33,7 @@ class Refused(ValueError):
         super().__init__(str(self.finding))
 
 
-def unsound(workspace: Workspace) -> Iterator[Finding]:
+def spec_errors(workspace: Workspace) -> Iterator[Finding]:
     """Whether there is exactly one thing to do, and nodes that may be labelled and counted as asked."""
     if problem := names.workspace_name_problem(workspace.name):
         yield Finding(reason="InvalidSpec", path="metadata.name", message=problem)
@@ -80,7 +80,7 @@ def image_family(workspace: Workspace) -> str:
 
 
 def price_limit(workspace: Workspace) -> float | None:
-    """US dollars per hour for all nodes; None without a limit, and for a value that `unsound` refuses."""
+    """US dollars per hour for all nodes; None without a limit, and for a value that `spec_errors` refuses."""
     try:
         return purchasing.price_limit(workspace.metadata.annotations.get(labels.MAX_PRICE_PER_HOUR, ""))
     except ValueError:

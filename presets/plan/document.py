@@ -90,7 +90,7 @@ class AlternativeMachine(PlanPart):
     price_per_hour: float | None
 
 
-class PlanDocument(PlanPart):
+class PlanReport(PlanPart):
     """One Workspace's plan. It can be carried out exactly when `errors` is empty."""
 
     namespace: str

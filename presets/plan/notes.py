@@ -113,7 +113,7 @@ def ways_to_get_nodes(workspace: Workspace, around: Surroundings, sku: Sku | Non
     return tuple(map(str, options)) if len(options) > 1 else ()
 
 
-def given_back(workspace: Workspace, around: Surroundings, count: int) -> tuple[str, ...]:
+def released_on_failure(workspace: Workspace, around: Surroundings, count: int) -> tuple[str, ...]:
     """What is released when a pass fails, and when the Workspace is deleted."""
     pool = f" {names.pool_name(workspace.uid)}" if workspace.uid else ""
     noun = "node" if count == 1 else "nodes"

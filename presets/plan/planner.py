@@ -20,29 +20,29 @@ from presets.models.catalog import Model
 from presets.plan import checks
 from presets.plan.checks import Refused
 from presets.plan.context import Surroundings
-from presets.plan.document import AlternativeMachine, Finding, GpuMemory, MinutesRange, PlanDocument, PriceRange
+from presets.plan.document import AlternativeMachine, Finding, GpuMemory, MinutesRange, PlanReport, PriceRange
 from presets.plan.durations import step_times, until_first_step, until_ready
-from presets.plan.notes import given_back, preflight_checks, remarks, room_for_adapters, ways_to_get_nodes
+from presets.plan.notes import preflight_checks, released_on_failure, remarks, room_for_adapters, ways_to_get_nodes
 from presets.plan.tuning import described_training, sized_training
 from presets.serving.alternatives import machines_that_fit
 from presets.serving.fit import IMAGES_AND_LOGS_GIB, LEAST_CONTEXT, DoesNotFit, Fit, Memory, disk_gib, fit, utilization
-from presets.serving.overrides import Wishes, wishes_of
+from presets.serving.overrides import VllmOverrides, wishes_of
 from presets.serving.support import concerns, refusals, wish_problems
 
 TEMPLATE_DISK_GIB: Final = 256
 """A template says nothing of its model's size."""
 
 
-def plan_document(document: Mapping[str, Any], around: Surroundings) -> PlanDocument:
+def plan_document(document: Mapping[str, Any], around: Surroundings) -> PlanReport:
     """The plan of a Workspace as it stands in a file or in the cluster, judged by the rules of admission too: the
     webhook may not have seen it. Never raises for what its author wrote."""
-    around = replace(around, provider=who_brings(document, around.provider))
+    around = replace(around, provider=provider_of(document, around.provider))
     try:
         workspace = Workspace.parse(document)
     except InvalidWorkspace as error:
         metadata = document.get("metadata")
         named = metadata if isinstance(metadata, Mapping) else {}
-        return PlanDocument(
+        return PlanReport(
             namespace=str(named.get("namespace") or "default"),
             name=str(named.get("name") or ""),
             provider=around.provider,
@@ -57,16 +57,16 @@ def plan_document(document: Mapping[str, Any], around: Surroundings) -> PlanDocu
     return plan.model_copy(update={"errors": tuple(errors)})
 
 
-def who_brings(document: Mapping[str, Any], installed: Provider) -> Provider:
+def provider_of(document: Mapping[str, Any], installed: Provider) -> Provider:
     """The provider that the Workspace's own annotations name, else the installation's. A word that nothing knows is
     left to the rules of admission."""
     said = Draft(document, installed).provider
     return next((known for known in PROVIDERS if known == said), installed)
 
 
-def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanDocument:
+def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanReport:
     """The plan; its `errors` are every reason why it cannot be carried out."""
-    errors = list(checks.unsound(workspace))
+    errors = list(checks.spec_errors(workspace))
     sku, config, training, model = None, None, None, None
     try:
         config = checks.wanted_config(workspace, around.config_maps)
@@ -110,11 +110,11 @@ def _machine(workspace: Workspace, around: Surroundings, sku: Sku | None) -> Mac
 
 def _described(
     workspace: Workspace, around: Surroundings, sku: Sku | None, machine: Machine | None, model: Model | None
-) -> PlanDocument:
+) -> PlanReport:
     """Everything that needs no sizing."""
     count = max(workspace.count, 0)
     price = sku.price(around.region) if sku else None
-    plan = PlanDocument(
+    plan = PlanReport(
         namespace=workspace.namespace,
         name=workspace.name,
         kind="preset" if model or not (workspace.inference and workspace.inference.template) else "template",
@@ -134,14 +134,14 @@ def _described(
         steps=step_times(model.weights_gib if model else 0.0),
         ways_to_get_nodes=ways_to_get_nodes(workspace, around, sku),
         preflight=preflight_checks(workspace, around, sku, model),
-        released_on_failure=given_back(workspace, around, count),
+        released_on_failure=released_on_failure(workspace, around, count),
     )
     if workspace.tuning and not workspace.inference:
         plan = described_training(plan, workspace.tuning, model, around)
     return _timed(plan, price)
 
 
-def _timed(plan: PlanDocument, price: float | None) -> PlanDocument:
+def _timed(plan: PlanReport, price: float | None) -> PlanReport:
     """With minutes and money until it is ready; until its first step, if it is a training. `price` is of a node."""
     until = until_first_step if plan.kind == "tuning" else until_ready
     low, high = until(plan.steps)
@@ -153,7 +153,7 @@ def _timed(plan: PlanDocument, price: float | None) -> PlanDocument:
     )
 
 
-def _sized(plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes, around: Surroundings) -> PlanDocument:
+def _sized(plan: PlanReport, model: Model, machine: Machine, wishes: VllmOverrides, around: Surroundings) -> PlanReport:
     """The plan with its layout and memory, or with the errors that say why there is none."""
     if against := refusals(model, machine):
         errors = [_error("DoesNotFit", f"{text}. {_choose('another', around)}") for text in against]
@@ -169,8 +169,8 @@ def _sized(plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes, a
 
 
 def _on_several_nodes(
-    plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes, around: Surroundings, error: DoesNotFit
-) -> PlanDocument:
+    plan: PlanReport, model: Model, machine: Machine, wishes: VllmOverrides, around: Surroundings, error: DoesNotFit
+) -> PlanReport:
     """One replica on several nodes: sized and priced, and refused, because a replica is served by one node for now."""
     message = str(error)
     if wishes.context and error.context >= LEAST_CONTEXT:
@@ -185,7 +185,7 @@ def _on_several_nodes(
     return _with_alternatives(plan, model, wishes, around, errors)
 
 
-def _laid_out(plan: PlanDocument, model: Model, machine: Machine, wishes: Wishes, found: Fit) -> PlanDocument:
+def _laid_out(plan: PlanReport, model: Model, machine: Machine, wishes: VllmOverrides, found: Fit) -> PlanReport:
     nodes = plan.replicas * found.layout.nodes
     each = plan.price_per_hour / plan.replicas if plan.price_per_hour is not None and plan.replicas else None
     paid = until_ready(plan.steps, paid_only=True)
@@ -222,13 +222,13 @@ def _memory(memory: Memory) -> GpuMemory:
 
 
 def _with_alternatives(
-    plan: PlanDocument, model: Model, wishes: Wishes, around: Surroundings, errors: list[Finding]
-) -> PlanDocument:
+    plan: PlanReport, model: Model, wishes: VllmOverrides, around: Surroundings, errors: list[Finding]
+) -> PlanReport:
     """The errors with the machines on which one node would do; where none would, as many of the user's wishes are
     dropped as it takes to name one."""
     found = machines_that_fit(model, around.region, wishes)
     limits = "" if found else "without the ConfigMap's limits "
-    least = Wishes(kv_dtype=wishes.kv_dtype, adapters=wishes.adapters, adapter_rank=wishes.adapter_rank)
+    least = VllmOverrides(kv_dtype=wishes.kv_dtype, adapters=wishes.adapters, adapter_rank=wishes.adapter_rank)
     found = found or machines_that_fit(model, around.region, least)
     advice = f"{limits}one node is enough of {' or '.join(map(str, found))}" if found else "the table has none"
     told = [error.model_copy(update={"message": f"{error.message}: {advice}"}) for error in errors]

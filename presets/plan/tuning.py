@@ -9,17 +9,15 @@ from presets.machines.machine import Machine
 from presets.models.catalog import Model
 from presets.plan.checks import training_method
 from presets.plan.context import Surroundings
-from presets.plan.document import AlternativeMachine, Finding, PlanDocument, TrainingMemory, TrainingShape
+from presets.plan.document import AlternativeMachine, Finding, PlanReport, TrainingMemory, TrainingShape
 from presets.plan.durations import training_steps
 from presets.serving.fit import DoesNotFit
 from presets.tuning import memory as tuning_memory
 from presets.tuning.fit import Memory, concerns, fit_training, machines_that_train, refusals, volume_gib
-from presets.tuning.overrides import TrainingWishes, training_wishes
+from presets.tuning.overrides import TrainingOverrides, training_wishes
 
 
-def described_training(
-    plan: PlanDocument, tuning: TuningSpec, model: Model | None, around: Surroundings
-) -> PlanDocument:
+def described_training(plan: PlanReport, tuning: TuningSpec, model: Model | None, around: Surroundings) -> PlanReport:
     """Everything that needs no sizing. Serving's words are taken out."""
     weights = model.weights_gib if model else 0.0
     return plan.model_copy(
@@ -35,8 +33,8 @@ def described_training(
 
 
 def sized_training(
-    plan: PlanDocument, model: Model, machine: Machine, config: TrainingConfig, around: Surroundings
-) -> PlanDocument:
+    plan: PlanReport, model: Model, machine: Machine, config: TrainingConfig, around: Surroundings
+) -> PlanReport:
     """The plan with memory and volume, or with the errors that say why the training does not fit."""
     wishes = training_wishes(config, plan.method, model)
     if not wishes.modules:
@@ -54,7 +52,7 @@ def sized_training(
     return plan.model_copy(update={"training_gib": _told(memory), "warnings": (*plan.warnings, *warnings)})
 
 
-def _shape(model: Model, machine: Machine, wishes: TrainingWishes, around: Surroundings) -> Mapping[str, Any]:
+def _shape(model: Model, machine: Machine, wishes: TrainingOverrides, around: Surroundings) -> Mapping[str, Any]:
     volume = volume_gib(model, wishes, around.data_gib)
     return {
         "data_parallel": machine.gpus,
@@ -75,8 +73,8 @@ def _shape(model: Model, machine: Machine, wishes: TrainingWishes, around: Surro
 
 
 def _elsewhere(
-    plan: PlanDocument, model: Model, wishes: TrainingWishes, around: Surroundings, message: str
-) -> PlanDocument:
+    plan: PlanReport, model: Model, wishes: TrainingOverrides, around: Surroundings, message: str
+) -> PlanReport:
     """The error with the machines on which the training fits as it is written."""
     found = machines_that_train(model, around.region, wishes)
     advice = f"it fits on {' or '.join(map(str, found))}" if found else "the table has none that is large enough"
@@ -99,7 +97,7 @@ def _told(memory: Memory) -> TrainingMemory:
     )
 
 
-def _with(plan: PlanDocument, error: Finding) -> PlanDocument:
+def _with(plan: PlanReport, error: Finding) -> PlanReport:
     return plan.model_copy(update={"errors": (*plan.errors, error)})
 
 

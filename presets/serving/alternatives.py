@@ -8,7 +8,7 @@ from presets.machines.machine import Machine
 from presets.machines.skus import sku_table
 from presets.models.catalog import Model
 from presets.serving.fit import DoesNotFit, fit
-from presets.serving.overrides import Wishes
+from presets.serving.overrides import VllmOverrides
 from presets.serving.support import refusals, wish_problems
 
 SHOWN: Final = 3
@@ -27,10 +27,10 @@ class Alternative:
         return f"{self.instance_type} ({price}, {self.context} tokens)"
 
 
-def machines_that_fit(model: Model, region: str, wishes: Wishes | None = None) -> list[Alternative]:
+def machines_that_fit(model: Model, region: str, wishes: VllmOverrides | None = None) -> list[Alternative]:
     """At most three, cheapest first; machines without a known price come last. Left out are retired sizes
     and those for which the runtime image is not built as it comes."""
-    asked = wishes or Wishes()
+    asked = wishes or VllmOverrides()
     found = []
     for sku in sku_table().skus:
         if not sku.gpus or sku.retired or sku.architecture != "amd64":

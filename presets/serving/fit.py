@@ -11,7 +11,7 @@ from typing import Final
 from presets.machines.machine import Machine
 from presets.models.catalog import Model
 from presets.serving import memory as parts
-from presets.serving.overrides import Wishes
+from presets.serving.overrides import VllmOverrides
 from presets.serving.parallelism import Layout, layouts_on_nodes, layouts_on_one_node
 
 GPU_MEMORY_UTILIZATION: Final = 0.9
@@ -73,9 +73,9 @@ class Fit:
     memory: Memory
 
 
-def fit(model: Model, machine: Machine, wishes: Wishes | None = None, *, most_nodes: int = MOST_NODES) -> Fit:
+def fit(model: Model, machine: Machine, wishes: VllmOverrides | None = None, *, most_nodes: int = MOST_NODES) -> Fit:
     """The fewest machines on which the wanted context fits, and the best layout on them. Raises DoesNotFit."""
-    wishes = wishes or Wishes()
+    wishes = wishes or VllmOverrides()
     least = least_context(model, wishes)
     if least > model.max_tokens:
         raise DoesNotFit(f"{model.repo} has a context of at most {model.max_tokens} tokens; {least} were asked for")
@@ -90,12 +90,12 @@ def fit(model: Model, machine: Machine, wishes: Wishes | None = None, *, most_no
     raise _does_not_fit(model, machine, wishes, nearest)
 
 
-def least_context(model: Model, wishes: Wishes) -> int:
+def least_context(model: Model, wishes: VllmOverrides) -> int:
     """Tokens without which a layout is no answer."""
     return wishes.context or min(LEAST_CONTEXT, model.max_tokens)
 
 
-def fit_in(model: Model, machine: Machine, layout: Layout, wishes: Wishes) -> Fit:
+def fit_in(model: Model, machine: Machine, layout: Layout, wishes: VllmOverrides) -> Fit:
     """What fits in this very layout; a context of 0 where not even the weights do."""
     memory = memory_of(model, machine, layout, wishes)
     most = min(wishes.context or model.max_tokens, model.max_tokens)
@@ -105,7 +105,7 @@ def fit_in(model: Model, machine: Machine, layout: Layout, wishes: Wishes) -> Fi
     return Fit(layout=layout, context=context, sequences=sequences, memory=memory)
 
 
-def memory_of(model: Model, machine: Machine, layout: Layout, wishes: Wishes) -> Memory:
+def memory_of(model: Model, machine: Machine, layout: Layout, wishes: VllmOverrides) -> Memory:
     """The parts on the fullest GPU; a KV cache of 0 where the rest already takes more than vLLM is given."""
     weights = parts.weights_gib(model, layout)
     batch = wishes.batch(machine.batch)
@@ -124,17 +124,17 @@ def memory_of(model: Model, machine: Machine, layout: Layout, wishes: Wishes) ->
     )
 
 
-def given_gib(machine: Machine, wishes: Wishes) -> float:
+def given_gib(machine: Machine, wishes: VllmOverrides) -> float:
     """GiB of each GPU that vLLM is given."""
     return machine.usable_gib / machine.share * utilization(machine, wishes)
 
 
-def utilization(machine: Machine, wishes: Wishes) -> float:
+def utilization(machine: Machine, wishes: VllmOverrides) -> float:
     """The share of the memory that CUDA shows which vLLM is given: the user's, or 0.9 of what this pod may take."""
     return wishes.utilization or GPU_MEMORY_UTILIZATION * machine.share
 
 
-def needed_gib(model: Model, machine: Machine, layout: Layout, wishes: Wishes, context: int) -> float:
+def needed_gib(model: Model, machine: Machine, layout: Layout, wishes: VllmOverrides, context: int) -> float:
     """GiB on the fullest GPU that a context of so many tokens needs vLLM to be given."""
     memory = memory_of(model, machine, layout, wishes)
     return memory.fixed + _cache(model, machine, layout, wishes, context)
@@ -145,7 +145,7 @@ def disk_gib(model: Model) -> int:
     return int(model.weights_gib) + IMAGES_AND_LOGS_GIB
 
 
-def _candidates(model: Model, machine: Machine, nodes: int, wishes: Wishes) -> Iterable[Layout]:
+def _candidates(model: Model, machine: Machine, nodes: int, wishes: VllmOverrides) -> Iterable[Layout]:
     asked = (wishes.tensor, wishes.pipeline, wishes.data)
     if nodes > 1:
         found = layouts_on_nodes(model, machine.gpus, nodes)
@@ -162,7 +162,7 @@ def _as_asked(layout: Layout, asked: tuple[int | None, int | None, int | None]) 
     return all(wish is None or wish == choice for wish, choice in zip(asked, chosen, strict=True))
 
 
-def _best(fits: list[Fit], model: Model, machine: Machine, wishes: Wishes) -> Fit:
+def _best(fits: list[Fit], model: Model, machine: Machine, wishes: VllmOverrides) -> Fit:
     """Copies where each GPU holds the model with room to spare; else as few stages as a decent context allows, because
     a stage waits for the one before it; then the longest context."""
     decent = min(wishes.context or model.max_tokens, DECENT_CONTEXT)
@@ -179,7 +179,7 @@ def _roomy(fit: Fit, machine: Machine, context: int) -> bool:
     return fit.context >= context and fit.memory.weights < machine.usable_gib / 2
 
 
-def _longest(model: Model, layout: Layout, wishes: Wishes, machine: Machine, room_gib: float, most: int) -> int:
+def _longest(model: Model, layout: Layout, wishes: VllmOverrides, machine: Machine, room_gib: float, most: int) -> int:
     """Tokens, at most `most`, whose cache takes at most `room_gib`. The cache grows with the context, so halving
     finds it."""
     if room_gib <= 0:
@@ -194,12 +194,14 @@ def _longest(model: Model, layout: Layout, wishes: Wishes, machine: Machine, roo
     return low
 
 
-def _cache(model: Model, machine: Machine, layout: Layout, wishes: Wishes, context: int) -> float:
+def _cache(model: Model, machine: Machine, layout: Layout, wishes: VllmOverrides, context: int) -> float:
     batch = wishes.batch(machine.batch)
     return parts.cache_gib(model, context, layout, kv_bytes=wishes.kv_bytes, batch=batch)
 
 
-def _does_not_fit(model: Model, machine: Machine, wishes: Wishes, nearest: tuple[float, Layout] | None) -> DoesNotFit:
+def _does_not_fit(
+    model: Model, machine: Machine, wishes: VllmOverrides, nearest: tuple[float, Layout] | None
+) -> DoesNotFit:
     if nearest is None:
         asked = f"tensor {wishes.tensor or 'any'} x pipeline {wishes.pipeline or 'any'} x data {wishes.data or 'any'}"
         return DoesNotFit(f"{model.repo} cannot be spread as {asked} over the {machine.gpus} GPUs of {machine.name}")

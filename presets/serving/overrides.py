@@ -15,7 +15,7 @@ ASSUMED_RANK: Final = 64
 
 
 @dataclass(frozen=True)
-class Wishes:
+class VllmOverrides:
     """None means that nothing was asked for. `context` is in tokens, `utilization` a share of the GPU's memory."""
 
     context: int | None = None
@@ -40,12 +40,12 @@ class Wishes:
         return Batch(tokens=self.batch_tokens or default.tokens, sequences=self.sequences or default.sequences)
 
 
-def wishes_of(config: InferenceConfig | None, adapters: int = 0) -> Wishes:
+def wishes_of(config: InferenceConfig | None, adapters: int = 0) -> VllmOverrides:
     """What of the file matters here. Its values are already of the right types and within vLLM's limits. Without
     `adapters`, room for them is not made, whatever the file says."""
     if config is None:
-        return Wishes(adapters=adapters)
-    return Wishes(
+        return VllmOverrides(adapters=adapters)
+    return VllmOverrides(
         context=config.max_model_len,
         tensor=_whole(config, "tensor-parallel-size"),
         pipeline=_whole(config, "pipeline-parallel-size"),

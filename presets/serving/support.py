@@ -8,7 +8,7 @@ from typing import Final
 from presets.machines.machine import Machine
 from presets.models.catalog import Model
 from presets.serving.fit import COMFORTABLE_CONTEXT, Fit, utilization
-from presets.serving.overrides import Wishes
+from presets.serving.overrides import VllmOverrides
 
 LEAST_CAPABILITY: Final = {
     "fp8": 7.5, "mxfp4": 8.0, "nvfp4": 7.5, "awq": 7.5, "gptq": 6.0, "int4": 7.0, "bnb": 7.0,
@@ -38,7 +38,7 @@ def refusals(model: Model, machine: Machine) -> list[str]:
     return found
 
 
-def wish_problems(model: Model, machine: Machine, wishes: Wishes) -> list[str]:
+def wish_problems(model: Model, machine: Machine, wishes: VllmOverrides) -> list[str]:
     """What of the user's inference_config.yaml cannot work with this model on this machine, with the numbers."""
     found = []
     if (machine.compute_capability or 0.0) < FP8_CACHE_CAPABILITY and wishes.kv_bytes == 1:
@@ -68,7 +68,7 @@ def wish_problems(model: Model, machine: Machine, wishes: Wishes) -> list[str]:
     return found
 
 
-def concerns(model: Model, machine: Machine, wishes: Wishes, fit: Fit) -> list[str]:
+def concerns(model: Model, machine: Machine, wishes: VllmOverrides, fit: Fit) -> list[str]:
     """What works and may disappoint."""
     found = []
     if fit.context < min(COMFORTABLE_CONTEXT, model.max_tokens) and wishes.context is None:

@@ -10,7 +10,7 @@ from presets.models.catalog import Model
 from presets.serving.fit import DoesNotFit
 from presets.tuning import memory as parts
 from presets.tuning.linear_layers import GIB
-from presets.tuning.overrides import TrainingWishes
+from presets.tuning.overrides import TrainingOverrides
 
 PACKED_CAPABILITY: Final = {4: 6.0, 8: 7.5}
 """The least compute capability by bits of a packed weight (bitsandbytes 0.50, installation guide)."""
@@ -53,7 +53,7 @@ class Memory:
         return self.needed <= self.given
 
 
-def training_memory(model: Model, machine: Machine, wishes: TrainingWishes) -> Memory:
+def training_memory(model: Model, machine: Machine, wishes: TrainingOverrides) -> Memory:
     """The parts on each of the machine's GPUs; they all hold the model."""
     return Memory(
         weights=parts.weights_gib(model, wishes),
@@ -64,7 +64,7 @@ def training_memory(model: Model, machine: Machine, wishes: TrainingWishes) -> M
     )
 
 
-def fit_training(model: Model, machine: Machine, wishes: TrainingWishes) -> Memory:
+def fit_training(model: Model, machine: Machine, wishes: TrainingOverrides) -> Memory:
     """The parts, when they fit. Raises DoesNotFit with the numbers and what would make them fit on this machine."""
     memory = training_memory(model, machine, wishes)
     if memory.fits:
@@ -81,10 +81,10 @@ def fit_training(model: Model, machine: Machine, wishes: TrainingWishes) -> Memo
     raise DoesNotFit(message, needed_gib=memory.needed, given_gib=memory.given)
 
 
-def ways_to_fit(model: Model, machine: Machine, wishes: TrainingWishes) -> list[str]:
+def ways_to_fit(model: Model, machine: Machine, wishes: TrainingOverrides) -> list[str]:
     """Changes of the settings with which the training fits on the machine: each alone, the gentlest first."""
     packed = replace(wishes, method="qlora", bits=4, double_quant=True)
-    tried: list[tuple[str, TrainingWishes]] = []
+    tried: list[tuple[str, TrainingOverrides]] = []
     if not wishes.checkpointing:
         tried.append(("gradient_checkpointing: true", replace(wishes, checkpointing=True)))
     tried += [(f"per_device_train_batch_size: {size}", replace(wishes, batch=size)) for size in _halves(wishes.batch)]
@@ -105,7 +105,7 @@ def ways_to_fit(model: Model, machine: Machine, wishes: TrainingWishes) -> list[
     return single or list(found.values())
 
 
-def refusals(model: Model, machine: Machine, wishes: TrainingWishes) -> list[str]:
+def refusals(model: Model, machine: Machine, wishes: TrainingOverrides) -> list[str]:
     """Why this training cannot run on this machine whatever its memory; empty where nothing stands against it."""
     capability = machine.compute_capability
     if capability is None:
@@ -119,7 +119,7 @@ def refusals(model: Model, machine: Machine, wishes: TrainingWishes) -> list[str
     return []
 
 
-def concerns(model: Model, machine: Machine, wishes: TrainingWishes) -> list[str]:
+def concerns(model: Model, machine: Machine, wishes: TrainingOverrides) -> list[str]:
     """What works and may disappoint."""
     found = []
     if wishes.unknown_modules:
@@ -146,7 +146,7 @@ class Alternative:
         return f"{self.instance_type} ({price})"
 
 
-def machines_that_train(model: Model, region: str, wishes: TrainingWishes) -> list[Alternative]:
+def machines_that_train(model: Model, region: str, wishes: TrainingOverrides) -> list[Alternative]:
     """At most three, cheapest first; left out are retired sizes and those that the image is not built for."""
     found = []
     for sku in sku_table().skus:
@@ -159,7 +159,7 @@ def machines_that_train(model: Model, region: str, wishes: TrainingWishes) -> li
     return [alternative for _, alternative in found[:SHOWN]]
 
 
-def volume_gib(model: Model, wishes: TrainingWishes, data_gib: int = DATA_GIB) -> int:
+def volume_gib(model: Model, wishes: TrainingOverrides, data_gib: int = DATA_GIB) -> int:
     """GiB of the run's volume: data x 3 (as fetched, and prepared) + (checkpoints kept + 1 being written) x 12 bytes of
     a trained weight + the adapter twice (being written, and whole) + 1 for logs; then the next size of a disk.
 

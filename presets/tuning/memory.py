@@ -20,7 +20,7 @@ from presets.tuning.linear_layers import (
     linears,
     parameters,
 )
-from presets.tuning.overrides import TrainingWishes
+from presets.tuning.overrides import TrainingOverrides
 
 PACKED_BYTES: Final = {4: 0.5, 8: 1.0}
 """Bytes of a packed weight, by bits, without scales."""
@@ -63,7 +63,7 @@ FRAGMENTS: Final = 0.05
 """The share of the memory that must stay free: rows differ in length, and blocks of memory with them."""
 
 
-def weights_gib(model: Model, wishes: TrainingWishes) -> float:
+def weights_gib(model: Model, wishes: TrainingOverrides) -> float:
     """The frozen model: parameters x bytes x 1.01. Packed: the layers' weights x 0.516 bytes (nf4 with double
     quantization; 0.5625 without, 1 with 8 bits), while embedding and head stay as they are."""
     if not wishes.bits:
@@ -74,25 +74,25 @@ def weights_gib(model: Model, wishes: TrainingWishes) -> float:
     return (packed + whole) * WEIGHT_MARGIN / GIB
 
 
-def packed_bytes(wishes: TrainingWishes) -> float:
+def packed_bytes(wishes: TrainingOverrides) -> float:
     """Bytes of a packed weight with its share of the scales."""
     scale = DOUBLE_SCALE_BYTES if wishes.double_quant else SCALE_BYTES
     return PACKED_BYTES[wishes.bits] + (scale / BLOCK if wishes.bits == 4 else 0.0)
 
 
-def adapter_parameters(model: Model, wishes: TrainingWishes) -> int:
+def adapter_parameters(model: Model, wishes: TrainingOverrides) -> int:
     """Trained weights: rank x (inputs + outputs) of every module that is adapted."""
     found = linears(model, wishes.modules)
     return sum(wishes.rank * (module.inputs + module.outputs) * module.count for module in found)
 
 
-def adapter_gib(model: Model, wishes: TrainingWishes, gpus: int) -> float:
+def adapter_gib(model: Model, wishes: TrainingOverrides, gpus: int) -> float:
     """Adapter, gradients and the optimizer's state: 16 bytes of a trained weight, 20 where several GPUs train."""
     each = STATE_BYTES + (REDUCTION_BYTES if gpus > 1 else 0)
     return adapter_parameters(model, wishes) * each / GIB
 
 
-def activations_gib(model: Model, wishes: TrainingWishes) -> float:
+def activations_gib(model: Model, wishes: TrainingOverrides) -> float:
     """What the forward pass leaves for the backward pass, at its peak.
 
     With gradient checkpointing: every layer's input, and all of one layer at a time. Without: all of all layers. To
@@ -111,12 +111,12 @@ def overhead_gib(gpus: int) -> float:
     return CONTEXT_GIB if gpus == 1 else SHARED_CONTEXT_GIB
 
 
-def checkpoint_gib(model: Model, wishes: TrainingWishes) -> float:
+def checkpoint_gib(model: Model, wishes: TrainingOverrides) -> float:
     """One checkpoint on disk: the adapter and the optimizer's two moments, in 32 bits."""
     return adapter_parameters(model, wishes) * 12 / GIB
 
 
-def _layer_bytes(model: Model, wishes: TrainingWishes) -> float:
+def _layer_bytes(model: Model, wishes: TrainingOverrides) -> float:
     """Bytes per token of the widest layer."""
     adapted = sum(module.inputs * module.count for module in linears(model, wishes.modules)) / model.layer_count
     attention = max(
@@ -128,7 +128,7 @@ def _layer_bytes(model: Model, wishes: TrainingWishes) -> float:
     return HIDDEN_PASSES * model.hidden_size + attention + mlp + ADAPTER_PASSES * adapted
 
 
-def _head_bytes(model: Model, wishes: TrainingWishes) -> float:
+def _head_bytes(model: Model, wishes: TrainingOverrides) -> float:
     """The loss: a tile of logits, the head's part of a tile in 32 bits, and gradients of the last layer's output."""
     if wishes.full_logits:
         return wishes.tokens * model.vocab_size * HEAD_BYTES
@@ -137,7 +137,7 @@ def _head_bytes(model: Model, wishes: TrainingWishes) -> float:
     return tile + words * model.hidden_size * 4 + wishes.tokens * model.hidden_size * 8
 
 
-def _unpacked_bytes(model: Model, wishes: TrainingWishes) -> float:
+def _unpacked_bytes(model: Model, wishes: TrainingOverrides) -> float:
     if not wishes.bits:
         return 0.0
     sizes = [module.inputs * module.outputs for module in linears(model, model.lora_targets)]

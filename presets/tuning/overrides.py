@@ -10,7 +10,7 @@ ALL_LINEAR: Final = "all-linear"
 
 
 @dataclass(frozen=True)
-class TrainingWishes:
+class TrainingOverrides:
     """`bits` are those of a packed weight, 0 where weights are not packed. `length` is in tokens, of one row;
     `batch` counts the rows that a GPU computes at once, `modules` are those of the model that get an adapter."""
 
@@ -34,11 +34,11 @@ class TrainingWishes:
         return self.batch * self.length
 
 
-def training_wishes(config: TrainingConfig, method: str, model: Model) -> TrainingWishes:
+def training_wishes(config: TrainingConfig, method: str, model: Model) -> TrainingOverrides:
     """What the config asks for of this model, by the defaults that `runtime.tune` takes."""
     options, packing = config.training, config.quantization
     modules, unknown = _modules(config, model)
-    return TrainingWishes(
+    return TrainingOverrides(
         method=method,
         bits=4 if packing.load_in_4bit else 8 if packing.load_in_8bit else 0,
         double_quant=packing.bnb_4bit_use_double_quant,

@@ -16,7 +16,7 @@ from api.pods.adapters import AdaptersConfig, AdapterSource, request_of
 from api.pods.data import DataConfig
 from api.pods.tune import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from runtime.adapters.failures import INVALID, NOT_FOUND, failure_of_pull
-from runtime.adapters.judging import doubt, rank_of, scaled
+from runtime.adapters.judging import compatibility_warning, rank_of, scaled
 from runtime.data.failures import failure_of_disk
 from runtime.data.images import pull
 from runtime.data.progress import DataProgress
@@ -78,7 +78,7 @@ def _staged(source: AdapterSource, config: AdaptersConfig, origin: Path, digest:
     except (Failure, ValueError) as error:
         kind = error.kind if isinstance(error, Failure) and error.kind.reason.startswith("AdapterNot") else INVALID
         raise Failure(kind, f"adapter {source.name} ({source.image or 'volume'}): {error}") from error
-    if words := doubt(found.config, config.model):
+    if words := compatibility_warning(found.config, config.model):
         say(f"adapter {source.name}: {words}")
     record = AdapterRecord(
         name=source.name,

@@ -43,7 +43,7 @@ def scaled(config: Mapping[str, Any], strength: float) -> dict[str, Any]:
     return dict(config) | alphas
 
 
-def doubt(config: Mapping[str, Any], model: str) -> str:
+def compatibility_warning(config: Mapping[str, Any], model: str) -> str:
     """A sentence where the adapter names another model; empty otherwise. No more than a doubt: the same weights go by
     several names, and training often writes a path."""
     base = str(config.get("base_model_name_or_path") or "")

@@ -23,7 +23,7 @@ from runtime.data.validating import kept_manifest, manifest_of, write_manifest
 from runtime.pod.exit import MESSAGE_MAX, Failure, run, say
 from runtime.pod.guarded_network import system_resolve
 from runtime.pod.metrics import COMPLETE
-from runtime.pod.retry import Patience
+from runtime.pod.retry import RetryPolicy
 from runtime.pod.status_server import start_status_server
 
 
@@ -84,21 +84,21 @@ def _fetch_links(config: DataConfig, progress: DataProgress) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     progress.files = len(links)
     downloads = Downloads(http, folder, progress, config.max_bytes)
-    patience = Patience(stall_s=config.stall_s, attempts=config.attempts, first_pause_s=config.pause_s)
-    found = [_fetch_link(downloads, link, patience, progress) for link in links]
+    retry_policy = RetryPolicy(stall_s=config.stall_s, attempts=config.attempts, first_pause_s=config.pause_s)
+    found = [_fetch_link(downloads, link, retry_policy, progress) for link in links]
     return {fetched.file.name: fetched.source for fetched in found}
 
 
-def _fetch_link(downloads: Downloads, link: Link, patience: Patience, progress: DataProgress) -> Fetched:
-    for attempt in range(1, patience.attempts + 1):
+def _fetch_link(downloads: Downloads, link: Link, retry_policy: RetryPolicy, progress: DataProgress) -> Fetched:
+    for attempt in range(1, retry_policy.attempts + 1):
         progress.phase, progress.attempts = "fetching", attempt
         try:
             return downloads.fetch(link)
         except Failure as failure:
-            if not failure.kind.worth_retrying or attempt == patience.attempts:
+            if not failure.kind.worth_retrying or attempt == retry_policy.attempts:
                 raise
-            pause = patience.pause_s(attempt)
-            say(f"attempt {attempt} of {patience.attempts}: {failure.message}; trying again in {pause:.0f} s")
+            pause = retry_policy.pause_s(attempt)
+            say(f"attempt {attempt} of {retry_policy.attempts}: {failure.message}; trying again in {pause:.0f} s")
             progress.phase = "waiting"
             time.sleep(pause)
     raise AssertionError("Patience allows no attempt")

@@ -20,13 +20,13 @@ from api.pods.data import DataConfig
 from runtime.data.downloads import WORK
 from runtime.data.failures import IMAGE_INVALID, TOO_LARGE, failure_of_disk, failure_of_registry
 from runtime.data.progress import DataProgress
-from runtime.data.unpacking import TooMuch, Unpacking, Unsafe
+from runtime.data.unpacking import SizeLimitExceeded, Unpacking, UnsafeArchive
 from runtime.pod.exit import Failure, say
-from runtime.pod.retry import Patience
+from runtime.pod.retry import RetryPolicy
 from runtime.registry.accounts import read_accounts
 from runtime.registry.client import Repository, repository
 from runtime.registry.faults import RegistryFault, Trouble
-from runtime.registry.retry import persistently
+from runtime.registry.retry import with_retries
 
 MANIFESTS: Final = (
     "application/vnd.oci.image.manifest.v1+json",
@@ -57,9 +57,9 @@ def pull(config: DataConfig, progress: DataProgress) -> Pulled:
         raise Failure(IMAGE_INVALID, str(error)) from error
     except RegistryFault as fault:
         raise failure_of_registry(fault) from fault
-    except Unsafe as error:
+    except UnsafeArchive as error:
         raise Failure(IMAGE_INVALID, f"{config.image}: {error}") from error
-    except TooMuch as error:
+    except SizeLimitExceeded as error:
         raise Failure(TOO_LARGE, f"{config.image}: {error} ({config.max_bytes} bytes, {config.max_files})") from error
     except OSError as error:
         raise failure_of_disk(error) or error from error
@@ -100,7 +100,7 @@ class _Pull:
         layers = layers_of(manifest)
         total = sum(int(layer["size"]) for layer in layers)
         if total > self.config.max_bytes:
-            raise TooMuch(f"its layers have {total} bytes, more than are allowed")
+            raise SizeLimitExceeded(f"its layers have {total} bytes, more than are allowed")
         self.progress.bytes_total, self.progress.files = total, len(layers)
         unpacked = self.work / "unpacked"
         shutil.rmtree(unpacked, ignore_errors=True)
@@ -111,7 +111,7 @@ class _Pull:
         for file in files:
             unpacking.layer(file)
         if not any(unpacked.iterdir()):
-            raise Unsafe("it holds nothing below /data")
+            raise UnsafeArchive("it holds nothing below /data")
         for entry in unpacked.iterdir():
             _replace(entry, folder / entry.name)
         return Pulled(digest)
@@ -129,7 +129,7 @@ class _Pull:
             if kind in INDEXES or "manifests" in manifest:
                 return self._manifest(chosen(manifest["manifests"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Unsafe(f"its manifest cannot be read ({type(error).__name__})") from error
+            raise UnsafeArchive(f"its manifest cannot be read ({type(error).__name__})") from error
         return manifest, digest
 
     def _layer(self, layer: Mapping[str, Any]) -> Path:
@@ -158,10 +158,10 @@ class _Pull:
             self.progress.phase = "waiting"
             say(text)
 
-        patience = Patience(
+        retry_policy = RetryPolicy(
             stall_s=self.config.stall_s, attempts=self.config.attempts, first_pause_s=self.config.pause_s
         )
-        result = persistently(attempt, patience, waiting)
+        result = with_retries(attempt, retry_policy, waiting)
         self.progress.phase = "fetching"
         return result
 
@@ -170,12 +170,12 @@ def layers_of(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The layers, base first. Raises Unsafe for a manifest that is none."""
     layers = manifest.get("layers")
     if not isinstance(layers, list) or not 0 < len(layers) <= LAYERS_MAX:
-        raise Unsafe("its manifest lists no layers")
+        raise UnsafeArchive("its manifest lists no layers")
     for layer in layers:
         if not _DIGEST.fullmatch(str(layer.get("digest"))):
-            raise Unsafe("a layer has no SHA-256 digest")
+            raise UnsafeArchive("a layer has no SHA-256 digest")
         if not isinstance(layer.get("size"), int) or layer["size"] < 0:
-            raise Unsafe("a layer has no size")
+            raise UnsafeArchive("a layer has no size")
     return layers
 
 
@@ -184,7 +184,7 @@ def chosen(manifests: Sequence[Mapping[str, Any]]) -> str:
     images = [entry for entry in manifests if entry.get("platform", {}).get("os") != "unknown"]
     ours = [entry for entry in images if _platform(entry) == PLATFORM]
     if not images:
-        raise Unsafe("its index lists no image")
+        raise UnsafeArchive("its index lists no image")
     return str((ours or images)[0]["digest"])
 
 

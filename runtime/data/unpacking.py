@@ -26,11 +26,11 @@ _REMOVES: Final = ".wh."
 _REMOVES_ALL: Final = ".wh..wh..opq"
 
 
-class Unsafe(Exception):
+class UnsafeArchive(Exception):
     """A layer holds what is not unpacked, or cannot be read; the text names the entry."""
 
 
-class TooMuch(Exception):
+class SizeLimitExceeded(Exception):
     """More comes out than is allowed; the text has the limit."""
 
 
@@ -53,10 +53,10 @@ class Unpacking:
             except (tarfile.TarError, zlib.error, EOFError, OSError, pa.ArrowException) as error:
                 if isinstance(error, OSError) and error.errno is not None:
                     raise  # the disk's; those of gzip and zstd have no number
-                raise Unsafe(f"a layer is no tar archive, or is damaged: {error}") from error
+                raise UnsafeArchive(f"a layer is no tar archive, or is damaged: {error}") from error
 
     def _member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-        place = place_of(member.name)
+        place = data_path(member.name)
         if place is None or place == PurePosixPath():
             return
         target = self.folder / place
@@ -67,12 +67,14 @@ class Unpacking:
         elif member.isreg():
             self._write(archive, member, target)
         else:
-            raise Unsafe(f"{member.name} is a link or a device; build the image with plain files below /{FOLDER}")
+            raise UnsafeArchive(
+                f"{member.name} is a link or a device; build the image with plain files below /{FOLDER}"
+            )
 
     def _write(self, archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
         self.files -= 1
         if self.files < 0:
-            raise TooMuch("it holds more files than are allowed")
+            raise SizeLimitExceeded("it holds more files than are allowed")
         _make_folder(target.parent, self.folder)
         _remove(target)
         source = archive.extractfile(member)
@@ -80,16 +82,16 @@ class Unpacking:
             while source and (chunk := source.read(CHUNK)):
                 self.room -= len(chunk)
                 if self.room < 0:
-                    raise TooMuch(f"{member.name} and what came before have more bytes than are allowed")
+                    raise SizeLimitExceeded(f"{member.name} and what came before have more bytes than are allowed")
                 written.write(chunk)
                 self.wrote(len(chunk))
 
 
-def place_of(name: str) -> PurePosixPath | None:
+def data_path(name: str) -> PurePosixPath | None:
     """Where an entry goes below the data's folder; None for what is not data. Raises Unsafe for a way out."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts or any("\0" in part for part in parts):
-        raise Unsafe(f"{name[:200]!r} leads out of the image")
+        raise UnsafeArchive(f"{name[:200]!r} leads out of the image")
     return PurePosixPath(*parts[1:]) if parts and parts[0] == FOLDER else None
 
 
@@ -100,7 +102,7 @@ class _Bounded(tarfile.TarInfo):
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Bounded":
         found = super().frombuf(buf, encoding, errors)
         if found.type in _HEADERS and found.size > HEADER_MAX:
-            raise Unsafe(f"a header claims to have {found.size} bytes")
+            raise UnsafeArchive(f"a header claims to have {found.size} bytes")
         return found
 
 

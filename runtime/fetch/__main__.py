@@ -17,7 +17,7 @@ from types import FrameType
 from api.pods.weights import COMPLETE_MARKER, FETCH_PORT, WEIGHTS_ROOT
 from runtime.fetch.supervision import download_argv, fetch
 from runtime.pod.metrics import COMPLETE, Progress, bytes_below
-from runtime.pod.retry import Patience
+from runtime.pod.retry import RetryPolicy
 from runtime.pod.status_server import start_status_server
 from runtime.pod.termination import FetchFailure, leave_message
 
@@ -63,8 +63,8 @@ def _ensure_weights(options: argparse.Namespace, progress: Progress) -> None:
     marker = folder / COMPLETE_MARKER
     if not marker.exists():
         command = download_argv(options.model, options.revision, folder)
-        patience = Patience(stall_s=options.stall_s, attempts=options.attempts)
-        fetch(command, folder, progress, patience, _log)
+        retry_policy = RetryPolicy(stall_s=options.stall_s, attempts=options.attempts)
+        fetch(command, folder, progress, retry_policy, _log)
         _mark(folder, marker, options)
     progress.bytes_done = progress.bytes_total = bytes_below(folder)
     progress.phase = COMPLETE
@@ -85,8 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--revision", required=True, type=_matching(REVISION), help="the commit to fetch")
     parser.add_argument("--to", default=WEIGHTS_ROOT, help="folder in which a folder of the revision is filled")
     parser.add_argument("--port", type=int, default=FETCH_PORT, help="port of /metrics and /healthz")
-    parser.add_argument("--stall-s", type=float, default=Patience.stall_s, help="seconds without a byte: a stall")
-    parser.add_argument("--attempts", type=int, default=Patience.attempts, help="tries before giving up")
+    parser.add_argument("--stall-s", type=float, default=RetryPolicy.stall_s, help="seconds without a byte: a stall")
+    parser.add_argument("--attempts", type=int, default=RetryPolicy.attempts, help="tries before giving up")
     parser.add_argument("--once", action="store_true", help="end when the weights are there instead of idling")
     return parser
 

@@ -13,23 +13,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runtime.pod.metrics import Progress, bytes_below
-from runtime.pod.retry import Patience
+from runtime.pod.retry import RetryPolicy
 from runtime.pod.termination import STALLED, FetchFailure, kind_of_exit
 
 TERMINATE_S = 10.0
 
 
-def fetch(argv: list[str], folder: Path, progress: Progress, patience: Patience, log: Callable[[str], None]) -> None:
+def fetch(
+    argv: list[str], folder: Path, progress: Progress, retry_policy: RetryPolicy, log: Callable[[str], None]
+) -> None:
     """Returns when a download has ended well. Raises FetchFailure with the last attempt's reason."""
-    for attempt in range(1, patience.attempts + 1):
+    for attempt in range(1, retry_policy.attempts + 1):
         progress.attempts = attempt
         try:
-            _attempt(argv, folder, progress, patience, log)
+            _attempt(argv, folder, progress, retry_policy, log)
         except FetchFailure as failure:
-            if not failure.kind.worth_retrying or attempt == patience.attempts:
+            if not failure.kind.worth_retrying or attempt == retry_policy.attempts:
                 raise
-            pause = patience.pause_s(attempt)
-            log(f"attempt {attempt} of {patience.attempts}: {failure.message}; trying again in {pause:.0f} s")
+            pause = retry_policy.pause_s(attempt)
+            log(f"attempt {attempt} of {retry_policy.attempts}: {failure.message}; trying again in {pause:.0f} s")
             progress.phase = "waiting"
             time.sleep(pause)
         else:
@@ -42,7 +44,9 @@ def download_argv(model: str, revision: str, folder: Path) -> list[str]:
     return [sys.executable, "-m", "runtime.fetch.download", *options]
 
 
-def _attempt(argv: list[str], folder: Path, progress: Progress, patience: Patience, log: Callable[[str], None]) -> None:
+def _attempt(
+    argv: list[str], folder: Path, progress: Progress, retry_policy: RetryPolicy, log: Callable[[str], None]
+) -> None:
     progress.phase = "downloading"
     progress.sample(bytes_below(folder), time.monotonic())
     progress.moved_at = time.monotonic()
@@ -51,7 +55,7 @@ def _attempt(argv: list[str], folder: Path, progress: Progress, patience: Patien
     reader = threading.Thread(target=_read, args=(child, progress, said), daemon=True)
     reader.start()
     try:
-        _watch(child, folder, progress, patience, log)
+        _watch(child, folder, progress, retry_policy, log)
     finally:
         _end(child)
         reader.join(TERMINATE_S)
@@ -63,16 +67,20 @@ def _attempt(argv: list[str], folder: Path, progress: Progress, patience: Patien
 
 
 def _watch(
-    child: "subprocess.Popen[str]", folder: Path, progress: Progress, patience: Patience, log: Callable[[str], None]
+    child: "subprocess.Popen[str]",
+    folder: Path,
+    progress: Progress,
+    retry_policy: RetryPolicy,
+    log: Callable[[str], None],
 ) -> None:
     while child.poll() is None:
         try:
-            child.wait(patience.sample_s)
+            child.wait(retry_policy.sample_s)
         except subprocess.TimeoutExpired:
             progress.sample(bytes_below(folder), time.monotonic())
             log(progress.line())
         idle = time.monotonic() - progress.moved_at
-        if child.poll() is None and idle > patience.stall_s:
+        if child.poll() is None and idle > retry_policy.stall_s:
             raise FetchFailure(STALLED, f"no byte arrived for {idle:.0f} s ({progress.line()})")
 
 

@@ -7,7 +7,7 @@ SAMPLE_S = 2.0
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long to wait and how often to try. Seconds."""
 
     stall_s: float = 120.0

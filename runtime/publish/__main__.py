@@ -14,7 +14,7 @@ from api.oci.image_reference import ImageReference
 from api.pods.publish import PublishConfig, Published
 from runtime.pod.exit import CONFIG_INVALID, Failure, run, say
 from runtime.pod.metrics import COMPLETE
-from runtime.pod.retry import Patience
+from runtime.pod.retry import RetryPolicy
 from runtime.pod.status_server import start_status_server
 from runtime.publish.adapter import read_adapter
 from runtime.publish.failures import ADAPTER_INCOMPLETE, failure_of
@@ -66,7 +66,7 @@ def _push(config: PublishConfig, target: ImageReference, image: AdapterImage, pr
     scope = f"repository:{target.repository}:{RIGHTS} on {target.host}"
     secrets = ", ".join(config.registry.docker_configs) or "no Secret"
     whose = f"the Secret {secrets}" if config.registry.docker_configs else secrets
-    patience = Patience(stall_s=config.stall_s, attempts=config.attempts, first_pause_s=config.pause_s)
+    retry_policy = RetryPolicy(stall_s=config.stall_s, attempts=config.attempts, first_pause_s=config.pause_s)
 
     def waiting(text: str) -> None:
         progress.phase = "waiting"
@@ -76,7 +76,7 @@ def _push(config: PublishConfig, target: ImageReference, image: AdapterImage, pr
         account = next(iter(read_accounts(target, config.registry.docker_configs)), None)
         with repository(target, config.registry, account, RIGHTS, config.stall_s) as opened:
             whose = opened.authorization.whose if account or config.registry.azure else whose
-            push(opened, image, patience, progress, waiting)
+            push(opened, image, retry_policy, progress, waiting)
     except RegistryFault as fault:
         raise failure_of(fault, scope, whose) from fault
     except (OSError, FileChanged) as error:

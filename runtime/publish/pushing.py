@@ -8,29 +8,29 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from runtime.pod.retry import Patience
+from runtime.pod.retry import RetryPolicy
 from runtime.publish.image import MANIFEST, AdapterImage
 from runtime.publish.progress import PublishProgress
 from runtime.registry.blobs import Blob
 from runtime.registry.client import Repository
 from runtime.registry.faults import RegistryFault, Trouble
-from runtime.registry.retry import Waiting, persistently
+from runtime.registry.retry import Waiting, with_retries
 
 PUSHING: Final = "pushing"
 VERIFYING: Final = "verifying"
 
 
 def push(
-    repository: Repository, image: AdapterImage, patience: Patience, progress: PublishProgress, waiting: Waiting
+    repository: Repository, image: AdapterImage, retry_policy: RetryPolicy, progress: PublishProgress, waiting: Waiting
 ) -> None:
     """Returns when the registry has the image under its tag. Raises RegistryFault, FileChanged, OSError."""
     progress.phase, progress.bytes_total = PUSHING, image.size
     for blob in image.blobs:
-        persistently(lambda blob=blob: _ensure(repository, blob, progress), patience, waiting)  # type: ignore[misc]
+        with_retries(lambda blob=blob: _ensure(repository, blob, progress), retry_policy, waiting)  # type: ignore[misc]
     tag = repository.image.tag
-    persistently(lambda: repository.put_manifest(image.manifest, MANIFEST, tag), patience, waiting)
+    with_retries(lambda: repository.put_manifest(image.manifest, MANIFEST, tag), retry_policy, waiting)
     progress.phase = VERIFYING
-    persistently(lambda: verify(repository, image), patience, waiting)
+    with_retries(lambda: verify(repository, image), retry_policy, waiting)
 
 
 def verify(repository: Repository, image: AdapterImage) -> None:

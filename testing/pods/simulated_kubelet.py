@@ -19,7 +19,7 @@ from aiohttp import web
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster, Object, path_of
-from activities.clients.watch import Seen, follow
+from activities.clients.watch import EventType, follow
 from api import labels
 from api.pods.data import DATA_PORT
 from api.pods.publish import PUBLISH_PORT
@@ -69,11 +69,11 @@ class SimulatedKubelet:
         """Follows all pods until cancelled."""
         await follow(self._cluster, "Pod", self._seen)
 
-    async def _seen(self, seen: Seen, pod: Object) -> None:
+    async def _seen(self, seen: EventType, pod: Object) -> None:
         uid, leaving = pod["metadata"]["uid"], "deletionTimestamp" in pod["metadata"]
-        if seen is Seen.GONE or leaving:
+        if seen is EventType.GONE or leaving:
             self._end(uid, leaving=False)
-        if seen is Seen.GONE:
+        if seen is EventType.GONE:
             self._end(uid, leaving=True)
         elif leaving:
             self._begin(uid, True, self._take_away, pod)

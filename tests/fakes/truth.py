@@ -20,7 +20,7 @@ from activities.contract.failures import failure
 from activities.contract.signatures import Signature
 from activities.heartbeat import heartbeating
 from api import names
-from presets.plan.document import PlanDocument
+from presets.plan.document import PlanReport
 from tests.fakes.troubles import Trouble, in_trouble
 from workflows.messages import Changed
 
@@ -104,7 +104,7 @@ class Truth:
         """The nodes of the pool are gone, and what the watcher sees of it."""
         if self.pool:
             self.pool = replace(self.pool, broken=True)
-            self.words.append(Changed(uid=self.pool.uid, generation=0, poke=True))
+            self.words.append(Changed(uid=self.pool.uid, generation=0, resync=True))
 
     def _change(self, stored: Stored) -> None:
         self.there = stored
@@ -162,9 +162,7 @@ class Truth:
 
     def _build_plan(self, request: c.PlanRequest) -> p.Planned:
         plan = self._plan(request)
-        return p.Planned.of(
-            [p.Option(plan=plan, report=PlanDocument(namespace=plan.key.namespace, name=plan.key.name))]
-        )
+        return p.Planned.of([p.Option(plan=plan, report=PlanReport(namespace=plan.key.namespace, name=plan.key.name))])
 
     def _read_wanted(self, request: p.WantedRequest) -> p.Wanted:
         return p.Wanted(digest=self._plan(request).digest)

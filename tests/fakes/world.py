@@ -20,7 +20,7 @@ from activities.contract.signatures import Signature
 from activities.heartbeat import heartbeating
 from api import names
 from api.providers import Provider
-from presets.plan.document import PlanDocument
+from presets.plan.document import PlanReport
 
 INSTANCE_TYPE = "Standard_NC24ads_A100_v4"
 ADAPTER: Final = f"sha256:{'a' * 64}"
@@ -60,8 +60,8 @@ class World:
         self.verified: list[str] = []
         self.checks = [c.Check(name="SkuOffered", outcome="passed")]
         self.workload_checks = [c.Check(name="ImagesPullable", outcome="passed")]
-        self.inventory: list[c.Owned] = []
-        self.population: list[c.Living] = []
+        self.inventory: list[c.OwnedResource] = []
+        self.population: list[c.WorkspaceRef] = []
         self.runs: list[c.WorkspaceKey] = []
         self.statuses: list[dict[str, Any]] = []
         self.told: dict[str, dict[str, Any]] = {}
@@ -144,7 +144,7 @@ class World:
         options = self.options or [(self.instance_type, False)]
         plans = [self._plan(key, request.held or self.provider, *option) for option in options]
         return [
-            p.Option(plan=plan, report=PlanDocument(namespace=key.namespace, name=key.name, nodes=plan.node_count))
+            p.Option(plan=plan, report=PlanReport(namespace=key.namespace, name=key.name, nodes=plan.node_count))
             for plan in plans
         ]
 
@@ -304,11 +304,11 @@ class World:
     def _read_owned_pools(self, scope: c.SweepScope) -> c.Inventory:
         return c.Inventory(things=[thing for thing in self.inventory if thing.kind == "node_pool"])
 
-    def _read_population(self, scope: c.SweepScope) -> c.Population:
-        return c.Population(workspaces=self.population)
+    def _read_population(self, scope: c.SweepScope) -> c.WorkspaceList:
+        return c.WorkspaceList(workspaces=self.population)
 
-    def _read_runs(self, scope: c.SweepScope) -> c.Runs:
-        return c.Runs(workspaces=self.runs)
+    def _read_runs(self, scope: c.SweepScope) -> c.RunningWorkflows:
+        return c.RunningWorkflows(workspaces=self.runs)
 
     def _delete_finalizer(self, key: c.WorkspaceKey) -> c.Observed:
         self.finalizer = False

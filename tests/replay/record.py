@@ -119,7 +119,7 @@ async def node_lost_later(bench: Bench) -> None:
     await bench.tell()
     await bench.settled()
     bench.world.pools.clear()
-    await bench.tell(poke=True, generation=0)
+    await bench.tell(resync=True, generation=0)
     await bench.until(lambda state: bench.world.repairs == 1 and state.status.settled == "ready")
     await bench.delete()
 

@@ -24,7 +24,7 @@ from activities.contract.policies import HEARTBEAT_EVERY
 from process.temporal import plugin
 from testing.deadlines import PATIENCE_S
 from tests.fakes.world import World
-from workflows.messages import SIGNAL_CHANGED, Changed, Seed
+from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.state import WorkspaceState
 from workflows.status import search_attributes
 from workflows.sweep.workflow import SweepWorkflow
@@ -77,7 +77,7 @@ class Bench:
         message = Changed(**({"uid": self.world.uid, "generation": self.world.generation} | changes))
         self.handle = await self.client.start_workflow(
             WorkspaceWorkflow.run,
-            Seed(key=WorkspaceKey(namespace="default", name=self.name, uid=self.world.uid)),
+            WorkspaceInput(key=WorkspaceKey(namespace="default", name=self.name, uid=self.world.uid)),
             id=f"workspace/default/{self.name}",
             task_queue=queues.WORKSPACES,
             start_signal=SIGNAL_CHANGED,

@@ -78,7 +78,7 @@ LIVES = st.builds(
 )
 
 
-class Living:
+class WorkspaceRef:
     """One life, lived."""
 
     def __init__(self, life: Life, truth: Truth, client: Client) -> None:
@@ -91,7 +91,7 @@ class Living:
             WorkspaceWorkflow.run, names.workflow_id(*self._key)
         )
 
-    async def to_the_end(self) -> list[str]:
+    async def await_uncancelled(self) -> list[str]:
         """What went wrong; nothing in a good life."""
         self.truth.create()
         for act in self.life.acts:

@@ -20,7 +20,7 @@ from activities.contract import signatures
 from activities.contract.signatures import Signature
 from tests.fakes.truth import Truth
 from tests.workflows.conftest import workers
-from tests.workflows.lives import ACTIVITIES, LIVES, Life, Living
+from tests.workflows.lives import ACTIVITIES, LIVES, Life, WorkspaceRef
 
 AT_ONCE: Final = 12
 SEARCHING: Final = "MODELYARD_LIVES" in os.environ
@@ -55,8 +55,8 @@ class Lives:
         first = len(self._truths)
         truths = [Truth(f"life-{first + number}") for number in range(len(lives))]
         self._truths |= {f"workspace/default/{truth.name}": truth for truth in truths}
-        living = [Living(life, truth, self._client) for life, truth in zip(lives, truths, strict=True)]
-        complaints = await asyncio.gather(*(one.to_the_end() for one in living))
+        living = [WorkspaceRef(life, truth, self._client) for life, truth in zip(lives, truths, strict=True)]
+        complaints = await asyncio.gather(*(one.await_uncancelled() for one in living))
         return {life: found for life, found in zip(lives, complaints, strict=True) if found}
 
 

@@ -6,13 +6,13 @@ from activities.contract import queues
 from activities.contract.payloads import WorkspaceKey
 from testing.deadlines import PATIENCE_S
 from tests.workflows.conftest import Bench
-from workflows.messages import SIGNAL_CHANGED, Changed, Seed
+from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.workspace import WorkspaceWorkflow
 
 
 async def test_nothing_is_lost_over_continue_as_new(live_bench: Bench) -> None:
     bench = live_bench
-    seed = Seed(key=WorkspaceKey(namespace="default", name=bench.name, uid="uid-1"), history_limit=20)
+    seed = WorkspaceInput(key=WorkspaceKey(namespace="default", name=bench.name, uid="uid-1"), history_limit=20)
     bench.handle = await bench.client.start_workflow(
         WorkspaceWorkflow.run,
         seed,
@@ -34,7 +34,7 @@ async def test_nothing_is_lost_over_continue_as_new(live_bench: Bench) -> None:
     after = await bench.progress()
     but_conditions = {"status": {"conditions"}}
     assert after.model_dump(exclude=but_conditions) == before.model_dump(exclude=but_conditions)
-    await bench.tell(poke=True)
+    await bench.tell(resync=True)
     await bench.until(lambda _: bench.world.calls["read_health"] == 1)
     assert bench.world.calls["ensure_node_pool"] == 1
     assert await bench.delete() == []

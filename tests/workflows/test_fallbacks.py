@@ -83,7 +83,7 @@ async def test_spot_nodes_are_bought_again_and_after_some_evictions_the_next_opt
     await live_bench.settled()
     for times in range(1, EVICTIONS_MAX + 2):
         world.pools.clear()
-        await live_bench.tell(poke=True, generation=0)
+        await live_bench.tell(resync=True, generation=0)
         bought = 1 + times
         await live_bench.until(
             lambda state, bought=bought: len(world.bought) == bought and state.status.settled == "ready"
@@ -100,7 +100,7 @@ async def test_an_edit_keeps_the_option_that_serves(live_bench: Bench) -> None:
     await live_bench.tell()
     await live_bench.settled()
     live_bench.world.checks_of = {}
-    await live_bench.tell(poke=True, generation=0)
+    await live_bench.tell(resync=True, generation=0)
     await live_bench.until(lambda _: live_bench.world.calls["read_health"] == 1)
     await live_bench.edit(digest="digest-2")
     state = await live_bench.settled()
@@ -135,6 +135,6 @@ async def test_an_edit_after_a_loss_asks_again_what_stands_against_buying(live_b
     await live_bench.tell()
     await live_bench.settled()
     live_bench.world.pools.clear()
-    await live_bench.tell(poke=True, generation=0)
+    await live_bench.tell(resync=True, generation=0)
     await live_bench.until(lambda state: live_bench.world.repairs == 1 and state.status.settled == "ready")
     assert live_bench.world.calls["read_preflight"] == 2

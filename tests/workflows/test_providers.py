@@ -6,7 +6,7 @@ import pytest
 
 from activities.contract import signatures as s
 from activities.contract.failures import failure
-from activities.contract.payloads import Owned, WorkspaceKey
+from activities.contract.payloads import OwnedResource, WorkspaceKey
 from activities.contract.providers import STEPS
 from api.providers import Provider
 from api.resource.status import Phase
@@ -91,7 +91,7 @@ async def test_a_lost_own_node_is_noticed_though_there_is_none_to_plan_for(live_
     await live_bench.settled()
     live_bench.world.nodes_are_there = False
     live_bench.world.fail_next(s.BUILD_PLAN, failure("NoMatchingNodes", "no node has these labels", final=True))
-    await live_bench.tell(poke=True)
+    await live_bench.tell(resync=True)
     state = await live_bench.settled("failed")
     assert (state.status.phase, state.status.reason) == (Phase.FAILED, "NoMatchingNodes")
     assert not live_bench.world.pools and not state.resources.holdings
@@ -101,9 +101,9 @@ async def test_a_lost_own_node_is_noticed_though_there_is_none_to_plan_for(live_
 @pytest.mark.parametrize(
     ("orphan", "release"),
     [
-        (Owned(kind="node_claims", name="wsabcdefgh*", workspace=GONE), s.DELETE_NODE_CLAIMS),
+        (OwnedResource(kind="node_claims", name="wsabcdefgh*", workspace=GONE), s.DELETE_NODE_CLAIMS),
         (
-            Owned(
+            OwnedResource(
                 kind="node_reservations",
                 name="gpus.modelyard.dev/uid-gone",
                 workspace=WorkspaceKey(namespace="", name="", uid="uid-gone"),
@@ -117,7 +117,7 @@ async def test_a_lost_own_node_is_noticed_though_there_is_none_to_plan_for(live_
 async def test_what_a_workspace_left_in_the_cluster_is_swept(
     live_bench: Bench,
     installed: Provider,
-    orphan: Owned,
+    orphan: OwnedResource,
     release: s.Signature[Any, Any],
 ) -> None:
     live_bench.world.provider, live_bench.world.inventory = installed, [orphan]

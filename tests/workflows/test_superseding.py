@@ -104,11 +104,11 @@ async def test_a_refused_edit_leaves_the_running_model_alone(live_bench: Bench) 
 async def test_a_poke_repairs_a_lost_node_and_ignores_a_false_alarm(live_bench: Bench) -> None:
     await live_bench.tell()
     await live_bench.settled()
-    await live_bench.tell(poke=True, generation=0)
+    await live_bench.tell(resync=True, generation=0)
     await live_bench.until(lambda _: live_bench.world.calls["read_health"] == 1)
     assert live_bench.world.calls["ensure_node_pool"] == 1
     live_bench.world.pools.clear()
-    await live_bench.tell(poke=True, generation=0)
+    await live_bench.tell(resync=True, generation=0)
     await live_bench.until(
         lambda state: live_bench.world.calls["ensure_node_pool"] == 2 and state.status.settled == "ready"
     )

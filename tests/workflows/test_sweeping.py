@@ -8,14 +8,14 @@ from temporalio.client import WorkflowFailureError
 from activities.contract import queues
 from activities.contract import signatures as s
 from activities.contract.failures import failure
-from activities.contract.payloads import Living, Owned, WorkspaceKey
+from activities.contract.payloads import OwnedResource, WorkspaceKey, WorkspaceRef
 from api import names
 from tests.workflows.conftest import Bench
 from workflows.sweep.workflow import SweepReport, SweepRequest, SweepWorkflow
 from workflows.workspace import WorkspaceWorkflow
 
 GONE = WorkspaceKey(namespace="default", name="gone", uid="uid-gone")
-ORPHAN = Owned(kind="node_pool", name=names.pool_name(GONE.uid), workspace=GONE)
+ORPHAN = OwnedResource(kind="node_pool", name=names.pool_name(GONE.uid), workspace=GONE)
 
 
 async def sweep(bench: Bench, *, dry_run: bool = False, pause_s: int = 0) -> SweepReport:
@@ -62,7 +62,7 @@ async def test_what_the_second_look_does_not_find_is_left_alone(live_bench: Benc
         SweepWorkflow.run, SweepRequest(pause_s=2), id=f"sweep-{uuid4().hex[:8]}", task_queue=queues.WORKSPACES
     )
     await live_bench.world.entered["read_runs"].wait()
-    live_bench.world.population = [Living(key=GONE, generation=1)]
+    live_bench.world.population = [WorkspaceRef(key=GONE, generation=1)]
     live_bench.world.runs = [GONE]
     report = await handle.result()
     assert not report.found
@@ -78,9 +78,9 @@ async def test_an_orphan_that_cannot_be_deleted_is_told_with_its_reason(live_ben
 
 async def test_a_workspace_without_a_workflow_gets_one_that_brings_it_up(live_bench: Bench) -> None:
     key = WorkspaceKey(namespace="default", name=live_bench.name, uid=live_bench.world.uid)
-    live_bench.world.population = [Living(key=key, generation=1)]
+    live_bench.world.population = [WorkspaceRef(key=key, generation=1)]
     report = await sweep(live_bench)
-    assert [one.key for one in report.found.unattended] == [key]
+    assert [one.key for one in report.found.without_workflow] == [key]
     live_bench.handle = live_bench.client.get_workflow_handle_for(
         WorkspaceWorkflow.run, names.workflow_id(key.namespace, key.name)
     )
@@ -93,6 +93,6 @@ async def test_a_workflow_whose_workspace_is_gone_finishes(live_bench: Bench) ->
     live_bench.world.exists = False
     live_bench.world.runs = [WorkspaceKey(namespace="default", name=live_bench.name, uid=live_bench.world.uid)]
     report = await sweep(live_bench)
-    assert len(report.found.bereft) == 1
+    assert len(report.found.without_workspace) == 1
     assert await handle.result() == []
     assert not live_bench.world.pools

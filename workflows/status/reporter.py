@@ -22,11 +22,11 @@ from workflows.status import content, search_attributes
 class _Recorded:
     """A step under way. A class and no generator: those are swept up before the coroutine that holds them."""
 
-    def __init__(self, notebook: "Notebook", step: Step) -> None:
-        self._notebook, self._step = notebook, step
+    def __init__(self, reporter: "StatusReporter", step: Step) -> None:
+        self._reporter, self._step = reporter, step
 
     def __enter__(self) -> None:
-        self._record = self._notebook.begin(self._step)
+        self._record = self._reporter.begin(self._step)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -36,10 +36,10 @@ class _Recorded:
         outcome: StepOutcome = "done"
         if error is not None:
             outcome = "cancelled" if is_cancelled(error) else "failed"
-        self._notebook.end(self._record, outcome)
+        self._reporter.end(self._record, outcome)
 
 
-class Notebook:
+class StatusReporter:
     """Steps and phase of one Workspace, and the task that reports them."""
 
     def __init__(self, state: WorkspaceState) -> None:
@@ -51,16 +51,16 @@ class Notebook:
         self._written = 0
         self._phase_shown: Phase | None = None
 
-    def stand(self, phase: Phase, reason: str, message: str, *, wait: timedelta | None = None) -> None:
+    def set_status(self, phase: Phase, reason: str, message: str, *, wait: timedelta | None = None) -> None:
         """Where the Workspace stands from now on, and until when it may stand there."""
         status = self.state.status
         if (status.phase, status.reason) != (phase, reason):
             status.since = workflow.now()
         status.phase, status.reason, status.message = phase, reason, message
         status.deadline = workflow.now() + wait if wait else None
-        self.touch()
+        self.mark_dirty()
 
-    def touch(self) -> None:
+    def mark_dirty(self) -> None:
         """Something that users see has changed."""
         self._version += 1
         workflow.set_current_details(content.current_details(self.state))
@@ -77,7 +77,7 @@ class Notebook:
         """The step begins now."""
         record = StepRecord(step=step, started=workflow.now())
         self.state.status.steps.append(record)
-        self.touch()
+        self.mark_dirty()
         return record
 
     def end(self, record: StepRecord, outcome: StepOutcome) -> None:
@@ -85,9 +85,9 @@ class Notebook:
         ended = record.model_copy(update={"ended": workflow.now(), "outcome": outcome})
         steps = self.state.status.steps
         steps[:] = [ended if known is record else known for known in steps]
-        self.touch()
+        self.mark_dirty()
 
-    async def report(self) -> None:
+    async def run(self) -> None:
         """Writes the newest status whenever the last one written is stale, until the notebook is closed."""
         while True:
             await workflow.wait_condition(lambda: self._closed or self._version != self._written)
@@ -97,15 +97,15 @@ class Notebook:
             await self._write()
             self._written = version
 
-    async def rest(self, pause: timedelta) -> None:
-        """Waits, until somebody who wants another try at once calls `hurry`."""
+    async def backoff(self, pause: timedelta) -> None:
+        """Waits, until somebody who wants another try at once calls `wake`."""
         self.resting = True
         try:
             await workflow.wait_condition(lambda: not self.resting, timeout=pause, timeout_summary="until the next try")
         except TimeoutError:
             self.resting = False
 
-    def hurry(self) -> None:
+    def wake(self) -> None:
         """Ends a pause."""
         self.resting = False
 
@@ -113,7 +113,7 @@ class Notebook:
         """Nothing more is written; a write under way ends by itself, so that no activity outlives the workflow."""
         self._closed = True
 
-    async def written(self) -> None:
+    async def flush(self) -> None:
         """Returns when users can see everything recorded so far."""
         target = self._version
         await workflow.wait_condition(lambda: self._written >= target)

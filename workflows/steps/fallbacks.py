@@ -13,11 +13,11 @@ from activities.contract.failures import failure
 from activities.contract.payloads import Plan
 from activities.contract.plan import Option
 from api.purchasing import PurchaseOption
-from workflows.state import Tried
+from workflows.state import FailedFallback
 
 EVICTIONS_MAX: Final = 2
 """So often the spot machines of one option are bought again after they were taken back; then the others come first."""
-MOVING_ON: Final = frozenset(
+TRY_NEXT: Final = frozenset(
     {
         "QuotaExceeded",
         "SkuNotAvailable",
@@ -52,12 +52,12 @@ def in_order(options: Sequence[Option], held: Plan | None, evictions: Mapping[st
     return sorted(found, key=lambda option: evictions.get(option_of(option.plan), 0) > EVICTIONS_MAX)
 
 
-def moves_on(option: Option, reason: str) -> bool:
+def allows_fallback(option: Option, reason: str) -> bool:
     """Whether another way to get the nodes may help."""
-    return option.refused is not None or reason in MOVING_ON
+    return option.refused is not None or reason in TRY_NEXT
 
 
-def exhausted(tried: Sequence[Tried]) -> ApplicationError:
+def all_failed(tried: Sequence[FailedFallback]) -> ApplicationError:
     """The failure when nothing is left to try: the reason of what the user wanted most, and the words of all."""
     told = "; ".join(f"{one.option}: {one.message} [{one.reason}]" for one in tried)
     return failure(tried[0].reason, f"none of {len(tried)} ways to get the nodes works. {told}")

@@ -18,7 +18,7 @@ from activities.contract.payloads import NodesHeld, NodesLost, Plan
 from api.resource.status import Phase
 from workflows.execute import call, is_cancelled, reason_and_message, stop
 from workflows.state import Resources
-from workflows.status.reporter import Notebook
+from workflows.status.reporter import StatusReporter
 from workflows.steps.fallbacks import EVICTIONS_MAX, option_of
 from workflows.steps.nodes import NODE_ATTEMPTS, loss_reason, provision
 
@@ -27,20 +27,22 @@ WATCH_AGAIN: Final = timedelta(minutes=1)
 Result = TypeVar("Result")
 
 
-async def while_nodes_last(notebook: Notebook, plan: Plan, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+async def run_while_nodes_ready(
+    reporter: StatusReporter, plan: Plan, work: Callable[[], Coroutine[Any, Any, Result]]
+) -> Result:
     """What `work` returns, begun again after every loss of a node; to be called when the nodes are ready.
 
     Raises what `work` raises, what provisioning raises when nodes cannot be brought back, and ApplicationError
     NodeLost or SpotEvicted when they were lost NODE_ATTEMPTS times.
     """
     for attempt in range(1, NODE_ATTEMPTS + 1):
-        result, lost = await _until_one_ends(work(), _loss(notebook, plan))
+        result, lost = await _until_one_ends(work(), _loss(reporter, plan))
         if lost is None:
             return result  # type: ignore[return-value]
-        lose(notebook, plan, lost.names, Phase.PROVISIONING)
+        record_node_loss(reporter, plan, lost.names, Phase.PROVISIONING)
         if attempt < NODE_ATTEMPTS:
-            await provision(notebook, plan)
-    words = f"nodes were lost {NODE_ATTEMPTS} times in one pass: {notebook.state.resources.loss}"
+            await provision(reporter, plan)
+    words = f"nodes were lost {NODE_ATTEMPTS} times in one pass: {reporter.state.resources.loss}"
     raise failure(loss_reason(plan), words)
 
 
@@ -66,9 +68,9 @@ async def _until_one_ends(
     raise result
 
 
-async def _loss(notebook: Notebook, plan: Plan) -> NodesLost:
+async def _loss(reporter: StatusReporter, plan: Plan) -> NodesLost:
     """The next loss. A watch that fails is no reason to stop the work: it begins again."""
-    held = NodesHeld(plan=plan, names=notebook.state.resources.nodes)
+    held = NodesHeld(plan=plan, names=reporter.state.resources.nodes)
     while True:
         try:
             words = f"watching {len(held.names)} nodes for as long as the work lasts"
@@ -80,12 +82,12 @@ async def _loss(notebook: Notebook, plan: Plan) -> NodesLost:
             await asyncio.sleep(WATCH_AGAIN.total_seconds())
 
 
-def lose(notebook: Notebook, plan: Plan, names: Sequence[str], phase: Phase) -> None:
+def record_node_loss(reporter: StatusReporter, plan: Plan, names: Sequence[str], phase: Phase) -> None:
     """Records that these nodes are gone and says so; of spot nodes it is counted, because Azure may go on like that."""
-    resources = notebook.state.resources
+    resources = reporter.state.resources
     resources.lost, resources.loss = True, _words(resources, plan, ", ".join(names) or "a node")
     resources.nodes = [name for name in resources.nodes if name not in names]
-    notebook.stand(phase, loss_reason(plan), resources.loss)
+    reporter.set_status(phase, loss_reason(plan), resources.loss)
 
 
 def _words(resources: Resources, plan: Plan, lost: str) -> str:

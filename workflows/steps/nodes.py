@@ -16,8 +16,8 @@ from activities.contract.providers import STEPS
 from api.resource.status import Phase, Step
 from workflows.execute import call, reason_and_message
 from workflows.ledger import Purchase
-from workflows.state import Holding
-from workflows.status.reporter import Notebook
+from workflows.state import HeldResource
+from workflows.status.reporter import StatusReporter
 from workflows.steps.cleanup import release_nodes
 
 NODE_ATTEMPTS = 3
@@ -25,29 +25,29 @@ NODE_ATTEMPTS = 3
 _REPLACEABLE = ("NodeNotJoined", "NodeWithoutGpu")
 
 
-async def provision(notebook: Notebook, plan: Plan) -> None:
+async def provision(reporter: StatusReporter, plan: Plan) -> None:
     """Returns when every node is Ready with its GPUs. Raises ActivityError with the reason it cannot."""
     for attempt in range(1, NODE_ATTEMPTS + 1):
         try:
-            await _buy(notebook, plan, attempt)
+            await _buy(reporter, plan, attempt)
             return
         except ActivityError as error:
             reason, message = reason_and_message(error)
             if reason not in _REPLACEABLE or attempt == NODE_ATTEMPTS:
                 raise
-        notebook.stand(Phase.PROVISIONING, reason, f"{message}; the nodes are replaced (try {attempt + 1})")
-        await release_nodes(notebook)
+        reporter.set_status(Phase.PROVISIONING, reason, f"{message}; the nodes are replaced (try {attempt + 1})")
+        await release_nodes(reporter)
 
 
-async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
-    resources, tries = notebook.state.resources, f", try {attempt}" if attempt > 1 else ""
+async def _buy(reporter: StatusReporter, plan: Plan, attempt: int) -> None:
+    resources, tries = reporter.state.resources, f", try {attempt}" if attempt > 1 else ""
     steps = STEPS[plan.provider]
     words = steps.ensuring.format(nodes=plan.nodes_description, pool=plan.pool_name) + tries
-    resources.hold(Holding(kind="node_pool", name=plan.pool_name, instance_type=plan.instance_type))
+    resources.acquire(HeldResource(kind="node_pool", name=plan.pool_name, instance_type=plan.instance_type))
     resources.ledger.intend(_purchase(plan))
     provision_time = timedelta(seconds=plan.deadlines.provision)
-    notebook.stand(Phase.PROVISIONING, *_said(notebook, plan, "NodeClaimNotReady", words), wait=provision_time)
-    with notebook.step(Step.PROVISION_NODES):
+    reporter.set_status(Phase.PROVISIONING, *_said(reporter, plan, "NodeClaimNotReady", words), wait=provision_time)
+    with reporter.step(Step.PROVISION_NODES):
         bought = await call(
             steps.ensure,
             plan.model_copy(update={"repair": resources.lost and attempt == 1}),
@@ -58,8 +58,8 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
     resources.ledger.confirm(plan.pool_name, bought.accepted_at)
     joining = timedelta(seconds=plan.deadlines.nodes)
     words = f"waiting for {plan.nodes_description} to join"
-    notebook.stand(Phase.PROVISIONING, *_said(notebook, plan, "NodeNotReady", words), wait=joining)
-    with notebook.step(Step.AWAIT_NODES):
+    reporter.set_status(Phase.PROVISIONING, *_said(reporter, plan, "NodeNotReady", words), wait=joining)
+    with reporter.step(Step.AWAIT_NODES):
         ready = await call(
             signatures.WAIT_FOR_NODES,
             plan,
@@ -67,12 +67,12 @@ async def _buy(notebook: Notebook, plan: Plan, attempt: int) -> None:
             deadline_s=plan.deadlines.nodes + OWN_DEADLINE_S,  # the activity ends at its own deadline, with a reason
         )
     resources.nodes, resources.lost = ready.names, False
-    notebook.touch()
+    reporter.mark_dirty()
 
 
-def _said(notebook: Notebook, plan: Plan, reason: str, words: str) -> tuple[str, str]:
+def _said(reporter: StatusReporter, plan: Plan, reason: str, words: str) -> tuple[str, str]:
     """Reason and words; while nodes take the place of lost ones, the loss is the reason."""
-    resources = notebook.state.resources
+    resources = reporter.state.resources
     if resources.lost and resources.loss:
         return loss_reason(plan), f"{resources.loss}: {words}"
     return reason, words

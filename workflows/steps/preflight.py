@@ -22,41 +22,41 @@ from api.preflight import PROVIDER_CHECKS, WORKLOAD_CHECKS, CheckName, place_of
 from api.reasons import FailureClass
 from api.resource.status import Phase, Step
 from workflows.execute import call, is_cancelled, reason_and_message, stop
-from workflows.status.reporter import Notebook
+from workflows.status.reporter import StatusReporter
 
 GRACE = timedelta(seconds=20)
 """How long the other checks may take after the first no: the user waits for them, and the answer is no already."""
 _PASSING = (FailureClass.WAIT, FailureClass.RETRY)
 
 
-async def check(notebook: Notebook, plan: Plan, *, nothing_to_buy: bool = False) -> PinnedModel | None:
+async def check(reporter: StatusReporter, plan: Plan, *, nothing_to_buy: bool = False) -> PinnedModel | None:
     """The model's commit, where there is a model. With `nothing_to_buy` nobody is asked what stands against buying.
 
     Raises ApplicationError with the reason of the first check that failed and the words of all of them; ActivityError
     when the finalizer cannot be added.
     """
-    notebook.stand(Phase.PREFLIGHT, "Preflight", f"checking quota, machine and model for {plan.description}")
-    notebook.state.status.checks = []
+    reporter.set_status(Phase.PREFLIGHT, "Preflight", f"checking quota, machine and model for {plan.description}")
+    reporter.state.status.checks = []
     work = [
-        _nodes_are_there(notebook, plan) if nothing_to_buy else _nodes(notebook, plan),
-        _model(notebook, plan),
+        _nodes_are_there(reporter, plan) if nothing_to_buy else _nodes(reporter, plan),
+        _model(reporter, plan),
         call(signatures.ENSURE_FINALIZER, plan.key, summary="Preflight: add the finalizer before anything is bought"),
-        _workload(notebook, plan),
+        _workload(reporter, plan),
     ]
-    _, pinned, _, _ = await _to_the_last_answer(notebook, work)
-    notebook.state.spec.pinned = pinned
+    _, pinned, _, _ = await _to_the_last_answer(reporter, work)
+    reporter.state.spec.pinned = pinned
     return pinned  # type: ignore[no-any-return]
 
 
-async def check_again(notebook: Notebook, plan: Plan) -> None:
+async def check_again(reporter: StatusReporter, plan: Plan) -> None:
     """Only what concerns the output: of a pass that buys nothing any more. Raises like `check`."""
-    notebook.stand(Phase.PREFLIGHT, "Preflight", f"checking where the adapter of {plan.preset} goes")
-    with notebook.step(Step.PREFLIGHT):
-        notebook.state.status.checks = []
-        await _workload(notebook, plan)
+    reporter.set_status(Phase.PREFLIGHT, "Preflight", f"checking where the adapter of {plan.preset} goes")
+    with reporter.step(Step.PREFLIGHT):
+        reporter.state.status.checks = []
+        await _workload(reporter, plan)
 
 
-async def _to_the_last_answer(notebook: Notebook, work: list[Any]) -> list[Any]:
+async def _to_the_last_answer(reporter: StatusReporter, work: list[Any]) -> list[Any]:
     """The results, when nothing failed. Otherwise waits GRACE for what is under way, and raises for all together."""
     tasks = [asyncio.create_task(one) for one in work]
     try:
@@ -75,52 +75,56 @@ async def _to_the_last_answer(notebook: Notebook, work: list[Any]) -> list[Any]:
         if not isinstance(error, FailureError) or isinstance(error, ActivityError):
             raise error  # a bug in workflow code, or the finalizer, without which nothing is bought
     if errors:
-        raise refusal(notebook.state.status.checks)
+        raise refusal(reporter.state.status.checks)
     return results
 
 
-async def _nodes(notebook: Notebook, plan: Plan) -> None:
-    with notebook.step(Step.PREFLIGHT):
+async def _nodes(reporter: StatusReporter, plan: Plan) -> None:
+    with reporter.step(Step.PREFLIGHT):
         summary = f"Preflight: may we have {plan.nodes_description}?"
-        await _checked(notebook, STEPS[plan.provider].check, plan, summary, PROVIDER_CHECKS[plan.provider])
+        await _checked(reporter, STEPS[plan.provider].check, plan, summary, PROVIDER_CHECKS[plan.provider])
 
 
-async def _nodes_are_there(notebook: Notebook, plan: Plan) -> None:
+async def _nodes_are_there(reporter: StatusReporter, plan: Plan) -> None:
     """The user waits for an edit of what serves, and quota is not what it depends on."""
     told = "the nodes are there already"
-    with notebook.step(Step.PREFLIGHT):
-        _record(notebook, [Check(name=name, outcome="passed", message=told) for name in PROVIDER_CHECKS[plan.provider]])
+    with reporter.step(Step.PREFLIGHT):
+        _record(reporter, [Check(name=name, outcome="passed", message=told) for name in PROVIDER_CHECKS[plan.provider]])
 
 
-async def _workload(notebook: Notebook, plan: Plan) -> None:
+async def _workload(reporter: StatusReporter, plan: Plan) -> None:
     summary = f"Preflight: price, images and storage of {plan.preset}"
-    await _checked(notebook, signatures.READ_WORKLOAD_PREFLIGHT, plan, summary, WORKLOAD_CHECKS)
+    await _checked(reporter, signatures.READ_WORKLOAD_PREFLIGHT, plan, summary, WORKLOAD_CHECKS)
 
 
 async def _checked(
-    notebook: Notebook, signature: Signature[Plan, Preflight], plan: Plan, summary: str, names: Iterable[CheckName]
+    reporter: StatusReporter,
+    signature: Signature[Plan, Preflight],
+    plan: Plan,
+    summary: str,
+    names: Iterable[CheckName],
 ) -> None:
     """Records the results of one activity; its own failure is one result for all that it would have told."""
     try:
         found = (await call(signature, plan, summary=summary)).checks
     except ActivityError as error:
         if is_cancelled(error):
-            _record(notebook, [_unanswered(name) for name in names])
+            _record(reporter, [_unanswered(name) for name in names])
             raise
         found = [_of_failure(name, error) for name in names]
-    _record(notebook, found)
+    _record(reporter, found)
     if no := [check for check in found if check.outcome == "failed"]:
         raise refusal(no)
 
 
-async def _model(notebook: Notebook, plan: Plan) -> PinnedModel | None:
+async def _model(reporter: StatusReporter, plan: Plan) -> PinnedModel | None:
     if plan.kind not in ("preset", "tuning"):
         return None
     name = CheckName.MODEL_READABLE
     request = ModelRequest(
         workspace=plan.key, model=plan.model, revision=plan.requested_revision, access_secret=plan.access_secret
     )
-    with notebook.step(Step.PREPARE_MODEL):
+    with reporter.step(Step.PREPARE_MODEL):
         try:
             pinned = await call(
                 signatures.READ_MODEL_REVISION,
@@ -130,20 +134,20 @@ async def _model(notebook: Notebook, plan: Plan) -> PinnedModel | None:
             )
         except ActivityError as error:
             if is_cancelled(error):
-                _record(notebook, [_unanswered(name)])
+                _record(reporter, [_unanswered(name)])
                 raise
             reason, message = reason_and_message(error)
             no = Check(name=name, outcome="failed", reason=reason, message=message)
-            _record(notebook, [no])
+            _record(reporter, [no])
             raise refusal([no]) from error
-        _record(notebook, [Check(name=name, outcome="passed", message=f"{pinned.model} at {pinned.revision[:12]}")])
+        _record(reporter, [Check(name=name, outcome="passed", message=f"{pinned.model} at {pinned.revision[:12]}")])
         return pinned
 
 
-def _record(notebook: Notebook, found: Iterable[Check]) -> None:
-    checks = [*notebook.state.status.checks, *found]
-    notebook.state.status.checks = sorted(checks, key=lambda check: place_of(check.name))
-    notebook.touch()
+def _record(reporter: StatusReporter, found: Iterable[Check]) -> None:
+    checks = [*reporter.state.status.checks, *found]
+    reporter.state.status.checks = sorted(checks, key=lambda check: place_of(check.name))
+    reporter.mark_dirty()
 
 
 def _unanswered(name: CheckName) -> Check:

@@ -5,7 +5,14 @@ Pure. One look can be wrong (things are read one after the other), so only what 
 
 from pydantic import BaseModel, ConfigDict
 
-from activities.contract.payloads import Inventory, Living, Owned, Population, Runs, WorkspaceKey
+from activities.contract.payloads import (
+    Inventory,
+    OwnedResource,
+    RunningWorkflows,
+    WorkspaceKey,
+    WorkspaceList,
+    WorkspaceRef,
+)
 
 
 class Findings(BaseModel):
@@ -13,18 +20,18 @@ class Findings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    orphans: tuple[Owned, ...] = ()
+    orphans: tuple[OwnedResource, ...] = ()
     """Bought for a Workspace that is not there and that no workflow looks after."""
-    unattended: tuple[Living, ...] = ()
+    without_workflow: tuple[WorkspaceRef, ...] = ()
     """Workspaces that no workflow looks after."""
-    bereft: tuple[WorkspaceKey, ...] = ()
+    without_workspace: tuple[WorkspaceKey, ...] = ()
     """Workspaces that are not there and whose workflow still runs."""
 
     def __bool__(self) -> bool:
-        return bool(self.orphans or self.unattended or self.bereft)
+        return bool(self.orphans or self.without_workflow or self.without_workspace)
 
 
-def findings(inventory: Inventory, population: Population, runs: Runs) -> Findings:
+def findings(inventory: Inventory, population: WorkspaceList, runs: RunningWorkflows) -> Findings:
     """Compares by uid what is paid for, by name who is looked after.
 
     A run that went on for a namesake still carries its first uid; the pool of that one is then left for another time.
@@ -37,22 +44,22 @@ def findings(inventory: Inventory, population: Population, runs: Runs) -> Findin
         orphans=tuple(
             thing for thing in sorted(inventory.things, key=lambda thing: thing.name) if thing.workspace.uid not in kept
         ),
-        unattended=tuple(
+        without_workflow=tuple(
             workspace
             for workspace in sorted(population.workspaces, key=lambda workspace: _name(workspace.key))
             if _name(workspace.key) not in attended
         ),
-        bereft=tuple(key for key in sorted(runs.workspaces, key=_name) if _name(key) not in named),
+        without_workspace=tuple(key for key in sorted(runs.workspaces, key=_name) if _name(key) not in named),
     )
 
 
-def agreed(first: Findings, second: Findings) -> Findings:
+def confirmed(first: Findings, second: Findings) -> Findings:
     """What both looks found."""
-    unattended = {workspace.key for workspace in first.unattended}
+    without_workflow = {workspace.key for workspace in first.without_workflow}
     return Findings(
         orphans=tuple(thing for thing in second.orphans if thing in first.orphans),
-        unattended=tuple(workspace for workspace in second.unattended if workspace.key in unattended),
-        bereft=tuple(key for key in second.bereft if key in first.bereft),
+        without_workflow=tuple(workspace for workspace in second.without_workflow if workspace.key in without_workflow),
+        without_workspace=tuple(key for key in second.without_workspace if key in first.without_workspace),
     )
 
 

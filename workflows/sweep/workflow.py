@@ -12,12 +12,21 @@ from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadySt
 from temporalio.workflow import ParentClosePolicy
 
 from activities.contract import queues, signatures
-from activities.contract.payloads import Inventory, Living, Owned, PoolKey, Population, Runs, SweepScope, WorkspaceKey
+from activities.contract.payloads import (
+    Inventory,
+    OwnedResource,
+    PoolKey,
+    RunningWorkflows,
+    SweepScope,
+    WorkspaceKey,
+    WorkspaceList,
+    WorkspaceRef,
+)
 from api import names
-from workflows.execute import call, reason_and_message, side_by_side
-from workflows.messages import SIGNAL_CHANGED, Changed, Seed
+from workflows.execute import call, gather_or_cancel, reason_and_message
+from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.status import search_attributes
-from workflows.sweep.orphans import Findings, agreed, findings
+from workflows.sweep.orphans import Findings, confirmed, findings
 
 PAUSE_S: Final = 120
 """Longer than anything takes to become visible: list calls of ARM and Temporal's visibility lag by seconds."""
@@ -60,7 +69,7 @@ class SweepWorkflow:
         if not first:
             return SweepReport(dry_run=request.dry_run, found=first)
         await workflow.sleep(request.pause_s, summary="what is amiss now must still be so after this")
-        found = agreed(first, await self._look("second look"))
+        found = confirmed(first, await self._look("second look"))
         workflow.set_current_details(_in_words(found))
         failed = {} if request.dry_run else await self._mend(found)
         return SweepReport(dry_run=request.dry_run, found=found, failed=failed)
@@ -69,18 +78,18 @@ class SweepWorkflow:
         scope = SweepScope()
         # What is paid for is read first: a Workspace that comes while we look is then no orphan's late owner.
         inventory = await _inventory(scope, which)
-        living, attended = await side_by_side(
+        living, attended = await gather_or_cancel(
             call(signatures.READ_POPULATION, scope, summary=f"{which}: Workspaces in the cluster"),
             call(signatures.READ_RUNS, scope, summary=f"{which}: Workspaces with a workflow"),
         )
-        population, runs = Population.model_validate(living), Runs.model_validate(attended)
+        population, runs = WorkspaceList.model_validate(living), RunningWorkflows.model_validate(attended)
         return findings(inventory, population, runs)
 
     async def _mend(self, found: Findings) -> dict[str, str]:
         failed: dict[str, str] = {}
-        for workspace in found.unattended:
+        for workspace in found.without_workflow:
             await _attend(workspace)
-        for key in found.bereft:
+        for key in found.without_workspace:
             await _tell(key)
         for thing in found.orphans:
             try:
@@ -99,13 +108,13 @@ async def _inventory(scope: SweepScope, which: str) -> Inventory:
     return bought.model_copy(update={"things": [*bought.things, *here.things]})
 
 
-async def _attend(workspace: Living) -> None:
+async def _attend(workspace: WorkspaceRef) -> None:
     """Starts the workflow that the watcher's message should have started; one that came meanwhile is as good."""
     key = workspace.key
     try:
         child = await workflow.start_child_workflow(
             "Workspace",
-            Seed(key=key),
+            WorkspaceInput(key=key),
             id=names.workflow_id(key.namespace, key.name),
             task_queue=queues.WORKSPACES,
             parent_close_policy=ParentClosePolicy.ABANDON,
@@ -125,12 +134,12 @@ async def _tell(key: WorkspaceKey) -> None:
     """Makes the workflow ask the API server itself; our word that its Workspace is gone is not taken for it."""
     handle = workflow.get_external_workflow_handle(names.workflow_id(key.namespace, key.name))
     try:
-        await handle.signal(SIGNAL_CHANGED, Changed(uid=key.uid, generation=0, poke=True))
+        await handle.signal(SIGNAL_CHANGED, Changed(uid=key.uid, generation=0, resync=True))
     except FailureError:
         workflow.logger.info("has ended by now", extra={"workspace": _full(key)})
 
 
-async def _release(thing: Owned) -> None:
+async def _release(thing: OwnedResource) -> None:
     await call(
         _RELEASES[thing.kind],
         PoolKey(workspace=thing.workspace, pool_name=thing.name),
@@ -139,7 +148,7 @@ async def _release(thing: Owned) -> None:
     )
 
 
-def in_words(thing: Owned) -> str:
+def in_words(thing: OwnedResource) -> str:
     """`node pool wsabcdefghij of default/phi-4`; of a reservation no more than the uid is known."""
     owner = _full(thing.workspace) if thing.workspace.name else f"a Workspace with uid {thing.workspace.uid}"
     return f"{thing.kind.replace('_', ' ')} {thing.name} of {owner}"
@@ -147,8 +156,8 @@ def in_words(thing: Owned) -> str:
 
 def _in_words(found: Findings) -> str:
     lines = [f"- {in_words(thing)}, which is gone" for thing in found.orphans]
-    lines += [f"- {_full(one.key)} has no workflow" for one in found.unattended]
-    lines += [f"- {_full(key)} is gone and has a workflow" for key in found.bereft]
+    lines += [f"- {_full(one.key)} has no workflow" for one in found.without_workflow]
+    lines += [f"- {_full(key)} is gone and has a workflow" for key in found.without_workspace]
     return "\n".join(lines) or "nothing is amiss"
 
 

@@ -17,7 +17,7 @@ from temporalio import activity
 from activities.clients.azure import Azure
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Inventory, Owned, Plan, PoolBought, PoolKey, Released, SweepScope
+from activities.contract.payloads import Inventory, OwnedResource, Plan, PoolBought, PoolKey, Released, SweepScope
 from activities.heartbeat import Progress, heartbeating
 from activities.nodes.aks import agent_pool
 from activities.nodes.aks.agent_pool import PoolState
@@ -74,7 +74,7 @@ class AgentPools:
         async for pool in self._operations.list(*self._cluster):
             owner = agent_pool.owner_of(pool)
             if owner:
-                found.append(Owned(kind="node_pool", name=pool.name or "", workspace=owner))
+                found.append(OwnedResource(kind="node_pool", name=pool.name or "", workspace=owner))
         return Inventory(things=sorted(found, key=lambda thing: thing.name))
 
     async def _continue_with(self, pool: AgentPool, plan: Plan, progress: Progress) -> PoolBought:

@@ -46,7 +46,7 @@ class Lifetimes:
 
 
 @dataclass(frozen=True)
-class Held:
+class CertificateBundle:
     """What all replicas share. `authorities`: those still valid, oldest first; `authority_key` is the last one's."""
 
     authorities: tuple[Pem, ...]
@@ -64,14 +64,14 @@ class Held:
         return self.authorities[-1]
 
 
-def first_certificates(hosts: Sequence[str], lifetimes: Lifetimes, now: datetime) -> Held:
+def first_certificates(hosts: Sequence[str], lifetimes: Lifetimes, now: datetime) -> CertificateBundle:
     """An authority and its certificate, where there was nothing."""
     authority = _new_authority(lifetimes, now)
     serving = _new_serving(authority, hosts, lifetimes, now)
-    return Held((authority.certificate,), authority.key, serving.certificate, serving.key)
+    return CertificateBundle((authority.certificate,), authority.key, serving.certificate, serving.key)
 
 
-def after_loss(held: Held, lifetimes: Lifetimes, now: datetime) -> Held:
+def reissue(held: CertificateBundle, lifetimes: Lifetimes, now: datetime) -> CertificateBundle:
     """What to hold when the shared copy is gone: a new authority beside the old ones; what is served stays."""
     authority = _new_authority(lifetimes, now)
     return replace(
@@ -80,14 +80,14 @@ def after_loss(held: Held, lifetimes: Lifetimes, now: datetime) -> Held:
 
 
 def kept_current(
-    held: Held, *, hosts: Sequence[str], lifetimes: Lifetimes, now: datetime, trusted: frozenset[Pem]
-) -> Held:
+    held: CertificateBundle, *, hosts: Sequence[str], lifetimes: Lifetimes, now: datetime, trusted: frozenset[Pem]
+) -> CertificateBundle:
     """The same, or with what has come due made anew. `trusted`: the authorities that may sign by now.
 
     Where the serving certificate has ended, waiting for trust would save nothing: the newest authority signs at once.
     """
     if _due(held.newest, lifetimes.authority, now):
-        held = after_loss(held, lifetimes, now)
+        held = reissue(held, lifetimes, now)
     stale = _due(held.certificate, lifetimes.serving, now) or not is_for(held.certificate, _subject(hosts), held.newest)
     if stale and (held.newest in trusted or expiry(held.certificate) <= now):
         serving = _new_serving(Pair(held.newest, held.authority_key), hosts, lifetimes, now)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster, Object
-from admin.webhook.certificates.bundle import Held
+from admin.webhook.certificates.bundle import CertificateBundle
 from api import labels
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ FIELDS: Final = ("ca.crt", "ca.key", "tls.crt", "tls.key")
 class Stored:
     """What the Secret holds; `held` is None where nothing usable is in it, `version` empty where there is no Secret."""
 
-    held: Held | None
+    held: CertificateBundle | None
     version: str
 
 
@@ -58,7 +58,7 @@ class CertificateStore:
             log.warning("Secret %s/%s is made anew: %s", self._namespace, self._name, error)
             return Stored(None, version)
 
-    async def write(self, held: Held, version: str) -> bool:
+    async def write(self, held: CertificateBundle, version: str) -> bool:
         """False where another replica was faster: read again."""
         try:
             if version:
@@ -71,7 +71,7 @@ class CertificateStore:
             raise
         return True
 
-    def _secret(self, held: Held) -> Object:
+    def _secret(self, held: CertificateBundle) -> Object:
         metadata: dict[str, Any] = {
             "name": self._name,
             "namespace": self._namespace,
@@ -80,19 +80,19 @@ class CertificateStore:
         return {"apiVersion": "v1", "kind": "Secret", "type": TYPE, "metadata": metadata, "data": _data(held)}
 
 
-def _replacing(held: Held, version: str) -> list[Object]:
+def _replacing(held: CertificateBundle, version: str) -> list[Object]:
     return [
         {"op": "test", "path": "/metadata/resourceVersion", "value": version},
         {"op": "add", "path": "/data", "value": _data(held)},
     ]
 
 
-def _data(held: Held) -> dict[str, str]:
+def _data(held: CertificateBundle) -> dict[str, str]:
     values = (held.bundle, held.authority_key, held.certificate, held.key)
     return {field: base64.b64encode(value).decode() for field, value in zip(FIELDS, values, strict=True)}
 
 
-def held_of(data: Mapping[str, str]) -> Held:
+def held_of(data: Mapping[str, str]) -> CertificateBundle:
     """The certificates in a Secret's data. Raises UnusableSecret where something is missing or does not fit."""
     try:
         bundle, authority_key, certificate, key = (base64.b64decode(data[field], validate=True) for field in FIELDS)
@@ -103,7 +103,9 @@ def held_of(data: Mapping[str, str]) -> Held:
         raise UnusableSecret(f"it has no {error}") from error
     except (binascii.Error, ValueError, TypeError) as error:
         raise UnusableSecret(f"what is in it is not ours: {error}") from error
-    return Held(tuple(each.public_bytes(Encoding.PEM) for each in authorities), authority_key, certificate, key)
+    return CertificateBundle(
+        tuple(each.public_bytes(Encoding.PEM) for each in authorities), authority_key, certificate, key
+    )
 
 
 def _check_pair(certificate: x509.Certificate, key: bytes) -> None:

@@ -63,7 +63,7 @@ def quota_refusal(fault: Fault, records: Records, sku: Sku, count: int, *, spot:
     return words(current, current, wanted, name, region)
 
 
-def taken_along(records: Records, pool: Pool, method: Literal["PUT", "DELETE"]) -> list[Fault]:
+def preempted(records: Records, pool: Pool, method: Literal["PUT", "DELETE"]) -> list[Fault]:
     """The faults that an operation on this pool begins with, at most one of each kind; they are counted down here."""
     kinds = [kind for kind in OPERATION_KINDS[method] if kind != "spot-eviction" or pool.spot]
     found = (take(records.faults, [kind], _operation_target(pool.name, kind, method)) for kind in kinds)
@@ -83,7 +83,7 @@ def failure(operation: Operation, pool: Pool, region: str) -> ErrorBody | None:
     return ErrorBody(code="ResourceOperationFailure", message=outer, details=(inner,))
 
 
-def flaws(operation: Operation, nodes: list[str]) -> dict[str, Literal["absent", "no-gpu"]]:
+def node_faults(operation: Operation, nodes: list[str]) -> dict[str, Literal["absent", "no-gpu"]]:
     """Which of the machines come up wrong because of the operation's faults."""
     found: dict[str, Literal["absent", "no-gpu"]] = {}
     if bare := operation.fault("node-without-gpu"):

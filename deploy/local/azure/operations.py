@@ -18,7 +18,7 @@ from deploy.local.azure.errors import ErrorBody
 from deploy.local.azure.faults import Fault
 from deploy.local.azure.identity import Identity
 from deploy.local.azure.nodes.machines import MachineFailed, Machines, machine
-from deploy.local.azure.records import Later, Operation, OperationKind, Pool, RecordsFile
+from deploy.local.azure.records import Operation, OperationKind, Pool, RecordsFile, ScheduledEvent
 
 STATE_WHILE = {"create": "Creating", "update": "Updating", "delete": "Deleting"}
 # Kubelets that start together: each takes a core for seconds, and the local stack is built for two cores.
@@ -74,7 +74,7 @@ class Operations:
             if pool.operation is None:
                 self._spawn(self._adopt(pool))
 
-    def schedule(self, pool: Pool, later: Later) -> None:
+    def schedule(self, pool: Pool, later: ScheduledEvent) -> None:
         """Sets a recorded event going."""
         self._spawn(self._happen(pool.name, pool.birth, later))
 
@@ -106,7 +106,7 @@ class Operations:
 
     async def _carry_out(self, operation: Operation, pool: Pool) -> ErrorBody | None:
         if operation.kind != "delete":
-            pool.flaws |= fault_effects.flaws(operation, pool.nodes)
+            pool.node_faults |= fault_effects.node_faults(operation, pool.nodes)
         work = self._empty if operation.kind == "delete" else self._settle
         try:
             await self._patiently(work, pool)
@@ -131,7 +131,7 @@ class Operations:
         self._file.save()
         log.info("%s of pool %s: %s %s", operation.kind, pool.name, operation.status, error.code if error else "")
 
-    async def _happen(self, name: str, birth: str, later: Later) -> None:
+    async def _happen(self, name: str, birth: str, later: ScheduledEvent) -> None:
         await _until(later.at)
         async with self._locks[name]:
             pool = self._file.records.pools.get(name)
@@ -180,11 +180,11 @@ class Operations:
     async def _start(self, pool: Pool, names: list[str]) -> None:
         async def start(name: str) -> None:
             async with self._starting:
-                gpus = 0 if pool.flaws.get(name) == "no-gpu" else None
+                gpus = 0 if pool.node_faults.get(name) == "no-gpu" else None
                 await self._machines.start(machine(pool, name, self._identity, gpus=gpus))
             pool.started = [*(known for known in pool.started if known != name), name]
 
-        await _all(start(name) for name in names if pool.flaws.get(name) != "absent")
+        await _all(start(name) for name in names if pool.node_faults.get(name) != "absent")
 
     async def _remove(self, pool: Pool, names: list[str], drain_seconds: float) -> None:
         async def remove(name: str) -> None:
@@ -199,13 +199,13 @@ class Operations:
         await self._remove(pool, list(known), self._file.records.settings.drain_seconds)
 
 
-def _consequences(operation: Operation) -> list[Later]:
+def _consequences(operation: Operation) -> list[ScheduledEvent]:
     """What an operation's faults make happen after its end."""
     now, found = time.time(), []
     if late := operation.fault("fails-late"):
-        found.append(Later(at=now + late.delay, what="arrive"))
+        found.append(ScheduledEvent(at=now + late.delay, what="arrive"))
     if (eviction := operation.fault("spot-eviction")) and operation.status == "Succeeded":
-        found.append(Later(at=now + eviction.delay, what="evict", nodes=eviction.nodes))
+        found.append(ScheduledEvent(at=now + eviction.delay, what="evict", nodes=eviction.nodes))
     return found
 
 

@@ -54,7 +54,7 @@ class Settings(BaseModel):
     low_priority_limit: int = Field(default=960, ge=0)
 
 
-class Later(BaseModel):
+class ScheduledEvent(BaseModel):
     """Something that happens to a pool without any operation: nodes that arrive late, machines that are taken back."""
 
     at: float
@@ -76,14 +76,14 @@ class Pool(BaseModel):
     # Machines that have come and not gone: those a stack that was down brings back.
     started: list[str] = Field(default_factory=list)
     # Machines that a fault keeps from working, by node name.
-    flaws: dict[str, Literal["absent", "no-gpu"]] = Field(default_factory=dict)
+    node_faults: dict[str, Literal["absent", "no-gpu"]] = Field(default_factory=dict)
     operation: str | None = None
-    later: list[Later] = Field(default_factory=list)
+    later: list[ScheduledEvent] = Field(default_factory=list)
 
     def resize(self) -> None:
         """Brings the list of machines to the count: the newest go first, and no name is given out twice."""
         while len(self.nodes) > self.count:
-            self.flaws.pop(self.nodes.pop(), None)
+            self.node_faults.pop(self.nodes.pop(), None)
         while len(self.nodes) < self.count:
             self.nodes.append(node_name(self.scale_set, self.next_node))
             self.next_node += 1

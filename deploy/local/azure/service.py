@@ -14,7 +14,7 @@ from deploy.local.azure.faults import Fault, Target, standing, take
 from deploy.local.azure.identity import Identity
 from deploy.local.azure.operations import Operations, new_etag
 from deploy.local.azure.pools import quota, rules, shape
-from deploy.local.azure.records import Later, Operation, OperationKind, Pool, Records, RecordsFile
+from deploy.local.azure.records import Operation, OperationKind, Pool, Records, RecordsFile, ScheduledEvent
 
 SYSTEM_POOL = "system"
 
@@ -84,7 +84,7 @@ class Service:
             message = "There has to be at least one system agent pool."
             raise errors.bad_request(message, code="MustDefineAtLeastOneSystemPool")
         self._operations.cancel(pool)
-        faults = fault_effects.taken_along(self.records, pool, "DELETE")
+        faults = fault_effects.preempted(self.records, pool, "DELETE")
         operation = self._operations.begin(pool, "delete", self.records.settings.delete_seconds, faults)
         operation.ignore_budgets = ignore_budgets
         self._file.save()
@@ -158,7 +158,7 @@ class Service:
 
     def _begin_put(self, pool: Pool, kind: OperationKind, seconds: float) -> Operation:
         pool.resize()
-        faults = fault_effects.taken_along(self.records, pool, "PUT")
+        faults = fault_effects.preempted(self.records, pool, "PUT")
         return self._operations.begin(pool, kind, seconds, faults)
 
     def _check_capacity(self, pool: Pool, properties: dict[str, Any]) -> None:
@@ -200,7 +200,7 @@ class Service:
             target = Target(pool=pool.name, method="PUT", route="agentPool")
             settled = pool.spot and pool.operation is None and pool.nodes
             if settled and take(self.records.faults, [fault.kind], target):
-                later = Later(at=time.time() + fault.delay, what="evict", nodes=fault.nodes)
+                later = ScheduledEvent(at=time.time() + fault.delay, what="evict", nodes=fault.nodes)
                 pool.later.append(later)
                 self._operations.schedule(pool, later)
 

@@ -21,7 +21,7 @@ class Listener:
     pid: int
     command: str
 
-    def hinders(self, address: str) -> bool:
+    def conflicts_with(self, address: str) -> bool:
         """True when nothing else can listen on this port of `address`."""
         return self.address in (address, "0.0.0.0", "::")
 

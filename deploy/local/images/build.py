@@ -28,7 +28,7 @@ CERTIFICATES = Path("/etc/ssl/certs")
 
 
 @dataclass(frozen=True)
-class Workshop:
+class BuildContext:
     """Where images are built: buildah's own storage, apart from the user's, and the finished layouts."""
 
     cache: Path
@@ -58,24 +58,24 @@ class Wanted:
     torch: str | None = None
 
 
-def build(workshop: Workshop, wanted: Wanted, wheels: Path, say: Say) -> Path:
+def build(context: BuildContext, wanted: Wanted, wheels: Path, say: Say) -> Path:
     """The OCI layout of one target of the Containerfile; finished ones are not built again. Raises CommandFailed."""
     target, tag = wanted.target, wanted.tag
-    done = workshop.layout_of(target, tag)
+    done = context.layout_of(target, tag)
     if (done / "index.json").exists():
         return done
-    _keep_small(workshop, say)
-    base = given_base() or _own_base(workshop, say)
+    _keep_small(context, say)
+    base = given_base() or _own_base(context, say)
     say(f"building the {target} image")
     name = f"localhost/modelyard/{target}:{tag}"
-    argv = workshop.buildah("bud", *build_options(workshop, wanted, base, wheels), "--tag", name, str(REPOSITORY))
-    run_logged(argv, workshop.log, deadline_s=BUILD_DEADLINE_S)
+    argv = context.buildah("bud", *build_options(context, wanted, base, wheels), "--tag", name, str(REPOSITORY))
+    run_logged(argv, context.log, deadline_s=BUILD_DEADLINE_S)
     say(f"packing the {target} image")
     partial = done.with_name(done.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    push = workshop.buildah("push", "--quiet", "--format", "oci", *COMPRESSION, name, f"oci:{partial}:{tag}")
-    run_logged(push, workshop.log, deadline_s=SHORT_DEADLINE_S)
+    push = context.buildah("push", "--quiet", "--format", "oci", *COMPRESSION, name, f"oci:{partial}:{tag}")
+    run_logged(push, context.log, deadline_s=SHORT_DEADLINE_S)
     shutil.rmtree(done, ignore_errors=True)
     partial.rename(done)
     for older in done.parent.glob(f"{target}-*"):
@@ -84,13 +84,13 @@ def build(workshop: Workshop, wanted: Wanted, wheels: Path, say: Say) -> Path:
     return done
 
 
-def build_options(workshop: Workshop, wanted: Wanted, base: str, wheels: Path) -> list[str]:
+def build_options(context: BuildContext, wanted: Wanted, base: str, wheels: Path) -> list[str]:
     """buildah's options for one target. Files of this machine are mounted, so nothing of them stays in the image."""
     options = ["--isolation", "chroot", "--layers", "--target", wanted.target, "--file", str(CONTAINERFILE)]
     options += ["--ignorefile", str(IGNORED), "--build-arg", f"BASE_IMAGE={base}"]
     if wanted.torch:
         options += ["--build-arg", f"TORCH={wanted.torch}"]
-    mounts = {wheels: "/build/wheels", _pip_configuration(workshop): "/etc/pip.conf"}
+    mounts = {wheels: "/build/wheels", _pip_configuration(context): "/etc/pip.conf"}
     if CERTIFICATES.is_dir():
         mounts[CERTIFICATES] = str(CERTIFICATES)
     for host, inside in mounts.items():
@@ -98,32 +98,32 @@ def build_options(workshop: Workshop, wanted: Wanted, base: str, wheels: Path) -
     return options
 
 
-def _pip_configuration(workshop: Workshop) -> Path:
+def _pip_configuration(context: BuildContext) -> Path:
     """Makes pip inside the build take wheels from the mounted folder and ask nobody."""
-    file = workshop.folder / "pip.conf"
+    file = context.folder / "pip.conf"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("[global]\nno-index = true\nfind-links = /build/wheels\n")
     return file
 
 
-def _keep_small(workshop: Workshop, say: Say) -> None:
+def _keep_small(context: BuildContext, say: Say) -> None:
     """Empties buildah's storage when it has grown too large; finished layouts are not in there."""
-    (workshop.folder / "storage").mkdir(parents=True, exist_ok=True)
-    sizes = output_of(["du", "-sb", str(workshop.folder / "storage")], deadline_s=SHORT_DEADLINE_S)
+    (context.folder / "storage").mkdir(parents=True, exist_ok=True)
+    sizes = output_of(["du", "-sb", str(context.folder / "storage")], deadline_s=SHORT_DEADLINE_S)
     if int(sizes.split()[0]) > STORAGE_LIMIT_BYTES:
         say("removing the layers of earlier builds")
-        run_logged(workshop.buildah("rmi", "--all", "--force"), workshop.log, deadline_s=SHORT_DEADLINE_S)
+        run_logged(context.buildah("rmi", "--all", "--force"), context.log, deadline_s=SHORT_DEADLINE_S)
 
 
-def _own_base(workshop: Workshop, say: Say) -> str:
-    listed = json.loads(output_of(workshop.buildah("images", "--json"), deadline_s=SHORT_DEADLINE_S) or "[]")
+def _own_base(context: BuildContext, say: Say) -> str:
+    listed = json.loads(output_of(context.buildah("images", "--json"), deadline_s=SHORT_DEADLINE_S) or "[]")
     if any(BASE in (image.get("names") or []) for image in listed):
         return BASE
-    rootfs = ensure_rootfs(workshop.folder / "base", workshop.log, say)
-    container = output_of(workshop.buildah("from", "scratch"), deadline_s=SHORT_DEADLINE_S).strip()
+    rootfs = ensure_rootfs(context.folder / "base", context.log, say)
+    container = output_of(context.buildah("from", "scratch"), deadline_s=SHORT_DEADLINE_S).strip()
     try:
         for step in (("add", "--quiet", container, str(rootfs), "/"), ("commit", "--quiet", container, BASE)):
-            run_logged(workshop.buildah(*step), workshop.log, deadline_s=SHORT_DEADLINE_S)
+            run_logged(context.buildah(*step), context.log, deadline_s=SHORT_DEADLINE_S)
     finally:
-        run_logged(workshop.buildah("rm", container), workshop.log, deadline_s=SHORT_DEADLINE_S)
+        run_logged(context.buildah("rm", container), context.log, deadline_s=SHORT_DEADLINE_S)
     return BASE

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.images.build import CONTAINERFILE, IGNORED, Wanted, Workshop, build
+from deploy.local.images.build import CONTAINERFILE, IGNORED, BuildContext, Wanted, build
 from deploy.local.images.containerfile import stages_of
 from deploy.local.images.push import Registry, manifest_of
 from deploy.local.images.rootfs import PACKAGES, SUITE, given_base
@@ -105,17 +105,17 @@ def ensure_images(layout: Layout, wanted: Sequence[Image], say: Say) -> None:
 
 def build_image(layout: Layout, image: Image, say: Say) -> Path:
     """The OCI layout of an image in the cache. Needs no registry, so it may run before there is one."""
-    workshop = Workshop(layout.cache, layout.logs / "images.log")
+    context = BuildContext(layout.cache, layout.logs / "images.log")
     torch = torch_in(layout, image, say)
-    with one_at_a_time(workshop.folder / ".lock", lambda: say("waiting for another build of images")):
+    with one_at_a_time(context.folder / ".lock", lambda: say("waiting for another build of images")):
         while True:
             tag = tag_of(image, torch)
-            done = workshop.layout_of(image.target, tag)
+            done = context.layout_of(image.target, tag)
             if (done / "index.json").exists():
                 return done
             pins = [*map(Pins, image.pins), *([torch.pins] if torch else [])]
-            wheels = ensure_wheels(layout.cache, pins, workshop.log, say)
-            built = build(workshop, Wanted(image.target, tag, torch.build if torch else None), wheels, say)
+            wheels = ensure_wheels(layout.cache, pins, context.log, say)
+            built = build(context, Wanted(image.target, tag, torch.build if torch else None), wheels, say)
             if tag_of(image, torch) == tag:
                 return built
             say("the sources were edited while the image was built: building it again")
@@ -127,8 +127,8 @@ def is_built(layout: Layout, image: Image) -> bool:
     torch = known_torch(layout.cache) if image.torch else None
     if image.torch and torch is None:
         return False
-    workshop = Workshop(layout.cache, layout.logs / "images.log")
-    return (workshop.layout_of(image.target, tag_of(image, torch)) / "index.json").exists()
+    context = BuildContext(layout.cache, layout.logs / "images.log")
+    return (context.layout_of(image.target, tag_of(image, torch)) / "index.json").exists()
 
 
 def torch_in(layout: Layout, image: Image, say: Say = lambda words: None) -> Torch | None:

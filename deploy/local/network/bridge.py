@@ -33,7 +33,7 @@ def ensure_network(layout: Layout) -> None:
         if not _succeeds("iptables", "-w", "-C", *rule):
             _run("iptables", "-w", "-I", *rule)
     namespaces.hold(layout, GATEWAY)
-    plug_in(layout, GATEWAY, 0, gateway_address(layout))
+    attach(layout, GATEWAY, 0, gateway_address(layout))
     # Addresses of pods that are not there must not leave by the default route; every node's /24 is more specific.
     _run("ip", "route", "replace", "blackhole", str(layout.pod_range))
     _run(*_in_gateway(layout), "ip", "route", "replace", "blackhole", str(layout.pod_range))
@@ -74,7 +74,7 @@ def enter_gateway(layout: Layout) -> Sequence[str]:
 
 def connect_node(layout: Layout, name: str, number: int) -> None:
     """Plugs a node's namespaces into the bridge and makes its pods reachable. Raises NetworkFailed."""
-    plug_in(layout, name, number, layout.node_address(number))
+    attach(layout, name, number, layout.node_address(number))
     default = ("ip", "route", "replace", "default", "via", str(gateway_address(layout)))
     _run(*_in_network(layout, name), *default)
     _route_to_pods(layout, number)
@@ -92,7 +92,7 @@ def disconnect_node(layout: Layout, number: int) -> None:
     remove_link(veth(layout, number))
 
 
-def set_cable(layout: Layout, number: int, state: str) -> None:
+def set_link(layout: Layout, number: int, state: str) -> None:
     """ "down" parts a node from everything, as a pulled cable would; "up" plugs it in again. Raises NetworkFailed."""
     _run("ip", "link", "set", veth(layout, number), state)
 
@@ -120,7 +120,7 @@ def hardware_address(address: IPv4Address) -> str:
     return ":".join(f"{byte:02x}" for byte in (0x02, 0x00, *address.packed))
 
 
-def plug_in(layout: Layout, name: str, number: int, address: IPv4Address) -> None:
+def attach(layout: Layout, name: str, number: int, address: IPv4Address) -> None:
     """A cable from the bridge to eth0 in the namespaces, with an address. Raises NetworkFailed."""
     inside, outer = _in_network(layout, name), veth(layout, number)
     if not _succeeds(*inside, "ip", "link", "show", "eth0"):

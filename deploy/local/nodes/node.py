@@ -60,12 +60,12 @@ def list_nodes(layout: Layout) -> list[str]:
 
 def cut_node(layout: Layout, name: str) -> None:
     """Parts the node from the network, pods and all. Raises NodeFailed for an unknown node."""
-    bridge.set_cable(layout, nodes.known_number_of(layout, name), "down")
+    bridge.set_link(layout, nodes.known_number_of(layout, name), "down")
 
 
 def heal_node(layout: Layout, name: str) -> None:
     """Takes back `cut_node`. Raises NodeFailed for an unknown node."""
-    bridge.set_cable(layout, nodes.known_number_of(layout, name), "up")
+    bridge.set_link(layout, nodes.known_number_of(layout, name), "up")
 
 
 def enter_node(layout: Layout, name: str) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def port_problems(
         f"Fix: stop that process, or choose other ports with --instance (this is '{instance}')"
         for name, (host, port) in addresses.items()
         for listener in taken
-        if listener.port == port and listener.hinders(host) and listener.pid not in own
+        if listener.port == port and listener.conflicts_with(host) and listener.pid not in own
     ]
 
 

@@ -9,7 +9,7 @@ from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster, Object
-from activities.clients.watch import Seen, follow
+from activities.clients.watch import EventType, follow
 from testing.deadlines import PATIENCE_S
 from testing.faults.processes import frozen, kill, restart
 from testing.leftovers import settled_leftovers
@@ -42,9 +42,9 @@ class Interrupted(Cluster):
 
 async def test_an_expired_watch_lists_again_and_misses_nothing(stack: Stack, workspaces: Workspaces) -> None:
     cluster = Interrupted(workspaces.cluster.api)
-    seen: list[tuple[Seen, str]] = []
+    seen: list[tuple[EventType, str]] = []
 
-    async def sink(how: Seen, item: Object) -> None:
+    async def sink(how: EventType, item: Object) -> None:
         seen.append((how, item["metadata"]["name"]))
 
     await workspaces.cluster.create("ConfigMap", config_map("deleted-unseen"))
@@ -56,7 +56,7 @@ async def test_an_expired_watch_lists_again_and_misses_nothing(stack: Stack, wor
     await forget_history(stack, workspaces)
     cluster.may_go_on.set()
     async with asyncio.timeout(PATIENCE_S):
-        while {(Seen.GONE, "deleted-unseen"), (Seen.LISTED, "created-unseen")} - set(seen):
+        while {(EventType.GONE, "deleted-unseen"), (EventType.LISTED, "created-unseen")} - set(seen):
             await asyncio.sleep(0.1)
     following.cancel()
     assert cluster.expired == 1

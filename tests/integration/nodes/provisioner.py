@@ -13,7 +13,7 @@ from typing import Any, Final
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster, Object, path_of
-from activities.clients.watch import Seen, follow
+from activities.clients.watch import EventType, follow
 from api import labels
 
 FINALIZER: Final = "karpenter.sh/termination"
@@ -45,8 +45,8 @@ class Provisioner:
             ends = await asyncio.gather(*self._tasks.values(), return_exceptions=True)
             self.troubles = [end for end in ends if isinstance(end, Exception)]
 
-    async def _seen(self, seen: Seen, claim: Object) -> None:
-        if seen is Seen.GONE:
+    async def _seen(self, seen: EventType, claim: Object) -> None:
+        if seen is EventType.GONE:
             return
         leaving = "deletionTimestamp" in claim["metadata"]
         key = (claim["metadata"]["uid"], leaving)

@@ -14,7 +14,7 @@ from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster, Object
-from activities.clients.watch import Reflector, Seen, follow, observe
+from activities.clients.watch import EventType, Reflector, follow, observe
 
 WITHIN_S = 60.0
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -117,12 +117,12 @@ def _application(script: Script) -> web.Application:
     return application
 
 
-async def heard(cluster: Cluster, until: set[tuple[Seen, str]]) -> list[tuple[Seen, str]]:
+async def heard(cluster: Cluster, until: set[tuple[EventType, str]]) -> list[tuple[EventType, str]]:
     """What is handed on, until all that is named has been."""
-    found: list[tuple[Seen, str]] = []
+    found: list[tuple[EventType, str]] = []
     complete = asyncio.Event()
 
-    async def sink(seen: Seen, item: Object) -> None:
+    async def sink(seen: EventType, item: Object) -> None:
         found.append((seen, item["metadata"]["name"]))
         if until <= set(found):
             complete.set()
@@ -143,8 +143,8 @@ async def heard(cluster: Cluster, until: set[tuple[Seen, str]]) -> list[tuple[Se
 async def test_what_is_there_is_listed_and_what_happens_is_watched() -> None:
     lines = (event("ADDED", pod("b", version=2)), event("MODIFIED", pod("a", version=3)), event("DELETED", pod("b")))
     async with served(listing(pod("a")), watch(*lines)) as (cluster, script):
-        found = await heard(cluster, {(Seen.GONE, "b")})
-    assert found == [(Seen.LISTED, "a"), (Seen.CHANGED, "b"), (Seen.CHANGED, "a"), (Seen.GONE, "b")]
+        found = await heard(cluster, {(EventType.GONE, "b")})
+    assert found == [(EventType.LISTED, "a"), (EventType.CHANGED, "b"), (EventType.CHANGED, "a"), (EventType.GONE, "b")]
     assert script.kinds == ["list", "1"]
     assert script.asked[1]["allowWatchBookmarks"] == "true"
 
@@ -168,16 +168,16 @@ async def test_what_is_there_is_listed_and_what_happens_is_watched() -> None:
 async def test_after_a_surprise_all_is_listed_again_and_what_is_lost_is_handed_on(surprise: Answer) -> None:
     again = listing(pod("b", version=8), version=9)
     async with served(listing(pod("a")), surprise, again, watch(event("ADDED", pod("c")))) as (cluster, script):
-        found = await heard(cluster, {(Seen.CHANGED, "c")})
-    assert found == [(Seen.LISTED, "a"), (Seen.GONE, "a"), (Seen.LISTED, "b"), (Seen.CHANGED, "c")]
+        found = await heard(cluster, {(EventType.CHANGED, "c")})
+    assert found == [(EventType.LISTED, "a"), (EventType.GONE, "a"), (EventType.LISTED, "b"), (EventType.CHANGED, "c")]
     assert script.kinds == ["list", "1", "list", "9"]
 
 
 async def test_an_object_of_the_same_name_is_another_object() -> None:
     again = listing(pod("a", uid="second"), version=9)
     async with served(listing(pod("a", uid="first")), watch(ERROR_GONE), again, watch(DONE)) as (cluster, _):
-        found = await heard(cluster, {(Seen.CHANGED, "done")})
-    assert found[:3] == [(Seen.LISTED, "a"), (Seen.GONE, "a"), (Seen.LISTED, "a")]
+        found = await heard(cluster, {(EventType.CHANGED, "done")})
+    assert found[:3] == [(EventType.LISTED, "a"), (EventType.GONE, "a"), (EventType.LISTED, "a")]
 
 
 async def test_a_bookmark_is_where_the_next_watch_begins() -> None:
@@ -188,8 +188,8 @@ async def test_a_bookmark_is_where_the_next_watch_begins() -> None:
         return response
 
     async with served(listing(pod("a")), after_a_moment, watch(event("ADDED", pod("b")))) as (cluster, script):
-        found = await heard(cluster, {(Seen.CHANGED, "b")})
-    assert found == [(Seen.LISTED, "a"), (Seen.CHANGED, "b")]
+        found = await heard(cluster, {(EventType.CHANGED, "b")})
+    assert found == [(EventType.LISTED, "a"), (EventType.CHANGED, "b")]
     assert script.kinds == ["list", "1", "77"]
 
 
@@ -201,7 +201,7 @@ async def test_a_watch_that_ends_in_time_without_events_goes_on_from_where_it_wa
         return response
 
     async with served(listing(version=5), quiet, watch(event("ADDED", pod("b")))) as (cluster, script):
-        assert await heard(cluster, {(Seen.CHANGED, "b")}) == [(Seen.CHANGED, "b")]
+        assert await heard(cluster, {(EventType.CHANGED, "b")}) == [(EventType.CHANGED, "b")]
     assert script.kinds == ["list", "5", "5"]
 
 
@@ -213,7 +213,7 @@ async def test_a_watch_that_ends_at_once_and_says_nothing_is_a_failure() -> None
         return await (watch(ends=True) if "watch" in request.query else listing(pod("a")))(request)
 
     async with served(hasty) as (cluster, script):
-        following = asyncio.create_task(heard(cluster, {(Seen.GONE, "never")}))
+        following = asyncio.create_task(heard(cluster, {(EventType.GONE, "never")}))
         while script.kinds.count("list") < 3:
             await asyncio.sleep(0.05)
         following.cancel()
@@ -223,14 +223,14 @@ async def test_a_watch_that_ends_at_once_and_says_nothing_is_a_failure() -> None
 async def test_a_list_whose_next_page_has_expired_is_read_anew_and_whole() -> None:
     pages = (listing(pod("a"), more="token"), refusal(410), listing(pod("a"), pod("b"), version=9))
     async with served(*pages) as (cluster, script):
-        found = await heard(cluster, {(Seen.LISTED, "b")})
-    assert found == [(Seen.LISTED, "a"), (Seen.LISTED, "b")]
+        found = await heard(cluster, {(EventType.LISTED, "b")})
+    assert found == [(EventType.LISTED, "a"), (EventType.LISTED, "b")]
     assert [sorted(query) for query in script.asked[:3]] == [["limit"], ["continue", "limit"], []]
 
 
 async def test_a_listing_that_fails_is_tried_again_by_who_follows_for_ever() -> None:
     async with served(refusal(500), refusal(429), listing(pod("a"))) as (cluster, _):
-        assert await heard(cluster, {(Seen.LISTED, "a")}) == [(Seen.LISTED, "a")]
+        assert await heard(cluster, {(EventType.LISTED, "a")}) == [(EventType.LISTED, "a")]
 
 
 async def test_a_listing_that_fails_is_told_to_who_waits_for_something() -> None:
@@ -243,7 +243,7 @@ async def test_a_listing_that_fails_is_told_to_who_waits_for_something() -> None
 async def test_a_refusal_that_no_repeat_mends_is_raised(status: int) -> None:
     async with served(listing(pod("a")), *[refusal(status)] * 2) as (cluster, _):
         with pytest.raises(ApiException, match=str(status)):
-            await heard(cluster, {(Seen.GONE, "a")})
+            await heard(cluster, {(EventType.GONE, "a")})
 
 
 async def test_states_never_show_half_of_a_new_listing() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.images import images, rootfs
-from deploy.local.images.build import CONTAINERFILE, Wanted, Workshop, build_options
+from deploy.local.images.build import CONTAINERFILE, BuildContext, Wanted, build_options
 from deploy.local.images.containerfile import stages_of
 from deploy.local.images.images import FETCH, RUNTIME, TUNE, tag_of
 from deploy.local.images.push import PushFailed, blob, manifest_of
@@ -108,7 +108,7 @@ def test_another_base_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_a_build_gets_from_this_machine_is_mounted_read_only(tmp_path: Path) -> None:
-    options = build_options(Workshop(tmp_path, tmp_path / "log"), Wanted("fetch", "t"), "base", tmp_path / "wheels")
+    options = build_options(BuildContext(tmp_path, tmp_path / "log"), Wanted("fetch", "t"), "base", tmp_path / "wheels")
     volumes = [options[at + 1] for at, option in enumerate(options) if option == "--volume"]
     assert volumes
     assert all(volume.endswith(":ro") for volume in volumes)
@@ -116,7 +116,7 @@ def test_what_a_build_gets_from_this_machine_is_mounted_read_only(tmp_path: Path
 
 
 def test_an_image_is_built_with_the_torch_of_this_machine(tmp_path: Path) -> None:
-    workshop = Workshop(tmp_path, tmp_path / "log")
+    workshop = BuildContext(tmp_path, tmp_path / "log")
     assert "TORCH=index" in build_options(workshop, Wanted("runtime", "t", INDEX), "base", tmp_path / "wheels")
 
 

@@ -15,7 +15,7 @@ from presets.machines.machine import Machine
 from presets.machines.skus import Sku, find_sku
 from presets.models.catalog import Model, find_model
 from presets.serving.fit import GIB, DoesNotFit, fit
-from presets.serving.overrides import Wishes
+from presets.serving.overrides import VllmOverrides
 
 UTILIZATION = 0.84
 Counted = tuple[str, str, int, float]
@@ -86,7 +86,7 @@ def ids(case: Case) -> str:
 def test_we_need_as_many_nodes_as_kaito_or_fewer(case: Case) -> None:
     model, sku = find_model(case.model), find_sku(case.sku)
     theirs = kaito_nodes(case.listed_gib, model.kv_bytes_per_token, sku, case.context or 2048)
-    found = fit(model, Machine.of(sku), Wishes(context=case.context, kv_dtype=case.kv_dtype))
+    found = fit(model, Machine.of(sku), VllmOverrides(context=case.context, kv_dtype=case.kv_dtype))
     print(
         f"{ids(case)}: KAITO {theirs}, ours {found.layout.nodes} ({found.layout}, {found.context} tokens, "
         f"{found.memory.fixed:.1f} GiB and {found.memory.kv_cache:.1f} GiB of cache on each GPU): {case.why}"

@@ -9,7 +9,7 @@ from presets.machines.machine import Machine
 from presets.machines.skus import find_sku, sku_table
 from presets.models.catalog import all_models, find_model
 from presets.plan.context import Surroundings
-from presets.plan.document import PlanDocument
+from presets.plan.document import PlanReport
 from presets.plan.durations import step_times, until_ready
 from presets.plan.planner import plan_document
 from presets.serving.alternatives import machines_that_fit
@@ -18,7 +18,7 @@ from presets.serving.fit import fit
 A100 = "Standard_NC24ads_A100_v4"
 
 
-def a_plan(model: str = "phi-4", sku: str = A100, config: str | None = None, **around: Any) -> PlanDocument:
+def a_plan(model: str = "phi-4", sku: str = A100, config: str | None = None, **around: Any) -> PlanReport:
     inference: dict[str, Any] = {"preset": {"name": model, "presetOptions": {"modelAccessSecret": "token"}}}
     inference |= around.pop("inference", {})
     resource: dict[str, Any] = {"labelSelector": {"matchLabels": {"apps": "w"}}}
@@ -37,7 +37,7 @@ def a_plan(model: str = "phi-4", sku: str = A100, config: str | None = None, **a
     return plan_document(document, Surroundings(config_maps=config_maps, **around))
 
 
-def reasons(plan: PlanDocument) -> list[str]:
+def reasons(plan: PlanReport) -> list[str]:
     return [error.reason for error in plan.errors]
 
 

@@ -10,7 +10,7 @@ from presets.machines.machine import Machine
 from presets.machines.skus import find_sku, sku_table
 from presets.models.catalog import all_models, find_model
 from presets.plan.context import Surroundings
-from presets.plan.document import PlanDocument
+from presets.plan.document import PlanReport
 from presets.plan.planner import plan_document
 
 A100 = "Standard_NC24ads_A100_v4"
@@ -29,7 +29,7 @@ def a_training(
     output: dict[str, Any] | None = None,
     secret: str = "token",
     **around: Any,
-) -> PlanDocument:
+) -> PlanReport:
     tuning: dict[str, Any] = {
         "preset": {"name": model, "presetOptions": {"modelAccessSecret": secret}},
         "method": method,
@@ -50,7 +50,7 @@ def a_training(
     return plan_document(document, Surroundings(**({"config_maps": config_maps} | around)))
 
 
-def told(plan: PlanDocument) -> str:
+def told(plan: PlanReport) -> str:
     return " | ".join(f"{error.reason} {error}" for error in plan.errors)
 
 

@@ -10,13 +10,13 @@ from presets.machines.skus import find_sku
 from presets.models.catalog import UnknownModel, all_models, find_model
 from presets.serving.fit import DoesNotFit, Fit, fit, fit_in, memory_of, utilization
 from presets.serving.memory import cache_gib
-from presets.serving.overrides import Wishes
+from presets.serving.overrides import VllmOverrides
 from presets.serving.parallelism import Layout, layouts_on_nodes, layouts_on_one_node, tensor_problem, tensor_sizes
 from presets.serving.support import wish_problems
 
 
 def fitted(model: str, sku: str, most_nodes: int = 64, **wishes: Any) -> Fit:
-    return fit(find_model(model), Machine.of(find_sku(sku)), Wishes(**wishes), most_nodes=most_nodes)
+    return fit(find_model(model), Machine.of(find_sku(sku)), VllmOverrides(**wishes), most_nodes=most_nodes)
 
 
 @pytest.mark.parametrize(
@@ -130,12 +130,12 @@ def test_the_largest_stage_decides() -> None:
     """61 layers in 5 stages: one stage has 13 of them."""
     model = find_model("deepseek-ai/DeepSeek-V3-0324")
     machine = Machine.of(find_sku("Standard_NC80adis_H100_v5"))
-    memory = memory_of(model, machine, Layout(tensor=2, pipeline=5, nodes=5), Wishes())
+    memory = memory_of(model, machine, Layout(tensor=2, pipeline=5, nodes=5), VllmOverrides())
     assert memory.weights > model.weights_gib * 13 / 61 / 2
 
 
 def test_nothing_fits_in_a_layout_whose_weights_do_not() -> None:
-    found = fit_in(find_model("falcon-40b"), Machine.of(find_sku("Standard_NV36ads_A10_v5")), Layout(), Wishes())
+    found = fit_in(find_model("falcon-40b"), Machine.of(find_sku("Standard_NV36ads_A10_v5")), Layout(), VllmOverrides())
     assert (found.context, found.sequences, found.memory.kv_cache) == (0, 0.0, 0.0)
 
 
@@ -143,11 +143,11 @@ def test_pods_that_share_a_gpu_are_each_given_their_part_of_what_cuda_shows_to_a
     told = {"product": "NVIDIA-A100-SXM4-80GB-SHARED", "count": 1, "memory": 81920, "replicas": 2}
     labels = {f"nvidia.com/gpu.{key}": str(value) for key, value in told.items()}
     machine = Machine.of_node(read_gpus(labels | {"nvidia.com/gpu.sharing-strategy": "time-slicing"}))
-    assert utilization(machine, Wishes()) == pytest.approx(0.45)
+    assert utilization(machine, VllmOverrides()) == pytest.approx(0.45)
     found = fit(find_model("phi-4"), machine)
     assert found.memory.usable == pytest.approx(machine.usable_gib)
     assert found.memory.fixed + found.memory.kv_cache == pytest.approx(0.9 * machine.usable_gib)
-    assert wish_problems(find_model("phi-4"), machine, Wishes(utilization=0.9))
+    assert wish_problems(find_model("phi-4"), machine, VllmOverrides(utilization=0.9))
 
 
 def test_names_are_found_in_any_case_and_near_ones_are_told() -> None:

@@ -12,7 +12,7 @@ from presets.models.architecture import LayerGroup
 from presets.models.catalog import Model
 from presets.serving.fit import fit_in
 from presets.serving.memory import cache_gib, graphs_gib, overhead_gib
-from presets.serving.overrides import Wishes
+from presets.serving.overrides import VllmOverrides
 from presets.serving.parallelism import Layout
 
 LLAMA_3_8B = Model(
@@ -60,7 +60,7 @@ LOGS = [
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: f"{log.model.repo}, {log.where}")
 def test_every_part_is_at_least_what_vllm_used(log: Log) -> None:
     machine = Machine(name=log.where, gpus=1, usable_gib=log.usable, batch=log.batch)
-    memory = fit_in(log.model, machine, Layout(), Wishes(utilization=log.utilization)).memory
+    memory = fit_in(log.model, machine, Layout(), VllmOverrides(utilization=log.utilization)).memory
     assert memory.weights >= log.weights
     assert memory.overhead >= log.non_torch
     assert memory.activations >= log.activations
@@ -71,7 +71,7 @@ def test_every_part_is_at_least_what_vllm_used(log: Log) -> None:
 @pytest.mark.parametrize("log", [log for log in LOGS if log.tokens], ids=lambda log: f"{log.model.repo}, {log.where}")
 def test_a_context_that_we_promise_is_one_that_vllm_had_room_for(log: Log) -> None:
     machine = Machine(name=log.where, gpus=1, usable_gib=log.usable, batch=log.batch)
-    promised = fit_in(log.model, machine, Layout(), Wishes(utilization=log.utilization)).context
+    promised = fit_in(log.model, machine, Layout(), VllmOverrides(utilization=log.utilization)).context
     assert 0 < promised <= log.tokens
     if log.usable > 40:
         assert promised >= 0.8 * log.tokens, "a margin, not a waste"

@@ -11,7 +11,7 @@ import yaml
 
 from cli.plan_text import text_of
 from presets.plan.context import Surroundings
-from presets.plan.document import PlanDocument
+from presets.plan.document import PlanReport
 from presets.plan.planner import plan_document
 from presets.serving import memory as parts
 from presets.serving.fit import COMFORTABLE_CONTEXT, DECENT_CONTEXT, GPU_MEMORY_UTILIZATION, LEAST_CONTEXT
@@ -29,7 +29,7 @@ def block(language: str) -> str:
     return found[1]
 
 
-def example() -> PlanDocument:
+def example() -> PlanReport:
     return plan_document(yaml.safe_load(block("yaml")), Surroundings(config_maps={}))
 
 

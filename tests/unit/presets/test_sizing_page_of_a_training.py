@@ -11,7 +11,7 @@ from presets.machines.machine import Machine
 from presets.machines.skus import find_sku
 from presets.models.catalog import find_model
 from presets.plan.context import Surroundings
-from presets.plan.document import PlanDocument
+from presets.plan.document import PlanReport
 from presets.plan.planner import plan_document
 from presets.tuning import memory as parts
 from presets.tuning.fit import DATA_GIB, training_memory
@@ -27,7 +27,7 @@ def block(language: str) -> str:
     return found[1]
 
 
-def example() -> PlanDocument:
+def example() -> PlanReport:
     return plan_document(yaml.safe_load(block("yaml")), Surroundings(config_maps={}))
 
 

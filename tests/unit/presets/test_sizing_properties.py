@@ -10,7 +10,7 @@ from presets.machines.machine import Batch, Machine
 from presets.models.architecture import LayerGroup
 from presets.models.catalog import Model, all_models
 from presets.serving.fit import DoesNotFit, Fit, fit, fit_in, least_context
-from presets.serving.overrides import Wishes
+from presets.serving.overrides import VllmOverrides
 from presets.serving.parallelism import Layout
 
 catalogue = st.sampled_from(all_models())
@@ -41,11 +41,14 @@ machines = st.builds(
     batch=st.sampled_from([Batch(), Batch(8192, 1024), Batch(16384, 1024)]),
 )  # fmt: skip
 wishes = st.builds(
-    Wishes, kv_dtype=st.sampled_from(["auto", "fp8"]), utilization=st.none() | st.floats(0.1, 1.0), eager=st.booleans()
+    VllmOverrides,
+    kv_dtype=st.sampled_from(["auto", "fp8"]),
+    utilization=st.none() | st.floats(0.1, 1.0),
+    eager=st.booleans(),
 )
 
 
-def answer(model: Model, machine: Machine, wish: Wishes) -> Fit | None:
+def answer(model: Model, machine: Machine, wish: VllmOverrides) -> Fit | None:
     try:
         return fit(model, machine, wish)
     except DoesNotFit:
@@ -53,7 +56,7 @@ def answer(model: Model, machine: Machine, wish: Wishes) -> Fit | None:
 
 
 @given(model=models, machine=machines, wish=wishes)
-def test_an_answer_can_be_carried_out(model: Model, machine: Machine, wish: Wishes) -> None:
+def test_an_answer_can_be_carried_out(model: Model, machine: Machine, wish: VllmOverrides) -> None:
     found = answer(model, machine, wish)
     if found is None:
         return
@@ -71,7 +74,7 @@ def test_an_answer_can_be_carried_out(model: Model, machine: Machine, wish: Wish
 
 @given(model=models, machine=machines, wish=wishes, more=st.floats(1.0, 4.0))
 def test_more_memory_never_gives_less_context_in_the_same_layout(
-    model: Model, machine: Machine, wish: Wishes, more: float
+    model: Model, machine: Machine, wish: VllmOverrides, more: float
 ) -> None:
     for layout in (Layout(), Layout(pipeline=min(2, model.layer_count), nodes=2)):
         small = fit_in(model, machine, layout, wish)
@@ -80,7 +83,7 @@ def test_more_memory_never_gives_less_context_in_the_same_layout(
 
 
 @given(model=models, machine=machines, wish=wishes, more=st.floats(1.0, 4.0))
-def test_more_memory_never_needs_more_nodes(model: Model, machine: Machine, wish: Wishes, more: float) -> None:
+def test_more_memory_never_needs_more_nodes(model: Model, machine: Machine, wish: VllmOverrides, more: float) -> None:
     small = answer(model, machine, wish)
     if small is None:
         return
@@ -91,5 +94,5 @@ def test_more_memory_never_needs_more_nodes(model: Model, machine: Machine, wish
 
 @given(model=models, machine=machines, context=st.integers(1, 100_000))
 def test_a_context_that_was_asked_for_is_given_or_refused(model: Model, machine: Machine, context: int) -> None:
-    found = answer(model, machine, Wishes(context=context))
+    found = answer(model, machine, VllmOverrides(context=context))
     assert found is None or found.context == context

@@ -9,12 +9,12 @@ from presets.models.catalog import Model, all_models, find_model
 from presets.tuning import memory as parts
 from presets.tuning.fit import training_memory, ways_to_fit
 from presets.tuning.linear_layers import GIB, intermediate_size, linears, parameters
-from presets.tuning.overrides import TrainingWishes, training_wishes
+from presets.tuning.overrides import TrainingOverrides, training_wishes
 
 TUNABLE = [model for model in all_models() if model.lora_targets]
 
 
-def wishes(model: Model, method: str = "lora", **training: object) -> TrainingWishes:
+def wishes(model: Model, method: str = "lora", **training: object) -> TrainingOverrides:
     config = default_training_config(method)
     options = {**config.training, **training}
     return training_wishes(TrainingConfig.model_validate({**config.model_dump(), "training": options}), method, model)
@@ -83,7 +83,7 @@ def test_no_published_peak_is_reckoned_smaller_and_none_twice_as_large(
     facts = {"architecture": "LlamaForCausalLM", "vocab_size": 151936, "max_tokens": 8192, "lora_targets": SPLIT}
     sizes = {"weights_gib": billions * 1.86, "parameters_b": billions, "attention_heads": heads, "hidden_size": hidden}
     model = Model.model_validate({"repo": "Qwen/Qwen", "layers": [group], **facts, **sizes})
-    asked = TrainingWishes("", bits, True, 2, 1, 8, length, 64, SPLIT, full_logits=True)
+    asked = TrainingOverrides("", bits, True, 2, 1, 8, length, 64, SPLIT, full_logits=True)
     memory = training_memory(model, Machine.of(find_sku("Standard_NC24ads_A100_v4")), asked)
     # peft of that time put embedding and head of a packed model into 32 bits; trl 1.16 leaves them as they are.
     more = 2 * 2 * 151936 * hidden / GIB if bits else 0.0

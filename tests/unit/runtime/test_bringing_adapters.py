@@ -11,7 +11,7 @@ from api.pods.adapters import AdaptersConfig, AdapterSource
 from api.reasons import REASONS
 from runtime.adapters import failures
 from runtime.adapters.__main__ import bring_all
-from runtime.adapters.judging import doubt, rank_of, scaled
+from runtime.adapters.judging import compatibility_warning, rank_of, scaled
 from runtime.pod.exit import Failure
 from runtime.pod.safetensors import Tensor
 from runtime.serve import failures as serve_failures
@@ -100,9 +100,9 @@ def test_strength_scales_every_alpha_and_nothing_else() -> None:
 
 
 def test_another_models_name_is_a_doubt_and_a_path_is_none() -> None:
-    assert "org/other" in doubt({"base_model_name_or_path": "org/other"}, "org/m")
+    assert "org/other" in compatibility_warning({"base_model_name_or_path": "org/other"}, "org/m")
     for base in ("Org/M", "/workspace/weights", "", None):
-        assert doubt({"base_model_name_or_path": base}, "org/m") == ""
+        assert compatibility_warning({"base_model_name_or_path": base}, "org/m") == ""
 
 
 def test_what_is_missing_or_broken_is_named(tmp_path: Path) -> None:

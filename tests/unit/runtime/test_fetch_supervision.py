@@ -10,17 +10,17 @@ import pytest
 from runtime.fetch.supervision import fetch
 from runtime.pod import termination
 from runtime.pod.metrics import Progress
-from runtime.pod.retry import Patience
+from runtime.pod.retry import RetryPolicy
 from runtime.pod.termination import FetchFailure
 
-QUICK = Patience(stall_s=30.0, attempts=3, first_pause_s=0.01, longest_pause_s=0.01, sample_s=0.05)
+QUICK = RetryPolicy(stall_s=30.0, attempts=3, first_pause_s=0.01, longest_pause_s=0.01, sample_s=0.05)
 
 
 def program(text: str) -> list[str]:
     return [sys.executable, "-c", text]
 
 
-def run(argv: list[str], folder: Path, patience: Patience = QUICK) -> tuple[Progress, list[str]]:
+def run(argv: list[str], folder: Path, patience: RetryPolicy = QUICK) -> tuple[Progress, list[str]]:
     progress = Progress()
     said: list[str] = []
     fetch(argv, folder, progress, patience, said.append)
@@ -59,7 +59,7 @@ def test_a_crash_is_tried_as_often_as_allowed_and_then_told(tmp_path: Path) -> N
 
 
 def test_a_stall_is_ended_and_told(tmp_path: Path) -> None:
-    patience = Patience(stall_s=0.3, attempts=1, sample_s=0.05)
+    patience = RetryPolicy(stall_s=0.3, attempts=1, sample_s=0.05)
     with pytest.raises(FetchFailure, match="no byte arrived") as caught:
         run(program("import time; time.sleep(3600)"), tmp_path, patience)
     assert caught.value.kind == termination.STALLED
@@ -72,12 +72,12 @@ for n in range(8):
     open({str(tmp_path / "file")!r}, "ab").write(b"x" * 5000)
     time.sleep(0.5)
 """
-    run(program(slow), tmp_path, Patience(stall_s=3.0, attempts=1, sample_s=0.05))
+    run(program(slow), tmp_path, RetryPolicy(stall_s=3.0, attempts=1, sample_s=0.05))
     assert (tmp_path / "file").stat().st_size == 40_000
 
 
 def test_pauses_grow_and_end_growing() -> None:
-    patience = Patience(first_pause_s=2.0, longest_pause_s=10.0)
+    patience = RetryPolicy(first_pause_s=2.0, longest_pause_s=10.0)
     pauses = [patience.pause_s(attempt) for attempt in range(1, 6)]
     assert all(low <= pause <= low * 1.25 for low, pause in zip((2, 4, 8, 10, 10), pauses, strict=True))
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.clients.watch import Seen
+from activities.clients.watch import EventType
 from api.names import WorkspaceKey
 from testing.deadlines import PATIENCE_S
 from tests.fakes.nodes import a_node
-from watcher.predicates import OwnedMemory, WorkspaceMemory, in_order, owner_of, owners_of, slim
+from watcher.predicates import OwnedMemory, WorkspaceMemory, in_order, owner_of, owners_of, trim
 from watcher.signals import Signaller, merged
 from workflows.messages import Changed
 
@@ -31,61 +31,63 @@ def a_deployment(ready: int, replicas: int = 1) -> dict[str, Any]:
 
 def test_an_echo_of_our_own_status_is_no_news() -> None:
     memory = WorkspaceMemory()
-    assert memory.news(Seen.CHANGED, a_workspace()) == Changed(uid="u1", generation=1, paused=False)
-    assert memory.news(Seen.CHANGED, a_workspace()) is None
-    assert memory.news(Seen.CHANGED, a_workspace(labels={"a": "b"})) is None
-    assert memory.news(Seen.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2, paused=False)
+    assert memory.change_of(EventType.CHANGED, a_workspace()) == Changed(uid="u1", generation=1, paused=False)
+    assert memory.change_of(EventType.CHANGED, a_workspace()) is None
+    assert memory.change_of(EventType.CHANGED, a_workspace(labels={"a": "b"})) is None
+    assert memory.change_of(EventType.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2, paused=False)
 
 
 def test_a_delete_a_retry_and_a_disappearance_are_news() -> None:
     memory = WorkspaceMemory()
-    memory.news(Seen.LISTED, a_workspace())
-    retry = memory.news(Seen.CHANGED, a_workspace(annotations={"modelyard.dev/retry": "1"}))
+    memory.change_of(EventType.LISTED, a_workspace())
+    retry = memory.change_of(EventType.CHANGED, a_workspace(annotations={"modelyard.dev/retry": "1"}))
     assert retry is not None and retry.retry == "1"
-    deleting = memory.news(Seen.CHANGED, a_workspace(deletionTimestamp="2026-01-01T00:00:00Z"))
+    deleting = memory.change_of(EventType.CHANGED, a_workspace(deletionTimestamp="2026-01-01T00:00:00Z"))
     assert deleting is not None and deleting.deleting and not deleting.gone
-    gone = memory.news(Seen.GONE, a_workspace())
+    gone = memory.change_of(EventType.GONE, a_workspace())
     assert gone is not None and gone.gone and gone.deleting
 
 
 def test_a_pause_and_its_end_are_news() -> None:
     memory = WorkspaceMemory()
-    memory.news(Seen.LISTED, a_workspace())
+    memory.change_of(EventType.LISTED, a_workspace())
     for value, is_paused in (("true", True), ("false", False), ("", True)):
-        news = memory.news(Seen.CHANGED, a_workspace(annotations={"modelyard.dev/paused": value}))
-        assert news is not None and news.paused is is_paused
-    news = memory.news(Seen.CHANGED, a_workspace())
-    assert news is not None and news.paused is False
+        change_of = memory.change_of(EventType.CHANGED, a_workspace(annotations={"modelyard.dev/paused": value}))
+        assert change_of is not None and change_of.paused is is_paused
+    change_of = memory.change_of(EventType.CHANGED, a_workspace())
+    assert change_of is not None and change_of.paused is False
 
 
 def test_what_a_workspace_owns_says_nothing_of_a_pause() -> None:
     waiting = Changed(uid="u1", generation=1, paused=True)
-    assert merged(waiting, Changed(uid="u1", generation=0, poke=True)).paused is True
+    assert merged(waiting, Changed(uid="u1", generation=0, resync=True)).paused is True
     assert merged(waiting, Changed(uid="u1", generation=1, paused=False)).paused is False
 
 
 def test_only_breaking_is_news_of_what_a_workspace_owns() -> None:
     memory = OwnedMemory()
-    assert not memory.broke(Seen.CHANGED, a_deployment(0))
-    assert not memory.broke(Seen.CHANGED, a_deployment(1))
-    assert memory.broke(Seen.CHANGED, a_deployment(0))
-    assert not memory.broke(Seen.CHANGED, a_deployment(0))
-    assert not memory.broke(Seen.CHANGED, a_deployment(1))
-    assert memory.broke(Seen.GONE, a_deployment(1))
+    assert not memory.became_unhealthy(EventType.CHANGED, a_deployment(0))
+    assert not memory.became_unhealthy(EventType.CHANGED, a_deployment(1))
+    assert memory.became_unhealthy(EventType.CHANGED, a_deployment(0))
+    assert not memory.became_unhealthy(EventType.CHANGED, a_deployment(0))
+    assert not memory.became_unhealthy(EventType.CHANGED, a_deployment(1))
+    assert memory.became_unhealthy(EventType.GONE, a_deployment(1))
 
 
 def test_after_a_start_every_workspace_is_looked_into_once() -> None:
     memory = WorkspaceMemory()
-    assert memory.news(Seen.LISTED, a_workspace()) == Changed(uid="u1", generation=1, poke=True, paused=False)
-    assert memory.news(Seen.LISTED, a_workspace()) is None
-    assert memory.news(Seen.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2, paused=False)
+    assert memory.change_of(EventType.LISTED, a_workspace()) == Changed(
+        uid="u1", generation=1, resync=True, paused=False
+    )
+    assert memory.change_of(EventType.LISTED, a_workspace()) is None
+    assert memory.change_of(EventType.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2, paused=False)
 
 
 def test_what_a_listing_shows_broken_may_have_broken_unseen() -> None:
     memory = OwnedMemory()
-    assert memory.broke(Seen.LISTED, a_deployment(0))
-    assert not memory.broke(Seen.CHANGED, a_deployment(0))
-    assert not memory.broke(Seen.LISTED, a_deployment(1))
+    assert memory.became_unhealthy(EventType.LISTED, a_deployment(0))
+    assert not memory.became_unhealthy(EventType.CHANGED, a_deployment(0))
+    assert not memory.became_unhealthy(EventType.LISTED, a_deployment(1))
 
 
 def test_an_owner_is_named_by_labels() -> None:
@@ -97,31 +99,31 @@ def test_a_node_of_ones_own_matters_to_everyone_with_gpus_there() -> None:
     workspaces = WorkspaceMemory()
     node = a_node("n1", labels={f"gpus.modelyard.dev/{uid}": "1" for uid in ("u1", "not-seen-yet")})
     assert owners_of(node, workspaces) == []
-    workspaces.news(Seen.LISTED, a_workspace())
+    workspaces.change_of(EventType.LISTED, a_workspace())
     assert owners_of(node, workspaces) == [(KEY, "u1")]
-    assert owners_of(slim(node), workspaces) == [(KEY, "u1")]
-    workspaces.news(Seen.GONE, a_workspace())
+    assert owners_of(trim(node), workspaces) == [(KEY, "u1")]
+    workspaces.change_of(EventType.GONE, a_workspace())
     assert owners_of(node, workspaces) == []
     assert owners_of(a_deployment(1), workspaces) == [(KEY, "u1")]
 
 
 def test_a_node_that_is_not_ready_any_more_or_gone_has_broken() -> None:
     memory = OwnedMemory()
-    assert not memory.broke(Seen.LISTED, a_node("n1"))
-    assert memory.broke(Seen.CHANGED, a_node("n1", ready=False))
-    assert not memory.broke(Seen.CHANGED, a_node("n1"))
-    assert memory.broke(Seen.GONE, slim(a_node("n1")))
+    assert not memory.became_unhealthy(EventType.LISTED, a_node("n1"))
+    assert memory.became_unhealthy(EventType.CHANGED, a_node("n1", ready=False))
+    assert not memory.became_unhealthy(EventType.CHANGED, a_node("n1"))
+    assert memory.became_unhealthy(EventType.GONE, trim(a_node("n1")))
 
 
 def test_what_is_remembered_of_an_object_is_judged_like_the_whole_of_it() -> None:
     for item in (a_node("n1"), a_node("n1", ready=False), a_deployment(0), a_deployment(1)):
-        assert in_order(slim(item)) == in_order(item)
-        assert "allocatable" not in slim(item)["status"]
+        assert in_order(trim(item)) == in_order(item)
+        assert "allocatable" not in trim(item)["status"]
 
 
 def test_two_words_become_one_that_says_both() -> None:
-    both = merged(Changed(uid="u1", generation=2, poke=True), Changed(uid="u1", generation=1, deleting=True))
-    assert both == Changed(uid="u1", generation=2, poke=True, deleting=True)
+    both = merged(Changed(uid="u1", generation=2, resync=True), Changed(uid="u1", generation=1, deleting=True))
+    assert both == Changed(uid="u1", generation=2, resync=True, deleting=True)
     assert merged(Changed(uid="u0", generation=9), Changed(uid="u1", generation=1)) == Changed(uid="u1", generation=1)
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from activities.contract.payloads import Check, Plan
 from activities.contract.plan import Option, Wanted
-from presets.plan.document import PlanDocument
+from presets.plan.document import PlanReport
 from tests.builders import a_plan
-from workflows.state import Tried
-from workflows.steps.fallbacks import EVICTIONS_MAX, exhausted, in_order, moves_on, option_of, same_purchase
+from workflows.state import FailedFallback
+from workflows.steps.fallbacks import EVICTIONS_MAX, all_failed, allows_fallback, in_order, option_of, same_purchase
 
 
 def on(machine: str, **more: Any) -> Plan:
@@ -20,7 +20,7 @@ SPOT, ZONE, OTHER = on("A", spot=True), on("A", zones=("2",)), on("B")
 
 
 def an_option(plan: Plan, refused: Check | None = None) -> Option:
-    return Option(plan=plan, report=PlanDocument(namespace="n", name="w"), refused=refused)
+    return Option(plan=plan, report=PlanReport(namespace="n", name="w"), refused=refused)
 
 
 @pytest.mark.parametrize(
@@ -52,17 +52,17 @@ def test_what_is_wanted_is_looked_up_for_the_nodes_that_are_there() -> None:
 
 
 def test_only_reasons_about_the_machine_lead_to_another_one() -> None:
-    assert moves_on(an_option(OTHER), "QuotaExceeded") and not moves_on(an_option(OTHER), "ModelGated")
+    assert allows_fallback(an_option(OTHER), "QuotaExceeded") and not allows_fallback(an_option(OTHER), "ModelGated")
     refused = Check(name="Size", outcome="failed", reason="ConfigInvalid")
-    assert moves_on(an_option(OTHER, refused), "ConfigInvalid")
+    assert allows_fallback(an_option(OTHER, refused), "ConfigInvalid")
 
 
 def test_the_last_word_has_the_reason_of_what_was_wanted_most() -> None:
     tried = [
-        Tried(option=option_of(SPOT), reason="QuotaExceeded", message="none left"),
-        Tried(option=option_of(ZONE), reason="AllocationFailed", message="full"),
+        FailedFallback(option=option_of(SPOT), reason="QuotaExceeded", message="none left"),
+        FailedFallback(option=option_of(ZONE), reason="AllocationFailed", message="full"),
     ]
-    error = exhausted(tried)
+    error = all_failed(tried)
     assert error.type == "QuotaExceeded"
     assert str(error.message) == (
         "none of 2 ways to get the nodes works. A as spot: none left [QuotaExceeded]; "

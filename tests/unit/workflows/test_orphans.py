@@ -3,17 +3,26 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.contract.payloads import Inventory, Living, Owned, Population, Runs, WorkspaceKey
-from workflows.sweep.orphans import Findings, agreed, findings
+from activities.contract.payloads import (
+    Inventory,
+    OwnedResource,
+    RunningWorkflows,
+    WorkspaceKey,
+    WorkspaceList,
+    WorkspaceRef,
+)
+from workflows.sweep.orphans import Findings, confirmed, findings
 
 KEYS = [WorkspaceKey(namespace="a", name=name, uid=f"{name}-{age}") for name in "xyz" for age in "12"]
 SOME = st.sets(st.sampled_from(range(len(KEYS)))).map(lambda picked: [KEYS[index] for index in sorted(picked)])
 
 
 def look(paid: list[WorkspaceKey], alive: list[WorkspaceKey], runs: list[WorkspaceKey]) -> Findings:
-    things = [Owned(kind="node_pool", name=f"ws{key.uid}", workspace=key) for key in paid]
+    things = [OwnedResource(kind="node_pool", name=f"ws{key.uid}", workspace=key) for key in paid]
     return findings(
-        Inventory(things=things), Population(workspaces=[Living(key=key) for key in alive]), Runs(workspaces=runs)
+        Inventory(things=things),
+        WorkspaceList(workspaces=[WorkspaceRef(key=key) for key in alive]),
+        RunningWorkflows(workspaces=runs),
     )
 
 
@@ -36,7 +45,7 @@ def test_a_world_in_order_has_no_findings(
 
 def test_only_what_both_looks_found_counts() -> None:
     first, second = look(KEYS[:2], [], []), look(KEYS[1:3], [], [])
-    assert [thing.workspace for thing in agreed(first, second).orphans] == [KEYS[1]]
+    assert [thing.workspace for thing in confirmed(first, second).orphans] == [KEYS[1]]
 
 
 def test_a_namesake_does_not_protect_the_pool_of_its_predecessor() -> None:

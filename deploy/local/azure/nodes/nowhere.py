@@ -5,7 +5,7 @@ from collections import defaultdict
 from deploy.local.azure.nodes.machines import Machine
 
 
-class Nowhere:
+class NoMachines:
     """Machines that exist in name only."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from admin.webhook.app import PATH, webhook_application
-from admin.webhook.certificates.bundle import Held, Lifetimes, first_certificates
+from admin.webhook.certificates.bundle import CertificateBundle, Lifetimes, first_certificates
 from admin.webhook.config_maps import NoConfigMaps
 from admin.webhook.serving import Certificates, serving
 from testing.workspaces import workspace
@@ -21,13 +21,13 @@ from tests.unit.admin.webhook.test_webhook_answers import Recorded, review
 HOST = "127.0.0.1"
 
 
-def made() -> Held:
+def made() -> CertificateBundle:
     lifetimes = Lifetimes(authority=timedelta(days=9), serving=timedelta(days=3))
     return first_certificates([HOST], lifetimes, datetime.now(UTC))
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[tuple[str, Certificates, Held]]:
+async def server() -> AsyncIterator[tuple[str, Certificates, CertificateBundle]]:
     held, certificates = made(), Certificates()
     certificates.use(held)
     with socket.socket() as probe:
@@ -37,7 +37,7 @@ async def server() -> AsyncIterator[tuple[str, Certificates, Held]]:
         yield address, certificates, held
 
 
-def trusting(held: Held) -> ssl.SSLContext:
+def trusting(held: CertificateBundle) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=held.bundle.decode())
 
 
@@ -54,7 +54,7 @@ async def shown(address: str) -> x509.Certificate:
 
 
 async def test_a_new_certificate_holds_from_the_next_connection_on(
-    server: tuple[str, Certificates, Held],
+    server: tuple[str, Certificates, CertificateBundle],
 ) -> None:
     address, certificates, first = server
     async with httpx.AsyncClient(verify=trusting(first), trust_env=False) as old:
@@ -71,7 +71,7 @@ async def test_a_new_certificate_holds_from_the_next_connection_on(
 
 
 async def test_a_certificate_that_cannot_be_served_leaves_the_one_before(
-    server: tuple[str, Certificates, Held],
+    server: tuple[str, Certificates, CertificateBundle],
 ) -> None:
     address, certificates, first = server
     with pytest.raises(ssl.SSLError):
@@ -81,7 +81,7 @@ async def test_a_certificate_that_cannot_be_served_leaves_the_one_before(
         assert await ask(client, address)
 
 
-async def test_old_tls_is_not_spoken(server: tuple[str, Certificates, Held]) -> None:
+async def test_old_tls_is_not_spoken(server: tuple[str, Certificates, CertificateBundle]) -> None:
     address, _, first = server
     context = trusting(first)
     with pytest.warns(DeprecationWarning):

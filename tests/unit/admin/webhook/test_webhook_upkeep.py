@@ -10,10 +10,10 @@ import yaml
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster, Object
-from admin.webhook.certificates.bundle import Held, split_bundle
+from admin.webhook.certificates.bundle import CertificateBundle, split_bundle
 from admin.webhook.certificates.secret import CertificateStore, UnusableSecret, held_of
 from admin.webhook.registration import Registration
-from admin.webhook.rotation import Upkeep
+from admin.webhook.rotation import CertRotator
 from admin.webhook.settings import WebhookSettings
 from deploy.local.services.webhook import WEBHOOKS
 from tests.fakes.admission_cluster import AdmissionCluster
@@ -34,11 +34,11 @@ class Replica:
     """One process' upkeep and what it serves."""
 
     def __init__(self, cluster: AdmissionCluster, **settings: Any) -> None:
-        self.served: list[Held] = []
+        self.served: list[CertificateBundle] = []
         api = cast(Cluster, cluster)
         self.settings = WebhookSettings(**settings)
         store = CertificateStore(api, "modelyard-system", SECRET)
-        self.upkeep = Upkeep(store, Registration(api, "modelyard"), self.settings, self.served.append)
+        self.upkeep = CertRotator(store, Registration(api, "modelyard"), self.settings, self.served.append)
 
     async def rounds(self, count: int) -> None:
         for _ in range(count):
@@ -58,7 +58,7 @@ def policies(cluster: AdmissionCluster) -> dict[str, str]:
     return {hook["name"].split(".")[0]: hook["failurePolicy"] for hook in cluster.configuration["webhooks"]}
 
 
-def stored(cluster: AdmissionCluster) -> Held:
+def stored(cluster: AdmissionCluster) -> CertificateBundle:
     return held_of(cluster.secrets[SECRET]["data"])
 
 
