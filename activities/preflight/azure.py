@@ -15,7 +15,7 @@ from activities.clients.azure import Azure
 from activities.contract import signatures
 from activities.contract.payloads import Check, Plan, Preflight
 from activities.errors.azure import from_azure
-from activities.nodes.aks import agent_pool
+from activities.nodes.aks import agent_pool_spec
 from api.preflight import CheckName
 
 SPOT_QUOTA: Final = "lowPriorityCores"
@@ -50,7 +50,7 @@ class PreflightChecks:
             pool = await self._azure.pools.agent_pools.get(settings.resource_group, settings.cluster, plan.pool_name)
         except ResourceNotFoundError:
             return False
-        return agent_pool.owned_by(pool, plan.key.uid)
+        return agent_pool_spec.owned_by(pool, plan.key.uid)
 
     async def _sku(self, plan: Plan) -> Check:
         return offered(plan, self._azure.settings.location, await self._skus_of_location())

@@ -23,7 +23,8 @@ from presets.hub.config import (
     UnsupportedArchitecture,
 )
 from presets.hub.layers import layer_groups
-from presets.hub.parsers import lora_targets_of, parsers_of
+from presets.hub.lora_targets import lora_targets_of
+from presets.hub.vllm_parsers import parsers_of
 from presets.hub.weight_files import HubFile, only_consolidated, weight_bytes, weight_files
 from presets.models.catalog import Model
 

@@ -9,7 +9,7 @@ from presets.machines.skus import sku_table
 from presets.models.catalog import Model
 from presets.serving.fit import DoesNotFit
 from presets.tuning import memory as parts
-from presets.tuning.linear_layers import GIB
+from presets.tuning.linear_sizes import GIB
 from presets.tuning.overrides import TrainingOverrides
 
 PACKED_CAPABILITY: Final = {4: 6.0, 8: 7.5}

@@ -10,7 +10,7 @@ ones take less.
 from typing import Final
 
 from presets.models.catalog import Model
-from presets.tuning.linear_layers import (
+from presets.tuning.linear_sizes import (
     GIB,
     attention_width,
     copies_of_embedding,

@@ -17,9 +17,9 @@ from runtime.data.downloads import WORK, Downloads, Fetched
 from runtime.data.failures import NOT_FOUND, TOO_LARGE
 from runtime.data.guarded_http import GuardedHttp
 from runtime.data.images import pull
+from runtime.data.judge_files import kept_manifest, manifest_of, write_manifest
 from runtime.data.links import Link, links_of
 from runtime.data.progress import DataProgress
-from runtime.data.validating import kept_manifest, manifest_of, write_manifest
 from runtime.pod.exit import MESSAGE_MAX, Failure, run, say
 from runtime.pod.guarded_network import system_resolve
 from runtime.pod.metrics import COMPLETE

@@ -11,7 +11,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.mgmt.containerservice.models import AgentPool
 
 from activities.clients.azure import Azure, AzureSettings
-from activities.nodes.aks.agent_pool import properties_of
+from activities.nodes.aks.agent_pool_spec import properties_of
 
 
 class Sent(NamedTuple):

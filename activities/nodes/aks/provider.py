@@ -1,7 +1,7 @@
 """Buys and gives back AKS agent pools. Every call can be repeated: names are deterministic, the truth is asked first.
 
 A long-running operation is resumed from its continuation token after a worker is lost, so that no second PUT is sent.
-What a pool looks like is agent_pool.py's, what an error means errors/azure.py's.
+What a pool looks like is agent_pool_spec.py's, what an error means errors/azure.py's.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from activities.contract import signatures
 from activities.contract.failures import failure
 from activities.contract.payloads import Inventory, OwnedResource, Plan, PoolBought, PoolKey, Released, SweepScope
 from activities.heartbeat import Progress, heartbeating
-from activities.nodes.aks import agent_pool
-from activities.nodes.aks.agent_pool import PoolState
+from activities.nodes.aks import agent_pool_spec
+from activities.nodes.aks.agent_pool_spec import PoolState
 
 DELETING: Final = "deleting"
 """In the heartbeat of a release: there was something to delete, whichever attempt found it."""
@@ -51,40 +51,44 @@ class AgentPools:
         """Returns when ARM says NotFound, twice. Raises CloudBusy while another operation holds the pool."""
         async with heartbeating() as progress:
             pool = await self._read(key.pool_name)
-            while pool is not None and agent_pool.owned_by(pool, key.workspace.uid):
+            while pool is not None and agent_pool_spec.owned_by(pool, key.workspace.uid):
                 progress.say(DELETING)
                 await self._delete(key.pool_name, pool)
                 pool = await self._read(key.pool_name)
             gone_at = datetime.now(UTC)
             await asyncio.sleep(SETTLE_S)
             late = await self._read(key.pool_name)
-            if late is not None and agent_pool.owned_by(late, key.workspace.uid):
+            if late is not None and agent_pool_spec.owned_by(late, key.workspace.uid):
                 raise failure("CloudBusy", f"node pool {key.pool_name} appeared while it was being released")
             return Released(pool_name=key.pool_name, gone_at=gone_at, existed=DELETING in progress.details)
 
     async def look(self, key: PoolKey) -> PoolBought | None:
         """The Workspace's pool, whatever its state."""
         pool = await self._read(key.pool_name)
-        return agent_pool.bought(pool) if pool is not None and agent_pool.owned_by(pool, key.workspace.uid) else None
+        return (
+            agent_pool_spec.bought(pool)
+            if pool is not None and agent_pool_spec.owned_by(pool, key.workspace.uid)
+            else None
+        )
 
     @signatures.implements(signatures.READ_OWNED_POOLS)
     async def read_owned_pools(self, scope: SweepScope) -> Inventory:
         """Every pool of the cluster with our tags, whatever its state."""
         found = []
         async for pool in self._operations.list(*self._cluster):
-            owner = agent_pool.owner_of(pool)
+            owner = agent_pool_spec.owner_of(pool)
             if owner:
                 found.append(OwnedResource(kind="node_pool", name=pool.name or "", workspace=owner))
         return Inventory(things=sorted(found, key=lambda thing: thing.name))
 
     async def _continue_with(self, pool: AgentPool, plan: Plan, progress: Progress) -> PoolBought:
-        match agent_pool.state_of(pool, plan):
+        match agent_pool_spec.state_of(pool, plan):
             case PoolState.READY if plan.repair and not progress.details:
                 return await self._put(plan, progress, etag=pool.e_tag, match_condition=MatchConditions.IfNotModified)
             case PoolState.READY:
-                return agent_pool.bought(pool)
+                return agent_pool_spec.bought(pool)
             case PoolState.FOREIGN:
-                tags = agent_pool.properties_of(pool).tags
+                tags = agent_pool_spec.properties_of(pool).tags
                 message = f"node pool {plan.pool_name} exists with another owner's tags: {tags}. Delete or rename it"
                 raise failure("OwnershipConflict", message)
             case PoolState.DELETING:
@@ -111,16 +115,16 @@ class AgentPools:
         while True:
             await asyncio.sleep(self._poll_s)
             pool = await self._read(plan.pool_name)
-            if pool is None or agent_pool.state_of(pool, plan) is not PoolState.BUSY:
+            if pool is None or agent_pool_spec.state_of(pool, plan) is not PoolState.BUSY:
                 break
-        if pool is None or agent_pool.state_of(pool, plan) is not PoolState.READY:
-            state = agent_pool.properties_of(pool).provisioning_state if pool else "NotFound"
+        if pool is None or agent_pool_spec.state_of(pool, plan) is not PoolState.READY:
+            state = agent_pool_spec.properties_of(pool).provisioning_state if pool else "NotFound"
             raise failure("PoolFailed", f"the operation on node pool {plan.pool_name} ended as {state}")
-        return agent_pool.bought(pool)
+        return agent_pool_spec.bought(pool)
 
     async def _begin(self, plan: Plan, **options: Any) -> AsyncLROPoller[AgentPool]:
         return await self._operations.begin_create_or_update(
-            *self._cluster, plan.pool_name, agent_pool.pool_of(plan), **options
+            *self._cluster, plan.pool_name, agent_pool_spec.pool_of(plan), **options
         )
 
     async def _outcome(
@@ -129,10 +133,10 @@ class AgentPools:
         progress.say(poller.continuation_token(), accepted_at.isoformat())
         pool = await poller.result()
         known = {"pool_name": plan.pool_name, "accepted_at": accepted_at}
-        return agent_pool.bought(pool).model_copy(update=known)
+        return agent_pool_spec.bought(pool).model_copy(update=known)
 
     async def _delete(self, name: str, pool: AgentPool) -> None:
-        if agent_pool.is_deleting(pool):
+        if agent_pool_spec.is_deleting(pool):
             await asyncio.sleep(self._poll_s)
             return
         # Undeploy has removed our pods; a disruption budget of somebody else's must not keep a GPU node running.

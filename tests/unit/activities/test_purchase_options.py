@@ -6,7 +6,7 @@ import pytest
 
 from activities.contract.payloads import Deadlines, Plan
 from activities.contract.plan import Option
-from activities.nodes.aks.agent_pool import pool_of
+from activities.nodes.aks.agent_pool_spec import pool_of
 from activities.planning.fallbacks import all_options
 from activities.planning.planner import plan_option
 from api.providers import Provider

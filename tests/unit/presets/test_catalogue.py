@@ -7,8 +7,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from presets.hub.lora_targets import lora_targets_of
 from presets.hub.model import architectures
-from presets.hub.parsers import lora_targets_of, parsers_of
+from presets.hub.vllm_parsers import parsers_of
 from presets.models.architecture import LayerGroup
 from presets.models.catalog import Model, UnknownModel, all_models, find_model
 

@@ -8,8 +8,8 @@ import pytest
 
 from presets.hub.config import Settings
 from presets.hub.model import architectures
-from presets.hub.parsers import all_parsers
 from presets.hub.recurrent_state import state_bytes
+from presets.hub.vllm_parsers import all_parsers
 from presets.models.catalog import all_models, find_model
 
 ROOT = Path(__file__).parents[3]

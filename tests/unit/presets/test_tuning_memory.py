@@ -8,7 +8,7 @@ from presets.machines.skus import find_sku
 from presets.models.catalog import Model, all_models, find_model
 from presets.tuning import memory as parts
 from presets.tuning.fit import training_memory, ways_to_fit
-from presets.tuning.linear_layers import GIB, intermediate_size, linears, parameters
+from presets.tuning.linear_sizes import GIB, intermediate_size, linears, parameters
 from presets.tuning.overrides import TrainingOverrides, training_wishes
 
 TUNABLE = [model for model in all_models() if model.lora_targets]

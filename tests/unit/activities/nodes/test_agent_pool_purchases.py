@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.contract.payloads import Plan, PoolBought, PoolKey, Released, SweepScope
-from activities.nodes.aks.agent_pool import pool_of, properties_of
+from activities.nodes.aks.agent_pool_spec import pool_of, properties_of
 from activities.nodes.aks.provider import AgentPools
 from tests.builders import a_key, a_plan
 from tests.fakes.agent_pools import FakeAgentPools

@@ -83,7 +83,7 @@ def intermediate_size(model: Model) -> int:
 
 
 def linears(model: Model, names: Iterable[str]) -> list[Linear]:
-    """The modules of these names, as the classes in `hub/parsers.py` build them."""
+    """The modules of these names, as the classes in `hub/lora_targets.py` build them."""
     width = intermediate_size(model)
     return [_linear(model, group, name, width) for group in model.layers for name in names]
 

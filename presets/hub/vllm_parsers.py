@@ -1,4 +1,4 @@
-"""Which of vLLM's parsers read a model's tool calls and reasoning, by its name; and which modules an adapter may train.
+"""Which of vLLM's parsers read a model's tool calls and reasoning, by its name.
 
 Names are of vLLM 0.32, which a test asks. A model that no rule knows gets no parser: its calls arrive as plain text.
 """
@@ -50,25 +50,11 @@ _RULES: Final[tuple[tuple[str, Parsers], ...]] = (
     ("ibm-granite/granite-3*", Parsers("granite", "granite")),
 )
 
-_SPLIT: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-_LORA: Final[dict[str, tuple[str, ...]]] = {
-    **dict.fromkeys(("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"), _SPLIT),
-    **dict.fromkeys(("GraniteForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM", "SmolLM3ForCausalLM"), _SPLIT),
-    "Phi3ForCausalLM": ("qkv_proj", "o_proj", "gate_up_proj", "down_proj"),
-    "PhiForCausalLM": ("q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2"),
-    "FalconForCausalLM": ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"),
-}
-
 
 def parsers_of(repo: str) -> Parsers:
     """The parsers of this repository's model, whatever its case."""
     name = repo.lower()
     return next((parsers for pattern, parsers in _RULES if fnmatchcase(name, pattern)), Parsers())
-
-
-def lora_targets_of(architecture: str, *, quantized: bool) -> tuple[str, ...]:
-    """The linear modules of this class; empty where tuning is not offered: other classes, and quantized weights."""
-    return () if quantized else _LORA.get(architecture, ())
 
 
 def all_parsers() -> set[Parsers]:
