@@ -39,7 +39,7 @@ class AgentPools:
     @signatures.implements(signatures.ENSURE_NODE_POOL)
     async def ensure_node_pool(self, plan: Plan) -> PoolBought:
         """Returns when ARM says Succeeded. Raises QuotaExceeded, SkuNotAvailable, AllocationFailed, PoolFailed,
-        OwnershipConflict, CloudBusy and the other types of azure_failures."""
+        OwnershipConflict, CloudBusy and the other reasons of errors/azure.py."""
         async with heartbeating() as progress:
             pool = await self._read(plan.pool_name)
             if pool is None:
@@ -65,11 +65,9 @@ class AgentPools:
     async def look(self, key: PoolKey) -> PoolBought | None:
         """The Workspace's pool, whatever its state."""
         pool = await self._read(key.pool_name)
-        return (
-            agent_pool_spec.bought(pool)
-            if pool is not None and agent_pool_spec.owned_by(pool, key.workspace.uid)
-            else None
-        )
+        if pool is None or not agent_pool_spec.owned_by(pool, key.workspace.uid):
+            return None
+        return agent_pool_spec.bought(pool)
 
     @signatures.implements(signatures.READ_OWNED_POOLS)
     async def read_owned_pools(self, scope: SweepScope) -> Inventory:

@@ -1,7 +1,8 @@
 """What can be made to go wrong, and which request or operation a fault hits.
 
-A fault names its kind and how it is narrowed: how many times, which pools, which HTTP method, which route. `take`
-hands it out and counts it down; what it then does is decided where it strikes (gate, pool_faults, operations).
+A fault names its kind and how it is narrowed: how many times, which pools, which HTTP method, which route. `take` hands
+it out and counts it down; what it then does is decided where it strikes (http/gate.py, fault_effects.py,
+operations.py).
 """
 
 from collections.abc import Collection

@@ -1,6 +1,6 @@
 """The two programs that stand in for what is not on this machine: Azure Resource Manager and the Hugging Face Hub.
 
-Here are their daemons only; each is a program of its own, in `arm/` and `mirror/`.
+Here are their daemons only; each is a program of its own, in `azure/` and `mirror/`.
 """
 
 import sys
