@@ -39,7 +39,7 @@ def ensure_authority(layout: Layout) -> KeyPair:
 def ensure_certificate(
     layout: Layout, file: str, *, common_name: str, organizations: Sequence[str] = (), hosts: Sequence[str] = ()
 ) -> KeyPair:
-    """Returns a certificate for clients and servers, `<pki>/<file>.crt` and `.key`; `hosts`: DNS names, IP addresses."""
+    """Returns a certificate for clients and servers, `<pki>/<file>.crt` and `.key`; `hosts`: DNS names, IPs."""
     with _lock(layout):
         return _certificate(layout, file, Subject(common_name, organizations, hosts))
 
