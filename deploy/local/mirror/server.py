@@ -102,7 +102,7 @@ def _page(mirror: Mirror, request: Request, revision: Revision, folder: str) -> 
 
 
 async def _resolve(mirror: Mirror, request: Request, target: Target, user: Token | None) -> Response:
-    """Serves a file at its public address like the Hub: sends a small one, redirects to a signed link for a large one."""
+    """Serves files at public addresses like the Hub: sends small ones, redirects to a signed link for large ones."""
     revision = await mirror.revision(target, user)
     blob = revision.blob(target.path)
     headers = _file_headers(revision, blob)
