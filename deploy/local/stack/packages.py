@@ -16,7 +16,7 @@ from deploy.local.kubernetes.binaries import ASSETS_VARIABLE
 from deploy.local.kubernetes.build import newest_build
 from deploy.local.layout import Layout, Say
 
-# Debian installs some of them outside an ordinary user's PATH.
+# Debian installs some programs outside an ordinary user's PATH.
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 APT_DEADLINE_S = 900.0
 POLICY = Path("/usr/sbin/policy-rc.d")

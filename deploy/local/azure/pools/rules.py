@@ -91,7 +91,7 @@ def check_room(records: Records) -> None:
 
 
 def check_etag(pool: Pool | None, if_match: str | None, if_none_match: str | None, name: str) -> None:
-    """If-Match must name the pool's etag (or *); If-None-Match: * that there is none. Raises ArmError (412)."""
+    """Checks If-Match (the pool's etag, or *) and If-None-Match (*: no pool may exist). Raises ArmError (412)."""
     if if_none_match == "*" and pool is not None:
         raise errors.resource_exists(name)
     if if_match is None:
