@@ -1,7 +1,7 @@
 """`python -m bench [--only NAME ...]`: measures, prints one JSON line per figure, stops everything that it started.
 
-What needs no cluster comes first, so that nothing runs beside it; the rest shares a stack. Progress goes to stderr.
-Ends with 1 when a goal was missed.
+Measurements that need no cluster run first and alone; the others share a stack. Progress goes to stderr. Exits with 1
+if a goal was missed.
 """
 
 import argparse
@@ -45,12 +45,12 @@ MEASUREMENTS: Final[Mapping[str, Callable[[Stack, Workspaces], AsyncIterator[Res
     "never-satisfied": never_satisfied.measure,
 }
 INSTANCE: Final = "bench"
-# More pools than AKS gives one cluster: what is measured is our processes.
+# More pools than AKS allows per cluster: the subject is our processes, not AKS's limits.
 ENVIRONMENT: Final = {"MODELYARD_AZURE_POOLS_PER_CLUSTER": str(10 * many_workspaces.FIVE_HUNDRED.count)}
 
 
 def measure_alone(name: str) -> bool:
-    """Prints the figures of what needs no cluster; whether every goal was met."""
+    """Prints the figures of a measurement that needs no cluster; returns whether every goal was met."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         met = print_all(ALONE[name](Path(folder)))
@@ -59,7 +59,7 @@ def measure_alone(name: str) -> bool:
 
 
 async def measure(stack: Stack, wanted: list[str]) -> bool:
-    """Prints the figures; whether every goal was met."""
+    """Prints the figures; returns whether every goal was met."""
     met = True
     async with connected(stack.layout) as workspaces:
         for name in wanted:
@@ -72,7 +72,7 @@ async def measure(stack: Stack, wanted: list[str]) -> bool:
 
 
 def main() -> int:
-    """Entry point; the exit code."""
+    """Entry point; returns the exit code."""
     names = [*ALONE, *MEASUREMENTS]
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="measurements")

@@ -1,7 +1,7 @@
 """Milliseconds per admission decision, and decisions per second, of one webhook process over TLS.
 
-Asked as the API server asks: connections that are kept, HTTP/1.1, one review at a time on each. The client is as thin
-as can be, because it shares the machine's cores with what it measures. The reviews are Workspaces of every kind.
+Sends reviews as the API server does: over kept-alive HTTP/1.1 connections, one review at a time on each. The client is
+minimal, because it shares the machine's cores with the webhook. The reviews cover Workspaces of every kind.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ from testing.workspaces import Workspaces, workspace
 ROUNDS: Final = 2000
 WARM_UP: Final = 200
 CONNECTIONS: Final = 8
-# An answer whose head and body do not leave together waits 40 ms for an acknowledgement.
+# A response whose head and body are sent apart waits 40 ms for a delayed acknowledgement.
 GOAL_P50_MS: Final = 20.0
 GOAL_P99_MS: Final = 50.0
 ADAPTERS: Final = 10
 
 
 async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
-    """Latency on one connection, then throughput on several."""
+    """Yields the latency on one connection, then the throughput on several."""
     bodies = [_request(body) for body in corpus()]
     async with _webhook(stack.layout):
         await _decisions(stack.layout, bodies, WARM_UP)
@@ -52,7 +52,7 @@ async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]
 
 
 def corpus() -> list[bytes]:
-    """Reviews: creations and edits, of few words and of many, taken and refused."""
+    """Returns reviews: creations and updates, with few and with many fields, admitted and refused."""
     good = workspace("good", preset="phi-4-mini-instruct")
     adapters = [
         {"source": {"name": f"adapter-{number}", "image": f"registry.example/adapters/{number}:v1"}}
@@ -94,7 +94,7 @@ def _request(body: bytes) -> bytes:
 
 @asynccontextmanager
 async def _webhook(layout: Layout) -> AsyncIterator[None]:
-    """The process with its registration; both are gone after the block, and the rest of the stack is as before."""
+    """Runs the webhook with its registration; removes both after the block and leaves the rest of the stack alone."""
     log = layout.logs / "admission.log"
     await asyncio.to_thread(webhook.ensure_admission, layout, layout.admin_kubeconfig, log, lambda text: None)
     try:
@@ -109,9 +109,9 @@ async def _webhook(layout: Layout) -> AsyncIterator[None]:
 
 
 async def _decisions(layout: Layout, requests: Sequence[bytes], count: int) -> list[float]:
-    """Seconds of each of so many decisions, one after another on one connection."""
+    """Returns the seconds of each of `count` decisions, made one after another on one connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # what is measured is not who answers
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the server's identity is not under test
     reader, writer = await asyncio.open_connection(LOOPBACK, layout.ports.webhook, ssl=context)
     taken = []
     for number in range(count):
@@ -124,7 +124,7 @@ async def _decisions(layout: Layout, requests: Sequence[bytes], count: int) -> l
 
 
 async def _answered(reader: asyncio.StreamReader) -> None:
-    """Reads one answer. Raises ValueError for one that is not a decision."""
+    """Reads one response. Raises ValueError for one that is not a decision."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
     body = await reader.readexactly(length)

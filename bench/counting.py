@@ -1,4 +1,4 @@
-"""Calls of our processes to the API server and to ARM from one moment to another, as results per Workspace."""
+"""Counts our processes' calls to the API server and to ARM during an interval, as results per Workspace."""
 
 import asyncio
 from collections import Counter
@@ -9,19 +9,19 @@ from testing.stack import Stack
 
 
 class Counted:
-    """`begin`, then `end`; may be begun again."""
+    """Counts from `begin` to `end`; `begin` may be called again."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._api = ApiCalls(stack)
 
     async def begin(self) -> None:
-        """What was asked before does not count."""
+        """Starts the interval; earlier calls do not count."""
         await asyncio.to_thread(self._api.begin)
         self._stack.arm.reset_calls()
 
     async def end(self, what: str, per: float, goals: tuple[float | None, float | None] = (None, None)) -> list[Result]:
-        """The calls since then, divided by `per`; `goals` are those for the API server and for ARM."""
+        """Returns the calls since `begin`, divided by `per`; `goals` are those for the API server and for ARM."""
         api = await asyncio.to_thread(self._api.end)
         arm = Counter(self._stack.arm.calls())
         return [

@@ -1,5 +1,5 @@
-"""Many Workspaces applied at once: until all serve, what our processes need for it, what idle ones cost, and until all
-of them are gone again. How many, and whether idle ones are looked at, is a `LoadProfile`.
+"""Applies many Workspaces at once: measures the time until all are Ready, what our processes use for it, what idle
+Workspaces cost, and the time until all are deleted. A `LoadProfile` sets the count and whether idle ones are measured.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from testing.leftovers import settled_leftovers
 from testing.stack import Stack
 from testing.workspaces import Workspaces, workspace
 
-# On a machine that others use too; what is measured is told, not judged by this.
+# Generous, for machines that others use too: the figures are reported, this deadline does not judge them.
 WITHIN_S: Final = 2400.0
 IDLE_GOALS: Final = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class LoadProfile:
-    """`count` Workspaces at once. `idle_s`: seconds for which they are left alone when all are Ready; 0 to do without.
-    `clean_s`: seconds in which everything of theirs must be gone once no Workspace is there."""
+    """`count` Workspaces at once. `idle_s`: seconds for which they are left alone once all are Ready; 0 skips that.
+    `clean_s`: seconds within which all their resources must be gone once no Workspace exists."""
 
     count: int
     idle_s: float = 0.0
@@ -36,7 +36,7 @@ class LoadProfile:
 
     @property
     def limits(self) -> dict[str, int]:
-        """What ARM would have to allow: pools, vCPUs of the family and of the region."""
+        """Returns the limits that ARM would have to grant: pools, vCPUs of the family and of the region."""
         return {"pool_limit": 2 * self.count, "family_limit": 10**6, "regional_limit": 10**6}
 
 
@@ -45,7 +45,7 @@ FIVE_HUNDRED: Final = LoadProfile(500)
 
 
 def of(crowd: LoadProfile) -> Callable[[Stack, Workspaces], AsyncIterator[Result]]:
-    """The measurement for a crowd of that size."""
+    """Returns the measurement for this load profile."""
 
     async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
         async for result in _measure(crowd, stack, workspaces):
@@ -55,7 +55,7 @@ def of(crowd: LoadProfile) -> Callable[[Stack, Workspaces], AsyncIterator[Result
 
 
 async def _measure(crowd: LoadProfile, stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
-    """In the order in which it happens."""
+    """Yields the results in the order in which they are measured."""
     stack.arm.change_settings(**crowd.limits)
     before = await asyncio.to_thread(peaks_mib, stack)
     counted = Counted(stack)

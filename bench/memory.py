@@ -7,7 +7,7 @@ from testing.stack import Stack
 
 
 def peaks_mib(stack: Stack) -> dict[str, float]:
-    """MiB by process: VmHWM, the most that was ever resident since the process started."""
+    """MiB by process: VmHWM, the largest resident set since the process started."""
     return {program.name: _peak_mib(stack.pid(program.name)) for program in PROGRAMS}
 
 

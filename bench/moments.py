@@ -1,6 +1,6 @@
-"""When each of many Workspaces was first seen to be as wanted, by the clock of this process.
+"""Records when each of many Workspaces first reached a wanted state, by the clock of this process.
 
-One watch for all of them, and one look at each event: following five hundred must cost little beside what is measured.
+One watch serves all of them, and each event is judged once: following 500 must cost little beside what is measured.
 """
 
 import asyncio
@@ -19,21 +19,21 @@ RECONNECT_S: Final = 0.2
 
 
 def ready(change: str, found: Object) -> bool:
-    """It serves."""
+    """The Workspace serves."""
     return change != "DELETED" and is_ready(found)
 
 
 def gone(change: str, found: Object) -> bool:
-    """It is not there any more."""
+    """The Workspace was deleted."""
     return change == "DELETED"
 
 
 async def following(
     workspaces: Workspaces, wanted: Collection[str], sight: Sight, within_s: float
 ) -> "asyncio.Task[dict[str, float]]":
-    """Begins to watch now; the task's result is a moment (time.monotonic) for each name.
+    """Starts watching now; the task's result is a moment (time.monotonic) for each name.
 
-    The task raises TimeoutError when some of them were not seen so within `within_s` seconds.
+    The task raises TimeoutError if some of them did not reach the state within `within_s` seconds.
     """
     _, version = await workspaces.cluster.list_all("Workspace", NAMESPACE)
     return asyncio.create_task(_follow(workspaces, set(wanted), sight, version, within_s))
@@ -55,6 +55,6 @@ async def _follow(
                     missing.discard(name)
                 if not missing:
                     return seen
-        except (aiohttp.ClientError, TimeoutError):  # the watch goes on where it broke off
+        except (aiohttp.ClientError, TimeoutError):  # the watch resumes where it broke off
             await asyncio.sleep(RECONNECT_S)
     raise TimeoutError(f"{len(missing)} not as wanted after {within_s:g} s: {', '.join(sorted(missing)[:10])}")

@@ -1,8 +1,8 @@
-"""A Workspace that can never be satisfied: what it costs until it says so, what it costs after that, and whether good
+"""Measures a Workspace that can never be satisfied: its cost until it fails, its cost after that, and whether healthy
 ones beside it are slowed.
 
-Two kinds: a quota that is used up, and a machine type that the region never has. The second asks again a few times, so
-it is under way for as long as the good ones are.
+Two kinds: an exhausted quota, and a machine type that the region never has. The second retries a few times, so it is
+in progress for as long as the healthy ones are.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ from testing.workspaces import Workspaces, is_failed, status_of, workspace
 from workflows.messages import SIGNAL_CHANGED, Changed
 
 SCARCE, SCARCE_FAMILY, SCARCE_LEFT = "Standard_NC4as_T4_v3", "Standard NCASv3_T4 Family", 6
-"""A machine type of four vCPUs, of whose family the subscription has six: two of them are one too many."""
+"""A VM size of four vCPUs, of whose family the subscription has six: a second machine exceeds the quota."""
 GOOD: Final = 50
 BAD_OF_QUOTA: Final = 3
 BAD_OF_CAPACITY: Final = 2
 ROUNDS: Final = 2
-# For machines that others use too; what is measured is told, not judged by this.
+# Generous, for machines that others use too: the figures are reported, this deadline does not judge them.
 WITHIN_S: Final = 1200.0
 IDLE_S: Final = 60.0
 LOOKED_S: Final = 10.0
-"""Longer than a look at a settled Workspace takes."""
+"""Longer than one resync of a settled Workspace takes."""
 LIMITS: Final[dict[str, Any]] = {"pool_limit": 4 * GOOD, "family_limit": 10**6, "regional_limit": 10**6}
 # (calls to the API server, calls to ARM)
 QUOTA_GOALS: Final = (30.0, 5.0)
@@ -40,7 +40,7 @@ SLOWED_GOAL: Final = 1.2
 
 
 async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
-    """First the bad ones alone, one kind after the other; then good ones without and with bad ones, in turn."""
+    """Measures the bad ones alone, one kind after the other; then good ones without and with bad ones, in turn."""
     stack.arm.change_settings(**LIMITS, family_limits={SCARCE_FAMILY: SCARCE_LEFT})
     counted = Counted(stack)
     bad = {"quota": _of_quota("bad-quota"), "capacity": workspace("bad-capacity")}
@@ -65,8 +65,8 @@ def _of_quota(name: str) -> dict[str, Any]:
 
 
 async def _create_bad(stack: Stack, workspaces: Workspaces, *bodies: dict[str, Any]) -> dict[str, str]:
-    """For those of an ordinary machine type the region is out of machines from the beginning."""
-    async with frozen(stack, "watcher"):  # nobody may see them before their faults are set
+    """Creates them; for those of an ordinary VM size the region has no machines from the start."""
+    async with frozen(stack, "watcher"):  # no event may be handled before the faults are set
         uids = await workspaces.create(*bodies)
         for body in bodies:
             if body["resource"]["instanceType"] != SCARCE:
@@ -76,7 +76,7 @@ async def _create_bad(stack: Stack, workspaces: Workspaces, *bodies: dict[str, A
 
 
 async def _ended(workspaces: Workspaces, kind: str, began: float) -> Result:
-    """Raises ValueError where the message has no number in it."""
+    """Raises ValueError if the status message has no number in it."""
     name = f"bad-{kind}"
     status = status_of((await workspaces.until([name], is_failed, WITHIN_S))[name])
     took, message = time.monotonic() - began, str(status["message"])
@@ -86,7 +86,7 @@ async def _ended(workspaces: Workspaces, kind: str, began: float) -> Result:
 
 
 async def _after(workspaces: Workspaces, counted: Counted, uids: dict[str, str]) -> list[Result]:
-    """A settled Workspace is left alone but for one look an hour; that look is asked for instead of waited for."""
+    """Measures settled Workspaces: a minute without a resync, then the hourly resync, signalled rather than awaited."""
     await counted.begin()
     await asyncio.sleep(IDLE_S)
     results = await counted.end("of_a_failed_minute", len(uids) * IDLE_S / 60, (0.0, 0.0))
@@ -104,7 +104,7 @@ async def _remove(workspaces: Workspaces, wanted: list[str]) -> None:
 
 @dataclass(frozen=True)
 class Taken:
-    """Seconds until each of the good ones was Ready."""
+    """Seconds until each of the good Workspaces was Ready."""
 
     alone: list[float]
     beside: list[float]
@@ -130,7 +130,7 @@ async def _beside(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]
 
 
 async def _good(workspaces: Workspaces, prefix: str, *bad: dict[str, Any]) -> list[float]:
-    """Seconds until each is Ready, from when all were applied, the bad ones with them; then all good ones are gone."""
+    """Applies good and bad ones together; returns the seconds until each good one is Ready, once those are deleted."""
     wanted = [f"{prefix}-{number:02}" for number in range(GOOD)]
     task = await following(workspaces, wanted, ready, WITHIN_S)
     began = time.monotonic()

@@ -1,7 +1,7 @@
-"""How long a plan takes: every model of the catalogue on every machine of the table, one after the other, offline.
+"""Measures planning: every preset on every machine type of the table, one after the other, offline.
 
-`python -m bench.planning` needs no stack. Plans that are refused count too: they look for machines that would do, which
-is the longest way through the estimator.
+`python -m bench.planning` needs no stack. Refused plans count too: they search for machine types that would fit, which
+is the longest path through the estimator.
 """
 
 import itertools
@@ -23,13 +23,13 @@ HOW: Final = "plan_document, all models x all GPU sizes, one process"
 
 
 async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
-    """The figures; neither the stack nor its Workspaces are used."""
+    """Yields the figures; uses neither the stack nor its Workspaces."""
     for result in results():
         yield result
 
 
 def results() -> list[Result]:
-    """p50 and p99 in milliseconds, and how many of the plans can be carried out."""
+    """Returns p50 and p99 in milliseconds, and how many of the plans are feasible."""
     around = Surroundings(config_maps={})
     took, good = [], 0
     pairs = list(itertools.product(all_models(), (sku for sku in sku_table().skus if sku.gpus)))

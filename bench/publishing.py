@@ -1,8 +1,8 @@
-"""Publishing an adapter of 500 MB: seconds and peak memory of ours against a plain push by oras of the same bytes.
+"""Measures publishing an adapter of 500 MB: seconds and peak memory of ours against a plain push by oras.
 
-It needs a registry and no cluster. Each pushes in turn, in a process of its own, to an empty registry of its own; the
-median run counts. oras pushes the files as they are: it makes no layers, compares nothing with what training noted, and
-reads nothing back. Whole is how it pushes by default, with the largest file in memory.
+It needs a registry and no cluster. The two push the same bytes in turn, each from its own process to its own empty
+registry; the median run counts. oras pushes the files as they are: it builds no layers, compares nothing with the
+training's record, and reads nothing back. "Whole" is its default, with the largest file in memory.
 """
 
 import os
@@ -39,7 +39,7 @@ oras.client.OrasClient(insecure=True).push(sys.argv[2], files=files, do_chunked=
 
 @dataclass(frozen=True)
 class Run:
-    """Wall clock, processor time and the most memory that was ever resident, of one process with its imports."""
+    """Wall-clock time, CPU time and peak resident memory of one process, imports included."""
 
     seconds: float
     cpu_s: float
@@ -47,7 +47,7 @@ class Run:
 
 
 def measure(folder: Path) -> Iterator[Result]:
-    """Figures; the folder is used for the adapter and the registries."""
+    """Yields the figures; the adapter and the registries are placed in the folder."""
     adapter = write_adapter(folder / "adapter", SIZE)
     pushes: dict[str, Callable[[OciRegistry], Sequence[str]]] = {
         "ours": lambda registry: _ours(adapter, registry, folder),
@@ -122,7 +122,7 @@ def _registry(folder: Path) -> OciRegistry:
 
 
 def main() -> int:
-    """Prints the figures as JSON lines; 1 when a goal was missed."""
+    """Prints the figures as JSON lines; returns 1 if a goal was missed."""
     with tempfile.TemporaryDirectory() as folder:
         return 0 if print_all(measure(Path(folder))) else 1
 

@@ -1,4 +1,4 @@
-"""What a measurement says: one JSON line with the value, its unit, the goal and whether it was met."""
+"""The result of a measurement: one JSON line with the value, its unit, the goal and whether it was met."""
 
 import json
 import math
@@ -33,7 +33,7 @@ class Result:
 
 
 def print_all(results: Iterable[Result]) -> bool:
-    """Prints each as it comes; whether every goal was met."""
+    """Prints each result as it arrives; returns whether every goal was met."""
     met = True
     for result in results:
         print(result.line(), flush=True)

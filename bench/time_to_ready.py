@@ -1,7 +1,7 @@
-"""Our time to Ready over what nobody can avoid: the nodes, and on them the weights and the load.
+"""Measures our share of the time to Ready, beyond what is unavoidable: the nodes, the weights and the model's load.
 
-The stand-in's machines take ten seconds, the simulated pods are ready five seconds after they have a node; fifteen
-seconds are the world's, the rest is ours. Real machines and models take minutes, so the share is smaller there.
+The emulator's machines take 10 s and the simulated pods are ready 5 s after they have a node: 15 s are outside our
+control, the rest is ours. Real machines and models take minutes, so the share is smaller there.
 """
 
 import time
@@ -33,7 +33,7 @@ async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]
 
 
 async def _seconds_to_ready(workspaces: Workspaces, name: str) -> float:
-    """By the clock of this process, which looks five times a second."""
+    """Polls five times a second; seconds are by the clock of this process."""
     began = time.monotonic()
     await workspaces.create(workspace(name))
     await workspaces.until_ready(name, within_s=WITHIN_S)

@@ -1,8 +1,9 @@
-"""Seconds from apply to the workload's Deployment, where nodes are there already and where nothing is.
+"""Measures the seconds from apply to the workload's Deployment, with nodes already there and with none.
 
-The Deployment is created beside the purchase of nodes, so a new Workspace takes the same way plus the quota check.
-"Nodes already there" is a Workspace that serves and is applied with another preset: its pool is kept, its Deployment
-replaced. One at a time on an idle stack; the clock runs in this process, from before the request to the watch's event.
+The Deployment is created in parallel with the purchase of nodes, so a new Workspace takes the same path plus the quota
+check. "Nodes already there" is a serving Workspace that is applied with another preset: its pool is kept, its
+Deployment replaced. One at a time on an idle stack; the clock runs in this process, from before the request to the
+watch event.
 """
 
 import asyncio
@@ -68,7 +69,7 @@ async def _edited(workspaces: Workspaces, preset: str) -> float:
 
 
 async def _watching(workspaces: Workspaces, name: str, *, generation: int) -> "asyncio.Task[float]":
-    """A task whose result is the moment at which the Deployment of this generation was seen."""
+    """Returns a task whose result is the moment at which the Deployment of this generation was seen."""
     _, version = await workspaces.cluster.list_all("Deployment", NAMESPACE)
 
     async def follow() -> float:

@@ -14,7 +14,7 @@ CHUNK = 2**20
 
 
 def write_adapter(folder: Path, size: int = 300_000, seed: int = 1, summary: bool = True) -> Path:
-    """`size` in bytes of weights, which do not compress."""
+    """Writes an adapter with `size` bytes of incompressible weights."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ADAPTER_CONFIG).write_text(json.dumps({"peft_type": "LORA", "r": 8, "target_modules": ["q_proj"]}))
     (folder / "tokenizer.json").write_text('{"version": "1.0"}')
@@ -27,7 +27,7 @@ def write_adapter(folder: Path, size: int = 300_000, seed: int = 1, summary: boo
 
 
 def a_summary(files: dict[str, str]) -> TrainingSummary:
-    """What training would have noted."""
+    """Returns what training would have recorded."""
     return TrainingSummary(
         base_model="acme/tiny",
         base_revision="0" * 40,
@@ -64,7 +64,7 @@ def _sha256(file: Path) -> str:
 
 
 def write_lora(folder: Path, modules: Mapping[str, tuple[int, int]], *, rank: int, **more: Any) -> Path:
-    """A LoRA adapter of (out, in) matrices: `lora_A` and `lora_B` of random 32-bit numbers, alpha twice the rank."""
+    """Writes a LoRA adapter of (out, in) matrices: random 32-bit `lora_A` and `lora_B`, alpha twice the rank."""
     folder.mkdir(parents=True, exist_ok=True)
     targets = sorted({name.rpartition(".")[2] for name in modules})
     config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "org/m", "bias": "none"}

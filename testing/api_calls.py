@@ -1,7 +1,7 @@
-"""How often our processes ask the API server, from its own audit log.
+"""Counts our processes' calls to the API server, from its own audit log.
 
-A watch counts once, when it begins. The watcher's Lease, renewed every two seconds whatever there is to do, is left out
-and has a figure of its own.
+A watch counts once, when it begins. The watcher's Lease, renewed every two seconds regardless of load, is left out and
+has a figure of its own.
 """
 
 import json
@@ -22,26 +22,26 @@ POLICY: Final[dict[str, object]] = {
     "rules": [{"level": "Metadata", "users": list(USERS)}, {"level": "None"}],
 }
 LEASE: Final = "leases"
-# The audit log is written in batches; the last one lands within a second.
+# The audit log is written in batches; the last one is written within a second.
 WRITTEN_S: Final = 1.5
 
 Calls = Counter[str]
 
 
 class ApiCalls:
-    """Counts from one moment to another: `begin`, then `end`."""
+    """Counts from `begin` to `end`."""
 
     def __init__(self, stack: Stack) -> None:
         self._log = audit_log(stack.layout)
         self._offset = 0
 
     def begin(self) -> None:
-        """What was asked before does not count."""
+        """Starts the interval; earlier calls do not count."""
         time.sleep(WRITTEN_S)
         self._offset = self._log.stat().st_size
 
     def end(self) -> Calls:
-        """ "verb resource" and how often, Leases left out."""
+        """Returns how often each "verb resource" was called, Leases left out."""
         time.sleep(WRITTEN_S)
         seen: dict[str, str] = {}
         for event in self._events():
@@ -55,7 +55,7 @@ class ApiCalls:
             for line in stream:
                 event = json.loads(line)
                 begun = event["verb"] == "watch"
-                # A watch that was there before ends in our window; it was counted when it began.
+                # An earlier watch that ends in this interval was counted when it began.
                 if "objectRef" in event and event["stage"] == ("ResponseStarted" if begun else "ResponseComplete"):
                     yield event
 

@@ -1,4 +1,4 @@
-"""etcd and kube-apiserver alone, on ports of their own: what is stored is looked at, nothing acts on it."""
+"""Runs etcd and kube-apiserver alone, on ports of their own, for tests of what is stored; no controller acts on it."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""The examples that users copy: which files there are, and the Workspaces in them."""
+"""The examples that users copy: the list of files, and the Workspaces in them."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -11,5 +11,5 @@ FILES: Final = sorted(EXAMPLES.glob("*.yaml"))
 
 
 def workspaces_in(file: Path) -> list[dict[str, Any]]:
-    """The file's Workspaces as objects, in their order."""
+    """Returns the file's Workspaces as objects, in order."""
     return [document for document in yaml.safe_load_all(file.read_text()) if document["kind"] == "Workspace"]

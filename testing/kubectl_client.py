@@ -1,4 +1,4 @@
-"""kubectl as a user has it, in a namespace of a test's own."""
+"""kubectl as a user runs it, in a test's own namespace."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ DEADLINE_S: Final = 60
 
 @dataclass(frozen=True)
 class Kubectl:
-    """Client-side validation included; raises CommandFailed with what it complains about."""
+    """Validates on the client too; raises CommandFailed with kubectl's error message."""
 
     kubeconfig: Path
     cache: Path
@@ -25,13 +25,13 @@ class Kubectl:
         return output_of(kubectl_argv(self.kubeconfig, *options, *arguments), deadline_s=DEADLINE_S)
 
     def send(self, verb: str, obj: dict[str, Any], *arguments: str) -> str:
-        """`kubectl apply|create|replace -f` of an object."""
+        """Runs `kubectl apply|create|replace -f` on an object."""
         file = self.folder / "object.json"
         file.write_text(json.dumps(obj))
         return self(verb, "-f", str(file), *arguments)
 
     def workspace(self, name: str, version: str = "v1beta1") -> dict[str, Any]:
-        """The Workspace as a client of that version sees it."""
+        """Returns the Workspace as a client of that version sees it."""
         shown: dict[str, Any] = json.loads(
             self("get", f"workspaces.{version}.kaito.sh", name, "-o", "json", "--show-managed-fields")
         )

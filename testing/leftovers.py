@@ -1,6 +1,6 @@
-"""What is left of Workspaces: pools, nodes, objects, Workspaces, workflows. After a clean-up there must be nothing.
+"""Lists what remains of Workspaces: pools, nodes, objects, Workspaces, workflows. After a clean-up: nothing.
 
-Asked of those who would have it: ARM, the API server, Temporal.
+The sources are ARM, the API server and Temporal themselves.
 """
 
 import asyncio
@@ -13,20 +13,20 @@ from testing.workspaces import Workspaces
 
 OWNED_KINDS: Final = ("Deployment", "Job", "Service", "ConfigMap", "PersistentVolumeClaim", "Pod")
 SYSTEM_POOL: Final = "system"
-# In such a stack nobody else has Nodes or Workspaces: labelled or not, all count but the node that is always there.
+# All Nodes and Workspaces of such a stack are ours: labelled or not, all count except the system node.
 WANTED: Final = (
     *((kind, labels.WORKSPACE_UID) for kind in OWNED_KINDS),
     ("Node", "kubernetes.azure.com/mode!=system"),
     ("Workspace", ""),
 )
-# The sweep that runs every quarter of an hour is nobody's; it may have begun in the middle of a test.
+# The sweep, which runs every quarter of an hour, belongs to no Workspace and may have begun during a test.
 RUNNING: Final = "WorkflowType = 'Workspace' AND ExecutionStatus = 'Running'"
 
 Leftovers = dict[str, list[str]]
 
 
 async def leftovers(stack: Stack, workspaces: Workspaces) -> Leftovers:
-    """Names by kind, kinds without any left out; {} means that everything was given back."""
+    """Returns names by kind, without empty kinds; {} means that everything was released."""
     listed = await asyncio.gather(*(_names(workspaces, kind, selector) for kind, selector in WANTED))
     found = {kind: names for (kind, _), names in zip(WANTED, listed, strict=True)}
     found["pool"] = await asyncio.to_thread(pools, stack)
@@ -35,7 +35,7 @@ async def leftovers(stack: Stack, workspaces: Workspaces) -> Leftovers:
 
 
 async def settled_leftovers(stack: Stack, workspaces: Workspaces, within_s: float = PATIENCE_S) -> Leftovers:
-    """As `leftovers`, but what is on its way out gets this long to go."""
+    """As `leftovers`, but waits up to `within_s` seconds for what is being deleted."""
     for _ in range(int(within_s / 0.5)):
         if not await leftovers(stack, workspaces):
             return {}
@@ -44,12 +44,12 @@ async def settled_leftovers(stack: Stack, workspaces: Workspaces, within_s: floa
 
 
 def pools(stack: Stack) -> list[str]:
-    """Every agent pool that somebody bought."""
+    """Returns every agent pool that was bought."""
     return sorted(name for name in stack.arm.state()["pools"] if name != SYSTEM_POOL)
 
 
 def purchases(stack: Stack, pool: str) -> int:
-    """How many PUTs on this pool ARM has accepted so far."""
+    """Returns how many PUTs on this pool ARM has accepted so far."""
     operations = stack.arm.state()["operations"].values()
     return sum(one["pool"] == pool and one["kind"] in ("create", "update") for one in operations)
 

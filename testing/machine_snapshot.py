@@ -1,6 +1,6 @@
-"""What of this machine a local stack could leave behind, as sets of lines to compare before and after.
+"""Snapshots of what a local stack could leave on this machine, as sets of lines to compare before and after.
 
-Other stacks may run beside the one under test: what carries their names and addresses is left out.
+Other stacks may run beside the one under test: lines with their names and addresses are left out.
 """
 
 import os
@@ -31,7 +31,7 @@ def snapshot(layout: Layout) -> Snapshot:
     def kept(lines: list[str]) -> frozenset[str]:
         return frozenset(line for line in lines if not strangers.search(line))
 
-    # Image builds that run beside the test mount their layers in the machine's own namespace.
+    # Image builds that run beside the test mount their layers in the host's mount namespace.
     mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if "/storage/overlay/" not in line]
     return Snapshot(
         processes=frozenset(_processes_of(layout)),
@@ -46,7 +46,7 @@ def snapshot(layout: Layout) -> Snapshot:
 
 
 def _processes_of(layout: Layout) -> list[str]:
-    """Everything that was started with this stack's home, or that runs in one of its cgroups."""
+    """Returns all processes started with this stack's home, or running in one of its cgroups."""
     home = f"MODELYARD_HOME={os.environ['MODELYARD_HOME']}".encode()
     found = []
     for process in processes.all_processes():
@@ -64,7 +64,7 @@ def _processes_of(layout: Layout) -> list[str]:
 
 
 def _mount_points(layout: Layout) -> list[str]:
-    """Folders made to mount over, unless another stack is up: it needs them, and removes them before its bridge."""
+    """Returns the fixed mount points, unless another stack is up: it needs them, and removes them before its bridge."""
     if any(Path("/sys/class/net", other.bridge).exists() for other in _others(layout)):
         return []
     found = (mount_points.KUBELET, mount_points.CONTAINERD, mount_points.PROVISIONED_VOLUMES, mount_points.GUARD)

@@ -1,5 +1,5 @@
-"""Tiny made-up repositories, under the ids of known presets and one that is none: enough to pin a commit and to
-size a model, nothing to serve from.
+"""Tiny fake repositories, under the ids of known presets and of one model that is not a preset: enough to pin a commit
+and to size a model, not to serve it.
 """
 
 import json
@@ -13,7 +13,7 @@ REPOSITORIES: Final = (
     "microsoft/phi-2",
 )
 VALUES: Final = 1024
-# No preset: what sizing needs to know of it, it asks the hub.
+# Not a preset: its size is computed from the hub's data.
 HUB_MODEL: Final = "acme/tiny-llama"
 HUB_CONFIG: Final = {
     "architectures": ["LlamaForCausalLM"],
@@ -29,7 +29,7 @@ HUB_CONFIG: Final = {
 
 
 def write_repositories(root: Path) -> None:
-    """One branch `main` per repository, with a config and a safetensors file of a few kilobytes."""
+    """Writes one branch `main` per repository, with a config and a safetensors file of a few kilobytes."""
     configs: dict[str, object] = {repo: {"model_type": "made-up", "repo": repo} for repo in REPOSITORIES}
     for repo, config in (configs | {HUB_MODEL: HUB_CONFIG}).items():
         folder = root / "models" / repo / "main"

@@ -1,7 +1,7 @@
-"""Starts and stops the whole of it: a real control plane, Temporal, the ARM stand-in, the mirror, our own processes.
+"""Starts and stops a whole stack: a real control plane, Temporal, the ARM emulator, the mirror, our own processes.
 
 Machines are Node objects, pods are simulated by `simulated_kubelet.py`; everything else is the program that production
-runs, under its own identity. What runs already of an earlier, interrupted run is stopped first.
+runs, under its own identity. Processes left by an earlier, interrupted run are stopped first.
 """
 
 import contextlib
@@ -35,14 +35,14 @@ from testing.pods.rules import PodRules, set_rules
 
 ROOT: Final = Path(__file__).parents[1]
 KUBELET: Final = "simulated-kubelet"
-# The stand-in's delays where a test or measurement does not want others; real ones are minutes.
+# The emulator's default delays in tests and measurements; real ones are minutes.
 ARM_SETTINGS: Final[Mapping[str, object]] = {
     "create_seconds": 0.5,
     "update_seconds": 0.2,
     "delete_seconds": 0.3,
     "retry_after_seconds": 0,
 }
-# Seconds between two looks at an operation where ARM sends no Retry-After; the default is what production uses.
+# Interval of polling an operation if ARM sends no Retry-After; the default is production's.
 POLLING_S: Final = "0.5"
 
 
@@ -89,7 +89,7 @@ class Stack:
         run_steps(down.steps_of(self.layout, purge=True), _Silent(), stop_commands=lambda: None)
 
     def start_again(self, *names: str) -> None:
-        """Starts daemons that were killed or stopped, side by side, just as they were started first."""
+        """Restarts daemons that were killed or stopped, in parallel, with their first configuration."""
         if "kube-apiserver" in names or "etcd" in names:
             start_control_plane(self.layout)
         known = [self._daemons[name] for name in names if name in self._daemons]
@@ -137,7 +137,7 @@ class Stack:
 def running(
     instance: str, environment: Mapping[str, str] | None = None, audit: Mapping[str, object] | None = None
 ) -> Iterator[Stack]:
-    """A stack for the time of the block; its logs are kept beside its state when the block fails."""
+    """Runs a stack during the block; if the block fails, its logs are kept beside its state."""
     stack = Stack(instance, environment, audit)
     try:
         stack.start()
@@ -150,7 +150,7 @@ def running(
 
 
 def keep_logs(layout: Layout) -> None:
-    """Copies the logs beside the state, which goes when the stack is stopped."""
+    """Copies the logs beside the state, which is deleted when the stack is stopped."""
     kept = layout.state.with_name(f"{layout.instance}-failed-logs")
     shutil.rmtree(kept, ignore_errors=True)
     if layout.logs.exists():
@@ -162,7 +162,7 @@ def _quiet(text: str) -> None:
 
 
 class _Silent:
-    """A display for steps that shows nothing: failures are raised."""
+    """A progress display that shows nothing: failures are raised."""
 
     def started(self, step: Step) -> None: ...
     def said(self, step: Step, text: str) -> None: ...

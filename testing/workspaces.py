@@ -1,6 +1,7 @@
-"""Applies, edits, deletes and follows Workspaces of a stack, and asks their workflows where they stand.
+"""Applies, edits, deletes and follows Workspaces of a stack, and queries the state of their workflows.
 
-As a user does it: through the API server, with the owner's rights. Every wait has a deadline and says what it saw last.
+It goes through the API server with the owner's rights, as a user does. Every wait has a deadline; its error has the
+last state seen.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ Judge = Callable[[Object], bool]
 
 
 def workspace(name: str, *, preset: str = PRESET, instance_type: str = INSTANCE_TYPE, count: int = 1) -> Object:
-    """A Workspace that serves a preset."""
+    """Returns a Workspace that serves a preset."""
     return {
         "apiVersion": labels.V1BETA1,
         "kind": labels.KIND,
@@ -63,12 +64,12 @@ class Workspaces:
         return {found["metadata"]["name"]: found["metadata"]["uid"] for found in made}
 
     async def delete(self, *wanted: str) -> None:
-        """Asks for the deletion; does not wait for it."""
+        """Requests the deletion; does not wait for it."""
         await self._together(self.cluster.delete("Workspace", name, NAMESPACE) for name in wanted)
 
     @staticmethod
     async def _together(requests: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
-        """So many at once that the API server is kept busy, and none waits until its own deadline."""
+        """Limits concurrency: enough to keep the API server busy, and no request waits until its own deadline."""
         room = asyncio.Semaphore(AT_ONCE)
 
         async def one(request: Coroutine[Any, Any, Any]) -> Any:
@@ -81,7 +82,7 @@ class Workspaces:
         return await self.cluster.get("Workspace", name, NAMESPACE)
 
     async def until(self, wanted: Collection[str], judge: Judge, within_s: float = PATIENCE_S) -> dict[str, Object]:
-        """All of them, as soon as the judge says yes to each. Raises TimeoutError with the statuses of the others."""
+        """Waits until the judge accepts each; returns them. Raises TimeoutError with the statuses of the others."""
 
         def missing(found: dict[str, Object]) -> list[str]:
             return [name for name in wanted if name not in found or not judge(found[name])]
@@ -92,13 +93,13 @@ class Workspaces:
         return await self.until(wanted, is_ready, within_s)
 
     async def until_gone(self, *wanted: str, within_s: float = PATIENCE_S) -> None:
-        """Until no Workspace of these names is there. Raises TimeoutError."""
+        """Waits until no Workspace of these names exists. Raises TimeoutError."""
         await self._follow(wanted, list, within_s, "still there")
 
     async def _follow(
         self, wanted: Collection[str], missing: Callable[[dict[str, Object]], list[str]], within_s: float, wrong: str
     ) -> dict[str, Object]:
-        """Watches, because asking again and again costs the API server more than what is measured and tested."""
+        """Watches, because polling costs the API server more than what is measured and tested."""
         deadline = datetime.now(UTC) + timedelta(seconds=within_s)
         found: dict[str, Object] = {}
         while datetime.now(UTC) < deadline:
@@ -107,13 +108,13 @@ class Workspaces:
                     found = {name: seen[name] for name in wanted if name in seen}
                     if not missing(found):
                         return found
-            except (ApiException, aiohttp.ClientError, TimeoutError):  # the API server may be the one that is killed
+            except (ApiException, aiohttp.ClientError, TimeoutError):  # the API server may be the killed process
                 await asyncio.sleep(LOOK_S)
         told = {name: standing(found.get(name)) for name in missing(found)}
         raise TimeoutError(f"after {within_s:g} s these are {wrong}: {told}")
 
     async def until_running(self, name: str, activity: str, within_s: float = PATIENCE_S) -> None:
-        """Until a worker carries out this activity of the Workspace's workflow. Raises TimeoutError."""
+        """Waits until a worker runs this activity of the Workspace's workflow. Raises TimeoutError."""
         deadline = time.monotonic() + within_s
         seen: set[str] = set()
         while activity not in seen:
@@ -123,11 +124,11 @@ class Workspaces:
             seen = await self.running_activities(name)
 
     async def running_activities(self, name: str) -> set[str]:
-        """The activities of the Workspace's workflow that a worker has taken."""
+        """Returns the activities of the Workspace's workflow that a worker has started."""
         return {activity for activity, taken in (await self.pending_activities(name)).items() if taken}
 
     async def pending_activities(self, name: str) -> dict[str, bool]:
-        """The activities that the workflow waits for, and whether a worker has taken each; {} without a workflow."""
+        """Returns the workflow's pending activities, and whether a worker has started each; {} without a workflow."""
         try:
             described = await self.handle(name).describe()
         except RPCError as error:
@@ -139,7 +140,7 @@ class Workspaces:
         return {one.activity_type.name: one.state == started for one in pending}
 
     async def progress(self, name: str) -> WorkspaceState:
-        """What the workflow knows."""
+        """Returns the workflow's own state."""
         return await self.handle(name).query(WorkspaceWorkflow.progress)
 
     def handle(self, name: str) -> WorkflowHandle[WorkspaceWorkflow, list[str]]:
@@ -148,7 +149,7 @@ class Workspaces:
 
 @asynccontextmanager
 async def connected(layout: Layout) -> AsyncIterator[Workspaces]:
-    """Clients of the stack's API server and Temporal."""
+    """Yields clients of the stack's API server and Temporal."""
     cluster = await Cluster.connect(str(layout.admin_kubeconfig))
     try:
         yield Workspaces(cluster, await connect(TemporalSettings(temporal_address=layout.temporal_address)))
@@ -161,7 +162,7 @@ def status_of(found: Object) -> dict[str, Any]:
 
 
 def is_ready(found: Object) -> bool:
-    """Phase Ready of the newest generation, and KAITO's condition says so too."""
+    """The newest generation has phase Ready, and KAITO's condition agrees."""
     status = status_of(found)
     newest = status.get("observedGeneration") == found["metadata"]["generation"]
     return newest and status.get("phase") == "Ready" and condition(found, "WorkspaceSucceeded")["status"] == "True"
@@ -172,18 +173,18 @@ def is_failed(found: Object) -> bool:
 
 
 def at_step(step: str) -> Judge:
-    """Whether the status names this step."""
+    """Returns a judge of whether the status names this step."""
     return lambda found: status_of(found).get("step") == step
 
 
 def condition(found: Object, type_: str) -> dict[str, Any]:
-    """The condition of that type; an empty one where there is none."""
+    """Returns the condition of that type; an empty one if there is none."""
     conditions = status_of(found).get("conditions") or []
     return next((one for one in conditions if one["type"] == type_), {"status": "", "reason": "", "message": ""})
 
 
 def standing(found: Object | None) -> str:
-    """Phase, step, reason and message in one line, for failures of tests."""
+    """Returns phase, step, reason and message in one line, for test failures."""
     if found is None:
         return "not there"
     status = status_of(found)

@@ -1,8 +1,8 @@
 """Tokens per second of `runtime.tune` against a plain script with trl (`plain_sft.py`), and what packing adds.
 
-Same model, rows, order, settings and seed. The three do one step each in turn (`turns.py`). A step has the same rows on
-both sides, so the two are compared step by step, once the first ones are over. A packed row is as long as max_length:
-about as many tokens as a step of the others has. It needs the runtime environment and no cluster.
+Both have the same model, rows, order, settings and seed. The three runs do one step each in turn (`turns.py`). A step
+has the same rows on both sides, so the two are compared step by step, after the warm-up. A packed row is as long as
+max_length: about as many tokens as a step of the others has. Needs the runtime environment and no cluster.
 """
 
 import json
@@ -28,7 +28,7 @@ BATCH: Final = 4
 STEPS: Final = 32
 PACKED: Final = {"packing": True, "per_device_train_batch_size": 1}
 WARM_UP: Final = 2
-"""Steps that are left out: memory is asked for, and kernels are chosen, in the first."""
+"""Steps that are left out: the first ones allocate memory and choose kernels."""
 STEP_S: Final = 300.0
 LORA: Final = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "target_modules": "all-linear"}
 TRAINING: Final = {
@@ -40,7 +40,7 @@ WORDS: Final = (8, 180)
 
 
 def measure(folder: Path) -> Iterator[Result]:
-    """Figures; the folder is used for rows, checkpoints and records. Raises ProgramEnded."""
+    """Yields the figures; the folder is used for rows, checkpoints and records. Raises ProgramEnded."""
     layout = Layout.of()
     python = ensure_runtime_venv(layout.cache, layout.logs / "runtime-environment.log", _say)
     ensure_repos(layout.cache, _say)
@@ -59,7 +59,7 @@ def measure(folder: Path) -> Iterator[Result]:
 
 
 def results_of(seconds: Mapping[str, Sequence[float]], tokens: Mapping[str, Sequence[int]]) -> Iterator[Result]:
-    """Figures of what each step took and how many tokens it had. Raises ValueError when both sides differ in a step's
+    """Yields the figures from each step's seconds and tokens. Raises ValueError if both sides differ in a step's
     tokens."""
     if list(tokens["ours"]) != list(tokens["plain"]):
         raise ValueError(f"the rows of the steps differ: {tokens['ours']} tokens of ours, {tokens['plain']} of trl's")
@@ -77,9 +77,9 @@ def results_of(seconds: Mapping[str, Sequence[float]], tokens: Mapping[str, Sequ
 
 
 def compared(seconds: Sequence[float], ours: Sequence[float]) -> float:
-    """The median of one's seconds divided by ours in the same step, after the first ones.
+    """Returns the median of one side's seconds divided by ours in the same step, after the warm-up.
 
-    Raises ValueError when the two differ in their number of steps, or have none after those.
+    Raises ValueError if the two differ in their number of steps, or have none after the warm-up.
     """
     return statistics.median(one / other for one, other in list(zip(seconds, ours, strict=True))[WARM_UP:])
 
@@ -91,13 +91,13 @@ def speed(seconds: Sequence[float], tokens: Sequence[int]) -> float:
 
 
 def tokens_of(record: Path) -> list[int]:
-    """The tokens of each of the first steps, from a file that has a line for each with all tokens until then."""
+    """Returns the tokens of each of the first steps, from a file with a line per step that has the total until then."""
     totals = [int(json.loads(line)["tokens"]) for line in record.read_text().splitlines()[:STEPS]]
     return [total - before for before, total in zip([0, *totals], totals, strict=False)]
 
 
 def written_rows(file: Path) -> Path:
-    """Questions and answers of many lengths, the same each time, in a file of JSON lines."""
+    """Writes questions and answers of many lengths, the same each time, to a file of JSON lines."""
     numbers = random.Random(5)
     words = ["node", "pool", "adapter", "model", "gives", "asks", "the", "a", "quick", "slow", "weights", "of", "and"]
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -162,7 +162,7 @@ def _say(text: str) -> None:
 
 
 def main() -> int:
-    """Prints the figures as JSON lines; 1 when a goal was missed."""
+    """Prints the figures as JSON lines; returns 1 if a goal was missed."""
     with tempfile.TemporaryDirectory() as folder:
         return 0 if print_all(measure(Path(folder))) else 1
 

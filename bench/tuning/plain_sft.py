@@ -1,7 +1,7 @@
-"""Run in the runtime environment: the training that a user of trl writes from its documentation, and nothing more.
+"""The training that a user of trl writes from its documentation, and nothing more; runs in the runtime environment.
 
-`plain_sft.py SETTINGS` reads a JSON file: model, data, options of SFTConfig, options of LoraConfig, and where to note
-each step. It is what `measure.py` compares `runtime.tune` with, so it imports nothing of ours.
+`plain_sft.py SETTINGS` reads a JSON file: model, data, options of SFTConfig, options of LoraConfig, and the file that
+records each step. `measure.py` compares `runtime.tune` with it, so it imports nothing of ours.
 """
 
 import json
@@ -16,14 +16,14 @@ from trl import SFTConfig, SFTTrainer
 
 
 class Noting(TrainerCallback):  # type: ignore[misc]
-    """Notes after every step how many tokens there were until then; they are counted by trl itself."""
+    """Records the total of tokens after every step, as counted by trl itself."""
 
     def __init__(self, file: Path) -> None:
         self.trainer: Any = None
         self._file = file
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """A line of the file."""
+        """Appends a line to the file."""
         with self._file.open("a") as lines:
             lines.write(json.dumps({"step": state.global_step, "tokens": int(self.trainer._total_train_tokens)}) + "\n")
 

@@ -1,7 +1,7 @@
-"""Lets programs that note every step in a file do their steps in turn, while the others stand still.
+"""Lets programs that record every step in a file do their steps in turn, while the others are stopped.
 
-What else a machine does comes and goes within minutes, and would meet one of two runs that follow each other. Steps of
-seconds that alternate meet it together. What the programs do is their caller's business, and what the seconds mean too.
+The load of a machine changes within minutes, and would hit one of two runs that follow each other. Alternating steps
+of seconds share it. What the programs do, and what the seconds mean, is left to the caller.
 """
 
 import os
@@ -20,12 +20,12 @@ SHOWN: Final = 3000
 
 
 class ProgramEnded(RuntimeError):
-    """A program ended, or made no step in time, before its steps were done; the message has its last words."""
+    """A program ended, or made no step in time, before its steps were done; the message has its last output."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A command that appends a line to `record` whenever a step is done; `log` gets what it prints."""
+    """A command that appends a line to `record` whenever a step is done; `log` receives its output."""
 
     argv: Sequence[str]
     record: Path
@@ -34,9 +34,9 @@ class Program:
 
 
 def in_turn(programs: Mapping[str, Program], steps: int, *, step_s: float) -> dict[str, list[float]]:
-    """The seconds of each step of each program, the start of the program within its first. They are ended after that.
+    """Runs the programs in turn, then ends them; returns the seconds of each step, the start-up within the first.
 
-    Raises ProgramEnded when one ends early or takes more than `step_s` for a step.
+    Raises ProgramEnded if one ends early or takes more than `step_s` for a step.
     """
     seconds: dict[str, list[float]] = {name: [] for name in programs}
     with ExitStack() as running:
@@ -48,14 +48,14 @@ def in_turn(programs: Mapping[str, Program], steps: int, *, step_s: float) -> di
 
 
 class Turn:
-    """One program, which runs only while `take` does. It leads a process group, so its children stand still with it."""
+    """One program, which runs only during `take`. It leads a process group, so its children are stopped with it."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._process: subprocess.Popen[bytes] | None = None
 
     def take(self, within_s: float) -> float:
-        """Lets the program do one step; the seconds that it took. Raises ProgramEnded."""
+        """Lets the program do one step; returns the seconds that it took. Raises ProgramEnded."""
         done, began = self._steps(), time.monotonic()
         if self._process is None:
             self._process = self._started()
@@ -71,7 +71,7 @@ class Turn:
         return time.monotonic() - began
 
     def end(self) -> None:
-        """SIGKILL, which needs no turn."""
+        """Sends SIGKILL, which also ends a stopped process."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -1,7 +1,7 @@
-"""Where everything of one local stack lives: folders, addresses, subnets and ports.
+"""Where everything of one local stack is: folders, addresses, subnets and ports.
 
-Nothing is created here. Every instance ("demo", "test", ...) has an index from which its subnets and ports follow, so
-that several stacks run beside each other. The files around this one make the folders and take the ports.
+Pure computation: other files create the folders and open the ports. Every instance ("demo", "test", ...) has an index
+that determines its subnets and ports, so that several stacks can run at once.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Final, Literal, get_args
 Say = Callable[[str], None]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-"""The checkout that all of this runs from: constraints, examples and the Containerfile are read from it."""
+"""The checkout that this code runs from: constraints, examples and the Containerfile are read from it."""
 Instance = Literal["demo", "test", "bench", "integration", "chaos", "cluster", "injections", "arm"]
 INSTANCES: Final[tuple[Instance, ...]] = get_args(Instance)
 PORT_STRIDE = 100
@@ -68,7 +68,7 @@ class Layout:
 
     @classmethod
     def of(cls, instance: str = "demo", *, with_nodes: bool = True) -> "Layout":
-        """The layout of an instance, from XDG_CACHE_HOME, XDG_STATE_HOME and MODELYARD_HOME. Raises UnknownInstance."""
+        """Computes an instance's layout from XDG_CACHE_HOME, XDG_STATE_HOME, MODELYARD_HOME. Raises UnknownInstance."""
         if instance not in INSTANCES:
             raise UnknownInstance(f"no instance {instance!r}: choose one of {', '.join(INSTANCES)}")
         index = INSTANCES.index(instance)
@@ -99,11 +99,11 @@ class Layout:
         return IPv4Network(f"10.{220 + self.index}.0.0/16")
 
     def node_address(self, number: int) -> IPv4Address:
-        """The address of the node with this number (1..240); .1 is the bridge, 2..9 stay free."""
+        """Returns the address of the node with this number (1..240); .1 is the bridge, 2..9 are reserved."""
         return self.node_subnet[number + 9]
 
     def pod_subnet(self, number: int) -> IPv4Network:
-        """The /24 from which the pods of the node with this number get their addresses."""
+        """Returns the /24 of the pods on the node with this number."""
         return IPv4Network((int(self.pod_range.network_address) + (number << 8), 24))
 
     @property
@@ -138,12 +138,12 @@ class Layout:
 
     @property
     def registry(self) -> str:
-        """host:port as it stands in image names. Plain HTTP."""
+        """host:port as used in image names. Plain HTTP."""
         return f"{self.address}:{self.ports.registry}"
 
     @property
     def temporal_address(self) -> str:
-        """Always loopback: told to bind elsewhere, the dev server still looks for its own services at 127.0.0.1."""
+        """Always loopback: even if bound elsewhere, the dev server connects to its own services at 127.0.0.1."""
         return f"{LOOPBACK}:{self.ports.temporal}"
 
     @property

@@ -1,1 +1,1 @@
-"""What happens to processes and servers: killed, frozen, slow, answering nonsense."""
+"""Faults of processes and servers: killed, frozen, slow, sending malformed responses."""

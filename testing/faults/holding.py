@@ -1,7 +1,7 @@
-"""Brings Workspaces to a stand in every step of their way, so that a fault can strike each of them there.
+"""Holds Workspaces in every step of their lifecycle, so that a fault can hit each of them there.
 
-What holds a step is always something that happens in production: a throttled or slow cloud, a frozen hub, GPUs that are
-offered late, a model that loads long. `release` ends what holds those that do not go on by themselves.
+What holds a step is always something that happens in production: a throttled or slow cloud, a frozen hub, GPUs that
+appear late, a model that loads slowly. `release` unblocks the steps that do not continue by themselves.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from testing.stack import Stack
 from testing.workspaces import PRESET, Workspaces, workspace
 
 LONG_S: Final = 3600.0
-# The model whose completions hang; the others answer at once.
+# The model whose completions hang; the others respond at once.
 HANGING: Final = "phi-2"
 RUNNING_AT: Final = {
     "Preflight": "read_preflight",
@@ -31,7 +31,7 @@ RUNNING_AT: Final = {
 
 @dataclass
 class Held:
-    """Names of Workspaces by the step in which each stands, and their uids by name."""
+    """Names of Workspaces by the step in which each is held, and their uids by name."""
 
     at: dict[str, str] = field(default_factory=dict)
     uids: dict[str, str] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Held:
 
 
 async def hold_in_waits(stack: Stack, workspaces: Workspaces, prefix: str, slow_s: float) -> Held:
-    """One Workspace in each step that waits for others; ARM lets the first two go on after `slow_s` seconds."""
+    """Creates one Workspace for each step that waits; ARM lets the first two continue after `slow_s` seconds."""
     held = Held(at={step: f"{prefix}-{step.lower()}" for step in RUNNING_AT})
     stack.set_pods(
         PodRules(
@@ -49,7 +49,7 @@ async def hold_in_waits(stack: Stack, workspaces: Workspaces, prefix: str, slow_
             answers=[AnswerRule(model=HANGING, seconds=LONG_S)],
         )
     )
-    async with frozen(stack, "watcher"):  # until the faults are set, which need the uids, nobody may see them
+    async with frozen(stack, "watcher"):  # no event may be handled before the faults are set, which need the uids
         bodies = [workspace(name, preset=HANGING if step == "Verify" else PRESET) for step, name in held.at.items()]
         held.uids = await workspaces.create(*bodies)
         await asyncio.to_thread(_set_faults, stack, held, slow_s)
@@ -58,7 +58,7 @@ async def hold_in_waits(stack: Stack, workspaces: Workspaces, prefix: str, slow_
 
 
 async def release(stack: Stack, workspaces: Workspaces) -> None:
-    """Pods become ready, completions are answered, GPUs are offered."""
+    """Makes pods ready, completes completions, offers GPUs."""
     stack.set_pods(PodRules())
     nodes, _ = await workspaces.cluster.list_all("Node", selector=labels.WORKSPACE_UID)
     for node in nodes:
@@ -67,7 +67,7 @@ async def release(stack: Stack, workspaces: Workspaces) -> None:
 
 
 async def until_only_preflight_is_left(workspaces: Workspaces, name: str) -> None:
-    """Everything that Deploy needs is there, but for the answer of the worker that stands still."""
+    """Waits until Deploy lacks only the result of the frozen worker."""
     async with asyncio.timeout(PATIENCE_S):
         while set(await workspaces.pending_activities(name)) != {"read_preflight"}:
             await asyncio.sleep(0.1)
@@ -81,7 +81,7 @@ def _set_faults(stack: Stack, held: Held, slow_s: float) -> None:
 
 
 async def _offer_gpu(workspaces: Workspaces, node: str) -> None:
-    """As the device plugin does when it comes up at last; its node may be gone by then."""
+    """Does what a late device plugin does; the node may have been deleted by then."""
     patch = {"status": {kind: {labels.GPU_RESOURCE: "1"} for kind in ("capacity", "allocatable")}}
     path = f"/api/v1/nodes/{node}/status"
     try:

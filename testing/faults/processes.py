@@ -1,6 +1,6 @@
-"""Does to single processes of a stack what happens to processes: killed, frozen, thawed, asked to end, started again.
+"""Kills, freezes, thaws, terminates and restarts single processes of a stack.
 
-By the pid and start time that the stack recorded, so that nobody else's process is ever hit.
+Processes are identified by the pid and start time that the stack recorded, so that no other process is hit.
 """
 
 import asyncio
@@ -21,20 +21,20 @@ LOOK_S: Final = 0.02
 
 
 def kill(stack: Stack, *names: str) -> None:
-    """SIGKILL, all at once; returns when they have ended."""
+    """Sends SIGKILL to all at once; returns when they have ended."""
     await_end(send(stack, signal.SIGKILL, *names))
 
 
 def terminate(stack: Stack, *names: str) -> None:
-    """SIGTERM; returns when they have ended by themselves. Raises TimeoutError."""
+    """Sends SIGTERM; returns when they have ended by themselves. Raises TimeoutError."""
     await_end(send(stack, signal.SIGTERM, *names))
 
 
 @contextlib.asynccontextmanager
 async def frozen(stack: Stack, *names: str) -> AsyncIterator[Callable[[], None]]:
-    """They stand still during the block: alive, connected, and silent. What was killed meanwhile is left alone.
+    """Stops the processes during the block: alive, connected, and silent. One killed meanwhile is left alone.
 
-    Gives a function that thaws them before the block ends.
+    Yields a function that thaws them before the block ends.
     """
     processes = [_process(stack, name) for name in names]
 
@@ -51,7 +51,7 @@ async def frozen(stack: Stack, *names: str) -> AsyncIterator[Callable[[], None]]
 
 
 async def restart(stack: Stack, *names: str) -> None:
-    """Killed and started again, while the event loop goes on."""
+    """Kills and restarts them, while the event loop goes on."""
     await asyncio.to_thread(kill, stack, *names)
     await asyncio.to_thread(stack.start_again, *names)
 
@@ -65,7 +65,7 @@ def send(stack: Stack, number: signal.Signals, *names: str) -> list[psutil.Proce
 
 
 def await_end(processes: Sequence[psutil.Process]) -> None:
-    """Until they have ended. Raises TimeoutError."""
+    """Waits until they have ended. Raises TimeoutError."""
     deadline = time.monotonic() + PATIENCE_S
     while left := [process for process in processes if is_alive(process)]:
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Servers that say exactly the bytes that a test wants, with TLS too; what they are asked is not judged."""
+"""Servers that send exactly the bytes that a test wants, also over TLS; requests are not checked."""
 
 import socket
 import ssl
@@ -19,7 +19,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n"
 
 @contextmanager
 def listening(talk: Talk, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Reads a request's head and leaves the rest to `talk`, one connection after the other; the port."""
+    """Yields the port of a server that reads a request's head and calls `talk`, one connection after the other."""
 
     def answer(connection: socket.socket) -> None:
         connection.recv(2**16)
@@ -35,7 +35,7 @@ def listening(talk: Talk, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLCo
                 with tls.wrap_socket(connection, server_side=True) if tls else connection as secured:
                     answer(secured)
             except OSError:
-                connection.close()  # the other side has had enough, or does not like the certificate
+                connection.close()  # the client hung up, or rejects the certificate
 
     with socket.create_server((host, port)) as server:
         thread = threading.Thread(target=serve)
@@ -48,12 +48,12 @@ def listening(talk: Talk, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLCo
 
 
 def saying(what: bytes) -> Talk:
-    """The same to everybody."""
+    """Sends the same to every client."""
     return lambda connection: connection.sendall(what)
 
 
 def again_and_again(head: bytes, part: bytes, every_s: float = 0.0) -> Talk:
-    """`head`, then `part` until the other side has had enough."""
+    """Sends `head`, then `part` until the client hangs up."""
 
     def talk(connection: socket.socket) -> None:
         silence = threading.Event()
@@ -65,12 +65,12 @@ def again_and_again(head: bytes, part: bytes, every_s: float = 0.0) -> Talk:
 
 
 def redirect(place: str) -> bytes:
-    """An answer that leads there."""
+    """Returns a redirect to `place`."""
     return f"HTTP/1.1 307 Away\r\nLocation: {place}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
 
 
 def self_signed(folder: Path, host: str) -> tuple[Path, ssl.SSLContext]:
-    """A certificate that says it is `host`, and the server's side of it."""
+    """Creates a self-signed certificate for `host`; returns it with the server's TLS context."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)

@@ -1,7 +1,7 @@
-"""An admission webhook of somebody else's that takes its time over the objects it is told to hold; others pass at once.
+"""A third-party admission webhook that delays the objects that it is to hold; all others pass at once.
 
-So two steps that take milliseconds stand still for as long as a fault needs to strike there: Deploy, whose Deployment
-is not created yet, and Forget, whose finalizer is not removed yet. Nothing else waits for it.
+It keeps two steps that take milliseconds in progress for as long as a fault needs to hit them: Deploy, whose
+Deployment is not created yet, and Forget, whose finalizer is not removed yet. Nothing else waits for it.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from testing.workspaces import Workspaces
 
 NAME: Final = "slow-admission"
 PATH: Final = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
-# The longest that an API server waits for a webhook; after that it refuses, and the step tries again.
+# The longest timeout that an API server allows a webhook; after that it refuses, and the step retries.
 ANSWER_S: Final = 30
 
 
 @dataclass(frozen=True)
 class Names:
-    """The Workspaces whose Deployment is held, and those whose finalizer is."""
+    """The Workspaces whose Deployment is held, and those whose finalizer removal is."""
 
     deploying: frozenset[str] = frozenset()
     forgetting: frozenset[str] = frozenset()
 
 
 class SlowAdmission:
-    """Holds what belongs to some Workspaces until they are released."""
+    """Holds the requests of some Workspaces until they are released."""
 
     def __init__(self) -> None:
         self._names = Names()
@@ -59,7 +59,7 @@ class SlowAdmission:
 
 
 def is_held(request: dict[str, Any], names: Names) -> bool:
-    """Whether the request creates such a Deployment, or takes such a finalizer away."""
+    """Returns whether the request creates such a Deployment, or removes such a finalizer."""
     if request["kind"]["kind"] == "Deployment":
         found = request["object"]["metadata"].get("labels") or {}
         return request["operation"] == "CREATE" and found.get(labels.WORKSPACE) in names.deploying
@@ -70,7 +70,7 @@ def is_held(request: dict[str, Any], names: Names) -> bool:
 
 @asynccontextmanager
 async def slow_admission(layout: Layout, workspaces: Workspaces) -> AsyncIterator[SlowAdmission]:
-    """Registered with the stack's API server for the time of the block."""
+    """Registers the webhook with the stack's API server for the duration of the block."""
     admission = SlowAdmission()
     app = web.Application()
     app.add_routes([web.post("/", admission.answer)])
@@ -91,7 +91,7 @@ async def slow_admission(layout: Layout, workspaces: Workspaces) -> AsyncIterato
 
 
 def registration(url: str, layout: Layout) -> Object:
-    """What has the API server ask about Workspaces that change and Deployments of Workspaces that are created."""
+    """Returns a registration for updates of Workspaces and for creations of their Deployments."""
     authority = (layout.pki / "ca.crt").read_bytes()
     common = {
         "clientConfig": {"url": url, "caBundle": b64encode(authority).decode()},

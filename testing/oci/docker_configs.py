@@ -1,4 +1,4 @@
-"""The nine Secrets that preflight and pods once judged by two programs, five of them differently."""
+"""Nine Secrets that preflight and pods once parsed with two programs, which disagreed on five of them."""
 
 from base64 import b64encode
 from typing import Any, Final
@@ -6,18 +6,18 @@ from typing import Any, Final
 USER, PASSWORD, IDENTITY = "ann", "s3cret-password", "s3cret-identity"
 GOOD: Final = {"username": USER, "password": PASSWORD}
 EMPTY_ID: Final = "00000000-0000-0000-0000-000000000000:"
-"""The user that `az acr login` writes beside an identity token, without a password."""
+"""The user name that `az acr login` writes next to an identity token, without a password."""
 
 
 def encoded(text: str) -> str:
-    """As it is in `auth`."""
+    """Returns the text as it appears in `auth`."""
     return b64encode(text.encode()).decode()
 
 
 def nine_secrets(host: str) -> dict[str, tuple[str, dict[str, Any], str]]:
-    """By what is special in it: the image, the entries below `auths`, and what is found: password, identity, nothing.
+    """Returns by case: the image, the entries below `auths`, and what is found (password, identity, nothing).
 
-    `host` is a registry's, with its port; Docker Hub's are as they are.
+    `host` is a registry's, with its port; Docker Hub's names are fixed.
     """
     image, glob = f"{host}/team/a:1", f"*.{host.partition('.')[2]}"
     login = {"auth": encoded(EMPTY_ID), "identitytoken": IDENTITY}

@@ -1,4 +1,4 @@
-"""Images made of a few layers for tests, and pushed to a registry of theirs."""
+"""Builds images of a few layers for tests and pushes them to the test's registry."""
 
 import io
 import json
@@ -25,7 +25,7 @@ def tar(*entries: tuple[str, bytes]) -> bytes:
 
 
 def push(registry: OciRegistry, *layers: bytes, tag: str = "v1") -> str:
-    """The reference of an image with these layers."""
+    """Pushes an image with these layers; returns its reference."""
     image = ImageReference.parse(f"{registry.address}/team/data:{tag}")
     access = RegistryAccess(plain_http=(registry.address,), docker_configs={"s": str(registry.docker_config())})
     (account,) = read_accounts(image, access.docker_configs)

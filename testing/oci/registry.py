@@ -1,6 +1,6 @@
 """A real registry (Debian's docker-registry) on loopback, with or without a password, that can be stopped and started.
 
-Its access log tells what was asked of it. Storage may be a folder of its own, such as one that is nearly full.
+Its access log records the requests. Storage may be a folder of its own, such as one that is nearly full.
 """
 
 import json
@@ -20,7 +20,7 @@ import yaml
 from testing.deadlines import PATIENCE_S
 
 USER, PASSWORD = "pusher", "right horse"
-# bcrypt with 2^4 rounds of the password above; a registry takes nothing else.
+# bcrypt with 2^4 rounds of the password above; the registry accepts only bcrypt.
 HTPASSWD = f"{USER}:$2b$04$65hjcEuoChZH1J3yW1urj.USs/G2jngJEAuMaWObU.HKh/AZm10rK\n"
 _REQUEST = re.compile(r'"(GET|HEAD|POST|PUT|PATCH) (/v2/\S*) HTTP/1\.1" (\d{3})')
 
@@ -44,7 +44,7 @@ class OciRegistry:
         return self.folder / "registry.log"
 
     def start(self) -> "OciRegistry":
-        """Returns when it answers."""
+        """Returns when the registry responds."""
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "config.yaml"
         file.write_text(yaml.safe_dump(self._config()))
@@ -58,20 +58,20 @@ class OciRegistry:
         raise AssertionError(f"the registry did not answer in {PATIENCE_S} s: {self.log.read_text()[-500:]}")
 
     def stop(self) -> None:
-        """At once, as when its node is lost."""
+        """Stops at once, as if its node was lost."""
         if self.process:
             self.process.kill()
             self.process.wait()
             self.process = None
 
     def docker_config(self, password: str = PASSWORD) -> Path:
-        """A file as it is mounted from a Secret."""
+        """Writes a file as mounted from a Secret."""
         file = self.folder / f"dockerconfig-{len(password)}.json"
         file.write_text(json.dumps({"auths": {self.address: {"username": USER, "password": password}}}))
         return file
 
     def asked(self) -> Counter[str]:
-        """How often what was asked, as `PUT blob 201`."""
+        """Returns how often each request was made, keyed as `PUT blob 201`."""
         found: Counter[str] = Counter()
         for method, path, status in _REQUEST.findall(self.log.read_text()):
             kind = next((word for word in ("manifest", "upload", "blob") if f"/{word}s/" in path), "ping")
@@ -79,7 +79,7 @@ class OciRegistry:
         return found
 
     def get(self, path: str) -> httpx.Response:
-        """With the right password."""
+        """Sends a GET with the right password."""
         with httpx.Client(trust_env=False, auth=(USER, PASSWORD) if self.protected else None) as http:
             return http.get(
                 f"http://{self.address}/v2/{path}", headers={"Accept": "application/vnd.oci.image.manifest.v1+json"}
@@ -104,7 +104,7 @@ class OciRegistry:
 
 @contextmanager
 def registries_below(folder: Path) -> Iterator[Callable[..., OciRegistry]]:
-    """Starts registries on free ports, as many as are asked for; all are stopped at the end."""
+    """Starts registries on free ports, as many as requested; stops all at the end."""
     started: list[OciRegistry] = []
 
     def start(protected: bool = False, storage: Path | None = None) -> OciRegistry:

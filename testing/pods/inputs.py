@@ -1,4 +1,4 @@
-"""What the objects of every kind of pod are made from in tests: our images by name, and a model of one commit."""
+"""Inputs of tests for all kinds of pods: our images by name, and a model of one commit."""
 
 from typing import Final
 

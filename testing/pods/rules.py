@@ -1,6 +1,6 @@
-"""How simulated pods behave: after how many seconds they are ready or gone, how those of Jobs end, how they answer.
+"""Rules of simulated pods: after how many seconds they are ready or gone, how Jobs' pods end, what they respond.
 
-Data that the simulated kubelet is given and may be given anew at any time, and the client that does so.
+Data that the simulated kubelet is given and that can be replaced at any time, and the client that replaces it.
 """
 
 from fnmatch import fnmatchcase
@@ -14,7 +14,7 @@ CONTROL_S: Final = 10.0
 
 
 class PodRule(BaseModel):
-    """Pods of the Workspaces whose name matches; the first rule that matches counts."""
+    """Pods of the Workspaces whose name matches; the first matching rule applies."""
 
     workspace: str = "*"
     ready_seconds: float = Field(default=0.3, ge=0)
@@ -22,7 +22,7 @@ class PodRule(BaseModel):
 
 
 class JobRule(BaseModel):
-    """Pods of Jobs of the Workspaces and components (fetch, train, publish) that match; the first that matches counts.
+    """Pods of Jobs of the Workspaces and components (fetch, train, publish) that match; the first match applies.
 
     A Job's first `failures` runs fail, whether they are of one pod (restartPolicy OnFailure) or of several (Never).
     """
@@ -39,7 +39,7 @@ class JobRule(BaseModel):
 
 
 class AnswerRule(BaseModel):
-    """Completions of the models whose name matches; the first rule that matches counts."""
+    """Completions of the models whose name matches; the first matching rule applies."""
 
     model: str = "*"
     seconds: float = Field(default=0.0, ge=0)
@@ -47,7 +47,7 @@ class AnswerRule(BaseModel):
 
 
 class PodRules(BaseModel):
-    """All rules; what no rule matches has the defaults."""
+    """All rules; without a matching rule the defaults apply."""
 
     pods: list[PodRule] = Field(default_factory=list)
     jobs: list[JobRule] = Field(default_factory=list)

@@ -1,7 +1,7 @@
-"""Runs the pods of Jobs as kubelets do: containers that end, are started again or fail, with a termination message.
+"""Runs the pods of Jobs as kubelets do: containers that end, restart or fail, with a termination message.
 
-How long they run and how they end is told by `rules.py`; nothing is really run. While one runs, its /healthz
-answers with the rule's progress, which is how a controller sees through the API server's pod proxy how far it is.
+`rules.py` sets how long they run and how they end; nothing is really executed. While a pod runs, its /healthz returns
+the rule's progress, which a controller reads through the API server's pod proxy.
 """
 
 import re
@@ -20,13 +20,13 @@ from testing.pods.statuses import ended_status, now, running_status, waiting_sta
 Report = Callable[[Object, Object], Awaitable[None]]
 Until = Callable[[Callable[[], float]], Awaitable[None]]
 
-# The API server's proxy says which pod it was asked for; every simulated pod has the same address.
+# The API server's proxy passes the pod's name on; every simulated pod has the same address.
 PROXIED: Final = re.compile(r"/api/v1/namespaces/([^/]+)/pods/(?:https?:)?([^/:]+)(?::\d+)?/proxy/")
 
 
 @dataclass
 class JobPods:
-    """`report` tells the API server of a status, `until` waits for as many seconds as a rule says at the time."""
+    """`report` writes a status to the API server, `until` waits for the current number of seconds in a rule."""
 
     address: str
     rules: Callable[[], PodRules]
@@ -36,7 +36,7 @@ class JobPods:
     _running: dict[tuple[str, str], Object] = field(default_factory=dict)
 
     async def run(self, pod: Object) -> None:
-        """From the pod's start to its end, also when another simulated kubelet began it."""
+        """Runs from the pod's start to its end, also if another simulated kubelet began it."""
         restarts = _restarts(pod)
         workspace = _label(pod, labels.WORKSPACE)
         await self.until(lambda: self.rules().of_pod(workspace).ready_seconds)
@@ -54,7 +54,7 @@ class JobPods:
             await self.until(lambda: self._rule(pod).restart_seconds)
 
     async def health(self, request: web.Request) -> web.Response:
-        """The progress of the pod that the API server was asked for; 503 as its proxy says when nobody listens."""
+        """Returns the progress of the pod that the API server requested; 503, as its proxy does, if nothing listens."""
         found = PROXIED.match(request.headers.get("X-Forwarded-Uri", ""))
         pod = self._running.get((found[1], found[2])) if found else None
         if pod is None:
@@ -62,7 +62,7 @@ class JobPods:
         return web.json_response(self._rule(pod).progress)
 
     async def _ended(self, pod: Object, restarts: int) -> tuple[int, str]:
-        """Exit code and termination message, when the run is over."""
+        """Returns exit code and termination message once the run is over."""
         key = (pod["metadata"]["namespace"], pod["metadata"]["name"])
         self._running[key] = pod
         try:
@@ -80,7 +80,7 @@ class JobPods:
 
 
 def owning_job(pod: Object) -> str:
-    """The uid of the Job that made this pod; empty for other pods."""
+    """Returns the uid of the Job that made this pod; empty for other pods."""
     owners = pod["metadata"].get("ownerReferences") or []
     return next((owner["uid"] for owner in owners if owner["kind"] == "Job" and owner.get("controller")), "")
 

@@ -1,8 +1,8 @@
-"""Stands in for all kubelets: `python -m testing.pods.simulated_kubelet --instance chaos`.
+"""Simulates all kubelets: `python -m testing.pods.simulated_kubelet --instance chaos`.
 
-Pods that the real scheduler has bound become Running and Ready after a while, pods that are being deleted go; those of
-Jobs are `simulated_jobs.py`'s. All have the machine's own bridge address, where this process answers for them, so that
-the API server's pod proxy reaches them. Nothing runs in the pods. It also is the one node that is there before any is
+Pods that the real scheduler has bound become Running and Ready after a while, and deleted pods go; `simulated_jobs.py`
+runs those of Jobs. All have the machine's own bridge address, where this process responds for them, so that the API
+server's pod proxy reaches them. Nothing runs in the pods. It also provides the one node that exists before any is
 bought, for pods that need no GPU.
 """
 
@@ -34,7 +34,7 @@ from testing.pods.simulated_jobs import JobPods, owning_job
 from testing.pods.statuses import now, running_status
 
 RETRY_S: Final = 0.3
-# Of serving and of the three kinds of Jobs; a training answers where serving does.
+# Ports of serving and of the three kinds of Jobs; training listens where serving does.
 PORTS: Final = (SERVE_PORT, DATA_PORT, PUBLISH_PORT)
 SYSTEM_NODE: Final = Machine(
     name="system-0",
@@ -60,7 +60,7 @@ class SimulatedKubelet:
         self._changed = asyncio.Event()
 
     def set_rules(self, rules: PodRules) -> None:
-        """Holds for pods that are waiting too."""
+        """Applies to waiting pods too."""
         self.rules = rules
         self._changed.set()
         self._changed = asyncio.Event()
@@ -106,12 +106,12 @@ class SimulatedKubelet:
         await self._insist("DELETE", _path(pod), body, "application/json")
 
     async def _wait(self, pod: Object, seconds: Callable[[PodRule], float]) -> None:
-        """Until the rule's seconds are over; rules may change meanwhile."""
+        """Waits for the rule's seconds, which may change meanwhile."""
         workspace = (pod["metadata"].get("labels") or {}).get(labels.WORKSPACE, "")
         await self._until_over(lambda: seconds(self.rules.of_pod(workspace)))
 
     async def answer(self, model: str) -> AnswerRule:
-        """The rule for a completion, when its seconds are over."""
+        """Returns the rule for a completion, after its seconds."""
         await self._until_over(lambda: self.rules.of_answer(model).seconds)
         return self.rules.of_answer(model)
 
@@ -123,7 +123,7 @@ class SimulatedKubelet:
             changed.cancel()
 
     async def _insist(self, method: str, path: str, body: Object, content_type: str) -> None:
-        """Until it is done or the pod is not there any more: the API server may be away."""
+        """Retries until the request succeeds or the pod no longer exists: the API server may be down."""
         while True:
             try:
                 await self._cluster.request(method, path, body=body, content_type=content_type)
@@ -138,7 +138,7 @@ class SimulatedKubelet:
 
 
 def application(kubelet: SimulatedKubelet) -> web.Application:
-    """The server of every pod: completions, health, and the rules."""
+    """Returns the server of every pod: completions, health, and the rules."""
 
     async def complete(request: web.Request) -> web.Response:
         body = await request.json()
@@ -166,7 +166,7 @@ def application(kubelet: SimulatedKubelet) -> web.Application:
 
 
 async def serve(layout: Layout, stop: asyncio.Event) -> None:
-    """Until `stop` is set."""
+    """Runs until `stop` is set."""
     cluster = await Cluster.connect(str(layout.admin_kubeconfig))
     kubelet = SimulatedKubelet(cluster, layout.address)
     runner = web.AppRunner(application(kubelet), shutdown_timeout=1.0)

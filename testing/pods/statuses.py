@@ -1,4 +1,4 @@
-"""What a kubelet would report of a pod: running, between two runs, ended. Pure functions."""
+"""Pod statuses as a kubelet reports them: running, between two runs, ended. Pure functions."""
 
 from datetime import UTC, datetime
 
@@ -6,13 +6,13 @@ from activities.clients.kubernetes import Object
 
 
 def running_status(pod: Object, address: str, began: str, restarts: int = 0) -> Object:
-    """All containers run and are ready, since `began`."""
+    """All containers have run and been ready since `began`."""
     state = {"state": {"running": {"startedAt": began}}, "ready": True, "started": True, "restartCount": restarts}
     return _status(pod, address, "Running", [state] * len(pod["spec"]["containers"]))
 
 
 def waiting_status(pod: Object, address: str, ended: Object, restarts: int) -> Object:
-    """Between two runs: the last container has failed, the others go on."""
+    """Between two runs: the last container has failed, the others still run."""
     back_off = {"reason": "CrashLoopBackOff", "message": "back-off restarting failed container"}
     running = {"state": {"running": {"startedAt": ended["startedAt"]}}, "ready": True, "started": True}
     failed = {"state": {"waiting": back_off}, "lastState": {"terminated": ended}, "ready": False, "started": False}
@@ -21,7 +21,7 @@ def waiting_status(pod: Object, address: str, ended: Object, restarts: int) -> O
 
 
 def ended_status(pod: Object, address: str, ended: Object, restarts: int) -> Object:
-    """The last container decides: it is the one that works."""
+    """The last container decides the phase: it does the work."""
     quiet = {**ended, "exitCode": 0, "message": "", "reason": "Completed"}
     state = {"ready": False, "started": False, "restartCount": restarts}
     beside = [{**state, "restartCount": 0, "state": {"terminated": quiet}}] * (len(pod["spec"]["containers"]) - 1)
@@ -58,5 +58,5 @@ def _prepared(stamp: str) -> Object:
 
 
 def now() -> str:
-    """As Kubernetes writes times."""
+    """Returns the current time as Kubernetes writes it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,6 +1,6 @@
-"""Runs the ARM stand-in: `python -m deploy.local.azure --layout-instance demo --nodes kubelet`.
+"""Runs the ARM emulator: `python -m deploy.local.azure --layout-instance demo --nodes kubelet`.
 
-Everything follows from the instance's layout; the other options replace single parts of it, as tests do.
+The instance's layout sets the defaults; the other options override single parts of it, as tests do.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from process.run import configure_logging
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Reads the arguments and serves until told to stop."""
+    """Reads the arguments and serves until SIGTERM or SIGINT."""
     arguments = _parser().parse_args(argv)
     configure_logging()
     layout = Layout.of(arguments.layout_instance, with_nodes=not arguments.loopback)

@@ -1,6 +1,6 @@
-"""Speaks to the control endpoint of a running stand-in: for the command line, benches and chaos tests.
+"""Client of a running emulator's control endpoint, for the command line, benches and chaos tests.
 
-Synchronous: it is used by tools. What the endpoint can do is in `control_routes.py`.
+Synchronous, because its callers are. `http/control_routes.py` defines the endpoint.
 """
 
 import ssl
@@ -17,12 +17,12 @@ REQUEST_S = 10.0
 
 
 class ControlFailed(Exception):
-    """The stand-in is not there, or refused; the message says which and what to do."""
+    """The emulator cannot be reached, or refused; the message says which and what to do."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a stand-in answers, the CA that signed its certificate, the token it asks for."""
+    """Where an emulator listens, the CA that signed its certificate, the token it requires."""
 
     url: str
     ca: Path
@@ -30,7 +30,7 @@ class Address:
 
     @classmethod
     def of_instance(cls, instance: str) -> Self:
-        """The stand-in of a local stack. Raises ControlFailed when it was never started."""
+        """Returns the emulator of a local stack. Raises ControlFailed if it was never started."""
         layout = (recall(instance) or Choices()).layout(instance)
         token, ca = ArmFiles.of(layout).token, layout.pki / "ca.crt"
         if not (token.exists() and ca.exists()):
@@ -39,7 +39,7 @@ class Address:
 
 
 class ControlClient:
-    """One stand-in. Every method raises ControlFailed."""
+    """One emulator. Every method raises ControlFailed."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -49,7 +49,7 @@ class ControlClient:
         return found
 
     def add_fault(self, kind: str, **narrowed: Any) -> dict[str, Any]:
-        """Sets a fault; `narrowed` are the fields of `faults.Fault`, those that are None are left to their defaults."""
+        """Sets a fault; `narrowed` are fields of `faults.Fault`, where None selects the default."""
         given = {name: value for name, value in narrowed.items() if value is not None}
         return self._request("POST", "faults", {"kind": kind} | given)
 
@@ -68,7 +68,7 @@ class ControlClient:
         return self._request("GET", "state")
 
     def calls(self) -> dict[str, int]:
-        """How often each "METHOD route" was asked."""
+        """Returns how often each "METHOD route" was called."""
         counts: dict[str, int] = self._request("GET", "calls")["calls"]
         return counts
 
@@ -79,7 +79,7 @@ class ControlClient:
         context = ssl.create_default_context(cafile=str(self._address.ca))
         headers = {"Authorization": f"Bearer {self._address.token}"}
         try:
-            # No proxy of the user's environment: it cannot reach an address of this machine.
+            # Ignores the user's proxy settings: a proxy cannot reach an address of this machine.
             with httpx.Client(verify=context, headers=headers, timeout=REQUEST_S, trust_env=False) as client:
                 response = client.request(method, f"{self._address.url}/_control/{path}", json=body)
         except httpx.HTTPError as lost:

@@ -1,8 +1,8 @@
-"""The errors that ARM and AKS answer with: status, code and words, as a client meets them.
+"""The errors that ARM and AKS return: status, code and message, as a client receives them.
 
-AKS's resource provider answers a flat body ({"code", "details", "message", "subcode"}); ARM's front end, which checks
+AKS's resource provider returns a flat body ({"code", "details", "message", "subcode"}); ARM's front end, which checks
 the token, the route and the rate, wraps its body in "error". Both shapes reach a client in production, so both are
-imitated.
+emulated.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ PENDING_OPERATION_LINK = "https://aka.ms/aks-pending-operation"
 
 
 class ErrorBody(BaseModel):
-    """An error as it stands in a response or in the status of an operation."""
+    """An error as it appears in a response or in the status of an operation."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,14 +23,14 @@ class ErrorBody(BaseModel):
     details: tuple["ErrorBody", ...] = ()
 
     def flat(self) -> dict[str, Any]:
-        """AKS's own shape. `details` is null, not empty, when there are none: clients must cope with that."""
+        """AKS's own shape. Without details `details` is null, not empty: clients must handle that."""
         details = [detail.flat() for detail in self.details] or None
         body: dict[str, Any] = {"code": self.code, "details": details, "message": self.message, "subcode": ""}
         return body | ({"target": self.target} if self.target else {})
 
 
 class ArmError(Exception):
-    """A request refused: HTTP status and body; `wrapped` when ARM's front end refuses, flat when AKS does."""
+    """A refused request: HTTP status and body; `wrapped` if ARM's front end refuses, flat if AKS does."""
 
     def __init__(self, status: int, body: ErrorBody, *, wrapped: bool = False, headers: dict[str, str] | None = None):
         super().__init__(f"{status} {body.code}: {body.message}")
@@ -41,7 +41,7 @@ class ArmError(Exception):
 
 
 def front_end(status: int, code: str, message: str, **headers: str) -> ArmError:
-    """An answer of ARM's front end; underscores in header names become dashes."""
+    """Returns an error of ARM's front end; underscores in header names become dashes."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return ArmError(status, ErrorBody(code=code, message=message), wrapped=True, headers=named)
 
@@ -80,7 +80,7 @@ def operation_not_allowed(message: str) -> ArmError:
 
 
 def busy(doing: str, owner: str) -> ArmError:
-    """Another operation runs on `owner`. `doing` is its kind. A create has words of its own at AKS."""
+    """Another operation runs on `owner`. `doing` is its kind. AKS words the message differently for a create."""
     if doing == "create":
         return operation_not_allowed(
             f"Operation is not allowed because there's an in progress create node pool operation on {owner}. "

@@ -1,6 +1,6 @@
-"""What a fault does: which requests it refuses and with what words, and how it ends an operation.
+"""The effects of a fault: which requests it refuses with which error, and how it ends an operation.
 
-Pure: from faults and records to an ArmError, an ErrorBody or flaws of machines. `faults.py` says which fault hits.
+Pure: from faults and records to an ArmError, an ErrorBody or defects of machines. `faults.py` selects the fault.
 """
 
 from typing import Literal
@@ -12,7 +12,7 @@ from deploy.local.azure.pools import quota, rules
 from deploy.local.azure.records import Operation, Pool, Records
 from presets.machines.skus import Sku
 
-# What an operation carries with it from its beginning, by the method that begins it.
+# The faults attached to an operation when it begins, by the method that begins it.
 OPERATION_KINDS = {
     "PUT": (
         "allocation-failed",
@@ -54,7 +54,7 @@ def sku_refusal(fault: Fault, sku: Sku, region: str) -> ArmError:
 
 
 def quota_refusal(fault: Fault, records: Records, sku: Sku, count: int, *, spot: bool, region: str) -> ArmError:
-    """The quota error of the fault's variant, as if just less than what is wanted were left."""
+    """Returns the quota error of the fault's variant, as if just less than requested were left."""
     name = quota.LOW_PRIORITY if spot else sku.family
     current, wanted = quota.used(records.pools.values())[name], sku.vcpus * count
     if fault.variant == "plain":
@@ -64,14 +64,14 @@ def quota_refusal(fault: Fault, records: Records, sku: Sku, count: int, *, spot:
 
 
 def preempted(records: Records, pool: Pool, method: Literal["PUT", "DELETE"]) -> list[Fault]:
-    """The faults that an operation on this pool begins with, at most one of each kind; they are counted down here."""
+    """Returns the faults attached to a new operation on this pool, at most one of each kind, and counts them down."""
     kinds = [kind for kind in OPERATION_KINDS[method] if kind != "spot-eviction" or pool.spot]
     found = (take(records.faults, [kind], _operation_target(pool.name, kind, method)) for kind in kinds)
     return [fault for fault in found if fault is not None]
 
 
 def failure(operation: Operation, pool: Pool, region: str) -> ErrorBody | None:
-    """The error with which the operation's faults end it, or None."""
+    """Returns the error with which the operation's faults end it, or None."""
     fault = operation.fault(*FAILING_KINDS)
     if fault is None:
         return None
@@ -84,7 +84,7 @@ def failure(operation: Operation, pool: Pool, region: str) -> ErrorBody | None:
 
 
 def node_faults(operation: Operation, nodes: list[str]) -> dict[str, Literal["absent", "no-gpu"]]:
-    """Which of the machines come up wrong because of the operation's faults."""
+    """Returns which of the machines come up defective because of the operation's faults."""
     found: dict[str, Literal["absent", "no-gpu"]] = {}
     if bare := operation.fault("node-without-gpu"):
         found |= dict.fromkeys(nodes[-(bare.nodes or len(nodes)) :], "no-gpu")
@@ -94,7 +94,7 @@ def node_faults(operation: Operation, nodes: list[str]) -> dict[str, Literal["ab
 
 
 def _operation_target(pool: str, kind: str, method: str) -> Target:
-    """etag-conflict strikes requests in its plain variant, and operations only in its late one."""
+    """etag-conflict hits requests in its plain variant, and operations only in its late one."""
     return Target(pool=pool, method=method, route="agentPool", variant="late" if kind == "etag-conflict" else None)
 
 

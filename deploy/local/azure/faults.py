@@ -1,8 +1,7 @@
-"""What can be made to go wrong, and which request or operation a fault hits.
+"""The faults that can be injected, and which request or operation each one hits.
 
-A fault names its kind and how it is narrowed: how many times, which pools, which HTTP method, which route. `take` hands
-it out and counts it down; what it then does is decided where it strikes (http/gate.py, fault_effects.py,
-operations.py).
+A fault has a kind and filters: how many times, which pools, which HTTP method, which route. `take` selects a fault and
+counts it down; its effect is decided where it hits (`http/gate.py`, `fault_effects.py`, `operations.py`).
 """
 
 from collections.abc import Collection
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 @dataclass(frozen=True)
 class Kind:
-    """What a kind imitates, its variants (the first is the default), the method it hits unless told."""
+    """What a kind emulates, its variants (the first is the default), and the method it hits by default."""
 
     imitates: str
     variants: tuple[str, ...] = ()
@@ -68,7 +67,7 @@ KINDS: dict[str, Kind] = {
 
 
 class Fault(BaseModel):
-    """One fault that was asked for. Patterns are shell-style; `times` None means until it is cleared."""
+    """One fault that was set. Patterns are shell-style; `times` None means until it is cleared."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -98,7 +97,7 @@ class Fault(BaseModel):
 
     @property
     def delay(self) -> float:
-        """Its seconds; the kind's default has been filled in."""
+        """The fault's seconds; the kind's default has been filled in."""
         return self.seconds or 0.0
 
     def hits(self, kinds: Collection[str], target: "Target") -> bool:
@@ -113,7 +112,7 @@ class Fault(BaseModel):
 
 @dataclass(frozen=True)
 class Target:
-    """What a fault may hit. `route` is as in the call counts; `variant` asks for faults of that variant only."""
+    """What a fault may hit. `route` is as in the call counts; `variant` selects faults of that variant only."""
 
     pool: str = ""
     method: str = ""
@@ -122,10 +121,10 @@ class Target:
 
 
 def take(faults: list[Fault], kinds: Collection[str], target: Target) -> Fault | None:
-    """The first fault of these kinds that hits, counted down; one that is used up leaves the list."""
+    """Returns the first matching fault of these kinds, counted down; one that is used up leaves the list."""
     for fault in faults:
         if fault.hits(kinds, target):
-            # As it was before it was counted down: operations keep it in the records, which hold no fault of 0 times.
+            # Returned as it was before the count: operations keep it in the records, which reject a fault with 0 times.
             struck = fault.model_copy()
             if fault.times is not None:
                 fault.times -= 1
@@ -136,5 +135,5 @@ def take(faults: list[Fault], kinds: Collection[str], target: Target) -> Fault |
 
 
 def standing(faults: list[Fault], kind: str) -> Fault | None:
-    """A fault that is looked at and not used up, such as the state of the cluster."""
+    """Returns a fault without counting it down, such as the state of the cluster."""
     return next((fault for fault in faults if fault.kind == kind), None)

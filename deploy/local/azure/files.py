@@ -1,4 +1,4 @@
-"""Where the stand-in keeps its records, and the token that its clients must send."""
+"""Where the emulator keeps its records, and the token that its clients must send."""
 
 import secrets
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from deploy.local.layout import Layout
 
 @dataclass(frozen=True)
 class ArmFiles:
-    """The files of one stand-in."""
+    """The files of one emulator."""
 
     records: Path
     token: Path
@@ -20,7 +20,7 @@ class ArmFiles:
 
 
 def read_token(path: Path) -> str:
-    """The bearer token, made on first use; only its owner may read the file."""
+    """Returns the bearer token; creates it on first use, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     if not path.read_text():

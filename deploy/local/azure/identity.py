@@ -1,4 +1,4 @@
-"""Names and resource ids of the one subscription, resource group and cluster that the stand-in plays."""
+"""Names and resource ids of the one subscription, resource group and cluster that are emulated."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +8,7 @@ API_PROVIDER: Final = "Microsoft.ContainerService"
 
 @dataclass(frozen=True)
 class Identity:
-    """Which cluster this is; every local stack has the same one."""
+    """The cluster's identity; the same in every local stack."""
 
     subscription: str = "00000000-0000-0000-0000-000000000000"
     group: str = "modelyard"
@@ -36,7 +36,7 @@ class Identity:
         return self._operation("operationresults", operation)
 
     def provider_id(self, scale_set: str, number: int) -> str:
-        """What a node of this machine has in spec.providerID."""
+        """Returns the node's spec.providerID for this machine."""
         scope = f"/subscriptions/{self.subscription}/resourceGroups/{self.node_group.lower()}"
         return (
             f"azure://{scope}/providers/Microsoft.Compute/virtualMachineScaleSets/{scale_set}/virtualMachines/{number}"

@@ -1,4 +1,4 @@
-"""Compute's resource SKU listing: which VM sizes this subscription may buy in this region, and what they are."""
+"""Compute's resource SKU listing: the VM sizes that this subscription may buy in this region, with their properties."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ _LOCATION_FILTER = re.compile(r"location eq '([^']*)'", re.IGNORECASE)
 
 
 def listing(region: str, faults: list[Fault], query: str | None) -> list[dict[str, Any]]:
-    """Every size of the table as offered in `region`; `query` is OData's $filter, of which only location exists."""
+    """Returns every size of the table as offered in `region`; of OData's $filter `query` only location is supported."""
     wanted = _LOCATION_FILTER.search(query or "")
     if wanted and wanted.group(1).lower() != region.lower():
         return []

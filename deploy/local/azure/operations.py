@@ -1,7 +1,7 @@
-"""Carries out long-running operations: waits until they are due, moves machines, writes the outcome down.
+"""Executes long-running operations: waits until they are due, starts and removes machines, records the outcome.
 
-One operation at a time works on the machines of a pool (a lock per pool name). Everything that is still to happen
-stands in the records with its time, so that `resume` takes up after a restart what the last process left.
+One operation at a time works on the machines of a pool (a lock per pool name). Everything that is still to happen is
+recorded with its time, so that `resume` continues after a restart.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from deploy.local.azure.nodes.machines import MachineFailed, Machines, machine
 from deploy.local.azure.records import Operation, OperationKind, Pool, RecordsFile, ScheduledEvent
 
 STATE_WHILE = {"create": "Creating", "update": "Updating", "delete": "Deleting"}
-# Kubelets that start together: each takes a core for seconds, and the local stack is built for two cores.
+# Limits kubelets that start together: each takes a core for seconds, and the local stack is built for two cores.
 STARTING_TOGETHER = 4
 RETRY_S = 1.0
 
@@ -33,7 +33,7 @@ def new_etag() -> str:
 
 
 class Operations:
-    """Begins, carries out, cancels and resumes operations."""
+    """Begins, executes, cancels and resumes operations."""
 
     def __init__(self, file: RecordsFile, machines: Machines, identity: Identity) -> None:
         self._file, self._machines, self._identity = file, machines, identity
@@ -42,7 +42,7 @@ class Operations:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, pool: Pool, kind: OperationKind, seconds: float, faults: list[Fault]) -> Operation:
-        """Records an operation that is due after `seconds` (longer with slow-operation) and sets it going."""
+        """Records an operation that is due after `seconds` (longer with slow-operation) and schedules it."""
         now = time.time()
         slow = sum(fault.delay for fault in faults if fault.kind == "slow-operation")
         operation = Operation(
@@ -55,7 +55,7 @@ class Operations:
         return operation
 
     def cancel(self, pool: Pool) -> Operation | None:
-        """Ends the pool's running operation as Canceled; machines that came already stay until the pool is deleted."""
+        """Ends the pool's running operation as Canceled; machines that were started stay until the pool is deleted."""
         operation = self._file.records.operations.get(pool.operation or "")
         if operation is None or operation.status != "InProgress":
             return None
@@ -65,7 +65,7 @@ class Operations:
         return operation
 
     def resume(self) -> None:
-        """Takes up what the records say is still to happen. Called once, when the stand-in starts."""
+        """Schedules everything that the records list as outstanding. Called once, when the emulator starts."""
         for operation in self._file.records.running():
             self._spawn(self._run(operation))
         for pool in self._file.records.pools.values():
@@ -75,7 +75,7 @@ class Operations:
                 self._spawn(self._adopt(pool))
 
     def schedule(self, pool: Pool, later: ScheduledEvent) -> None:
-        """Sets a recorded event going."""
+        """Schedules a recorded event."""
         self._spawn(self._happen(pool.name, pool.birth, later))
 
     async def close(self) -> None:
@@ -114,7 +114,7 @@ class Operations:
             log.exception("machines of pool %s failed", pool.name)
             return ErrorBody(code="VMExtensionProvisioningError", message=str(failed))
         except Exception as bug:
-            # The edge of this process: whoever polls must learn that the operation is over.
+            # The outermost handler: clients that poll must learn that the operation has ended.
             log.exception("operation %s on pool %s failed", operation.kind, pool.name)
             return ErrorBody(code="InternalOperationError", message=f"{type(bug).__name__}: {bug}")
         return None
@@ -151,12 +151,12 @@ class Operations:
         pool.etag = new_etag()
 
     async def _adopt(self, pool: Pool) -> None:
-        """Repairs the machines that were there when the last process ended, or brings them back; none is added."""
+        """Repairs or restarts the machines that existed when the last process ended; adds none."""
         async with self._locks[pool.name]:
             await self._patiently(self._mend, pool)
 
     async def _patiently(self, work: Callable[[Pool], Coroutine[Any, Any, None]], pool: Pool) -> None:
-        """Tries again while machines fail, until `machine_seconds` are over. Raises MachineFailed."""
+        """Retries while machines fail, for up to `machine_seconds`. Raises MachineFailed."""
         deadline = time.time() + self._file.records.settings.machine_seconds
         while True:
             try:
@@ -171,7 +171,7 @@ class Operations:
         await self._start(pool, [name for name in pool.nodes if name in pool.started])
 
     async def _settle(self, pool: Pool) -> None:
-        """Brings the machines to what the pool lists."""
+        """Makes the machines match the pool's list."""
         present = await self._machines.present(pool.name)
         surplus = [name for name in present if name not in pool.nodes]
         await self._remove(pool, surplus, self._file.records.settings.drain_seconds)
@@ -194,13 +194,13 @@ class Operations:
         await _all(remove(name) for name in names)
 
     async def _empty(self, pool: Pool) -> None:
-        """Removes every machine, those too that an earlier try left behind."""
+        """Removes every machine, including those left by an earlier attempt."""
         known = dict.fromkeys([*pool.nodes, *await self._machines.present(pool.name)])
         await self._remove(pool, list(known), self._file.records.settings.drain_seconds)
 
 
 def _consequences(operation: Operation) -> list[ScheduledEvent]:
-    """What an operation's faults make happen after its end."""
+    """Returns the events that an operation's faults cause after its end."""
     now, found = time.time(), []
     if late := operation.fault("fails-late"):
         found.append(ScheduledEvent(at=now + late.delay, what="arrive"))
@@ -214,7 +214,7 @@ async def _until(moment: float) -> None:
 
 
 async def _all(work: Any) -> None:
-    """Runs the coroutines side by side to their end, then raises the first failure: none is left running unseen."""
+    """Runs the coroutines concurrently to their end, then raises the first failure: none is left running unseen."""
     results = await asyncio.gather(*work, return_exceptions=True)
     failed = next((result for result in results if isinstance(result, BaseException)), None)
     if failed is not None:

@@ -1,7 +1,7 @@
-"""What the stand-in remembers: the cluster, its pools, operations, faults and settings, and the file that keeps them.
+"""The emulator's state: the cluster, its pools, operations, faults and settings, and the file that stores them.
 
-Every change is written before it is answered, to a new file that replaces the old one in one step, so that a stand-in
-killed at any moment comes back with what it had promised.
+Every change is written before its response is sent, by an atomic rename, so that an emulator killed at any moment
+restarts with everything that it had acknowledged.
 """
 
 import os
@@ -15,11 +15,11 @@ from deploy.local.azure.faults import Fault
 
 OperationKind = Literal["create", "update", "delete"]
 OperationStatus = Literal["InProgress", "Succeeded", "Failed", "Canceled"]
-# ARM keeps finished operations for a while; 500 are far more than any client polls at once.
+# ARM keeps finished operations for a while; 500 is far more than any client polls at once.
 FINISHED_OPERATIONS_KEPT = 500
 
 
-# What follows the scale set's name in the name of its machines. Azure counts in base 36; up to nine it is the same.
+# The suffix of a machine's name after its scale set's. Azure counts in base 36; up to nine it is the same.
 NODE_NUMBER = "{:06d}"
 
 
@@ -28,23 +28,23 @@ def node_name(scale_set: str, number: int) -> str:
 
 
 class Settings(BaseModel):
-    """What can be changed while the stand-in runs. Seconds are wall-clock; quota figures are vCPUs."""
+    """What can be changed while the emulator runs. Seconds are wall-clock; quota figures are vCPUs."""
 
     model_config = ConfigDict(extra="forbid")
 
     create_seconds: float = Field(default=3.0, ge=0)
     update_seconds: float = Field(default=1.0, ge=0)
     delete_seconds: float = Field(default=2.0, ge=0)
-    # 0 leaves the header out, and the client polls at its own interval.
+    # 0 omits the header, and the client polls at its own interval.
     retry_after_seconds: int = Field(default=1, ge=0)
-    # How long evicted pods get to leave a node before they go with it.
+    # How long evicted pods have to leave a node before they are deleted with it.
     drain_seconds: float = Field(default=30.0, ge=0)
-    # How long a machine that does not start or go is tried again before the operation fails. It outlasts an API server
-    # that restarts, as a real machine would.
+    # How long a machine that fails to start or go is retried before the operation fails. Outlasts a restart of the
+    # API server, as a real machine would.
     machine_seconds: float = Field(default=120.0, ge=0)
     # AKS's limit of node pools per cluster.
     pool_limit: int = Field(default=100, ge=1)
-    # AKS runs operations on different pools side by side; true refuses the second one.
+    # AKS runs operations on different pools concurrently; true refuses the second one.
     serialise_pools: bool = False
     # AKS lets a delete preempt a running create in some versions and answers 409 in others; 409 is the harder case.
     delete_preempts_create: bool = False
@@ -55,7 +55,7 @@ class Settings(BaseModel):
 
 
 class ScheduledEvent(BaseModel):
-    """Something that happens to a pool without any operation: nodes that arrive late, machines that are taken back."""
+    """An event on a pool outside of any operation: nodes that arrive late, machines that are evicted."""
 
     at: float
     what: Literal["arrive", "evict"]
@@ -63,7 +63,7 @@ class ScheduledEvent(BaseModel):
 
 
 class Pool(BaseModel):
-    """An agent pool. `properties` is what was asked for with defaults filled in, in ARM's spelling."""
+    """An agent pool. `properties` are the requested ones with defaults filled in, in ARM's spelling."""
 
     name: str
     properties: dict[str, Any]
@@ -73,15 +73,15 @@ class Pool(BaseModel):
     scale_set: str
     nodes: list[str] = Field(default_factory=list)
     next_node: int = 0
-    # Machines that have come and not gone: those a stack that was down brings back.
+    # Machines that were started and not removed: those that a restarted stack brings back.
     started: list[str] = Field(default_factory=list)
-    # Machines that a fault keeps from working, by node name.
+    # Defects of machines caused by a fault, by node name.
     node_faults: dict[str, Literal["absent", "no-gpu"]] = Field(default_factory=dict)
     operation: str | None = None
     later: list[ScheduledEvent] = Field(default_factory=list)
 
     def resize(self) -> None:
-        """Brings the list of machines to the count: the newest go first, and no name is given out twice."""
+        """Adjusts the list of machines to the count: the newest are removed first, and names are never reused."""
         while len(self.nodes) > self.count:
             self.node_faults.pop(self.nodes.pop(), None)
         while len(self.nodes) < self.count:
@@ -120,7 +120,7 @@ class Operation(BaseModel):
 
 
 class Records(BaseModel):
-    """Everything. `power_state` and `provisioning_state` are the cluster's, changed through the control endpoint."""
+    """The whole state. `power_state` and `provisioning_state` are the cluster's, changed by the control endpoint."""
 
     power_state: Literal["Running", "Stopped"] = "Running"
     provisioning_state: str = "Succeeded"
@@ -135,7 +135,7 @@ class Records(BaseModel):
 
 
 class RecordsFile:
-    """The records on disk. `save` is called after every change; there is one writer, the stand-in's event loop."""
+    """The records on disk. `save` is called after every change; the only writer is the emulator's event loop."""
 
     def __init__(self, path: Path, settings: Settings) -> None:
         self._path = path

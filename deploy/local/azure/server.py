@@ -1,4 +1,4 @@
-"""Puts the stand-in together and serves it over TLS: records, machines, operations, routes, gate."""
+"""Assembles the emulator and serves it over TLS: records, machines, operations, routes, gate."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ from deploy.local.azure.service import Service
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where it listens, and with which certificate and key (PEM files)."""
+    """Where to listen, and with which certificate and key (PEM files)."""
 
     host: str
     port: int
@@ -37,7 +37,7 @@ class Endpoint:
 
 
 def serve(files: ArmFiles, endpoint: Endpoint, machines: Machines, settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT. `settings` hold for a new stand-in; one with records keeps its own."""
+    """Serves until SIGTERM or SIGINT. `settings` apply to a new emulator; one with records keeps its own."""
     files.records.parent.mkdir(parents=True, exist_ok=True)
     app = application(RecordsFile(files.records, settings), machines, read_token(files.token))
     uvicorn.Server(
@@ -50,17 +50,17 @@ def serve(files: ArmFiles, endpoint: Endpoint, machines: Machines, settings: Set
             http=Connection,
             log_config=None,
             access_log=False,
-            # Longer than clients keep idle connections (aiohttp: 15 s): a request whose connection ends is sent again
-            # by aiohttp, and a repeated PUT looks like a second one.
+            # Longer than clients keep idle connections (aiohttp: 15 s): aiohttp repeats a request whose connection
+            # closes, and a repeated PUT looks like a second one.
             timeout_keep_alive=75,
-            # Clients keep connections open; they are not waited for.
+            # Clients keep connections open; shutdown does not wait for them.
             timeout_graceful_shutdown=2,
         )
     ).run()
 
 
 def application(file: RecordsFile, machines: Machines, token: str) -> ASGIApp:
-    """The stand-in as an ASGI application."""
+    """Returns the emulator as an ASGI application."""
     identity, calls = Identity(), Calls()
     operations = Operations(file, machines, identity)
 
@@ -81,7 +81,7 @@ def application(file: RecordsFile, machines: Machines, token: str) -> ASGIApp:
 
 
 class Connection(H11Protocol):
-    """Lets the application hang up: the connection's transport is in scope["state"]."""
+    """Lets the application close the connection: its transport is in scope["state"]."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)

@@ -1,6 +1,6 @@
-"""The cluster as ARM sees it: reads, and writes that are judged first and then begun as operations.
+"""The cluster as ARM shows it: reads, and writes that are validated and then begun as operations.
 
-Judging is `pools/rules.py`, `quota` and `fault_effects`; carrying out is `operations`; HTTP is the routes' business.
+`pools/rules.py`, `pools/quota.py` and `fault_effects.py` validate; `operations.py` executes; `http/routes.py` serves.
 """
 
 import random
@@ -21,7 +21,7 @@ SYSTEM_POOL = "system"
 
 @dataclass(frozen=True)
 class Preconditions:
-    """A write's If-Match and If-None-Match, as they came."""
+    """A write's If-Match and If-None-Match, as received."""
 
     if_match: str | None = None
     if_none_match: str | None = None
@@ -58,7 +58,7 @@ class Service:
         return self.records.operations.get(operation_id)
 
     def put_pool(self, name: str, asked: dict[str, Any], conditions: Preconditions) -> tuple[Operation, bool]:
-        """Begins to create or update a pool; the flag says that it is new. Raises ArmError."""
+        """Begins to create or update a pool; the flag is True for a new one. Raises ArmError."""
         rules.check_name(name)
         self._check_write(name, "PUT", conditions)
         rules.check_idle(self.records, name)
@@ -68,9 +68,9 @@ class Service:
         return self._update(pool, asked), False
 
     def delete_pool(self, name: str, conditions: Preconditions, ignore_budgets: bool = False) -> Operation | None:
-        """Begins to delete a pool; None when there is none, the running operation when it is going already.
+        """Begins to delete a pool; returns None if there is none, the running operation if it is being deleted already.
 
-        `ignore_budgets` is on record and changes nothing: where AKS would let a budget stop it, drains end here.
+        `ignore_budgets` is recorded and has no effect: where AKS would let a budget block it, the drain ends here.
         """
         pool = self.records.pools.get(name)
         running = self.records.operations.get(pool.operation or "") if pool else None
@@ -91,11 +91,11 @@ class Service:
         return operation
 
     def abort(self, name: str) -> Operation | None:
-        """Cancels what runs on the pool; None when nothing does. Raises ArmError."""
+        """Cancels the pool's running operation; returns None if none runs. Raises ArmError."""
         return self._operations.cancel(self._existing(name))
 
     def delete_machines(self, name: str, machines: list[str]) -> Operation:
-        """Begins to take these machines, named by their nodes, out of the pool. Raises ArmError."""
+        """Begins to remove these machines, named by their nodes, from the pool. Raises ArmError."""
         pool = self._existing(name)
         self._check_write(name, "POST", Preconditions())
         rules.check_idle(self.records, name)
@@ -106,7 +106,7 @@ class Service:
         return self._operations.begin(pool, "update", self.records.settings.delete_seconds, [])
 
     def add_fault(self, fault: Fault) -> Fault:
-        """Records a fault. An eviction also strikes the spot pools that are there already."""
+        """Records a fault. An eviction also hits existing spot pools."""
         self.records.fault_count += 1
         fault.id = f"fault-{self.records.fault_count}"
         self.records.faults.append(fault)
@@ -116,7 +116,7 @@ class Service:
         return fault
 
     def clear_faults(self, fault_id: str | None = None) -> int:
-        """Forgets one fault, or all; says how many were forgotten. Operations under way keep what they took along."""
+        """Removes one fault, or all; returns how many. Running operations keep the faults attached to them."""
         kept = [fault for fault in self.records.faults if fault_id is not None and fault.id != fault_id]
         removed = len(self.records.faults) - len(kept)
         self.records.faults[:] = kept
@@ -146,7 +146,7 @@ class Service:
     def _update(self, pool: Pool, asked: dict[str, Any]) -> Operation:
         rules.check_properties(asked)
         if asked.get("vmSize"):
-            # Compared in Azure's spelling: the client may have written it in another case or by an alias.
+            # Compared in Azure's spelling: the client may have used another case or an alias.
             asked = asked | {"vmSize": rules.sold_size(asked, self.identity.location).name}
         rules.check_unchanged(pool, asked)
         properties = shape.updated(pool, asked)
@@ -205,7 +205,7 @@ class Service:
                 self._operations.schedule(pool, later)
 
     def _found_system_pool(self) -> None:
-        """Every AKS cluster has one. It belongs to nobody's Workspace, has no tags, and its machines are not ours."""
+        """Adds the system pool that every AKS cluster has: no Workspace's, without tags or machines of ours."""
         sku = rules.sold_size({"vmSize": "Standard_D4s_v5"}, self.identity.location)
         asked = {"vmSize": sku.name, "count": 1, "mode": "System"}
         self.records.pools[SYSTEM_POOL] = Pool(

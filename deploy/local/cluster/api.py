@@ -1,4 +1,4 @@
-"""Speaks to the local API server as its owner: the few requests that setting a cluster up takes.
+"""A minimal client of the local API server with the owner's rights: the few requests that setting up a cluster takes.
 
 Synchronous and small on purpose: this is a tool on the cluster's own machine. The product has its own client.
 """
@@ -27,7 +27,7 @@ class ClusterApiError(RuntimeError):
 
 
 def read(layout: Layout, path: str) -> dict[str, Any] | None:
-    """The object or list at an API path; None when there is none. Raises ClusterApiError."""
+    """Returns the object or list at an API path; None if it does not exist. Raises ClusterApiError."""
     try:
         return request(layout, "GET", path)
     except ClusterApiError as error:
@@ -37,15 +37,15 @@ def read(layout: Layout, path: str) -> dict[str, Any] | None:
 
 
 def apply(layout: Layout, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Server-side apply of a whole object, ours to own. Raises ClusterApiError."""
+    """Server-side applies a whole object, with its fields owned by us. Raises ClusterApiError."""
     query = f"{path}?fieldManager={FIELD_MANAGER}&force=true"
     return request(layout, "PATCH", query, manifest, APPLY_PATCH)
 
 
 def request(layout: Layout, method: str, path: str, body: Any = None, content_type: str = JSON_PATCH) -> dict[str, Any]:
-    """One request with the owner's certificate. Raises ClusterApiError."""
+    """Sends one request with the owner's certificate. Raises ClusterApiError."""
     data = None if body is None else json.dumps(body)
-    # Newer API servers refuse to describe themselves to a request without a body that says what is in it.
+    # Newer API servers reject a discovery request that has no body but a Content-Type.
     headers = {} if data is None else {"Content-Type": content_type}
     url, context = layout.apiserver_url + path, _owner_context(layout)
     try:
@@ -61,7 +61,7 @@ def request(layout: Layout, method: str, path: str, body: Any = None, content_ty
 
 
 def owner_pair(layout: Layout) -> certificates.KeyPair:
-    """The owner's client certificate, which `kubeconfigs.write_admin_kubeconfig` has made."""
+    """Returns the owner's client certificate, which `kubeconfigs.write_admin_kubeconfig` has made."""
     return certificates.KeyPair(layout.pki / "client-stack-owner.crt", layout.pki / "client-stack-owner.key")
 
 

@@ -1,7 +1,7 @@
 """Keeps the local stack's own certificate authority and the certificates that it signs, as files.
 
-A certificate is made again when its names change, when the authority has changed, or when it is about to run out;
-otherwise the one on disk is kept. How certificates are made is `process/x509.py`'s.
+A certificate is renewed if its names or the authority have changed, or if it is about to expire; otherwise the one on
+disk is kept. `process/x509.py` creates them.
 """
 
 import fcntl
@@ -31,7 +31,7 @@ class KeyPair:
 
 
 def ensure_authority(layout: Layout) -> KeyPair:
-    """The stack's CA, made on first use."""
+    """Returns the stack's CA, created on first use."""
     with _lock(layout):
         return _authority(layout)
 
@@ -39,13 +39,13 @@ def ensure_authority(layout: Layout) -> KeyPair:
 def ensure_certificate(
     layout: Layout, file: str, *, common_name: str, organizations: Sequence[str] = (), hosts: Sequence[str] = ()
 ) -> KeyPair:
-    """A certificate for client and server use, `<pki>/<file>.crt` and `.key`; `hosts`: DNS names and IP addresses."""
+    """Returns a certificate for clients and servers, `<pki>/<file>.crt` and `.key`; `hosts`: DNS names, IPs."""
     with _lock(layout):
         return _certificate(layout, file, Subject(common_name, organizations, hosts))
 
 
 def ensure_signing_key(layout: Layout, file: str) -> Path:
-    """A bare private key, such as the one that signs ServiceAccount tokens."""
+    """Returns a bare private key, such as the one that signs ServiceAccount tokens; created on first use."""
     path = layout.pki / f"{file}.key"
     with _lock(layout):
         if not path.exists():
@@ -95,7 +95,7 @@ def _write_private(path: Path, key: bytes) -> None:
 
 @contextmanager
 def _lock(layout: Layout) -> Iterator[None]:
-    """Control plane and nodes start side by side and ask for the same authority."""
+    """Locks the folder: control plane and nodes start in parallel and need the same authority."""
     layout.pki.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (layout.pki / ".lock").open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)

@@ -1,7 +1,7 @@
 """Starts and stops the real Kubernetes control plane of a local stack.
 
-etcd and kube-apiserver always; controller-manager, scheduler and the gateway's kube-proxy where controllers are wanted.
-What their command lines say is `flags.py`'s business, the network below them `network`'s.
+etcd and kube-apiserver always; controller-manager, scheduler and the gateway's kube-proxy only with `controllers`.
+`flags.py` builds their command lines, `network/` the network below them.
 """
 
 import time
@@ -17,8 +17,8 @@ from deploy.local.kubernetes.binaries import Binaries, require_binaries
 from deploy.local.layout import LOOPBACK, Layout
 from deploy.local.network import bridge
 
-# In the order in which they are stopped, with the seconds that each gets to end by itself. The API server would wait a
-# minute for its clients' connections, those of nodes that have gone too; it keeps nothing that a kill could lose.
+# In the order in which they are stopped, with the grace period of each in seconds. The API server would wait a
+# minute for its clients' connections, even those of removed nodes; it holds nothing that a kill could lose.
 STOP_S = {
     "kube-proxy-gateway": 2.0,
     "kube-scheduler": 2.0,
@@ -27,7 +27,7 @@ STOP_S = {
     "etcd": 20.0,
 }
 DEFAULT_IDENTITY_S = 60.0
-# Until this minor version a ServiceAccount's token is a Secret that a controller makes.
+# Until this minor version a controller creates the token Secret of each ServiceAccount.
 NO_TOKEN_SECRETS_FROM = 24
 STORAGE_CLASS = {
     "apiVersion": "storage.k8s.io/v1",
@@ -39,7 +39,7 @@ STORAGE_CLASS = {
 
 
 def start_control_plane(layout: Layout, *, controllers: bool = True) -> None:
-    """A control plane that is ready to be used; what runs already is kept. Raises DaemonFailed, BinariesMissing."""
+    """Returns once the control plane is usable; keeps what runs already. Raises DaemonFailed, BinariesMissing."""
     binaries = require_binaries(layout)
     pairs = _certificates(layout)
     signing_key = certificates.ensure_signing_key(layout, "service-accounts")
@@ -61,7 +61,7 @@ def stop_control_plane(layout: Layout) -> None:
 
 
 def provisioned_volumes(layout: Layout) -> Path:
-    """Where the volumes of this stack's claims really are."""
+    """Returns the folder that holds the volumes of this stack's claims."""
     return layout.state / "volumes"
 
 
@@ -93,7 +93,7 @@ def _start_controllers(
 
 
 def _await_default_identity(layout: Layout, minor: int) -> None:
-    """Pods are refused until the controllers have made the identity that they run under. Raises DaemonFailed."""
+    """Waits for the default ServiceAccount, without which the API server refuses pods. Raises DaemonFailed."""
     deadline = time.monotonic() + DEFAULT_IDENTITY_S
     while True:
         account = api.read(layout, "/api/v1/namespaces/default/serviceaccounts/default")
@@ -132,7 +132,7 @@ def _certificates(layout: Layout) -> dict[str, certificates.KeyPair]:
 
 
 def _apiserver_ready(layout: Layout) -> Callable[[], bool]:
-    """Ready for use: /readyz says yes a moment before the first namespace is there."""
+    """Also checks that the default namespace exists: /readyz succeeds a moment before."""
     pair, ca = api.owner_pair(layout), layout.pki / "ca.crt"
     urls = [layout.apiserver_url + path for path in ("/readyz", "/api/v1/namespaces/default")]
     return lambda: all(probes.answers(url, ca=ca, client=(pair.certificate, pair.key)) for url in urls)
@@ -143,7 +143,7 @@ def _component_ready(layout: Layout, port: int) -> Callable[[], bool]:
 
 
 def _over_provisioned_volumes(layout: Layout) -> Sequence[str]:
-    """Enters a mount namespace in which Kubernetes' fixed volume folder is this stack's own."""
+    """Returns an argv prefix: a mount namespace in which Kubernetes' fixed volume folder is this stack's own."""
     if not layout.with_nodes:
         return ()
     folder = provisioned_volumes(layout)

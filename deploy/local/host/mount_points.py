@@ -1,8 +1,8 @@
-"""Folders with fixed names that Kubernetes insists on, over which every node and stack mounts its own.
+"""Folders with fixed names that Kubernetes requires, over which every node and stack mounts its own.
 
-The empty folders below the mounts are shared by all stacks of the machine. Removing one takes the mount over it away in
-every namespace, so whoever mounts holds a shared lock as long as it lives, and only the last out removes what we made.
-The lock's file goes with the folders: a lock on one that was removed meanwhile counts for nothing.
+The empty folders below the mounts are shared by all stacks of the machine. Removing one unmounts it in every namespace,
+so every process that mounts holds a shared lock for its lifetime, and only the last one removes the folders. The lock
+file goes with the folders: a lock on a removed file does not count.
 """
 
 import fcntl
@@ -17,13 +17,13 @@ KUBELET = Path("/var/lib/kubelet")
 CONTAINERD = Path("/var/lib/containerd")
 # Fixed in Kubernetes' source (pkg/volume/hostpath) for volumes that the controller-manager provisions.
 PROVISIONED_VOLUMES = Path("/tmp/hostpath_pv")
-# Shell lines for whoever is about to mount, within `made`: the lock lives in file descriptor 9 until the process ends.
+# Shell lines for a process that mounts, run within `made`: file descriptor 9 holds the lock until the process ends.
 HOLD_GUARD = f"exec 9>>{GUARD}\nflock --shared 9\n"
 
 
 @contextmanager
 def made() -> Iterator[None]:
-    """The folders are there, and nobody removes them within: time for whoever mounts to take a lock of its own."""
+    """Creates the folders and keeps them from removal during the block, in which mounting processes lock them."""
     with _guard() as guard:
         for folder in (KUBELET, CONTAINERD, PROVISIONED_VOLUMES):
             if not folder.is_dir():
@@ -34,7 +34,7 @@ def made() -> Iterator[None]:
 
 
 def remove_unused() -> None:
-    """Removes the folders that `made` made, unless a node or a stack still mounts over them or something is in them."""
+    """Removes the folders that `made` created, unless a node or stack still mounts over them or they are not empty."""
     try:
         guard = GUARD.open()
     except FileNotFoundError:
@@ -54,7 +54,7 @@ def remove_unused() -> None:
 
 @contextmanager
 def _guard() -> Iterator[IO[str]]:
-    """The file, with a shared lock on it, to append to."""
+    """Opens the lock file for appending, with a shared lock on it."""
     while True:
         with GUARD.open("a") as guard:
             fcntl.flock(guard, fcntl.LOCK_SH)
@@ -64,7 +64,7 @@ def _guard() -> Iterator[IO[str]]:
 
 
 def _is_current(guard: IO[str]) -> bool:
-    """Whether the open file is still the one with that name."""
+    """Returns whether the open file is still the one with that name."""
     try:
         return os.path.samestat(os.fstat(guard.fileno()), GUARD.stat())
     except FileNotFoundError:

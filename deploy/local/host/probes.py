@@ -1,6 +1,6 @@
-"""Answers "is it up?" for the things a local stack starts: a TCP port, a unix socket, an HTTP(S) address.
+"""Probes for what a local stack starts: a TCP port, a unix socket, an HTTP(S) address.
 
-These are questions, not waits: the caller asks again until its deadline.
+A probe does not wait: the caller repeats it until its deadline.
 """
 
 import socket
@@ -23,8 +23,8 @@ def port_open(host: str, port: int) -> bool:
 
 
 def answers(url: str, *, ca: Path | None = None, client: tuple[Path, Path] | None = None) -> bool:
-    """True when a GET of the address gives a 2xx. `client` is a certificate and its key."""
-    # Without a proxy, for all is on this machine; and what has TLS has a certificate of our own authority.
+    """Returns True if a GET of the address returns a 2xx. `client` is a certificate and its key."""
+    # Ignores proxies, for all is on this machine; TLS endpoints have a certificate of our own authority.
     verify = False if ca is None else ssl.create_default_context(cafile=str(ca))
     if isinstance(verify, ssl.SSLContext) and client is not None:
         verify.load_cert_chain(*client)
@@ -35,7 +35,7 @@ def answers(url: str, *, ca: Path | None = None, client: tuple[Path, Path] | Non
 
 
 def listening(path: Path) -> bool:
-    """True when something accepts connections on the unix socket."""
+    """Returns True if something accepts connections on the unix socket."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(ATTEMPT_S)
         try:

@@ -1,7 +1,7 @@
 """Builds the images of deploy/images/Containerfile with buildah, without a container engine.
 
-The result is an OCI layout in the cache, with compressed layers, so that any registry can be filled from it without
-building or compressing again. Which images there are, and when, is `images.py`'s; filling is `push.py`'s.
+The result is an OCI layout in the cache, with compressed layers, so that it can be pushed to any registry without
+building or compressing again. `images.py` defines the images and when they are built; `push.py` pushes them.
 """
 
 import hashlib
@@ -20,16 +20,16 @@ BASE = f"localhost/modelyard/base:{SUITE}-{hashlib.sha256(PACKAGES.encode()).hex
 # The runtime image: 6 minutes measured on 2 busy cores.
 BUILD_DEADLINE_S = 3600.0
 SHORT_DEADLINE_S = 600.0
-# Level 1 packs 2 GB in seconds and halves what a node writes; see docs/performance.md.
+# Level 1 compresses 2 GB in seconds and halves what a node writes; see docs/performance.md.
 COMPRESSION = ("--compression-format", "zstd", "--compression-level", "1")
-# Layers of earlier builds save minutes when only our code has changed; one full build leaves 7 GB of them.
+# Cached layers save minutes when only our code has changed; one full build leaves 7 GB of them.
 STORAGE_LIMIT_BYTES = 12 * 2**30
 CERTIFICATES = Path("/etc/ssl/certs")
 
 
 @dataclass(frozen=True)
 class BuildContext:
-    """Where images are built: buildah's own storage, apart from the user's, and the finished layouts."""
+    """Where images are built: buildah's own storage, separate from the user's, and the finished layouts."""
 
     cache: Path
     log: Path
@@ -39,7 +39,7 @@ class BuildContext:
         return self.cache / "images"
 
     def buildah(self, *arguments: str) -> list[str]:
-        # As nice as possible: nodes and servers may be running beside the build.
+        # Lowest priority: nodes and servers may be running beside the build.
         storage = ["--root", str(self.folder / "storage"), "--runroot", "/run/modelyard/images"]
         # Without the option buildah leaves a mount behind on its storage.
         driver = ["--storage-driver", "overlay", "--storage-opt", "overlay.skip_mount_home=true"]
@@ -59,7 +59,7 @@ class Wanted:
 
 
 def build(context: BuildContext, wanted: Wanted, wheels: Path, say: Say) -> Path:
-    """The OCI layout of one target of the Containerfile; finished ones are not built again. Raises CommandFailed."""
+    """Returns the OCI layout of one target; finished ones are not built again. Raises CommandFailed."""
     target, tag = wanted.target, wanted.tag
     done = context.layout_of(target, tag)
     if (done / "index.json").exists():
@@ -85,7 +85,7 @@ def build(context: BuildContext, wanted: Wanted, wheels: Path, say: Say) -> Path
 
 
 def build_options(context: BuildContext, wanted: Wanted, base: str, wheels: Path) -> list[str]:
-    """buildah's options for one target. Files of this machine are mounted, so nothing of them stays in the image."""
+    """Returns buildah's options for one target. Files of this machine are mounted, so none stays in the image."""
     options = ["--isolation", "chroot", "--layers", "--target", wanted.target, "--file", str(CONTAINERFILE)]
     options += ["--ignorefile", str(IGNORED), "--build-arg", f"BASE_IMAGE={base}"]
     if wanted.torch:
@@ -99,7 +99,7 @@ def build_options(context: BuildContext, wanted: Wanted, base: str, wheels: Path
 
 
 def _pip_configuration(context: BuildContext) -> Path:
-    """Makes pip inside the build take wheels from the mounted folder and ask nobody."""
+    """Configures pip inside the build to install wheels from the mounted folder, without any index."""
     file = context.folder / "pip.conf"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("[global]\nno-index = true\nfind-links = /build/wheels\n")
@@ -107,7 +107,7 @@ def _pip_configuration(context: BuildContext) -> Path:
 
 
 def _keep_small(context: BuildContext, say: Say) -> None:
-    """Empties buildah's storage when it has grown too large; finished layouts are not in there."""
+    """Empties buildah's storage when it has grown too large; finished layouts are stored elsewhere."""
     (context.folder / "storage").mkdir(parents=True, exist_ok=True)
     sizes = output_of(["du", "-sb", str(context.folder / "storage")], deadline_s=SHORT_DEADLINE_S)
     if int(sizes.split()[0]) > STORAGE_LIMIT_BYTES:

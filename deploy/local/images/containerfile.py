@@ -1,4 +1,4 @@
-"""Reads the Containerfile: which of its stages one target is made of, so that an image is told apart by those alone."""
+"""Reads the Containerfile: the stages that one target is made of, so that only they identify its image."""
 
 import re
 
@@ -7,9 +7,9 @@ _COPIED = re.compile(r"^COPY --from=(\S+)", re.MULTILINE)
 
 
 def stages_of(text: str, target: str) -> str:
-    """The text of every stage that `target` needs, in the file's order, and what stands before the first, no comments.
+    """Returns the text of all stages that `target` needs, in order, with the lines before the first; without comments.
 
-    Raises KeyError for a target that the file does not have.
+    Raises KeyError for an unknown target.
     """
     text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
     begins = list(_STAGE.finditer(text))

@@ -1,7 +1,7 @@
-"""The images of a local stack: what each is made of, and that the registry has them.
+"""The images of a local stack: what each is made of; builds them and ensures that the registry has them.
 
-An image's tag is a hash of everything that goes into it, so it is built once per content and user, and pushed once per
-registry. `dev` names the newest one. Building is `build.py`'s, pushing `push.py`'s.
+An image's tag is a hash of all its inputs, so it is built once per content and user, and pushed once per registry. The
+tag `dev` names the newest one. `build.py` builds, `push.py` pushes.
 """
 
 import hashlib
@@ -25,13 +25,13 @@ LATEST = "dev"
 
 @dataclass(frozen=True)
 class Image:
-    """A target of the Containerfile, the packages it installs, and the files of this repository that it holds."""
+    """A target of the Containerfile, the packages it installs, and the files of this repository that it contains."""
 
     target: str
     pins: tuple[Path, ...]
     sources: tuple[str, ...]
     torch: bool = False
-    """Whether there is a torch in it, of the build that this machine has."""
+    """Whether the image contains torch, in the build chosen for this machine."""
 
     @property
     def repository(self) -> str:
@@ -39,7 +39,7 @@ class Image:
 
 
 def _below(folder: str, *names: str) -> tuple[str, ...]:
-    """Modules of a package, with the file that makes it one."""
+    """Returns modules of a package, with its `__init__.py`."""
     return tuple(f"{folder}/{name}.py" for name in ("__init__", *names))
 
 
@@ -62,7 +62,7 @@ DATA = Image(
         *("runtime/publish", "runtime/adapters"),
     ),
 )
-# Only what serving imports: it is rebuilt, and rolled out to every Workspace, when one of these changes.
+# Only what serving imports: a change of one of these rebuilds the image and rolls it out to every Workspace.
 RUNTIME = Image(
     "runtime",
     (SERVING,),
@@ -73,7 +73,7 @@ RUNTIME = Image(
     ),
     torch=True,
 )
-# On top of `runtime`, with everything that is in there.
+# In addition to everything in `runtime`.
 TUNE = Image(
     "tune",
     (SERVING, TUNING),
@@ -84,7 +84,7 @@ TUNE = Image(
     ),
     torch=True,
 )
-# The small one first: a pod starts with it.
+# The smallest first: a pod starts with it.
 FOR_SERVING = (FETCH, RUNTIME)
 FOR_TUNING = (DATA, TUNE)
 IMAGES = (*FOR_SERVING, *FOR_TUNING)
@@ -104,7 +104,7 @@ def ensure_images(layout: Layout, wanted: Sequence[Image], say: Say) -> None:
 
 
 def build_image(layout: Layout, image: Image, say: Say) -> Path:
-    """The OCI layout of an image in the cache. Needs no registry, so it may run before there is one."""
+    """Returns the OCI layout of an image in the cache. Needs no registry, so it may run before there is one."""
     context = BuildContext(layout.cache, layout.logs / "images.log")
     torch = torch_in(layout, image, say)
     with one_at_a_time(context.folder / ".lock", lambda: say("waiting for another build of images")):
@@ -123,7 +123,7 @@ def build_image(layout: Layout, image: Image, say: Say) -> Path:
 
 
 def is_built(layout: Layout, image: Image) -> bool:
-    """Whether the cache has it, as the sources are now. Nobody is asked: without a torch chosen nothing is built."""
+    """Returns whether the cache has the image of the current sources; False, without a query, if no torch is chosen."""
     torch = known_torch(layout.cache) if image.torch else None
     if image.torch and torch is None:
         return False
@@ -132,17 +132,17 @@ def is_built(layout: Layout, image: Image) -> bool:
 
 
 def torch_in(layout: Layout, image: Image, say: Say = lambda words: None) -> Torch | None:
-    """The torch that the image is built with, None for one without. Raises TorchUnavailable."""
+    """Returns the torch that the image is built with, None for an image without. Raises TorchUnavailable."""
     return torch_build(layout.cache, say) if image.torch else None
 
 
 def reference(layout: Layout, image: Image) -> str:
-    """The image by its content, as it stands in a pod: it changes when the content does. Raises TorchUnavailable."""
+    """Returns the image's reference by content, as used in pods; it changes with that. Raises TorchUnavailable."""
     return f"{layout.registry}/{image.repository}:{tag_of(image, torch_in(layout, image))}"
 
 
 def tag_of(image: Image, torch: Torch | None) -> str:
-    """16 hex digits over everything that goes into an image."""
+    """Returns 16 hex digits over everything that goes into an image."""
     digest = hashlib.sha256(f"{given_base() or (SUITE, PACKAGES)}".encode())
     digest.update(stages_of(CONTAINERFILE.read_text(), image.target).encode())
     for file in (IGNORED, *image.pins, *([torch.pins.file] if torch else []), *files_of(image.sources)):
@@ -152,7 +152,7 @@ def tag_of(image: Image, torch: Torch | None) -> str:
 
 
 def files_of(sources: tuple[str, ...]) -> Iterator[Path]:
-    """The files below the given ones, in a fixed order, without what building leaves behind."""
+    """Yields the files below the given ones, in a fixed order, without build outputs."""
     for source in sources:
         path = REPOSITORY / source
         if path.is_file():

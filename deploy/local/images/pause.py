@@ -1,7 +1,7 @@
-"""Puts the image of the pod sandbox into the local registry: one static program that sleeps.
+"""Pushes the pod sandbox image to the local registry: one static program that sleeps.
 
-The image is assembled here and pushed over the registry's HTTP interface, which takes milliseconds and no build tool.
-busybox must be linked statically (package busybox-static), because nothing else is in the image.
+The image is assembled here and pushed over the registry's HTTP API, which takes milliseconds and needs no build tool.
+busybox must be linked statically (package busybox-static), because the image contains nothing else.
 """
 
 import gzip
@@ -25,11 +25,11 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class PauseImageFailed(RuntimeError):
-    """The image cannot be made."""
+    """The image cannot be built."""
 
 
 def push_pause_image(layout: Layout, busybox: Path = BUSYBOX) -> str:
-    """Pushes the image and returns its name with the registry. Raises PauseImageFailed, PushFailed, OSError."""
+    """Pushes the image and returns its reference. Raises PauseImageFailed, PushFailed, OSError."""
     name, tag = PAUSE_IMAGE.split(":")
     layer = layer_archive(busybox)
     compressed = gzip.compress(layer, mtime=0)
@@ -48,7 +48,7 @@ def push_pause_image(layout: Layout, busybox: Path = BUSYBOX) -> str:
 
 
 def layer_archive(busybox: Path) -> bytes:
-    """A tar with busybox and its applets as links. Raises PauseImageFailed when there is no static busybox."""
+    """Returns a tar with busybox and its applets as links. Raises PauseImageFailed without a static busybox."""
     if not busybox.exists() or b"ld-linux" in busybox.read_bytes()[:4096]:
         raise PauseImageFailed(f"{busybox} is missing or needs libraries: apt-get install busybox-static")
     buffer = io.BytesIO()

@@ -1,6 +1,6 @@
-"""Fills a registry from an OCI layout over the registry's HTTP interface: blobs it lacks, then the manifest.
+"""Pushes an OCI layout to a registry over its HTTP API: the blobs that it lacks, then the manifest.
 
-Blobs go as they are, so a layer of a gigabyte takes as long as copying it.
+Blobs are sent unchanged, so a layer of a gigabyte takes as long as copying it.
 """
 
 import json
@@ -14,7 +14,7 @@ DEADLINE_S = 600.0
 
 
 class PushFailed(RuntimeError):
-    """The registry refused, or cannot be reached; the message has the request and its answer."""
+    """The registry refused, or cannot be reached; the message has the request and the response."""
 
 
 class Registry:
@@ -24,7 +24,7 @@ class Registry:
         self._base = f"http://{address}/v2/{repository}"
 
     def manifest_digest(self, tag: str, media_type: str) -> str | None:
-        """The digest that a tag points to, or None. Raises PushFailed when the registry is away."""
+        """Returns the digest of a tag, or None. Raises PushFailed if the registry cannot be reached."""
         answer = self._ask("HEAD", f"{self._base}/manifests/{tag}", headers={"Accept": media_type})
         return answer.headers.get("docker-content-digest") if answer.status_code == 200 else None
 
@@ -40,11 +40,11 @@ class Registry:
         return str(descriptor["digest"])
 
     def put_manifest(self, tag: str, content: bytes, media_type: str) -> None:
-        """Gives a tag to a manifest whose blobs are there. Raises PushFailed."""
+        """Tags a manifest whose blobs have been pushed. Raises PushFailed."""
         self._put(f"{self._base}/manifests/{tag}", content, media_type)
 
     def put_blob(self, digest: str, content: Path | bytes) -> None:
-        """Pushes a blob, unless it is there. Raises PushFailed, OSError."""
+        """Pushes a blob, unless the registry has it. Raises PushFailed, OSError."""
         if self._ask("HEAD", f"{self._base}/blobs/{digest}").status_code == 200:
             return
         opened = self._ask("POST", f"{self._base}/blobs/uploads/")
@@ -65,14 +65,14 @@ class Registry:
 
     def _ask(self, method: str, url: httpx.URL | str, **more: Any) -> httpx.Response:
         try:
-            # Never through a proxy: the registry is on this machine, as it has no TLS.
+            # Ignores proxies: the registry has no TLS and is on this machine.
             return httpx.request(method, url, timeout=DEADLINE_S, trust_env=False, verify=False, **more)
         except httpx.HTTPError as error:
             raise PushFailed(f"{method} {url}: {error or type(error).__name__}") from error
 
 
 def manifest_of(layout: Path) -> dict[str, Any]:
-    """The descriptor of the one image in an OCI layout. Raises PushFailed when it holds another number."""
+    """Returns the descriptor of the only image in an OCI layout. Raises PushFailed if it holds none or several."""
     manifests = json.loads((layout / "index.json").read_text())["manifests"]
     if len(manifests) != 1:
         raise PushFailed(f"{layout} holds {len(manifests)} images instead of one")
@@ -81,6 +81,6 @@ def manifest_of(layout: Path) -> dict[str, Any]:
 
 
 def blob(layout: Path, digest: str) -> Path:
-    """The file of a blob in an OCI layout."""
+    """Returns the file of a blob in an OCI layout."""
     algorithm, _, value = digest.partition(":")
     return layout / "blobs" / algorithm / value

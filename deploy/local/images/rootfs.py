@@ -1,7 +1,7 @@
-"""Makes the root file system that images are built on, where no registry with base images is within reach.
+"""Creates the root file system that images are built on, for machines that reach no registry with base images.
 
-Debian 12 with its Python 3.11, from the machine's own package sources, by mmdebstrap. Where another base is at hand
-(`python:3.11-slim`), MODELYARD_BASE_IMAGE names it and nothing is made here.
+It is Debian 12 with its Python 3.11, made by mmdebstrap from the machine's own package sources. If
+MODELYARD_BASE_IMAGE names another base (`python:3.11-slim`), nothing is created.
 """
 
 import hashlib
@@ -17,21 +17,21 @@ BASE_VARIABLE = "MODELYARD_BASE_IMAGE"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # 50 s measured on 2 busy cores.
 DEADLINE_S = 1800.0
-# Nobody reads manuals in a container; they are a third of the files.
+# Documentation is useless in a container and a third of the files.
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 
 class NoBase(RuntimeError):
-    """No base can be made on this machine; the message says what to set instead."""
+    """A base cannot be created on this machine; the message says what to set instead."""
 
 
 def given_base() -> str | None:
-    """The base image that the user named, if any."""
+    """Returns the base image that the user set, if any."""
     return os.environ.get(BASE_VARIABLE) or None
 
 
 def ensure_rootfs(folder: Path, log: Path, say: Say) -> Path:
-    """The tar of the root file system, made once per list of packages. Raises NoBase, CommandFailed."""
+    """Returns the tar of the root file system, made once per list of packages. Raises NoBase, CommandFailed."""
     done = folder / f"{SUITE}-{hashlib.sha256(PACKAGES.encode()).hexdigest()[:8]}.tar"
     if done.exists():
         return done
@@ -39,7 +39,7 @@ def ensure_rootfs(folder: Path, log: Path, say: Say) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     sources = folder / "sources.list"
     sources.write_text("\n".join(_own_sources()) + "\n")
-    # mmdebstrap takes the format from the name, so the unfinished file ends in .tar too.
+    # mmdebstrap derives the format from the name, so the unfinished file ends in .tar too.
     partial = folder / "unfinished.tar"
     argv = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}"]
     argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
@@ -49,7 +49,7 @@ def ensure_rootfs(folder: Path, log: Path, say: Say) -> Path:
 
 
 def sources_of(index_targets: str, keyring: Path | None) -> list[str]:
-    """deb lines for SUITE among apt's index targets (lines of ORIGIN|REPO_URI|RELEASE|COMPONENT)."""
+    """Returns deb lines for SUITE among apt's index targets (lines of ORIGIN|REPO_URI|RELEASE|COMPONENT)."""
     option = f"[signed-by={keyring}] " if keyring else ""
     lines = []
     for line in index_targets.splitlines():

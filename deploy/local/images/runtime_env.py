@@ -1,9 +1,9 @@
 """Builds .venv-runtime: the Python environment in which models are served and tuned on this machine.
 
-It is apart from the control plane's because their pins conflict (vLLM wants an older FastAPI). It stands in for the
-runtime image in tests and on a laptop, so it is installed from the same lists. The packages (2.9 GB, 6 GB with the
-torch that is for GPUs) are installed once per user into the cache; the checkout's own environment points there and adds
-only what is ours. Which build of torch there is, `torch_build.py` decides.
+It is separate from the control plane's because their pins conflict (vLLM wants an older FastAPI). It replaces the
+runtime image in tests and on a laptop, so it is installed from the same lists. The packages (2.9 GB; 6 GB with torch
+for GPUs) are installed once per user into the cache; the checkout's environment refers to them and adds only our own
+code. `torch_build.py` chooses the build of torch.
 """
 
 import shutil
@@ -27,7 +27,7 @@ PIP = ("-m", "pip", "--quiet", "install", "--no-index", "--no-deps")
 CACHE_PREFIX = "runtime-packages-"
 # 2.9 GB of small files; 130 s measured on 2 busy cores.
 INSTALL_DEADLINE_S = 1800.0
-# Making an environment took more than two minutes on a machine with ten times as much to do as it has cores.
+# Creating an environment took more than two minutes on a machine with a load of ten times its cores.
 PYTHON_DEADLINE_S = 600.0
 
 
@@ -36,7 +36,7 @@ class RuntimeUnavailable(RuntimeError):
 
 
 def ensure_runtime_venv(cache: Path, log: Path, say: Say) -> Path:
-    """The environment's Python, after installing what changed. Raises RuntimeUnavailable, CommandFailed,
+    """Returns the environment's Python, after installing what changed. Raises RuntimeUnavailable, CommandFailed,
     TorchUnavailable."""
     torch = torch_build(cache, say)
     packages = cache / f"{CACHE_PREFIX}{digest_of(SERVING, torch.pins.file, TUNING)}"
@@ -47,7 +47,7 @@ def ensure_runtime_venv(cache: Path, log: Path, say: Say) -> Path:
 
 
 def _ensure(stamp: Path, wanted: str, install: Callable[[], None]) -> None:
-    """The stamp is written last, so an installation that was cut short is done again from nothing."""
+    """Writes the stamp last, so that an interrupted installation starts again from scratch."""
     if not stamp.exists() or stamp.read_text() != wanted:
         install()
         stamp.write_text(wanted)
@@ -76,9 +76,9 @@ def _install_packages(packages: Path, torch: Torch, cache: Path, log: Path, say:
 def _install_ours(packages: Path, log: Path) -> None:
     check_python(sys.version_info[:2])
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    # Without pip of its own it uses the packages' pip and setuptools, which are the pinned ones.
+    # Without its own pip it uses the packages' pip and setuptools, which are the pinned ones.
     run_logged([sys.executable, "-m", "venv", "--without-pip", str(ENVIRONMENT)], log, deadline_s=PYTHON_DEADLINE_S)
-    # A line that begins with `import` is run at every start: the packages' own .pth files count, too.
+    # A line that begins with `import` is run at every start; addsitedir also reads the packages' own .pth files.
     POINTER.write_text(f"import site; site.addsitedir({str(packages / LIBRARY)!r})\n")
     ours = [str(PYTHON_PROGRAM), *PIP, "--no-build-isolation", "--editable", str(DISTRIBUTION)]
     run_logged(ours, log, deadline_s=PYTHON_DEADLINE_S, fix="see pip's words above")

@@ -1,7 +1,7 @@
-"""Decides which build of torch the runtime is installed with: the CPU wheel where pip finds one, else the index's own.
+"""Chooses the build of torch that the runtime is installed with: the CPU wheel if pip finds one, else the index's own.
 
-pip is asked, place by place, and the answer is kept in the user's cache, because environment, images and the settings
-that name images must follow one choice. Downloading is `wheels.py`'s.
+It queries pip source by source and caches the choice per user, because the environment, the images and the settings
+that name images must agree. `wheels.py` downloads.
 """
 
 import hashlib
@@ -24,23 +24,23 @@ CPU, INDEX = "cpu", "index"
 VERSION = "2.13.0"
 CPU_VERSION = f"{VERSION}+cpu"
 PYTORCH_INDEX = "https://download.pytorch.org/whl/cpu"
-# A list of versions is a small page: an index that is out of reach must not hold up what comes after it.
+# A list of versions is a small page: an unreachable index must not delay what follows.
 QUICK = ("--timeout", "5", "--retries", "0")
 QUICK_S = 20.0
 SAYS_WHERE = re.compile(r"\b(index-url|extra-index-url|find-links|no-index|proxy)$")
-# pip's own patience, for indexes that the user has chosen.
+# pip's own timeout, for indexes that the user has configured.
 ANSWER_S = 600.0
 CONFIGURED, NAMED, PYTORCH = "pip's configuration", f"the index that {INDEX_VARIABLE} names", "PyTorch's CPU index"
 TO_HAVE_IT = f"add a find-links folder with it to pip's configuration, or set {INDEX_VARIABLE} to an index that has it"
 
 
 class TorchUnavailable(RuntimeError):
-    """pip finds no build of torch that the runtime can use; the message says where it looked and what to do."""
+    """pip finds no usable build of torch for the runtime; the message says where it searched and what to do."""
 
 
 @dataclass(frozen=True)
 class Torch:
-    """A build of torch and the place that has it."""
+    """A build of torch and the source that has it."""
 
     build: str
     place: str
@@ -62,7 +62,7 @@ def pins_file(build: str) -> Path:
 
 
 def torch_build(cache: Path, say: Say) -> Torch:
-    """The build that this user's runtime has; pip is asked when that is not known. Raises TorchUnavailable."""
+    """Returns the build of this user's runtime; queries pip if it is not cached. Raises TorchUnavailable."""
     with one_at_a_time(cache / ".torch-build.lock", lambda: say("waiting for pip to look for torch")):
         known = known_torch(cache)
         if known is None:
@@ -73,7 +73,7 @@ def torch_build(cache: Path, say: Say) -> Torch:
 
 
 def known_torch(cache: Path) -> Torch | None:
-    """The build chosen earlier; None when none was, or pip's configuration or the pins have changed since."""
+    """Returns the cached choice; None without one, or if pip's configuration or the pins have changed since."""
     try:
         told = json.loads(_memory(cache).read_text())
     except FileNotFoundError:
@@ -82,15 +82,15 @@ def known_torch(cache: Path) -> Torch | None:
 
 
 def remember(cache: Path, torch: Torch) -> None:
-    """For this user, until pip's configuration or the pins change."""
+    """Caches the choice for this user, until pip's configuration or the pins change."""
     told = {"key": _key(), "build": torch.build, "place": torch.place}
     _memory(cache).write_text(json.dumps(told))
 
 
 def choose(offers: Mapping[str, Set[str]]) -> Torch:
-    """The best of what was found: versions of torch by the place that offers them. Raises TorchUnavailable.
+    """Returns the best build of those found: versions of torch by the source that offers them. Raises TorchUnavailable.
 
-    An index that the user has named must have the CPU build: to take the large one instead would surprise.
+    An index that the user has named must have the CPU build: installing the large one instead would be a surprise.
     """
     for place, versions in offers.items():
         if CPU_VERSION in versions:
@@ -102,13 +102,13 @@ def choose(offers: Mapping[str, Set[str]]) -> Torch:
 
 
 def versions_in(answer: str) -> frozenset[str]:
-    """The versions that `pip index versions` lists."""
+    """Returns the versions that `pip index versions` lists."""
     lists = (line.partition(":")[2] for line in answer.splitlines() if line.startswith("Available versions:"))
     return frozenset(version.strip() for listed in lists for version in listed.split(","))
 
 
 def offered(options: tuple[str, ...] = (), deadline_s: float = ANSWER_S) -> frozenset[str]:
-    """The versions of torch that pip finds for the runtime's Python; none where it finds or reaches nothing."""
+    """Returns the versions of torch that pip finds for the runtime's Python; none if it finds or reaches nothing."""
     pip = (sys.executable, "-m", "pip", "index", "versions", "torch", "--only-binary=:all:", "--python-version", PYTHON)
     try:
         return versions_in(output_of([*pip, *options], deadline_s=deadline_s))
@@ -117,7 +117,7 @@ def offered(options: tuple[str, ...] = (), deadline_s: float = ANSWER_S) -> froz
 
 
 def _offers() -> dict[str, frozenset[str]]:
-    """Asks no further than needed."""
+    """Queries only as many sources as needed."""
     if named := os.environ.get(INDEX_VARIABLE):
         return {NAMED: offered(("--extra-index-url", named))}
     configured = {CONFIGURED: offered()}
@@ -131,7 +131,7 @@ def _memory(cache: Path) -> Path:
 
 
 def _key() -> str:
-    """What the choice was made of."""
+    """Returns a hash of the choice's inputs."""
     digest = hashlib.sha256(f"{os.environ.get(INDEX_VARIABLE)}\0{_pip_configuration()}".encode())
     for build in (CPU, INDEX):
         digest.update(pins_file(build).read_bytes())
@@ -140,6 +140,6 @@ def _key() -> str:
 
 @lru_cache
 def _pip_configuration() -> str:
-    """The settings that say where packages are. May hold passwords: they are hashed, never written down."""
+    """Returns the settings that name package sources. They may contain passwords: hash them, never write them down."""
     lines = output_of([sys.executable, "-m", "pip", "config", "list"], deadline_s=ANSWER_S).splitlines()
     return "\n".join(sorted(line for line in lines if SAYS_WHERE.search(line.partition("=")[0])))

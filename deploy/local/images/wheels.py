@@ -1,8 +1,7 @@
 """Downloads the pinned packages of the runtime once per user, for the environment on this machine and for the images.
 
-Where packages come from is pip's own configuration. Only torch's CPU build may need more than that: where it is,
-`torch_build.py` finds out. Which packages there are is said in constraints/; who installs them is `runtime_env.py` and
-`images.py`.
+Package sources are pip's own configuration; only torch's CPU build may need another, which `torch_build.py` finds.
+constraints/ lists the packages; `runtime_env.py` and `images.py` install them.
 """
 
 import fcntl
@@ -21,23 +20,23 @@ SERVING = CONSTRAINTS / "runtime-cpu.txt"
 TUNING = CONSTRAINTS / "tuning-cpu.txt"
 FETCHING = CONSTRAINTS / "fetch.txt"
 DATA = CONSTRAINTS / "data.txt"
-# The Python of the image's base (Debian 12), and the one the pins were resolved for.
+# The Python of the image's base (Debian 12), for which the pins were resolved.
 PYTHON = "3.11"
-# 0.7 GB, 70 s measured with a near mirror; 2.9 GB where torch is the one for GPUs.
+# 0.7 GB, 70 s measured with a near mirror; 2.9 GB with torch for GPUs.
 DOWNLOAD_DEADLINE_S = 3600.0
 FIX = "pip must reach a package index"
 
 
 @dataclass(frozen=True)
 class Pins:
-    """A list of pinned packages, and what pip must be told beside its own configuration to find them."""
+    """A list of pinned packages, and the options that pip needs beside its own configuration to find them."""
 
     file: Path
     options: tuple[str, ...] = ()
 
 
 def ensure_wheels(cache: Path, pins: Sequence[Pins], log: Path, say: Say) -> Path:
-    """The folder with every wheel that the pinned lists name. Raises CommandFailed with pip's words."""
+    """Returns the folder with every wheel that the pinned lists name. Raises CommandFailed with pip's output."""
     folder = cache / "wheels" / f"py{PYTHON}"
     folder.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(folder / ".lock", lambda: say("waiting for another download of the runtime's packages")):
@@ -52,7 +51,7 @@ def ensure_wheels(cache: Path, pins: Sequence[Pins], log: Path, say: Say) -> Pat
 
 
 def download_command(folder: Path, pins: Pins) -> list[str]:
-    """pip's arguments. No dependency is followed: the lists are complete, and what they leave out must stay out."""
+    """Returns pip's arguments. Dependencies are not followed: the lists are complete, and omissions are intended."""
     return [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
         *("--python-version", PYTHON, "--dest", str(folder), "--requirement", str(pins.file)),
@@ -61,7 +60,7 @@ def download_command(folder: Path, pins: Pins) -> list[str]:
 
 
 def digest_of(*files: Path) -> str:
-    """16 hex digits over the names and contents of files, in the order given."""
+    """Returns 16 hex digits over the names and contents of files, in the order given."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.name}\0{file.stat().st_size}\0".encode())
@@ -71,7 +70,7 @@ def digest_of(*files: Path) -> str:
 
 @contextmanager
 def one_at_a_time(lock: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Holds an exclusive lock on a file; `waiting` is called when somebody else has it."""
+    """Holds an exclusive lock on a file; calls `waiting` if another process holds it."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as stream:
         try:

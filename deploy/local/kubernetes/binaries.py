@@ -1,7 +1,7 @@
-"""Which Kubernetes programs a local stack runs, and of which version.
+"""Finds the Kubernetes programs that a local stack runs, and their version.
 
-A folder given by KUBEBUILDER_ASSETS wins; then the newest complete one in the user's cache; what is missing is built by
-`build.py`. Flags that depend on the version are decided where they are used, from `Binaries.minor`.
+KUBEBUILDER_ASSETS takes precedence; then the newest complete folder in the user's cache; otherwise `build.py` builds
+them. Flags that depend on the version are chosen by their users, from `Binaries.minor`.
 """
 
 import os
@@ -21,7 +21,7 @@ ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
 
 
 class BinariesMissing(RuntimeError):
-    """A Kubernetes program or etcd is not where it should be; the message says where and what to do."""
+    """A Kubernetes program or etcd was not found; the message says where it was expected and what to do."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,18 @@ class Binaries:
 
 
 def ensure_binaries(layout: Layout, report: Callable[[str], None]) -> Binaries:
-    """The programs to run, built if there are none (8 minutes on 2 cores). Raises BinariesMissing, BuildFailed."""
+    """Returns the programs, built if there are none (8 minutes on 2 cores). Raises BinariesMissing, BuildFailed."""
     return find_binaries(layout) or described(build.build(layout, report))
 
 
 def find_binaries(layout: Layout) -> Binaries | None:
-    """The programs to run if they are there already. Raises BinariesMissing for a wrong KUBEBUILDER_ASSETS."""
+    """Returns the programs if they exist already. Raises BinariesMissing for a wrong KUBEBUILDER_ASSETS."""
     folder = assets_folder(os.environ) or build.newest_build(layout.cache)
     return described(folder) if folder else None
 
 
 def require_binaries(layout: Layout) -> Binaries:
-    """The programs that must be there by now. Raises BinariesMissing."""
+    """Returns the programs, which must exist by now. Raises BinariesMissing."""
     found = find_binaries(layout)
     if found is None:
         raise BinariesMissing(
@@ -59,7 +59,7 @@ def require_binaries(layout: Layout) -> Binaries:
 
 
 def assets_folder(environment: Mapping[str, str]) -> Path | None:
-    """The folder that the user's environment names, checked; None when it names none. Raises BinariesMissing."""
+    """Returns the folder that the environment names, checked; None if it names none. Raises BinariesMissing."""
     value = environment.get(ASSETS_VARIABLE)
     if not value:
         return None
@@ -73,7 +73,7 @@ def assets_folder(environment: Mapping[str, str]) -> Path | None:
 
 
 def described(folder: Path) -> Binaries:
-    """What is in a folder of programs: its own etcd or the machine's, and the version that kube-apiserver reports."""
+    """Describes a folder of programs: its own etcd or the machine's, and the version that kube-apiserver reports."""
     own = folder / "etcd"
     found = str(own) if os.access(own, os.X_OK) else shutil.which("etcd")
     if found is None:
@@ -82,7 +82,7 @@ def described(folder: Path) -> Binaries:
 
 
 def minor_version(text: str) -> int:
-    """20 from "Kubernetes v1.20.2". Raises BinariesMissing on anything else."""
+    """Parses 20 from "Kubernetes v1.20.2". Raises BinariesMissing on anything else."""
     match = re.search(r"v1\.(\d+)\.", text)
     if match is None:
         raise BinariesMissing(f"not a Kubernetes 1.x version: {text.strip()!r}")

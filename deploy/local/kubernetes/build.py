@@ -1,8 +1,8 @@
 """Builds the Kubernetes programs from the distribution's source package, once per user and version.
 
-Package registries carry no Kubernetes servers as binaries, but Debian's source package is complete. apt is pointed at a
-private configuration derived from the machine's own entries, so that no host name is written down here and the system's
-configuration stays as it is. What is built appears in the cache by one rename, or not at all.
+Package registries carry no Kubernetes servers as binaries, but Debian's source package is complete. apt uses a private
+configuration derived from the machine's own entries, so that this file names no host and the system's configuration
+stays unchanged. The result is moved to the cache by one rename.
 """
 
 import fcntl
@@ -24,18 +24,18 @@ NEEDED_BYTES = 4 * 2**30
 APT_S, UNPACK_S, MAKE_S = 300, 300, 3600
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 CACHE_PREFIX = "kubernetes-"
-# Part of the folder's name: raised when the way of building changes, so that folders of the older way are not used.
+# Part of the folder's name: raise it when the build changes, so that older builds are not reused.
 RECIPE = "+r3"
 
 Report = Callable[[str], None]
 
 
 class BuildFailed(RuntimeError):
-    """The programs could not be built; the message names the step, the log and what to do."""
+    """The build failed; the message names the step, the log and what to do."""
 
 
 def newest_build(cache: Path) -> Path | None:
-    """The most recently finished folder of programs in the cache, or None."""
+    """Returns the most recently finished folder of programs in the cache, or None."""
     folders = [
         path for path in cache.glob(f"{CACHE_PREFIX}*{RECIPE}") if all((path / name).is_file() for name in PROGRAMS)
     ]
@@ -43,7 +43,7 @@ def newest_build(cache: Path) -> Path | None:
 
 
 def build(layout: Layout, report: Report) -> Path:
-    """The folder in the cache, built unless another process has just finished doing so. Raises BuildFailed."""
+    """Returns the folder in the cache, built unless another process has just finished it. Raises BuildFailed."""
     layout.cache.mkdir(parents=True, exist_ok=True)
     with _one_build_at_a_time(layout.cache, report):
         done = newest_build(layout.cache)
@@ -60,7 +60,7 @@ def build(layout: Layout, report: Report) -> Path:
 
 
 class _Build:
-    """One build in its own work folder; everything that its commands print goes to one log."""
+    """One build in its own work folder; the output of all its commands goes to one log."""
 
     def __init__(self, layout: Layout, work: Path, report: Report) -> None:
         self.cache, self.work, self.report = layout.cache, work, report
@@ -73,7 +73,7 @@ class _Build:
         source = self._fetch()
         version = source_version(source.name)
         self.report(f"unpacking Kubernetes {version}")
-        # Kubernetes' makefiles insist on this place below GOPATH.
+        # Kubernetes' makefiles require this path below GOPATH.
         tree = self.work / "go" / "src" / "k8s.io" / "kubernetes"
         tree.parent.mkdir(parents=True)
         self._command("unpack", ["dpkg-source", "--no-check", "-x", str(source), str(tree)], UNPACK_S)
@@ -101,7 +101,7 @@ class _Build:
             f"-oDir::Etc::SourceList={apt / 'sources.list'}",
             "-oDir::Etc::SourceParts=/dev/null",
             f"-oDir::State::Lists={apt / 'lists'}",
-            # The work folder lies below a home that apt's own user may not enter.
+            # The work folder is below a home that apt's own user may not enter.
             "-oAPT::Sandbox::User=root",
         ]
         self._command("apt-get update", ["apt-get", *options, "update"], APT_S)
@@ -149,7 +149,7 @@ class _Build:
 
 
 def source_version(dsc: str) -> str:
-    """The package's version from the name of its source description, `kubernetes_VERSION.dsc`."""
+    """Returns the package's version from the name of its source description, `kubernetes_VERSION.dsc`."""
     match = re.fullmatch(r"kubernetes_(.+)\.dsc", dsc)
     if match is None:
         raise BuildFailed(f"unexpected name of a source package: {dsc!r}")
@@ -157,7 +157,7 @@ def source_version(dsc: str) -> str:
 
 
 def source_entries(index_targets: str, keyring: Path | None) -> list[str]:
-    """deb-src lines for the Debian archives among apt's index targets (lines of ORIGIN|REPO_URI|RELEASE)."""
+    """Returns deb-src lines for the Debian archives among apt's index targets (lines of ORIGIN|REPO_URI|RELEASE)."""
     option = f"[signed-by={keyring}] " if keyring else ""
     targets = [line.split("|") for line in index_targets.splitlines() if line.startswith("Debian|")]
     return [f"deb-src {option}{uri} {release} main" for _, uri, release in dict.fromkeys(map(tuple, targets))]

@@ -1,39 +1,39 @@
-"""What must be mended in Kubernetes' source before it is built by a newer Go than it was written for.
+"""Patches the Kubernetes source so that it builds with a newer Go than it was written for.
 
-Both mends are upstream's own, made in later releases. A source that no longer has the fault is a reason to stop: then
-this file has to be read again. Raise RECIPE in `build.py` with every change here.
+Both patches are upstream's own, from later releases. A source without the bug stops the build, because this file is
+then out of date. Raise RECIPE in `build.py` whenever a patch changes.
 """
 
 import shutil
 from pathlib import Path
 
-# modern-go/reflect2 1.0.1 corrupts memory when it is built by Go 1.18 or later: the API server dies on the first
-# custom resource. The distribution's own package of it has the mended version.
+# modern-go/reflect2 1.0.1 corrupts memory when built by Go 1.18 or later: the API server crashes on the first
+# custom resource. The distribution's own package of it is fixed.
 REFLECT = "github.com/modern-go/reflect2"
 REFLECT_SOURCE = Path("/usr/share/gocode/src") / REFLECT
 REFLECT_PACKAGE = "golang-github-modern-go-reflect2-dev"
 
 # From Go 1.16 on this comparison is true for the shared zero value of a type: an empty string in a custom resource is
-# refused as null (kubernetes/kubernetes#99804, mended in 1.21 by leaving the comparison out).
+# rejected as null (kubernetes/kubernetes#99804, fixed in 1.21 by removing the comparison).
 TYPE_VALIDATORS = ("github.com/go-openapi/validate/type.go", "k8s.io/kube-openapi/pkg/validation/validate/type.go")
 ZERO_TAKEN_FOR_NULL = "data == nil || reflect.DeepEqual(reflect.Zero(reflect.TypeOf(data)), reflect.ValueOf(data))"
 
 
 class MendFailed(RuntimeError):
-    """The source is not as this file expects it."""
+    """The source differs from what this file expects."""
 
 
 def mend(vendor: Path) -> None:
-    """Mends the tree below `vendor/` in place. Raises MendFailed."""
+    """Patches the tree below `vendor/` in place. Raises MendFailed."""
     replace_module(vendor / REFLECT, REFLECT_SOURCE)
     for name in TYPE_VALIDATORS:
-        # Staged modules are links in the vendor folder; where a version lacks one of the two there is nothing to mend.
+        # Staged modules are links in the vendor folder; versions that lack one of the two need no patch for it.
         if (vendor / name).is_file():
             replace_once(vendor / name, ZERO_TAKEN_FOR_NULL, "data == nil")
 
 
 def replace_module(vendored: Path, mended: Path) -> None:
-    """Replaces the Go and assembly files of a vendored module by those of the distribution's package."""
+    """Replaces the Go and assembly files of a vendored module with those of the distribution's package."""
     for pattern in ("*.go", "*.s"):
         for old in vendored.glob(pattern):
             old.unlink()
@@ -43,7 +43,7 @@ def replace_module(vendored: Path, mended: Path) -> None:
 
 
 def replace_once(source: Path, old: str, new: str) -> None:
-    """Replaces the only occurrence. Raises MendFailed where there is none, or more than one."""
+    """Replaces the only occurrence. Raises MendFailed if there is none, or more than one."""
     text = source.read_text()
     if text.count(old) != 1:
         raise MendFailed(f"{source}: {old!r} is there {text.count(old)} times instead of once")

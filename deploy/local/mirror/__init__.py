@@ -1,4 +1,4 @@
-"""A Hugging Face-compatible mirror: what `HF_ENDPOINT` points at in a local stack, and the models and data it serves.
+"""A mirror compatible with the Hugging Face Hub: the `HF_ENDPOINT` of a local stack, with its models and data.
 
-`repositories/catalog.py` builds what is served, `__main__.py` serves it; the other files are the server's parts.
+`repositories/catalog.py` builds the content, `__main__.py` starts the server; the other files are the server's parts.
 """

@@ -1,7 +1,6 @@
 """Runs the mirror: `python -m deploy.local.mirror --instance demo`, or with `--root`, `--host` and `--port`.
 
-Decides addresses and folders from the command line; serving is `server.py`'s, building what is served
-`repositories/catalog.py`'s.
+Derives addresses and folders from the command line; `server.py` serves, `repositories/catalog.py` builds the content.
 """
 
 import argparse
@@ -16,7 +15,7 @@ from deploy.local.mirror.repositories.catalog import repositories_folder
 from deploy.local.mirror.server import build_app
 from process.run import configure_logging
 
-# Connections that are being served get this long when the mirror is told to stop.
+# Grace period of open connections when the mirror is stopped.
 SHUTDOWN_S = 5
 
 
@@ -51,7 +50,7 @@ def main() -> None:
     throttled = given.latency is not None or given.bandwidth is not None
     pace = Pace(latency_s=given.latency or 0.0, bytes_per_second=given.bandwidth) if throttled else None
     mirror = Mirror.open(given.root, rules_file=given.rules, pace=pace, page_size=given.page_size)
-    # Its own access log would write the queries of signed links down.
+    # uvicorn's access log would write the queries of signed links down.
     uvicorn.run(
         build_app(mirror),
         host=given.host,

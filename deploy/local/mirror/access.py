@@ -1,7 +1,7 @@
-"""Who may see and read a repository, decided as the Hub decides it. Pure functions over the declared tokens and gates.
+"""Access control as on the Hub: who may see and read a repository. Pure functions over declared tokens and gates.
 
-The Hub's answers, which its clients tell apart: an unknown token is refused everywhere; a private or missing repository
-looks the same; a gated one shows its name and file list to anybody and its files to those who were granted access.
+Clients distinguish the Hub's responses: an unknown token is refused everywhere; a private repository looks like a
+missing one; a gated one shows its name and file list to everyone and its files to users who were granted access.
 """
 
 from typing import Literal
@@ -12,7 +12,7 @@ Visibility = Literal["public", "gated", "private"]
 
 
 class Token(BaseModel):
-    """A declared token: whom it belongs to, and the repositories to which it was granted access."""
+    """A declared token: its user, and the repositories to which it was granted access."""
 
     user: str
     repos: list[str] = Field(default_factory=list)
@@ -26,7 +26,7 @@ class AccessRules(BaseModel):
 
 
 class Refusal(Exception):
-    """A request that does not get what it asked for: the HTTP status, the Hub's error code, a message for people."""
+    """A refused request: the HTTP status, the Hub's error code, a message for people."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ def bearer(authorization: str | None) -> str | None:
 
 
 def known_user(rules: AccessRules, token: str | None) -> Token | None:
-    """The owner of a token, None without one. Raises Refusal for a token that was never declared."""
+    """Returns the owner of a token, None without a token. Raises Refusal for an undeclared token."""
     if token is None:
         return None
     if token not in rules.tokens:
@@ -48,20 +48,20 @@ def known_user(rules: AccessRules, token: str | None) -> Token | None:
 
 
 def not_found(user: Token | None) -> Refusal:
-    """The Hub does not tell strangers which repositories exist: without a token a missing one is 401, with one 404."""
+    """Returns 401 without a token and 404 with one: the Hub does not reveal to strangers which repositories exist."""
     if user is None:
         return Refusal(401, "RepoNotFound", "Invalid username or password.")
     return Refusal(404, "RepoNotFound", "Repository not found")
 
 
 def check_visible(rules: AccessRules, user: Token | None, repo: str) -> None:
-    """Raises Refusal when the repository's metadata is not for this user."""
+    """Raises Refusal if this user may not see the repository's metadata."""
     if rules.repos.get(repo) == "private" and not _granted(user, repo):
         raise not_found(user)
 
 
 def check_readable(rules: AccessRules, user: Token | None, repo: str) -> None:
-    """Raises Refusal when the repository's files are not for this user."""
+    """Raises Refusal if this user may not read the repository's files."""
     check_visible(rules, user, repo)
     if rules.repos.get(repo) != "gated" or _granted(user, repo):
         return

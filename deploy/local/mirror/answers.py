@@ -1,4 +1,4 @@
-"""The bodies of the Hub's API answers, from a revision. Pure functions; statuses and headers are `server.py`'s."""
+"""Builds the bodies of the Hub's API responses from a revision. Pure; `server.py` sets statuses and headers."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 def info(revision: Revision, *, gated: bool, private: bool, sizes: bool, parameters: dict[str, int], card: str) -> Json:
-    """What `model_info` and `dataset_info` read. `sizes` adds each file's size and ids (`files_metadata=True`)."""
+    """Serves `model_info` and `dataset_info`. `sizes` adds each file's size and ids (`files_metadata=True`)."""
     metadata = card_metadata(card)
     answer: Json = {
         "id": revision.repo,
@@ -38,7 +38,7 @@ def info(revision: Revision, *, gated: bool, private: bool, sizes: bool, paramet
 
 
 def card_metadata(card: str) -> Json:
-    """The YAML block at the head of a README, {} where there is none."""
+    """Returns the YAML block at the head of a README, {} without one."""
     if not card.startswith("---\n"):
         return {}
     block, end, _ = card.removeprefix("---\n").partition("\n---")
@@ -47,7 +47,7 @@ def card_metadata(card: str) -> Json:
 
 
 def tree(revision: Revision, folder: str, *, recursive: bool, expand: bool) -> list[Json]:
-    """The entries of a folder, sorted by path. Raises EntryNotFound for a folder that is not there."""
+    """Returns the entries of a folder, sorted by path. Raises EntryNotFound for a missing folder."""
     if folder not in revision.trees:
         raise EntryNotFound(revision.repo, revision.commit, folder)
     inside = f"{folder}/" if folder else ""
@@ -57,7 +57,7 @@ def tree(revision: Revision, folder: str, *, recursive: bool, expand: bool) -> l
 
 
 def paths_info(revision: Revision, paths: list[str], *, expand: bool) -> list[Json]:
-    """The entries of the paths that exist; the Hub leaves out the others."""
+    """Returns the entries of the paths that exist; like the Hub, omits the others."""
     return [entry(revision, path, expand=expand) for path in paths if path in revision.blobs or path in revision.trees]
 
 

@@ -1,6 +1,6 @@
-"""`/_control/`: what a test or `modelyard local fault` sets at a running mirror, and reads from it.
+"""`/_control/`: settings and state of a running mirror, for tests and `modelyard local fault`.
 
-No authentication: the mirror serves a local stack's own network only. Tokens are never read back.
+No authentication: the mirror serves a local stack's own network only. Tokens are write-only.
 """
 
 from typing import Any

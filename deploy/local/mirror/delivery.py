@@ -1,7 +1,7 @@
-"""Sends one file, or a range of it, at a given pace, and makes the trouble that a fault asks for.
+"""Sends one file, or a range of it, at a given pace, with the failure that a fault requires.
 
-What is sent, to whom and with which fault was decided before. The pace is per connection: several downloads side by
-side each get it.
+The caller chooses the file, the range and the fault. The pace applies to each connection: parallel downloads each get
+it.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from starlette.types import Receive, Scope, Send
 from deploy.local.mirror.faults import Fault
 
 CHUNK_BYTES = 1024 * 1024
-# A throttled connection gets this many pieces a second, so that a client's progress moves.
+# Pieces per second on a throttled connection, so that a client's progress moves.
 PIECES_PER_SECOND = 10
-# Nobody waits longer than this for a stalled download; a forgotten fault must not keep a connection for ever.
+# The longest stall of a download: a forgotten fault must not keep a connection open for ever.
 STALL_LIMIT_S = 3600.0
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -46,11 +46,11 @@ class Span:
 
 
 class RangeNotSatisfiable(ValueError):
-    """The range lies behind the file's end."""
+    """The range starts after the file's end."""
 
 
 def span_of(header: str | None, size: int) -> Span:
-    """The bytes that a Range header asks for; the whole file for none or a form that may be ignored (RFC 9110, 14.2).
+    """Parses a Range header; returns the whole file without one or for a form that may be ignored (RFC 9110, 14.2).
 
     Raises RangeNotSatisfiable.
     """
@@ -121,7 +121,7 @@ class Delivery(Response):
         return self.fault is not None and self.fault.kind == "corrupt"
 
     def _pieces(self, rate: int | None) -> Iterator[bytes]:
-        # Reads block the loop for under a millisecond each: weights that are being served sit in the page cache.
+        # A read blocks the loop for less than a millisecond: weights being served are in the page cache.
         left = self.span.length
         if self.fault and self.fault.kind in ("stall", "cut"):
             left = min(left, self.fault.after_bytes)

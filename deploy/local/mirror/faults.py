@@ -1,6 +1,6 @@
-"""Which fault a request meets, from the rules that a test has set. Each rule names what it hits, how, and how often.
+"""Selects the fault that a request meets, from the rules that a test has set: what each matches, how, how often.
 
-Choosing is here and pure but for the count of what is left; making the trouble on the wire is `delivery.py`'s business.
+Pure except for counting rules down; `delivery.py` applies the fault on the wire.
 """
 
 from fnmatch import fnmatchcase
@@ -14,8 +14,8 @@ FaultKind = Literal["slow", "stall", "cut", "corrupt", "html", "status"]
 class Fault(BaseModel):
     """One rule. `match` is a glob over `models/owner/name/file` or `api/models/owner/name`; `times` None means always.
 
-    slow: `bytes_per_second`; stall: nothing more is sent after `after_bytes`; cut: the connection ends after them;
-    corrupt: the first byte sent is wrong; html: a login page with status 200; status: `status`, and `retry_after_s`.
+    slow: `bytes_per_second`; stall: sends nothing after `after_bytes`; cut: closes the connection after them; corrupt:
+    the first byte sent is wrong; html: a login page with status 200; status: `status`, and `retry_after_s`.
     """
 
     match: str = "*"
@@ -32,7 +32,7 @@ class Fault(BaseModel):
 
 
 def take(faults: list[Fault], method: str, subject: str) -> Fault | None:
-    """The first rule that hits, with one of its `times` used up; a rule that is used up leaves the list."""
+    """Returns the first matching rule, counted down; a rule that is used up leaves the list."""
     for fault in faults:
         if fault.hits(method, subject):
             if fault.times is not None:

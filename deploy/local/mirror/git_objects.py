@@ -1,7 +1,7 @@
-"""The identities that git gives to files, folders and commits, so that revisions follow from content alone.
+"""Computes git's ids of files, folders and commits, so that revisions depend on content alone.
 
-Everything here is a pure function from bytes or names to ids, as `git hash-object` and `git mktree` would compute them.
-Which files count as large (and are stored as pointers) is decided here too; reading the files is `repository.py`'s.
+Pure functions from bytes or names to ids, as `git hash-object` and `git mktree` would compute them. Also decides which
+files count as large (and are stored as pointers); `repository.py` reads the files.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 LARGE_SUFFIXES = frozenset({".arrow", ".bin", ".gguf", ".onnx", ".parquet", ".pt", ".pth", ".safetensors"})
 LARGE_BYTES = 10 * 1024 * 1024
 
-# A commit's id covers its author and time; both are fixed so that only content and title count.
+# A commit's id covers author and time; both are fixed, so that only content and title matter.
 COMMIT_TIME_S = 1_735_689_600
 COMMIT_DATE = "2025-01-01T00:00:00.000Z"
 COMMIT_TITLE = "Publish"
@@ -31,7 +31,7 @@ class Blob:
 
     @property
     def etag(self) -> str:
-        """What the Hub calls the file's ETag: the sha256 of a large file, the git id of any other."""
+        """The Hub's ETag of the file: the sha256 of a large file, the git id of any other."""
         return self.sha256 if self.large else self.oid
 
     @property
@@ -44,7 +44,7 @@ def is_large(path: str, size: int) -> bool:
 
 
 def pointer(sha256: str, size: int) -> bytes:
-    """The text that git stores in place of a large file (git-lfs specification, version 1)."""
+    """Returns the text that git stores in place of a large file (git-lfs specification, version 1)."""
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n".encode()
 
 
@@ -57,7 +57,7 @@ def header(kind: str, size: int) -> bytes:
 
 
 def tree_ids(blobs: Mapping[str, Blob]) -> dict[str, str]:
-    """Git's id for every folder of a repository, from its files by path. The root's key is the empty string."""
+    """Returns git's id of every folder of a repository, from its files by path. The root's key is the empty string."""
     folders: dict[str, dict[str, tuple[str, str]]] = {"": {}}
     for path in blobs:
         for parent in list(PurePosixPath(path).parents)[:-1]:
@@ -75,7 +75,7 @@ def tree_ids(blobs: Mapping[str, Blob]) -> dict[str, str]:
 
 
 def commit_id(tree: str) -> str:
-    """The id of a parentless commit of this tree."""
+    """Returns the id of a parentless commit of this tree."""
     signature = f"{_AUTHOR} {COMMIT_TIME_S} +0000"
     return object_id("commit", f"tree {tree}\nauthor {signature}\ncommitter {signature}\n\n{COMMIT_TITLE}\n".encode())
 

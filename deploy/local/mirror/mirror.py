@@ -1,4 +1,4 @@
-"""One running mirror: its repositories, its rules, and what it was asked for. Knows no HTTP.
+"""One running mirror: its repositories, its rules, and the requests it received. Independent of HTTP.
 
 Access rules and pace survive a restart in a file; faults and the record of requests do not.
 """
@@ -28,7 +28,7 @@ class Rules(BaseModel):
 
 
 class Answered(BaseModel):
-    """One answered request. Times are seconds since the epoch; `sent_bytes` counts the body."""
+    """One completed request. Times are seconds since the epoch; `sent_bytes` counts the body."""
 
     method: str
     subject: str
@@ -52,7 +52,7 @@ class Mirror:
 
     @classmethod
     def open(cls, root: Path, *, rules_file: Path | None, pace: Pace | None, page_size: int) -> "Mirror":
-        """Reads the rules that an earlier run left; a `pace` given here wins. Raises ValueError for a broken file."""
+        """Reads the rules of an earlier run; `pace` overrides theirs. Raises ValueError for a broken file."""
         kept = rules_file.read_text() if rules_file is not None and rules_file.exists() else "{}"
         rules = Rules.model_validate_json(kept)
         if pace is not None:
@@ -68,11 +68,11 @@ class Mirror:
             new.replace(self.rules_file)
 
     def user(self, authorization: str | None) -> Token | None:
-        """Raises Refusal for a token that was never declared."""
+        """Raises Refusal for an undeclared token."""
         return known_user(self.rules.access, bearer(authorization))
 
     async def revision(self, target: Target, user: Token | None) -> Revision:
-        """What the target's revision holds, for this user. Raises Refusal, RevisionNotFound."""
+        """Returns the target's revision, for this user. Raises Refusal, RevisionNotFound."""
         check = check_readable if target.action in ("resolve", "auth-check") else check_visible
         check(self.rules.access, user, target.repo)
         try:
@@ -81,11 +81,11 @@ class Mirror:
             raise not_found(user) from None
 
     async def signed_revision(self, target: Target) -> Revision:
-        """What a signed link's revision holds; Raises RepositoryNotFound, RevisionNotFound."""
+        """Returns the revision of a signed link. Raises RepositoryNotFound, RevisionNotFound."""
         return await asyncio.to_thread(self.store.revision, target.kind, target.repo, target.revision)
 
     async def branches(self, target: Target, user: Token | None) -> dict[str, Revision]:
-        """Every branch of the target's repository, for this user. Raises Refusal."""
+        """Returns every branch of the target's repository, for this user. Raises Refusal."""
         check_visible(self.rules.access, user, target.repo)
         try:
             return await asyncio.to_thread(self.store.branches, target.kind, target.repo)

@@ -1,6 +1,6 @@
-"""Records every answered request and logs one line for it, without its query: a signed link is in there.
+"""Records every completed request and logs one line for it, without the query, which may hold a signature.
 
-Sits around the whole application, so that a connection cut on purpose is recorded as what was really sent.
+Wraps the whole application, so that a connection cut on purpose is recorded with what was really sent.
 """
 
 import logging
@@ -49,7 +49,7 @@ class Recording:
 
 
 def subject_of(raw_path: str) -> str:
-    """How faults and records name what a path asks for; the path itself where it is no address of the Hub."""
+    """Returns the name of a request's subject in faults and records; the path itself for an unknown address."""
     try:
         return parse(raw_path).subject
     except NoSuchAddress:

@@ -1,6 +1,6 @@
-"""Gives every refusal the form of the Hub's: `X-Error-Code` and `X-Error-Message`, which clients turn into exceptions.
+"""Formats refusals as the Hub does: `X-Error-Code` and `X-Error-Message`, which clients turn into exceptions.
 
-Which refusal is due was decided where the error was raised.
+The code that raises an error decides which refusal it is.
 """
 
 from fastapi import FastAPI, Request, Response
@@ -13,7 +13,7 @@ from deploy.local.mirror.routes import NoSuchAddress
 
 
 def refused(refusal: Refusal, *, commit: str | None = None) -> Response:
-    """`commit` lets a client remember that the file is missing in that revision."""
+    """Builds the response; `commit` lets a client remember that the file is missing in that revision."""
     headers = {"X-Error-Message": refusal.message.encode("ascii", errors="replace").decode()}
     if refusal.code:
         headers["X-Error-Code"] = refusal.code
@@ -23,7 +23,7 @@ def refused(refusal: Refusal, *, commit: str | None = None) -> Response:
 
 
 def refusal_of(error: Exception) -> Refusal:
-    """The refusal that an error of ours stands for; any other error is raised again."""
+    """Returns the refusal for one of our errors; raises any other error again."""
     match error:
         case Refusal():
             return error

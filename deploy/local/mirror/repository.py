@@ -1,7 +1,7 @@
-"""The repositories on disk and what they contain: `<root>/<models|datasets>/<owner>/<name>/<branch>/<files>`.
+"""The repositories on disk and their content: `<root>/<models|datasets>/<owner>/<name>/<branch>/<files>`.
 
-A branch is a folder; a symbolic link beside it is another name for it. Ids come from content (`git_objects.py`), are
-computed once per state of the files, and computed anew when a file changes. Who may read what is `access.py`'s.
+A branch is a folder; a symbolic link beside it is an alias. Ids are computed from content (`git_objects.py`), once per
+state of the files, and again when a file changes. `access.py` controls access.
 """
 
 import hashlib
@@ -19,22 +19,22 @@ Kind = Literal["models", "datasets"]
 KINDS: tuple[Kind, ...] = ("models", "datasets")
 DEFAULT_BRANCH = "main"
 READ_BYTES = 1024 * 1024
-# The format's own limit for a header that a reader must accept is 100 MB; a header of ours is a few kilobytes.
+# The format allows headers of up to 100 MB; one of ours is a few kilobytes.
 SAFETENSORS_HEADER_BYTES = 25_000_000
 
 Stamp = tuple[tuple[str, int, int, int], ...]
 
 
 class RepositoryNotFound(LookupError):
-    """No such repository."""
+    """The repository does not exist."""
 
 
 class RevisionNotFound(LookupError):
-    """The repository has no such branch or commit."""
+    """The repository does not have this branch or commit."""
 
 
 class EntryNotFound(LookupError):
-    """The revision has no such file or folder; `commit` says which revision that was."""
+    """The revision does not have this file or folder; `commit` is that revision's."""
 
     def __init__(self, repo: str, commit: str, path: str) -> None:
         super().__init__(f"{repo} has nothing at {path!r} in {commit}")
@@ -60,7 +60,7 @@ class Revision:
             raise EntryNotFound(self.repo, self.commit, path) from None
 
     def file(self, path: str) -> Path:
-        """Where the file lies. Only paths found by listing the folder are known, so none leads out of it."""
+        """Returns the file's location. Only paths found by listing the folder exist, so none leads out of it."""
         self.blob(path)
         return self.folder / path
 
@@ -77,14 +77,14 @@ class Store:
         return [(kind, f"{d.parent.name}/{d.name}") for kind in KINDS for d in sorted((self._root / kind).glob("*/*"))]
 
     def branches(self, kind: Kind, repo: str) -> dict[str, Revision]:
-        """Every branch by name. Raises RepositoryNotFound."""
+        """Returns every branch by name. Raises RepositoryNotFound."""
         if (kind, repo) not in self.repositories():
             raise RepositoryNotFound(f"no {kind} repository {repo!r} below {self._root}")
         folder = self._root / kind / repo
         return {d.name: self._read(kind, repo, d.resolve()) for d in sorted(folder.iterdir()) if d.is_dir()}
 
     def revision(self, kind: Kind, repo: str, name: str) -> Revision:
-        """The revision of a branch or commit. Raises RepositoryNotFound, RevisionNotFound."""
+        """Returns the revision of a branch or commit. Raises RepositoryNotFound, RevisionNotFound."""
         branches = self.branches(kind, repo)
         for branch, revision in branches.items():
             if name in (branch, f"refs/heads/{branch}", revision.commit):
@@ -102,7 +102,7 @@ class Store:
 
 
 def parameters(revision: Revision) -> dict[str, int]:
-    """How many parameters of each type the revision's safetensors files hold, from their headers alone."""
+    """Returns the number of parameters by type in the revision's safetensors files, from their headers alone."""
     counts: dict[str, int] = {}
     for path in revision.blobs:
         if path.endswith(".safetensors"):

@@ -1,7 +1,7 @@
-"""What a request asks for, from its raw path: the Hub's addresses as a typed Target.
+"""Parses a raw request path into a typed Target: the Hub's URL scheme.
 
 Segments are split before they are decoded, because the Hub's clients send `refs%2Fpr%2F1` as one segment and a folder's
-path as another. A path with an empty, `.` or `..` part is refused here; answering is `server.py`'s business.
+path as another. A path with an empty, `.` or `..` part is rejected here; `server.py` responds.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from deploy.local.mirror.repository import DEFAULT_BRANCH, Kind
 
-# "resolve" is a file at its public address; "download" is a large file at the signed link that resolve redirects to.
+# "resolve" is a file at its public URL; "download" is a large file at the signed link that resolve redirects to.
 Action = Literal["info", "tree", "paths-info", "refs", "auth-check", "resolve", "download"]
 DOWNLOADS = "_lfs"
 _WITH_REVISION: dict[str, Action] = {"revision": "info", "tree": "tree", "paths-info": "paths-info"}
@@ -19,7 +19,7 @@ _WITHOUT_REVISION: dict[str, Action] = {"refs": "refs", "auth-check": "auth-chec
 
 @dataclass(frozen=True)
 class Target:
-    """One thing of one repository. `path` is empty for the root folder and where the action has none."""
+    """One item of a repository. `path` is empty for the root folder and for actions without a path."""
 
     action: Action
     kind: Kind
@@ -29,13 +29,13 @@ class Target:
 
     @property
     def subject(self) -> str:
-        """What a fault's pattern is matched with: `models/owner/name/file`, or `api/models/owner/name` for the rest."""
+        """The text that a fault's pattern is matched with: `models/owner/name/file`, or `api/models/owner/name`."""
         is_file = self.action in ("resolve", "download")
         return f"{self.kind}/{self.repo}/{self.path}" if is_file else f"api/{self.kind}/{self.repo}"
 
 
 class NoSuchAddress(LookupError):
-    """The Hub has no such address, or the path is not one that names a file."""
+    """The Hub has no such address, or the path does not name a file."""
 
 
 def parse(raw_path: str) -> Target:

@@ -1,7 +1,7 @@
-"""The Hub's addresses over HTTP: picks the answer for a request and gives it the Hub's statuses and headers.
+"""The mirror's HTTP server: maps requests to responses with the Hub's statuses and headers.
 
-What a path means is `routes.py`'s, who may read `access.py`'s, what the bodies say `answers.py`'s, how files are sent
-`delivery.py`'s. `/_control/` is `control.py`'s.
+`routes.py` parses paths, `access.py` controls access, `answers.py` builds bodies, `delivery.py` sends files,
+`control.py` serves `/_control/`.
 """
 
 import time
@@ -29,7 +29,7 @@ BODY_LIMIT_BYTES = 1024 * 1024
 
 
 def build_app(mirror: Mirror) -> FastAPI:
-    """The mirror as an ASGI application."""
+    """Returns the mirror as an ASGI application."""
     app = FastAPI(title="Modelyard mirror", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Recording, mirror=mirror)
     app.include_router(control_router(mirror))
@@ -73,7 +73,7 @@ async def _api(mirror: Mirror, request: Request, target: Target, user: Token | N
             paths, expand = await _paths_asked(request)
             return JSONResponse(answers.paths_info(revision, paths, expand=expand))
         case _:
-            return JSONResponse({})  # auth-check: being allowed is the answer
+            return JSONResponse({})  # auth-check: the status is the answer
 
 
 def _info(mirror: Mirror, revision: Revision, *, sizes: bool) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _info(mirror: Mirror, revision: Revision, *, sizes: bool) -> dict[str, Any]:
 
 
 def _page(mirror: Mirror, request: Request, revision: Revision, folder: str) -> Response:
-    """One page of a folder's entries; the Link header names the next one."""
+    """Returns one page of a folder's entries; the Link header names the next one."""
     entries = answers.tree(revision, folder, recursive=_flag(request, "recursive"), expand=_flag(request, "expand"))
     first = _number(request, "cursor", 0)
     size = min(_number(request, "limit", mirror.page_size), LARGEST_PAGE) or 1
@@ -102,7 +102,7 @@ def _page(mirror: Mirror, request: Request, revision: Revision, folder: str) -> 
 
 
 async def _resolve(mirror: Mirror, request: Request, target: Target, user: Token | None) -> Response:
-    """A file at its public address: small ones are sent, large ones redirected to a signed link, as the Hub does."""
+    """Serves files at public addresses like the Hub: sends small ones, redirects to a signed link for large ones."""
     revision = await mirror.revision(target, user)
     blob = revision.blob(target.path)
     headers = _file_headers(revision, blob)
@@ -117,15 +117,15 @@ async def _resolve(mirror: Mirror, request: Request, target: Target, user: Token
 
 
 async def _download(mirror: Mirror, request: Request, target: Target) -> Response:
-    """A large file at its signed link, which stands for the permission: no token is asked for here.
+    """Serves a large file at its signed link, which is the authorization: no token is required.
 
-    The link is of this very host, so clients ask it for the file's description again: it carries the same headers.
+    The link is on this host, so clients query it for the file's metadata again: it carries the same headers.
     """
     query = request.query_params
     expires, signature = query.get("expires", ""), query.get("signature", "")
     mirror.signer.check(request.scope["raw_path"].decode(), expires, signature, now_s=int(time.time()))
     revision = await mirror.signed_revision(target)
-    # A HEAD has met its fault before the redirect.
+    # For a HEAD, the fault was applied before the redirect.
     fault = take(mirror.faults, "GET", target.subject) if request.method == "GET" else None
     return _deliver(mirror, request, target, revision, fault)
 
@@ -142,7 +142,7 @@ def _deliver(mirror: Mirror, request: Request, target: Target, revision: Revisio
 
 
 def _answer_of(fault: Fault | None) -> Response | None:
-    """The whole answer where a fault replaces it, None where it only troubles the sending."""
+    """Returns the whole response if a fault replaces it, None if it only affects the sending."""
     if fault is None or fault.kind not in ("html", "status"):
         return None
     if fault.kind == "html":

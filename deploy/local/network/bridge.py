@@ -1,8 +1,8 @@
 """The network between this machine, the nodes and the pods of one local stack.
 
 A bridge joins the machine (.1), a gateway namespace (.2) and the nodes. The gateway routes between pod subnets and
-turns Service addresses into pods, so that the machine's own iptables and forwarding stay as they are, but for two rules
-that let the bridge through a firewall. Nothing leads from the gateway to elsewhere, so no packet gets out.
+translates Service addresses to pods, so that the machine's own iptables and forwarding stay unchanged, except for two
+rules that let the bridge through a firewall. The gateway has no route to the outside, so no packet leaves.
 """
 
 import subprocess
@@ -23,9 +23,9 @@ class NetworkFailed(RuntimeError):
 
 
 def ensure_network(layout: Layout) -> None:
-    """Bridge, gateway, routes and firewall rules; what is there already is kept. Raises NetworkFailed, DaemonFailed."""
+    """Sets up bridge, gateway, routes and firewall rules; keeps existing ones. Raises NetworkFailed, DaemonFailed."""
     if not _interface(layout.bridge).exists():
-        # Without an address of its own a bridge takes the lowest of its ports', and changes it when nodes come and go.
+        # Without an address of its own a bridge takes its ports' lowest, and changes it when nodes come and go.
         _run("ip", "link", "add", layout.bridge, "address", hardware_address(layout.node_subnet[1]), "type", "bridge")
     _run("ip", "address", "replace", f"{layout.address}/{layout.node_subnet.prefixlen}", "dev", layout.bridge)
     _run("ip", "link", "set", layout.bridge, "up")
@@ -34,19 +34,19 @@ def ensure_network(layout: Layout) -> None:
             _run("iptables", "-w", "-I", *rule)
     namespaces.hold(layout, GATEWAY)
     attach(layout, GATEWAY, 0, gateway_address(layout))
-    # Addresses of pods that are not there must not leave by the default route; every node's /24 is more specific.
+    # Addresses of missing pods must not leave by the default route; every node's /24 is more specific.
     _run("ip", "route", "replace", "blackhole", str(layout.pod_range))
     _run(*_in_gateway(layout), "ip", "route", "replace", "blackhole", str(layout.pod_range))
     for number in nodes.numbers(layout).values():
-        # A gateway that is new has lost what nodes told the old one.
+        # A new gateway lacks the routes of existing nodes.
         _route_to_pods(layout, number)
     _run("ip", "route", "replace", str(layout.service_range), "via", str(gateway_address(layout)))
 
 
 def tear_down_network(layout: Layout) -> None:
-    """Takes back what `ensure_network` did; the nodes have been stopped before. Raises NetworkFailed, DaemonFailed."""
+    """Reverts `ensure_network`, after the nodes have been stopped. Raises NetworkFailed, DaemonFailed."""
     namespaces.release(layout, GATEWAY)
-    # Before the bridge goes, so that a stack whose bridge is not there has nothing else there either.
+    # Before the bridge, so that a stack without a bridge has nothing else left either.
     mount_points.remove_unused()
     for rule in firewall_rules(layout):
         while _succeeds("iptables", "-w", "-C", *rule):
@@ -59,7 +59,7 @@ def tear_down_network(layout: Layout) -> None:
 
 
 def firewall_rules(layout: Layout) -> list[tuple[str, ...]]:
-    """What a firewall must let through: to our services, and across the bridge where bridged packets are filtered."""
+    """Returns rules for traffic to our services, and across the bridge if bridged packets are filtered."""
     mark = ("-m", "comment", "--comment", f"modelyard-{layout.instance}", "-j", "ACCEPT")
     return [("INPUT", "-i", layout.bridge, *mark), ("FORWARD", "-i", layout.bridge, "-o", layout.bridge, *mark)]
 
@@ -73,7 +73,7 @@ def enter_gateway(layout: Layout) -> Sequence[str]:
 
 
 def connect_node(layout: Layout, name: str, number: int) -> None:
-    """Plugs a node's namespaces into the bridge and makes its pods reachable. Raises NetworkFailed."""
+    """Connects a node's namespaces to the bridge and makes its pods reachable. Raises NetworkFailed."""
     attach(layout, name, number, layout.node_address(number))
     default = ("ip", "route", "replace", "default", "via", str(gateway_address(layout)))
     _run(*_in_network(layout, name), *default)
@@ -81,7 +81,7 @@ def connect_node(layout: Layout, name: str, number: int) -> None:
 
 
 def disconnect_node(layout: Layout, number: int) -> None:
-    """Takes back what `connect_node` did outside the node. Raises NetworkFailed."""
+    """Reverts what `connect_node` did outside the node. Raises NetworkFailed."""
     pods = str(layout.pod_subnet(number))
     if _succeeds("ip", "route", "show", "exact", pods, expect="via"):
         _run("ip", "route", "delete", pods)
@@ -93,20 +93,20 @@ def disconnect_node(layout: Layout, number: int) -> None:
 
 
 def set_link(layout: Layout, number: int, state: str) -> None:
-    """ "down" parts a node from everything, as a pulled cable would; "up" plugs it in again. Raises NetworkFailed."""
+    """ "down" disconnects a node from everything, like a pulled cable; "up" reconnects it. Raises NetworkFailed."""
     _run("ip", "link", "set", veth(layout, number), state)
 
 
 def veth(layout: Layout, number: int) -> str:
-    """The machine's end of the cable to a node (0 is the gateway)."""
+    """Returns the name of the machine's end of the veth pair to a node (0 is the gateway)."""
     return f"{_veth_prefix(layout)}{number}"
 
 
 def remove_link(name: str) -> None:
-    """The interface is gone, whoever took it away. Raises NetworkFailed.
+    """Deletes the interface; it may already be gone. Raises NetworkFailed.
 
-    Once the namespaces at the other end of a cable have ended, the kernel takes the cable away, a moment later and by
-    itself: it may be there when it is looked for and gone when it is to be deleted.
+    After the namespaces at the other end of a veth pair have ended, the kernel deletes the pair by itself a moment
+    later: it may exist when listed and be gone when it is to be deleted.
     """
     try:
         _run("ip", "link", "delete", name)
@@ -116,12 +116,12 @@ def remove_link(name: str) -> None:
 
 
 def hardware_address(address: IPv4Address) -> str:
-    """Follows from the address, so that neighbours find a namespace that was replaced without asking anew."""
+    """Derives the MAC from the address, so that neighbours' ARP caches stay valid when a namespace is replaced."""
     return ":".join(f"{byte:02x}" for byte in (0x02, 0x00, *address.packed))
 
 
 def attach(layout: Layout, name: str, number: int, address: IPv4Address) -> None:
-    """A cable from the bridge to eth0 in the namespaces, with an address. Raises NetworkFailed."""
+    """Creates a veth pair from the bridge to eth0 in the namespaces, with an address. Raises NetworkFailed."""
     inside, outer = _in_network(layout, name), veth(layout, number)
     if not _succeeds(*inside, "ip", "link", "show", "eth0"):
         remove_link(outer)
@@ -135,7 +135,7 @@ def attach(layout: Layout, name: str, number: int, address: IPv4Address) -> None
             str(namespaces.first_pid(layout, name)),
         )
         _run("ip", "link", "add", outer, "type", "veth", *peer)
-    # Also for a cable that was there: a bridge that was made anew has lost its ports.
+    # Also for an existing pair: a recreated bridge has lost its ports.
     _run("ip", "link", "set", outer, "master", layout.bridge, "up")
     _run(*inside, "ip", "address", "replace", f"{address}/{layout.node_subnet.prefixlen}", "dev", "eth0")
     _run(*inside, "ip", "link", "set", "eth0", "up")
@@ -173,7 +173,7 @@ def _run(*argv: str) -> None:
 
 
 def _succeeds(*argv: str, expect: str = "") -> bool:
-    """Whether the answer to a question is yes: exit status 0 and, where given, this word in the output."""
+    """Returns whether the exit status is 0 and, if given, `expect` is in the output."""
     try:
         answer = subprocess.run(argv, capture_output=True, text=True, timeout=COMMAND_S)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -1,7 +1,7 @@
-"""Keeps a set of Linux namespaces (mount, network, pid) alive in which a local node or the gateway lives.
+"""Keeps the Linux namespaces (mount, network, pid) of a local node or of the gateway alive.
 
-One small process holds them, as pid 1 inside. Nothing is pinned to a file: when the holder ends, the kernel kills what
-runs inside and takes back the mounts and interfaces, so that nothing can be left over.
+One small process holds them, as pid 1 inside. They are not pinned to files: when the holder ends, the kernel kills the
+processes inside and removes the mounts and interfaces, so that nothing can be left over.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from deploy.local.host import daemons, mount_points
 from deploy.local.layout import Layout
 
 # Arguments are pairs of folder and mount point. /run is private, so that sockets, locks and network namespaces of two
-# nodes never meet; mounts are shared inside, as on a real node, because pods may ask for mount propagation.
-# Pid 1 has to collect processes whose parents have gone, which `wait` does.
+# nodes never meet; mounts are shared inside, as on a real node, because pods may request mount propagation.
+# Pid 1 has to reap orphaned processes, which `wait` does.
 HOLDER = f"""
 set -e
 {mount_points.HOLD_GUARD}mount --make-rshared /
@@ -31,7 +31,7 @@ UNSHARE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child=SIGKI
 
 
 def hold(layout: Layout, name: str, binds: Sequence[tuple[Path, Path]] = ()) -> int:
-    """Keeps namespaces under a name and returns the pid (outside) of the first process inside. Raises DaemonFailed."""
+    """Creates namespaces under a name; returns the pid (outside) of the first process inside. Raises DaemonFailed."""
     places = [str(path) for pair in binds for path in pair]
     argv = (*UNSHARE, "sh", "-c", HOLDER, "sh", *places)
     daemons.start(layout, daemons.Daemon(_daemon(name), argv, ready=lambda: _is_set_up(layout, name), deadline_s=20))
@@ -39,7 +39,7 @@ def hold(layout: Layout, name: str, binds: Sequence[tuple[Path, Path]] = ()) -> 
 
 
 def release(layout: Layout, name: str) -> None:
-    """Ends everything that runs in the namespaces. Raises DaemonFailed."""
+    """Ends all processes in the namespaces. Raises DaemonFailed."""
     # unshare ignores SIGTERM while its child lives, so there is nothing to wait for.
     daemons.stop(layout, _daemon(name), deadline_s=0)
 
@@ -49,7 +49,7 @@ def held(layout: Layout, name: str) -> bool:
 
 
 def first_pid(layout: Layout, name: str) -> int:
-    """The pid (outside) of the first process inside. Raises ProcessLookupError when the namespaces are not held."""
+    """Returns the pid (outside) of the first process inside. Raises ProcessLookupError without held namespaces."""
     holder = daemons.running(layout).get(_daemon(name))
     child = _only_child(holder) if holder else None
     if child is None:
@@ -58,14 +58,14 @@ def first_pid(layout: Layout, name: str) -> int:
 
 
 def enter(layout: Layout, name: str) -> tuple[str, ...]:
-    """The argv prefix that runs a program inside, which ends with the process that is seen outside."""
+    """Returns the argv prefix that runs a program inside, which ends together with the process visible outside."""
     target = str(first_pid(layout, name))
     namespaces = ("--mount", "--net", "--pid")
     return ("nsenter", "--target", target, *namespaces, "--", "setpriv", "--pdeathsig", "KILL", "--")
 
 
 def inside(layout: Layout, name: str, path: str) -> Path:
-    """A path inside the namespaces as seen from outside."""
+    """Returns a path inside the namespaces as seen from outside."""
     return Path(f"/proc/{first_pid(layout, name)}/root{path}")
 
 

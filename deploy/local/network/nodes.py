@@ -1,7 +1,7 @@
-"""Which local nodes there are: one folder per node with its number, from which address and pod subnet follow.
+"""The registry of local nodes: one folder per node with its number, which determines address and pod subnet.
 
-A record is made before anything of the node is started and removed after everything of it has gone, so that a node that
-was left half-started or half-stopped is still known.
+A record is created before anything of the node is started and removed after everything of it has ended, so that a
+half-started or half-stopped node is still known.
 """
 
 import fcntl
@@ -30,16 +30,16 @@ class NodeSpec:
 
 
 MAX_NODES = 240
-# Kubernetes' rule for names that are also labels of a host.
+# Kubernetes' rule for names that are also DNS labels.
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class NodeFailed(RuntimeError):
-    """A node is unknown, its name will not do, there is no room for one more, or it is not Ready in time."""
+    """A node is unknown, its name is invalid, all numbers are taken, or it is not Ready in time."""
 
 
 def claim(layout: Layout, spec: NodeSpec) -> int:
-    """The node's number (1..MAX_NODES): the one it has, or the lowest that is free. Raises NodeFailed."""
+    """Returns the node's number (1..MAX_NODES): its existing one, or the lowest free one. Raises NodeFailed."""
     if not NAME.fullmatch(spec.name):
         raise NodeFailed(f"{spec.name!r} is no node name: use up to 63 lower-case letters, digits and dashes")
     with _lock(layout):
@@ -53,7 +53,7 @@ def claim(layout: Layout, spec: NodeSpec) -> int:
 
 
 def numbers(layout: Layout) -> dict[str, int]:
-    """Every node's number by name."""
+    """Returns every node's number by name."""
     files = layout.nodes.glob("*/node.json")
     return {file.parent.name: int(json.loads(file.read_text())["number"]) for file in files}
 
@@ -63,7 +63,7 @@ def number_of(layout: Layout, name: str) -> int | None:
 
 
 def known_number_of(layout: Layout, name: str) -> int:
-    """Raises NodeFailed for a node that is not there."""
+    """Returns the node's number. Raises NodeFailed for an unknown node."""
     number = number_of(layout, name)
     if number is None:
         raise NodeFailed(f"there is no local node {name!r}; there are: {', '.join(sorted(numbers(layout))) or 'none'}")

@@ -1,6 +1,6 @@
-"""What a local node is configured with: containerd, the pod network, the kubelet. Pure functions to text and argv.
+"""The configuration of a local node: containerd, the pod network, the kubelet. Pure functions to text and argv.
 
-Paths are those that the node sees inside its namespaces; `node` puts the files there and runs the programs.
+Paths are those inside the node's namespaces; `node.py` writes the files there and runs the programs.
 """
 
 import json
@@ -17,21 +17,21 @@ CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 CNI_PROGRAMS = "/usr/lib/cni"
 PAUSE_IMAGE = "modelyard/pause:dev"
 MEMORY_RESERVE_MIB = 100
-# Kubelets speak CRI to a remote runtime only, and have no flag to say so, from this minor version on.
+# From this minor version on the kubelet supports only a remote runtime, and the flag that selects it is gone.
 REMOTE_RUNTIME_ONLY_FROM = 27
 CGROUP_V1_REFUSED_FROM = 31
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What this machine has, which is what every kubelet on it reports as capacity."""
+    """The machine's resources, which every kubelet on it reports as capacity."""
 
     cpu: int
     memory_kib: int
 
 
 def containerd_config(layout: Layout, folder: Path) -> str:
-    """config.toml (version 2, which containerd 1.6 and 2.x read)."""
+    """Returns config.toml (version 2, which containerd 1.6 and 2.x read)."""
     return f"""\
 version = 2
 root = "/var/lib/containerd"
@@ -58,14 +58,14 @@ config_path = "{folder / "registries"}"
 
 
 def registry_hosts(layout: Layout) -> str:
-    """hosts.toml for the local registry, which speaks plain HTTP."""
+    """Returns hosts.toml for the local registry, which speaks plain HTTP."""
     return (
         f'server = "http://{layout.registry}"\n[host."http://{layout.registry}"]\ncapabilities = ["pull", "resolve"]\n'
     )
 
 
 def pod_network(layout: Layout, number: int) -> str:
-    """The CNI list. Pods are routed, not bridged, so that packets between two pods of a node pass its Service rules."""
+    """Returns the CNI list. Pods are routed, not bridged, so that Service rules apply between two pods of a node."""
     ranges = [[{"subnet": str(layout.pod_subnet(number))}]]
     ipam = {"type": "host-local", "dataDir": "/run/cni-addresses", "ranges": ranges, "routes": [{"dst": "0.0.0.0/0"}]}
     plugins = [
@@ -103,7 +103,7 @@ def kubelet_config(
         "cgroupRoot": f"/{cgroup}",
         "failSwapOn": False,
         "resolvConf": str(folder / "resolv.conf"),
-        # A full disk is the machine's matter; a node that evicts its pods for it helps nobody here.
+        # Disk space is the machine's concern; evicting pods would not help here.
         "evictionHard": {
             "memory.available": f"{MEMORY_RESERVE_MIB}Mi",
             "nodefs.available": "1%",
@@ -126,7 +126,7 @@ def kubelet_config(
 
 
 def kubelet_argv(binaries: Binaries, *, spec: NodeSpec, address: str, kubeconfig: Path, config: Path) -> list[str]:
-    """The kubelet's command line; runs inside the node's namespaces."""
+    """Returns the kubelet's command line, to be run inside the node's namespaces."""
     argv = [
         binaries.path("kubelet"),
         f"--config={config}",
@@ -147,7 +147,7 @@ def kubelet_argv(binaries: Binaries, *, spec: NodeSpec, address: str, kubeconfig
 
 
 def reserved(spec: NodeSpec, machine: Machine) -> dict[str, str]:
-    """What the kubelet keeps back so that allocatable comes out as asked; it cannot exceed the machine's."""
+    """Returns what the kubelet reserves so that allocatable is as requested, at most the machine's capacity."""
     result = {}
     if spec.cpu is not None:
         result["cpu"] = str(max(0, machine.cpu - spec.cpu))

@@ -1,8 +1,8 @@
 """Starts and stops real Kubernetes nodes on this machine: containerd, kubelet, kube-proxy in their own namespaces.
 
 Each node has its own cgroup root, logs, sockets, address and pod subnet, because two kubelets that share any of these
-destroy each other's pods. What is written into the files is `config.py`'s business. The Node object in the API server
-is the kubelet's and the control plane's; nothing here deletes it.
+destroy each other's pods. `config.py` builds the configuration. The kubelet and the control plane own the Node object;
+this file never deletes it.
 """
 
 import os
@@ -20,12 +20,12 @@ from deploy.local.nodes import config as node_files
 from deploy.local.nodes import objects
 
 READY_S = 90.0
-# The kubelet asks for cloud credentials before it starts; without this it tries for 10 s where there is no cloud.
+# The kubelet looks for cloud credentials before it starts; without this it tries for 10 s outside a cloud.
 KUBELET_ENVIRONMENT = {"AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def start_node(layout: Layout, spec: NodeSpec) -> None:
-    """A node that is Ready, with its GPUs allocatable; what runs already is kept. Raises DaemonFailed, NodeFailed."""
+    """Returns once the node is Ready with its GPUs allocatable; keeps what runs. Raises DaemonFailed, NodeFailed."""
     number = nodes.claim(layout, spec)
     binaries = require_binaries(layout)
     _prepare_namespaces(layout, spec.name, number)
@@ -39,11 +39,11 @@ def start_node(layout: Layout, spec: NodeSpec) -> None:
 
 
 def stop_node(layout: Layout, name: str) -> None:
-    """Everything of the node is gone: processes, mounts, network, cgroups, files. Its Node object stays."""
+    """Removes everything of the node: processes, mounts, network, cgroups, files. Its Node object stays."""
     number = nodes.number_of(layout, name)
     if number is None:
         return
-    # The kernel ends all processes inside with the namespaces, so that nothing in a pod can hold on.
+    # The kernel ends all processes inside with the namespaces, so that no pod can block this.
     namespaces.release(layout, _inside(name))
     for program in ("kubelet", "kube-proxy", "containerd"):
         daemons.stop(layout, f"{program}-{name}", deadline_s=5)
@@ -54,22 +54,22 @@ def stop_node(layout: Layout, name: str) -> None:
 
 
 def list_nodes(layout: Layout) -> list[str]:
-    """Names of the nodes that were started and not stopped, whatever has become of their processes."""
+    """Returns the nodes that were started and not stopped, whatever the state of their processes."""
     return sorted(nodes.numbers(layout))
 
 
 def cut_node(layout: Layout, name: str) -> None:
-    """Parts the node from the network, pods and all. Raises NodeFailed for an unknown node."""
+    """Disconnects the node and its pods from the network. Raises NodeFailed for an unknown node."""
     bridge.set_link(layout, nodes.known_number_of(layout, name), "down")
 
 
 def heal_node(layout: Layout, name: str) -> None:
-    """Takes back `cut_node`. Raises NodeFailed for an unknown node."""
+    """Reverts `cut_node`. Raises NodeFailed for an unknown node."""
     bridge.set_link(layout, nodes.known_number_of(layout, name), "up")
 
 
 def enter_node(layout: Layout, name: str) -> tuple[str, ...]:
-    """The argv prefix that runs a program inside the node."""
+    """Returns the argv prefix that runs a program inside the node."""
     return namespaces.enter(layout, _inside(name))
 
 

@@ -1,7 +1,7 @@
-"""What a local node looks like in the API server: GPUs that it is given, whether it is Ready.
+"""The state of a local node in the API server: adds its GPUs, waits until it is Ready.
 
-A GPU is an extended resource patched into the node's status, as a device plugin's would show up; the scheduler treats
-it like a real one. A kubelet that starts takes extended resources away until a plugin has reported them again.
+A GPU is an extended resource patched into the node's status, as a device plugin's would appear; the scheduler treats
+it like a real one. A starting kubelet removes extended resources until a plugin has reported them again.
 """
 
 import time
@@ -17,12 +17,12 @@ from deploy.local.network.nodes import NodeFailed, NodeSpec
 GPU = "nvidia.com/gpu"
 NOT_READY_TAINT = "node.kubernetes.io/not-ready"
 POLL_S = 0.2
-# Not reached, or not serving everything yet.
+# Unreachable, or not serving everything yet.
 NOT_YET = (0, 500, 503)
 
 
 def give_gpus(layout: Layout, spec: NodeSpec, kubelet_started_at: float, deadline_s: float) -> None:
-    """Puts the node's GPUs into its capacity once this kubelet (seconds since the epoch) has reported. Raises
+    """Adds the node's GPUs to its capacity once this kubelet (start in seconds since the epoch) has reported. Raises
     NodeFailed."""
     if spec.gpus == 0:
         return
@@ -34,12 +34,12 @@ def give_gpus(layout: Layout, spec: NodeSpec, kubelet_started_at: float, deadlin
 
 
 def wait_until_ready(layout: Layout, spec: NodeSpec, deadline_s: float) -> None:
-    """Returns when pods can be placed on the node and its GPUs. Raises NodeFailed with what the kubelet says."""
+    """Returns when pods can be scheduled on the node and its GPUs. Raises NodeFailed with the kubelet's message."""
     _wait(layout, spec.name, deadline_s, lambda node: is_usable(node, spec.gpus), "is not Ready")
 
 
 def is_usable(node: dict[str, Any], gpus: int) -> bool:
-    """Ready, with its GPUs, and no longer marked as not ready, which would keep pods away."""
+    """Ready, with its GPUs, and without the not-ready taint, which would keep pods away."""
     taints = [taint["key"] for taint in node.get("spec", {}).get("taints", [])]
     return is_ready(node) and allocatable_gpus(node) >= gpus and NOT_READY_TAINT not in taints
 
@@ -49,7 +49,7 @@ def is_ready(node: dict[str, Any]) -> bool:
 
 
 def reported_at(node: dict[str, Any]) -> float:
-    """When the kubelet last reported that it is ready or not, in whole seconds since the epoch; 0 for never."""
+    """Returns when the kubelet last reported its Ready condition, in whole seconds since the epoch; 0 for never."""
     beats = [each.get("lastHeartbeatTime") for each in _conditions(node) if each["type"] == "Ready"]
     return max((datetime.fromisoformat(beat).timestamp() for beat in beats if beat), default=0.0)
 
@@ -71,7 +71,7 @@ def _wait(layout: Layout, name: str, deadline_s: float, done: Callable[[dict[str
 
 
 def _read(layout: Layout, name: str) -> dict[str, Any] | str:
-    """The Node, or why there is none to be had: a node may start before the API server answers."""
+    """Returns the Node, or why it cannot be read: a node may start before the API server responds."""
     try:
         return api.read(layout, _path(name)) or "the API server has no such Node"
     except api.ClusterApiError as error:

@@ -1,1 +1,1 @@
-"""What runs beside the cluster: Temporal, registry, emulators, Modelyard itself."""
+"""The services beside the cluster: Temporal, registry, emulators, Modelyard itself."""

@@ -1,7 +1,7 @@
-"""Modelyard's own processes as daemons: watcher, workers, admin service, webhook, and the settings they get.
+"""Modelyard's own processes as daemons: watcher, workers, admin service, webhook, and their settings.
 
 Each process has its own identity in the cluster, as in production: the worker with cloud rights touches no pods, the
-one with pod rights gets no cloud credential. Which rights an identity has is decided in `deploy/rbac`.
+one with pod rights gets no cloud credential. `deploy/rbac` defines the rights of an identity.
 """
 
 import json
@@ -21,7 +21,7 @@ SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 RESOURCE_GROUP = "modelyard"
 CLUSTER = "local"
 LOCATION = "eastus"
-# Of trainings: threads that spin while they wait take from others what those need, and all share one machine here.
+# For training: OpenMP threads that busy-wait take CPU from those that work, and all share one machine here.
 ON_SHARED_CPUS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
@@ -56,18 +56,21 @@ PROGRAMS = (
     ),
     Program("admin", "admin", "modelyard:admin", "admin"),
 )
-"""What looks after Workspaces."""
+"""The processes that reconcile Workspaces."""
 WEBHOOK = Program("webhook", "admin.webhook", "modelyard:webhook", "webhook_metrics")
-"""What is asked before one is stored. It can be left away: `webhook.py` has the API server ask."""
+"""The admission webhook. Optional: `webhook.py` registers it with the API server."""
 
 
 def programs(layout: Layout) -> tuple[Program, ...]:
-    """All that run. An existing cluster's API server cannot reach a webhook here, and would refuse every Workspace."""
+    """Returns the programs to run; the webhook only with our own cluster.
+
+    The API server of an existing cluster cannot reach a webhook here, and would refuse every Workspace.
+    """
     return (*PROGRAMS, WEBHOOK) if layout.with_nodes else PROGRAMS
 
 
 def program_daemon(layout: Layout, program: Program, kubeconfig: Path) -> Daemon:
-    """The daemon of one program, run with our interpreter and with `kubeconfig` as its identity."""
+    """Returns the daemon of one program, run with our interpreter and with `kubeconfig` as its identity."""
     return Daemon(
         name=program.name,
         argv=(sys.executable, "-m", program.module, *program.arguments),
@@ -78,7 +81,7 @@ def program_daemon(layout: Layout, program: Program, kubeconfig: Path) -> Daemon
 
 
 def address(layout: Layout, program: Program) -> str:
-    """host:port of the program's health and metrics."""
+    """Returns host:port of the program's health and metrics."""
     host = layout.address if program.name == "admin" else LOOPBACK
     return f"{host}:{getattr(layout.ports, program.port)}"
 
@@ -88,7 +91,7 @@ def ready(layout: Layout, program: Program) -> Callable[[], bool]:
 
 
 def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, str]:
-    """The environment that configures one program; only the worker with cloud rights gets a cloud credential."""
+    """Returns the environment that configures one program; a cloud credential only for the worker with cloud rights."""
     found = {
         "MODELYARD_TEMPORAL_ADDRESS": layout.temporal_address,
         "MODELYARD_TEMPORAL_NAMESPACE": "default",
@@ -108,7 +111,7 @@ def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, st
 
 
 def webhook_address(layout: Layout) -> str:
-    """Where the API server asks. Loopback: no proxy that the user's environment names comes between."""
+    """Returns the address that the API server calls. Loopback, so that the user's proxy settings do not apply."""
     return f"{LOOPBACK}:{layout.ports.webhook}"
 
 
@@ -121,21 +124,21 @@ def _webhook_settings(layout: Layout) -> dict[str, str]:
 
 
 def _own_sources(layout: Layout) -> dict[str, str]:
-    """Where images and models come from when the stack has nodes; with an existing cluster the user's settings hold."""
+    """Returns the sources of images and models of a stack with nodes; an existing cluster uses the user's settings."""
     return {
         "MODELYARD_RUNTIME_IMAGE": images.reference(layout, images.RUNTIME),
         "MODELYARD_FETCH_IMAGE": images.reference(layout, images.FETCH),
         "MODELYARD_TUNE_IMAGE": images.reference(layout, images.TUNE),
         "MODELYARD_DATA_IMAGE": images.reference(layout, images.DATA),
         "MODELYARD_TUNING_ENVIRONMENT": json.dumps(ON_SHARED_CPUS),
-        "MODELYARD_ALLOWED_HOSTS": json.dumps([layout.address]),  # the mirror's, which has data sets too
+        "MODELYARD_ALLOWED_HOSTS": json.dumps([layout.address]),  # the mirror, which serves data sets too
         "MODELYARD_PLAIN_HTTP_REGISTRIES": json.dumps([layout.registry]),
         "MODELYARD_HF_ENDPOINT": layout.mirror_url,
     }
 
 
 def token_file(layout: Layout) -> Path:
-    """The credential for the ARM stand-in, made at first use, for its owner only."""
+    """Returns the credential for the ARM emulator, created on first use, readable by its owner only."""
     file = layout.state / "azure-token"
     layout.state.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
@@ -157,7 +160,7 @@ def _cloud_settings(layout: Layout) -> dict[str, str]:
 
 
 def _without_proxy(layout: Layout) -> str:
-    """A proxy that the user's environment names cannot reach the stack's own addresses."""
+    """Returns NO_PROXY with the stack's own addresses, which the user's proxy cannot reach."""
     ours = (layout.address, LOOPBACK, "localhost", str(layout.service_range), str(layout.pod_range))
     given = os.environ.get("NO_PROXY", os.environ.get("no_proxy", ""))
     return ",".join(dict.fromkeys([*given.split(","), *ours] if given else ours))

@@ -1,7 +1,7 @@
 """The OCI registry of a local stack: Debian's docker-registry over plain HTTP, blobs below the instance's state.
 
-It listens where nodes reach it, so containerd pulls what buildah pushed. Which images there are is
-`images/images.py`'s.
+It listens on an address that nodes can reach, so containerd pulls what buildah pushed. `images/images.py` defines the
+images.
 """
 
 import secrets
@@ -31,7 +31,7 @@ def registry_daemon(layout: Layout) -> Daemon:
 
 
 def registry_config(layout: Layout, secret: str) -> dict[str, object]:
-    """docker-registry's configuration. It wants `addr` as a string, which a port alone would not be."""
+    """Returns docker-registry's configuration. `addr` must be a string, which a port alone would not be."""
     return {
         "version": 0.1,
         "log": {"level": "warn", "accesslog": {"disabled": True}},
@@ -44,7 +44,7 @@ def registry_config(layout: Layout, secret: str) -> dict[str, object]:
 
 
 def _secret(layout: Layout) -> str:
-    """Signs the state of uploads; kept, so that an upload survives a restart."""
+    """Returns the key that signs the state of uploads; stored, so that an upload survives a restart."""
     file = layout.state / NAME / "secret"
     file.touch(mode=0o600)
     if not file.read_text():

@@ -1,6 +1,6 @@
-"""The two programs that stand in for what is not on this machine: Azure Resource Manager and the Hugging Face Hub.
+"""The daemons of the two emulators of external services: Azure Resource Manager and the Hugging Face Hub.
 
-Here are their daemons only; each is a program of its own, in `azure/` and `mirror/`.
+The programs themselves are in `azure/` and `mirror/`.
 """
 
 import sys
@@ -13,8 +13,8 @@ from deploy.local.layout import Layout
 
 
 def arm_daemon(layout: Layout, kubeconfig: Path | None = None) -> Daemon:
-    """Its agent pools are real kubelets; in an existing cluster (`kubeconfig`) they are Node objects only."""
-    # Made here, not only by the program: whether it is ready is asked with the authority's certificate.
+    """Agent pools are real kubelets; in an existing cluster (`kubeconfig`) they are Node objects only."""
+    # Created here, not only by the program: the readiness probe needs the authority's certificate.
     authority = ensure_authority(layout)
     argv = [sys.executable, "-m", "deploy.local.azure", "--layout-instance", layout.instance]
     if not layout.with_nodes:
@@ -25,7 +25,7 @@ def arm_daemon(layout: Layout, kubeconfig: Path | None = None) -> Daemon:
 
 
 def mirror_daemon(layout: Layout) -> Daemon:
-    """Serves what the machine's cache holds; started after that was built."""
+    """Serves the machine's cache, so it is started after that was built."""
     argv = (sys.executable, "-m", "deploy.local.mirror", "--instance", layout.instance)
     ready = once_answers(f"{layout.mirror_url}/_control/state")
     return Daemon(name="mirror", argv=argv, ready=ready, deadline_s=60.0)

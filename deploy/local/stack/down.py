@@ -1,6 +1,6 @@
-"""Takes a local stack down: every process, node and network part of the instance, those that lean on others first.
+"""Takes a local stack down: every process, node and network part of the instance, dependents first.
 
-Caches stay, and the state too, so that `up` goes on where it stopped; only a purge deletes the state.
+Caches and state are kept, so that `up` continues where the stack stopped; only a purge deletes the state.
 """
 
 import shutil
@@ -23,13 +23,13 @@ from deploy.local.stack.runner import Step, run_steps
 
 
 class StillRunning(RuntimeError):
-    """Daemons of an instance run after everything was stopped."""
+    """Daemons of an instance still run after everything was stopped."""
 
 
 def take_down(instance: str, *, purge: bool = False, stream: TextIO = sys.stdout) -> dict[str, float]:
-    """Stops all that runs of an instance; with `purge` its state is deleted too. Returns the seconds of each step.
+    """Stops everything of an instance; with `purge` also deletes its state. Returns the seconds of each step.
 
-    Works on whatever is there: a full stack, half of one, none. Raises StepFailed, after it was shown.
+    Works on a full stack, a partial one, or none. Raises StepFailed, after showing it.
     """
     layout = (recall(instance) or Choices()).layout(instance)
     steps = steps_of(layout, purge=purge)
@@ -38,8 +38,8 @@ def take_down(instance: str, *, purge: bool = False, stream: TextIO = sys.stdout
 
 
 def steps_of(layout: Layout, *, purge: bool) -> list[Step]:
-    """The graph of going down: who writes first, what they write to last."""
-    # The stand-in for ARM goes before the nodes: it would bring back those that its pools should have.
+    """Returns the graph of going down: clients first, their stores last."""
+    # The ARM emulator stops before the nodes: it would restart those that its pools should have.
     programs = [_stop(layout, program.name, ()) for program in modelyard.programs(layout)]
     named = tuple(program.name for program in modelyard.programs(layout))
     steps = [
@@ -67,7 +67,7 @@ def _cluster(layout: Layout) -> list[Step]:
 
 
 def _stop_nodes(layout: Layout, say: Say) -> None:
-    """Asks which there are only now: until the stand-in was stopped, there could be more."""
+    """Lists the nodes only now: until the emulator was stopped, it could add some."""
     names = list_nodes(layout)
     if not names:
         return
@@ -85,7 +85,7 @@ def _call(action: Callable[..., None], *arguments: object) -> Callable[[Say], No
 
 
 def _finish(layout: Layout, say: Say) -> None:
-    """Stops daemons that no step knows, so that a stack of an older version goes away as well."""
+    """Stops daemons that no step knows, so that a stack of an older version is removed as well."""
     for name in daemons.running(layout):
         say(f"stopping {name}")
         daemons.stop(layout, name)

@@ -1,7 +1,7 @@
-"""The graph of a local stack: which steps there are, what each needs, and which file carries it out.
+"""The graph of a local stack: its steps, their dependencies, and the file that carries out each.
 
-With a cluster that exists already only the steps that it lacks are there: no control plane, no nodes, no registry with
-images, no model mirror. How steps are run is `runner.py`'s.
+With an existing cluster only the steps that it lacks remain: no control plane, no nodes, no registry with images, no
+model mirror. `runner.py` runs the steps.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ SYSTEM_NODE = NodeSpec("system-0", {"agentpool": "system", "kubernetes.azure.com
 
 
 def steps_of(layout: Layout, choices: Choices, *, tuning: bool = True) -> list[Step]:
-    """The steps that bring this instance up; without `tuning` the images are left out that only trainings need."""
+    """Returns the steps that bring this instance up; without `tuning` they omit images used only by training."""
     addresses = addresses_needed(layout, choices)
     machine = Step("machine", lambda say: check_machine(layout, addresses, root=choices.own_cluster))
     if choices.kubeconfig is None:
@@ -83,7 +83,7 @@ def _cluster_resources(layout: Layout, kubeconfig: Path, need: str) -> list[Step
 
 
 def _webhook(layout: Layout) -> list[Step]:
-    """It speaks to the API server alone, and is asked by it alone."""
+    """Depends on the API server alone, which is also its only client."""
     log = layout.logs / "admission.log"
     return [
         Step("admission", lambda say: ensure_admission(layout, layout.admin_kubeconfig, log, say), ("roles",), log),
@@ -100,7 +100,7 @@ def _push_pause_image(layout: Layout) -> None:
 
 
 def _daemon(layout: Layout, name: str, needs: tuple[str, ...], make: Callable[[Layout], Daemon]) -> Step:
-    """The daemon is made only when its turn comes: making one writes its configuration."""
+    """Creates the daemon only when the step runs: that writes its configuration."""
 
     def ensure(say: Say) -> None:
         daemon = make(layout)
@@ -111,7 +111,7 @@ def _daemon(layout: Layout, name: str, needs: tuple[str, ...], make: Callable[[L
 
 
 def _programs(layout: Layout, needs: tuple[str, ...], kubeconfig_of: Callable[[str], Path]) -> list[Step]:
-    """Modelyard's own processes; `kubeconfig_of` gives the file with which an identity speaks to the cluster."""
+    """Modelyard's own processes; `kubeconfig_of` returns the kubeconfig of an identity."""
     return [_program(layout, program, needs, kubeconfig_of) for program in modelyard.PROGRAMS]
 
 

@@ -1,7 +1,7 @@
-"""Which programs of the operating system a local stack needs, and how the missing ones are installed.
+"""The programs of the operating system that a local stack needs, and the installation of missing ones.
 
-What counts is whether the program is there, not whether a package manager knows of it: on a machine that is not Debian
-the same table tells what to install by hand.
+The check looks for the program, not for the package: on a machine that is not Debian the same table says what to
+install by hand.
 """
 
 import os
@@ -16,7 +16,7 @@ from deploy.local.kubernetes.binaries import ASSETS_VARIABLE
 from deploy.local.kubernetes.build import newest_build
 from deploy.local.layout import Layout, Say
 
-# Debian keeps some of them where an ordinary user's PATH does not look.
+# Debian installs some programs outside an ordinary user's PATH.
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 APT_DEADLINE_S = 900.0
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -24,7 +24,7 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package and the program it is wanted for: a name on the PATH, or the pattern of an absolute path."""
+    """A Debian package and the program it provides: a name on the PATH, or the pattern of an absolute path."""
 
     name: str
     program: str
@@ -39,7 +39,7 @@ RUN = (
     Package("iptables", "iptables"),
     Package("conntrack", "conntrack"),
     Package("socat", "socat"),
-    # Statically linked: it is all there is in the image of the pod sandbox.
+    # Statically linked: the image of the pod sandbox contains nothing else.
     Package("busybox-static", "/bin/busybox"),
     Package("util-linux", "nsenter"),
     Package("mount", "mount"),
@@ -62,7 +62,7 @@ BUILD_KUBERNETES = (
     Package("golang-github-modern-go-reflect2-dev", "/usr/share/gocode/src/github.com/modern-go/reflect2"),
 )
 
-# What vLLM wants of a machine on which it runs outside an image, as tests of the runtime have it run.
+# What vLLM requires of a machine when it runs outside an image, as in the runtime's tests.
 RUN_MODELS = (Package("g++", "g++"), Package("libnuma1", "/usr/lib/*/libnuma.so.1"))
 
 
@@ -71,13 +71,13 @@ class PackagesMissing(RuntimeError):
 
 
 def packages_needed(layout: Layout) -> list[Package]:
-    """What a stack with a cluster of its own takes; compilers only where Kubernetes has to be built."""
+    """Returns the packages of a stack with its own cluster; compilers only if Kubernetes has to be built."""
     given = ASSETS_VARIABLE in os.environ or newest_build(layout.cache) is not None
     return [*RUN, *REGISTRY, *BUILD_IMAGES, *([] if given else BUILD_KUBERNETES)]
 
 
 def missing(wanted: Iterable[Package]) -> list[Package]:
-    """Those of the packages whose program is not on this machine."""
+    """Returns the packages whose program is not on this machine."""
     path = os.environ.get("PATH", os.defpath) + os.pathsep + SBIN
     return [package for package in wanted if shutil.which(package.program, path=path) is None and not _is_file(package)]
 
@@ -109,8 +109,8 @@ def ensure_packages(wanted: Iterable[Package], log: Path, say: Say) -> None:
 
 @contextmanager
 def services_kept_from_starting() -> Iterator[None]:
-    """Debian starts the services of etcd, containerd and the registry as they are installed; ours run under our own
-    settings, so invoke-rc.d is told not to. A policy that the machine already has is left alone."""
+    """Prevents Debian from starting etcd, containerd and the registry when they are installed; ours run with our own
+    settings. Sets a policy for invoke-rc.d, unless the machine already has one."""
     if POLICY.exists():
         yield
         return

@@ -1,7 +1,7 @@
-"""What is made once per user and machine, before anything runs: programs, packages, images, models.
+"""Prepares what is needed once per user and machine, before anything runs: programs, packages, images, models.
 
-The steps are the same for a stack that comes up and for a machine that is only being prepared for it (`modelyard local
-prepare`, before tests). Everything here takes minutes the first time and nothing afterwards.
+The steps are shared by `up` and by `modelyard local prepare`, which only prepares a machine (before tests). They take
+minutes the first time and nothing afterwards.
 """
 
 import sys
@@ -21,14 +21,14 @@ from deploy.local.stack.runner import Step, run_steps
 
 
 def prepare(instance: str, stream: TextIO = sys.stdout) -> dict[str, float]:
-    """Fills the caches and starts nothing; returns the seconds of each step. Raises StepFailed, after it was shown."""
+    """Fills the caches and starts nothing; returns the seconds of each step. Raises StepFailed, after showing it."""
     steps = preparing_steps(Layout.of(instance))
     with progress_for(steps, stream) as display:
         return run_steps(steps, display, stop_commands=stop_commands)
 
 
 def preparing_steps(layout: Layout) -> list[Step]:
-    """Everything that can be made beforehand, the runtime environment too, which tests need."""
+    """Returns all steps that can run beforehand, including the runtime environment, which tests need."""
 
     def build_images(say: Say) -> None:
         for image in images.IMAGES:
@@ -64,7 +64,7 @@ def kubernetes_programs(layout: Layout) -> Step:
 
 
 def models_for_stack(layout: Layout) -> list[Step]:
-    """Models are made by programs of the runtime environment, which is large and needed for nothing else in a stack."""
+    """Models are built by programs of the runtime environment, which is large and used for nothing else in a stack."""
     if not missing_repos(layout.cache):
         return [models(layout)]
     environment = runtime_environment(layout)

@@ -1,7 +1,7 @@
 """Shows a run of steps: a table that redraws itself on a terminal, one line per event anywhere else.
 
-Both say what is being done and how long it has taken, and for a failure the step, its reason and the log to look at.
-Which steps there are and in which order they go is none of this file's business.
+Both show the current action and its duration, and for a failure the step, its reason and its log. `graph.py` defines
+the steps, `runner.py` their order.
 """
 
 import sys
@@ -26,7 +26,7 @@ NAME_WIDTH = 22
 
 
 class Progress(Display):
-    """A display that is entered for the time of the run."""
+    """A display that is entered for the duration of the run."""
 
     def __enter__(self) -> "Progress":
         return self
@@ -36,14 +36,14 @@ class Progress(Display):
 
 
 def progress_for(steps: Sequence[Step], stream: TextIO = sys.stdout) -> Progress:
-    """The display that suits the stream: live on a terminal, lines otherwise."""
+    """Returns the display for the stream: live on a terminal, lines otherwise."""
     if stream.isatty():
         return LiveProgress(steps, Console(file=stream))
     return PlainProgress(stream)
 
 
 class PlainProgress(Progress):
-    """One line per event: seconds since the run began, event, step, what is being done."""
+    """One line per event: seconds since the run began, event, step, current action."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -81,7 +81,7 @@ class PlainProgress(Progress):
 
 @dataclass
 class _Row:
-    """What the table shows of one step. `state` is waiting, running, done, failed or stopped."""
+    """One step's row of the table. `state` is waiting, running, done, failed or stopped."""
 
     step: Step
     state: str = "waiting"
@@ -91,7 +91,7 @@ class _Row:
 
 
 class LiveProgress(Progress):
-    """A table of all steps in the order given, with a spinner and the time for those under way."""
+    """A table of all steps in the order given, with a spinner and the duration of running ones."""
 
     def __init__(self, steps: Sequence[Step], console: Console) -> None:
         self._rows = {step.name: _Row(step) for step in steps}
@@ -167,10 +167,10 @@ class LiveProgress(Progress):
 
 
 def explain(step: Step, error: BaseException) -> str:
-    """Why a step failed, with the end of its log unless the reason names that log already."""
+    """Returns why a step failed, with the end of its log unless the reason names that log already."""
     reason = str(error) or type(error).__name__
     if isinstance(error, LookupError | TypeError | AttributeError | AssertionError):
-        # Our own mistake, not the machine's: the type tells more than the text.
+        # A bug of ours, not a fault of the machine: the type says more than the text.
         reason = f"{type(error).__name__}: {reason}"
     if step.log is None or str(step.log) in reason:
         return reason

@@ -1,8 +1,8 @@
-"""Runs named steps side by side, each as soon as what it needs is done.
+"""Runs named steps concurrently, each as soon as its dependencies are done.
 
-A step is data: a name, what it needs, an action. This file decides the order and what happens when a step fails or
-the user interrupts: nothing new starts, running commands are asked to stop, and the first failure is the one raised.
-What the steps do is `up.py`'s; how their progress looks is `progress.py`'s.
+A step is data: a name, its dependencies, an action. This file decides the order and what happens when a step fails or
+the user interrupts: no step starts any more, running commands are stopped, and the first failure is raised. `graph.py`
+defines the steps; `progress.py` shows their progress.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Protocol
 
 from deploy.local.layout import Say
 
-# Commands get SIGTERM when a run stops; a step that has not returned this long afterwards is left behind and named.
+# On abort, commands get SIGTERM; a step that has not returned after this many seconds is abandoned and named.
 PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to ensure. `action` is given a function that tells the user what is being done; it may be repeated.
+    """One thing to ensure. `action` is idempotent and receives a function that reports progress to the user.
 
-    `patience_s` is how long a run that stops waits for this step: longer for what must not be interrupted.
+    `patience_s` is how long an aborting run waits for this step: longer for what must not be interrupted.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Step:
 
 
 class Display(Protocol):
-    """What a run tells whoever shows it. Called from the thread that runs the graph, except `said`."""
+    """Receives the events of a run. Called from the thread that runs the graph, except `said`."""
 
     def started(self, step: Step) -> None: ...
     def said(self, step: Step, text: str) -> None: ...
@@ -66,7 +66,7 @@ class Outcome:
 
 @dataclass
 class _Run:
-    """The state of one run: what can start next, what is running, how long the finished ones took."""
+    """The state of one run: which steps can start, which are running, how long the finished ones took."""
 
     steps: dict[str, Step]
     order: TopologicalSorter[str]
@@ -87,16 +87,16 @@ class _Run:
         error: BaseException | None = None
         try:
             step.action(lambda text: self.display.said(step, text))
-        except BaseException as caught:  # the thread's edge: handed to the run, which raises it
+        except BaseException as caught:  # the thread's outermost handler: the run raises it
             error = caught
         self.outcomes.put(Outcome(step, time.monotonic() - began, error))
 
 
 def run_steps(steps: Sequence[Step], display: Display, *, stop_commands: Callable[[], None]) -> dict[str, float]:
-    """Runs every step once, side by side where `needs` allows, and returns the seconds that each took.
+    """Runs every step once, concurrently where `needs` allows, and returns the seconds that each took.
 
-    Raises ValueError for a graph that cannot be run, StepFailed for the first step that failed (after the others were
-    stopped), and passes KeyboardInterrupt on after the same. `stop_commands` ends commands that steps have running.
+    Raises ValueError for an invalid graph, StepFailed for the first step that failed (after the others were stopped),
+    and passes KeyboardInterrupt on after the same. `stop_commands` ends commands that steps have running.
     """
     run = _Run({step.name: step for step in steps}, order_of(steps), display)
     try:
@@ -109,13 +109,12 @@ def run_steps(steps: Sequence[Step], display: Display, *, stop_commands: Callabl
 
 
 def order_of(steps: Sequence[Step]) -> TopologicalSorter[str]:
-    """What can start when. Raises ValueError when names repeat, a need is unknown, or steps need one another in a
-    circle."""
+    """Returns the order. Raises ValueError if names repeat, a dependency is unknown, or the graph has a cycle."""
     names = Counter(step.name for step in steps)
     for name, times in names.items():
         if times > 1:
             raise ValueError(f"step '{name}' appears {times} times")
-    order = TopologicalSorter(dict.fromkeys(names, ()))  # named first, so that what can start together keeps its order
+    order = TopologicalSorter(dict.fromkeys(names, ()))  # added first, so that independent steps keep their order
     for step in steps:
         for need in step.needs:
             if need not in names:
@@ -124,7 +123,7 @@ def order_of(steps: Sequence[Step]) -> TopologicalSorter[str]:
     try:
         order.prepare()
     except CycleError as error:
-        # Each step of graphlib's circle is needed by the one after it, and the first is named again at its end.
+        # Each step of graphlib's cycle is needed by the next one, and the first is repeated at its end.
         raise ValueError(f"these steps need one another in a circle: {', '.join(error.args[1][:-1])}") from None
     return order
 

@@ -1,6 +1,6 @@
-"""Says how an instance is: each process with pid, address, health, age and log; nodes; node pools.
+"""Reports the state of an instance: each process with pid, address, health, age and log; nodes; node pools.
 
-Looking changes nothing, and a part that cannot be asked is reported as such instead of hiding the others.
+Read-only. A part that cannot be queried is reported as such instead of hiding the others.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ NODES_S = 10.0
 
 @dataclass(frozen=True)
 class ProcessStatus:
-    """`state` is ready, not ready or stopped; `running_s` the seconds since it was started."""
+    """`state` is ready, not ready or stopped; `running_s`: seconds since the start."""
 
     name: str
     state: str
@@ -35,7 +35,7 @@ class ProcessStatus:
 
 @dataclass(frozen=True)
 class NodeStatus:
-    """A Node object as the cluster shows it."""
+    """A Node object's state in the cluster."""
 
     name: str
     ready: bool
@@ -46,7 +46,7 @@ class NodeStatus:
 
 @dataclass(frozen=True)
 class StackStatus:
-    """Everything known about an instance. `problems` are the parts that could not be asked, and why."""
+    """The complete state of an instance. `problems`: the parts that could not be queried, and why."""
 
     instance: str
     up: bool
@@ -58,7 +58,7 @@ class StackStatus:
 
     @property
     def well(self) -> bool:
-        """All that should run does, and every node is Ready."""
+        """Returns whether every expected process runs and every node is Ready."""
         return (
             self.up
             and not self.problems
@@ -71,7 +71,7 @@ class StackStatus:
 
 
 def look(instance: str) -> StackStatus:
-    """The state of an instance now. Raises UnknownInstance."""
+    """Returns the current state of an instance. Raises UnknownInstance."""
     choices = recall(instance)
     layout = (choices or Choices()).layout(instance)
     running = daemons.running(layout)
@@ -89,12 +89,12 @@ def look(instance: str) -> StackStatus:
 
 
 def of_nodes(nodes: list[str]) -> set[str]:
-    """The daemons that these nodes of ours should have."""
+    """Returns the daemons that these local nodes should have."""
     return {f"{program}-{node}" for node in nodes for program in ("containerd", "kubelet", "kube-proxy")}
 
 
 def node_status(node: dict[str, Any]) -> NodeStatus:
-    """The few facts of a Node object that matter here."""
+    """Returns the relevant fields of a Node object."""
     labels = node["metadata"].get("labels", {})
     conditions = node.get("status", {}).get("conditions", [])
     return NodeStatus(
@@ -107,7 +107,7 @@ def node_status(node: dict[str, Any]) -> NodeStatus:
 
 
 def process_status(layout: Layout, component: Component, running: dict[str, int]) -> ProcessStatus:
-    """How one component is, given the pids of the daemons that run."""
+    """Returns the state of one component, given the pids of the running daemons."""
     pid = running.get(component.name)
     if pid is None:
         return _process(layout, component.name, "stopped", component.address, None)
@@ -119,7 +119,7 @@ def _processes(layout: Layout, choices: Choices | None, running: dict[str, int])
     with ThreadPoolExecutor(max_workers=8) as pool:
         known = list(pool.map(lambda component: process_status(layout, component, running), expected))
     names = {process.name for process in known}
-    # What is not in the table: the processes of nodes, and leftovers when the instance should be down.
+    # Daemons outside the table: the processes of nodes, and leftovers of an instance that should be down.
     others = sorted({*running, *of_nodes(list_nodes(layout))} - names)
     return known + [
         _process(layout, name, "ready" if name in running else "stopped", "", running.get(name)) for name in others

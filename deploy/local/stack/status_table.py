@@ -1,4 +1,4 @@
-"""Prints the state of an instance for people; what the state is comes from `status.py`."""
+"""Prints the state of an instance as tables; `status.py` determines the state."""
 
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +13,7 @@ MIN_NAME = 12
 
 
 def print_status(status: StackStatus, console: Console) -> None:
-    """Two tables, what could not be asked, and the address of the cluster."""
+    """Prints two tables, the parts that could not be queried, and the address of the cluster."""
     if not status.up and not status.processes:
         console.print(f"Instance '{status.instance}' is down. `modelyard local up` starts it.", highlight=False)
         return
@@ -29,7 +29,7 @@ def print_status(status: StackStatus, console: Console) -> None:
 def _processes(status: StackStatus, width: int) -> Table:
     table = _table(width, PROCESS=0, STATE=9, PID=7, UP=4, ADDRESS=18)
     for each in status.processes:
-        # A node's processes are told of when something is wrong with them; otherwise the node's own line is enough.
+        # Healthy processes of a node are left out: the node's own line is enough.
         if each.address or each.state != "ready" or not status.up:
             state = Text(each.state, STYLES[each.state])
             up = "" if each.running_s is None else age(each.running_s)
@@ -46,7 +46,7 @@ def _nodes(status: StackStatus, width: int) -> Table:
 
 
 def _table(width: int, **columns: int) -> Table:
-    """Columns with their widths; the first has what is left, so that in a narrow terminal only names are cut."""
+    """Returns a table of these widths; the first column takes the rest, so that a narrow terminal cuts only names."""
     table = Table(box=None, padding=(0, GAP, 0, 0), header_style="bold")
     rest = width - sum(columns.values()) - GAP * len(columns)
     for title, size in columns.items():

@@ -1,7 +1,6 @@
-"""Brings a local stack up: checks what was chosen, remembers it, runs the steps with a progress display.
+"""Brings a local stack up: checks and stores the options, runs the steps with a progress display.
 
-Which steps there are is `graph.py`'s to say. Every step ensures its part, so the same command starts, repairs and
-completes a stack.
+`graph.py` defines the steps. Every step ensures its part, so the same command starts, repairs and completes a stack.
 """
 
 import sys
@@ -20,9 +19,9 @@ def bring_up(
 ) -> dict[str, float]:
     """Ensures that everything of an instance runs; returns the seconds that each step took.
 
-    `tuning` is whether the images are made that only trainings need.
+    With `tuning` it also builds the images used only by training.
 
-    Raises StepFailed (after it was shown), KubeconfigUnusable, OtherCluster, and passes an interrupt on; after any of
+    Raises StepFailed (after showing it), KubeconfigUnusable, OtherCluster, and passes an interrupt on; after any of
     them the instance can be brought up again or down.
     """
     choices = choose(instance, kubeconfig)

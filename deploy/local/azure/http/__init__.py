@@ -1,1 +1,1 @@
-"""ARM's REST routes, the control endpoint, and what every request passes first."""
+"""ARM's REST routes, the control endpoint, and the gate in front of both."""

@@ -1,6 +1,6 @@
-"""The control endpoint: what ARM does not have, but a test bench needs.
+"""The control endpoint, which ARM does not have but tests need.
 
-Faults, settings, the cluster's own state, everything on record, call counts."""
+Faults, settings, the cluster's own state, the complete records, call counts."""
 
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from deploy.local.azure.service import Service
 
 
 class ClusterChange(BaseModel):
-    """The cluster's own state; what is left out stays."""
+    """The cluster's own state; omitted fields stay unchanged."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -24,7 +24,7 @@ class ClusterChange(BaseModel):
 
 
 def control_router(service: Service, calls: Calls) -> APIRouter:
-    """The routes below /_control over one service."""
+    """Returns the routes below /_control over one service."""
     router = APIRouter(prefix="/_control")
     _add_faults(router, service)
     _add_state(router, service)

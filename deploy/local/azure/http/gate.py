@@ -1,6 +1,6 @@
-"""What every request passes before the routes: token, call counts, faults of the network and of ARM's front end.
+"""Middleware in front of all routes: token, call counts, faults of the network and of ARM's front end.
 
-Pure ASGI, because one of the faults lets a request take effect and then ends the connection without an answer.
+Pure ASGI, because one of the faults lets a request take effect and then closes the connection without a response.
 """
 
 import re
@@ -17,9 +17,9 @@ from deploy.local.azure.faults import Fault, Target, take
 from deploy.local.azure.records import RecordsFile
 
 CONTROL_PREFIX = "/_control/"
-# Whoever waits for us to be up has no token, and what is on record is no secret.
+# Start-up probes have no token, and the records hold no secret.
 UNCHECKED = ("/_control/state",)
-# Route names, as faults and call counts use them. The first pattern that matches the path wins.
+# Route names, as used by faults and call counts. The first pattern that matches the path wins.
 ROUTES = (
     ("operation", re.compile(r"/operations/[^/]+$", re.IGNORECASE)),
     ("operationResult", re.compile(r"/operationresults/[^/]+$", re.IGNORECASE)),
@@ -37,7 +37,7 @@ FRONT_END_FAULTS = ("throttled", "server-error")
 
 @dataclass
 class Calls:
-    """How often each "METHOD route" was asked since the start or the last reset, refused requests included."""
+    """How often each "METHOD route" was called since the start or the last reset, refused requests included."""
 
     counts: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
@@ -66,7 +66,7 @@ class Gate:
         await self._pass(target, _answer(refusal) if refusal else self._app, scope, receive, send)
 
     async def _pass(self, target: Target, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Counts the call and answers it, or lets it take effect and hangs up."""
+        """Counts the call and passes it on, or lets it take effect and closes the connection."""
         call = f"{target.method} {target.route}"
         self._calls.counts[call] += 1
 
@@ -103,7 +103,7 @@ class Gate:
 
 
 def target_of(method: str, path: str) -> Target:
-    """What a request is about, for faults and for counting; unknown paths are the route "other"."""
+    """Returns the target of a request, for faults and for counting; unknown paths are the route "other"."""
     for route, pattern in ROUTES:
         if found := pattern.search(path):
             return Target(pool=found.groupdict().get("pool", ""), method=method, route=route)
@@ -141,7 +141,7 @@ async def _into_nothing(message: Message) -> None:
 
 
 async def _hang_up(scope: Scope, receive: Receive) -> None:
-    """Ends the connection and waits until the server has noticed, lest it answer 500 in our place."""
+    """Closes the connection and waits until the server has noticed; otherwise the server would send a 500."""
     transport: Any = scope["state"]["transport"]
     transport.abort()
     while (await receive())["type"] != "http.disconnect":

@@ -1,6 +1,6 @@
 """ARM's REST routes for managed clusters, agent pools, operations, SKUs and usages.
 
-Paths, headers and status codes are here; what a request means is the service's business."""
+Paths, headers and status codes are here; `service.py` carries out the requests."""
 
 import time
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ IfMatch = Annotated[str | None, Header()]
 
 
 def arm_router(service: Service) -> APIRouter:
-    """The routes over one service."""
+    """Returns the routes over one service."""
     router = APIRouter()
     _add_reads(router, service)
     _add_pool_writes(router, service)
@@ -172,7 +172,7 @@ def _retry_after(service: Service, operation: Operation) -> dict[str, str]:
 
 
 def _absolute(request: Request, path: str) -> str:
-    """The address under which this client reached us: it may be another than the one we listen on."""
+    """Returns the URL under which this client reached us; its host may differ from the one we listen on."""
     version = request.query_params.get("api-version", "")
     return f"{request.url.scheme}://{request.url.netloc}{path}?api-version={version}&t={int(time.time())}"
 

@@ -1,5 +1,5 @@
-"""Where a pool's machines come from: real kubelets, Node objects without a kubelet, or nowhere.
+"""The machines of a pool: real kubelets, Node objects without a kubelet, or none.
 
-`machines.py` has the protocol and says what a pool's nodes look like; `kubelets.py`, `simulated.py` and `nowhere.py`
-are the three ways; `draining.py` empties and forgets nodes through the API server.
+`machines.py` defines the protocol and a pool's nodes; `kubelets.py`, `simulated.py` and `nowhere.py` implement it;
+`draining.py` drains and deletes nodes through the API server.
 """

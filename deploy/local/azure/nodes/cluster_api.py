@@ -1,6 +1,6 @@
 """Requests to the cluster's API server in plain JSON, with the credentials of a kubeconfig.
 
-Plain JSON, not the client's typed models: a Node object is handed through as it is, whatever the server's version.
+Plain JSON, not the client's typed models: a Node object passes unchanged, whatever the server's version.
 """
 
 import json
@@ -26,7 +26,7 @@ class ClusterRefused(Exception):
 
 
 class ClusterApi:
-    """One cluster. `open` before the first request, in the loop that makes them."""
+    """One cluster. Call `open` before the first request, in the event loop that makes the requests."""
 
     def __init__(self, kubeconfig: Path) -> None:
         self._kubeconfig = kubeconfig
@@ -34,7 +34,7 @@ class ClusterApi:
 
     async def open(self) -> None:
         settings = client.Configuration()
-        # No proxy of the user's environment: it cannot reach a cluster on this machine.
+        # Ignores the user's proxy settings: a proxy cannot reach a cluster on this machine.
         settings.client_session_kwargs = {"trust_env": False}
         load: Any = config.load_kube_config
         await load(str(self._kubeconfig), client_configuration=settings, persist_config=False)
@@ -45,7 +45,7 @@ class ClusterApi:
             await self._client.close()
 
     async def read(self, path: str, **query: str) -> dict[str, Any] | None:
-        """The object or list at a path, None when there is none. Raises ClusterRefused."""
+        """Returns the object or list at a path, None if it does not exist. Raises ClusterRefused."""
         try:
             return await self.request("GET", path + (f"?{urlencode(query)}" if query else ""))
         except ClusterRefused as refused:
@@ -54,7 +54,7 @@ class ClusterApi:
             raise
 
     async def create(self, path: str, body: dict[str, Any]) -> bool:
-        """Creates an object; False when one of its name is there already. Raises ClusterRefused."""
+        """Creates an object; returns False if one of that name exists. Raises ClusterRefused."""
         try:
             await self.request("POST", path, body)
         except ClusterRefused as refused:
@@ -64,21 +64,21 @@ class ClusterApi:
         return True
 
     async def merge(self, path: str, change: dict[str, Any]) -> bool:
-        """Merge-patches an object; False when there is none. Raises ClusterRefused."""
+        """Merge-patches an object; returns False if it does not exist. Raises ClusterRefused."""
         return await self._unless_gone("PATCH", path, change, MERGE_PATCH)
 
     async def patch_status(self, path: str, status: dict[str, Any]) -> bool:
-        """Strategic-merge-patches an object's status; False when there is none. Raises ClusterRefused."""
+        """Strategic-merge-patches an object's status; returns False if it does not exist. Raises ClusterRefused."""
         return await self._unless_gone("PATCH", f"{path}/status", {"status": status}, STRATEGIC_MERGE_PATCH)
 
     async def delete(self, path: str, options: dict[str, Any] | None = None) -> bool:
-        """Deletes an object; False when there is none. Raises ClusterRefused."""
+        """Deletes an object; returns False if it does not exist. Raises ClusterRefused."""
         return await self._unless_gone("DELETE", path, options or {}, "application/json")
 
     async def request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json"
     ) -> dict[str, Any]:
-        """One request. Raises ClusterRefused, with status 0 when the server cannot be reached in REQUEST_S."""
+        """Sends one request. Raises ClusterRefused, with status 0 if the server cannot be reached within REQUEST_S."""
         _, url, headers, *_ = await self._client.param_serialize(method, path, auth_settings=["BearerToken"])
         headers |= {"Accept": "application/json", "Content-Type": content_type}
         try:

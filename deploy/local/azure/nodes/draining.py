@@ -1,7 +1,7 @@
-"""Empties a node before its machine goes, and forgets it afterwards, as AKS does: cordon, evict, delete what is left.
+"""Drains a node before its machine is removed and deletes it afterwards, as AKS does: cordon, evict, delete the rest.
 
 Pods of DaemonSets and static pods are not evicted: they belong to the node. Disruption budgets are respected until the
-deadline; then the machine goes all the same, which is what deleting an agent pool means.
+deadline; then the machine is removed all the same, as deleting an agent pool implies.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ from typing import Any
 
 from deploy.local.azure.nodes.cluster_api import ClusterApi, ClusterRefused
 
-# The API server has no way to say "tell me when this node is empty"; a look twice a second costs next to nothing.
+# The API server has no wait for "this node is empty"; polling twice a second costs next to nothing.
 LOOK_S = 0.5
 NODES = "/api/v1/nodes"
 STATIC_POD = "kubernetes.io/config.mirror"
-# What an eviction meets: a budget that is used up, a pod that is gone, an API server that stumbles.
+# Expected failures of an eviction: an exhausted budget, a deleted pod, an API server error.
 BUDGET_USED_UP, GONE = 429, 404
 
 
@@ -34,7 +34,7 @@ async def empty_node(api: ClusterApi, name: str, seconds: float) -> list[str]:
 
 
 async def forget_node(api: ClusterApi, name: str) -> None:
-    """Deletes the pods, without grace, and the Node of a machine that has gone. Raises ClusterRefused."""
+    """Deletes a removed machine's pods, without grace period, and its Node. Raises ClusterRefused."""
     for pod in await pods_on(api, name):
         await api.delete(pod_path(pod), {"gracePeriodSeconds": 0})
     await api.delete(f"{NODES}/{name}")
@@ -47,7 +47,7 @@ async def pods_on(api: ClusterApi, name: str) -> list[dict[str, Any]]:
 
 
 async def eviction_version(api: ClusterApi) -> str:
-    """policy/v1 or policy/v1beta1: a server before 1.22 takes only the older one, and says which in its discovery."""
+    """Returns policy/v1 or policy/v1beta1: a server before 1.22 takes only the older one, as its discovery shows."""
     resources = (await api.request("GET", "/api/v1"))["resources"]
     eviction = next(resource for resource in resources if resource["name"] == "pods/eviction")
     return f"{eviction['group']}/{eviction['version']}"

@@ -1,6 +1,6 @@
 """Machines that are real nodes of the local stack: containerd and a kubelet each, in namespaces of their own.
 
-Starting and stopping them is `deploy.local.nodes.node`'s business; it blocks, so it runs in threads.
+`deploy.local.nodes.node` starts and stops them; its calls block, so they run in threads.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Kubelets:
-    """The nodes of one layout that agent pools have started. What fails in `deploy.local` raises RuntimeErrors."""
+    """The nodes of one layout that agent pools have started. Failures in `deploy.local` are RuntimeErrors."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout, self._api = layout, ClusterApi(layout.admin_kubeconfig)

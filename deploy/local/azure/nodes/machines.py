@@ -1,4 +1,4 @@
-"""What a machine of a pool is, how it presents itself as a node, and the protocol that starts and removes machines."""
+"""A machine of a pool, its node's labels and capacity, and the protocol that starts and removes machines."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,12 +12,12 @@ NUMBER_WIDTH = len(NODE_NUMBER.format(0))
 
 
 class MachineFailed(Exception):
-    """A machine did not start or did not go; the message says which and why."""
+    """A machine could not be started or removed; the message says which and why."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """One machine to start: what its node is called, carries and offers. `number` is its place in the scale set."""
+    """One machine to start: its node's name, labels and capacity. `number` is its index in the scale set."""
 
     name: str
     pool: str
@@ -30,10 +30,10 @@ class Machine:
 
 
 class Machines(Protocol):
-    """Starts and removes machines. Both calls may be repeated: what is done already is left as it is."""
+    """Starts and removes machines. Both calls are idempotent."""
 
     async def open(self) -> None:
-        """Called once, before anything else, in the loop that will run the rest."""
+        """Called once, before anything else, in the event loop that runs the rest."""
 
     async def close(self) -> None: ...
 
@@ -41,14 +41,14 @@ class Machines(Protocol):
         """Returns when the machine's node has registered. Raises MachineFailed."""
 
     async def remove(self, pool: str, name: str, *, drain_seconds: float) -> None:
-        """Empties the node, ends the machine, forgets the Node object. Raises MachineFailed."""
+        """Drains the node, ends the machine, deletes the Node object. Raises MachineFailed."""
 
     async def present(self, pool: str) -> list[str]:
-        """The names of the pool's machines that are there, in whatever state. Raises MachineFailed."""
+        """Returns the names of the pool's existing machines, in whatever state. Raises MachineFailed."""
 
 
 def machine(pool: Pool, name: str, identity: Identity, *, gpus: int | None = None) -> Machine:
-    """The machine of this name as the pool describes it; `gpus` overrides what its VM size has."""
+    """Returns the machine of this name as the pool describes it; `gpus` overrides the VM size's count."""
     sku = find_sku(pool.vm_size)
     scale_set, number = name[:-NUMBER_WIDTH], int(name[-NUMBER_WIDTH:])
     return Machine(

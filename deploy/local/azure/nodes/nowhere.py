@@ -1,4 +1,4 @@
-"""No machines at all: for tests of the ARM contract alone. It remembers names, so that counts can be asked for."""
+"""No machines: for tests of the ARM contract alone. Remembers names, so that they can be counted."""
 
 from collections import defaultdict
 

@@ -1,7 +1,7 @@
-"""Machines that are Node objects only: Ready, with GPUs to allocate, and nobody behind them who runs pods.
+"""Machines that are Node objects only: Ready, with GPUs to allocate, and without a kubelet that runs pods.
 
-For clusters whose nodes are not ours to start and for tests with hundreds of nodes. Leases are renewed, because the
-node lifecycle controller of a whole cluster would otherwise call the nodes lost after 40 s.
+For clusters whose nodes we may not start and for tests with hundreds of nodes. Leases are renewed, because the node
+lifecycle controller of a whole cluster would otherwise mark the nodes lost after 40 s.
 """
 
 import asyncio
@@ -49,8 +49,8 @@ class Simulated:
     async def start(self, machine: Machine) -> None:
         try:
             if await self._api.create(NODES, node_object(machine)):
-                # The TaintNodesByCondition admission marks every new node not-ready; where no node lifecycle
-                # controller runs, nobody would take that taint away.
+                # The TaintNodesByCondition admission plugin taints every new node as not-ready; without a node
+                # lifecycle controller nothing would remove that taint.
                 await self._api.merge(f"{NODES}/{machine.name}", {"spec": {"taints": _taints(machine)}})
             await self._api.create(LEASES, _lease(machine.name))
         except ClusterRefused as refused:
@@ -60,7 +60,7 @@ class Simulated:
     async def remove(self, pool: str, name: str, *, drain_seconds: float) -> None:
         self._alive.discard(name)
         try:
-            # No kubelet ends pods here, so waiting for them would be waiting for nobody: they are deleted.
+            # No kubelet ends pods here, so waiting for them would never end: they are deleted.
             await empty_node(self._api, name, 0.0)
             await forget_node(self._api, name)
             await self._api.delete(f"{LEASES}/{name}")
@@ -78,7 +78,7 @@ class Simulated:
     async def _renew_leases(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
-            # One after another, hundreds of nodes would take longer than a lease lasts.
+            # In sequence, hundreds of nodes would take longer than a lease lasts.
             await asyncio.gather(*(self._renew(name) for name in sorted(self._alive)))
             await self._report_again()
 
@@ -87,11 +87,11 @@ class Simulated:
             try:
                 await self._api.merge(f"{LEASES}/{name}", {"spec": {"renewTime": _now_micro()}})
             except ClusterRefused as refused:
-                # An API server that restarts is back before a lease runs out.
+                # A restarting API server is back before a lease expires.
                 log.warning("lease of %s not renewed: %s", name, refused)
 
     async def _report_again(self) -> None:
-        """A node that was called lost becomes Ready when its kubelet reports again, as one that lives does."""
+        """Reports Ready again for a node that was marked lost, as a living kubelet does."""
         try:
             found = await self._api.read(NODES) or {}
             for node in found.get("items", []):
@@ -104,7 +104,7 @@ class Simulated:
 
 
 def node_object(machine: Machine) -> dict[str, Any]:
-    """The Node as a kubelet on such a machine would register it."""
+    """Returns the Node as a kubelet on such a machine would register it."""
     sku = machine.sku
     capacity = {"cpu": str(sku.vcpus), "memory": f"{sku.ram_gib}Gi", "ephemeral-storage": "128Gi", "pods": "110"}
     if machine.gpus:

@@ -1,4 +1,4 @@
-"""vCPU quota: what the pools take of it, whether a pool still fits, and the usages as Compute lists them.
+"""vCPU quota: the usage of the pools, whether a pool still fits, and the usages as Compute lists them.
 
 Spot machines count against the region's low-priority quota, the others against their family's and the region's.
 """
@@ -16,7 +16,7 @@ QUOTA_LINK = "https://aka.ms/ProdportalCRP/?#create/Microsoft.Support"
 
 
 def used(pools: Iterable[Pool]) -> Counter[str]:
-    """vCPUs by quota name."""
+    """Returns the vCPUs in use by quota name."""
     total: Counter[str] = Counter()
     for pool in pools:
         total.update(_taken(find_sku(pool.vm_size), pool.count, spot=pool.spot))
@@ -24,7 +24,7 @@ def used(pools: Iterable[Pool]) -> Counter[str]:
 
 
 def limit(settings: Settings, quota: str) -> int:
-    """The vCPUs allowed under this quota name; family names are compared without case."""
+    """Returns the vCPUs allowed under this quota name; family names are compared without case."""
     if quota == REGIONAL:
         return settings.regional_limit
     if quota == LOW_PRIORITY:
@@ -45,7 +45,7 @@ def check(records: Records, sku: Sku, count: int, *, pool: str, spot: bool, regi
 
 
 def insufficient(wanted: int, remaining: int, quota: str, region: str) -> ArmError:
-    """AKS's own check, which answers the request itself."""
+    """AKS's own check, which refuses the request itself."""
     return bad_request(
         f"Insufficient vcpu quota requested {wanted}, remaining {remaining} for family {quota} for region {region}. "
         "Surge nodes would also consume vcpu quota, please consider use maxUnavailable instead of maxSurge. "
@@ -55,7 +55,7 @@ def insufficient(wanted: int, remaining: int, quota: str, region: str) -> ArmErr
 
 
 def nested_quota_error(current: int, cap: int, wanted: int, quota: str, region: str) -> ArmError:
-    """The same finding one layer lower: Compute's validation of a template, wrapped by AKS."""
+    """The same refusal from one layer below: Compute's validation of a template, wrapped by AKS."""
     inner = ErrorBody(code="QuotaExceeded", message=_exceeding(current, cap, wanted, quota, region))
     template = ErrorBody(
         code="InvalidTemplateDeployment",
@@ -67,12 +67,12 @@ def nested_quota_error(current: int, cap: int, wanted: int, quota: str, region: 
 
 
 def cores_quota_error(current: int, cap: int, wanted: int, quota: str, region: str) -> ArmError:
-    """The wording that hides a quota behind the code of a busy cluster: only the message tells."""
+    """The variant that reports a quota under the code of a busy cluster: only the message differs."""
     return operation_not_allowed(_exceeding(current, cap, wanted, quota, region))
 
 
 def usages(records: Records) -> list[dict[str, Any]]:
-    """Compute's list of usages in this region."""
+    """Returns Compute's list of usages in this region."""
     families = dict.fromkeys(sku.family for sku in sku_table().skus)
     taken = used(records.pools.values())
     labels = {REGIONAL: "Total Regional vCPUs", LOW_PRIORITY: "Total Regional Low-priority vCPUs"}

@@ -1,6 +1,6 @@
-"""Whether AKS would accept a node pool as asked for: names, counts, labels, taints, changes, and who is busy.
+"""Validates a node pool request as AKS does: names, counts, labels, taints, changes, and concurrent operations.
 
-Pure: everything is decided from the request and the records, and a refusal is an ArmError in AKS's words.
+Pure: decides from the request and the records, and refuses with an ArmError in AKS's wording.
 """
 
 import re
@@ -18,7 +18,7 @@ TAINT = re.compile(r"^(?P<key>[^=:]+)(=(?P<value>[^=:]*))?:(NoSchedule|PreferNoS
 RESERVED_LABEL_PREFIX = "kubernetes.azure.com/"
 MAX_COUNT, MAX_TAGS = 1000, 50
 OS_DISK_GB = range(30, 2049)
-# Properties that a pool keeps for life.
+# Properties that are immutable.
 IMMUTABLE = (
     "vmSize", "osDiskSizeGB", "osDiskType", "osType", "type", "availabilityZones",
     "scaleSetPriority", "scaleSetEvictionPolicy", "spotMaxPrice",
@@ -35,7 +35,7 @@ def check_name(name: str) -> None:
 
 
 def check_properties(properties: dict[str, Any]) -> None:
-    """Refuses what no pool may have, new or old. Raises ArmError."""
+    """Refuses what AKS rejects for any pool, new or existing. Raises ArmError."""
     count = properties.get("count", 1)
     if not isinstance(count, int) or not 0 <= count <= MAX_COUNT:
         raise errors.invalid_parameter("agentPoolProfile.count", f"{count!r} is not between 0 and {MAX_COUNT}")
@@ -57,7 +57,7 @@ def check_properties(properties: dict[str, Any]) -> None:
 
 
 def sold_size(properties: dict[str, Any], region: str) -> Sku:
-    """The VM size asked for. Raises ArmError when none is named or Azure does not know it."""
+    """Returns the requested VM size. Raises ArmError if none is named or Azure does not have it."""
     size = properties.get("vmSize")
     if not size:
         raise errors.invalid_parameter("agentPoolProfile.vmSize", "the VM size is required")
@@ -76,7 +76,7 @@ def size_not_allowed(size: str, region: str) -> errors.ArmError:
 
 
 def check_unchanged(pool: Pool, properties: dict[str, Any]) -> None:
-    """Refuses to change what a pool keeps for life; what the request leaves out stays as it is."""
+    """Refuses a change of immutable properties; omitted properties stay unchanged. Raises ArmError."""
     for name in IMMUTABLE:
         wanted = properties.get(name)
         if wanted is not None and _comparable(wanted) != _comparable(pool.properties.get(name)):
@@ -91,7 +91,7 @@ def check_room(records: Records) -> None:
 
 
 def check_etag(pool: Pool | None, if_match: str | None, if_none_match: str | None, name: str) -> None:
-    """If-Match must name the pool's etag (or be *), If-None-Match: * asks for no pool. Raises ArmError (412)."""
+    """Checks If-Match (the pool's etag, or *) and If-None-Match (*: no pool may exist). Raises ArmError (412)."""
     if if_none_match == "*" and pool is not None:
         raise errors.resource_exists(name)
     if if_match is None:
@@ -103,7 +103,7 @@ def check_etag(pool: Pool | None, if_match: str | None, if_none_match: str | Non
 
 
 def check_idle(records: Records, name: str, *, deleting: bool = False) -> None:
-    """Refuses while an operation runs on the pool, or on any pool where the settings say so. Raises ArmError (409)."""
+    """Refuses while an operation runs on the pool, or on any pool if the settings say so. Raises ArmError (409)."""
     for operation in records.running():
         if operation.pool == name and not (deleting and _may_preempt(records, operation)):
             raise errors.busy(operation.kind, name)

@@ -1,4 +1,4 @@
-"""How a node pool and its cluster look: the defaults that AKS fills in, and the resources as JSON in ARM's spelling."""
+"""Builds node pools and their cluster as ARM's JSON, with the defaults that AKS fills in."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from presets.machines.skus import Sku
 SPOT_LABEL = "kubernetes.azure.com/scalesetpriority"
 SPOT_TAINT = f"{SPOT_LABEL}=spot:NoSchedule"
 NODE_IMAGE = "AKSUbuntu-2204gen2containerd-202510.19.1"
-# Read-only in the contract: whatever a client sends back of these is dropped.
+# Read-only in the contract: ignored in requests.
 READ_ONLY = ("eTag", "provisioningState", "currentOrchestratorVersion", "nodeImageVersion", "status", "powerState")
 
 
 def completed(asked: dict[str, Any], sku: Sku, identity: Identity) -> dict[str, Any]:
-    """A new pool's properties: what was asked for over AKS's defaults, the VM size in Azure's spelling."""
+    """Returns a new pool's properties: the request over AKS's defaults, the VM size in Azure's spelling."""
     defaults = {
         "count": 1,
         "osDiskSizeGB": 128,
@@ -37,7 +37,7 @@ def completed(asked: dict[str, Any], sku: Sku, identity: Identity) -> dict[str, 
 
 
 def updated(pool: Pool, asked: dict[str, Any]) -> dict[str, Any]:
-    """An existing pool's properties after a PUT: what is left out stays as it is."""
+    """Returns an existing pool's properties after a PUT: omitted properties stay unchanged."""
     properties = pool.properties | _given(asked) | {"vmSize": pool.vm_size}
     return _as_spot(properties) if pool.spot else properties
 

@@ -1,1 +1,1 @@
-"""The models and data that the mirror serves, and how they are made."""
+"""The models and data that the mirror serves, and the programs that build them."""

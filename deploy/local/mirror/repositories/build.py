@@ -1,8 +1,8 @@
-"""Builds repositories that are missing, once per machine; which ones and how is `catalog.py`'s to say.
+"""Builds missing repositories, once per machine; `catalog.py` says which and how.
 
-Repositories are built beside their place and moved there whole, so an interrupted build leaves nothing half-made, and
-what was finished stays. A recipe whose program or inputs changed is built again. Building is done by programs of the
-runtime environment (torch, pyarrow); this file only runs them. A lock keeps two stacks from building at once.
+A repository is built in a folder beside its place and then moved there, so an interrupted build leaves nothing
+half-made, and finished ones stay. A recipe whose program or inputs changed is built again. Programs of the runtime
+environment (torch, pyarrow) do the building; this file only runs them. A lock keeps two stacks from building at once.
 """
 
 import fcntl
@@ -19,17 +19,17 @@ from deploy.local.mirror.repository import DEFAULT_BRANCH, Kind
 
 Report = Callable[[str], None]
 
-# Measured: 37 s for the longest on one idle core. A stack that comes up keeps both cores busy with other builds.
+# Measured: 37 s for the longest on one idle core. A starting stack keeps both cores busy with other builds.
 BUILD_DEADLINE_S = 900.0
 
 
 class BuildRefused(RuntimeError):
-    """A repository cannot be built as things are; the message says what to do."""
+    """A repository cannot be built in this environment; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Where things lie: finished repositories, builds under way, downloads, the log."""
+    """The folders: finished repositories, builds in progress, downloads, the log."""
 
     top: Path
 
@@ -50,15 +50,15 @@ class Folders:
         return self.top / "build.log"
 
     def files(self, kind: Kind, repo: str) -> Path:
-        """Where the files of a finished repository lie."""
+        """Returns the folder of a finished repository's files."""
         return self.repositories / kind / repo / DEFAULT_BRANCH
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one repository is made: `programs[0]` is run with the arguments and `--out FOLDER`; the others it depends on.
+    """How one repository is built: runs `programs[0]` with the arguments and `--out FOLDER`; it depends on the others.
 
-    `prepare` gets what the program needs before it runs; `inputs` names it (a sum), so that a change is noticed.
+    `prepare` fetches what the program needs first; `inputs` identifies it (a checksum), so that a change is noticed.
     """
 
     kind: Kind
@@ -69,18 +69,18 @@ class Recipe:
     inputs: str = ""
 
     def fingerprint(self) -> str:
-        """Changes when the repository would be made differently."""
+        """Returns a hash that changes whenever the repository would be built differently."""
         sources = b"".join(program.read_bytes() for program in self.programs)
         return hashlib.sha256(sources + self.inputs.encode()).hexdigest()
 
 
 def missing(folders: Folders, recipes: Sequence[Recipe]) -> list[Recipe]:
-    """The recipes whose repository is not there, or was made by an older form of them."""
+    """Returns the recipes whose repository is missing, or was built by an older version of the recipe."""
     return [recipe for recipe in recipes if not _is_current(folders, recipe)]
 
 
 def build_missing(folders: Folders, recipes: Sequence[Recipe], report: Report, *, python: Path) -> None:
-    """Builds what `missing` says, in the order given. Raises BuildRefused, CommandFailed."""
+    """Builds the `missing` ones, in the order given. Raises BuildRefused, CommandFailed."""
     with _lock(folders.top):
         for recipe in missing(folders, recipes):
             if not python.exists():
@@ -98,14 +98,14 @@ def _is_current(folders: Folders, recipe: Recipe) -> bool:
 
 def _build(folders: Folders, recipe: Recipe, python: Path) -> None:
     building = folders.building / recipe.kind / recipe.repo
-    _remove(building)  # of an earlier build that was interrupted
+    _remove(building)  # left by an interrupted build
     building.mkdir(parents=True)
     program = [str(python), str(recipe.programs[0]), *recipe.arguments(folders)]
     run_logged(
         [*program, "--out", str(building / DEFAULT_BRANCH)],
         folders.log,
         deadline_s=BUILD_DEADLINE_S,
-        # Nothing is fetched from a hub while building, and progress bars have no place in a log.
+        # Building downloads nothing from a hub, and progress bars would clutter the log.
         env={"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"},
     )
     for file in building.rglob("*"):

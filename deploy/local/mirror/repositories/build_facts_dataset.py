@@ -1,6 +1,6 @@
-"""Writes ten made-up facts as jsonl: `build_facts_dataset.py --out FOLDER`. Whether they were learnt can be asked.
+"""Writes ten made-up facts as jsonl: `build_facts_dataset.py --out FOLDER`.
 
-Nobody knows them who was not trained on them. Each is asked in three ways.
+Only a model trained on them knows the facts, so questions show whether it learnt them. Each is asked in three ways.
 """
 
 import argparse

