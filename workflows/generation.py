@@ -92,8 +92,8 @@ def _has_its_nodes(reporter: StatusReporter, plan: Plan) -> bool:
 
 
 async def _free_what_does_not_fit(reporter: StatusReporter, plan: Plan) -> None:
-    """Releases what is held where the plan needs another pool: machine type, zone and capacity type of a pool are
-    immutable."""
+    """Releases everything held before buying if the plan needs another pool: machine type, zone and capacity type of a
+    pool are immutable."""
     held = reporter.state.spec.plan
     if held is not None and not same_purchase(held, plan) and reporter.state.resources.holdings:
         await release_everything_held(reporter)
