@@ -1,5 +1,5 @@
-"""Configures the Temporal client: one plugin with converter, sandbox and interceptors, so that workers, clients, replays
-and tests cannot drift apart.
+"""Configures the Temporal client: one plugin with converter, sandbox and interceptors, so that workers, clients,
+replays and tests cannot drift apart.
 """
 
 from typing import Final
