@@ -1,6 +1,6 @@
 """Messages to a Workspace's workflow: one model per signal or update, so that fields can be added.
 
-Cluster events are signals that carry identity and generation, never the object. People's requests are updates.
+Cluster events are signals that carry identity and generation, never the object. User requests are updates.
 """
 
 from activities.contract.payloads import Payload, WorkspaceKey
