@@ -1,4 +1,4 @@
-"""The admin process: `python -m admin`, configured by the environment. Starts while Temporal is away."""
+"""The admin process: `python -m admin`, configured by the environment. Starts even if Temporal is unavailable."""
 
 import asyncio
 from functools import partial
@@ -18,7 +18,7 @@ DRAIN_S: Final = 10
 
 
 class AdminSettings(BaseSettings):
-    """Where the admin process listens."""
+    """Settings of the admin process."""
 
     model_config = SettingsConfigDict(env_prefix="MODELYARD_", frozen=True, extra="ignore")
 
@@ -26,7 +26,7 @@ class AdminSettings(BaseSettings):
 
 
 async def work(settings: AdminSettings, stop: asyncio.Event) -> None:
-    """Serves until `stop` is set. Raises OSError where the address cannot be taken."""
+    """Serves until `stop` is set. Raises OSError if the address cannot be bound."""
     sdk_port = free_loopback_port()
     client = await connect(TemporalSettings(), sdk_metrics_port=sdk_port, lazy=True)
     app = admin_application(client, sdk_port)

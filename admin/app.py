@@ -1,7 +1,7 @@
-"""The admin endpoints: what Workspaces do, and what people may ask of them. Every request is a query or an update.
+"""The admin endpoints: read and control Workspaces through Temporal queries and updates.
 
-A refused update is 409 with the workflow's own sentence, no workflow 404, no worker or no Temporal 503. An
-Idempotency-Key becomes the update's id, so that a repeated request is one update.
+Status codes: 409 with the workflow's message for a rejected update, 404 without a workflow, 503 without a worker or
+Temporal. An Idempotency-Key becomes the update's ID, so that a repeated request is one update.
 """
 
 from typing import Annotated, Any, Final
@@ -24,7 +24,7 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
 def admin_application(client: Client, sdk_metrics_port: int | None = None) -> FastAPI:
-    """All routes over one Temporal client."""
+    """Returns an application with all routes over one Temporal client."""
     app = application(lambda: True, sdk_metrics_port)
     _add_reads(app, client)
     _add_updates(app, client)

@@ -1,7 +1,7 @@
-"""Plans over HTTP: of a Workspace that is sent, and of one that is looked after, as it was decided.
+"""Plans over HTTP: computes the plan of a submitted Workspace, and returns the recorded plan of an existing one.
 
 POST /plan takes a Workspace as JSON, or a List of one Workspace and ConfigMaps; nothing is stored or looked up. A plan
-that cannot be carried out is an answer (200) with `errors`; what is no Workspace at all is 422.
+that cannot be carried out is returned (200) with `errors`; a body that is not a Workspace is 422.
 """
 
 import json
@@ -19,11 +19,11 @@ from presets.plan.planner import plan_document
 from workflows.workspace import WorkspaceWorkflow
 
 BODY_LIMIT: Final = 2 * 2**20
-"""Bytes: a Workspace and its ConfigMaps, each of which may have 1 MiB."""
+"""Bytes, for a Workspace and its ConfigMaps of up to 1 MiB each."""
 
 
 def add_plans(app: FastAPI, client: Client) -> None:
-    """Both routes."""
+    """Adds both routes."""
 
     @app.post("/plan")
     async def plan(
@@ -45,7 +45,7 @@ def add_plans(app: FastAPI, client: Client) -> None:
 
 
 async def _body(request: Request) -> Any:
-    """The JSON of a request. Raises HTTPException: 413 for too much of it, 422 for what is none."""
+    """Parses a request's JSON. Raises HTTPException: 413 above BODY_LIMIT, 422 if it is not JSON."""
     data = bytearray()
     async for part in request.stream():
         data += part
@@ -58,7 +58,7 @@ async def _body(request: Request) -> Any:
 
 
 def _parts(body: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The Workspace, and the ConfigMaps that came with it by name; None where there are none at hand."""
+    """Returns the Workspace, and the submitted ConfigMaps by name, None without any. Raises HTTPException 422."""
     items = body.get("items") if isinstance(body, dict) and "items" in body else [body]
     found = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
     workspaces = [item for item in found if item.get("kind") == labels.KIND]

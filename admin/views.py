@@ -1,6 +1,6 @@
-"""What the admin endpoints answer: models of what people may know of a Workspace, made from the workflow's own state.
+"""Response models of the admin endpoints, built from the workflow's own state.
 
-Temporal is asked, never Kubernetes: what is shown is what the workflow acts on.
+Queries Temporal, never Kubernetes, so that responses show the state that the workflow acts on.
 """
 
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ class WorkspaceLine(BaseModel):
 
 
 class WorkspaceView(BaseModel):
-    """One Workspace: where it stands and why, what it holds, what each step took."""
+    """One Workspace: its phase and reason, the resources it holds, and its steps with their times."""
 
     namespace: str
     name: str
@@ -50,7 +50,7 @@ class WorkspaceView(BaseModel):
 
 
 async def list_workspaces(client: Client, phase: str | None = None) -> list[WorkspaceLine]:
-    """All Workspaces with a running workflow, or those in one phase."""
+    """Lists all Workspaces with a running workflow, or those in one phase."""
     query = "WorkflowType = 'Workspace' AND ExecutionStatus = 'Running'"
     if phase:
         query += f" AND {search_attributes.PHASE.name} = '{phase}'"
@@ -59,14 +59,14 @@ async def list_workspaces(client: Client, phase: str | None = None) -> list[Work
 
 
 async def read_workspace(client: Client, namespace: str, name: str) -> WorkspaceView:
-    """Raises RPCError: NOT_FOUND where there is no workflow, a timeout where no worker answers."""
+    """Reads one Workspace. Raises RPCError: NOT_FOUND without a workflow, a timeout if no worker responds."""
     handle = client.get_workflow_handle(names.workflow_id(namespace, name))
     state = await handle.query(WorkspaceWorkflow.progress, rpc_timeout=RPC_TIMEOUT)
     return view_of(state)
 
 
 def view_of(state: WorkspaceState) -> WorkspaceView:
-    """The part of the state that people may know."""
+    """Returns the part of the state that is exposed to users."""
     spec, status, resources = state.spec, state.status, state.resources
     return WorkspaceView(
         namespace=state.key.namespace,

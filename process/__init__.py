@@ -1,1 +1,1 @@
-"""What every process of ours has beside its work."""
+"""What all control-plane processes share: logging, signals, health endpoint, settings, Temporal client, X.509."""

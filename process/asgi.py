@@ -1,5 +1,5 @@
-"""Serves an ASGI application at an address for as long as a block runs; who it is for and over what, its configuration
-says. When the process is to end is the process's to decide.
+"""Serves an ASGI application for the duration of a `with` block. TLS and limits come from `config`; signal handling
+stays with the caller.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ START_DEADLINE_S: Final = 15.0
 
 @asynccontextmanager
 async def listening(address: str, config: uvicorn.Config) -> AsyncIterator[None]:
-    """Serves while the block runs, then lets requests under way end. Raises OSError naming the address where it cannot
-    be taken, TimeoutError."""
+    """Serves while the block runs, then lets requests under way finish. Raises OSError naming the address if it cannot
+    be bound, TimeoutError if the server does not start within START_DEADLINE_S."""
     host, _, port = address.rpartition(":")
     sock = socket.create_server((host, int(port)))
-    # Connections inherit it. asyncio leaves it out for sockets that are handed to it, and then every answer waits 40 ms
-    # for the acknowledgement of its head before its body is sent.
+    # Connections inherit it. asyncio does not set it for sockets that are passed in, and then every response waits
+    # 40 ms for the acknowledgement of its headers before its body is sent.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[sock]))
@@ -35,9 +35,9 @@ async def listening(address: str, config: uvicorn.Config) -> AsyncIterator[None]
 
 
 class _Server(uvicorn.Server):
-    """Leaves SIGTERM to the process, which drains first."""
+    """Leaves SIGTERM to the caller, which drains first."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Captures none."""
+        """Does not capture any signal."""
         yield

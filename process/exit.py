@@ -1,6 +1,6 @@
-"""How a process that has talked to Temporal ends: at once, with everything printed, without tearing down Python.
+"""Ends a process that has used the Temporal SDK: flushes all output, then exits without finalizing the interpreter.
 
-The SDK's threads may still hand a result to Python while the interpreter is being taken apart; it then aborts with
+The SDK's threads may still pass a result to Python while the interpreter is being finalized; it then aborts with
 "PyGILState_Release: thread state must be current when releasing" and the exit code is lost (temporalio/sdk-python#300).
 """
 
@@ -11,7 +11,7 @@ from typing import NoReturn
 
 
 def exit_now(code: int) -> NoReturn:
-    """Ends the process with this exit code, or with 1 instead of 0 when its last output could not be written."""
+    """Ends the process with this exit code, or with 1 instead of 0 if its last output could not be written."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         try:

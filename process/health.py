@@ -1,7 +1,7 @@
-"""The HTTP endpoint that every process has: /healthz (alive), /readyz (doing its work) and /metrics, on one address.
+"""Serves /healthz (alive), /readyz (doing its work) and /metrics of a process on one address.
 
-The Temporal SDK exports its metrics on a port of its own; they are fetched from there, so that Prometheus scrapes one
-address per process and sees both.
+The Temporal SDK exports its metrics on a port of its own; /metrics includes them, so that Prometheus scrapes one
+address per process.
 """
 
 import socket
@@ -20,14 +20,14 @@ SDK_METRICS_TIMEOUT_S: Final = 2.0
 
 
 def free_loopback_port() -> int:
-    """A TCP port that nobody listens on now."""
+    """Returns a TCP port that is currently free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def application(ready: Callable[[], bool], sdk_metrics_port: int | None) -> FastAPI:
-    """The three routes."""
+    """Returns an application with the three routes."""
     app = FastAPI(openapi_url=None)
 
     @app.get("/healthz")

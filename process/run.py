@@ -1,6 +1,6 @@
-"""Runs a process of ours: logging in one form, SIGTERM and SIGINT as a request to stop, an end that loses no exit code.
+"""Runs a process: configures logging, turns SIGTERM and SIGINT into a stop event, and preserves the exit code.
 
-What the process does, and how it drains once it is asked to stop, is its own main module's.
+Its work, and how it drains after the stop event, are left to each process's main module.
 """
 
 import asyncio
@@ -13,18 +13,18 @@ from typing import NoReturn
 from process.exit import exit_now
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
-"""Works until the event is set, then finishes what it must not break off, and returns."""
+"""Works until the event is set, then drains and returns."""
 
 
 def run(main: Main) -> NoReturn:
-    """Ends the process with 0 when `main` returns. Passes on what `main` raises, so that the process is restarted."""
+    """Ends the process with 0 when `main` returns. Propagates what `main` raises, so that the process is restarted."""
     configure_logging()
     asyncio.run(_until_stopped(main))
     exit_now(os.EX_OK)
 
 
 def configure_logging() -> None:
-    """To stderr, from INFO on: when, how serious, which module, what."""
+    """Logs to stderr from level INFO: time, level, logger name, message."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 

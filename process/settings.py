@@ -1,6 +1,6 @@
-"""Every setting of the control plane's processes, read once from the environment (prefix MODELYARD_) at start.
+"""Settings that the control plane's processes share, read once from the environment (prefix MODELYARD_) at start.
 
-Which process needs which is told by the classes; what a value means is in docs/operations.md.
+Each process has its own subclass; docs/operations.md explains the values.
 """
 
 from typing import Annotated
@@ -17,7 +17,7 @@ def _in_our_words(word: object) -> object:
 
 
 InstalledProvider = Annotated[Provider, BeforeValidator(_in_our_words)]
-"""aks, karpenter or byo, or KAITO's word for one of them."""
+"""aks, karpenter or byo, or KAITO's name for one of them."""
 
 
 class TemporalSettings(BaseSettings):
@@ -30,9 +30,9 @@ class TemporalSettings(BaseSettings):
 
 
 class ProcessSettings(TemporalSettings):
-    """What every process has: Temporal, the cluster, and where its metrics are scraped."""
+    """Settings of every process: Temporal, the cluster, and the address of its metrics."""
 
     kubeconfig: str | None = None
     metrics_address: str = "127.0.0.1:0"
     system_namespace: str = "modelyard-system"
-    """Where our own objects live, the watcher's Lease for one."""
+    """Namespace of Modelyard's own objects, such as the watcher's Lease."""

@@ -1,4 +1,4 @@
-"""How every process talks to Temporal: one plugin with converter, sandbox and interceptors, so that workers, clients,
+"""Configures the Temporal client: one plugin with converter, sandbox and interceptors, so that workers, clients,
 replays and tests cannot drift apart.
 """
 
@@ -22,11 +22,11 @@ PASSED_THROUGH: Final = (
     "workflows.status.search_attributes",
     "workflows.state",
 )
-"""Modules without workflow code: the same object inside and outside the sandbox, imported once."""
+"""Modules without workflow code: imported once, the same objects inside and outside the sandbox."""
 
 
 def plugin() -> SimplePlugin:
-    """What clients and workers of this project have in common."""
+    """Returns the plugin that all clients and workers of this project use."""
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     return SimplePlugin(
         "modelyard",
@@ -37,7 +37,7 @@ def plugin() -> SimplePlugin:
 
 
 async def connect(settings: TemporalSettings, *, sdk_metrics_port: int | None = None, lazy: bool = False) -> Client:
-    """A client; the SDK's own metrics are exported on a loopback port. Raises RuntimeError without a server."""
+    """Returns a client; the SDK exports its metrics on a loopback port. Raises RuntimeError without a server."""
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,

@@ -1,8 +1,7 @@
 """Makes and checks certificates with elliptic-curve keys: an authority, and what it signs. Everything is PEM.
 
-Keys are P-256: made in a millisecond and understood by every Kubernetes version. When one is due and where it is kept
-is decided by whoever keeps it: the webhook in a Secret (`admin/webhook/certificates/bundle.py`), the local stack in
-files.
+Keys are P-256: generated in a millisecond and supported by every Kubernetes version. Renewal and storage are left to
+the callers: the webhook uses a Secret (`admin/webhook/certificates/bundle.py`), the local stack files.
 """
 
 import ipaddress
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
-"""A certificate is valid this long before it was made, for machines whose clocks are behind."""
+"""Certificates are backdated by this, for machines whose clocks are behind."""
 SERVER: Final = (ExtendedKeyUsageOID.SERVER_AUTH,)
 CLIENT_AND_SERVER: Final = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH)
 
@@ -35,7 +34,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Subject:
-    """Whom a certificate is for. `hosts`: DNS names and IP addresses under which a server is reached."""
+    """Subject of a certificate. `hosts`: DNS names and IP addresses of a server."""
 
     common_name: str
     organizations: Sequence[str] = ()
@@ -48,12 +47,12 @@ class Subject:
 
     @property
     def alternative_names(self) -> x509.SubjectAlternativeName | None:
-        """DNS names and IP addresses, each as what it is; None without hosts."""
+        """The hosts as DNS names and IP addresses; None without hosts."""
         return x509.SubjectAlternativeName([_alternative_name(host) for host in self.hosts]) if self.hosts else None
 
 
 def make_authority(common_name: str, *, now: datetime, lifetime: timedelta) -> Pair:
-    """A certificate that signs others, signed by its own new key."""
+    """Returns a new self-signed CA certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     # The serial number makes names differ: some TLS libraries look an issuer up by its name alone.
     serial = x509.random_serial_number()
@@ -78,8 +77,8 @@ def make_certificate(
     now: datetime,
     lifetime: timedelta,
 ) -> Pair:
-    """A certificate signed by the authority, which it does not outlive. Raises ValueError where the authority's key is
-    none of ours."""
+    """Returns a certificate signed by the authority, which it does not outlive. Raises ValueError if the authority's
+    key was not made by this module."""
     issuer, key = x509.load_pem_x509_certificate(authority.certificate), ec.generate_private_key(ec.SECP256R1())
     end = min(now + lifetime, issuer.not_valid_after_utc)
     builder = _builder(subject.name, issuer.subject, key, x509.random_serial_number(), now, end)
@@ -100,12 +99,12 @@ def is_for(certificate: Pem, subject: Subject, authority: Pem) -> bool:
 
 
 def expiry(certificate: Pem) -> datetime:
-    """When it ends."""
+    """When the certificate expires."""
     return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
 
 
 def certificate_pem(certificate: x509.Certificate) -> Pem:
-    """The form in which certificates are kept and compared."""
+    """The PEM encoding in which certificates are stored and compared."""
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 

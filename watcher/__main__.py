@@ -1,7 +1,7 @@
-"""The watcher process: Kubernetes events in, Temporal signals out, nothing else.
+"""The watcher process: converts Kubernetes events to Temporal signals.
 
-Wires the collections that are followed to the memory of what was said and to the outbox. Safe to restart at any
-moment and to run twice.
+Connects the watches to the event filters (`predicates.py`) and to the outbox (`signals.py`). Safe to restart at any
+time and to run twice.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ from watcher.signals import Signaller, to_temporal
 from workflows.messages import Changed
 
 OWNED: Final[Mapping[str, str]] = {"Deployment": labels.WORKSPACE_UID, "Node": ""}
-"""Kinds, and the label that those have which are a Workspace's. All Nodes: a reservation's label is different for each
-Workspace, and no selector matches the beginning of a key."""
+"""Watched kinds, with the label selector for objects of a Workspace. All Nodes are watched: a reservation's label key
+contains the Workspace's UID, and selectors cannot match key prefixes."""
 
 EVENTS = Counter("modelyard_watcher_events", "Sightings handed on by the watches", ["kind"])
 LEADING = Gauge("modelyard_watcher_leading", "1 while this process holds the Lease")
 
 
 class Watching:
-    """What happens while this process leads."""
+    """The work of the leader."""
 
     def __init__(self, cluster: Cluster, client: Client) -> None:
         self._signaller = Signaller(to_temporal(client))
@@ -45,7 +45,7 @@ class Watching:
         self._cluster = cluster
 
     async def run(self) -> None:
-        """Follows every collection until cancelled; the first that cannot go on ends all."""
+        """Runs all watches until cancelled; the first failure ends all."""
         LEADING.set(1)
         try:
             async with asyncio.TaskGroup() as group:
@@ -70,7 +70,7 @@ class Watching:
 
 
 async def work(settings: ProcessSettings, stop: asyncio.Event) -> None:
-    """Watches until `stop` is set. Raises what makes it impossible to go on, so that the process is restarted."""
+    """Watches until `stop` is set. Raises unrecoverable errors, so that the process is restarted."""
     sdk_port = free_loopback_port()
     client = await connect(settings, sdk_metrics_port=sdk_port)
     cluster = await Cluster.connect(settings.kubeconfig)

@@ -1,7 +1,7 @@
-"""Keeps one watcher active: leadership by a Lease, with the election of the kubernetes client.
+"""Keeps one watcher active: leader election over a Lease, with the kubernetes client's implementation.
 
-Two active watchers would do no harm, their messages are idempotent; one saves the work. The election ends with an
-exception when the API server is away, so it is begun again until the process is asked to stop.
+Two active watchers would be harmless, as their messages are idempotent; one avoids duplicate work. The election raises
+when the API server is unavailable, so it is restarted until the process stops.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ BUSY: Final = (408, 429)
 async def lead(cluster: Cluster, namespace: str, identity: str, work: Callable[[], Awaitable[None]]) -> None:
     """Runs `work` whenever this process holds the Lease, and cancels it when the Lease is lost. Runs until cancelled.
 
-    What `work` itself raises ends the leadership and is raised here, and so is a refusal of the Lease.
+    An exception of `work` ends the leadership and is raised here, as is an API error that refuses the Lease.
     """
     there = False
     while True:
@@ -42,7 +42,7 @@ async def lead(cluster: Cluster, namespace: str, identity: str, work: Callable[[
 
 
 async def _hold(cluster: Cluster, namespace: str, identity: str, work: Callable[[], Awaitable[None]]) -> None:
-    """One election, until it is interrupted."""
+    """Runs one election until it is interrupted."""
     leadership = _Leadership(work)
     lock = LeaseLock(LEASE, namespace, identity, cluster.api)
     config = Config(
@@ -67,9 +67,9 @@ async def _hold(cluster: Cluster, namespace: str, identity: str, work: Callable[
 
 
 async def _ensure_lease(cluster: Cluster, namespace: str) -> bool:
-    """The election can renew a Lease, not create one: LeaseLock.create of kubernetes 37.0 fails on its arguments.
+    """Creates the Lease if it does not exist. LeaseLock.create of kubernetes 37.0 fails on its arguments.
 
-    False while the API server is away or busy. Raises ApiException where it refuses.
+    Returns False while the API server is unavailable or busy. Raises ApiException if it refuses.
     """
     body = {
         "apiVersion": "coordination.k8s.io/v1",
@@ -92,7 +92,7 @@ async def _ensure_lease(cluster: Cluster, namespace: str) -> bool:
 
 
 class _Leadership:
-    """The task that runs while we lead; `failed` carries what it raised."""
+    """The task that runs while this process leads; `failed` carries its exception."""
 
     def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
         self._work = work
@@ -104,12 +104,12 @@ class _Leadership:
         self._task = asyncio.current_task()
         try:
             await self._work()
-        except Exception as error:  # handed to the process, which ends with it
+        except Exception as error:  # passed to `lead`, which raises it
             if not self.failed.done():
                 self.failed.set_exception(error)
 
     async def end(self) -> None:
-        """Stops the work; returns when it has stopped."""
+        """Cancels the work and waits until it has ended."""
         if self._task and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])

@@ -1,8 +1,8 @@
-"""Which sightings of an object are worth a message to its workflow. Pure: remembers per uid what was said last.
+"""Decides which events of an object are sent to its workflow. Pure: remembers the last message per UID.
 
-Without this filter the workflow would hear the echo of every status it writes. What counts: a new generation, a
-delete, a retry annotation, the first sight; and for owned objects, that they stopped being what they should be. What
-happened while nobody watched is not known, so what a listing shows is looked into.
+Without this filter the workflow would receive an event for every status it writes. Events that pass: a new generation,
+a delete, a retry or pause annotation, the first sight; for owned objects, a change from healthy to unhealthy. Changes
+that happened before the watch began are unknown, so objects in the initial list trigger a resync.
 """
 
 from activities.clients.kubernetes import Object
@@ -14,18 +14,18 @@ from workflows.messages import Changed
 
 
 class WorkspaceMemory:
-    """What each Workspace's workflow was told last."""
+    """The last message sent to each Workspace's workflow."""
 
     def __init__(self) -> None:
         self._told: dict[str, Changed] = {}
         self._keys: dict[str, WorkspaceKey] = {}
 
     def key_of(self, uid: str) -> WorkspaceKey | None:
-        """Namespace and name of the Workspace of this uid; None for one that was not seen yet, or is gone."""
+        """Namespace and name of the Workspace with this UID; None if it was not seen yet or is gone."""
         return self._keys.get(uid)
 
     def change_of(self, seen: EventType, item: Object) -> Changed | None:
-        """The message to send, or None for an echo. After a start everything is news, and worth a look."""
+        """Returns the message to send, None if nothing relevant changed. First sight in a list requests a resync."""
         message = message_of(seen, item)
         if seen is EventType.GONE:
             self._told.pop(message.uid, None)
@@ -40,14 +40,17 @@ class WorkspaceMemory:
 
 
 class OwnedMemory:
-    """Whether each object that belongs to a Workspace was in order when it was last seen."""
+    """Whether each owned object was healthy when it was last seen."""
 
     def __init__(self) -> None:
         self._in_order: dict[str, bool] = {}
 
     def became_unhealthy(self, seen: EventType, item: Object) -> bool:
-        """True when something that was in order is not any more; coming up is not news, the workflow waits for that.
-        What is out of order in a listing may have broken unseen."""
+        """Whether a healthy object became unhealthy or was deleted.
+
+        Becoming healthy does not count: the workflow waits for that itself. An object that is unhealthy at first sight
+        in a list counts, as its change may have been missed.
+        """
         uid = item["metadata"]["uid"]
         before = self._in_order.pop(uid, seen is EventType.LISTED)
         if seen is EventType.GONE:
@@ -57,7 +60,7 @@ class OwnedMemory:
 
 
 def message_of(seen: EventType, item: Object) -> Changed:
-    """Identity and generation of a Workspace, and nothing else of it."""
+    """Builds the message: identity, generation, deletion and annotations of a Workspace, never its spec."""
     metadata = item["metadata"]
     annotations = metadata.get("annotations") or {}
     return Changed(
@@ -71,7 +74,7 @@ def message_of(seen: EventType, item: Object) -> Changed:
 
 
 def in_order(item: Object) -> bool:
-    """A Deployment with all its pods ready, a Node that is Ready, anything else that is not being deleted."""
+    """Whether an object is healthy: a Deployment with all pods ready, a Ready Node, others unless being deleted."""
     if "deletionTimestamp" in item["metadata"]:
         return False
     status, spec = item.get("status", {}), item.get("spec", {})
@@ -84,7 +87,7 @@ def in_order(item: Object) -> bool:
 
 
 def owner_of(item: Object) -> tuple[WorkspaceKey, str] | None:
-    """(namespace and name, uid) of the Workspace that an object's labels name."""
+    """(namespace and name, UID) of the Workspace named by an object's labels."""
     found = item["metadata"].get("labels") or {}
     name, namespace = found.get(labels.WORKSPACE), found.get(labels.WORKSPACE_NAMESPACE)
     uid = found.get(labels.WORKSPACE_UID)
@@ -92,9 +95,9 @@ def owner_of(item: Object) -> tuple[WorkspaceKey, str] | None:
 
 
 def owners_of(item: Object, workspaces: WorkspaceMemory) -> list[tuple[WorkspaceKey, str]]:
-    """Every Workspace that an object matters to: its owner, and on a node of one's own each one with GPUs there.
+    """Returns every Workspace affected by an object: its owner and, for a byo node, each one with a reservation there.
 
-    A reservation names a uid only. One that was not seen yet is looked into anyway when it is.
+    A reservation has only a UID. A Workspace that was not seen yet is skipped; its first event triggers a resync.
     """
     owner = owner_of(item)
     found = [owner] if owner else []
@@ -106,7 +109,7 @@ def owners_of(item: Object, workspaces: WorkspaceMemory) -> list[tuple[Workspace
 
 
 def trim(item: Object) -> Object:
-    """The little of an object that is judged here: a cluster has thousands of nodes, and each is remembered."""
+    """Returns only the fields used here: a cluster has thousands of nodes, and each is kept in memory."""
     metadata = item["metadata"]
     kept = ("uid", "name", "namespace", "generation", "labels", "annotations", "deletionTimestamp", "resourceVersion")
     status, spec = item.get("status", {}), item.get("spec", {})

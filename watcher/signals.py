@@ -1,7 +1,7 @@
-"""Tells workflows what was seen: signal-with-start, so that the message is durable as soon as Temporal has answered.
+"""Sends messages to workflows by signal-with-start: a message is durable as soon as Temporal has accepted it.
 
-Order per Workspace is kept, Workspaces do not wait for each other, and only the newest unsent message of each is kept.
-Temporal being away is waited out here, with every message still in hand.
+Order per Workspace is kept, Workspaces do not wait for each other, and unsent messages of one are merged. While
+Temporal is unavailable, messages are retried and none is lost.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ Send = Callable[[names.WorkspaceKey, Changed], Awaitable[None]]
 
 
 def merged(waiting: Changed | None, newer: Changed) -> Changed:
-    """One message that says what both say. A message about another uid replaces the older one."""
+    """Merges two messages of one Workspace. A message with another UID replaces the older one."""
     if waiting is None or waiting.uid != newer.uid:
         return newer
     return newer.model_copy(
@@ -46,7 +46,7 @@ def merged(waiting: Changed | None, newer: Changed) -> Changed:
 
 
 class Signaller:
-    """The outbox: at most one message per Workspace waits, at most SENDING_AT_ONCE are under way."""
+    """The outbox: at most one message per Workspace is queued, at most SENDING_AT_ONCE are being sent."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -56,13 +56,13 @@ class Signaller:
         self.sent = 0
 
     def tell(self, key: names.WorkspaceKey, message: Changed) -> None:
-        """Takes the message; returns at once."""
+        """Queues the message without waiting."""
         self._waiting[key] = merged(self._waiting.get(key), message)
         if key not in self._senders:
             self._senders[key] = asyncio.create_task(self._drain(key))
 
     async def idle(self) -> None:
-        """Returns when everything taken so far is with Temporal."""
+        """Returns when Temporal has accepted every queued message."""
         while self._senders:
             await asyncio.gather(*self._senders.values())
 
@@ -85,7 +85,7 @@ class Signaller:
 
 
 def to_temporal(client: Client) -> Send:
-    """Sends by signal-with-start; a running workflow just gets the signal, a finished or new one starts."""
+    """Returns a sender by signal-with-start: a running workflow gets only the signal, otherwise one is started."""
 
     async def send(key: names.WorkspaceKey, message: Changed) -> None:
         if message.gone:
@@ -110,7 +110,7 @@ def to_temporal(client: Client) -> Send:
 
 
 async def _signal_if_running(client: Client, key: names.WorkspaceKey, message: Changed) -> None:
-    """A Workspace that is gone needs no new workflow: without one there is nothing left to give back."""
+    """Signals without starting: a deleted Workspace without a workflow has nothing left to release."""
     handle = client.get_workflow_handle(names.workflow_id(*key))
     try:
         await handle.signal(SIGNAL_CHANGED, message, rpc_timeout=RPC_TIMEOUT)

@@ -1,7 +1,7 @@
 """A worker process: `python -m worker --queues workspaces,waits` or `--queues cloud`.
 
-Which queues it polls decides which rights it needs: the cloud queue's worker never sees a kubeconfig, the others'
-never a cloud credential. A worker drains on SIGTERM; its waits are handed over at once, with what they know.
+The queues it polls determine the rights it needs: a worker of the cloud queue has no kubeconfig, the others have no
+cloud credential. A worker drains on SIGTERM; its waits move to another worker at once, with their heartbeat details.
 """
 
 import argparse
@@ -53,9 +53,9 @@ from workflows.workspace import WorkspaceWorkflow
 
 DRAIN: Final = timedelta(seconds=20)
 STOP_LIMIT: Final = timedelta(seconds=28)
-"""Within the 30 seconds that Kubernetes gives a pod between SIGTERM and SIGKILL."""
+"""Shorter than the 30 seconds that Kubernetes gives a pod between SIGTERM and SIGKILL."""
 CONCURRENT_WAITS: Final = 2000
-"""A wait costs one open watch and a heartbeat every few seconds; memory, not this number, is the limit."""
+"""A wait costs one open watch and a heartbeat every few seconds; memory is the actual limit."""
 
 Activities = dict[str, list[Callable[..., Any]]]
 
@@ -63,7 +63,7 @@ Activities = dict[str, list[Callable[..., Any]]]
 async def cluster_activities(
     settings: WorkerSettings, azure: AzureSettings, client: Client, stack: AsyncExitStack
 ) -> Activities:
-    """Bodies for the queues `workspaces` and `waits`."""
+    """Returns the activities of the queues `workspaces` and `waits`."""
     cluster = await Cluster.connect(settings.kubeconfig)
     stack.push_async_callback(cluster.close)
     images = Images(
@@ -140,7 +140,7 @@ async def cluster_activities(
 
 
 def tuning_surroundings(settings: WorkerSettings) -> Surroundings:
-    """What tuning pods are told beside their Workspace."""
+    """Returns the settings of tuning pods that do not come from the Workspace."""
     return Surroundings(
         tune_image=settings.tune_image,
         data_image=settings.data_image,
@@ -153,7 +153,7 @@ def tuning_surroundings(settings: WorkerSettings) -> Surroundings:
 
 
 async def cloud_activities(azure: AzureSettings, stack: AsyncExitStack) -> Activities:
-    """Bodies for the queue `cloud`."""
+    """Returns the activities of the queue `cloud`."""
     client = await azure_client.connect(azure, stack)
     pools = AgentPools(client)
     checks = PreflightChecks(client)
@@ -163,7 +163,7 @@ async def cloud_activities(azure: AzureSettings, stack: AsyncExitStack) -> Activ
 
 
 def worker_for(client: Client, queue: str, activities: list[Callable[..., Any]]) -> Worker:
-    """One worker per queue; workflow tasks are on the `workspaces` queue."""
+    """Returns the worker of one queue; workflow tasks are on the `workspaces` queue."""
     return Worker(
         client,
         task_queue=queue,
@@ -200,13 +200,13 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
 
 
 def _leave() -> None:
-    """A poll that never returns holds up the SDK's shutdown; what this worker has not finished goes to another one."""
+    """Exits although the SDK's shutdown hangs on a poll that never returns; Temporal retries what was not finished."""
     logging.getLogger(__name__).error("the worker did not stop within %s and leaves at once", STOP_LIMIT)
     os._exit(os.EX_TEMPFAIL)
 
 
 def queues_of(text: str) -> list[str]:
-    """A comma-separated list. Raises ArgumentTypeError that names the queues there are."""
+    """Parses a comma-separated list. Raises ArgumentTypeError that lists the known queues."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in queues.ALL]
     if unknown or not names:

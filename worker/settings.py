@@ -13,31 +13,31 @@ VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class WorkerSettings(ProcessSettings):
-    """What a worker needs beside the above."""
+    """Settings of a worker."""
 
     provider: InstalledProvider = "aks"
-    """Who brings the nodes of a Workspace that does not say so itself."""
+    """Node provider of a Workspace that does not name one."""
     cloud_worker: bool | None = None
-    """Whether a worker with the cloud's identity runs; empty means that it does where `provider` is aks."""
+    """Whether a worker with the cloud's identity runs; empty means only if `provider` is aks."""
     node_class: NodeClass = NodeClass()
-    """JSON: the group, kind and name that NodeClaims refer to; gpu-provisioner's by default."""
+    """JSON: group, kind and name of the node class that NodeClaims reference; gpu-provisioner's by default."""
     runtime_image: str = "modelyard/runtime:dev"
     fetch_image: str = "modelyard/fetch:dev"
     tune_image: str = "modelyard/tune:dev"
     data_image: str = "modelyard/data:dev"
     tuning_storage_class: str = ""
-    """Of the volume that a training's checkpoints and adapter are kept on; empty means the cluster's default class."""
+    """StorageClass of the volume for a training's checkpoints and adapter; empty means the cluster's default."""
     tuning_environment: dict[VariableName, str] = Field(default_factory=dict)
-    """JSON: variables of every container that trains, such as NCCL's. They stand in the pod: no place for a secret."""
+    """JSON: environment variables of training containers, such as NCCL's. Visible in the pod spec: not for secrets."""
     allowed_hosts: tuple[str, ...] = ()
-    """Inner hosts that training data may come from all the same, as JSON; the webhook has to be told the same."""
+    """JSON: internal hosts from which training data is allowed; must equal the webhook's setting."""
     registry_identity: AzureIdentity | None = None
-    """JSON: the workload identity of pods that speak to registries, where no Secret has a credential."""
+    """JSON: the workload identity of pods that access registries, used if no Secret has a credential."""
     plain_http_registries: tuple[str, ...] = ()
-    """Hosts (with port) of registries that are asked without TLS and wherever they are, as JSON."""
+    """JSON: hosts (with port) of registries that are reached without TLS, and at any address."""
     hf_endpoint: str = "https://huggingface.co"
     pods_hf_endpoint: str = ""
-    """The hub as pods reach it; empty means the same as `hf_endpoint`."""
+    """URL of the hub for pods; empty means `hf_endpoint`."""
     serve_cpu_kvcache_gib: int = 1
     deadlines: Deadlines = Deadlines()
     """JSON, for example MODELYARD_DEADLINES='{"serving": 600}'."""

@@ -1,7 +1,7 @@
-"""How workflows call activities: by signature, with the queue and policy of the tables, and with words for the
-Temporal UI.
+"""Calls activities from workflows by signature; queue and retry policy come from the tables, the summary is shown in
+the Temporal UI.
 
-Also: running steps side by side so that the first failure stops the others, and reading a failure's reason.
+Also runs steps concurrently, cancelling the others on the first failure, and extracts a failure's reason.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 async def call(
     signature: Signature[Argument, Result], argument: Argument, *, summary: str, deadline_s: int | None = None
 ) -> Result:
-    """Runs one activity; `summary` is what people read in the Temporal UI. Raises ActivityError."""
+    """Runs one activity; `summary` is shown in the Temporal UI. Raises ActivityError."""
     options: dict[str, Any] = dict(config_of(signature, deadline_s))
     result: Result = await workflow.execute_activity(
         signature.name, argument, result_type=signature.result, summary=summary, **options
@@ -38,21 +38,21 @@ async def call(
 
 
 def _stop_if_asked() -> None:
-    """An activity that we wait for when it is cancelled may still succeed; then the cancellation would be forgotten."""
+    """A cancelled activity may still complete successfully; without this check the cancellation would be lost."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
 
 
 async def gather_or_cancel(*work: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Runs all to their end. On the first failure the others are cancelled and awaited; then that failure is raised.
+    """Runs all concurrently to completion. The first failure cancels and awaits the others, then is raised.
 
-    asyncio's TaskGroup would raise an ExceptionGroup, which Temporal does not take for a failure of ours.
+    asyncio's TaskGroup would raise an ExceptionGroup, which Temporal does not treat as a FailureError.
     """
     tasks = [asyncio.create_task(one) for one in work]
     try:
         return list(await asyncio.gather(*tasks))
-    except GeneratorExit:  # the worker went away: this coroutine is swept up, and may await nothing
+    except GeneratorExit:  # the worker evicted the workflow: this coroutine is being collected and must not await
         raise
     except BaseException:
         for task in tasks:
@@ -62,7 +62,7 @@ async def gather_or_cancel(*work: Coroutine[Any, Any, Any]) -> list[Any]:
 
 
 async def stop(tasks: Iterable["asyncio.Task[Any]"]) -> None:
-    """Cancels what is under way and waits until all have ended, however they do."""
+    """Cancels the tasks and waits until all have ended; their results and errors are dropped."""
     stopped = list(tasks)
     for task in stopped:
         task.cancel()
@@ -70,9 +70,9 @@ async def stop(tasks: Iterable["asyncio.Task[Any]"]) -> None:
 
 
 async def await_uncancelled(work: "asyncio.Task[Any]") -> bool:
-    """Waits until `work` has ended, whatever asks us to stop meanwhile; tells whether we were asked.
+    """Waits until `work` has ended, ignoring cancellation meanwhile. Returns whether a cancellation was requested.
 
-    A plain `await asyncio.shield(work)` would leave: the outer await still raises and the work is abandoned.
+    A plain `await asyncio.shield(work)` is not enough: the outer await still raises and abandons the work.
     """
     asked = False
     while not work.done():
@@ -84,12 +84,12 @@ async def await_uncancelled(work: "asyncio.Task[Any]") -> bool:
 
 
 def is_cancelled(error: BaseException) -> bool:
-    """Whether the error only says that we were asked to stop."""
+    """Whether the error is a cancellation rather than a failure."""
     return is_cancelled_exception(error)
 
 
 def reason_and_message(error: FailureError) -> tuple[str, str]:
-    """What to tell the user: the reason and sentence of the innermost failure that has one."""
+    """Returns the reason and message for the user, from the innermost failure that has a known reason."""
     cause: BaseException | None = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, TimeoutError):
         last = cause.cause

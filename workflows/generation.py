@@ -1,7 +1,7 @@
-"""One generation of a Workspace, whatever it is for: sized, its options tried in order, until one is carried out.
+"""Reconciles one generation of a Workspace: plans it, then tries its options in order until one succeeds.
 
-`serving.py` and `tuning.py` carry out one option. Nothing is undone here; the entity compensates by what is recorded as
-held.
+`serving.py` and `tuning.py` carry out one option. This module does not compensate for a failed pass; the workflow in
+`workspace.py` releases the resources that are recorded as held.
 """
 
 from temporalio.exceptions import FailureError
@@ -21,13 +21,13 @@ from workflows.tuning import tune
 
 
 async def run_generation(reporter: StatusReporter) -> None:
-    """Carries out the newest generation: a model is served, or an adapter is where it is to go. Raises ActivityError or
-    ApplicationError with the reason it cannot."""
+    """Carries out the newest generation: returns once the model is served or the adapter is published. Raises
+    ActivityError or ApplicationError with the reason for a failure."""
     planned, state = await _size(reporter), reporter.state
     held = state.spec.plan if state.resources.holds("node_pool") else None
     options = in_order(planned, held, state.resources.evictions)
     if held and state.resources.nodes_are_there and same_purchase(options[0].plan, held):
-        options = options[:1]  # what serves is not given up for an edit that cannot be carried out
+        options = options[:1]  # an edit that cannot be carried out must not take down a serving workload
     state.status.tried = []
     for option, following in zip(options, [*options[1:], None], strict=True):
         try:
@@ -55,7 +55,7 @@ async def _run_option(reporter: StatusReporter, option: Option) -> None:
 
 
 async def _try_next(reporter: StatusReporter, following: Option) -> None:
-    """Gives back what was bought of the last option. The workload stays: it is replaced where it has to be."""
+    """Releases the nodes bought for the last option. The workload stays; applying the next option updates it."""
     state, last = reporter.state, reporter.state.status.tried[-1]
     words = f"{last.option}: {last.message}; {option_of(following.plan)} is tried next"
     reporter.set_status(Phase.PROVISIONING, last.reason, words)
@@ -66,7 +66,7 @@ async def _try_next(reporter: StatusReporter, following: Option) -> None:
 
 
 async def _size(reporter: StatusReporter) -> list[Option]:
-    """Every way to get the nodes of the newest generation, in the user's order."""
+    """Returns every purchase option of the newest generation, in the user's order."""
     spec = reporter.state.spec
     with reporter.step(Step.SIZE):
         asked = request_of(reporter.state)
@@ -84,7 +84,7 @@ def _with_deadlines(option: Option, extra_time: dict[str, int]) -> Option:
 
 
 def _has_its_nodes(reporter: StatusReporter, plan: Plan) -> bool:
-    """Whether the nodes that an earlier pass bought are all that this plan wants."""
+    """Whether the nodes that an earlier pass bought satisfy this plan."""
     held = reporter.state.spec.plan
     if held is None or not reporter.state.resources.nodes_are_there:
         return False
@@ -92,8 +92,8 @@ def _has_its_nodes(reporter: StatusReporter, plan: Plan) -> bool:
 
 
 async def _free_what_does_not_fit(reporter: StatusReporter, plan: Plan) -> None:
-    """A pool keeps machine type, zone and capacity type for life: another one is given back before anything is
-    bought."""
+    """Releases everything held before buying if the plan needs another pool: machine type, zone and capacity type of a
+    pool are immutable."""
     held = reporter.state.spec.plan
     if held is not None and not same_purchase(held, plan) and reporter.state.resources.holdings:
         await release_everything_held(reporter)

@@ -1,7 +1,7 @@
-"""What a Workspace has cost: node-seconds of what was really bought, from ARM's yes to its NotFound, at list price.
+"""Tracks what a Workspace has cost: node-seconds from ARM accepting a pool until it returns NotFound, at list price.
 
-Pure: the caller says what time it is. Intent opens an entry before the purchase, so that a lost worker loses no cost; a
-purchase that never came about takes its entry away again.
+Pure: the caller passes the time. An entry is opened before the purchase, so that a lost worker loses no cost; it is
+removed again if the purchase never happened.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ SECONDS_PER_HOUR = 3600
 
 
 class Purchase(BaseModel):
-    """One pool while it is paid for. `price_per_hour` is US dollars for all its nodes, None where no price is known."""
+    """One pool while it is billed. `price_per_hour` is US dollars for all its nodes, None if the price is unknown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,7 +27,7 @@ class Purchase(BaseModel):
 
 
 class Ledger(BaseModel):
-    """Sums of what was given back, and what is still paid for. Only `usd` leaves out what has no known price."""
+    """Sums over released pools, and the pools still billed. Only `usd` excludes pools without a known price."""
 
     open: list[Purchase] = Field(default_factory=list)
     node_seconds: float = 0
@@ -35,12 +35,12 @@ class Ledger(BaseModel):
     unpriced_node_seconds: float = 0
 
     def intend(self, purchase: Purchase) -> None:
-        """What is about to be bought; a second try for the same pool changes nothing."""
+        """Opens an entry before a purchase; idempotent per pool."""
         if not any(entry.pool == purchase.pool for entry in self.open):
             self.open.append(purchase)
 
     def confirm(self, pool: str, accepted_at: datetime | None) -> None:
-        """The cloud said yes, at this moment where it is known."""
+        """Marks the purchase as accepted by the cloud, at `accepted_at` if known."""
         self.open = [
             entry.model_copy(update={"confirmed": True, "since": max(entry.since, accepted_at or entry.since)})
             if entry.pool == pool and not entry.confirmed
@@ -49,14 +49,14 @@ class Ledger(BaseModel):
         ]
 
     def close(self, pool: str, gone_at: datetime, *, existed: bool) -> None:
-        """The pool is gone. One that was neither confirmed nor there to delete never cost anything."""
+        """Closes the pool's entry. A pool that was neither confirmed nor found on deletion cost nothing."""
         for entry in [entry for entry in self.open if entry.pool == pool]:
             if entry.confirmed or existed:
                 self._settle(entry, gone_at)
             self.open.remove(entry)
 
     def total(self, now: datetime) -> Cost | None:
-        """The status' view; None before anything was bought. Without any known price the amount is left out."""
+        """Returns the cost for the status; None before any purchase. Without any known price, only node-seconds."""
         sums = self.model_copy(deep=True)
         for entry in sums.open:
             if entry.confirmed:

@@ -1,6 +1,6 @@
-"""What the outside says to a Workspace's workflow: one model per message, so that fields can be added.
+"""Messages to a Workspace's workflow: one model per signal or update, so that fields can be added.
 
-Cluster events are signals that carry identity and generation, never the object. People's requests are updates.
+Cluster events are signals that carry identity and generation, never the object. User requests are updates.
 """
 
 from activities.contract.payloads import Payload, WorkspaceKey
@@ -11,17 +11,17 @@ SIGNAL_CHANGED = "changed"
 
 
 class WorkspaceInput(Payload):
-    """What a workflow starts from; `state` only after continue-as-new."""
+    """Input of the workflow; `state` is set only after continue-as-new."""
 
     key: WorkspaceKey
     state: WorkspaceState | None = None
     history_limit: int | None = None
-    """Continue as new after so many events even when the server does not suggest it; for tests."""
+    """Number of history events after which to continue as new even if the server does not suggest it; for tests."""
 
 
 class Changed(Payload):
-    """A Workspace was seen. `gone` says that it is not there any more, `resync` that something it owns broke; `retry`
-    is its retry annotation, `paused` whether it has the one that pauses, None where nobody looked."""
+    """A Workspace was observed. `gone`: it no longer exists; `resync`: an object it owns became unhealthy; `retry`: its
+    retry annotation; `paused`: whether it has the pause annotation, None if that was not read."""
 
     uid: str
     generation: int
@@ -32,18 +32,18 @@ class Changed(Payload):
     paused: bool | None = None
 
     def beginning(self, key: WorkspaceKey) -> WorkspaceState:
-        """What is known of a Workspace of which nothing more was heard than this."""
+        """Returns the initial state of a Workspace of which only this message is known."""
         return WorkspaceState(key=key, spec=Spec(desired=self.generation), control=Control(held_back=bool(self.paused)))
 
 
 class Answer(Payload):
-    """What an update did, in one sentence."""
+    """The result of an update, in one sentence."""
 
     message: str
 
 
 class Deadline(Payload):
-    """More time for the steps of the next pass; seconds."""
+    """Deadlines for the steps of the next pass, in seconds."""
 
     serving: int | None = None
     nodes: int | None = None
@@ -54,6 +54,6 @@ class Deadline(Payload):
 
 
 class ForcedCleanup(Payload):
-    """What was let go without having been released, and where to look for it."""
+    """Kind and name of each resource that was left behind unreleased."""
 
     left: list[str]

@@ -1,8 +1,8 @@
-"""Changes of workflow code that running workflows must not notice, and until when both ways are kept.
+"""The table of Temporal patches: versioned changes of workflow code, and when the old branch can be removed.
 
-A change of the order or kind of what a workflow asks of Temporal breaks the replay of runs that began before it. Such a
-change asks `patched` which way to go and gets a line in PATCHES (Temporal's documentation of patching tells the rest).
-Line and old way go when no run is left that began before the patch: a workflow begins a new run when its history grows
+Changing the order or kind of a workflow's commands breaks the replay of runs that began before the change. Such a
+change branches on `patched` and gets an entry in PATCHES (see Temporal's documentation of patching). Entry and old
+branch are removed when no run is left that began before the patch: a workflow continues as new when its history grows
 long, and ends with its Workspace.
 """
 
@@ -15,8 +15,8 @@ from temporalio import workflow
 
 @dataclass(frozen=True)
 class Patch:
-    """One change. `id` is lower-case words and the month it was made, as in `ask-providers-2026-11`; `guards` says what
-    is done otherwise since then, `until` when the old way may go."""
+    """One change. `id`: lower-case words and the month of the change, as in `ask-providers-2026-11`; `guards`: what the
+    new branch does differently; `until`: when the old branch can be removed."""
 
     id: str
     guards: str
@@ -28,7 +28,7 @@ PATCHES: Final[Sequence[Patch]] = ()
 
 
 def patched(patch_id: str) -> bool:
-    """Whether this run goes the new way. Raises KeyError for an id that is not in the table."""
+    """Whether this run takes the new branch. Raises KeyError for an id that is not in the table."""
     if patch_id not in {patch.id for patch in PATCHES}:
         raise KeyError(patch_id)
     return workflow.patched(patch_id)

@@ -1,7 +1,7 @@
-"""Pauses: nothing new is begun for a Workspace while somebody wants it so, and users see what waits.
+"""Pauses a Workspace: no new pass starts, and the status shows what is waiting.
 
-Two ways lead here: the update `pause`, and the annotation modelyard.dev/paused, of which the watcher tells. Either is
-enough. A pass under way goes on, and a delete goes through.
+Either the update `pause` or the annotation modelyard.dev/paused, which the watcher reports, is enough. A pass under way
+continues, and a delete is not held up.
 """
 
 from api import labels
@@ -11,14 +11,14 @@ from workflows.status.reporter import StatusReporter
 
 
 def require_paused(control: Control) -> None:
-    """Raises ValueError where the update `resume` could end nothing."""
+    """Raises ValueError if the update `resume` would have no effect."""
     if not control.paused:
         also = f"; its annotation {labels.PAUSED} is to be removed" if control.held_back else ""
         raise ValueError(f"the Workspace is not paused{also}")
 
 
 def apply_annotation(control: Control, paused: bool | None) -> bool:
-    """Takes what the annotation says, None where nobody looked; tells whether that is news."""
+    """Records the annotation's value (None: it was not read). Returns whether the value changed."""
     if paused is None or paused == control.held_back:
         return False
     control.held_back = paused
@@ -26,7 +26,7 @@ def apply_annotation(control: Control, paused: bool | None) -> bool:
 
 
 def report(reporter: StatusReporter) -> None:
-    """Says what waits for the end of a pause. What serves goes on serving, and is still said to be Ready."""
+    """Reports in the status what waits for the end of the pause. A serving Workspace keeps serving and stays Ready."""
     control, status = reporter.state.control, reporter.state.status
     ways = [f"remove the annotation {labels.PAUSED}"] if control.held_back else []
     ways += ["resume it (POST /workspaces/NS/NAME/resume)"] if control.paused else []

@@ -1,5 +1,6 @@
-"""Whether what runs is still what is wanted: the look at a settled Workspace, when something near it was seen to change
-and once an hour. Words that were lost on the way here are made good: the object itself is asked.
+"""Detects drift of a settled Workspace: compares what runs with the spec, after a reported change and once an hour.
+
+Also reads the Workspace itself, so that lost watch events are recovered.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from workflows.steps.node_loss import record_node_loss
 
 
 async def has_drifted(reporter: StatusReporter) -> bool:
-    """True when another pass is needed. A look that fails changes nothing and is repeated at the next resync."""
+    """Returns whether another pass is needed. A failed check changes nothing and is repeated at the next resync."""
     state = reporter.state
     try:
         if state.status.settled == "failed" and state.resources.to_release:
@@ -40,7 +41,7 @@ async def has_drifted(reporter: StatusReporter) -> bool:
 
 
 async def _give_back(reporter: StatusReporter) -> None:
-    """What could not be given back when the pass failed. A retry, an edit or a delete does so, too."""
+    """Releases what could not be released when the pass failed. A retry, an edit or a delete does so, too."""
     status = reporter.state.status
     words, _, _ = status.message.partition(cleanup.STILL_HELD)
     left = await cleanup.release_all(reporter)
@@ -48,7 +49,7 @@ async def _give_back(reporter: StatusReporter) -> None:
 
 
 async def _ask_the_object(reporter: StatusReporter) -> None:
-    """A delete, an edit or a disappearance that nobody has told us of."""
+    """Reads the Workspace to find a delete, an edit or a disappearance of which no message arrived."""
     state = reporter.state
     there = await call(signatures.READ_WORKSPACE, state.key, summary="resync: is it still there, and unchanged?")
     if there.uid != state.key.uid:
@@ -62,7 +63,7 @@ async def _ask_the_object(reporter: StatusReporter) -> None:
 
 async def _detect_drift(reporter: StatusReporter, plan: Plan) -> bool:
     state = reporter.state
-    # Where own nodes are lost there may be none to plan for.
+    # Planning needs existing nodes; a byo Workspace may have lost all of them, so node health is checked first.
     first = await _wanted(state, plan) if plan.provider != "byo" else None
     request = HealthRequest(
         workspace=plan.key, provider=plan.provider, digest=plan.digest, gpus_per_node=plan.gpus_per_node
@@ -71,10 +72,10 @@ async def _detect_drift(reporter: StatusReporter, plan: Plan) -> bool:
     if len(health.ready_nodes) < plan.node_count:
         record_node_loss(reporter, plan, sorted(set(state.resources.nodes) - set(health.ready_nodes)), Phase.NOT_READY)
         if not health.ready_nodes:
-            state.status.settled = "nothing"  # so that a pass that fails is not taken for one that changed nothing
+            state.status.settled = "nothing"  # a pass that fails from here on must not count as one without effect
         return True
     wanted = await _wanted(state, plan) if first is None else first
-    reporter.mark_dirty()  # what it has cost so far
+    reporter.mark_dirty()  # refreshes the cost in the status
     if wanted != plan.digest or health.digest != plan.digest:
         return True
     return health.ready_pods < plan.node_count

@@ -1,7 +1,7 @@
-"""An inference Workspace on the nodes of one plan, from the checks to the first verified completion.
+"""Deploys an inference Workspace on the nodes of one plan, from the checks to the first verified completion.
 
-What can be known for nothing comes first, then nodes are bought while the workload is created, then both are waited
-for. Which plan is carried out is `generation.py`'s to decide.
+Runs the checks that cost nothing first, then provisions nodes while it creates the workload, then waits for both.
+`generation.py` decides which plan is carried out.
 """
 
 from datetime import timedelta
@@ -19,7 +19,7 @@ from workflows.steps.preflight import check
 
 
 async def serve(reporter: StatusReporter, plan: Plan, *, nothing_to_buy: bool) -> None:
-    """Brings the plan's model to Ready. Raises ActivityError or ApplicationError with the reason it cannot."""
+    """Brings the plan's model to Ready. Raises ActivityError or ApplicationError with the reason for a failure."""
     pinned = await check(reporter, plan, nothing_to_buy=nothing_to_buy)
     await gather_or_cancel(provision(reporter, plan), _deploy(reporter, plan, pinned))
     await run_while_nodes_ready(reporter, plan, lambda: _await_serving(reporter, plan))

@@ -1,7 +1,7 @@
-"""Everything a Workspace's workflow knows, as one model: it survives continue-as-new and answers the `progress` query.
+"""The complete state of a Workspace's workflow as one model: passed to continue-as-new, returned by `progress`.
 
-Fields are only ever added, with defaults, so that a newer release goes on with what an older one has written. No sets:
-their order differs between workers.
+Fields are only ever added, with defaults, so that a newer release can load the state of an older one. Sets are not
+used: their order differs between workers.
 """
 
 from datetime import datetime
@@ -22,7 +22,7 @@ StepOutcome = Literal["running", "done", "failed", "cancelled"]
 
 
 class HeldResource(BaseModel):
-    """Something that exists, or may exist, because of us; recorded before the call that makes it."""
+    """A resource that this workflow created or may have created; recorded before the call that creates it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,7 +32,7 @@ class HeldResource(BaseModel):
 
 
 class StepRecord(BaseModel):
-    """One step of the generation's way: when it began, when and how it ended."""
+    """One step of a pass: when it began, when and how it ended."""
 
     step: Step
     started: datetime
@@ -41,7 +41,7 @@ class StepRecord(BaseModel):
 
 
 class FailedFallback(BaseModel):
-    """A way to get the nodes that failed in this pass, and why."""
+    """A purchase option that failed in this pass, and why."""
 
     option: str
     reason: str
@@ -49,8 +49,8 @@ class FailedFallback(BaseModel):
 
 
 class TuningRun(BaseModel):
-    """How far a training has come, for a pass that begins again: what is done is not done twice. `training_digest` says
-    what the rest is about; `started` that the Job's program has run."""
+    """Progress of a training, so that a restarted pass repeats nothing. `training_digest` identifies the training that
+    the other fields belong to; `started`: the Job's program has run."""
 
     training_digest: str = ""
     data: DataFound | None = None
@@ -60,8 +60,8 @@ class TuningRun(BaseModel):
 
 
 class Spec(BaseModel):
-    """What the object asks for, and what was decided from it. `desired` is the newest generation heard of, `observed`
-    the one that the last pass was about; `report` is the plan's, for people."""
+    """Generations and the plan made from them. `desired` is the newest known generation, `observed` the one that the
+    last pass reconciled; `report` is the plan's user-facing report."""
 
     desired: int = 0
     observed: int = 0
@@ -71,13 +71,13 @@ class Spec(BaseModel):
     pinned: PinnedModel | None = None
 
     def decide(self, option: Option) -> None:
-        """This option is carried out from now on."""
+        """Makes this option's plan the current one."""
         self.plan, self.report = option.plan, option.report
 
 
 class Resources(BaseModel):
-    """What exists because of us, and what it has cost. `lost` says that a node is gone and not replaced yet, `loss`
-    what was said of it; `evictions` counts spot machines that were taken back, by option; `run` is a training's."""
+    """Resources held, and their cost. `lost`: a node is gone and not replaced yet; `loss`: the message about it;
+    `evictions` counts spot evictions by option; `run` is a training's progress."""
 
     holdings: list[HeldResource] = Field(default_factory=list)
     pool_ready: bool = False
@@ -89,21 +89,21 @@ class Resources(BaseModel):
     run: TuningRun = Field(default_factory=TuningRun)
 
     def holds(self, kind: str) -> bool:
-        """Whether anything of this kind is recorded as ours."""
+        """Whether a resource of this kind is recorded as held."""
         return any(holding.kind == kind for holding in self.holdings)
 
     @property
     def to_release(self) -> list[HeldResource]:
-        """What a failed pass may not keep. The volume with checkpoints and adapter stays until the delete."""
+        """What must be released after a failed pass. The volume with checkpoints and adapter stays until the delete."""
         return [holding for holding in self.holdings if holding.kind != "volume"]
 
     @property
     def nodes_are_there(self) -> bool:
-        """Whether all nodes that were bought are there, as far as is known."""
+        """Whether, as far as is known, all bought nodes are present."""
         return self.holds("node_pool") and self.pool_ready and not self.lost
 
     def acquire(self, holding: HeldResource) -> None:
-        """Records intent; the same thing twice is once."""
+        """Records the intent to create a resource; idempotent."""
         if holding not in self.holdings:
             self.holdings.append(holding)
 
@@ -113,8 +113,8 @@ class Resources(BaseModel):
 
 
 class Status(BaseModel):
-    """Where the Workspace stands, for people. `settled` is what the last pass came to; `checks`, `tried` and `steps`
-    are that pass's."""
+    """The user-facing status. `settled` is the outcome of the last pass; `checks`, `tried` and `steps` belong to that
+    pass."""
 
     settled: Settled = "nothing"
     phase: Phase = Phase.PENDING
@@ -130,13 +130,13 @@ class Status(BaseModel):
 
     @property
     def step(self) -> Step | None:
-        """The step under way that began last; the last one of all when none is under way."""
+        """The running step that began last; if none is running, the last step."""
         running = [record.step for record in self.steps if record.outcome == "running"]
         return running[-1] if running else (self.steps[-1].step if self.steps else None)
 
 
 class Control(BaseModel):
-    """What people have asked for beside the Workspace. `paused` is the update's pause, `held_back` the annotation's;
+    """Requests made outside the spec. `paused`: set by the update; `held_back`: set by the pause annotation;
     `extra_time` replaces deadlines of the plan, in seconds."""
 
     paused: bool = False
@@ -146,12 +146,12 @@ class Control(BaseModel):
 
     @property
     def resting(self) -> bool:
-        """Whether nothing new may begin."""
+        """Whether no new pass may begin."""
         return self.paused or self.held_back
 
 
 class WorkspaceState(BaseModel):
-    """One Workspace, by who writes what: the object, our purchases, the pass, people."""
+    """State of one Workspace, grouped by writer: the object, purchases, the pass, user requests."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -163,6 +163,6 @@ class WorkspaceState(BaseModel):
 
 
 def request_of(state: WorkspaceState) -> PlanRequest:
-    """What the planner is asked: nodes come for life from where the first plan had them."""
+    """Returns the planner's input; the node provider of the first plan is kept for the Workspace's lifetime."""
     held = state.spec.plan.provider if state.spec.plan else None
     return PlanRequest(**state.key.model_dump(), held=held)

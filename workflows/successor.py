@@ -1,7 +1,8 @@
-"""Words about another uid under our name: late ones of a predecessor as often as the first of a successor.
+"""Handles messages with another UID under the same name: stale events of a deleted Workspace, or the first event of one
+recreated under that name.
 
-They are checked, not believed: the object itself is asked who it is. Where it is not ours any more our life ends, and
-when everything is given back the successor's begins in a new run. Until then its status says what it waits for.
+The Workspace is read from the API server to tell which. If its UID has changed, this workflow releases everything and
+then continues as new for the successor. Until then the successor's status shows what it waits for.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ Result = TypeVar("Result")
 
 
 class Successor:
-    """What was heard of others, and who comes after us. `message` is the newest word that nobody has looked into."""
+    """Messages with a foreign UID, and the successor found. `message` is the newest message not checked yet."""
 
     def __init__(self, reporter: StatusReporter) -> None:
         self._reporter = reporter
@@ -30,7 +31,7 @@ class Successor:
         self._successor: Changed | None = None
 
     async def look(self) -> None:
-        """Asks who is there, if anybody was heard of. Where the API server does not say, the word counts at the end."""
+        """Checks a pending message against the API server. If the read fails, the message itself is used."""
         word, self.message = self.message, None
         if word is None:
             return
@@ -50,17 +51,17 @@ class Successor:
         self._successor = word.model_copy(update=facts) if there.found else None
 
     async def successor(self) -> Changed | None:
-        """Whose life begins after ours. Nothing may be awaited between the answer and that beginning."""
+        """Returns the successor, if any. No await may come between this result and continue-as-new."""
         while self.message is not None:
             await self.look()
         return self._successor
 
     async def run_while_reporting(self, way_out: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-        """What the way out comes to; whoever comes after us is told what it waits for."""
+        """Returns the result of `way_out`; meanwhile the successor's status shows what it waits for."""
         telling = asyncio.create_task(self._tell())
         try:
             result = await way_out()
-        except GeneratorExit:  # the worker went away: this coroutine is swept up, and may await nothing
+        except GeneratorExit:  # the worker evicted the workflow: this coroutine is being collected and must not await
             raise
         except BaseException:
             await stop([telling])
@@ -69,7 +70,7 @@ class Successor:
         return result
 
     async def _tell(self) -> None:
-        """Looks into every word and writes the successor's status whenever it has changed. Until it is cancelled."""
+        """Checks every message and writes the successor's status whenever it has changed, until cancelled."""
         told: tuple[str, str] | None = None
         while True:
             await workflow.wait_condition(lambda told=told: self.message is not None or self._news() != told)  # type: ignore[misc]
@@ -77,14 +78,14 @@ class Successor:
             try:
                 await self.look()
             except asyncio.CancelledError:
-                self.message = self.message or word  # nobody has looked into it
+                self.message = self.message or word  # it has not been checked
                 raise
             told = self._news()
             if told is not None:
                 await self._write(*told)
 
     def _news(self) -> tuple[str, str] | None:
-        """The successor's uid and what it waits for; None without one that lives."""
+        """The successor's uid and what it waits for; None without a successor or if it is being deleted."""
         after = self._successor
         if after is None or after.deleting:
             return None
@@ -92,7 +93,7 @@ class Successor:
         return after.uid, f"waits until everything is given back that the Workspace of this name before it had: {doing}"
 
     async def _write(self, uid: str, message: str) -> None:
-        """A status that cannot be written is no reason to stop: the next change tries again."""
+        """Writes the successor's status. A failed write is logged only; the next change retries."""
         assert self._successor is not None
         state = self._successor.beginning(self._reporter.state.key.model_copy(update={"uid": uid}))
         status = state.status

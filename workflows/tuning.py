@@ -1,8 +1,8 @@
-"""One generation of a tuning Workspace: data, then nodes for as long as the training runs, then the adapter's image.
+"""Carries out a tuning plan: fetches data, holds nodes for as long as the training runs, then pushes the adapter image.
 
-What is done is remembered in the state (`run`), so that a pass that begins again fetches, trains and pushes nothing
-twice. The nodes are given back before the push starts: a registry that is down costs no GPU. Nothing is undone here;
-the entity compensates by what is recorded as held, and keeps the volume with checkpoints and adapter.
+Progress is recorded in the state (`run`), so that a restarted pass does not fetch, train or push twice. The nodes are
+released before the push starts, so that an unavailable registry costs no GPU time. This module does not compensate for
+a failed pass; `workspace.py` releases what is recorded as held, and keeps the volume with checkpoints and adapter.
 """
 
 from datetime import timedelta
@@ -25,20 +25,20 @@ from workflows.steps.nodes import provision
 from workflows.steps.preflight import check, check_again
 
 TRAIN_ATTEMPTS: Final = 3
-"""How often the training's Job is made again when somebody has removed it."""
+"""How often the training's Job is created in one pass, when it is removed from outside."""
 PUSH_AGAIN: Final = ("PushForbidden", "RegistryUnreachable", "RegistryFull", "SecretNotFound")
-"""What a person may mend while the adapter waits: a corrected Secret needs no other try of the whole."""
+"""Push failures that a user can fix while the adapter waits: a corrected Secret does not need another pass."""
 PAUSES_S: Final = (30, 60, 120, 300, 900)
-"""Before the next push, the last one again and again; a retry that somebody asks for ends the pause."""
+"""Backoff between pushes; the last value repeats. A requested retry ends the pause."""
 
 
 async def tune(reporter: StatusReporter, plan: Plan) -> None:
-    """Brings the plan's adapter to where it is to go. Raises ActivityError or ApplicationError with the reason it
-    cannot."""
+    """Trains the plan's adapter and publishes it. Raises ActivityError or ApplicationError with the reason for a
+    failure."""
     resources = reporter.state.resources
     if resources.run.training_digest != plan.training_digest:
         if resources.holds("workload"):
-            await undeploy(reporter)  # the last training is about something else
+            await undeploy(reporter)  # the Jobs belong to another training
         resources.run = TuningRun(training_digest=plan.training_digest)
     if resources.run.trained is None:
         pinned = await check(reporter, plan)
@@ -55,7 +55,7 @@ async def tune(reporter: StatusReporter, plan: Plan) -> None:
 
 
 def outcome(reporter: StatusReporter, plan: Plan) -> str:
-    """What a finished tuning has come to, as a sentence."""
+    """Describes the result of a finished tuning in one sentence."""
     run = reporter.state.resources.run
     steps = f"{run.trained.step} steps" if run.trained and run.trained.step else "training"
     loss = f", loss {run.trained.loss:.4f}" if run.trained and run.trained.loss is not None else ""
@@ -77,7 +77,7 @@ async def _fetch_data(reporter: StatusReporter, plan: Plan) -> None:
 
 
 async def _train(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None) -> None:
-    """Nodes and the training's Job side by side: its pod waits for the node, not the other way round."""
+    """Provisions nodes and creates the training's Job concurrently: its pod waits for the node, not vice versa."""
     for attempt in range(1, TRAIN_ATTEMPTS + 1):
         try:
             await gather_or_cancel(provision(reporter, plan), _make(reporter, plan, "train", pinned))
@@ -140,7 +140,7 @@ async def _publish(reporter: StatusReporter, plan: Plan) -> None:
 
 
 async def _verify(reporter: StatusReporter, plan: Plan) -> None:
-    """The registry is asked once more by somebody who has not pushed."""
+    """Reads the pushed adapter back from the registry, in an activity that did not push it."""
     published = reporter.state.resources.run.published
     if published is None or not published.digest:
         return

@@ -1,9 +1,9 @@
-"""The entity: one workflow per Workspace, for as long as the Workspace lives.
+"""The entity workflow: one per Workspace, for the lifetime of the Workspace.
 
-Observe, compare, act, report, wait. Messages only record; all work happens in one loop. A newer generation or a delete
-supersedes the pass under way: it is cancelled, its activities confirm, and what it holds is known. Clean-up runs to its
-end whatever is asked for. A pass is generation.py's, giving back steps/cleanup.py's, the look at what is ready
-resync.py's.
+Observe, compare, act, report, wait. Message handlers only record; all work happens in one loop. A newer generation or a
+delete supersedes the pass under way: it is cancelled, its activities confirm the cancellation, and what it holds stays
+recorded. Clean-up always runs to completion. generation.py carries out a pass, steps/cleanup.py releases resources, and
+resync.py checks a settled Workspace for drift.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from workflows.steps import cleanup
 from workflows.successor import Successor
 
 RESYNC = timedelta(hours=1)
-"""A look at what really runs even when nobody said that it changed."""
+"""Interval of drift checks without any message."""
 WITHOUT_EFFECT = (Step.SIZE, Step.PREFLIGHT, Step.PREPARE_MODEL)
-"""A pass that failed in one of these has changed nothing."""
+"""Steps without side effects: a pass that failed in one of these has changed nothing."""
 
 
 @workflow.defn(name="Workspace")
 class WorkspaceWorkflow:
-    """One Workspace from first sight until its finalizer is gone."""
+    """One Workspace, from the first event until its finalizer is removed."""
 
     @workflow.init
     def __init__(self, seed: WorkspaceInput) -> None:
@@ -45,13 +45,13 @@ class WorkspaceWorkflow:
 
     @workflow.run
     async def run(self, seed: WorkspaceInput) -> list[str]:
-        """Returns what was left behind: nothing, unless a person forced the clean-up to stop."""
+        """Returns the resources left behind: none, unless the clean-up was stopped by `force_cleanup`."""
         self.reporter.mark_dirty()
         reporter = asyncio.create_task(self.reporter.run())
         try:
             while not self._ending():
                 await self._step()
-        except asyncio.CancelledError:  # a person cancelled the workflow: the same as a delete
+        except asyncio.CancelledError:  # cancelling the workflow is treated as a delete
             self.state.spec.deleting = True
         way_out = asyncio.create_task(self.successor.run_while_reporting(self._finalize))
         await await_uncancelled(way_out)
@@ -64,7 +64,7 @@ class WorkspaceWorkflow:
         self._hand_over(looking.result())
         return left
 
-    # What the outside says. Handlers only record.
+    # Signals, updates and queries. Handlers only record.
 
     @workflow.signal(description="The Workspace, or something it owns, was seen to change")
     def changed(self, message: Changed) -> None:
@@ -85,7 +85,7 @@ class WorkspaceWorkflow:
 
     @workflow.update(description="Try a failed generation again")
     def retry(self) -> Answer:
-        """Starts another pass of the same generation, or another try of a blocked clean-up."""
+        """Starts another pass of the same generation, or retries a blocked clean-up."""
         if self.reporter.resting:
             self.reporter.wake()
         else:
@@ -99,7 +99,7 @@ class WorkspaceWorkflow:
 
     @workflow.update(description="Begin nothing new; a delete still goes through")
     def pause(self) -> Answer:
-        """Lets the pass under way end and begins no other."""
+        """Starts no new pass; the pass under way continues."""
         self.state.control.paused = True
         self.reporter.mark_dirty()
         self._resync_asked = True
@@ -118,7 +118,7 @@ class WorkspaceWorkflow:
 
     @workflow.update(description="Give the steps of the next pass more time")
     def set_deadline(self, deadline: Deadline) -> Answer:
-        """Replaces deadlines (seconds) from the next pass on."""
+        """Overrides deadlines (seconds) from the next pass on."""
         self.state.control.extra_time |= deadline.model_dump(exclude_none=True)
         return Answer(message=f"from the next pass on: {self.state.control.extra_time}")
 
@@ -130,7 +130,7 @@ class WorkspaceWorkflow:
 
     @workflow.update(description="Stop a clean-up that cannot finish, and say what it leaves behind")
     def force_cleanup(self) -> ForcedCleanup:
-        """Removes the finalizer without waiting for what is still held. Costs money if a pool is left."""
+        """Removes the finalizer without waiting for resources still held. A pool left behind keeps costing money."""
         self._forced = True
         return ForcedCleanup(left=self._left())
 
@@ -141,7 +141,7 @@ class WorkspaceWorkflow:
 
     @workflow.query(description="Everything the workflow knows")
     def progress(self) -> WorkspaceState:
-        """The state model."""
+        """Returns the complete state."""
         return self.state
 
     # The loop.
@@ -183,7 +183,7 @@ class WorkspaceWorkflow:
         return spec.desired > spec.observed or self._retry
 
     async def _reconcile(self) -> None:
-        """One generation, until it is settled or superseded."""
+        """Runs one generation until it is settled or superseded."""
         generation, self._retry = self.state.spec.desired, False
         work = asyncio.create_task(self._run_generation(generation))
         try:
@@ -226,7 +226,7 @@ class WorkspaceWorkflow:
         self.reporter.set_status(Phase.READY, "workspaceSucceeded", words)
 
     async def _settle_failed(self, error: FailureError, *, was_ready: bool) -> None:
-        """Gives back what the failed pass holds; a refused edit of a running Workspace leaves the running one alone."""
+        """Releases what the failed pass holds; a rejected edit of a running Workspace leaves it running."""
         spec, status = self.state.spec, self.state.status
         reason, message = reason_and_message(error)
         if reason == "WorkspaceGone":
@@ -248,7 +248,7 @@ class WorkspaceWorkflow:
     def _without_effect(self) -> bool:
         return all(record.step in WITHOUT_EFFECT for record in self.state.status.steps)
 
-    # Going on in a new run.
+    # Continue-as-new.
 
     def _should_continue_as_new(self) -> bool:
         info, limit = workflow.info(), self._seed.history_limit
@@ -256,19 +256,20 @@ class WorkspaceWorkflow:
         return not self._ending() and (full or info.is_continue_as_new_suggested())
 
     def _continue_as_new(self, state: WorkspaceState) -> None:
-        """Only from the idle point, where no activity runs and no word waits that the state does not hold."""
+        """Call only when no activity runs and no message is pending that the state does not hold."""
         workflow.continue_as_new(self._seed.model_copy(update={"key": state.key, "state": state}))
 
     def _hand_over(self, next_one: Changed | None) -> None:
-        """After the last look into the mailbox, with nothing awaited in between: a namesake's life is a new run."""
+        """Continues as new for a successor. Call right after draining signals; no await may come in between."""
         if next_one is not None and not next_one.deleting:
             key = self.state.key.model_copy(update={"uid": next_one.uid})
             self._continue_as_new(next_one.beginning(key))
 
-    # The way out.
+    # Deletion.
 
     async def _finalize(self) -> list[str]:
-        """Releases everything and removes the finalizer; a blocked clean-up waits for a person, the finalizer stays."""
+        """Releases everything and removes the finalizer. A blocked clean-up waits for a retry or `force_cleanup`; the
+        finalizer stays meanwhile."""
         self.reporter.set_status(Phase.DELETING, "Releasing", "everything that was bought is being given back")
         self.state.status.steps.clear()
         while True:

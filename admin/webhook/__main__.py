@@ -1,6 +1,7 @@
-"""The webhook process: `python -m admin.webhook`, configured by the environment. Starts while the API server is away.
+"""The webhook process: `python -m admin.webhook`, configured by the environment. Starts even if the API server is
+unavailable.
 
-Ready means: it serves, and the API server's configuration trusts its certificates.
+Ready means that it serves, and that the API server's webhook configuration trusts its certificates.
 """
 
 import asyncio
@@ -23,9 +24,9 @@ from process.run import run
 
 
 class AllRules:
-    """Those of the resource and those of the catalogue, for one provider of nodes.
+    """The rules of the resource and of the catalogue, for one node provider.
 
-    `allowed_hosts`: inner hosts that data may come from all the same.
+    `allowed_hosts`: internal hosts from which data is allowed.
     """
 
     def __init__(self, provider: str, allowed_hosts: Collection[str] = ()) -> None:
@@ -41,7 +42,7 @@ class AllRules:
 
 
 async def work(settings: WebhookSettings, stop: asyncio.Event) -> None:
-    """Serves until `stop` is set. Raises OSError where an address cannot be taken."""
+    """Serves until `stop` is set. Raises OSError if an address cannot be bound."""
     cluster = await Cluster.connect(settings.kubeconfig)
     certificates = Certificates()
     store = CertificateStore(cluster, settings.system_namespace, settings.webhook_secret)

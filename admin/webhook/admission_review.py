@@ -1,6 +1,7 @@
-"""From the bytes of a request to a Review, or to a sentence saying why they are none.
+"""Parses the bytes of a request into a Review, or raises an error that explains why they are not one.
 
-Trusts nothing: whatever can reach the port can send anything. Which Workspaces are good is not decided here.
+The input is untrusted: any client that reaches the port can send anything. `review.py` decides which Workspaces are
+allowed.
 """
 
 import json
@@ -12,10 +13,10 @@ from typing import Any, Final, Literal
 from api import labels
 
 BODY_LIMIT: Final = 8 * 2**20
-"""Bytes. A review carries the object twice, and the API server takes objects of up to 3 MiB (its request limit)."""
+"""Bytes. A review contains the object twice, and the API server accepts objects of up to 3 MiB (its request limit)."""
 REVIEW_LIMITS: Final = {"CREATE": 2**18, "UPDATE": 2**20}
-"""Bytes of a review that is still judged: a Workspace has a few KiB. An update shows it twice, grown by what the API
-server keeps; whatever could be created can be edited. What passes unseen passes at any size."""
+"""Largest review that is validated, in bytes: a Workspace has a few KiB. An update contains it twice, grown by
+server-side fields; any Workspace that could be created can be edited. Reviews that skip validation pass at any size."""
 UID_LIMIT: Final = 128
 
 VERSION: Final = "admission.k8s.io/v1"
@@ -24,7 +25,7 @@ Document = Mapping[str, Any]
 
 
 class Unreadable(ValueError):
-    """What came is not a review that can be judged; `code` is the HTTP status that says so, `uid` the review's own."""
+    """The request is not a review that can be validated; `code` is an HTTP status, `uid` the review's UID."""
 
     def __init__(self, code: int, message: str, uid: str = "") -> None:
         self.code, self.uid = code, uid
@@ -33,7 +34,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class Review:
-    """What the API server asks. `document` is None where a Workspace is deleted, `old` where one is created."""
+    """An admission request. `document` is None for a delete, `old` for a create."""
 
     uid: str
     operation: Operation
@@ -44,11 +45,12 @@ class Review:
 
     @cached_property
     def passes_unseen(self) -> bool:
-        """Deletes, subresources and what is being deleted are never refused: nothing may hinder giving back.
+        """Whether validation is skipped: for deletes, subresources and objects being deleted, so that cleanup is never
+        blocked.
 
-        Nor is an update that changes nothing that the rules are about. Labels, finalizers and the status are no
-        business of theirs: a Workspace that was taken under older rules can still be looked after. A new object that
-        claims to be deleted is judged; the API server would have removed the claim.
+        Also for an update that changes nothing the rules cover. They ignore labels, finalizers and the status, so that
+        a Workspace admitted under older rules can still be managed. A new object with a deletionTimestamp is validated;
+        the API server would have removed the field.
         """
         if self.operation == "DELETE" or self.subresource:
             return True
@@ -60,7 +62,7 @@ class Review:
 
 
 def read_review(body: bytes) -> Review:
-    """The review in a request's body. Raises Unreadable."""
+    """Parses the review in a request's body. Raises Unreadable."""
     request = _request(_json(body))
     uid = _uid(request)
     review = Review(
@@ -153,7 +155,7 @@ def _being_deleted(document: Document) -> bool:
 
 
 def _judged_part(document: Document) -> dict[str, Any]:
-    """All that a user writes: everything but the status, and of the metadata the annotations."""
+    """Returns what a user writes: everything but the status, and only the annotations of the metadata."""
     metadata = document.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else metadata
     rest = {key: value for key, value in document.items() if key not in ("metadata", "status")}

@@ -1,7 +1,7 @@
-"""What the API server is answered: an AdmissionReview of bounded size, whatever was asked.
+"""Builds the AdmissionReview responses, of bounded size for any request.
 
-Every answer is HTTP 200, also a refusal: the API server takes any other status for a broken webhook, and its message
-would be lost. Messages carry what users wrote, so they are cut, and control characters made visible.
+Every response is HTTP 200, including denials: the API server treats any other status as a broken webhook, and the
+message would be lost. Messages contain user input, so they are truncated and control characters are escaped.
 """
 
 import json
@@ -29,12 +29,12 @@ REASONS: Final = {
 
 
 def allowed(uid: str, warnings: Sequence[str] = ()) -> bytes:
-    """Yes, with warnings that kubectl shows."""
+    """Allows the request, with warnings that kubectl shows."""
     return _review({"uid": uid, "allowed": True} | _warnings(warnings))
 
 
 def refused(uid: str, problems: Sequence[Problem], warnings: Sequence[str] = ()) -> bytes:
-    """No, because of these problems: one line each, in KAITO's form `MESSAGE: PATH`."""
+    """Denies the request because of these problems: one line each, in KAITO's form `MESSAGE: PATH`."""
     lines = [_line(problem) for problem in problems[:PROBLEMS_SHOWN]]
     if len(problems) > PROBLEMS_SHOWN:
         lines.append(f"and {len(problems) - PROBLEMS_SHOWN} more")
@@ -42,7 +42,7 @@ def refused(uid: str, problems: Sequence[Problem], warnings: Sequence[str] = ())
 
 
 def unreadable(uid: str, code: int, message: str) -> bytes:
-    """No, because what came cannot be judged."""
+    """Denies a request that cannot be validated."""
     return _no(uid[:UID_LIMIT], code, _shown(message, LINE_LIMIT), {})
 
 
@@ -63,7 +63,7 @@ def _warnings(warnings: Sequence[str]) -> dict[str, Any]:
 
 
 def _review(response: dict[str, Any]) -> bytes:
-    # ASCII: text that a user wrote may hold half a surrogate pair, which has no UTF-8.
+    # ASCII: user input may contain an unpaired surrogate, which UTF-8 cannot encode.
     return json.dumps({"apiVersion": VERSION, "kind": "AdmissionReview", "response": response}).encode()
 
 

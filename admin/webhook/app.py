@@ -1,7 +1,7 @@
-"""POST /validate/workspace.kaito.sh: an AdmissionReview in, an AdmissionReview out, HTTP 200 whatever came.
+"""Serves POST /validate/workspace.kaito.sh: takes an AdmissionReview and returns one, with HTTP 200 for any input.
 
-Reads no more than BODY_LIMIT bytes and waits no longer than READ_S for them. What goes wrong in a rule is a refusal,
-never a dead connection: the API server would tell the user nothing of use.
+Reads at most BODY_LIMIT bytes within READ_S seconds. An exception in a rule becomes a denial, never a closed
+connection: for that, the API server would not show the user a useful message.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 PATH: Final = "/validate/workspace.kaito.sh"
 JSON: Final = "application/json"
 READ_S: Final = 3.0
-"""With what ConfigMaps take, less than the API server waits (timeoutSeconds of the configuration)."""
+"""Seconds. Together with reading ConfigMaps, less than the API server waits (timeoutSeconds of the configuration)."""
 
 
 def webhook_application(rules: Rules, config_maps: ConfigMapSource, *, read_s: float = READ_S) -> FastAPI:
-    """The one route. Health and metrics are on another port, without TLS."""
+    """Returns an application with the one route. Health and metrics are on another port, without TLS."""
     app = FastAPI(openapi_url=None)
 
     @app.post(PATH)
@@ -38,7 +38,7 @@ def webhook_application(rules: Rules, config_maps: ConfigMapSource, *, read_s: f
         except Unreadable as error:
             return _answer(_refuse_unreadable(error))
         except ClientDisconnect:
-            return Response(status_code=400)  # nobody is there to read it
+            return Response(status_code=400)  # the client has disconnected and will not read it
         with SECONDS.time():
             return _answer(await answer_of(body, rules, config_maps))
 
@@ -46,7 +46,7 @@ def webhook_application(rules: Rules, config_maps: ConfigMapSource, *, read_s: f
 
 
 async def answer_of(body: bytes, rules: Rules, config_maps: ConfigMapSource) -> bytes:
-    """The AdmissionReview that answers this one. Raises nothing."""
+    """Returns the response to an AdmissionReview. Does not raise."""
     try:
         review = read_review(body)
     except Unreadable as error:
@@ -56,7 +56,7 @@ async def answer_of(body: bytes, rules: Rules, config_maps: ConfigMapSource) -> 
         verdict = decide(review, rules, await config_maps.named_by(review))
     except RecursionError:
         return _refuse_unreadable(Unreadable(400, "the Workspace is nested too deeply to be judged", review.uid))
-    except Exception:  # the edge: a mistake in a rule must not let anything pass, nor leave the user without an answer
+    except Exception:  # top level: a bug in a rule must neither allow the request nor leave the user without a response
         log.exception("a rule failed on review %s after %.3f s", review.uid, time.perf_counter() - began)
         count(review.operation, BROKEN, ())
         message = f"this Workspace could not be judged because of a mistake in Modelyard; its log tells of {review.uid}"

@@ -1,7 +1,7 @@
-"""The ConfigMaps that a Workspace names, read so that the rules can judge what is in them.
+"""Reads the ConfigMaps that a Workspace references, so that the rules can validate their contents.
 
-The one question that the webhook asks while it is asked itself. It goes to the API server that is waiting for the
-answer; where that does not answer in time, the ConfigMaps are left to those who read them later.
+This is the only request the webhook makes during a review. It goes to the API server, which is itself waiting for the
+review; if it does not respond in time, the ConfigMaps are not validated here but when the workflow reads them.
 """
 
 import asyncio
@@ -20,34 +20,34 @@ log = logging.getLogger(__name__)
 
 READ_S: Final = 1.0
 NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-"""What can name an object. All else would be part of a path that nobody meant; the rules refuse it by themselves."""
+"""Valid object names. Anything else would change the request path; the rules reject it themselves."""
 
 ConfigMaps = Mapping[str, Object]
 
 
 class ConfigMapSource(Protocol):
-    """Where ConfigMaps come from."""
+    """Source of the ConfigMaps."""
 
     async def named_by(self, review: Review) -> ConfigMaps | None:
-        """Those that exist, by name; None where they cannot be looked at."""
+        """Returns the existing ConfigMaps by name; None if they cannot be read."""
 
 
 class NoConfigMaps:
-    """Nothing can be looked at."""
+    """A source without access to ConfigMaps."""
 
     async def named_by(self, review: Review) -> ConfigMaps | None:
-        """None."""
+        """Returns None."""
         return None
 
 
 class ClusterConfigMaps:
-    """Those in the namespace of the review."""
+    """ConfigMaps in the namespace of the review."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     async def named_by(self, review: Review) -> ConfigMaps | None:
-        """Raises nothing: a ConfigMap that cannot be read must not refuse a Workspace."""
+        """Returns None on API errors: a ConfigMap that cannot be read must not block a Workspace."""
         names = [] if review.passes_unseen else config_map_names(review.document)
         if not names or not NAME.fullmatch(review.namespace):
             return None
@@ -61,7 +61,7 @@ class ClusterConfigMaps:
 
 
 def config_map_names(document: Mapping[str, Any] | None) -> list[str]:
-    """What `inference.config` and `tuning.config` name."""
+    """Returns the names in `inference.config` and `tuning.config`."""
     named = (_config(document, section) for section in ("inference", "tuning"))
     return sorted({name for name in named if isinstance(name, str) and NAME.fullmatch(name)})
 

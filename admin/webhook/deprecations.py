@@ -1,6 +1,6 @@
-"""Warnings for fields that are taken and no longer do anything, or something else; kubectl prints them.
+"""Warnings for fields that are accepted but no longer have an effect, or have another one; kubectl prints them.
 
-Which fields these are stands at the fields themselves, in `api/`; the schema carries it as their description.
+The fields are marked as deprecated where they are defined, in `api/`; the schema carries the mark in their description.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ MARK: Final = "Deprecated in "
 
 
 def deprecation_warnings(document: Mapping[str, Any]) -> list[str]:
-    """One sentence per deprecated field that was given another value than its default."""
+    """Returns one sentence per deprecated field whose value differs from its default."""
     version = str(document.get("apiVersion")).removeprefix(f"{labels.GROUP}/")
     if version not in ("v1alpha1", "v1beta1"):
         return []

@@ -1,4 +1,4 @@
-"""What the webhook counts: decisions by operation and verdict, problems by rule, seconds per decision, certificates."""
+"""The webhook's metrics: decisions by operation and verdict, problems by rule, seconds per decision, certificates."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -24,7 +24,7 @@ REGISTERED: Final = Gauge("modelyard_admission_registered", "1 while the API ser
 
 
 def count(operation: str, verdict: str, rules: Sequence[str]) -> None:
-    """One decision. The rules are names from our own table, so that there are few time series."""
+    """Counts one decision. Rule names come from a fixed table, which bounds the number of time series."""
     DECISIONS.labels(operation, verdict).inc()
     for rule in rules:
         PROBLEMS.labels(rule).inc()

@@ -1,9 +1,9 @@
-"""Keeps the API server's ValidatingWebhookConfiguration as it should be: our authorities trusted, outages harmless.
+"""Reconciles the API server's ValidatingWebhookConfiguration: the CA bundle, the match condition and the failurePolicy.
 
-The configuration itself is applied from `deploy/admission`; here only what a file cannot know is patched in. Whether
-updates are refused while the webhook is down depends on the API server. From 1.28 on a match condition keeps objects
-that are being deleted away from the webhook, and updates can fail closed. Older servers drop the condition; there the
-removal of a finalizer would hang on the webhook, so updates fail open, and the workflow judges what it reads.
+The configuration itself is applied from `deploy/admission`; this module patches only what a manifest cannot contain.
+Whether updates fail closed while the webhook is down depends on the API server. From 1.28 on, a match condition exempts
+objects that are being deleted, and updates can fail closed. Older servers drop the condition; there the removal of a
+finalizer would depend on the webhook, so updates fail open, and the workflow validates what it reads.
 """
 
 import base64
@@ -22,24 +22,24 @@ NOT_BEING_DELETED: Final[list[dict[str, str]]] = [
     {"name": "not-being-deleted", "expression": "!has(oldObject.metadata.deletionTimestamp)"}
 ]
 STEPS: Final = 4
-"""Bundle and condition, then the policy; somebody who undoes our patches at once is not fought for ever."""
+"""Most patches per round: bundle and condition, then the policy; bounds retries against a writer that reverts them."""
 CHANGED_MEANWHILE: Final = (409, 422)
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """The configuration as it was read."""
+    """The configuration as read from the API server."""
 
     body: Object
 
     @property
     def trusted(self) -> frozenset[Pem]:
-        """Authorities that every one of its webhooks trusts."""
+        """CA certificates that all of its webhooks trust."""
         bundles = [split_bundle(_bundle(hook)) for hook in self._hooks]
         return frozenset.intersection(*bundles) if bundles else frozenset()
 
     def operations(self, bundle: Pem, *, conditions_kept: bool) -> list[Object]:
-        """The JSON patch that makes it right; empty where it is."""
+        """Returns the JSON patch to the desired state; empty if it is reached."""
         wanted = base64.b64encode(bundle).decode()
         patch: list[Object] = []
         for index, hook in enumerate(self._hooks):
@@ -55,7 +55,7 @@ class Configuration:
 
     @property
     def keeps_conditions(self) -> bool:
-        """Whether the API server knows match conditions: those that were patched in are still there."""
+        """Whether the API server supports match conditions: it kept those that were patched in."""
         return any(hook.get("matchConditions") for hook in self._hooks)
 
     @property
@@ -71,7 +71,7 @@ class Registration:
         self._conditions_dropped = False
 
     async def read(self) -> Configuration | None:
-        """None where nobody has applied it. Raises ApiException and what the connection raises."""
+        """Returns None if it does not exist. Raises ApiException and connection errors."""
         try:
             return Configuration(await self._cluster.request("GET", self._path))
         except ApiException as error:
@@ -80,10 +80,10 @@ class Registration:
             raise
 
     async def correct(self, configuration: Configuration, bundle: Pem) -> bool:
-        """Makes it right; False where it changed meanwhile: read everything again.
+        """Patches it to the desired state. Returns False if it changed meanwhile: then read everything again.
 
-        The bundle replaces what was there. That loses nobody's authority, provided that the configuration was read
-        before the Secret: whoever added one has patched the configuration since, or will.
+        The bundle replaces the existing one. No replica's authority is lost, provided that the configuration was read
+        before the Secret: a replica that added one has patched the configuration since, or will.
         """
         found = configuration
         for _ in range(STEPS):
@@ -110,7 +110,7 @@ class Registration:
 
 
 def _closing(at: str, hook: Object, conditions_kept: bool) -> list[Object]:
-    """Fail closed once the condition stands, open before that and where it cannot stand."""
+    """Patches to fail closed once the condition is set; before that and without support for it, to fail open."""
     if not conditions_kept:
         return [] if hook.get("failurePolicy") == "Ignore" else [_set(f"{at}/failurePolicy", "Ignore")]
     if hook.get("matchConditions") != NOT_BEING_DELETED:

@@ -1,6 +1,6 @@
-"""From a Review to a verdict: what the rules are asked, and what is warned of.
+"""Decides on a Review: applies the rules and collects warnings.
 
-The rules themselves are `presets.admission.rules`'s, the same that `modelyard validate` asks.
+The rules are in `presets.admission.rules`; `modelyard validate` uses the same.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from api.validation import Problem
 
 
 class Rules(Protocol):
-    """What must hold of a new Workspace, and of a changed one."""
+    """Validation rules for new and for changed Workspaces."""
 
     def on_create(self, document: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
-        """Problems of a new Workspace; those of its ConfigMaps only where they are given."""
+        """Problems of a new Workspace; of its ConfigMaps only if they are given."""
 
     def on_update(self, old: Document, new: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """Problems of an edit."""
@@ -25,14 +25,14 @@ class Rules(Protocol):
 
 @dataclass(frozen=True)
 class Decision:
-    """Allowed where there are no problems."""
+    """The result of a review; allowed if there are no problems."""
 
     problems: Sequence[Problem] = ()
     warnings: Sequence[str] = field(default_factory=tuple)
 
 
 def decide(review: Review, rules: Rules, config_maps: ConfigMaps | None) -> Decision:
-    """Asks the rules, unless the review passes unseen."""
+    """Applies the rules, unless the review skips validation."""
     if review.passes_unseen or review.document is None:
         return Decision()
     warnings = deprecation_warnings(review.document)

@@ -1,7 +1,7 @@
-"""Keeps certificates, what is served and what the API server trusts in step, for as long as the process lives.
+"""Rotates certificates: keeps the Secret, the served certificate and the API server's CA bundle consistent.
 
-Every round reads the configuration, then the Secret, makes what has come due, serves it, and has it trusted. Replicas
-do the same; whoever is second finds the work done. While the API server is away, what is served stays as it is.
+Every round reads the configuration, then the Secret, renews what is due, serves it, and updates the CA bundle. All
+replicas do the same; the second finds the work done. While the API server is unavailable, the served certificate stays.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from process.x509 import Pem, expiry
 log = logging.getLogger(__name__)
 
 RETRY_S: Final = 1.0
-"""After a round that another replica or the API server's absence cut short."""
+"""Seconds to the next round after a conflict with another replica or an API error."""
 
 
 class CertRotator:
-    """`serve` is called with certificates whenever they are new."""
+    """Runs the rounds; calls `serve` with every new serving certificate."""
 
     def __init__(
         self,
@@ -47,14 +47,14 @@ class CertRotator:
         await self._serving.wait()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs rounds until cancelled."""
         while True:
             done = await self._round_or_not()
             interval = self._settings.webhook_check_interval
             await asyncio.sleep(interval if done else min(RETRY_S, interval))
 
     async def round(self) -> bool:
-        """One look; False where something changed meanwhile. Raises ApiException and what the connection raises."""
+        """Runs one round; False if something changed meanwhile. Raises ApiException and connection errors."""
         # In this order: see Registration.correct.
         configuration = await self._registration.read()
         stored = await self._store.read()
@@ -96,7 +96,7 @@ class CertRotator:
             name = self._settings.webhook_configuration
             log.warning("there is no ValidatingWebhookConfiguration %s; apply deploy/admission", name)
             return True
-        # What was trusted before this round has been so for an interval, and every API server knows it.
+        # What the configuration trusted before this round has had one interval to reach every API server.
         self._trusted = configuration.trusted
         done = await self._registration.correct(configuration, held.bundle)
         self._set_registered(done or self.registered)

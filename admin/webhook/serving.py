@@ -1,6 +1,6 @@
-"""Serves the application over TLS with certificates that change while it runs.
+"""Serves the application over TLS with certificates that can be replaced at run time.
 
-Connections that are open keep what they began with; every new one gets the newest.
+Open connections keep their certificate; new ones get the newest.
 """
 
 import os
@@ -17,26 +17,26 @@ from process.asgi import listening
 
 DRAIN_S: Final = 10
 KEEP_ALIVE_S: Final = 120
-"""Longer than the API server keeps an idle connection (90 s), so that it is never the one whose request gets lost."""
+"""Longer than the API server keeps an idle connection (90 s), so that this side never closes one in use."""
 HEADER_LIMIT: Final = 16 * 1024
 
 
 class Certificates:
-    """The TLS context. Raises ssl.SSLError for a certificate that cannot be served; the one before stays then."""
+    """The TLS context. Raises ssl.SSLError for an unusable certificate and keeps the previous one."""
 
     def __init__(self) -> None:
         self.context = _context()
 
     def use(self, held: CertificateBundle) -> None:
-        """From the next handshake on."""
+        """Uses the certificate from the next handshake on."""
         fresh = _context()
-        _load(fresh, held)  # what does not fit together fails here, not in the context that is in use
+        _load(fresh, held)  # a mismatch of key and certificate fails here, not in the context in use
         _load(self.context, held)
 
 
 @asynccontextmanager
 async def serving(app: FastAPI, address: str, certificates: Certificates) -> AsyncIterator[None]:
-    """Serves while the block runs, then lets requests under way end. Raises what `listening` does."""
+    """Serves while the block runs, then lets requests under way finish. Raises what `listening` does."""
     config = uvicorn.Config(
         app,
         http="h11",
@@ -61,7 +61,7 @@ def _context() -> ssl.SSLContext:
 
 
 def _load(context: ssl.SSLContext, held: CertificateBundle) -> None:
-    """OpenSSL takes both from a file only; this one is memory, has no name, and is gone when it is closed."""
+    """Loads key and certificate. OpenSSL reads them from files only, so this uses an anonymous in-memory file."""
     descriptor = os.memfd_create("certificate", os.MFD_CLOEXEC)
     try:
         os.write(descriptor, held.certificate + held.key)

@@ -1,1 +1,1 @@
-"""What the outside is told: the Workspace's status and the search attributes."""
+"""Publishes the workflow's state: the Workspace's status and the search attributes."""

@@ -1,7 +1,7 @@
-"""From what the workflow knows to what users see: the status document and the Temporal UI's current details. Pure.
+"""Converts the workflow's state to the status document and the Temporal UI's current details. Pure.
 
-Conditions are KAITO's types with KAITO's reasons while things go well; where they do not, the reason that stopped the
-Workspace stands on every condition it keeps from being True.
+Conditions have KAITO's types and, while nothing has failed, KAITO's reasons. After a failure, every condition that is
+not True carries the reason that stopped the Workspace.
 """
 
 from collections.abc import Sequence
@@ -27,18 +27,18 @@ from workflows.state import StepRecord, WorkspaceState
 _STOPPED = (Phase.FAILED, Phase.CONTROLLER_ERROR)
 _PARTS = ("plan", "cost")
 _PARTS_OF_TRAININGS = ("data", "adapter")
-"""Written even when empty: a part that an apply leaves away becomes null in older API servers (seen in 1.20), which
-then refuse the whole status."""
+"""Written even when empty: older API servers (seen in 1.20) set an object that an apply omits to null, and then reject
+the whole status."""
 _OWN_WORDS = ("NodesReleased", "WorkspaceTuningJobStatusFailed")
-"""Reasons that a stopped Workspace's own reason does not replace."""
+"""Condition reasons that the reason of a stopped Workspace does not replace."""
 
 
 def refresh_conditions(state: WorkspaceState, now: datetime) -> None:
-    """Brings the conditions in line with the facts; lastTransitionTime moves only where a status changed."""
+    """Updates the conditions from the state; lastTransitionTime changes only with a condition's status."""
     status = state.status
     if status.checks:
         _set(state, ConditionType.PREFLIGHT_PASSED, *preflight_condition(status.checks), now)
-    if _tunes(state):  # it was not known to be a training before it was planned
+    if _tunes(state):  # before planning, a training has the conditions of inference
         status.conditions = [found for found in status.conditions if found.type != ConditionType.INFERENCE_READY]
     for type_, holds, good, good_words, bad, bad_words in _training_facts(state) if _tunes(state) else _facts(state):
         reason, message = (good, good_words) if holds else (bad, bad_words)
@@ -55,7 +55,7 @@ _Fact = tuple[ConditionType, bool, str, str, str, str]
 
 
 def _facts(state: WorkspaceState) -> list[_Fact]:
-    """Of a Workspace that serves."""
+    """Conditions of an inference Workspace."""
     serving, resources = state.status.phase is Phase.READY, state.resources
     nodes_ready = bool(resources.nodes) and not resources.lost
     return [
@@ -74,7 +74,7 @@ def _facts(state: WorkspaceState) -> list[_Fact]:
 
 
 def _training_facts(state: WorkspaceState) -> list[_Fact]:
-    """Of a Workspace that trains. After the training it needs no nodes, and says so where it seems to lack some."""
+    """Conditions of a tuning Workspace. After the training, missing nodes get the reason NodesReleased."""
     status, resources, run = state.status, state.resources, state.resources.run
     trained = run.trained is not None
     bought, joined = resources.pool_ready, bool(resources.nodes) and not resources.lost
@@ -102,8 +102,8 @@ def _tunes(state: WorkspaceState) -> bool:
 
 
 def preflight_condition(checks: Sequence[Check]) -> tuple[ConditionStatus, str, str]:
-    """Status, reason and message of the checks made so far: False with every one that failed, True with what could not
-    be checked."""
+    """Returns status, reason and message for the checks made so far: False lists every failed check, True the checks
+    with unknown result."""
     failed = [check for check in checks if check.outcome == "failed"]
     if failed:
         words = f"{len(failed)} of {len(checks)} checks failed: {_each(failed)}"
@@ -114,7 +114,7 @@ def preflight_condition(checks: Sequence[Check]) -> tuple[ConditionStatus, str, 
 
 
 def status_document(state: WorkspaceState, now: datetime) -> dict[str, Any]:
-    """The status as JSON, in the resource's own spelling."""
+    """Returns the status as JSON, with the resource's field names."""
     refresh_conditions(state, now)
     spec, known, resources = state.spec, state.status, state.resources
     known.kaito_state = _kaito_state(state)
@@ -162,7 +162,7 @@ def _adapter(published: PublishedAdapter | None) -> PublishedImage | None:
 
 
 def current_details(state: WorkspaceState) -> str:
-    """One block of Markdown for the Temporal UI: where the Workspace stands, and how long each step took."""
+    """Returns Markdown for the Temporal UI: the phase, the resources held, and the duration of each step."""
     status = state.status
     head = f"**{status.phase}** since {_clock(status.since)}, generation {state.spec.observed}: {status.message}"
     held = ", ".join(f"{holding.kind} `{holding.name}`" for holding in state.resources.holdings) or "nothing"

@@ -1,7 +1,7 @@
-"""The workflow's own notebook: which step is under way, and telling users about it.
+"""Tracks the current step and writes the Workspace's status, coalescing bursts of changes into one write.
 
-Every change marks the status as stale; one reporter task writes the newest one, so that a burst of changes is one
-write. A status that cannot be written is no reason to stop: the work goes on and the next change tries again.
+Every change marks the status as dirty; one task writes the newest one. A failed write does not stop the workflow; the
+next change retries it.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from workflows.status import content, search_attributes
 
 
 class _Recorded:
-    """A step under way. A class and no generator: those are swept up before the coroutine that holds them."""
+    """Context manager of a running step. Not a generator: those are collected before the coroutine that holds them."""
 
     def __init__(self, reporter: "StatusReporter", step: Step) -> None:
         self._reporter, self._step = reporter, step
@@ -31,7 +31,7 @@ class _Recorded:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, GeneratorExit):  # the worker went away; this runs outside of any workflow
+        if isinstance(error, GeneratorExit):  # the worker evicted the workflow; this runs outside of any workflow
             return
         outcome: StepOutcome = "done"
         if error is not None:
@@ -52,7 +52,7 @@ class StatusReporter:
         self._phase_shown: Phase | None = None
 
     def set_status(self, phase: Phase, reason: str, message: str, *, wait: timedelta | None = None) -> None:
-        """Where the Workspace stands from now on, and until when it may stand there."""
+        """Sets phase, reason and message; `wait` is how long the phase may last."""
         status = self.state.status
         if (status.phase, status.reason) != (phase, reason):
             status.since = workflow.now()
@@ -61,7 +61,7 @@ class StatusReporter:
         self.mark_dirty()
 
     def mark_dirty(self) -> None:
-        """Something that users see has changed."""
+        """Schedules a status write, and updates the current details and, on a new phase, the search attributes."""
         self._version += 1
         workflow.set_current_details(content.current_details(self.state))
         phase = self.state.status.phase
@@ -74,21 +74,21 @@ class StatusReporter:
         return _Recorded(self, step)
 
     def begin(self, step: Step) -> StepRecord:
-        """The step begins now."""
+        """Records that the step begins now."""
         record = StepRecord(step=step, started=workflow.now())
         self.state.status.steps.append(record)
         self.mark_dirty()
         return record
 
     def end(self, record: StepRecord, outcome: StepOutcome) -> None:
-        """The step ends now."""
+        """Records that the step ends now."""
         ended = record.model_copy(update={"ended": workflow.now(), "outcome": outcome})
         steps = self.state.status.steps
         steps[:] = [ended if known is record else known for known in steps]
         self.mark_dirty()
 
     async def run(self) -> None:
-        """Writes the newest status whenever the last one written is stale, until the notebook is closed."""
+        """Writes the newest status whenever the last one written is stale, until `close` is called."""
         while True:
             await workflow.wait_condition(lambda: self._closed or self._version != self._written)
             if self._closed:
@@ -98,7 +98,7 @@ class StatusReporter:
             self._written = version
 
     async def backoff(self, pause: timedelta) -> None:
-        """Waits, until somebody who wants another try at once calls `wake`."""
+        """Waits for `pause`, or until `wake` is called."""
         self.resting = True
         try:
             await workflow.wait_condition(lambda: not self.resting, timeout=pause, timeout_summary="until the next try")
@@ -106,15 +106,15 @@ class StatusReporter:
             self.resting = False
 
     def wake(self) -> None:
-        """Ends a pause."""
+        """Ends a `backoff`."""
         self.resting = False
 
     def close(self) -> None:
-        """Nothing more is written; a write under way ends by itself, so that no activity outlives the workflow."""
+        """Stops `run`; a write under way completes first, so that no activity outlives the workflow."""
         self._closed = True
 
     async def flush(self) -> None:
-        """Returns when users can see everything recorded so far."""
+        """Returns when everything recorded so far has been written, or its write has failed."""
         target = self._version
         await workflow.wait_condition(lambda: self._written >= target)
 

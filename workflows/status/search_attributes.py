@@ -1,7 +1,7 @@
-"""The search attributes of a Workspace's workflow: what the Temporal UI and the admin endpoints filter by.
+"""The search attributes of a Workspace's workflow, by which the Temporal UI and the admin endpoints filter.
 
-Set at the start and changed only with the phase, because each change is an event. `register` makes them known to the
-server; an unknown one would stall every workflow.
+They are set at the start and updated only when the phase changes, because each update is a history event. `register`
+registers them with the server; an unregistered one would stall every workflow.
 """
 
 from typing import Any
@@ -29,12 +29,12 @@ _TYPES = {
 
 
 def at_start(namespace: str) -> TypedSearchAttributes:
-    """What is known before the Workspace was read."""
+    """Returns the attributes that are known before the Workspace is read."""
     return TypedSearchAttributes([SearchAttributePair(NAMESPACE, namespace), SearchAttributePair(PHASE, "Pending")])
 
 
 def of_state(state: WorkspaceState) -> list[SearchAttributeUpdate[Any]]:
-    """All attributes of a Workspace as it stands."""
+    """Returns updates of all attributes from the state."""
     updates: list[SearchAttributeUpdate[Any]] = [
         NAMESPACE.value_set(state.key.namespace),
         PHASE.value_set(state.status.phase.value),
@@ -46,7 +46,7 @@ def of_state(state: WorkspaceState) -> list[SearchAttributeUpdate[Any]]:
 
 
 async def register(client: Client) -> None:
-    """Adds what the namespace lacks; safe to call from every worker at every start."""
+    """Registers the attributes that the namespace lacks; idempotent, called by every worker at start."""
     known = await client.operator_service.list_search_attributes(
         ListSearchAttributesRequest(namespace=client.namespace)
     )
@@ -54,7 +54,7 @@ async def register(client: Client) -> None:
 
 
 async def register_all(client: Client) -> None:
-    """Adds all, for servers that cannot list what they have, such as the time-skipping test server."""
+    """Registers all attributes, for servers that cannot list them, such as the time-skipping test server."""
     await _add(client, _TYPES)
 
 

@@ -1,7 +1,7 @@
-"""Giving everything back: after a failed pass, before nodes of another kind are bought, and on delete.
+"""Releases resources: after a failed pass, before nodes of another kind are bought, and on delete.
 
-Always in the reverse order of getting, always until the truth says that it is gone. The names are deterministic, so
-that on delete even what no record tells of is looked for.
+Always in reverse order of acquisition, and until the API server or the cloud confirms the deletion. Names are
+deterministic, so that a delete also finds resources that are not recorded.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ STILL_HELD: Final = "; still there, and costs money: "
 
 
 async def undeploy(reporter: StatusReporter, *, for_good: bool = False) -> None:
-    """Removes the workload and waits until its pods are gone; `for_good` takes a training's volume, too."""
+    """Removes the workload and waits until its pods are gone; `for_good` also deletes a training's volume."""
     state = reporter.state
     where = f"{state.key.namespace}/{state.key.name}"
     with reporter.step(Step.UNDEPLOY):
@@ -41,12 +41,12 @@ async def undeploy(reporter: StatusReporter, *, for_good: bool = False) -> None:
 
 
 def _may_have_tuned(plan: Plan | None) -> bool:
-    """A workflow that knows of no plan may be the second one of a Workspace that had a plan."""
+    """True without a plan, too: an earlier workflow of the same Workspace may have had one."""
     return plan is None or plan.kind == "tuning"
 
 
 async def release_nodes(reporter: StatusReporter, provider: Provider | None = None) -> None:
-    """Gives the nodes back to where they came from, until nothing is left; nodes of one's own stay."""
+    """Releases the nodes to their provider and waits until none is left; byo nodes stay."""
     state, resources = reporter.state, reporter.state.resources
     steps = STEPS[provider or (state.spec.plan.provider if state.spec.plan else "aks")]
     pool = names.pool_name(state.key.uid)
@@ -64,7 +64,7 @@ async def release_nodes(reporter: StatusReporter, provider: Provider | None = No
 
 
 async def release_everything_held(reporter: StatusReporter) -> None:
-    """What the record says we hold, newest first; costs nothing where we hold nothing."""
+    """Releases what is recorded as held, newest first; runs no activity if nothing is held."""
     if reporter.state.resources.holds("workload"):
         await undeploy(reporter)
     if reporter.state.resources.holds("node_pool"):
@@ -72,8 +72,8 @@ async def release_everything_held(reporter: StatusReporter) -> None:
 
 
 async def release_all(reporter: StatusReporter) -> str:
-    """Releases everything held after a failure. What cannot be released stays on record; returns that as the end of a
-    sentence, empty when nothing is left."""
+    """Releases everything held after a failure. What cannot be released stays recorded. Returns a suffix for the status
+    message that lists it, empty if nothing is left."""
     try:
         await release_everything_held(reporter)
     except FailureError as error:
@@ -85,19 +85,19 @@ async def release_all(reporter: StatusReporter) -> str:
 
 
 async def finalize(reporter: StatusReporter) -> None:
-    """The whole way out of a deleted Workspace: whether or not we remember holding anything, it is looked for."""
+    """Full cleanup of a deleted Workspace. Looks for resources even if none are recorded."""
     await undeploy(reporter, for_good=True)
     for provider in await _providers(reporter):
         await release_nodes(reporter, provider)
     with reporter.step(Step.FORGET):
         workflow.logger.info("everything is given back")
-        # Even of one that seems gone: "gone" may have been said of one that is being deleted, and it would stay.
+        # Even if the Workspace seems gone: "gone" may mean that it is still being deleted and waits for this finalizer.
         await call(signatures.DELETE_FINALIZER, reporter.state.key, summary="Forget: remove the finalizer")
 
 
 async def _providers(reporter: StatusReporter) -> list[Provider]:
-    """Where nodes may have come from: the plan's provider, for a Workspace has one for life. A workflow that knows of
-    no plan may be the second one of a Workspace that had a plan; who holds something for it is asked."""
+    """Returns the providers that may hold nodes: the plan's, as a Workspace never changes its provider. Without a plan,
+    queries all: an earlier workflow of the same Workspace may have had one."""
     state = reporter.state
     if state.spec.plan is not None:
         return [state.spec.plan.provider]

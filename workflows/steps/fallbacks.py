@@ -1,7 +1,7 @@
-"""Which way to get the nodes is tried next, and what is said when none is left. Pure.
+"""Decides which purchase option is tried next, and builds the failure when none is left. Pure.
 
-The options of a plan come in the user's order. What a Workspace has already comes first, so that no edit moves a model
-that serves; an option whose spot machines were taken back too often comes last.
+The options of a plan come in the user's order. The option that a Workspace already holds comes first, so that an edit
+does not move a serving model; an option with too many spot evictions comes last.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from api.purchasing import PurchaseOption
 from workflows.state import FailedFallback
 
 EVICTIONS_MAX: Final = 2
-"""So often the spot machines of one option are bought again after they were taken back; then the others come first."""
+"""How many spot evictions of one option are followed by buying it again; then the other options come first."""
 TRY_NEXT: Final = frozenset(
     {
         "QuotaExceeded",
@@ -31,21 +31,21 @@ TRY_NEXT: Final = frozenset(
         "SpotEvicted",
     }
 )
-"""Reasons that are about this way to get the nodes, and not about the Workspace."""
+"""Reasons that concern this purchase option, not the Workspace."""
 
 
 def option_of(plan: Plan) -> str:
-    """How an option is called, for people and in records: `Standard_X`, `Standard_X as spot in zone 2`."""
+    """The name of an option in messages and in the state: `Standard_X`, `Standard_X as spot in zone 2`."""
     return str(PurchaseOption(plan.instance_type, plan.spot, ", ".join(plan.zones)))
 
 
 def same_purchase(one: Plan, other: Plan) -> bool:
-    """Whether a pool that was bought for the one serves the other: these things a pool keeps for life."""
+    """Whether a pool bought for one plan fits the other: compares the immutable properties of a pool."""
     return one.terms == other.terms
 
 
 def in_order(options: Sequence[Option], held: Plan | None, evictions: Mapping[str, int]) -> list[Option]:
-    """The options of the newest plan, in the order in which they are to be tried."""
+    """Returns the options of the newest plan in the order in which to try them."""
     found = list(options)
     if held is not None:
         found.sort(key=lambda option: not same_purchase(option.plan, held))
@@ -53,11 +53,11 @@ def in_order(options: Sequence[Option], held: Plan | None, evictions: Mapping[st
 
 
 def allows_fallback(option: Option, reason: str) -> bool:
-    """Whether another way to get the nodes may help."""
+    """Whether another purchase option may succeed."""
     return option.refused is not None or reason in TRY_NEXT
 
 
 def all_failed(tried: Sequence[FailedFallback]) -> ApplicationError:
-    """The failure when nothing is left to try: the reason of what the user wanted most, and the words of all."""
+    """Returns the failure when no option is left: the reason of the user's first choice, and the messages of all."""
     told = "; ".join(f"{one.option}: {one.message} [{one.reason}]" for one in tried)
     return failure(tried[0].reason, f"none of {len(tried)} ways to get the nodes works. {told}")

@@ -1,7 +1,7 @@
-"""Nodes that are lost: what is said of it, and work that is done for as long as they last.
+"""Records lost nodes, and runs work that is restarted when a node is lost.
 
-A watch of the nodes runs beside the work. Where one is lost the work is stopped, the nodes are brought back by the code
-that bought them, and the work begins again, a few times. A Workspace that is ready is looked after by resync.py.
+A watch of the nodes runs concurrently with the work. When a node is lost, the work is cancelled, the nodes are
+provisioned again, and the work restarts, up to NODE_ATTEMPTS times in all. resync.py covers a Workspace that is ready.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ Result = TypeVar("Result")
 async def run_while_nodes_ready(
     reporter: StatusReporter, plan: Plan, work: Callable[[], Coroutine[Any, Any, Result]]
 ) -> Result:
-    """What `work` returns, begun again after every loss of a node; to be called when the nodes are ready.
+    """Returns the result of `work`, restarting it after every node loss. Call when the nodes are ready.
 
-    Raises what `work` raises, what provisioning raises when nodes cannot be brought back, and ApplicationError
-    NodeLost or SpotEvicted when they were lost NODE_ATTEMPTS times.
+    Raises what `work` raises, what provisioning raises when nodes cannot be replaced, and ApplicationError NodeLost or
+    SpotEvicted after NODE_ATTEMPTS losses.
     """
     for attempt in range(1, NODE_ATTEMPTS + 1):
         result, lost = await _until_one_ends(work(), _loss(reporter, plan))
@@ -49,11 +49,11 @@ async def run_while_nodes_ready(
 async def _until_one_ends(
     work: Coroutine[Any, Any, Result], loss: Coroutine[Any, Any, NodesLost]
 ) -> tuple[Result | None, NodesLost | None]:
-    """The work's result, or the loss that kept it from one. Raises what the work raised while no node was lost."""
+    """Returns the work's result or the node loss that stopped it. Raises what the work raised if no node was lost."""
     tasks: list[asyncio.Task[Any]] = [asyncio.create_task(work), asyncio.create_task(loss)]
     try:
         await workflow.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    except GeneratorExit:  # the worker went away: this coroutine is swept up, and may await nothing
+    except GeneratorExit:  # the worker evicted the workflow: this coroutine is being collected and must not await
         raise
     except BaseException:
         await stop(tasks)
@@ -69,7 +69,7 @@ async def _until_one_ends(
 
 
 async def _loss(reporter: StatusReporter, plan: Plan) -> NodesLost:
-    """The next loss. A watch that fails is no reason to stop the work: it begins again."""
+    """Returns the next loss. A failed watch does not stop the work; it is restarted after WATCH_AGAIN."""
     held = NodesHeld(plan=plan, names=reporter.state.resources.nodes)
     while True:
         try:
@@ -83,7 +83,7 @@ async def _loss(reporter: StatusReporter, plan: Plan) -> NodesLost:
 
 
 def record_node_loss(reporter: StatusReporter, plan: Plan, names: Sequence[str], phase: Phase) -> None:
-    """Records that these nodes are gone and says so; of spot nodes it is counted, because Azure may go on like that."""
+    """Records and reports these nodes as lost. Spot evictions are counted, because Azure may keep evicting."""
     resources = reporter.state.resources
     resources.lost, resources.loss = True, _words(resources, plan, ", ".join(names) or "a node")
     resources.nodes = [name for name in resources.nodes if name not in names]

@@ -1,7 +1,7 @@
-"""Nodes for a pass: bought, waited for, and bought again where they never join or come without GPU.
+"""Provisions the nodes of a pass: buys them, waits for them, and replaces nodes that never join or have no GPU.
 
-What is about to be bought is recorded as held before the call, so that whoever compensates knows of it. Which nodes,
-and what happens on them, is the pass's to say.
+A purchase is recorded as held before the call, so that compensation finds it. `serving.py` and `tuning.py` pass the
+plan and run the workload on the nodes.
 """
 
 from datetime import timedelta
@@ -21,12 +21,12 @@ from workflows.status.reporter import StatusReporter
 from workflows.steps.cleanup import release_nodes
 
 NODE_ATTEMPTS = 3
-"""Nodes that never join or come without GPU are bought again, twice at most."""
+"""Nodes that never join or have no GPU are replaced at most twice."""
 _REPLACEABLE = ("NodeNotJoined", "NodeWithoutGpu")
 
 
 async def provision(reporter: StatusReporter, plan: Plan) -> None:
-    """Returns when every node is Ready with its GPUs. Raises ActivityError with the reason it cannot."""
+    """Returns when every node is Ready with its GPUs. Raises ActivityError with the reason for a failure."""
     for attempt in range(1, NODE_ATTEMPTS + 1):
         try:
             await _buy(reporter, plan, attempt)
@@ -64,14 +64,14 @@ async def _buy(reporter: StatusReporter, plan: Plan, attempt: int) -> None:
             signatures.WAIT_FOR_NODES,
             plan,
             summary=f"AwaitNodes: {plan.node_count} Ready with {plan.gpus_per_node} GPU each",
-            deadline_s=plan.deadlines.nodes + OWN_DEADLINE_S,  # the activity ends at its own deadline, with a reason
+            deadline_s=plan.deadlines.nodes + OWN_DEADLINE_S,  # the activity fails at its own deadline, with a reason
         )
     resources.nodes, resources.lost = ready.names, False
     reporter.mark_dirty()
 
 
 def _said(reporter: StatusReporter, plan: Plan, reason: str, words: str) -> tuple[str, str]:
-    """Reason and words; while nodes take the place of lost ones, the loss is the reason."""
+    """Returns reason and message; while lost nodes are being replaced, the loss is the reason."""
     resources = reporter.state.resources
     if resources.lost and resources.loss:
         return loss_reason(plan), f"{resources.loss}: {words}"
@@ -79,7 +79,7 @@ def _said(reporter: StatusReporter, plan: Plan, reason: str, words: str) -> tupl
 
 
 def loss_reason(plan: Plan) -> str:
-    """What a node of this plan that is gone is called."""
+    """The reason for the loss of a node of this plan."""
     return "SpotEvicted" if plan.spot else "NodeLost"
 
 

@@ -1,8 +1,8 @@
-"""Everything that can say no before money is spent, side by side, each check with its own result.
+"""Runs all preflight checks concurrently before money is spent; each check has its own result.
 
-All are told at once: when one says no, the others get a little more time, and what has not answered by then is
-`unknown`. Three activities make the checks: the provider's about nodes, one about everything else, and
-PrepareModel, which pins the model's commit in passing.
+All failures are reported together: after the first, the other checks get GRACE to finish, and those still running are
+then `unknown`. Three activities run the checks: the provider's for nodes, one for everything else, and PrepareModel,
+which also pins the model's commit.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ from workflows.execute import call, is_cancelled, reason_and_message, stop
 from workflows.status.reporter import StatusReporter
 
 GRACE = timedelta(seconds=20)
-"""How long the other checks may take after the first no: the user waits for them, and the answer is no already."""
+"""How long the other checks may take after the first failure; short, because the user waits for a known refusal."""
 _PASSING = (FailureClass.WAIT, FailureClass.RETRY)
 
 
 async def check(reporter: StatusReporter, plan: Plan, *, nothing_to_buy: bool = False) -> PinnedModel | None:
-    """The model's commit, where there is a model. With `nothing_to_buy` nobody is asked what stands against buying.
+    """Returns the pinned model, None without a model. `nothing_to_buy` skips the provider's checks.
 
-    Raises ApplicationError with the reason of the first check that failed and the words of all of them; ActivityError
-    when the finalizer cannot be added.
+    Raises ApplicationError with the reason of the first failed check and the messages of all; ActivityError if the
+    finalizer cannot be added.
     """
     reporter.set_status(Phase.PREFLIGHT, "Preflight", f"checking quota, machine and model for {plan.description}")
     reporter.state.status.checks = []
@@ -49,7 +49,7 @@ async def check(reporter: StatusReporter, plan: Plan, *, nothing_to_buy: bool = 
 
 
 async def check_again(reporter: StatusReporter, plan: Plan) -> None:
-    """Only what concerns the output: of a pass that buys nothing any more. Raises like `check`."""
+    """Runs only the workload checks, for a pass that buys nothing more. Raises like `check`."""
     reporter.set_status(Phase.PREFLIGHT, "Preflight", f"checking where the adapter of {plan.preset} goes")
     with reporter.step(Step.PREFLIGHT):
         reporter.state.status.checks = []
@@ -57,13 +57,13 @@ async def check_again(reporter: StatusReporter, plan: Plan) -> None:
 
 
 async def _to_the_last_answer(reporter: StatusReporter, work: list[Any]) -> list[Any]:
-    """The results, when nothing failed. Otherwise waits GRACE for what is under way, and raises for all together."""
+    """Returns all results. After a failure, waits GRACE for the rest and raises one error for all failures."""
     tasks = [asyncio.create_task(one) for one in work]
     try:
         _, late = await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         if late:
             _, late = await workflow.wait(late, timeout=GRACE.total_seconds())
-    except GeneratorExit:  # the worker went away: this coroutine is swept up, and may await nothing
+    except GeneratorExit:  # the worker evicted the workflow: this coroutine is being collected and must not await
         raise
     except BaseException:
         await stop(tasks)
@@ -73,7 +73,7 @@ async def _to_the_last_answer(reporter: StatusReporter, work: list[Any]) -> list
     errors = [result for result in results if isinstance(result, BaseException) and not is_cancelled(result)]
     for error in errors:
         if not isinstance(error, FailureError) or isinstance(error, ActivityError):
-            raise error  # a bug in workflow code, or the finalizer, without which nothing is bought
+            raise error  # a bug in workflow code, or the finalizer could not be added: nothing may be bought without it
     if errors:
         raise refusal(reporter.state.status.checks)
     return results
@@ -86,7 +86,7 @@ async def _nodes(reporter: StatusReporter, plan: Plan) -> None:
 
 
 async def _nodes_are_there(reporter: StatusReporter, plan: Plan) -> None:
-    """The user waits for an edit of what serves, and quota is not what it depends on."""
+    """Records the provider's checks as passed: an edit of a serving Workspace does not depend on quota."""
     told = "the nodes are there already"
     with reporter.step(Step.PREFLIGHT):
         _record(reporter, [Check(name=name, outcome="passed", message=told) for name in PROVIDER_CHECKS[plan.provider]])
@@ -104,7 +104,7 @@ async def _checked(
     summary: str,
     names: Iterable[CheckName],
 ) -> None:
-    """Records the results of one activity; its own failure is one result for all that it would have told."""
+    """Records the results of one activity; a failure of the activity is the result of all its checks."""
     try:
         found = (await call(signature, plan, summary=summary)).checks
     except ActivityError as error:
@@ -155,14 +155,14 @@ def _unanswered(name: CheckName) -> Check:
 
 
 def _of_failure(name: CheckName, error: ActivityError) -> Check:
-    """A check that could not be made: what passes by itself is no reason not to try, everything else is a no."""
+    """Result of a check that could not run: transient errors leave it `unknown`; anything else fails it."""
     reason, message = reason_and_message(error)
     passing = class_of(reason) in _PASSING or reason == "DeadlineExceeded"
     return Check(name=name, outcome="unknown" if passing else "failed", reason=reason, message=message)
 
 
 def refusal(checks: Iterable[Check]) -> ApplicationError:
-    """The failure of a pass: the reason of the first check that failed, and what every one of them said."""
+    """Returns the failure of a pass: the reason of the first failed check, and the messages of all of them."""
     failed = [check for check in checks if check.outcome == "failed"]
     messages = list(dict.fromkeys(check.message for check in failed))
     if len(messages) > 1:

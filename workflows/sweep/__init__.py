@@ -1,1 +1,1 @@
-"""The scheduled sweep for what nobody uses."""
+"""The scheduled garbage collection of orphaned resources."""

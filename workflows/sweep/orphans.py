@@ -1,6 +1,6 @@
-"""What one look at the world means: what nobody uses any more, who has no workflow, which workflow has no Workspace.
+"""Derives from one scan: orphaned resources, Workspaces without a workflow, and workflows without a Workspace.
 
-Pure. One look can be wrong (things are read one after the other), so only what two looks agree on is acted upon.
+Pure. One scan can be wrong, because its lists are read one after the other; `confirmed` keeps what two scans found.
 """
 
 from pydantic import BaseModel, ConfigDict
@@ -16,25 +16,25 @@ from activities.contract.payloads import (
 
 
 class Findings(BaseModel):
-    """What is amiss, sorted; empty lists when nothing is."""
+    """Results of a scan, sorted."""
 
     model_config = ConfigDict(frozen=True)
 
     orphans: tuple[OwnedResource, ...] = ()
-    """Bought for a Workspace that is not there and that no workflow looks after."""
+    """Resources of a Workspace that does not exist and has no workflow."""
     without_workflow: tuple[WorkspaceRef, ...] = ()
-    """Workspaces that no workflow looks after."""
+    """Workspaces without a running workflow."""
     without_workspace: tuple[WorkspaceKey, ...] = ()
-    """Workspaces that are not there and whose workflow still runs."""
+    """Keys of running workflows whose Workspace does not exist."""
 
     def __bool__(self) -> bool:
         return bool(self.orphans or self.without_workflow or self.without_workspace)
 
 
 def findings(inventory: Inventory, population: WorkspaceList, runs: RunningWorkflows) -> Findings:
-    """Compares by uid what is paid for, by name who is looked after.
+    """Compares resources by UID, and workflows with Workspaces by name.
 
-    A run that went on for a namesake still carries its first uid; the pool of that one is then left for another time.
+    A run that continued for a successor still carries its first UID; a pool with that UID is left to a later sweep.
     """
     living = {workspace.key.uid for workspace in population.workspaces}
     named = {_name(workspace.key) for workspace in population.workspaces}
@@ -54,7 +54,7 @@ def findings(inventory: Inventory, population: WorkspaceList, runs: RunningWorkf
 
 
 def confirmed(first: Findings, second: Findings) -> Findings:
-    """What both looks found."""
+    """Returns what both scans found."""
     without_workflow = {workspace.key for workspace in first.without_workflow}
     return Findings(
         orphans=tuple(thing for thing in second.orphans if thing in first.orphans),

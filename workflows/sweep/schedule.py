@@ -1,4 +1,4 @@
-"""The schedule of the sweeper: made once per installation; what a person has changed about it since then is kept."""
+"""Creates the Temporal Schedule of the sweep, once per installation; later manual changes to it are kept."""
 
 from datetime import timedelta
 from typing import Final
@@ -20,11 +20,11 @@ from workflows.sweep.workflow import SweepRequest, SweepWorkflow
 SCHEDULE_ID: Final = "sweep"
 EVERY: Final = timedelta(minutes=15)
 LONGEST: Final = timedelta(hours=2)
-"""A sweep that takes longer is ended; the next one finds what is left."""
+"""A sweep that takes longer is timed out; the next one finds what is left."""
 
 
 async def ensure_sweep_schedule(client: Client) -> None:
-    """Safe to call from every worker at every start. Raises RPCError when Temporal is away."""
+    """Creates the schedule if it does not exist; called by every worker at start. Raises RPCError."""
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(
             SweepWorkflow.run,

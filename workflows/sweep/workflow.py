@@ -1,7 +1,8 @@
-"""The sweeper: compares what is paid for with who is alive, twice with a pause, and mends what both looks found.
+"""The sweep: compares resources and workflows with existing Workspaces, in two scans with a pause, and repairs what
+both found.
 
-Runs on a schedule, and by hand with `modelyard sweep`. Every removal is a step of this workflow's history. It is the
-second line: Workspaces give back what they hold themselves, and here is found only what no record tells of.
+Runs on a schedule, and manually with `modelyard sweep`. Every deletion is an activity in this workflow's history. It is
+the second line of defence: Workspaces release what they hold themselves; the sweep finds what is not recorded.
 """
 
 from typing import Final
@@ -29,18 +30,18 @@ from workflows.status import search_attributes
 from workflows.sweep.orphans import Findings, confirmed, findings
 
 PAUSE_S: Final = 120
-"""Longer than anything takes to become visible: list calls of ARM and Temporal's visibility lag by seconds."""
+"""Seconds. Longer than any list call lags: ARM's lists and Temporal's visibility lag by seconds."""
 _RELEASES: Final = {
     "node_pool": signatures.DELETE_NODE_POOL,
     "node_claims": signatures.DELETE_NODE_CLAIMS,
     "node_reservations": signatures.DELETE_NODE_RESERVATIONS,
 }
 RELEASE_S: Final = 30 * 60
-"""One orphan's deletion; what takes longer is found again by the next sweep."""
+"""Deadline in seconds of one orphan's deletion; after it, the next sweep finds the orphan again."""
 
 
 class SweepRequest(BaseModel):
-    """`dry_run` only tells; `pause_s` is the time between the two looks in seconds."""
+    """`dry_run` only reports; `pause_s` is the time between the two scans in seconds."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,7 +50,7 @@ class SweepRequest(BaseModel):
 
 
 class SweepReport(BaseModel):
-    """What was amiss, and for each thing that could not be mended, why."""
+    """What was found, and by name of a resource the reason why it could not be deleted."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -64,7 +65,7 @@ class SweepWorkflow:
 
     @workflow.run
     async def run(self, request: SweepRequest) -> SweepReport:
-        """Raises ActivityError when one of the two looks failed: then nothing is touched."""
+        """Raises ActivityError if one of the two scans failed; nothing is changed then."""
         first = await self._look("first look")
         if not first:
             return SweepReport(dry_run=request.dry_run, found=first)
@@ -76,7 +77,7 @@ class SweepWorkflow:
 
     async def _look(self, which: str) -> Findings:
         scope = SweepScope()
-        # What is paid for is read first: a Workspace that comes while we look is then no orphan's late owner.
+        # Resources are read first: then a Workspace created during the scan cannot have its pool taken for an orphan.
         inventory = await _inventory(scope, which)
         living, attended = await gather_or_cancel(
             call(signatures.READ_POPULATION, scope, summary=f"{which}: Workspaces in the cluster"),
@@ -109,7 +110,7 @@ async def _inventory(scope: SweepScope, which: str) -> Inventory:
 
 
 async def _attend(workspace: WorkspaceRef) -> None:
-    """Starts the workflow that the watcher's message should have started; one that came meanwhile is as good."""
+    """Starts the workflow that the watcher's message should have started, unless it has started meanwhile."""
     key = workspace.key
     try:
         child = await workflow.start_child_workflow(
@@ -125,13 +126,13 @@ async def _attend(workspace: WorkspaceRef) -> None:
     except WorkflowAlreadyStartedError:
         workflow.logger.info("has a workflow by now", extra={"workspace": _full(key)})
         return
-    # Should this be lost, the new workflow asks the API server itself within the hour.
+    # If this signal is lost, the new workflow reads the API server itself within the hour.
     message = Changed(uid=key.uid, generation=workspace.generation, deleting=workspace.deleting)
     await child.signal(SIGNAL_CHANGED, message)
 
 
 async def _tell(key: WorkspaceKey) -> None:
-    """Makes the workflow ask the API server itself; our word that its Workspace is gone is not taken for it."""
+    """Triggers a resync: the workflow itself reads from the API server whether its Workspace is gone."""
     handle = workflow.get_external_workflow_handle(names.workflow_id(key.namespace, key.name))
     try:
         await handle.signal(SIGNAL_CHANGED, Changed(uid=key.uid, generation=0, resync=True))
@@ -149,7 +150,7 @@ async def _release(thing: OwnedResource) -> None:
 
 
 def in_words(thing: OwnedResource) -> str:
-    """`node pool wsabcdefghij of default/phi-4`; of a reservation no more than the uid is known."""
+    """Returns, for example, `node pool wsabcdefghij of default/phi-4`; a reservation has only the owner's UID."""
     owner = _full(thing.workspace) if thing.workspace.name else f"a Workspace with uid {thing.workspace.uid}"
     return f"{thing.kind.replace('_', ' ')} {thing.name} of {owner}"
 

@@ -1,1 +1,1 @@
-"""The webhook's certificates: made, kept in a Secret, rotated."""
+"""The webhook's certificates: when to renew them, and the Secret that stores them."""

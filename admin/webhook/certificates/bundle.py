@@ -1,8 +1,8 @@
-"""Which certificates the webhook has, and when it makes new ones. Pure: the clock and what is trusted are arguments.
+"""Holds the webhook's certificates and decides when to renew them. Pure: time and trusted authorities are arguments.
 
-An authority signs one serving certificate. Both are renewed when two thirds of their life are over. A new authority is
-first only trusted; it signs once the API server has had its certificate for a while, so that at no moment there is a
-serving certificate that the API server does not trust.
+An authority signs one serving certificate. Both are renewed after two thirds of their lifetime. A new authority is
+trusted before it signs: it signs only once the API server has had its certificate for one interval, so that the served
+certificate is always trusted.
 """
 
 from collections.abc import Sequence
@@ -27,12 +27,12 @@ from process.x509 import (
 AUTHORITY_NAME: Final = "modelyard-webhook-ca"
 SERVING_NAME: Final = "modelyard-webhook"
 RENEW_AT: Final = 2 / 3
-"""The share of its life after which a certificate is made anew."""
+"""The fraction of its lifetime after which a certificate is renewed."""
 
 
 @dataclass(frozen=True)
 class Lifetimes:
-    """Of the authority and of the serving certificate, which must end long before its authority does."""
+    """Lifetimes of the authority and of the serving certificate, which must be much shorter."""
 
     authority: timedelta
     serving: timedelta
@@ -47,7 +47,7 @@ class Lifetimes:
 
 @dataclass(frozen=True)
 class CertificateBundle:
-    """What all replicas share. `authorities`: those still valid, oldest first; `authority_key` is the last one's."""
+    """State shared by all replicas. `authorities`: the valid ones, oldest first; `authority_key` is the last one's."""
 
     authorities: tuple[Pem, ...]
     authority_key: Pem
@@ -56,7 +56,7 @@ class CertificateBundle:
 
     @property
     def bundle(self) -> Pem:
-        """What the API server is to trust."""
+        """The CA bundle for the API server."""
         return b"".join(self.authorities)
 
     @property
@@ -65,14 +65,14 @@ class CertificateBundle:
 
 
 def first_certificates(hosts: Sequence[str], lifetimes: Lifetimes, now: datetime) -> CertificateBundle:
-    """An authority and its certificate, where there was nothing."""
+    """Creates the initial authority and serving certificate."""
     authority = _new_authority(lifetimes, now)
     serving = _new_serving(authority, hosts, lifetimes, now)
     return CertificateBundle((authority.certificate,), authority.key, serving.certificate, serving.key)
 
 
 def reissue(held: CertificateBundle, lifetimes: Lifetimes, now: datetime) -> CertificateBundle:
-    """What to hold when the shared copy is gone: a new authority beside the old ones; what is served stays."""
+    """Adds a new authority to the old ones and keeps the serving certificate; also used if the Secret is gone."""
     authority = _new_authority(lifetimes, now)
     return replace(
         held, authorities=_valid((*held.authorities, authority.certificate), now), authority_key=authority.key
@@ -82,9 +82,9 @@ def reissue(held: CertificateBundle, lifetimes: Lifetimes, now: datetime) -> Cer
 def kept_current(
     held: CertificateBundle, *, hosts: Sequence[str], lifetimes: Lifetimes, now: datetime, trusted: frozenset[Pem]
 ) -> CertificateBundle:
-    """The same, or with what has come due made anew. `trusted`: the authorities that may sign by now.
+    """Returns the bundle with everything that is due renewed. `trusted`: the authorities that may sign already.
 
-    Where the serving certificate has ended, waiting for trust would save nothing: the newest authority signs at once.
+    If the serving certificate has expired, waiting for trust is useless: the newest authority signs at once.
     """
     if _due(held.newest, lifetimes.authority, now):
         held = reissue(held, lifetimes, now)
@@ -96,7 +96,7 @@ def kept_current(
 
 
 def split_bundle(bundle: Pem) -> frozenset[Pem]:
-    """Its certificates, each in the form in which we keep ours. Empty for what is no bundle of certificates."""
+    """Returns the certificates of a bundle in the encoding of `certificate_pem`. Empty if it cannot be parsed."""
     try:
         found = x509.load_pem_x509_certificates(bundle)
     except ValueError:
@@ -105,13 +105,13 @@ def split_bundle(bundle: Pem) -> frozenset[Pem]:
 
 
 def _due(certificate: Pem, lifetime: timedelta, now: datetime) -> bool:
-    """Two thirds are over, or it was made for a longer life than is wanted now."""
+    """Whether two thirds of the lifetime are over, or the remaining lifetime exceeds the configured one."""
     left = expiry(certificate) - now
     return left <= lifetime * (1 - RENEW_AT) or left > lifetime
 
 
 def _valid(authorities: Sequence[Pem], now: datetime) -> tuple[Pem, ...]:
-    """The newest always stays: it is replaced, never dropped."""
+    """Drops expired authorities, but never the newest: it is only replaced."""
     return tuple(each for each in authorities if expiry(each) > now or each == authorities[-1])
 
 

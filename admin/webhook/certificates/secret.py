@@ -1,7 +1,7 @@
-"""The Secret in which the replicas share their certificates: read, created, its data replaced, never merged.
+"""Reads and writes the Secret in which the replicas share their certificates; its data is replaced, never merged.
 
-Whoever comes second reads what the first one wrote: creation fails where the Secret exists, replacement where it has
-changed since it was read. What others wrote on it, labels or owners, stays.
+Writes use optimistic concurrency: creation fails if the Secret exists, replacement if it has changed since it was read.
+The losing replica reads what the first one wrote. Labels and owners set by others stay.
 """
 
 import base64
@@ -24,20 +24,20 @@ log = logging.getLogger(__name__)
 TYPE: Final = "kubernetes.io/tls"
 CREATED: Final = (409,)
 REPLACED: Final = (404, 409, 422)
-"""What the API server says when another replica wrote, or somebody deleted the Secret, since it was read."""
+"""HTTP status codes of a replacement if the Secret was changed or deleted since it was read."""
 FIELDS: Final = ("ca.crt", "ca.key", "tls.crt", "tls.key")
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What the Secret holds; `held` is None where nothing usable is in it, `version` empty where there is no Secret."""
+    """Contents of the Secret; `held` is None if they are unusable, `version` is empty if the Secret does not exist."""
 
     held: CertificateBundle | None
     version: str
 
 
 class UnusableSecret(ValueError):
-    """The Secret was written by somebody else, or in part."""
+    """The Secret is incomplete or was written by another program."""
 
 
 class CertificateStore:
@@ -47,7 +47,7 @@ class CertificateStore:
         self._cluster, self._namespace, self._name = cluster, namespace, name
 
     async def read(self) -> Stored:
-        """Raises ApiException and what the connection raises."""
+        """Reads the Secret. Raises ApiException and connection errors."""
         secret = await self._cluster.get("Secret", self._name, self._namespace)
         if secret is None:
             return Stored(None, "")
@@ -59,7 +59,7 @@ class CertificateStore:
             return Stored(None, version)
 
     async def write(self, held: CertificateBundle, version: str) -> bool:
-        """False where another replica was faster: read again."""
+        """Writes the Secret. Returns False if another replica was faster: then read again."""
         try:
             if version:
                 await self._cluster.patch("Secret", self._name, self._namespace, _replacing(held, version))
@@ -93,7 +93,7 @@ def _data(held: CertificateBundle) -> dict[str, str]:
 
 
 def held_of(data: Mapping[str, str]) -> CertificateBundle:
-    """The certificates in a Secret's data. Raises UnusableSecret where something is missing or does not fit."""
+    """Parses the certificates in a Secret's data. Raises UnusableSecret if a field is missing or does not match."""
     try:
         bundle, authority_key, certificate, key = (base64.b64decode(data[field], validate=True) for field in FIELDS)
         authorities = x509.load_pem_x509_certificates(bundle)
