@@ -110,14 +110,14 @@ async def test_the_kubelet_takes_both_forms_of_a_secret_and_no_identity_token(pa
     pod = {"containers": [{"image": f"{password_registry}/team/s:1"}], "imagePullSecrets": [{"name": "s"}]}
     document = json.loads(b64decode(secret_for(password_registry)["data"][".dockerconfigjson"]))["auths"]
     older = {"data": {".dockercfg": b64encode(json.dumps(document).encode()).decode()}}
-    found = await checked(Objects({"s": older}, pod), a_plan(), password_registry)
+    found = await checked(Objects({"s": older}, pod), a_template(), password_registry)
     assert "has no such image" in found["ImagesPullable"].message
     login = {"auths": {password_registry: {"identitytoken": "refresh"}}}
     secret = {"data": {".dockerconfigjson": b64encode(json.dumps(login).encode()).decode()}}
-    found = await checked(Objects({"s": secret}, pod), a_plan(), password_registry)
+    found = await checked(Objects({"s": secret}, pod), a_template(), password_registry)
     assert found["ImagesPullable"].outcome == "unknown"
     assert "identity token, which the kubelet does not use" in found["ImagesPullable"].message
-    plan = a_plan(output_image=f"{password_registry}/team/adapter:1", output_secret="push")
+    plan = a_template(output_image=f"{password_registry}/team/adapter:1", output_secret="push")
     found = await checked(Objects({"push": older}, {}), plan, password_registry)
     assert found["OutputWritable"].reason == "PushForbidden", "pods mount only .dockerconfigjson"
 
