@@ -94,7 +94,7 @@ def _target(image: str) -> ImageReference:
 
 
 def _write(file: Path, text: str) -> None:
-    """At once or not at all."""
+    """Writes atomically."""
     partial = file.with_name(f".{file.name}.partial")
     partial.write_text(text)
     os.replace(partial, file)

@@ -1,7 +1,7 @@
-"""How publishing can fail: the reason that the Workspace's status shows, the exit code, and whether trying again helps.
+"""How publishing can fail: the reason that the Workspace's status shows, the exit code, and whether a retry helps.
 
     Failure
-      config 31, adapter incomplete 70    somebody has to act: no second try
+      config 31, adapter incomplete 70    the user has to act: not retried
       forbidden 71                        tried again when the Secret was corrected; the adapter is kept
       unreachable 72, full 73             tried again; the adapter is kept
       rejected 74                         the registry does not want this content

@@ -1,7 +1,7 @@
 """How a registry can refuse, as a closed set, and what a response means; what that is to the Workspace is the caller's.
 
 RegistryFault
-  forbidden, not found, rejected    somebody has to act: no second try
+  forbidden, not found, rejected    the user has to act: not retried
   full                              the same
   unreachable, damaged              tried again
 """

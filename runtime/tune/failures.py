@@ -1,9 +1,9 @@
-"""How a training can fail: the reason that the Workspace's status shows, the exit code, and whether trying again helps.
+"""How a training can fail: the reason that the Workspace's status shows, the exit code, and whether a retry helps.
 
     Failure
       config 31, weights 32                     as in runtime/serve
       data empty 40, unreadable 41, columns 42,
-      rows too long 43, model 44                somebody has to act: no second try
+      rows too long 43, model 44                the user has to act: not retried
       loss not finite 50, out of memory 51,
       disk full 52                              the same, after what can be done here was done
       stalled 60, accelerator 61, crashed 62    a fresh start goes on from the last checkpoint
