@@ -146,7 +146,7 @@ def repository(
 
 @dataclass(frozen=True)
 class _Guard:
-    """Refuses internal addresses in a registry's Location or realm, and among the addresses of their names."""
+    """Refuses forbidden hosts in a registry's Location or realm, by name and by resolved address."""
 
     registry: str
     allowed_hosts: tuple[str, ...]

@@ -63,7 +63,7 @@ def question(request: ChatRequest, *, as_messages: bool = False) -> str | list[d
     """Returns the text to continue or the messages to answer. Raises ChatRefused with KAITO's own messages.
 
     `as_messages` is for models with a chat template, which KAITO's first server did not support: continued as plain
-    text, a question to an instruct model often ends at once, without an answer. Plain continuation is at /v1/completions.
+    text, a question to an instruct model often ends at once, without an answer. /v1/completions continues plain text.
     """
     if request.handle_long_generation not in (None, HOLE):
         raise ChatRefused(f'handle_long_generation must be "{HOLE}" or left out')
