@@ -1,1 +1,1 @@
-"""Brings LoRA adapters into a model's pod: out of images and volumes, judged, scaled, and marked as ready."""
+"""Installs LoRA adapters in a model's pod: pulls or copies them from images and volumes, validates and scales them."""

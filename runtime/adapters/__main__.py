@@ -1,6 +1,6 @@
-"""`python -m runtime.adapters --config FILE`: brings every adapter, says so, then idles.
+"""`python -m runtime.adapters --config FILE`: installs every adapter, reports the result, then idles.
 
-Run again it brings nothing that is there already. Exit codes and reasons are in `failures.py`.
+A second run skips adapters that are already installed. Exit codes and reasons are in `failures.py`.
 """
 
 import signal
@@ -16,14 +16,14 @@ from runtime.pod.exit import run, say
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Idles until it is asked to stop; a failure returns its own code at once."""
+    """Installs the adapters and idles until SIGTERM; returns the exit code, on a failure at once."""
     return run("runtime.adapters", AdaptersConfig, bring_and_stay, argv)
 
 
 def bring_and_stay(config: AdaptersConfig) -> Mapping[str, Any]:
-    """A pod's container that ends is started again, so it stays. Raises Failure."""
+    """Keeps running afterwards: the kubelet restarts a container that exits. Raises Failure."""
     bring_all(config)
-    # The first process of a container has no default action for signals.
+    # PID 1 of a container has no default signal handlers.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     while True:
@@ -31,7 +31,7 @@ def bring_and_stay(config: AdaptersConfig) -> Mapping[str, Any]:
 
 
 def bring_all(config: AdaptersConfig) -> None:
-    """One after the other: adapters are small beside the weights that come meanwhile. Raises Failure."""
+    """Installs sequentially: adapters are small compared with the weights fetched in parallel. Raises Failure."""
     Path(config.folder).mkdir(parents=True, exist_ok=True)
     for source in config.adapters:
         record = bring(source, config)

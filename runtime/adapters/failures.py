@@ -1,10 +1,10 @@
-"""How bringing adapters can fail: the reason in the Workspace's status, the exit code, and whether trying again helps.
+"""The failures of installing adapters: the reason in the Workspace's status, the exit code, and whether a retry helps.
 
     Failure
       config 31
       forbidden 110, not found 111, invalid 112,
-      not servable 113, disk full 114            somebody has to act: no second try
-      unreachable 115                            tried again here, then by the kubelet
+      not servable 113, disk full 114            the user has to act: not retried
+      unreachable 115                            retried here, then by the kubelet
 
 The reasons are those of api/reasons.py; a test compares them.
 """
@@ -38,5 +38,5 @@ _KIND_OF: Final[Mapping[Kind, Kind]] = {
 
 
 def failure_of_pull(name: str, failure: Failure) -> Failure:
-    """What a pull's failure means to the adapter of that name."""
+    """Converts the failure of a pull into the failure of the adapter of that name."""
     return Failure(_KIND_OF.get(failure.kind, INVALID), f"adapter {name}: {failure.message}")

@@ -1,6 +1,6 @@
-"""Brings one adapter: pulled or copied, judged, scaled, and put in its place at once with its record.
+"""Installs one adapter: pulls or copies, validates and scales it, then moves it into place with its record.
 
-Only the two files of KAITO's contract are taken along. A container that is restarted finds what is there already.
+Copies only the two files of KAITO's contract. A restarted container reuses adapters that are already installed.
 """
 
 import json
@@ -29,7 +29,7 @@ _STAGED: Final = ".staged-{name}"
 
 
 def bring(source: AdapterSource, config: AdaptersConfig) -> AdapterRecord:
-    """The adapter's record; the adapter is in its folder. Raises Failure that names the adapter."""
+    """Puts the adapter into its folder and returns its record. Raises Failure that names the adapter."""
     folder = Path(config.folder) / source.name
     if (kept := _kept(folder)) and kept.asked == request_of(source):
         return kept
@@ -51,7 +51,7 @@ def _kept(folder: Path) -> AdapterRecord | None:
 
 
 def _pulled(source: AdapterSource, config: AdaptersConfig) -> tuple[Path, str]:
-    """The folder, and the image's digest. What an earlier start has pulled is gone on with."""
+    """Returns the folder and the image's digest. Resumes a pull that an earlier start began."""
     folder = Path(config.folder) / _PULLED.format(name=source.name)
     folder.mkdir(parents=True, exist_ok=True)
     kept = ("registry", "max_bytes", "max_files", "stall_s", "attempts", "pause_s")
@@ -71,7 +71,7 @@ def _on_volume(source: AdapterSource, config: AdaptersConfig) -> Path:
 
 
 def _staged(source: AdapterSource, config: AdaptersConfig, origin: Path, digest: str) -> AdapterRecord:
-    """The record is written into a folder that gets its name last: who sees the folder sees all of it."""
+    """Writes files and record into a temporary folder and renames it last, so that readers never see part of it."""
     try:
         found = read_adapter(origin)
         rank = rank_of(found.config, tensors_of(origin / ADAPTER_WEIGHTS))

@@ -1,6 +1,6 @@
-"""Whether an adapter can be served beside the model, by its two files alone; and its configuration, scaled. Pure.
+"""Checks by its two files whether an adapter can be served, and scales its configuration. Pure functions.
 
-Whether its matrices have the sizes of the model's is `runtime.serve`'s to say: only there are the weights at hand.
+`runtime.serve` compares matrix sizes with the model's, because only it has the weights.
 """
 
 import re
@@ -18,7 +18,7 @@ DOWN: Final = ".lora_A.weight"
 
 
 def rank_of(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> int:
-    """The highest rank. Raises Failure that says what keeps vLLM from serving the adapter."""
+    """Returns the highest rank. Raises Failure with the reason why vLLM cannot serve the adapter."""
     if str(config.get("peft_type")).upper() != "LORA":
         raise Failure(NOT_SERVABLE, f"it is of the kind {config.get('peft_type')!r}, and vLLM serves LORA")
     if missing := [key for key in _NEEDED if config.get(key) is None]:
@@ -35,7 +35,7 @@ def rank_of(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> int:
 
 
 def scaled(config: Mapping[str, Any], strength: float) -> dict[str, Any]:
-    """The configuration of the same adapter at this strength. What an adapter adds is proportional to alpha."""
+    """Returns the configuration with alpha multiplied by `strength`; an adapter's effect is proportional to alpha."""
     pattern = config.get("alpha_pattern") or {}
     alphas = {"lora_alpha": config["lora_alpha"] * strength} if strength != 1 else {}
     if pattern and strength != 1:
@@ -44,7 +44,7 @@ def scaled(config: Mapping[str, Any], strength: float) -> dict[str, Any]:
 
 
 def compatibility_warning(config: Mapping[str, Any], model: str) -> str:
-    """A sentence where the adapter names another model; empty otherwise. No more than a doubt: the same weights go by
+    """Returns a warning if the adapter names another model, else an empty string. Not an error: the same weights have
     several names, and training often writes a path."""
     base = str(config.get("base_model_name_or_path") or "")
     if not _HUB_NAME.fullmatch(base) or base.lower() == model.lower():
@@ -53,7 +53,7 @@ def compatibility_warning(config: Mapping[str, Any], model: str) -> str:
 
 
 def _check_shapes(ranks: set[int], tensors: Mapping[str, Tensor]) -> None:
-    """Experts that share a tensor have their ranks one after another in it."""
+    """Checks shapes against ranks. Experts that share a tensor have their ranks concatenated in it."""
     down = {name: tensor.shape for name, tensor in tensors.items() if name.endswith(DOWN)}
     if not down:
         raise Failure(

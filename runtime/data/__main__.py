@@ -1,6 +1,6 @@
-"""`python -m runtime.data --config FILE`: brings a training's data, judges it, writes the manifest, ends.
+"""`python -m runtime.data --config FILE`: fetches training data, validates it, writes the manifest, exits.
 
-Run again it fetches nothing that is there already. Exit codes and reasons are in `failures.py`.
+A second run skips files that are already complete. Exit codes and reasons are in `failures.py`.
 """
 
 import os
@@ -28,12 +28,12 @@ from runtime.pod.status_server import start_status_server
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The exit code: 0 when the data is there and can be trained on."""
+    """Returns the exit code: 0 if the data is present and can be trained on."""
     return run("runtime.data", DataConfig, prepare, argv)
 
 
 def prepare(config: DataConfig) -> Mapping[str, Any]:
-    """What is told at the end: the manifest, without its files where they are many. Raises Failure."""
+    """Returns the final result: the manifest, without the list of files if it is long. Raises Failure."""
     progress = DataProgress()
     server = start_status_server(progress, config.port)
     try:
@@ -55,13 +55,13 @@ def _prepared(config: DataConfig, progress: DataProgress) -> DataManifest:
     if config.manifest_path:
         write_manifest(manifest, Path(config.manifest_path))
     if config.fetched:
-        # Layers and notes on resuming; useless now.
+        # Layers and resume state, not needed any more.
         shutil.rmtree(Path(config.folder) / WORK, ignore_errors=True)
     return manifest
 
 
 def _fetch(config: DataConfig, progress: DataProgress) -> dict[str, str]:
-    """Where files came from, by name; under "" where all came from one place."""
+    """Returns the origin of each file by name; under "" if all have the same origin."""
     progress.phase = "fetching"
     if config.urls:
         return _fetch_links(config, progress)
@@ -77,7 +77,7 @@ def _fetch_links(config: DataConfig, progress: DataProgress) -> dict[str, str]:
     links = links_of(config.urls, hub)
     if len(links) > config.max_files:
         raise Failure(TOO_LARGE, f"{len(links)} links were given, and {config.max_files} are allowed")
-    # The operator named the hub's mirror, so it may be inside.
+    # The operator configured the hub's mirror, so it may have an internal address.
     allowed = {*config.allowed_hosts, *((urlsplit(hub).hostname or "",) if hub else ())}
     http = GuardedHttp(system_resolve, allowed, config.stall_s)
     folder = Path(config.folder)

@@ -1,7 +1,7 @@
-"""Brings the file behind one link: goes on where it was, notices stalls and web pages, and checks what was promised.
+"""Downloads the file of one link: resumes, detects stalls and web pages, and verifies the server's checksum.
 
-What has come of a file lies in a hidden folder beside the data until it is whole; only then it gets its name. A file
-is gone on with only where the server says by a validator that it is still the same one.
+A partial file is kept in a hidden folder beside the data and renamed when it is complete. A download is resumed only
+if the server confirms by a validator (If-Range) that the file is unchanged.
 """
 
 import json
@@ -25,17 +25,17 @@ from runtime.data.progress import DataProgress
 from runtime.pod.exit import Failure
 
 WORK: Final = ".fetch"
-"""Hidden, so that nobody takes what is in it for data."""
+"""Hidden, so that its files are not taken for data."""
 SNIFFED: Final = 512
 SLOWEST: Final = 4096
-"""Bytes in each stall deadline; less is a stall as well, however regularly it drips."""
+"""Bytes per stall deadline; a slower download counts as stalled, even if bytes arrive regularly."""
 SPARE_BYTES: Final = 64 * 2**20
-"""Left free on the volume, for checkpoints' first files and the file system's own."""
+"""Left free on the volume, for the first files of checkpoints and for the file system's metadata."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A whole file. `source` is the link's host."""
+    """A complete file. `source` is the link's host."""
 
     file: Path
     source: str
@@ -43,7 +43,7 @@ class Fetched:
 
 @dataclass
 class Downloads:
-    """Fetches into one folder. `room` is how many bytes may still come."""
+    """Downloads into one folder. `room` is the number of bytes that may still be written."""
 
     http: GuardedHttp
     folder: Path
@@ -51,7 +51,7 @@ class Downloads:
     room: int
 
     def fetch(self, link: Link) -> Fetched:
-        """The file, fetched or found from an earlier start. Raises Failure."""
+        """Returns the file, downloaded now or by an earlier start. Raises Failure."""
         work = self.folder / WORK
         done = work / f"{link.key}.done"
         try:
@@ -80,7 +80,7 @@ class Downloads:
             self.progress.advance(size)
 
     def _download(self, link: Link, part: Path) -> str:
-        """Fills `part`; the name that the file shall have."""
+        """Fills `part` and returns the file's final name."""
         notes = part.with_suffix(".json")
         have, validator = _begun(part, notes)
         asked = {"Range": f"bytes={have}-", "If-Range": validator} if have else {}
@@ -93,7 +93,7 @@ class Downloads:
                 return self._receive(link, response, part, start)
         except LinkBroken as error:
             if error.status == 416:
-                # There is not that much of it: it has changed. Begin anew at the next try.
+                # The file is shorter than our offset, so it has changed: the next attempt starts over.
                 part.unlink(missing_ok=True)
                 raise Failure(BROKEN_OFF, f"{link.shown}: the file has changed on the way") from error
             raise
@@ -139,7 +139,7 @@ class Downloads:
 
 
 def _paced(response: httpx.Response, stall_s: float, link: Link) -> Iterator[bytes]:
-    """What comes, as it comes. The connection's own timeout ends a wait without any byte."""
+    """Yields chunks; raises Failure if they arrive too slowly. The connection's timeout covers waits without a byte."""
     since, arrived = time.monotonic(), 0
     for chunk in response.iter_raw():
         yield chunk
@@ -152,7 +152,7 @@ def _paced(response: httpx.Response, stall_s: float, link: Link) -> Iterator[byt
 
 
 def _found(done: Path, folder: Path) -> Path | None:
-    """The file of an earlier start, if it still is as long as it was."""
+    """Returns the file of an earlier start if its length is unchanged."""
     try:
         noted = json.loads(done.read_text())
         file = folder / str(noted["name"])
@@ -162,7 +162,7 @@ def _found(done: Path, folder: Path) -> Path | None:
 
 
 def _begun(part: Path, notes: Path) -> tuple[int, str]:
-    """Bytes of an earlier try, and the server's word by which they are known to be of the same file."""
+    """Returns the bytes of an earlier attempt and the validator that the server sent with them."""
     try:
         validator = str(json.loads(notes.read_text())["validator"])
         return (part.stat().st_size, validator) if validator else (0, "")
@@ -171,12 +171,12 @@ def _begun(part: Path, notes: Path) -> tuple[int, str]:
 
 
 def _length(response: httpx.Response) -> int | None:
-    """Bytes that are to come, where the server says how many; httpx raises when fewer come."""
+    """Returns the announced length in bytes, if any; httpx raises if fewer arrive."""
     return int(response.headers["Content-Length"]) if "Content-Length" in response.headers else None
 
 
 def _validator(response: httpx.Response) -> str:
-    """For If-Range: a strong entity tag, or the time of the last change."""
+    """Returns the value for If-Range: a strong entity tag or the time of the last change."""
     tag = str(response.headers.get("ETag", ""))
     return tag if tag.startswith('"') else str(response.headers.get("Last-Modified", ""))
 
@@ -193,7 +193,7 @@ def _beginning(part: Path, stream: BinaryIO) -> bytes:
 
 
 def _check_promise(link: Link, response: httpx.Response, part: Path) -> None:
-    """Compares with the SHA-256 that the server gave, if it gave one (RFC 9530, and the older header)."""
+    """Verifies the SHA-256 that the server sent, if any (RFC 9530, and the older header)."""
     for name in ("Repr-Digest", "Digest"):
         for entry in response.headers.get(name, "").split(","):
             algorithm, _, value = entry.strip().partition("=")

@@ -1,12 +1,12 @@
-"""How fetching data can fail: the reason in the Workspace's status, the exit code, and whether trying again helps.
+"""The failures of fetching data: the reason in the Workspace's status, the exit code, and whether a retry helps.
 
     Failure
       config 31
       empty 40, unreadable 41, columns 42           the data itself; the codes are the trainer's
       not found 80, forbidden 81, refused 82,
       web page 83, too large 84, disk full 85,
-      image invalid 86                              somebody has to act: no second try
-      unreachable 90, stalled 91, broken off 92     tried again here, then by the Job
+      image invalid 86                              the user has to act: not retried
+      unreachable 90, stalled 91, broken off 92     retried here, then by the Job
 
 The reasons are those of api/reasons.py; a test compares them.
 """
@@ -51,7 +51,7 @@ _KIND_OF: Final[Mapping[Trouble, Kind]] = {
 
 
 def failure_of_link(error: AddressRefused | LinkBroken | OSError, link: str) -> Failure:
-    """What went wrong with a link; `link` is how it may be shown, without its query."""
+    """Maps the error of a link to a Failure; `link` is its printable form, without the query."""
     if isinstance(error, AddressRefused):
         return Failure(ADDRESS_REFUSED, f"{link}: {error}")
     if isinstance(error, LinkBroken):
@@ -62,14 +62,14 @@ def failure_of_link(error: AddressRefused | LinkBroken | OSError, link: str) -> 
 
 
 def failure_of_disk(error: OSError) -> Failure | None:
-    """A full volume; None for every other error."""
+    """Returns the Failure for a full volume; None for every other error."""
     if error.errno not in _FULL:
         return None
     return Failure(DISK_FULL, f"no space is left on the data's volume: {error}")
 
 
 def failure_of_registry(fault: RegistryFault) -> Failure:
-    """What a registry's fault means to the data."""
+    """Maps a registry's fault to a Failure of the data."""
     return Failure(_KIND_OF[fault.trouble], str(fault))
 
 

@@ -1,7 +1,7 @@
-"""Opens a link that a user gave, and lets it lead nowhere inside: not by its name, not by DNS, not by a redirect.
+"""Opens a link given by a user and blocks internal addresses, whether by name, by DNS or by redirect.
 
-Every hop is judged as it is written, then as it resolves, and the connection goes to the very address that was judged
-(pod/guarded_network.py). Proxies of the environment are not used: a proxy would resolve the name again, elsewhere.
+Checks the URL of every hop and then its resolved addresses, and connects to exactly the checked address
+(pod/guarded_network.py). Ignores the environment's proxies: a proxy would resolve the name again by itself.
 """
 
 import ssl
@@ -18,13 +18,13 @@ from runtime.pod.guarded_network import STREAMED, Guard, GuardedTransport, Resol
 
 HOPS_MAX: Final = 5
 ANSWER_MAX: Final = 0
-"""Bytes of an answer that is no data: none of it is read."""
+"""Bytes read from a response that is not data: none."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _HEADERS: Final = {"User-Agent": "modelyard", "Accept-Encoding": "identity"}
 
 
 class LinkBroken(Exception):
-    """The link was allowed and gave nothing; the text names host and cause. `status` is the server's, if any."""
+    """The link is allowed but the request failed; the text names host and cause. `status` is the server's, if any."""
 
     def __init__(self, text: str, *, status: int | None = None, stalled: bool = False) -> None:
         super().__init__(text)
@@ -34,7 +34,7 @@ class LinkBroken(Exception):
 
 @dataclass(frozen=True)
 class GuardedHttp:
-    """`timeout_s` is for connecting, for the answer's head and for each wait for bytes.
+    """`timeout_s` applies to connecting, to the response's headers and to each read.
 
     `allowed_hosts` are the operator's exceptions.
     """
@@ -48,8 +48,8 @@ class GuardedHttp:
     def open(
         self, url: str, headers: Mapping[str, str] | None = None, accepted: Collection[int] = (200,)
     ) -> Iterator[httpx.Response]:
-        """The answer with one of these statuses (200 or 206), its body for iter_raw() alone. Raises AddressRefused or
-        LinkBroken; the body raises httpx.HTTPError."""
+        """Yields the response with one of these statuses (200 or 206); read its body by iter_raw() only. Raises
+        AddressRefused or LinkBroken; the body raises httpx.HTTPError."""
         transport = GuardedTransport(Guard(self._judge, self.timeout_s, ANSWER_MAX, self.resolve), self.tls)
         with httpx.Client(transport=transport, timeout=self.timeout_s, headers=_HEADERS, trust_env=False) as client:
             for _ in range(HOPS_MAX + 1):
@@ -86,7 +86,7 @@ class GuardedHttp:
 
 
 def _path(target: SplitResult) -> bytes:
-    """Path and query. What is not ASCII is percent-encoded; all else stays as it is written, signatures rely on it."""
+    """Returns path and query. Percent-encodes only what is not ASCII, because signatures cover the rest as written."""
     path = (target.path or "/") + (f"?{target.query}" if target.query else "")
     return "".join(
         char if char.isascii() else "".join(f"%{byte:02X}" for byte in char.encode(errors="replace")) for char in path
@@ -94,7 +94,7 @@ def _path(target: SplitResult) -> bytes:
 
 
 def _next(url: str, response: httpx.Response) -> str:
-    """Where a redirect leads. Raises LinkBroken for every other status, and for a way back from https to http."""
+    """Returns the target of a redirect. Raises LinkBroken for every other status and for a downgrade to http."""
     target, location = urlsplit(url), response.headers.get("Location", "")
     if response.status_code not in _REDIRECTS or not location:
         text = f"{target.hostname} answered {response.status_code} {response.reason_phrase}: check the link"

@@ -1,7 +1,7 @@
-"""Brings the data of an OCI image: its layers by digest, gone on with after a break, and what is below their /data.
+"""Pulls an OCI image that holds data: downloads its layers by digest, resumably, and extracts their /data.
 
-The credentials of all pull Secrets that have one for the registry are tried in turn. Unpacking is `unpacking.py`'s; the
-data appears in its folder only when every layer is unpacked.
+Tries the credentials of all pull Secrets for the registry in turn. Unpacking is left to `unpacking.py`; the data
+appears in its folder only when every layer is unpacked.
 """
 
 import hashlib
@@ -43,13 +43,13 @@ PLATFORM: Final = ("linux", "amd64")
 
 @dataclass(frozen=True)
 class Pulled:
-    """Where the data came from."""
+    """The origin of the data."""
 
     digest: str
 
 
 def pull(config: DataConfig, progress: DataProgress) -> Pulled:
-    """Fills the folder with what the image has below /data. Raises Failure."""
+    """Fills the folder with the image's /data. Raises Failure."""
     folder = Path(config.folder)
     try:
         return _pull(_reference(config.image or ""), config, folder, progress)
@@ -117,11 +117,11 @@ class _Pull:
         return Pulled(digest)
 
     def _manifest(self, which: str) -> tuple[dict[str, Any], str]:
-        """The image's manifest and its digest; from an index, the one for our platform or the only one."""
+        """Returns the image's manifest and digest; from an index, the one for our platform or the only one."""
         accept = ", ".join((*MANIFESTS, *INDEXES))
         content, kind = self._persist(lambda: self.repository.manifest(which, accept))
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        # A tag has no colon.
+        # Tags do not contain a colon.
         if ":" in which and not digest_matches(which, content):
             raise RegistryFault(Trouble.DAMAGED, f"the registry gives {digest} where {which} was asked for")
         try:
@@ -133,7 +133,7 @@ class _Pull:
         return manifest, digest
 
     def _layer(self, layer: Mapping[str, Any]) -> Path:
-        """A layer on the disk, its digest checked; an earlier try is gone on with."""
+        """Downloads a layer and verifies its digest; resumes an earlier attempt."""
         digest, size = str(layer["digest"]), int(layer["size"])
         file = self.work / digest.replace(":", "-")
         have = file.stat().st_size if file.exists() else 0
@@ -167,7 +167,7 @@ class _Pull:
 
 
 def layers_of(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The layers, base first. Raises Unsafe for a manifest that is none."""
+    """Returns the layers, base first. Raises UnsafeArchive for an invalid manifest."""
     layers = manifest.get("layers")
     if not isinstance(layers, list) or not 0 < len(layers) <= LAYERS_MAX:
         raise UnsafeArchive("its manifest lists no layers")
@@ -180,7 +180,7 @@ def layers_of(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def chosen(manifests: Sequence[Mapping[str, Any]]) -> str:
-    """The digest of the manifest to use: data is the same for all platforms, so any that is an image will do."""
+    """Returns the digest of the manifest to use: data is the same for all platforms, so any image manifest will do."""
     images = [entry for entry in manifests if entry.get("platform", {}).get("os") != "unknown"]
     ours = [entry for entry in images if _platform(entry) == PLATFORM]
     if not images:
@@ -194,7 +194,7 @@ def _platform(entry: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _replace(entry: Path, target: Path) -> None:
-    """Also over what an earlier, interrupted start has left."""
+    """Moves `entry` to `target`, replacing what an interrupted start left there."""
     if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
     os.replace(entry, target)

@@ -1,6 +1,6 @@
-"""Judges all data files and writes down what they are: the manifest, last and at once.
+"""Validates all data files and writes the manifest that describes them, last and atomically.
 
-Which files are data is the same rule as the trainer's: a known ending, not hidden, no manifest.
+Selects data files by the trainer's rule: a known ending, not hidden, not the manifest.
 """
 
 import os
@@ -23,7 +23,7 @@ WARNINGS_MAX = 20
 
 
 def manifest_of(config: DataConfig, sources: Mapping[str, str], seen: Callable[[int], None]) -> DataManifest:
-    """What the data is. `sources` has the origin of files by name. Raises Failure naming file, row and column."""
+    """Returns the manifest. `sources` has the origin of files by name. Raises Failure naming file, row and column."""
     top = Path(config.folder)
     files = data_files(top, config)
     total = sum(file.stat().st_size for file in files)
@@ -52,7 +52,7 @@ def manifest_of(config: DataConfig, sources: Mapping[str, str], seen: Callable[[
 
 
 def data_files(top: Path, config: DataConfig) -> list[Path]:
-    """The files to train on, by name. Raises Failure when there is none."""
+    """Returns the files to train on, sorted by name. Raises Failure if there are none."""
     wanted = _wanted(top, config.dataset.dataset_path)
     if not wanted.exists():
         raise Failure(NOT_FOUND, f"{wanted} is not there")
@@ -71,9 +71,9 @@ def data_files(top: Path, config: DataConfig) -> list[Path]:
 
 
 def kept_manifest(config: DataConfig) -> DataManifest | None:
-    """What an earlier start has written, if it was asked for the same and every file is as long as it was.
+    """Returns the manifest of an earlier start if its request is the same and the length of every file is unchanged.
 
-    A volume of the user's is judged anew each time: what is on it is not ours to remember.
+    A user's volume is validated again each time, because the user may change it.
     """
     if not config.fetched or config.manifest_path is None:
         return None
@@ -86,7 +86,7 @@ def kept_manifest(config: DataConfig) -> DataManifest | None:
 
 
 def write_manifest(manifest: DataManifest, file: Path) -> None:
-    """At once or not at all."""
+    """Writes atomically."""
     partial = file.with_name(f".{file.name}.partial")
     partial.write_text(manifest.model_dump_json(indent=1))
     os.replace(partial, file)
@@ -98,7 +98,7 @@ def _is_whole(top: Path, record: DataFileRecord) -> bool:
 
 
 def _wanted(top: Path, dataset_path: str | None) -> Path:
-    """`dataset_path` is written as pods see it; the data's folder may be mounted elsewhere."""
+    """Resolves `dataset_path`, which is a path in the training pod; here the data may be mounted elsewhere."""
     if dataset_path is None:
         return top
     path = Path(dataset_path)

@@ -1,4 +1,4 @@
-"""Whether rows can be trained on: what columns mean, how many rows are usable, which are not, and why. Pure."""
+"""Checks whether rows can be trained on: the roles of columns, usable rows, unusable ones and why. Pure functions."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -8,15 +8,15 @@ from api.pods.training_rows import ColumnChoice, Example, RowUnusable, columns_o
 from runtime.data.reading import Row
 
 SHOWN: Final = 5
-"""Rows that cannot be used are named up to this number, for each file."""
+"""Unusable rows listed per file."""
 SAMPLES: Final = 200
 SAMPLE_MAX: Final = 20_000
-"""Characters of a sample; texts are alike all over."""
+"""Characters of a sample; enough, because texts are uniform."""
 
 
 @dataclass
 class Verdict:
-    """On one file. `characters` and `bytes` are those of the text that is trained on, without what stands around it."""
+    """The result for one file. `bytes` counts only the text that is trained on, not its markup."""
 
     shape: str
     columns: list[str]
@@ -30,7 +30,7 @@ class Verdict:
 def judge(
     columns: Collection[str], rows: Iterable[tuple[int, Row]], chosen: ColumnChoice, seen: Callable[[int], None]
 ) -> Verdict:
-    """Looks at every row; `seen` is told how many. Raises ColumnsUnknown."""
+    """Checks every row and reports the count to `seen`. Raises ColumnsUnknown."""
     meaning = columns_of(columns, chosen)
     verdict = Verdict(meaning.shape.value, sorted(columns))
     for number, row in rows:
@@ -47,7 +47,7 @@ def judge(
 
 
 def text_of(example: Example) -> str:
-    """All text of an example, messages one a line."""
+    """Returns all text of an example, one message per line."""
     if example.text:
         return example.text
     return "\n".join(_said(message.get("content")) for message in example.messages)
@@ -61,7 +61,7 @@ def _count(verdict: Verdict, text: str) -> None:
 
 
 def _said(content: Any) -> str:
-    """A message's content is a text, or parts of which some are texts."""
+    """Returns the text of a message's content, which is a string or a list of parts, some of them text."""
     if isinstance(content, list):
         return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
     return content if isinstance(content, str) else ""

@@ -1,8 +1,8 @@
-"""What a link's file is called here, and where it is really asked for. Pure.
+"""Maps links to file names and to the URLs that are requested. Pure functions.
 
-Files of the same name get a mark of their link, so none replaces another, and each keeps its name whatever the order
-of the links. Links to the Hugging Face hub follow its mirror. What is shown of a link never has its query, in which
-signatures stand.
+Files of the same name get a suffix derived from their link, so they do not overwrite each other, whatever the order of
+the links. Links to the Hugging Face hub are rewritten to its mirror. Links are shown without their query, which may
+contain signatures.
 """
 
 import re
@@ -33,7 +33,7 @@ _BEGINNINGS: Final = ((b"PAR1", ".parquet"), (b"ARROW1", ".arrow"))
 
 @dataclass(frozen=True)
 class Link:
-    """`url` is asked for, `key` names what is kept of it, `name` is the file's, maybe still without its ending."""
+    """`url` is requested, `key` names the stored partial file, `name` is the file's, perhaps without its ending yet."""
 
     url: str
     key: str
@@ -50,7 +50,7 @@ class Link:
 
 
 def links_of(urls: Sequence[str], hub: str | None = None) -> list[Link]:
-    """One link for each different URL, in their order; `hub` stands in for the Hugging Face hub."""
+    """Returns one link per distinct URL, in order; `hub` is the mirror that replaces the Hugging Face hub."""
     different = list(dict.fromkeys(urls))
     names = {url: _name(url) for url in different}
     taken = Counter(_stem(name) for name in names.values())
@@ -64,7 +64,7 @@ def links_of(urls: Sequence[str], hub: str | None = None) -> list[Link]:
 
 
 def with_ending(name: str, content_type: str, beginning: bytes) -> str:
-    """The name with the ending that the content asks for, where the name has no known one."""
+    """Returns the name; if its ending is not a known one, with the ending that matches the content."""
     if PurePosixPath(name).suffix.lower() in FORMATS:
         return name
     kind = _TYPES.get(content_type.partition(";")[0].strip().lower(), "")
@@ -73,7 +73,7 @@ def with_ending(name: str, content_type: str, beginning: bytes) -> str:
 
 
 def is_web_page(beginning: bytes) -> bool:
-    """Whether this is how HTML begins; no format of data begins like that."""
+    """Returns whether the bytes begin like HTML, which none of the data formats does."""
     text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     return text.startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<!--", b"<?xml"))
 

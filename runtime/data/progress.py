@@ -1,4 +1,4 @@
-"""How far fetching data has come, as /metrics and /healthz tell it."""
+"""The progress of fetching data, as reported by /metrics and /healthz."""
 
 import time
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from runtime.pod.metrics import COMPLETE, Progress
 
 @dataclass
 class DataProgress(Progress):
-    """`rows` are those that were judged so far."""
+    """`rows` counts the rows validated so far."""
 
     rows: int = 0
 
     def advance(self, count: int) -> None:
-        """More bytes have come."""
+        """Adds received bytes."""
         self.sample(self.bytes_done + count, time.monotonic())
 
     def metrics(self) -> str:

@@ -1,6 +1,6 @@
-"""Reads rows out of data files, one after the other: parquet, arrow, csv, json and jsonl. Never a whole file at once.
+"""Streams rows from data files: parquet, arrow, csv, json and jsonl. Never loads a whole file.
 
-What a row means is `api/pods/training_rows.py`'s. A row's number counts from 1, as people count.
+Interpreting rows is left to `api/pods/training_rows.py`. Row numbers start at 1.
 """
 
 import csv
@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 
 
 class FileUnreadable(Exception):
-    """A file is not what its name says; the text says where."""
+    """A file's content does not match its ending; the text gives the position."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Table:
 
 
 def read_table(file: Path) -> Table:
-    """Opens a file by its ending. Raises FileUnreadable here or while rows are read."""
+    """Opens a file by its ending. Raises FileUnreadable, also while rows are read."""
     ending = file.suffix.lower()
     if ending not in FORMATS:
         raise FileUnreadable(f"its name ends with none of {', '.join(FORMATS)}")
@@ -50,7 +50,7 @@ def _chained(first: list[tuple[int, Row]], rest: Iterator[tuple[int, Row]]) -> I
 
 
 def _told(reader: Callable[[Path], Iterator[Row]], file: Path) -> Iterator[tuple[int, Row]]:
-    """Numbers the rows, and says at which one reading ended."""
+    """Numbers the rows and adds the row number to read errors."""
     number = 0
     try:
         for number, row in enumerate(reader(file), start=1):
@@ -70,7 +70,7 @@ def _parquet(file: Path) -> Iterator[Row]:
 
 
 def _arrow(file: Path) -> Iterator[Row]:
-    """Both of Arrow's forms: files, and streams as the datasets library writes them."""
+    """Reads both Arrow formats: files, and streams as the datasets library writes them."""
     with pa.OSFile(str(file), "rb") as source:
         is_file = source.read(6) == b"ARROW1"
         source.seek(0)
@@ -106,7 +106,7 @@ def _jsonl(file: Path) -> Iterator[Row]:
 
 
 def _json(file: Path) -> Iterator[Row]:
-    """A list of objects; or an object on each line, which many files of this ending are."""
+    """Reads a list of objects, or one object per line, which many files with this ending contain."""
     with file.open(encoding="utf-8-sig") as text:
         beginning = text.read(1024)
         if beginning.lstrip().startswith("["):

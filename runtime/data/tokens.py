@@ -1,6 +1,6 @@
-"""About how many tokens one pass over the data is: measured on samples where there is a tokenizer, else estimated.
+"""Estimates the tokens of one epoch: measured on samples if there is a tokenizer, else from the number of bytes.
 
-Either way it is said how. What a chat template adds is left out: it is the model's, and small.
+The result names the method. Tokens added by a chat template are not counted: they depend on the model and are few.
 """
 
 import importlib
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 BYTES_PER_TOKEN: Final = 4
-"""Of English text, with the vocabularies of today's models; other languages and code have fewer bytes a token."""
+"""For English text and the vocabularies of current models; other languages and code have fewer bytes per token."""
 
 
 def tokens_of(size: int, samples: Sequence[str], tokenizer: Path | None) -> tuple[int, str]:
-    """Tokens of `size` bytes of text, and how they were counted. Raises ValueError for a tokenizer that is none."""
+    """Returns the tokens of `size` bytes of text and the method. Raises ValueError for an invalid tokenizer."""
     sampled = sum(len(sample.encode(errors="replace")) for sample in samples)
     if tokenizer is None or not sampled or importlib.util.find_spec("tokenizers") is None:
         return round(size / BYTES_PER_TOKEN), f"an estimate: {BYTES_PER_TOKEN} bytes a token"
@@ -26,7 +26,7 @@ def tokens_of(size: int, samples: Sequence[str], tokenizer: Path | None) -> tupl
 
 def _counted(samples: Sequence[str], tokenizer: Path) -> int:
     try:
-        # Not every image that fetches data holds it.
+        # Not every image that fetches data contains it.
         loaded = importlib.import_module("tokenizers").Tokenizer.from_file(str(tokenizer))
     except Exception as error:  # the library raises Exception itself
         raise ValueError(f"{tokenizer} is no tokenizer: {error}") from error

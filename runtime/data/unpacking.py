@@ -1,7 +1,7 @@
-"""Unpacks the layers of an image that others made: only plain files below /data, nothing that leads out, within bounds.
+"""Unpacks layers of an untrusted image: only plain files below /data, without path traversal, within size limits.
 
-Links and devices below /data are refused, not skipped, because data would silently be missing. What stands elsewhere in
-the image is the base it was built on, and is left alone. Layers that delete (whiteouts) are followed.
+Links and devices below /data are refused, not skipped, because data would silently be missing. Everything outside /data
+belongs to the base image and is ignored. Whiteouts (deletions by a layer) are applied.
 """
 
 import gzip
@@ -18,7 +18,7 @@ import pyarrow as pa
 FOLDER: Final = "data"
 CHUNK: Final = 2**20
 HEADER_MAX: Final = 2**20
-"""Bytes of one extended header, which is read into memory; names and times take less than a thousandth."""
+"""Bytes of one extended header, which is read into memory; names and times need less than a thousandth of it."""
 _HEADERS: Final = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
 )
@@ -27,16 +27,16 @@ _REMOVES_ALL: Final = ".wh..wh..opq"
 
 
 class UnsafeArchive(Exception):
-    """A layer holds what is not unpacked, or cannot be read; the text names the entry."""
+    """A layer is unreadable or contains an entry that must not be unpacked; the text names the entry."""
 
 
 class SizeLimitExceeded(Exception):
-    """More comes out than is allowed; the text has the limit."""
+    """The unpacked data exceeds a limit; the text has the limit."""
 
 
 @dataclass
 class Unpacking:
-    """Into one folder, over all layers: `room` bytes and `files` files may still come."""
+    """Unpacks all layers into one folder; `room` bytes and `files` files may still be written."""
 
     folder: Path
     room: int
@@ -44,7 +44,7 @@ class Unpacking:
     wrote: Callable[[int], None]
 
     def layer(self, file: Path) -> None:
-        """One layer over those before it. Raises Unsafe, TooMuch, and OSError of the folder's own disk."""
+        """Applies one layer on top of the previous ones. Raises UnsafeArchive, SizeLimitExceeded, OSError (disk)."""
         with file.open("rb") as packed, _plain(packed) as stream:
             try:
                 with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Bounded) as archive:
@@ -52,7 +52,7 @@ class Unpacking:
                         self._member(archive, member)
             except (tarfile.TarError, zlib.error, EOFError, OSError, pa.ArrowException) as error:
                 if isinstance(error, OSError) and error.errno is not None:
-                    raise  # the disk's; those of gzip and zstd have no number
+                    raise  # of the disk; errors of gzip and zstd have no errno
                 raise UnsafeArchive(f"a layer is no tar archive, or is damaged: {error}") from error
 
     def _member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
@@ -88,7 +88,7 @@ class Unpacking:
 
 
 def data_path(name: str) -> PurePosixPath | None:
-    """Where an entry goes below the data's folder; None for what is not data. Raises Unsafe for a way out."""
+    """Returns an entry's path below the data folder; None if not data. Raises UnsafeArchive for path traversal."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts or any("\0" in part for part in parts):
         raise UnsafeArchive(f"{name[:200]!r} leads out of the image")
@@ -96,7 +96,7 @@ def data_path(name: str) -> PurePosixPath | None:
 
 
 class _Bounded(tarfile.TarInfo):
-    """Refuses a header that would be read into memory as a whole and is larger than any header is."""
+    """Refuses oversized headers, because tarfile reads a header into memory as a whole."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Bounded":
@@ -107,7 +107,7 @@ class _Bounded(tarfile.TarInfo):
 
 
 def _plain(packed: IO[bytes]) -> IO[bytes]:
-    """The archive without its compression, which its first bytes tell."""
+    """Decompresses the archive; detects the compression by the first bytes."""
     beginning = packed.read(4)
     packed.seek(0)
     if beginning.startswith(b"\x1f\x8b"):
@@ -118,7 +118,7 @@ def _plain(packed: IO[bytes]) -> IO[bytes]:
 
 
 def _make_folder(folder: Path, top: Path) -> None:
-    """Also where a layer below has a file of that name."""
+    """Creates the folder, replacing a file of that name from a lower layer."""
     for parent in (folder, *folder.parents):
         if parent == top:
             break

@@ -1,1 +1,1 @@
-"""Brings a model's weights into the pod: `python -m runtime.fetch`. Needs huggingface_hub and nothing else."""
+"""Downloads a model's weights into the pod: `python -m runtime.fetch`. Needs only huggingface_hub."""

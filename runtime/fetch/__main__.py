@@ -1,7 +1,7 @@
-"""`python -m runtime.fetch --model ORG/NAME --revision SHA --to /weights`: fetches once, says so, then idles.
+"""`python -m runtime.fetch --model ORG/NAME --revision SHA --to /weights`: fetches once, reports it, then idles.
 
-The weights land in /weights/<revision>; `.complete` is written last and by rename, so whoever sees it sees everything.
-A container that is restarted finds it and does nothing. Exit codes and reasons are in `pod/termination.py`.
+The weights are in /weights/<revision>; `.complete` is written last, by rename, so its presence means that they are
+complete. A restarted container finds it and downloads nothing. Exit codes and reasons are in `pod/termination.py`.
 """
 
 import argparse
@@ -27,7 +27,7 @@ MODEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*(/[0-9A-Za-z][0-9A-Za-z._-]*)?")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Idles until it is asked to stop, then returns 0; a failed fetch returns its own code at once."""
+    """Fetches, idles until SIGTERM and returns 0; a failed fetch returns its exit code at once."""
     options = _parser().parse_args(argv)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
             signal.pause()
     except FetchFailure as failure:
         leave_message(failure)
-        # The last line is what a reader of the log, or of the kubelet's excerpt of it, sees.
+        # Readers of the log, or of the kubelet's excerpt of it, see the last line.
         print(json.dumps({"reason": failure.kind.reason, "message": failure.message}), flush=True)
         return failure.kind.exit_code
     except _Stopped:
@@ -48,11 +48,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class _Stopped(BaseException):
-    """Asked to stop. What has arrived of the weights is kept for the next start."""
+    """SIGTERM was received. Partial downloads are kept for the next start."""
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    # A second signal must not interrupt the ending of the download.
+    # A second signal must not interrupt the shutdown of the download.
     for known in (signal.SIGTERM, signal.SIGINT):
         signal.signal(known, signal.SIG_IGN)
     raise _Stopped
@@ -72,7 +72,7 @@ def _ensure_weights(options: argparse.Namespace, progress: Progress) -> None:
 
 
 def _mark(folder: Path, marker: Path, options: argparse.Namespace) -> None:
-    # The hub library's notes on resuming; useless now.
+    # The hub library's resume state, not needed any more.
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     partial = marker.with_suffix(".partial")
     partial.write_text(json.dumps({"model": options.model, "revision": options.revision}))

@@ -1,8 +1,8 @@
-"""Downloads one revision in a process of its own, which ends when it is done: `python -m runtime.fetch.download`.
+"""Downloads one revision in a process of its own, which exits when it is done: `python -m runtime.fetch.download`.
 
-A process, because a stalled connection can then be ended from outside, and because the memory of the hub's library
-goes with it. Standard output carries lines of JSON for `supervision.py`: first the plan, last the failure. What
-arrived before an interruption is kept and continued.
+A separate process can be killed when its connection stalls, and its exit frees the memory of the hub's library.
+Standard output carries JSON lines for `supervision.py`: first the plan, last the failure. An interrupted download is
+resumed.
 """
 
 import argparse
@@ -28,7 +28,7 @@ WORKERS = 8
 
 
 def main() -> int:
-    """Exit code 0 with everything in place, otherwise the failure's."""
+    """Returns 0 if all files are in place, otherwise the failure's exit code."""
     parser = argparse.ArgumentParser()
     for option in ("--model", "--revision", "--to"):
         parser.add_argument(option, required=True)
@@ -63,18 +63,18 @@ def download(model: str, revision: str, folder: Path) -> None:
 
 
 def list_files(model: str, revision: str) -> list[RemoteFile]:
-    """Every file of the repository at this revision, with what the hub knows of it."""
+    """Lists the repository's files at this revision with the hub's metadata."""
     info = HfApi().model_info(model, revision=revision, files_metadata=True)
     return [_remote_file(sibling) for sibling in info.siblings or []]
 
 
 def _remote_file(sibling: RepoSibling) -> RemoteFile:
-    # Only large files have a SHA-256 of their content; the others a git hash, and they are small.
+    # Only large files (LFS) have a SHA-256 of their content; small ones have a git hash.
     return RemoteFile(sibling.rfilename, sibling.size, sibling.lfs.sha256 if sibling.lfs else None)
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Raises FetchFailure when what is still missing does not fit on the disk."""
+    """Raises FetchFailure if the missing bytes do not fit on the disk."""
     missing = max(0, needed - bytes_below(folder))
     free = shutil.disk_usage(folder).free
     if missing + SPARE_BYTES > free:
@@ -83,7 +83,7 @@ def check_space(folder: Path, needed: int) -> None:
 
 
 def check_files(folder: Path, files: list[RemoteFile]) -> None:
-    """Raises OSError for a file that is not what the hub said; it is deleted, so that the next try fetches it anew."""
+    """Raises OSError for a file that differs from the hub's metadata; deletes it, so that it is fetched anew."""
     with ThreadPoolExecutor(WORKERS) as workers:
         for fault in workers.map(lambda file: _fault(folder / file.path, file), files):
             if fault:

@@ -1,6 +1,6 @@
-"""Maps what huggingface_hub and the file system raise to a FetchFailure: one function, one table.
+"""Maps exceptions of huggingface_hub and the file system to a FetchFailure: one function, one table.
 
-The hub answers 401 for a repository that does not exist when no token is sent, so without a token both are said.
+Without a token the hub returns 401 for a repository that does not exist, so the message then names both causes.
 """
 
 import errno
@@ -24,7 +24,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def failure_of(error: Exception, model: str, revision: str) -> FetchFailure:
-    """The failure that an exception means, for fetching `model` at `revision`."""
+    """Maps an exception raised while fetching `model` at `revision` to its failure."""
     kind, text = _classified(error)
     return FetchFailure(kind, f"{model} at {revision[:12]}: {text}")
 
@@ -66,5 +66,5 @@ def _http(error: errors.HfHubHTTPError) -> tuple[Kind, str]:
 
 
 def endpoint() -> str:
-    """Where the hub is, as huggingface_hub itself reads it."""
+    """Returns the hub's URL, as huggingface_hub itself reads it."""
     return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"

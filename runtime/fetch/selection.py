@@ -1,7 +1,7 @@
-"""Which files of a model repository a server needs: one copy of the weights, the tokenizer, the configuration.
+"""Selects the files of a model repository that a server needs: one copy of the weights, tokenizer, configuration.
 
 Repositories often carry the same weights several times (original checkpoints, .bin beside safetensors, ONNX). Pure
-functions over file names and sizes; downloading is `download.py`'s.
+functions over file names and sizes; downloading is left to `download.py`.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 SAFETENSORS = "*.safetensors"
 # Weights in other formats; needed only when there are no safetensors of the model.
 PICKLED = ("*.bin", "*.pt", "*.pth")
-# Exports for other engines, and what training leaves behind.
+# Exports for other engines, and training artifacts.
 NEVER = (
     *("*.gguf", "*.ggml", "*.onnx", "*.onnx_data", "*.msgpack", "*.h5", "*.ot", "*.tflite", "*.mlmodel", "*.ckpt"),
     *("training_args.bin", "optimizer.*", "scheduler.pt", "rng_state*.pth", "trainer_state.json", "events.out.*"),
@@ -26,7 +26,7 @@ VARIANTS = ("*.fp16.*", "*.fp32.*", "*.bf16.*", "*.fp16-*", "*.fp32-*", "*.bf16-
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a repository at one revision. `size` in bytes; None is what the hub does not say."""
+    """A file of a repository at one revision. `size` in bytes; None if the hub does not report it."""
 
     path: str
     size: int | None = None

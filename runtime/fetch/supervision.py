@@ -1,6 +1,6 @@
-"""Runs downloads until one succeeds: notices a stall, ends and repeats what can be repeated, gives up after a bound.
+"""Runs downloads until one succeeds: detects stalls, retries what can be retried, gives up after a limit.
 
-Knows nothing of the hub; `download.py` is the process that it runs.
+Runs `download.py` as a process; everything about the hub is left to it.
 """
 
 import json
@@ -22,7 +22,7 @@ TERMINATE_S = 10.0
 def fetch(
     argv: list[str], folder: Path, progress: Progress, retry_policy: RetryPolicy, log: Callable[[str], None]
 ) -> None:
-    """Returns when a download has ended well. Raises FetchFailure with the last attempt's reason."""
+    """Returns when a download has succeeded. Raises FetchFailure with the last attempt's reason."""
     for attempt in range(1, retry_policy.attempts + 1):
         progress.attempts = attempt
         try:
@@ -39,7 +39,7 @@ def fetch(
 
 
 def download_argv(model: str, revision: str, folder: Path) -> list[str]:
-    """The command of one attempt."""
+    """Returns the command of one attempt."""
     options = ["--model", model, "--revision", revision, "--to", str(folder)]
     return [sys.executable, "-m", "runtime.fetch.download", *options]
 

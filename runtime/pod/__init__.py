@@ -1,1 +1,1 @@
-"""What every program in a model pod shares: exit, termination message, metrics, retries."""
+"""Code shared by every program in a model pod: exit, termination message, metrics, retries."""

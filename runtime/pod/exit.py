@@ -1,7 +1,7 @@
-"""How a program inside a pod ends: with a result, or with a failure that has a reason and an exit code.
+"""Ends a program inside a pod with a result, or with a failure that has a reason and an exit code.
 
-Either is the last line of the output and, where there is one, the pod's termination message: the control plane reads it
-from the pod's status and needs neither the log nor the volume. Which failures there are is each program's table.
+Writes either as the last line of the output and, in a pod, as the termination message: the control plane reads it from
+the pod's status and needs neither the log nor the volume. Each program has its own table of failures.
 """
 
 import argparse
@@ -27,7 +27,7 @@ Config = TypeVar("Config", bound=BaseModel)
 
 
 class Failure(Exception):
-    """The program did not do what it is for; the message says what was being done, what was wrong and the fix."""
+    """The program failed; the message names the operation, the cause and the fix."""
 
     def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)
@@ -36,18 +36,18 @@ class Failure(Exception):
 
 
 def run(program: str, model: type[Config], work: Callable[[Config], Mapping[str, Any]], argv: list[str] | None) -> int:
-    """Reads `--config FILE` and does the work; the exit code. What the work gives is told."""
+    """Reads `--config FILE`, runs `work`, reports its result and returns the exit code."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}")
     parser.add_argument("--config", required=True, help="a file with the JSON configuration")
     options = parser.parse_args(argv)
-    # As the first process of a container a signal without a handler does nothing.
+    # PID 1 of a container ignores signals without a handler.
     signal.signal(signal.SIGTERM, _stop)
     try:
         told = work(read_config(Path(options.config), model))
     except Failure as failure:
         leave({"reason": failure.kind.reason, "message": failure.message})
         return failure.kind.exit_code
-    except Exception as error:  # the process's edge: a bug of ours is told as one
+    except Exception as error:  # the process's edge: a bug is reported as such
         traceback.print_exc()
         leave({"reason": BUG.reason, "message": f"{program}: {type(error).__name__}: {error}"[:MESSAGE_MAX]})
         return BUG.exit_code
@@ -56,7 +56,7 @@ def run(program: str, model: type[Config], work: Callable[[Config], Mapping[str,
 
 
 def read_config(file: Path, model: type[Config]) -> Config:
-    """The configuration. Raises Failure that names the file and the field."""
+    """Returns the configuration. Raises Failure that names the file and the field."""
     try:
         return model.model_validate_json(file.read_bytes())
     except OSError as error:
@@ -68,7 +68,7 @@ def read_config(file: Path, model: type[Config]) -> Config:
 
 
 def leave(told: Mapping[str, Any], log: Path = TERMINATION_LOG) -> None:
-    """Says it where the kubelet and the reader of the log look."""
+    """Writes the result to the termination log and, as the last line, to the output."""
     text = json.dumps(told)
     if log.exists() and os.access(log, os.W_OK):
         log.write_text(text)
@@ -76,7 +76,7 @@ def leave(told: Mapping[str, Any], log: Path = TERMINATION_LOG) -> None:
 
 
 def say(text: str) -> None:
-    """One line for the log."""
+    """Prints one line for the log."""
     print(text, flush=True)
 
 

@@ -1,7 +1,7 @@
-"""Connects httpx to judged addresses only: a name is resolved once, here, and connected to by what was judged.
+"""Connects httpx to checked addresses only: resolves a name once and connects to exactly the addresses checked.
 
-Answers are bounded: in time from the moment a request is sent, in bytes, and none is unpacked. What may be connected to
-is the caller's `Judge`, mostly from api/addresses.py. activities/clients/guarded_network.py is the same for asyncio.
+Limits responses in time, counted from the sent request, and in bytes, and never decompresses them. Which addresses are
+allowed is the caller's `Judge`, mostly from api/addresses.py. For asyncio: activities/clients/guarded_network.py.
 """
 
 import math
@@ -17,26 +17,26 @@ import httpcore
 import httpx
 
 Resolve = Callable[[str, int], list[str]]
-"""The addresses of a host, for a port; raises OSError when it has none."""
+"""Returns the addresses of a host for a port; raises OSError if it has none."""
 Judge = Callable[[str, int, list[str]], None]
-"""Raises when one of the addresses that a host has may not be connected to."""
+"""Raises if one of a host's addresses is not allowed."""
 STREAMED: Final[dict[str, Any]] = {"streamed": True}
-"""Extensions of a request whose good answer (200, 206) is read by iter_raw(), without a bound to its size and time."""
+"""Request extensions: a successful response (200, 206) is read by iter_raw(), without a limit on size and time."""
 
 
 def system_resolve(host: str, port: int) -> list[str]:
-    """What the pod's own resolver says."""
+    """Resolves by the pod's own resolver."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class AnswerRefused(httpx.ProtocolError):
-    """An answer is larger than anything that was asked for, or packed although that was not asked for."""
+    """A response exceeds the size limit, or is compressed although the request did not accept that."""
 
 
 @dataclass(frozen=True)
 class Guard:
-    """`answer_s` are the seconds from a request's last byte to its answer's, `answer_max` the bytes of its body."""
+    """`answer_s`: seconds from a request's last byte to its response's last; `answer_max`: bytes of the body."""
 
     judge: Judge
     answer_s: float
@@ -45,11 +45,11 @@ class Guard:
 
 
 class GuardedTransport(httpx.HTTPTransport):
-    """httpx's own transport over a guarded pool. `proxies`: the environment's proxies connect where it names any."""
+    """httpx's own transport over a guarded pool. `proxies`: use the environment's proxies, if any."""
 
     def __init__(self, guard: Guard, tls: ssl.SSLContext, *, proxies: bool = False) -> None:
         super().__init__(verify=tls)
-        # Not among httpx's arguments. If it were renamed there, this fails; it would never go on without the guard.
+        # Private to httpx. If httpx renames it, this raises; requests never go out without the guard.
         self._pool.close()
         self._pool = httpcore.ConnectionPool(ssl_context=tls, network_backend=_Backend(guard), keepalive_expiry=5.0)
         self._guard, self._tls, self._proxies = guard, tls, proxies
@@ -82,7 +82,7 @@ class GuardedTransport(httpx.HTTPTransport):
 
 
 def environment_proxy(url: httpx.URL) -> str | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY and ALL_PROXY name for this URL; None where NO_PROXY names its host."""
+    """Returns the proxy set by HTTPS_PROXY, HTTP_PROXY or ALL_PROXY for this URL; None if NO_PROXY lists its host."""
     found = urllib.request.getproxies()
     proxy = found.get(url.scheme) or found.get("all")
     return proxy if proxy and not urllib.request.proxy_bypass(url.host) else None
@@ -107,7 +107,7 @@ class _Backend(httpcore.NetworkBackend):
             raise httpcore.ConnectError(f"it has no address: {getattr(error, 'strerror', None) or error}") from error
         self._guard.judge(host, port, addresses)
         lost: Exception = httpcore.ConnectError("it has no address")
-        # One that swallows everything leaves time for the others.
+        # An address that drops packets must leave time for the others.
         each_s = None if timeout is None else timeout / max(1, len(addresses))
         for address in addresses:
             try:
@@ -120,15 +120,15 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection that gives up when an answer is not whole in time, in however many small parts it comes."""
+    """A connection with a deadline for the whole response, in however many small parts it arrives."""
 
     def __init__(self, inner: httpcore.NetworkStream, answer_s: float) -> None:
         self._inner, self._answer_s = inner, answer_s
         self._ends: float | None = None
-        """When the present answer must have come; None until its first byte is waited for."""
+        """Deadline of the current response; None until its first byte is awaited."""
 
     def answer_without_end(self) -> None:
-        """The rest of the present answer may take as long as bytes come at all."""
+        """Lifts the deadline of the current response; only the read timeout remains."""
         self._ends = math.inf
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:

@@ -1,6 +1,6 @@
-"""What a fetch has done so far, as numbers, as Prometheus text and as one line for the log.
+"""Tracks the progress of a fetch and formats it as numbers, as Prometheus text and as one line for the log.
 
-Bytes are counted on the disk, because the library that downloads reports nothing while a file is on its way.
+Counts bytes on the disk, because the download library does not report progress within a file.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Speed is taken over this many samples, so that a short pause does not show as a stop.
+# Speed is averaged over this many samples, so that a short pause does not show as a stall.
 SAMPLES = 5
 COMPLETE = "complete"
 
@@ -29,7 +29,7 @@ class Progress:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def sample(self, done: int, now: float) -> None:
-        """Takes note of the bytes on the disk at a time (monotonic seconds)."""
+        """Records the bytes on the disk at a time (monotonic seconds)."""
         with self._lock:
             if done != self.bytes_done or not self._samples:
                 self.moved_at = now
@@ -45,7 +45,7 @@ class Progress:
         return max(0.0, (samples[-1][1] - samples[0][1]) / (samples[-1][0] - samples[0][0]))
 
     def remaining_s(self) -> float:
-        """Seconds until the end at the present speed; -1 when that cannot be said."""
+        """Seconds until the end at the current speed; -1 if unknown."""
         if self.phase == COMPLETE:
             return 0.0
         speed = self.speed()
@@ -65,7 +65,7 @@ class Progress:
         return "".join(f"# TYPE {name} gauge\n{name} {value:g}\n" for name, value in values.items())
 
     def state(self) -> dict[str, object]:
-        """What /healthz answers."""
+        """Returns the body of /healthz."""
         return {
             "phase": self.phase,
             "bytes": self.bytes_done,
@@ -87,7 +87,7 @@ def bytes_below(folder: Path) -> int:
             try:
                 found = os.lstat(os.path.join(parent, name))
             except FileNotFoundError:
-                continue  # renamed between listing and asking
-            # A file that is written out of order is longer than what it holds.
+                continue  # renamed between listing and stat
+            # A sparse file, written out of order, is longer than its content.
             total += min(found.st_size, found.st_blocks * 512)
     return total

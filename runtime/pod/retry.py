@@ -1,4 +1,4 @@
-"""How long a program waits and how often it tries again, with pauses that grow."""
+"""Retries with growing pauses: how long a program waits and how often it retries."""
 
 import random
 from dataclasses import dataclass
@@ -17,6 +17,6 @@ class RetryPolicy:
     sample_s: float = SAMPLE_S
 
     def pause_s(self, attempt: int) -> float:
-        """The pause after attempt 1, 2, ...: doubled each time, with up to a quarter more so that pods spread."""
+        """Returns the pause after attempt 1, 2, ...: doubled each time, plus up to 25 % jitter to spread pods."""
         pause = min(self.longest_pause_s, self.first_pause_s * 2 ** (attempt - 1))
         return float(pause * (1 + random.random() / 4))

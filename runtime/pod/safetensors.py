@@ -19,7 +19,7 @@ class Tensor:
 
 
 def tensors_of(file: Path) -> Mapping[str, Tensor]:
-    """By name. Raises ValueError for a file that has no such header, and OSError."""
+    """Returns the tensors by name. Raises ValueError for a file without a valid header, and OSError."""
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         if not 2 <= length <= HEADER_MAX:

@@ -1,6 +1,6 @@
-"""Answers /metrics and /healthz while work is under way and afterwards. Healthy means: this process is alive.
+"""Serves /metrics and /healthz during the work and afterwards. Healthy means: this process is alive.
 
-How far the work is stands in both answers and is no state of health: a slow download must not be restarted.
+Both report progress, which does not affect health: a slow download must not be restarted.
 """
 
 import json
@@ -10,14 +10,14 @@ from typing import Any, Protocol
 
 
 class Told(Protocol):
-    """What there is to tell."""
+    """The progress to report."""
 
     def metrics(self) -> str: ...
     def state(self) -> dict[str, Any]: ...
 
 
 def start_status_server(progress: Told, port: int, host: str = "0.0.0.0") -> ThreadingHTTPServer:
-    """Starts answering in the background. Raises OSError when the port is taken."""
+    """Starts serving in the background. Raises OSError if the port is taken."""
     server = ThreadingHTTPServer((host, port), _handler(progress))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="status", daemon=True).start()
@@ -43,6 +43,6 @@ def _handler(progress: Told) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Probes and scrapes would fill the log."""
+            """Logs nothing: probes and scrapes would fill the log."""
 
     return Handler

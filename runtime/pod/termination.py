@@ -1,11 +1,11 @@
-"""How a fetch can fail: the reason that the Workspace's status shows, the exit code, and whether trying again helps.
+"""The failures of a fetch: the reason that the Workspace's status shows, the exit code, and whether a retry helps.
 
     FetchFailure
-      gated 10, not found 11, token invalid 12   somebody has to act: no second try
+      gated 10, not found 11, token invalid 12   the user has to act: not retried
       disk full 13                               the same
-      unreachable 20, broken off 21, stalled 22  tried again here, then by the kubelet
+      unreachable 20, broken off 21, stalled 22  retried here, then by the kubelet
 
-The reasons are those of api/reasons.py; a test compares them. Mapping the hub's exceptions is `hub_errors.py`'s.
+The reasons are those of api/reasons.py; a test compares them. `hub_errors.py` maps the hub's exceptions.
 """
 
 import json
@@ -36,7 +36,7 @@ KINDS = (GATED, NOT_FOUND, TOKEN_INVALID, DISK_FULL, UNREACHABLE, BROKEN_OFF, ST
 
 
 class FetchFailure(Exception):
-    """The weights are not there; the message says what was being fetched, what was wrong and the fix."""
+    """The weights are missing; the message names the model, the cause and the fix."""
 
     def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class FetchFailure(Exception):
 
 @dataclass(frozen=True)
 class TerminationMessage:
-    """What the kubelet copies into the container's status."""
+    """The message that the kubelet copies into the container's status."""
 
     reason: str
     message: str
@@ -56,11 +56,11 @@ class TerminationMessage:
 
 
 def leave_message(failure: FetchFailure, log: Path = TERMINATION_LOG) -> None:
-    """Writes the termination message where the kubelet looks; outside a pod there is no such file."""
+    """Writes the termination log, if that file exists: outside a pod it does not."""
     if log.exists() and os.access(log, os.W_OK):
         log.write_text(TerminationMessage(failure.kind.reason, failure.message).text())
 
 
 def kind_of_exit(code: int) -> Kind:
-    """The kind behind the exit code of a download; any other code (a crash, a kill) is a download that broke off."""
+    """Returns the kind for a download's exit code; any other code (a crash, a kill) counts as broken off."""
     return next((kind for kind in KINDS if kind.exit_code == code), BROKEN_OFF)

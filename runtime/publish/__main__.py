@@ -1,6 +1,6 @@
-"""`python -m runtime.publish --config FILE`: pushes the adapter's image, reads it back, writes the result, ends.
+"""`python -m runtime.publish --config FILE`: pushes the adapter's image, reads it back, writes the result, exits.
 
-Run again with the same adapter it sends nothing twice and gives the same digest. Exit codes are in `failures.py`.
+A second run with the same adapter uploads nothing again and produces the same digest. Exit codes are in `failures.py`.
 """
 
 import os
@@ -30,12 +30,12 @@ RIGHTS = "pull,push"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The exit code: 0 when the image is in the registry, read back."""
+    """Returns the exit code: 0 if the image is in the registry and was verified."""
     return run("runtime.publish", PublishConfig, publish, argv)
 
 
 def publish(config: PublishConfig) -> Mapping[str, Any]:
-    """What is told at the end; the same and the annotations go into the result file. Raises Failure."""
+    """Returns the result; writes it with the annotations into the result file. Raises Failure."""
     began = time.monotonic()
     progress = PublishProgress(phase="reading")
     server = start_status_server(progress, config.port)
@@ -94,7 +94,7 @@ def _target(image: str) -> ImageReference:
 
 
 def _write(file: Path, text: str) -> None:
-    """At once or not at all."""
+    """Writes atomically."""
     partial = file.with_name(f".{file.name}.partial")
     partial.write_text(text)
     os.replace(partial, file)

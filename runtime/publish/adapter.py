@@ -1,6 +1,6 @@
-"""Which files make an adapter, and whether they are whole: what training wrote, and nothing that it broke off.
+"""Selects the files of an adapter and checks that they are complete, not the rest of an interrupted training.
 
-KAITO's two files are needed. Those of the tokenizer go along, because whoever pulls the image may have no other.
+KAITO's two files are required. The tokenizer's files are included, because users of the image may not have them.
 """
 
 import json
@@ -27,7 +27,7 @@ HEADER_MAX: Final = 100 * 2**20
 
 @dataclass(frozen=True)
 class Adapter:
-    """A whole adapter. `files` are those to publish; `checksums` what training noted of them, sha256 as hex."""
+    """A complete adapter. `files` are those to publish; `checksums` are from the training's summary, sha256 as hex."""
 
     folder: Path
     files: tuple[str, ...]
@@ -40,7 +40,7 @@ class Adapter:
 
 
 def read_adapter(folder: Path) -> Adapter:
-    """The adapter in a folder. Raises Failure that names the file that is missing or broken."""
+    """Returns the adapter in a folder. Raises Failure that names the missing or broken file."""
     if not folder.is_dir():
         raise Failure(ADAPTER_INCOMPLETE, f"there is no folder {folder}: training has left nothing")
     for name in REQUIRED:
@@ -54,7 +54,7 @@ def read_adapter(folder: Path) -> Adapter:
 
 
 def check_weights(file: Path) -> None:
-    """Raises Failure when a safetensors file is shorter or longer than its own header says."""
+    """Raises Failure if a safetensors file is shorter or longer than its header specifies."""
     size = file.stat().st_size
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
@@ -84,7 +84,7 @@ def _config(file: Path) -> dict[str, Any]:
 
 
 def _summary(file: Path) -> TrainingSummary | None:
-    """What training noted; an adapter that came another way has no summary."""
+    """Returns the training's summary; None for an adapter that was not trained here."""
     if not file.is_file():
         return None
     try:

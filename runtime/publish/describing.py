@@ -1,5 +1,5 @@
-"""What an image says of the adapter: annotations for programs, a model card for people. Pure, and without any time of
-its own, so that the same adapter gives the same image."""
+"""Describes the adapter in its image: annotations for programs, a model card for people. Pure functions that add no
+timestamps, so that the same adapter gives the same image."""
 
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ TITLE: Final = "org.opencontainers.image.title"
 
 
 def annotations_of(config: PublishConfig, summary: TrainingSummary | None) -> dict[str, str]:
-    """All annotations; those of the configuration win."""
+    """Returns all annotations; those of the configuration take precedence."""
     found = {MODEL_NAME_ANNOTATION: config.model_name}
     if config.created:
         found[CREATED] = config.created
@@ -21,7 +21,7 @@ def annotations_of(config: PublishConfig, summary: TrainingSummary | None) -> di
 
 
 def model_card(config: PublishConfig, summary: TrainingSummary | None) -> str:
-    """README.md, in the form that the Hugging Face hub reads."""
+    """Returns README.md in the format of the Hugging Face hub's model cards."""
     base = summary.base_model if summary else config.model_name
     head = ["---", f"base_model: {base}", "library_name: peft", "tags:", "- lora", "---", ""]
     title = [f"# Adapter for {base}", ""]

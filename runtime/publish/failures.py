@@ -1,10 +1,10 @@
-"""How publishing can fail: the reason that the Workspace's status shows, the exit code, and whether trying again helps.
+"""The failures of publishing: the reason that the Workspace's status shows, the exit code, and whether a retry helps.
 
     Failure
-      config 31, adapter incomplete 70    somebody has to act: no second try
-      forbidden 71                        tried again when the Secret was corrected; the adapter is kept
-      unreachable 72, full 73             tried again; the adapter is kept
-      rejected 74                         the registry does not want this content
+      config 31, adapter incomplete 70    the user has to act: not retried
+      forbidden 71                        retried after the Secret is corrected; the adapter is kept
+      unreachable 72, full 73             retried; the adapter is kept
+      rejected 74                         the registry refuses this content
 
 The reasons are those of api/reasons.py; a test compares them.
 """
@@ -25,7 +25,7 @@ KINDS: Final = (CONFIG_INVALID, ADAPTER_INCOMPLETE, FORBIDDEN, UNREACHABLE, FULL
 
 _KIND_OF: Final[Mapping[Trouble, Kind]] = {
     Trouble.FORBIDDEN: FORBIDDEN,
-    # Registries that hide what one may not see answer 404 to a push into a repository that is not there.
+    # Registries that hide repositories answer 404 to an unauthorized push into one that does not exist.
     Trouble.NOT_FOUND: FORBIDDEN,
     Trouble.UNREACHABLE: UNREACHABLE,
     Trouble.FULL: FULL,
@@ -35,7 +35,7 @@ _KIND_OF: Final[Mapping[Trouble, Kind]] = {
 
 
 def failure_of(fault: RegistryFault, scope: str, whose: str) -> Failure:
-    """The failure that a registry's fault means; one of rights says with which Secret, for which rights."""
+    """Maps a registry's fault to a Failure; for missing rights its message names the Secret and the rights."""
     kind = _KIND_OF[fault.trouble]
     if kind is not FORBIDDEN:
         return Failure(kind, str(fault))

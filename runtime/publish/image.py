@@ -1,7 +1,7 @@
-"""Puts an adapter's image together: two layers, a configuration with operating system and history, a manifest.
+"""Builds an adapter's image: two layers, a configuration with operating system and history, a manifest.
 
-The weights have a layer of their own: what only describes them can change without their being sent again. Reading
-files is left to `layers.py`, sending to `pushing.py`.
+The weights have a layer of their own, so that metadata can change without uploading them again. Reading files is left
+to `layers.py`, uploading to `pushing.py`.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ CARD: Final = "README.md"
 
 @dataclass(frozen=True)
 class AdapterImage:
-    """Everything that is pushed; blobs in the order of pushing, the configuration last."""
+    """The content to push; blobs in the order of pushing, the configuration last."""
 
     blobs: tuple[Blob, ...]
     manifest: bytes
@@ -42,7 +42,7 @@ class AdapterImage:
 
 
 def image_of(adapter: Adapter, config: PublishConfig) -> AdapterImage:
-    """Reads every file. Raises Failure when one is not what training wrote."""
+    """Builds the image; reads every file. Raises Failure if one differs from what training wrote."""
     annotations = annotations_of(config, adapter.summary)
     card = entry_of_text(CARD, model_card(config, adapter.summary))
     try:
@@ -56,7 +56,7 @@ def image_of(adapter: Adapter, config: PublishConfig) -> AdapterImage:
 
 
 def image_config(config: PublishConfig, annotations: dict[str, str], layers: tuple[Blob, ...]) -> dict[str, Any]:
-    """The image's configuration; runtimes refuse one without platform, and its history must match the diff ids."""
+    """Returns the image's configuration; runtimes require a platform, and the history must match the diff ids."""
     created = {"created": config.created} if config.created else {}
     history = [created | {"created_by": "modelyard", "comment": comment} for comment in ("weights", "configuration")]
     return {
@@ -70,7 +70,7 @@ def image_config(config: PublishConfig, annotations: dict[str, str], layers: tup
 
 
 def manifest_of(config: Blob, layers: tuple[Blob, ...], annotations: dict[str, str]) -> dict[str, Any]:
-    """The manifest, whose digest is the image's."""
+    """Returns the manifest, whose digest is the image's."""
     return {
         "schemaVersion": 2,
         "mediaType": MANIFEST,

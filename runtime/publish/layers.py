@@ -1,7 +1,7 @@
-"""An image's layers as tar streams that are the same for the same files: nothing of where or when they were written.
+"""Streams an image's layers as reproducible tar archives: identical for identical files, without times and owners.
 
-A layer is never on the disk or in memory: headers are made, and files read, while it is hashed or sent. Layers are not
-compressed, because weights do not become smaller; so a layer's digest is its diff id as well.
+A layer is never stored on disk or in memory: headers are generated, and files read, while it is hashed or uploaded.
+Layers are not compressed, because weights hardly compress; so a layer's digest is also its diff id.
 """
 
 import hashlib
@@ -21,33 +21,33 @@ _BLOCK: Final = tarfile.BLOCKSIZE
 
 
 class FileChanged(Exception):
-    """A file is not what it was: its length, or the checksum that training noted; the text names it."""
+    """A file's length, or its checksum from the training, does not match; the text names the file."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of a layer: its name below /data, its length in bytes, where its bytes come from, what they should be."""
+    """A file of a layer: its name below /data, its length in bytes, its content, its expected checksum."""
 
     name: str
     size: int
     content: Content
     sha256: str | None = None
-    """As hex; None where nobody has noted it."""
+    """As hex; None if unknown."""
 
 
 def entry_of_file(name: str, file: Path, sha256: str | None = None) -> Entry:
-    """Raises OSError when there is no such file."""
+    """Returns the entry of a file on disk. Raises OSError if it does not exist."""
     return Entry(name, file.stat().st_size, lambda: _bytes_of(file), sha256)
 
 
 def entry_of_text(name: str, text: str) -> Entry:
-    """For what is made here."""
+    """Returns the entry of a generated file."""
     content = text.encode()
     return Entry(name, len(content), lambda: iter((content,)))
 
 
 def layer_of(entries: Sequence[Entry]) -> Blob:
-    """The layer; its files are read once, for its digest and for their own. Raises FileChanged, OSError."""
+    """Returns the layer; reads its files once, for its digest and theirs. Raises FileChanged, OSError."""
     ordered = sorted(entries, key=lambda entry: entry.name)
     with ThreadPoolExecutor(1) as beside:
         checked = [replace(entry, content=partial(_checked, entry, beside)) for entry in ordered]
@@ -65,7 +65,7 @@ def _tar(entries: Sequence[Entry]) -> Iterator[bytes]:
 
 
 def _header(name: str, kind: bytes, mode: int, size: int) -> bytes:
-    """Time 0, owner 0 and no names: TarInfo's defaults."""
+    """Returns a header with time 0, owner 0 and no user names: TarInfo's defaults."""
     info = tarfile.TarInfo(name)
     info.type, info.mode, info.size = kind, mode, size
     return info.tobuf(tarfile.PAX_FORMAT)
@@ -83,7 +83,7 @@ def _exactly(entry: Entry) -> Iterator[bytes]:
 
 
 def _checked(entry: Entry, beside: Executor) -> Iterator[bytes]:
-    """The bytes, hashed a second time beside whoever takes them: a file's checksum is not its layer's."""
+    """Yields the bytes and hashes them in parallel to the consumer: a file's checksum differs from its layer's."""
     digest = hashlib.sha256()
     hashed: Future[None] | None = None
     for chunk in entry.content():

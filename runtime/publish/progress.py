@@ -1,4 +1,4 @@
-"""How far publishing has come, as /metrics and /healthz tell it. Bytes are counted as they go."""
+"""The progress of publishing, as reported by /metrics and /healthz. Bytes are counted as they are sent."""
 
 import time
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from runtime.pod.metrics import COMPLETE, Progress
 
 @dataclass
 class PublishProgress(Progress):
-    """`uploaded` are bytes of blobs that were sent; `bytes_done` also those that the registry had already."""
+    """`uploaded` counts bytes of blobs sent; `bytes_done` also those that the registry already had."""
 
     uploaded: int = 0
 
     def advance(self, count: int) -> None:
-        """More bytes are in the registry, or on their way."""
+        """Adds bytes that the registry has or that are being sent."""
         self.sample(self.bytes_done + count, time.monotonic())
 
     def metrics(self) -> str:

@@ -1,6 +1,6 @@
-"""Brings an image into a registry and makes sure that it is there: blobs it lacks, the manifest, then all read back.
+"""Pushes an image to a registry and verifies it: uploads missing blobs and the manifest, then reads all back.
 
-Each blob and the manifest are tried on their own, so a registry that comes back finds only what it still lacks sent.
+Retries each blob and the manifest separately, so that after an outage only missing content is uploaded.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ VERIFYING: Final = "verifying"
 def push(
     repository: Repository, image: AdapterImage, retry_policy: RetryPolicy, progress: PublishProgress, waiting: Waiting
 ) -> None:
-    """Returns when the registry has the image under its tag. Raises RegistryFault, FileChanged, OSError."""
+    """Pushes and verifies the image under its tag. Raises RegistryFault, FileChanged, OSError."""
     progress.phase, progress.bytes_total = PUSHING, image.size
     for blob in image.blobs:
         with_retries(lambda blob=blob: _ensure(repository, blob, progress), retry_policy, waiting)  # type: ignore[misc]
@@ -34,7 +34,7 @@ def push(
 
 
 def verify(repository: Repository, image: AdapterImage) -> None:
-    """Raises RegistryFault unless the tag leads to this manifest and every blob is there in its full length."""
+    """Raises RegistryFault unless the tag points to this manifest and every blob exists in its full length."""
     for which in (repository.image.tag, image.digest):
         found, _ = repository.manifest(which, MANIFEST)
         digest = f"sha256:{hashlib.sha256(found).hexdigest()}"

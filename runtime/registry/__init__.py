@@ -1,1 +1,1 @@
-"""Speaks with OCI registries: what pulls data and pushes adapters has in common. Bytes stream."""
+"""A streaming client for OCI registries, shared by pulling data and pushing adapters."""

@@ -1,4 +1,4 @@
-"""Reads the docker configs that are mounted from Secrets; which account is in them is `api/oci/docker_config.py`'s."""
+"""Reads the docker configs that are mounted from Secrets; parsing them is left to `api/oci/docker_config.py`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,8 +9,8 @@ from runtime.registry.faults import RegistryFault, Trouble
 
 
 def read_accounts(image: ImageReference, docker_configs: Mapping[str, str]) -> list[Account]:
-    """One for each Secret (by name, with its file) that has one, in their order. Raises RegistryFault where none has
-    one and a Secret cannot be used."""
+    """Returns the account of each Secret (name: file) that has one, in order. Raises RegistryFault if none has one and
+    a Secret cannot be used."""
     try:
         return accounts_for(image, [_read(secret, Path(file)) for secret, file in docker_configs.items()])
     except DockerConfigError as error:

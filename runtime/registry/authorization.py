@@ -1,7 +1,7 @@
 """Answers a registry's challenge: with a password, with a token from its token service, or as a workload identity.
 
-What it gives is the value of one Authorization header, kept until the registry refuses it. Tokens are asked for with
-the rights that the work needs, and no more.
+Produces the Authorization header and caches it until the registry rejects it. Tokens are requested with the least
+rights that the work needs.
 """
 
 from collections.abc import Collection
@@ -19,24 +19,24 @@ from runtime.registry.faults import RegistryFault, Trouble, fault_of, fault_of_t
 
 @dataclass
 class Authorization:
-    """For one registry and one scope such as repository:NAME:pull,push."""
+    """Credentials for one registry and one scope such as repository:NAME:pull,push."""
 
     http: httpx.Client
     registry: str
-    """Its URL, without a path."""
+    """The registry's URL, without a path."""
     scope: str
     account: Account | None = None
     identity: AzureIdentity | None = None
     plain_http: Collection[str] = ()
-    """host:port of those that may be shown credentials without TLS."""
+    """host:port of registries that may receive credentials without TLS."""
     _header: str | None = field(default=None, repr=False)
 
     def headers(self) -> dict[str, str]:
-        """What a request carries; nothing before the registry has asked for something."""
+        """Returns the headers for a request; empty before the registry's first challenge."""
         return {"Authorization": self._header} if self._header else {}
 
     def answer(self, response: httpx.Response, doing: str) -> None:
-        """Prepares the answer to a 401. Raises RegistryFault when there is none."""
+        """Prepares the headers that answer a 401. Raises RegistryFault if the challenge cannot be answered."""
         challenge = challenge_in(response.headers.get("WWW-Authenticate", ""))
         if challenge is None:
             raise self._forbidden(doing, "it does not say how it wants to be asked")
@@ -44,7 +44,7 @@ class Authorization:
 
     @property
     def whose(self) -> str:
-        """Whose rights are used, for messages."""
+        """Returns the account in use, for messages."""
         if self.account:
             return f"the Secret {self.account.secret}"
         return (

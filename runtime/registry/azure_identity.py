@@ -1,7 +1,7 @@
-"""Turns a workload identity into a refresh token of an Azure registry: two exchanges, no password anywhere.
+"""Exchanges a workload identity for a refresh token of an Azure registry, in two steps and without a password.
 
-First the pod's own token becomes Entra's (the client assertion of RFC 7523), then Entra's becomes the registry's, at
-/oauth2/exchange. Entra's token opens every registry that the identity may use: only Azure's registries get to see it.
+Exchanges the pod's token for an Entra token (client assertion, RFC 7523), then that for the registry's token at
+/oauth2/exchange. The Entra token is valid for every registry of the identity, so it is sent to Azure registries only.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 def refresh_token(http: httpx.Client, registry: str, service: str, identity: AzureIdentity) -> str:
-    """What stands in for a password at `registry` (a URL without a path). Raises RegistryFault."""
+    """Returns the token that replaces a password at `registry` (a URL without a path). Raises RegistryFault."""
     form = {
         "grant_type": "access_token",
         "service": service,
@@ -50,7 +50,7 @@ def _token(http: httpx.Client, url: str, form: dict[str, str], wanted: str, doin
         response = http.post(url, data=form, follow_redirects=False)
     except httpx.HTTPError as error:
         raise fault_of_transport(error, doing, host) from None
-    # The body may repeat what was sent, so of an error only Entra's short code is told.
+    # The body may echo the request's secrets, so only Entra's short error code is reported.
     said = _said(response)
     if response.is_success and isinstance(said.get(wanted), str):
         return str(said[wanted])

@@ -1,8 +1,8 @@
 """One repository of one registry, over the OCI distribution API: blobs and manifests, in both directions.
 
-Each request is tried once here, and again only where the registry asked who we are; trying again is `retry.py`'s.
-Every failure is a RegistryFault. Redirects are followed without credentials, and not to addresses inside a machine or
-cloud: not by their name, and not by what a name turns out to be. A registry and its storage may well be private.
+Sends each request once, and again only after an authentication challenge; retries are left to `retry.py`. Every failure
+is a RegistryFault. Redirects are followed without credentials and never to loopback, link-local or cloud metadata
+addresses, checked before and after name resolution. A registry and its storage may have private addresses.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,14 +23,14 @@ from runtime.registry.faults import RegistryFault, Trouble, fault_of, fault_of_t
 
 CONNECT_S: Final = 15.0
 ANSWER_STALLS: Final = 2
-"""Times the seconds in which a byte must move: that long any answer but a blob may take until its last byte."""
+"""Multiple of `stall_s` within which any response but a blob must be complete."""
 ANSWER_MAX: Final = 4 * 2**20
-"""Bytes, what the distribution API asks registries to accept as a manifest; no other answer but a blob is longer."""
+"""Bytes; the manifest size that the distribution API asks registries to accept. Only blobs are longer."""
 
 
 @dataclass(frozen=True)
 class Repository:
-    """What is asked, and as whom."""
+    """The repository's URL and the credentials for it."""
 
     http: httpx.Client
     image: ImageReference
@@ -38,14 +38,14 @@ class Repository:
     authorization: Authorization
 
     def blob_size(self, blob: str) -> int | None:
-        """Bytes of a blob that the registry has; None when it does not."""
+        """Returns the length of a blob in bytes; None if the registry does not have it."""
         response = self._ask("HEAD", f"blobs/{blob}", f"looking for {blob[:19]} in {self.image.repository}")
         if response.status_code == 404:
             return None
         return int(_checked(response, f"looking for {blob[:19]}").headers.get("Content-Length", -1))
 
     def upload(self, blob: Blob) -> None:
-        """Sends a blob in one stream; the registry itself compares the digest."""
+        """Uploads a blob in one stream; the registry verifies the digest."""
         doing = f"pushing {blob.digest[:19]} to {self.image.repository}"
         opened = _checked(self._ask("POST", "blobs/uploads/", doing), doing, 202)
         place = httpx.URL(str(opened.request.url)).join(opened.headers.get("Location", ""))
@@ -60,14 +60,14 @@ class Repository:
         _checked(response, doing, 201)
 
     def manifest(self, which: str, accept: str) -> tuple[bytes, str]:
-        """A manifest and its media type."""
+        """Returns a manifest and its media type."""
         doing = f"reading the manifest of {self.image.repository}:{which[:19]}"
         response = _checked(self._ask("GET", f"manifests/{which}", doing, {"Accept": accept}), doing)
         return response.content, response.headers.get("Content-Type", "").partition(";")[0]
 
     @contextmanager
     def blob(self, digest: str, offset: int) -> Iterator[tuple[bool, Iterator[bytes]]]:
-        """The bytes of a blob from `offset` on, and whether the registry kept to that or begins at 0."""
+        """Yields whether the registry honoured `offset` (else it begins at 0), and the bytes of the blob."""
         doing = f"pulling {digest[:19]} of {self.image.repository}"
         headers = {"Range": f"bytes={offset}-"} if offset else {}
         url = httpx.URL(f"{self.url}/v2/{self.image.repository}/blobs/{digest}")
@@ -102,7 +102,7 @@ class Repository:
         self, method: str, url: httpx.URL, doing: str, headers: Mapping[str, str], body: Blob | bytes | None
     ) -> httpx.Response:
         for _ in range(2):
-            # Where an upload goes may be another host, which is not shown our credential.
+            # The upload's Location may be another host, which must not receive our credentials.
             ours = self.authorization.headers() if _origin(url) == _origin(httpx.URL(self.url)) else {}
             content = body.content() if isinstance(body, Blob) else body
             try:
@@ -128,7 +128,7 @@ def repository(
     stall_s: float,
     resolve: Resolve = system_resolve,
 ) -> Iterator[Repository]:
-    """An open repository. `rights` is pull or pull,push; `stall_s` the seconds in which a byte must move."""
+    """Opens a repository. `rights` is pull or pull,push; `stall_s` is the longest time in seconds without a byte."""
     url = f"{'http' if image.host in access.plain_http else 'https'}://{image.host}"
     leads = _Guard(httpx.URL(url).host, access.allowed_hosts, access.plain_http)
     guard = Guard(leads.check_addresses, ANSWER_STALLS * stall_s, ANSWER_MAX, resolve)
@@ -146,7 +146,7 @@ def repository(
 
 @dataclass(frozen=True)
 class _Guard:
-    """Refuses to be led inside by what a registry writes into Location or realm, or by what its name resolves to."""
+    """Refuses forbidden hosts in a registry's Location or realm, by name and by resolved address."""
 
     registry: str
     allowed_hosts: tuple[str, ...]

@@ -1,9 +1,9 @@
-"""How a registry can refuse, as a closed set, and what a response means; what that is to the Workspace is the caller's.
+"""The closed set of registry errors and the mapping of responses to it; callers map them to Workspace reasons.
 
 RegistryFault
-  forbidden, not found, rejected    somebody has to act: no second try
+  forbidden, not found, rejected    the user has to act: not retried
   full                              the same
-  unreachable, damaged              tried again
+  unreachable, damaged              retried
 """
 
 import json
@@ -16,12 +16,12 @@ import httpx
 from runtime.pod.guarded_network import AnswerRefused
 
 WORDS_MAX: Final = 300
-"""Characters of the registry's own words that a message carries."""
+"""Characters of the registry's error text that a message includes."""
 _FULL: Final = re.compile(r"no space left|enospc|disk (is )?full|quota|insufficient storage|out of (disk )?space", re.I)
 
 
 class Trouble(StrEnum):
-    """What went wrong."""
+    """The kind of error."""
 
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not found"
@@ -32,7 +32,7 @@ class Trouble(StrEnum):
 
 
 class RegistryFault(Exception):
-    """A request to a registry failed; the text names the registry and what was asked, never a credential."""
+    """A request to a registry failed; the text names the registry and the request, never a credential."""
 
     def __init__(self, trouble: Trouble, text: str) -> None:
         super().__init__(text)
@@ -44,7 +44,7 @@ class RegistryFault(Exception):
 
 
 def fault_of(response: httpx.Response, doing: str) -> RegistryFault:
-    """What an answer that is no success means. Its body must have been read."""
+    """Maps an unsuccessful response to a fault. Its body must have been read."""
     status, words = response.status_code, words_of(response)
     text = f"{doing}: {response.url.host} answered {status}{f' ({words})' if words else ''}"
     if status in (401, 403) and not (status == 403 and _FULL.search(words)):
@@ -59,7 +59,7 @@ def fault_of(response: httpx.Response, doing: str) -> RegistryFault:
 
 
 def fault_of_transport(error: httpx.HTTPError | httpx.InvalidURL, doing: str, host: str) -> RegistryFault:
-    """What it means that there was no answer. httpx's texts say nothing of what was sent."""
+    """Maps a transport error to a fault. httpx's messages do not contain request data."""
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.TooManyRedirects):
         return RegistryFault(Trouble.REJECTED, f"{doing}: {host} leads where nothing can be asked")
     if isinstance(error, AnswerRefused):
@@ -69,7 +69,7 @@ def fault_of_transport(error: httpx.HTTPError | httpx.InvalidURL, doing: str, ho
 
 
 def words_of(response: httpx.Response) -> str:
-    """The registry's own words, by the distribution API's form of errors; other text where it is short and plain."""
+    """Returns the error text in the distribution API's format; other text if it is short and plain."""
     try:
         errors = json.loads(response.content)["errors"]
         said = "; ".join(_words(error) for error in errors)
@@ -79,6 +79,6 @@ def words_of(response: httpx.Response) -> str:
 
 
 def _words(error: dict[str, object]) -> str:
-    # Docker's registry puts the system's error into the detail: only there stands that its disk is full.
+    # Docker's registry reports the OS error, such as a full disk, only in the detail.
     detail = json.dumps(error["detail"]) if error.get("detail") else ""
     return " ".join(str(part) for part in (error.get("code"), error.get("message"), detail) if part)

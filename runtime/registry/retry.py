@@ -1,5 +1,5 @@
-"""Tries again what a registry may yet answer: bounded, with pauses that grow. What was done already is not done twice,
-because every attempt asks first."""
+"""Retries transient registry errors: a limited number of times, with growing pauses. Attempts query the registry first,
+so completed work is not repeated."""
 
 import time
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from runtime.registry.faults import RegistryFault
 
 Result = TypeVar("Result")
 Waiting = Callable[[str], None]
-"""Told what went wrong before each pause."""
+"""Called with the error before each pause."""
 
 
 def with_retries(attempt: Callable[[], Result], retry_policy: RetryPolicy, waiting: Waiting) -> Result:
-    """What an attempt gives. Raises the RegistryFault of the last one, or of the first that no trying mends."""
+    """Returns an attempt's result. Raises the RegistryFault of the last one, or the first that is not retryable."""
     for number in range(1, retry_policy.attempts + 1):
         try:
             return attempt()

@@ -1,1 +1,1 @@
-"""Serves a model: `python -m runtime.serve`. A typed config becomes vLLM's arguments, and vLLM's own server runs."""
+"""Serves a model: `python -m runtime.serve`. Converts a config into vLLM's arguments and runs vLLM's own server."""

@@ -20,7 +20,7 @@ from runtime.serve.waiting import wait_for_weights
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns when the server has been stopped; a failure before it runs returns its own code."""
+    """Returns when the server has stopped; a failure before it starts returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m runtime.serve", description="Serves a model with vLLM.")
     parser.add_argument("--config", type=Path, default=Path(CONFIG_PATH), help="serve.json")
     options = parser.parse_args(argv)
@@ -33,16 +33,16 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def serve(config: ServeConfig) -> None:
-    """Prepares the process and runs vLLM in it until it is told to stop. Raises ServeFailure."""
+    """Prepares the process and runs vLLM in it until SIGTERM. Raises ServeFailure."""
     device = installed_device()
     if device == "cpu":
         config = config.model_copy(update={"dtype": dtype_on_cpu(config.dtype, cpu_flags())})
     os.environ.update(variables(config, device, usable_cpus(), os.environ))
     seed_notes(Path(os.environ["VLLM_CACHE_ROOT"]))
-    # Imported only now: it reads the environment. The import takes 10 s, in which weights go on coming in.
+    # Imported only now: it reads the environment. The import takes 10 s, while the weights are being fetched.
     from runtime.serve.launch import parse_arguments, run
 
-    # The adapters' ranks are among the arguments. They are small and come first; the weights come meanwhile.
+    # The arguments need the adapters' ranks. Adapters are small and arrive first, before the weights.
     config = with_adapters(config, _say)
     arguments = parse_arguments(config, device)
     wait_for_weights(config, _say)
@@ -55,7 +55,7 @@ def _say(text: str) -> None:
 
 
 def read_config(file: Path) -> ServeConfig:
-    """The config in a file. Raises ConfigInvalid with the field that is wrong."""
+    """Returns the config in a file. Raises ConfigInvalid naming the invalid field."""
     try:
         return ServeConfig.model_validate_json(file.read_bytes())
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Waits for the adapters, takes their ranks from what is there, and finds out whether they fit the model's weights.
+"""Waits for the adapters, reads their ranks and checks that they fit the model's weights.
 
-Who brings them, and whether their files are whole, is `runtime.adapters`'. vLLM would end with a trace that names no
-adapter; here the sizes of matrices are compared before it starts.
+Installing and validating them is left to `runtime.adapters`. Compares matrix sizes before vLLM starts, because vLLM
+would exit with a trace that does not name the adapter.
 """
 
 import time
@@ -20,11 +20,11 @@ from runtime.serve.waiting import LOOK_S, SAY_S
 _PREFIX: Final = "base_model.model."
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
 _WHOLE: Final = frozenset({"BF16", "F16", "F32"})
-"""Types in which a matrix has its own shape; packed ones have another."""
+"""Types that keep a matrix's shape; packed (quantized) types do not."""
 
 
 def with_adapters(config: ServeConfig, say: Callable[[str], None], *, look_s: float = LOOK_S) -> ServeConfig:
-    """The config with every adapter's rank, as soon as all are there. Raises AdaptersMissing after the deadline."""
+    """Waits for all adapters and returns the config with their ranks. Raises AdaptersMissing after the deadline."""
     began = said = time.monotonic()
     while missing := [adapter.name for adapter in config.adapters if _record(adapter) is None]:
         now = time.monotonic()
@@ -41,8 +41,8 @@ def with_adapters(config: ServeConfig, say: Callable[[str], None], *, look_s: fl
 
 
 def check_fit(config: ServeConfig) -> None:
-    """Raises AdapterUnfit that names the adapter, the module and both sizes. Modules that the weight files do not have
-    by their name, or have packed, are vLLM's to judge."""
+    """Raises AdapterUnfit that names the adapter, the module and both sizes. Skips modules that are
+    missing from the weight files or packed there: vLLM checks those."""
     if not config.adapters:
         return
     weights: dict[str, Tensor] = {}
@@ -66,7 +66,7 @@ def _misfits(adapter: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> It
         if {len(down.shape), len(up.shape), len(base.shape)} != {2}:
             continue
         wanted = (up.shape[0], down.shape[1])
-        # Some old models keep their matrices the other way round.
+        # Some old models store their matrices transposed.
         if base.shape not in (wanted, wanted[::-1]):
             yield f"{module} is {' x '.join(map(str, base.shape))} in the model, and the adapter is for " + (
                 " x ".join(map(str, wanted))
@@ -74,7 +74,7 @@ def _misfits(adapter: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> It
 
 
 def _tensors(file: Path) -> Mapping[str, Tensor]:
-    """Nothing for a file that cannot be read: vLLM says what is wrong with it."""
+    """Returns an empty mapping for an unreadable file: vLLM reports the error."""
     try:
         return tensors_of(file)
     except ValueError:
@@ -87,7 +87,7 @@ def _ranked(adapter: AdapterMount) -> AdapterMount:
 
 
 def _record(adapter: AdapterMount) -> AdapterRecord | None:
-    """None while it is not there: the folder gets its name when it is whole."""
+    """Returns None while the adapter is missing: its folder is renamed into place when it is complete."""
     try:
         return AdapterRecord.model_validate_json(Path(adapter.ready_marker).read_bytes())
     except (FileNotFoundError, ValidationError):

@@ -1,7 +1,7 @@
-"""Turns a ServeConfig into vLLM's argument list. Pure functions: the same config gives the same list.
+"""Converts a ServeConfig into vLLM's argument list. Pure functions: the same config gives the same list.
 
-Which options there are is vLLM's to say: `options.py` reads them from its parser. Which of them are the user's, and how
-their keys are read, is `api/configs/inference.py`'s. Environment variables are `environment.py`'s.
+`options.py` reads the available options from vLLM's parser. `api/configs/inference.py` defines which of them users may
+set and how their keys are parsed. Environment variables are left to `environment.py`.
 """
 
 import json
@@ -21,19 +21,19 @@ from runtime.serve.failures import ConfigInvalid
 Device = Literal["cpu", "cuda"]
 GIB = 2**30
 # Eager: on 2 cores it starts 80 s sooner than torch.compile. vLLM's own kernel for rotary embeddings, which eager and
-# LoRA turn on, rounds otherwise than transformers and torch.compile do; without it near ties fall the same way. Asked
-# for the capital of France, SmolLM2 has "The" 0.1 before "L": less than bfloat16 holds apart, and with the kernel the
+# LoRA enable, rounds differently from transformers and torch.compile; without it near ties resolve the same way. For
+# the capital of France, SmolLM2 prefers "The" to "L" by 0.1, less than bfloat16 can separate: with the kernel the
 # answer began with "L'Etoile".
 CPU_COMPILATION: dict[str, JsonValue] = {"mode": 0, "custom_ops": ["all", "-rotary_embedding"]}
 
 
 class Kind(Enum):
-    """How an option takes its value."""
+    """The way an option takes its value."""
 
     SWITCH = "switch"
     """--name / --no-name, never with a value."""
     FLAG = "flag"
-    """--name or nothing: there is no --no-name."""
+    """--name or nothing; --no-name does not exist."""
     LIST = "list"
     """--name a b c"""
     VALUE = "value"
@@ -52,7 +52,7 @@ Options = Mapping[str, Option]
 
 
 def vllm_arguments(config: ServeConfig, device: Device, options: Options) -> list[str]:
-    """The server's arguments: ours, then the model's, then the user's. Raises ConfigInvalid for unknown ones."""
+    """Returns the server's arguments: ours, the model's, then the user's. Raises ConfigInvalid for unknown ones."""
     chosen = defaults(config, device) | known_keys(config.model_options, options) | known_keys(config.extra, options)
     arguments: list[str] = []
     for name, value in chosen.items():
@@ -61,7 +61,7 @@ def vllm_arguments(config: ServeConfig, device: Device, options: Options) -> lis
 
 
 def defaults(config: ServeConfig, device: Device) -> dict[str, JsonValue]:
-    """What is asked of vLLM before the user's keys, in the order in which it is passed."""
+    """Returns the options set before the user's keys, in the order in which they are passed."""
     chosen: dict[str, JsonValue] = {
         "model": config.weights_path,
         "served_model_name": [config.served_model_name],
@@ -84,9 +84,9 @@ def defaults(config: ServeConfig, device: Device) -> dict[str, JsonValue]:
 
 
 def known_keys(given: Mapping[str, JsonValue], options: Options) -> dict[str, JsonValue]:
-    """The given keys by vLLM's names. Raises ConfigInvalid naming the key, and the nearest known one.
+    """Returns the given keys by vLLM's names. Raises ConfigInvalid naming the key and the closest known one.
 
-    The planner has judged them by the list of options in the repository; here the server's own options count.
+    The planner has validated them against the options in the repository; this checks the installed server's options.
     """
     known = {option.flag: Argument(kind=option.kind.value, type="any") for option in options.values()}
     chosen, problems = vllm_options(given, known)
@@ -104,14 +104,14 @@ def _memory(config: ServeConfig, device: Device) -> dict[str, JsonValue]:
     if config.kv_cache_gib is not None:
         chosen["kv_cache_memory_bytes"] = round(config.kv_cache_gib * GIB)
     if config.tensor_parallel_size * config.pipeline_parallel_size * config.data_parallel_size == 1:
-        # The engine computes in its own process: one process fewer to start, each of which imports for 10 s.
+        # The engine computes in its own process: that saves a worker process, whose imports take 10 s.
         chosen["distributed_executor_backend"] = "uni"
     return chosen
 
 
 def _adapters(config: ServeConfig) -> dict[str, JsonValue]:
-    """As many adapters in one batch as there are: with fewer, requests for one would wait for those for another, and
-    adapters would be loaded again and again."""
+    """Allows all adapters in one batch: with fewer, requests for one would wait for those for another, and adapters
+    would be reloaded repeatedly."""
     if not config.adapters:
         return {}
     modules: list[JsonValue] = [json.dumps({"name": adapter.name, "path": adapter.path}) for adapter in config.adapters]
@@ -128,7 +128,7 @@ def _rendered(option: Option, value: JsonValue) -> list[str]:
         return [f"--{option.flag}"] if value else []
     if option.kind is Kind.LIST and isinstance(value, list):
         return [f"--{option.flag}", *(_text(item) for item in value)]
-    # One word, so that a value that begins with a dash is not taken for an option.
+    # One argument, so that a value that begins with a dash is not parsed as an option.
     return [f"--{option.flag}={_text(value)}"]
 
 

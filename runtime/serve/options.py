@@ -1,6 +1,6 @@
-"""Reads vLLM's own command line: which options there are, and how each takes its value.
+"""Reads the options of vLLM's command line and the way each takes its value.
 
-The one place that knows vLLM's parser; everything about options elsewhere is data.
+The only file that uses vLLM's parser; everywhere else options are data.
 """
 
 import argparse
@@ -14,20 +14,20 @@ from runtime.serve.failures import ConfigInvalid
 
 
 class _Parser(FlexibleArgumentParser):  # type: ignore[misc]  # vLLM is not here
-    """Raises where argparse would print the usage of 300 options and exit."""
+    """Raises errors; argparse would print the usage of 300 options and exit."""
 
     def error(self, message: str) -> None:
         raise ConfigInvalid(f"vLLM refuses its arguments: {message}")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of `vllm serve`."""
+    """Returns the parser of `vllm serve`."""
     parser: argparse.ArgumentParser = make_arg_parser(_Parser(prog="vllm serve"))
     return parser
 
 
 def options_of(parser: argparse.ArgumentParser) -> Options:
-    """Every option by its name with underscores; an option with several names is there under each."""
+    """Returns every option by its name with underscores; an option with several names appears under each."""
     found: dict[str, Option] = {}
     for action in parser._actions:
         names = [name[2:] for name in action.option_strings if name.startswith("--")]

@@ -1,24 +1,24 @@
-"""In which type a CPU computes: the model's own where there are units for bfloat16, float32 where there are none.
+"""Selects the dtype on CPUs: the model's own with hardware support for bfloat16, float32 without it.
 
-Without such units bfloat16 is emulated, and rounded after every step, so that words between which the model hardly
-prefers one come out otherwise than on the next machine. GPUs are vLLM's to judge.
+Without that support bfloat16 is emulated and rounded after every step, so that near ties between tokens resolve
+differently from machine to machine. On GPUs the choice is left to vLLM.
 """
 
 from collections.abc import Set
 from pathlib import Path
 
 CPU_FACTS = Path("/proc/cpuinfo")
-# As Linux names them: x86's two, and Arm's.
+# Linux's names of the flags: two for x86, one for Arm.
 BFLOAT16_UNITS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def dtype_on_cpu(asked: str, flags: Set[str]) -> str:
-    """vLLM's --dtype for a model that is served on a CPU with these flags; what somebody asked for stays."""
+    """Returns vLLM's --dtype for a CPU with these flags; an explicitly requested dtype is kept."""
     return "float32" if asked == "auto" and not flags & BFLOAT16_UNITS else asked
 
 
 def flags_in(facts: str) -> frozenset[str]:
-    """The flags of the first CPU in /proc/cpuinfo."""
+    """Returns the flags of the first CPU in /proc/cpuinfo."""
     lines = (line.partition(":") for line in facts.splitlines())
     return next(
         (frozenset(words.split()) for name, _, words in lines if name.strip() in ("flags", "Features")), frozenset()

@@ -1,4 +1,4 @@
-"""Waits until the fetcher says that the weights are there. Who fetches them, and how, is `runtime.fetch`'s."""
+"""Waits until the weights are marked complete. Fetching them is left to `runtime.fetch`."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ SAY_S = 10.0
 
 
 def wait_for_weights(config: ServeConfig, say: Callable[[str], None], *, look_s: float = LOOK_S) -> float:
-    """Seconds waited. Raises WeightsMissing after `weights_deadline_s`."""
+    """Waits and returns the seconds waited. Raises WeightsMissing after `weights_deadline_s`."""
     marker, folder = Path(config.complete_marker), Path(config.weights_path)
     began = said = time.monotonic()
     while not marker.exists():

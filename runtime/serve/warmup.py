@@ -1,7 +1,7 @@
-"""Makes an image ready to serve quickly, while it is built: `python -m runtime.serve.warmup`.
+"""Warms up an image during its build so that it starts serving quickly: `python -m runtime.serve.warmup`.
 
-It serves a tiny model with random weights once and asks it for a token. That compiles the bytecode of exactly what
-serving imports, and proves that the image can serve at all. Then it has vLLM note what the usual model classes can do.
+Serves a tiny model with random weights once and requests a token. That compiles the bytecode of exactly what serving
+imports, and proves that the image can serve. Then makes vLLM inspect and cache the usual model classes.
 """
 
 import json
@@ -20,7 +20,7 @@ from typing import Any
 from api.pods.serve import ServeConfig
 from runtime.serve.notes import BAKED
 
-# The classes of KAITO's presets and of the models tried most often; others cost their first pod 13 s.
+# The classes of KAITO's presets and of popular models; others delay their first pod by 13 s.
 CLASSES = (
     "LlamaForCausalLM",
     "MistralForCausalLM",
@@ -36,7 +36,7 @@ MESSAGES = [{"role": "user", "content": "w1"}]
 
 
 def main() -> int:
-    """Raises when the image cannot serve, which ends the build."""
+    """Raises if the image cannot serve, which fails the build."""
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights" / "tiny"
         make_model(weights)
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def make_model(folder: Path) -> None:
-    """A Llama with two layers and a tokenizer of single words; a few hundred kilobytes."""
+    """Writes a Llama with two layers and a tokenizer of single words; a few hundred kilobytes."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -63,7 +63,7 @@ def make_model(folder: Path) -> None:
 
 
 def serve_once(weights: Path, file: Path) -> None:
-    """Runs the server as a pod would, asks for tokens through both APIs, and stops it. Raises RuntimeError."""
+    """Runs the server as a pod would, requests tokens through both APIs, and stops it. Raises RuntimeError."""
     port = free_port()
     config = ServeConfig(
         model="modelyard/tiny",
@@ -92,7 +92,7 @@ def serve_once(weights: Path, file: Path) -> None:
 
 
 def free_port() -> int:
-    """A port that nobody listens on; image builds share the network of the machine."""
+    """Returns a free port; image builds share the machine's network."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -100,7 +100,7 @@ def free_port() -> int:
 
 
 def note_classes() -> None:
-    """Fills the notes; each class is looked at in a process of vLLM's own."""
+    """Fills the cache; vLLM inspects each class in a process of its own."""
     os.environ["VLLM_CACHE_ROOT"] = str(BAKED.parent)
     from vllm.model_executor.models import ModelRegistry
 

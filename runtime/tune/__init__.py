@@ -1,1 +1,1 @@
-"""Training adapters with trl and peft, inside a pod."""
+"""Trains adapters with trl and peft, inside a pod."""

@@ -1,7 +1,7 @@
-"""`python -m runtime.tune --config /etc/modelyard/tune.json`: trains an adapter, and says how far it is.
+"""`python -m runtime.tune --config /etc/modelyard/tune.json`: trains an adapter and reports progress.
 
-This process holds no model: it runs those that do, answers /metrics and /healthz, keeps the status file, and passes a
-stop on, so that a checkpoint is written first. Exit codes and reasons are in `failures.py`.
+This process does not load the model: it runs the processes that do, serves /metrics and /healthz, writes the status
+file, and forwards SIGTERM so that a checkpoint is written first. Exit codes and reasons are in `failures.py`.
 """
 
 import argparse
@@ -24,7 +24,7 @@ SAY_EVERY_S = 10.0
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0 when the adapter is in the output folder; a failure returns its own code."""
+    """Returns 0 if the adapter is in the output folder, otherwise the failure's exit code."""
     parser = argparse.ArgumentParser(prog="python -m runtime.tune", description="Trains an adapter.")
     parser.add_argument("--config", type=Path, default=Path(TUNE_CONFIG_PATH), help="tune.json")
     options = parser.parse_args(argv)

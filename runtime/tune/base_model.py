@@ -1,7 +1,4 @@
-"""What is read of the model without loading it: its tokenizer, how it stops, and how long a row may be.
-
-Torch is not needed for that, and is not imported.
-"""
+"""Reads the model's tokenizer, stop tokens and maximum row length without loading the model or importing torch."""
 
 import json
 import sys
@@ -16,7 +13,7 @@ from runtime.tune.failures import MODEL_NOT_TUNABLE
 
 
 def load_tokenizer(config: TuneConfig) -> Any:
-    """The tokenizer, with the template and the end that the config asks for. Raises Failure."""
+    """Returns the tokenizer with the config's chat template and end token. Raises Failure."""
     options, trusts = config.training.training, config.training.model.trust_remote_code
     try:
         with _torch_left_away(unless=trusts):
@@ -36,19 +33,19 @@ def load_tokenizer(config: TuneConfig) -> Any:
 
 
 def changes_tokenizer(config: TuneConfig) -> bool:
-    """Whether who serves the adapter needs our tokenizer's files."""
+    """Returns whether serving the adapter needs the tokenizer files written here."""
     return _template(config) is not None or bool(config.training.training.get("eos_token"))
 
 
 def stop_tokens(config: TuneConfig, tokenizer: Any) -> list[int]:
-    """Tokens that end an answer when the model is served; the tokenizer's own first."""
+    """Returns the tokens that end an answer when the model is served; the tokenizer's own first."""
     told = _read(Path(config.weights_path) / "generation_config.json").get("eos_token_id")
     more = told if isinstance(told, list) else [told]
     return list(dict.fromkeys(token for token in [tokenizer.eos_token_id, *more] if isinstance(token, int)))
 
 
 def longest_row(config: TuneConfig) -> int:
-    """Tokens: max_length, and never more than the model was made for."""
+    """Returns the maximum row length in tokens: max_length, limited by the model's own maximum."""
     told = _read(Path(config.weights_path) / "config.json")
     inner = told.get("text_config")
     text = inner if isinstance(inner, dict) else told
@@ -60,8 +57,8 @@ def longest_row(config: TuneConfig) -> int:
 
 @contextmanager
 def _torch_left_away(*, unless: bool) -> Iterator[None]:
-    """transformers imports torch where it is there, for tokenizers too: 4 s of a processor, on a machine that is paid
-    for. A tokenizer with code of its own (`unless`) may need it."""
+    """Blocks the import of torch. transformers imports an installed torch even for tokenizers, which costs 4 s of CPU
+    on a paid machine. A tokenizer with code of its own (`unless`) may need it."""
     if unless or "torch" in sys.modules:
         yield
         return
@@ -73,7 +70,7 @@ def _torch_left_away(*, unless: bool) -> Iterator[None]:
 
 
 def _template(config: TuneConfig) -> str | None:
-    """The chat template to use instead of the model's own; an empty one means none at all."""
+    """Returns the chat template that replaces the model's own; an empty one disables templates."""
     given = config.training.model.chat_template
     path = config.training.training.get("chat_template_path")
     if path:

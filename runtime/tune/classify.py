@@ -1,6 +1,6 @@
-"""Which kind of failure an exception is. The one place where messages of libraries are read.
+"""Maps exceptions to failures. The only file that matches on libraries' error messages.
 
-No library is imported for it: torch's errors are known by their names, so that the processes without torch use it too.
+Does not import the libraries: recognizes torch's errors by name, so that processes without torch can use it too.
 """
 
 import errno
@@ -12,11 +12,11 @@ from runtime.pod.termination import Kind
 from runtime.tune.failures import ACCELERATOR, CRASHED, DISK_FULL, OUT_OF_MEMORY
 
 NEARLY_NOTHING = 4 << 20
-"""Bytes. Less free disk than this, when a write failed, is why."""
+"""Bytes. If a write failed with less free disk than this, the disk is full."""
 _NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 _NO_DISK = ("no space left on device", "disk quota exceeded")
 _WRITING = ("writ", "serializ", "inline_container")
-"""The last is torch's, when it closes a file that was cut short: "unexpected pos 80064 vs 79952"."""
+"""The last is from torch closing a truncated file: "unexpected pos 80064 vs 79952"."""
 _ACCELERATOR = ("cuda error", "nccl error", "cublas_status", "cudnn_status", "ecc error", "device-side assert")
 _FIXES = {
     OUT_OF_MEMORY: "lower max_length, use method qlora, or use a machine with more memory",
@@ -26,7 +26,7 @@ _FIXES = {
 
 
 def failure_of(error: Exception, folder: Path) -> Failure:
-    """The failure that an exception is; `folder` is where the training writes."""
+    """Maps an exception to its failure; `folder` is where the training writes."""
     told = _within(error)
     if told is not None:
         return told
@@ -36,7 +36,7 @@ def failure_of(error: Exception, folder: Path) -> Failure:
 
 
 def _within(error: BaseException | None) -> Failure | None:
-    """Libraries wrap what is raised inside of them."""
+    """Returns the Failure in an exception's chain: libraries wrap exceptions raised inside them."""
     while error is not None and not isinstance(error, Failure):
         error = error.__cause__
     return error

@@ -1,6 +1,6 @@
-"""Writes trl's training arguments down: `python -m runtime.tune.dump_options > api/configs/training_arguments.yaml`.
+"""Dumps trl's training arguments: `python -m runtime.tune.dump_options > api/configs/training_arguments.yaml`.
 
-Run in the runtime environment. The control plane judges ConfigMaps with that file; a test compares it with trl.
+Run in the runtime environment. The control plane validates ConfigMaps against that file; a test compares it with trl.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ _PLAIN: dict[Any, Type] = {bool: "bool", int: "int", float: "float", str: "str"}
 
 
 def described(config: Any) -> Arguments:
-    """Every field of a dataclass of arguments; fields that only code can fill are left out."""
+    """Returns every field of a dataclass of arguments, except fields that only code can set."""
     hints = typing.get_type_hints(config)
     return {field.name: _argument(hints[field.name]) for field in dataclasses.fields(config) if field.init}
 

@@ -1,15 +1,15 @@
-"""How a training can fail: the reason that the Workspace's status shows, the exit code, and whether trying again helps.
+"""The failures of a training: the reason that the Workspace's status shows, the exit code, and whether a retry helps.
 
     Failure
       config 31, weights 32                     as in runtime/serve
       data empty 40, unreadable 41, columns 42,
-      rows too long 43, model 44                somebody has to act: no second try
+      rows too long 43, model 44                the user has to act: not retried
       loss not finite 50, out of memory 51,
-      disk full 52                              the same, after what can be done here was done
-      stalled 60, accelerator 61, crashed 62    a fresh start goes on from the last checkpoint
-      stopped 143                               asked to stop; the checkpoint is written
+      disk full 52                              the same, after the possible remedies here
+      stalled 60, accelerator 61, crashed 62    a new start resumes from the last checkpoint
+      stopped 143                               SIGTERM; the checkpoint is written
 
-The reasons are those of api/reasons.py; a test compares them. What exception is which kind is `classify.py`'s.
+The reasons are those of api/reasons.py; a test compares them. `classify.py` maps exceptions to them.
 """
 
 from collections.abc import Mapping
@@ -41,11 +41,11 @@ KINDS = (
 
 
 def kind_of_exit(code: int) -> Kind:
-    """The kind behind a process's exit code; any other code (a crash, a kill) is a training that crashed."""
+    """Returns the kind for a process's exit code; any other code (a crash, a kill) counts as crashed."""
     return next((kind for kind in KINDS if kind.exit_code == code), CRASHED)
 
 
 def told_at_end(status: TuneStatus) -> Mapping[str, Any]:
-    """What a training that went well leaves as its last word; without its warnings where they are many."""
+    """Returns the termination message of a successful training; without its warnings if there are many."""
     told = status.model_dump()
     return told if len(str(told)) < MESSAGE_MAX else status.model_dump(exclude={"warnings", "adjustments"})

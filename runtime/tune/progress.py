@@ -1,6 +1,6 @@
-"""What a training has done so far: kept from what its processes tell, given as status, as Prometheus text, as a line.
+"""Tracks a training's progress from its processes' reports; formats it as status, Prometheus text and a log line.
 
-The status file is replaced whole, so that a reader sees the old one or the new one.
+The status file is replaced atomically, so that a reader sees the old one or the new one.
 """
 
 import json
@@ -14,16 +14,16 @@ from typing import Any
 
 from api.pods.tune import STATUS_FILE, STEPS_FILE, TuneStatus
 
-# Speed is taken over this many steps, so that a checkpoint in between does not show as a stop.
+# Speed is averaged over this many steps, so that a checkpoint in between does not show as a stall.
 SAMPLES = 20
 WRITE_EVERY_S = 1.0
 
 
 class Progress:
-    """Shared between the thread that listens, those that answer requests, and the one that decides."""
+    """Shared between the thread that reads reports, those that serve requests, and the main thread."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` outlives the pod: what earlier pods have written there is gone on with."""
+        """`folder` outlives the pod: progress that earlier pods wrote there is carried over."""
         folder.mkdir(parents=True, exist_ok=True)
         self._file, self._steps = folder / STATUS_FILE, folder / STEPS_FILE
         self.status = _carried_over(self._file, _lines(self._steps))
@@ -33,7 +33,7 @@ class Progress:
         self._lock = threading.RLock()
 
     def take(self, told: Mapping[str, Any]) -> None:
-        """A line of a process: fields of the status, a step, a warning."""
+        """Applies a report of a process: fields of the status, a step, a warning."""
         with self._lock:
             self.moved_at = time.monotonic()
             if step := told.get("step_trained"):
@@ -55,7 +55,7 @@ class Progress:
             self.write()
 
     def write(self) -> None:
-        """Replaces the status file. Raises OSError, as when the disk is full."""
+        """Replaces the status file. Raises OSError, for example if the disk is full."""
         with self._lock:
             partial = self._file.with_suffix(".partial")
             partial.write_text(self.status.model_dump_json(indent=1))
@@ -87,7 +87,7 @@ class Progress:
         return "".join(f"# TYPE {name} gauge\n{name} {value:.12g}\n" for name, value in known.items())
 
     def state(self) -> dict[str, Any]:
-        """What /healthz answers."""
+        """Returns the body of /healthz."""
         return self.status.model_dump()
 
     def line(self) -> str:
@@ -121,7 +121,7 @@ class Progress:
 
 
 def _carried_over(file: Path, steps_trained: int) -> TuneStatus:
-    """What still holds of what an earlier pod wrote."""
+    """Returns the part of an earlier pod's status that is still valid."""
     try:
         before = TuneStatus.model_validate_json(file.read_bytes())
     except (FileNotFoundError, ValueError):

@@ -1,6 +1,6 @@
-"""Puts the finished adapter where tuning.output says, as KAITO lays it out, with a summary of where it comes from.
+"""Writes the finished adapter to tuning.output in KAITO's layout, with a summary of its provenance.
 
-Every file appears whole, the summary after the adapter, KAITO's sentinel last: who sees it sees everything.
+Every file appears atomically: the adapter, then the summary, then KAITO's sentinel, which marks completion.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ PACKAGES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate"
 
 
 def publish(config: TuneConfig, report: Report, status: TuneStatus) -> TrainingSummary:
-    """The summary, once everything is in the output folder. Raises OSError."""
+    """Writes everything to the output folder and returns the summary. Raises OSError."""
     source, target = adapter_folder(config), Path(config.output_folder)
     target.mkdir(parents=True, exist_ok=True)
     (target / SENTINEL_FILE).unlink(missing_ok=True)
@@ -68,7 +68,7 @@ def _summary(config: TuneConfig, report: Report, status: TuneStatus, files: dict
 
 
 def _kinds(modules: list[str] | str) -> list[str]:
-    """The last parts of their names: peft writes the whole name of each where there are few."""
+    """Returns the last parts of the modules' names: peft writes full names if there are few."""
     return [modules] if isinstance(modules, str) else sorted({name.rsplit(".", 1)[-1] for name in modules})
 
 

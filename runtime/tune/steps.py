@@ -1,7 +1,7 @@
-"""The steps of a training in their order, each in processes of its own: prepare, train, evaluate, publish.
+"""Runs the steps of a training in order, each in processes of its own: prepare, train, evaluate, publish.
 
-Decides what is done again and how: a training goes on from its last complete checkpoint, and one that ran out of memory
-is tried once more with half the rows at once. Needs no torch, so it is small beside what it runs.
+Decides on retries: a training resumes from its last complete checkpoint, and one that ran out of memory is retried with
+half the batch size. Does not import torch, so it needs little memory.
 """
 
 import os
@@ -33,7 +33,7 @@ HALVED = "rows at once were halved"
 
 @dataclass(frozen=True)
 class Run:
-    """One container's try: what it was told, and how it hears that it is to stop."""
+    """One container's attempt: its config, and its stop signal."""
 
     config: TuneConfig
     config_file: Path
@@ -42,7 +42,7 @@ class Run:
     say: Callable[[str], None]
 
     def tune(self) -> None:
-        """Returns when the adapter lies in the output folder. Raises Failure, OSError."""
+        """Returns when the adapter is in the output folder. Raises Failure, OSError."""
         self.progress.update(attempts=self.progress.status.attempts + 1)
         self._wait_for_weights()
         report = self._prepare()
@@ -105,7 +105,7 @@ class Run:
         self._team("runtime.tune.train.train", arguments, processes=self.config.processes)
 
     def _batch(self, report: Report) -> Batch:
-        """As asked, or as an earlier pod found out that it has to be."""
+        """Returns the configured batch, or the smaller one that an earlier pod recorded."""
         before = self.progress.status
         if before.identity == report.identity and before.adjustments:
             return Batch(before.batch_size, before.accumulation)

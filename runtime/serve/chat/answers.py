@@ -1,6 +1,6 @@
 """Answers one /chat request with vLLM's own handlers: tokenize, then complete the tokens.
 
-The prompt goes in as tokens, because its length has to be known first: KAITO's max_length counts it.
+The prompt is passed as tokens, because its length must be known first: KAITO's max_length includes it.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ class Answering:
         self._model_defaults: dict[str, Any] = engine_client.model_config.get_diff_sampling_param()
 
     async def answer(self, request: ChatRequest, raw_request: Request) -> str:
-        """The text for "Result". Raises ChatRefused for what cannot be done, RuntimeError when vLLM fails."""
+        """Returns the text for "Result". Raises ChatRefused for unsupported requests, RuntimeError if vLLM fails."""
         try:
             return await self._answer(request, raw_request)
         except (VLLMClientError, ValueError) as error:
@@ -65,7 +65,7 @@ class Answering:
 
 
 def _checked(answer: Any) -> Any:
-    """vLLM's handlers return errors instead of raising them."""
+    """Raises the errors that vLLM's handlers return instead of raising."""
     if not isinstance(answer, ErrorResponse):
         return answer
     if answer.error.code in BAD_REQUEST:

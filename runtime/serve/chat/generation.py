@@ -1,7 +1,7 @@
-"""Turns KAITO's generate_kwargs (transformers' words) into the fields of vLLM's completion request. Pure functions.
+"""Converts KAITO's generate_kwargs (transformers' parameters) into vLLM's completion request. Pure functions.
 
-transformers counts max_length over prompt and answer together, vLLM counts the answer; transformers samples only where
-do_sample says so. What vLLM cannot do is refused by name unless it is asked to do nothing.
+max_length counts prompt and answer in transformers, only the answer in vLLM; transformers samples only if do_sample is
+set. Parameters that vLLM does not support are refused by name unless their value has no effect.
 """
 
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from typing import Any
 
 from runtime.serve.chat.request import ChatRefused, GenerateKwargs
 
-# Only beam search reads these, and it is refused; a value does no harm.
+# Used only by beam search, which is refused; so their values have no effect.
 BEAM_SEARCH_ONLY = frozenset({"early_stopping", "length_penalty", "diversity_penalty", "num_beam_groups"})
 NO_EFFECT = frozenset({"pad_token_id", "use_cache", "return_dict_in_generate"})
-# The value with which each would do nothing.
+# The value with which each has no effect.
 REFUSED: Mapping[str, Any] = {
     "num_beams": 1,
     "typical_p": 1,
@@ -23,7 +23,7 @@ REFUSED: Mapping[str, Any] = {
     "num_return_sequences": 1,
     "penalty_alpha": None,
 }
-# Given on top of KAITO's own fields.
+# Supported in addition to KAITO's own fields.
 MORE = frozenset({"max_new_tokens", "min_new_tokens", "seed", "stop_strings", "min_p"})
 SAMPLING = ("temperature", "top_k", "top_p", "repetition_penalty", "min_p")
 
@@ -31,9 +31,9 @@ SAMPLING = ("temperature", "top_k", "top_p", "repetition_penalty", "min_p")
 def completion_fields(
     kwargs: GenerateKwargs, *, prompt_tokens: int, model_len: int, model_defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Fields of vLLM's completion request. Raises ChatRefused for what cannot be honoured, naming it.
+    """Returns the fields of vLLM's completion request. Raises ChatRefused naming an unsupported parameter.
 
-    `model_defaults` is the model's own generation_config; it wins over KAITO's defaults and loses to the request.
+    `model_defaults` is the model's generation_config; it overrides KAITO's defaults, and the request overrides it.
     """
     extra = kwargs.model_extra or {}
     _refuse_unsupported(kwargs, extra)
@@ -53,7 +53,7 @@ def completion_fields(
 
 
 def new_tokens(kwargs: GenerateKwargs, prompt_tokens: int, model_len: int) -> int:
-    """How many tokens may be generated. Raises ChatRefused when the prompt leaves no room."""
+    """Returns the limit of generated tokens. Raises ChatRefused if the prompt leaves no room."""
     if prompt_tokens >= model_len:
         raise ChatRefused(
             f"the prompt has {prompt_tokens} tokens and the model takes {model_len}: shorten it, "
@@ -69,8 +69,8 @@ def new_tokens(kwargs: GenerateKwargs, prompt_tokens: int, model_len: int) -> in
 
 
 def shortened(tokens: list[int], kwargs: GenerateKwargs, model_len: int) -> list[int]:
-    """The last tokens of a prompt that leave room for the answer: transformers' handle_long_generation "hole"."""
-    # As transformers has it: without max_new_tokens the answer's room is max_length minus the whole prompt.
+    """Returns the prompt's last tokens that leave room for the answer: transformers' handle_long_generation "hole"."""
+    # As in transformers: without max_new_tokens the answer's room is max_length minus the whole prompt.
     room = max(1, _wanted(kwargs, len(tokens)))
     if len(tokens) + room <= model_len:
         return tokens

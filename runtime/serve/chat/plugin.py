@@ -23,10 +23,10 @@ STATE = "modelyard_answering"
 
 
 class ChatPlugin:
-    """What vLLM calls: once to add routes, once when the engine is there."""
+    """Called by vLLM: once to add routes, once when the engine is ready."""
 
     name = "modelyard"
-    # Only where text is generated; embedding models have no /chat.
+    # Only for models that generate text; embedding models do not have /chat.
     required_tasks = ("generate",)
 
     def attach_router(self, app: FastAPI) -> None:
@@ -39,7 +39,7 @@ class ChatPlugin:
 
 
 async def chat(request: Request) -> JSONResponse:
-    """KAITO's first API. The body is read here, because its errors have KAITO's shape: {"detail": ...}."""
+    """Serves KAITO's first API. Parses the body itself, because errors have KAITO's format: {"detail": ...}."""
     try:
         body = ChatRequest.model_validate(json.loads(await request.body()))
     except ValidationError as error:
@@ -51,12 +51,12 @@ async def chat(request: Request) -> JSONResponse:
 
 
 async def running(request: Request) -> dict[str, str]:
-    """What KAITO's server said here."""
+    """Returns the same text as KAITO's server."""
     return {"message": "Server is running"}
 
 
 async def healthz(request: Request) -> JSONResponse:
-    """Whether the engine lives; KAITO's early name for /health."""
+    """Reports whether the engine is alive; KAITO's early name for /health."""
     try:
         await request.app.state.engine_client.check_health()
     except EngineDeadError:

@@ -1,6 +1,6 @@
-"""The body of `POST /chat`, KAITO's first API: which fields there are, their defaults, and what is refused.
+"""The body of `POST /chat`, KAITO's first API: its fields, their defaults, and what is refused.
 
-The defaults are those of KAITO's v1alpha1 server. What the fields mean for vLLM is `generation.py`'s.
+The defaults are those of KAITO's v1alpha1 server. Mapping the fields to vLLM is left to `generation.py`.
 """
 
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ HOLE = "hole"
 
 
 class ChatRefused(Exception):
-    """The request cannot be answered as asked: a 400 whose `detail` is the message."""
+    """The request is refused: a 400 whose `detail` is the message."""
 
 
 class Message(BaseModel):
@@ -26,7 +26,7 @@ class Message(BaseModel):
 
 
 class GenerateKwargs(BaseModel):
-    """How text is generated, in the words of transformers. Further keys are allowed and checked by `generation.py`."""
+    """Generation parameters by transformers' names. Further keys are allowed and checked by `generation.py`."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -45,7 +45,7 @@ class GenerateKwargs(BaseModel):
 
 
 class ChatRequest(BaseModel):
-    """A prompt to be continued, or messages to be answered. With both, the prompt counts, as in text generation."""
+    """A prompt to be continued, or messages to be answered. With both, the prompt is used, as in text generation."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -60,10 +60,10 @@ class ChatRequest(BaseModel):
 
 
 def question(request: ChatRequest, *, as_messages: bool = False) -> str | list[dict[str, Any]]:
-    """The text to continue, or the messages to answer. Raises ChatRefused with KAITO's own words.
+    """Returns the text to continue or the messages to answer. Raises ChatRefused with KAITO's own messages.
 
-    `as_messages` is for models with a chat template, which KAITO's first server did not know: continued as plain text,
-    a question to an instruct model often ends at once, with no answer. Plain continuation is at /v1/completions.
+    `as_messages` is for models with a chat template, which KAITO's first server did not support: continued as plain
+    text, a question to an instruct model often ends at once, without an answer. /v1/completions continues plain text.
     """
     if request.handle_long_generation not in (None, HOLE):
         raise ChatRefused(f'handle_long_generation must be "{HOLE}" or left out')
@@ -76,13 +76,13 @@ def question(request: ChatRequest, *, as_messages: bool = False) -> str | list[d
 
 
 def result(request: ChatRequest, generated: str) -> str:
-    """The text of the answer: for a prompt, the prompt too unless told otherwise."""
+    """Returns the text of the answer; for a prompt, includes the prompt unless the request disables that."""
     text = cleaned_up(generated) if request.clean_up_tokenization_spaces else generated
     return request.prompt + text if request.prompt and request.return_full_text else text
 
 
 def cleaned_up(text: str) -> str:
-    """Without the spaces that some tokenizers leave before punctuation and contractions."""
+    """Removes the spaces that some tokenizers leave before punctuation and contractions."""
     for mark in (".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re"):
         text = text.replace(f" {mark}", mark)
     return text.replace(" ' ", "'")

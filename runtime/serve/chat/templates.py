@@ -1,6 +1,6 @@
-"""Whether a model has a chat template, from its files: then a lone prompt is a question, otherwise text to continue.
+"""Detects whether a model has a chat template: if so, a single prompt is a question, otherwise text to continue.
 
-Looks where transformers keeps templates: a file of its own, or a key of the tokenizer's configuration.
+Checks where transformers stores templates: a separate file, or a key of the tokenizer's configuration.
 """
 
 import json
@@ -11,7 +11,7 @@ TOKENIZER_CONFIG = "tokenizer_config.json"
 
 
 def has_chat_template(model: str | Path, given: str | None = None) -> bool:
-    """True for a template that the user gave or that the model's folder holds. Raises ValueError for broken JSON."""
+    """Returns True for a template given by the user or in the model's folder. Raises ValueError for invalid JSON."""
     folder = Path(model)
     if given or any((folder / name).is_file() for name in TEMPLATE_FILES):
         return True

@@ -1,1 +1,1 @@
-"""From data files to the tokenised rows of a training."""
+"""Converts data files into the tokenised rows of a training."""

@@ -1,6 +1,6 @@
-"""Which files are trained on: every file below the data folder with a known ending, in the order of their names.
+"""Selects the files to train on: every file below the data folder with a known ending, sorted by name.
 
-Hidden files and folders are none of them, and neither is the fetcher's manifest (`manifest.json`).
+Excludes hidden files and folders, and the fetcher's manifest (`manifest.json`).
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _ENDINGS = {"csv": ".csv", "json": ".json", "jsonl": ".jsonl", "parquet": ".parq
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file, the name to show, and the loader that reads it."""
+    """One file, its display name, and the loader that reads it."""
 
     path: Path
     name: str
@@ -28,7 +28,7 @@ class DataFile:
 
 
 def data_files(folder: Path, config: DatasetConfig) -> list[DataFile]:
-    """The files to train on. Raises Failure when there is none."""
+    """Returns the files to train on. Raises Failure if there are none."""
     wanted = _wanted(folder, config.dataset_path)
     asked = config.dataset_extension
     if wanted.is_file():
@@ -42,12 +42,12 @@ def data_files(folder: Path, config: DatasetConfig) -> list[DataFile]:
 
 
 def digest_of(files: Sequence[DataFile]) -> str:
-    """sha256 over names and contents, as hex; the same that the fetcher's manifest gives."""
+    """Returns the sha256 over names and contents, as hex; equal to the one in the fetcher's manifest."""
     return data_digest((file.name, _sha256(file.path)) for file in files)
 
 
 def _wanted(folder: Path, dataset_path: str | None) -> Path:
-    """`dataset_path` is written as pods see it; the data folder may be mounted elsewhere."""
+    """Resolves `dataset_path`, a path in the training pod; the data folder may be mounted elsewhere."""
     if dataset_path is None:
         return folder
     path = Path(dataset_path)

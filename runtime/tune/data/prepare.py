@@ -1,7 +1,7 @@
-"""`python -m runtime.tune.data.prepare`: reads the data, makes tokens of it, sets rows aside, leaves all that as files.
+"""`python -m runtime.tune.data.prepare`: reads and tokenises the data, holds out rows, writes the result as files.
 
-A process of its own: its memory is gone before the model comes, what it leaves is the same for every process and every
-later pod, and a mistake in the data is told before anything is loaded.
+Runs as a separate process: its memory is freed before the model is loaded, every process and every later pod reads the
+same files, and an error in the data is reported before anything is loaded.
 """
 
 import random
@@ -38,7 +38,7 @@ FEATURES = Features({"input_ids": List(Value("int32")), "labels": List(Value("in
 
 
 def prepare(config: TuneConfig, telling: Telling) -> Report:
-    """The report of the rows, which are there when it returns. Raises Failure."""
+    """Writes the rows and returns their report. Raises Failure."""
     files = data_files(Path(config.data_folder), config.training.dataset)
     digest = digest_of(files)
     identity, folder = identity_of(config, digest), folder_of(config)
@@ -65,7 +65,7 @@ def prepare(config: TuneConfig, telling: Telling) -> Report:
 
 
 class _Making:
-    """From the files' rows to rows of tokens."""
+    """Converts the files' rows into rows of tokens."""
 
     def __init__(self, config: TuneConfig, reading: Reading, telling: Telling) -> None:
         tokenizer = load_tokenizer(config)
@@ -76,7 +76,7 @@ class _Making:
         self._truncated = self._dropped = self._longest = 0
 
     def rows(self) -> Iterator[dict[str, list[int]]]:
-        """Every row that can be trained on. Raises Failure when none can, or one is too long and refused."""
+        """Yields every usable row. Raises Failure if there are none, or for an overlong row that the config refuses."""
         usable = 0
         for where, example in self._reading.examples():
             try:
@@ -95,7 +95,7 @@ class _Making:
     def report(
         self, identity: str, digest: str, names: list[str], trained: Dataset, held_out: Dataset | None
     ) -> Report:
-        """All that is known of the rows at the end."""
+        """Returns the final report on the rows."""
         rows = Rows(
             read=self._reading.rows_read,
             trained=len(trained),
@@ -146,14 +146,14 @@ class _Making:
 
 
 def learnt(config: TuneConfig) -> Learn:
-    """Answers alone, unless the config asks for everything."""
+    """Returns what is learnt: answers only, unless the config selects everything."""
     options = config.training.training
     asked = (options.get("completion_only_loss"), options.get("assistant_only_loss"))
     return "everything" if False in asked and True not in asked else "answers"
 
 
 def _split(rows: Dataset, config: TuneConfig) -> tuple[Dataset, Dataset | None]:
-    """Rows to train on, and those held out: none, or at least one where there are two."""
+    """Returns the rows to train on and those held out: none, or at least one if there are two rows."""
     dataset = config.training.dataset
     order = list(range(len(rows)))
     if dataset.shuffle_dataset:
@@ -166,7 +166,7 @@ def _split(rows: Dataset, config: TuneConfig) -> tuple[Dataset, Dataset | None]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The process's exit code is that of its failure."""
+    """Returns 0 or the failure's exit code."""
     return child(argv, lambda config, telling, _: _done(prepare(config, telling)))
 
 

@@ -1,7 +1,7 @@
-"""The tokenised rows as files: made once, read by every process of a training and by every pod that goes on with it.
+"""Stores the tokenised rows as files: written once, read by every process of a training and by every pod resuming it.
 
-A folder is complete when its report is there, which is written last and by rename. Where it comes from is
-`prepare.py`'s; torch is not needed to read the report.
+A folder is complete if it has its report, which is written last, by rename. Creating the rows is left to `prepare.py`;
+torch is not needed to read the report.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ HELD_OUT: Final = "held_out"
 
 
 class Report(BaseModel):
-    """What was made of which data."""
+    """Describes the tokenised rows and the data they were made from."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,29 +33,29 @@ class Report(BaseModel):
 
 
 def config_digest(config: TuneConfig) -> str:
-    """sha256 of everything that decides what is trained, but for the data: as hex."""
+    """Returns the sha256, as hex, of every setting that affects the training, without the data."""
     training = config.training.model_dump_json(exclude={"warnings"})
     text = "\0".join((config.model, config.revision, config.method, training))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def identity_of(config: TuneConfig, data_digest: str) -> str:
-    """Of a training: other settings, another model or other data make another one."""
+    """Returns a training's identity, which changes with settings, model or data."""
     return f"{config_digest(config)[:16]}-{data_digest[:16]}"
 
 
 def folder_of(config: TuneConfig) -> Path:
-    """Where the rows of this training lie."""
+    """Returns the folder of this training's rows."""
     return Path(config.checkpoint_folder) / "rows"
 
 
 def adapter_folder(config: TuneConfig) -> Path:
-    """Where the finished adapter lies until it is in the output folder; marked like a checkpoint."""
+    """Returns the folder of the finished adapter before it is published; it is marked like a checkpoint."""
     return Path(config.checkpoint_folder) / "adapter"
 
 
 def read_report(folder: Path) -> Report | None:
-    """The report; None when the rows are not there, or only in part."""
+    """Returns the report; None if the rows are missing or incomplete."""
     try:
         return Report.model_validate_json((folder / REPORT).read_bytes())
     except (FileNotFoundError, ValueError):
@@ -63,14 +63,14 @@ def read_report(folder: Path) -> Report | None:
 
 
 def write_report(folder: Path, report: Report) -> None:
-    """Makes the folder complete."""
+    """Writes the report, which marks the folder as complete."""
     partial = folder / f"{REPORT}.partial"
     partial.write_text(report.model_dump_json(indent=1))
     os.replace(partial, folder / REPORT)
 
 
 def emptied(folder: Path) -> Path:
-    """The folder, there and empty."""
+    """Creates or empties the folder and returns it."""
     (folder / REPORT).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

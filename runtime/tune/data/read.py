@@ -1,6 +1,6 @@
-"""Reads the data files into examples: every format by `datasets`, from the disk and from nowhere else.
+"""Reads the data files into examples: every format by `datasets`, from the disk only.
 
-A file that cannot be read, and columns that say nothing, end the training here, before the model is loaded.
+Unreadable files and unknown columns fail the training here, before the model is loaded.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ UNUSABLE_SHOWN = 3
 
 
 class Reading:
-    """Goes through the files once, row by row, and counts."""
+    """Reads the files once, row by row, and counts rows."""
 
     def __init__(self, files: Sequence[DataFile], config: DatasetConfig) -> None:
         self.rows_read, self.unusable = 0, 0
@@ -28,7 +28,7 @@ class Reading:
         self._files, self._config = files, config
 
     def examples(self) -> Iterator[tuple[str, Example]]:
-        """Every usable row with words for where it is. Raises Failure."""
+        """Yields every usable row with a description of its position. Raises Failure."""
         for file in self._files:
             rows = _load(file)
             columns = self._columns(file, rows.column_names)
@@ -40,7 +40,7 @@ class Reading:
                     self.leave_out(f"row {number} of {file.name}", error)
 
     def leave_out(self, where: str, why: Exception) -> None:
-        """Counts a row that is not used."""
+        """Counts a skipped row."""
         self.unusable += 1
         if len(self.why_unusable) < UNUSABLE_SHOWN:
             self.why_unusable.append(f"{where}: {why}")

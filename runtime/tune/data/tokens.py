@@ -1,8 +1,7 @@
-"""What tokens an example becomes, and which of them are learnt: the assistant's turns with the token that ends them.
+"""Tokenises examples and marks the tokens that are learnt: the assistant's turns with the token that ends them.
 
-Done here and not by trl: trl masks prompts only where the chat template has markers for it, which most templates lack,
-and says nothing of rows that are cut off. The way here asks the template itself: a turn is what is rendered more with
-it than without.
+Not left to trl, which masks prompts only if the chat template has markers for it, which most templates lack, and does
+not report truncated rows. Here a turn's tokens are the difference between rendering the template with and without it.
 """
 
 from collections.abc import Sequence
@@ -12,12 +11,12 @@ from typing import Any, Literal, Protocol
 from api.pods.training_rows import Example, Message, RowUnusable
 
 NOT_LEARNT = -100
-"""The label that torch's cross entropy leaves out."""
+"""The label that torch's cross entropy ignores."""
 Learn = Literal["answers", "everything"]
 
 
 class Tokenizer(Protocol):
-    """What is used of a tokenizer of transformers."""
+    """The part of transformers' tokenizer interface that is used."""
 
     chat_template: str | None
     eos_token_id: int | None
@@ -35,14 +34,14 @@ class Tokens:
 
 
 class Tokenizing:
-    """Turns examples into tokens, with one tokenizer and one rule of what is learnt."""
+    """Tokenises examples with one tokenizer and one rule for what is learnt."""
 
     def __init__(self, tokenizer: Tokenizer, learn: Learn, stops: Sequence[int]) -> None:
         """`stops`: tokens that end an answer, the tokenizer's own first."""
         self._tokenizer, self._learn, self._stops = tokenizer, learn, list(stops)
 
     def tokens(self, example: Example) -> Tokens:
-        """Raises RowUnusable when the template refuses the row, or nothing of it is learnt."""
+        """Raises RowUnusable if the template rejects the row or none of its tokens is learnt."""
         if not example.messages:
             ids = self._ended(self._tokenizer.encode(example.text))
             return Tokens(ids, list(ids))
@@ -72,7 +71,7 @@ class Tokenizing:
         return Tokens(ids, labels)
 
     def _plain(self, example: Example) -> Tokens:
-        """Without a template: the messages' texts one after the other, as trl does with pairs of texts."""
+        """Tokenises without a template: concatenates the messages' texts, as trl does with pairs of texts."""
         ids: list[int] = []
         labels: list[int] = []
         for at, message in enumerate(example.messages):
@@ -90,7 +89,7 @@ class Tokenizing:
             options["tools"] = tools
         try:
             return list(self._tokenizer.apply_chat_template(messages, **options)["input_ids"])
-        except Exception as error:  # a template is a program, and may fail in any way
+        except Exception as error:  # a template is a program and may raise anything
             raise RowUnusable(f"the chat template refuses it: {error}") from error
 
     def _ended(self, ids: list[int]) -> list[int]:
@@ -101,7 +100,7 @@ class Tokenizing:
 
 
 def fitted(tokens: Tokens, longest: int, *, keep_end: bool = False) -> Tokens | None:
-    """The row within so many tokens; None when nothing that is learnt is left of it."""
+    """Truncates the row to `longest` tokens; returns None if no learnt token is left."""
     if len(tokens.ids) <= longest:
         return tokens
     part = slice(-longest, None) if keep_end else slice(None, longest)
@@ -110,6 +109,6 @@ def fitted(tokens: Tokens, longest: int, *, keep_end: bool = False) -> Tokens | 
 
 
 def _common(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many tokens both begin with."""
+    """Returns the length of the common prefix."""
     return next((at for at, (one, other) in enumerate(zip(first, second, strict=False)) if one != other),
                 min(len(first), len(second)))  # fmt: skip

@@ -1,1 +1,1 @@
-"""The processes of a training: started, supervised, listened to."""
+"""Starts and supervises the processes of a training and reads their messages."""

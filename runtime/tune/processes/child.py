@@ -1,4 +1,4 @@
-"""How every process of a training begins and ends: its arguments, its pipe, and words for whatever went wrong."""
+"""Start and end of every training process: parses its arguments, opens its pipe, reports its failure."""
 
 import argparse
 import traceback
@@ -16,7 +16,7 @@ Work = Callable[[TuneConfig, Telling, argparse.Namespace], None]
 def child(
     argv: list[str] | None, work: Work, *, more: Callable[[argparse.ArgumentParser], object] | None = None
 ) -> int:
-    """Does the work; the exit code of what it raised, after telling the supervisor why."""
+    """Runs the work; on an exception reports it to the supervisor and returns its exit code."""
     parser = argparse.ArgumentParser(description="A process of a training; started by python -m runtime.tune.")
     parser.add_argument("--config", type=Path, required=True, help="tune.json")
     parser.add_argument("--tell", type=int, required=True, help="number of the pipe to tell through")

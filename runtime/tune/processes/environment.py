@@ -1,26 +1,26 @@
-"""The environment variables under which the processes of a training run, as a pure function.
+"""Computes the environment variables of the training processes, in a pure function.
 
-The network is for nothing here: weights and data are files. What the pod's author has set stays as it is, but for what
-would make processes disagree and for secrets, which a training has no use for.
+Disables network access: weights and data are files. Variables that the pod sets are kept, except those that would make
+processes disagree, and secrets, which a training does not need.
 """
 
 from collections.abc import Mapping
 
-# On a CPU a step asks for the same few gigabytes again and again. glibc gives large pieces back to the kernel, which
-# hands them out anew, page by page and zeroed. Kept, steps were 1.15 to 1.2 times as fast, and peak memory was some
-# 12 % higher (docs/performance.md). The names are in glibc's manual, "Malloc Tunable Parameters".
+# On a CPU every step allocates the same few gigabytes. glibc returns large blocks to the kernel, which hands them out
+# again page by page and zeroed. Keeping them made steps 1.15 to 1.2 times as fast and peak memory about 12 % higher
+# (docs/performance.md). The names are in glibc's manual, "Malloc Tunable Parameters".
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH")
 
 
 def variables(given: Mapping[str, str], *, cache: str, cpus: int, processes: int, on_gpu: bool) -> dict[str, str]:
-    """The whole environment; `cache` is a folder that may be written to, `cpus` are those of the container."""
+    """Returns the whole environment; `cache` is a writable folder, `cpus` the number of the container's CPUs."""
     wanted = ({} if on_gpu else KEPT_MEMORY) | {
         "OMP_NUM_THREADS": str(max(1, cpus // processes)),
         "HF_HOME": f"{cache}/huggingface",
         "TOKENIZERS_PARALLELISM": "false",
         "DO_NOT_TRACK": "1",
-        # Rows differ in length, so blocks of every size are asked for; without this memory ends up in pieces.
+        # Rows differ in length, so blocks of every size are allocated; without this memory becomes fragmented.
         "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
         "TORCH_NCCL_ASYNC_ERROR_HANDLING": "1",
     }
@@ -30,7 +30,7 @@ def variables(given: Mapping[str, str], *, cache: str, cpus: int, processes: int
 
 
 def rank_variables(rank: int, processes: int, port: int) -> dict[str, str]:
-    """What torch.distributed and accelerate read; nothing for a process that trains alone."""
+    """Returns the variables of torch.distributed and accelerate; empty for a single process."""
     if processes == 1:
         return {}
     return {

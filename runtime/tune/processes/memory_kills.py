@@ -1,4 +1,4 @@
-"""How often the kernel ended a process of this container for want of memory: then no exception was left to be read."""
+"""Counts the OOM kills in this container, which end a process without an exception to report."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ EVENTS = Path("/sys/fs/cgroup/memory.events")
 
 
 def memory_kills(events: Path = EVENTS) -> int:
-    """The count since the container's start; 0 where there is no such file."""
+    """Returns the count since the container's start; 0 if the file does not exist."""
     if not events.exists():
         return 0
     counts = dict(line.split() for line in events.read_text().splitlines())

@@ -1,6 +1,6 @@
-"""What the processes of a training tell the one that supervises them: lines of JSON through a pipe of their own.
+"""Reports from the training processes to their supervisor: JSON lines through a separate pipe.
 
-Not through their output, which libraries write to as well.
+Standard output is not used, because libraries write to it as well.
 """
 
 import json
@@ -11,29 +11,29 @@ from typing import Any
 from runtime.pod.exit import Failure
 
 MESSAGE_BYTES = 1900
-"""Quotes may double it, and a pipe takes 4096 bytes in one piece."""
+"""Escaping quotes may double it, and a pipe writes at most 4096 bytes (PIPE_BUF) atomically."""
 
 
 class Telling:
-    """The writing end. Every process of a training holds it; a line is shorter than what a pipe takes in one piece."""
+    """The writing end, in every training process; a line is short enough for an atomic write."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def tell(self, **fields: Any) -> None:
-        """Fields of TuneStatus that have changed."""
+        """Reports changed fields of TuneStatus."""
         self._write(fields)
 
     def step(self, **fields: Any) -> None:
-        """A step that was trained."""
+        """Reports a completed step."""
         self._write({"step_trained": fields})
 
     def warn(self, text: str) -> None:
-        """Something is not as asked, and the training goes on."""
+        """Reports a deviation from the config that does not stop the training."""
         self._write({"warning": text.encode()[:MESSAGE_BYTES].decode(errors="ignore")})
 
     def fail(self, failure: Failure) -> None:
-        """Why this process is about to end."""
+        """Reports why this process is about to exit."""
         message = failure.message.encode()[:MESSAGE_BYTES].decode(errors="ignore")
         self._write({"failure": {"code": failure.kind.exit_code, "message": message}})
 
@@ -41,6 +41,6 @@ class Telling:
         try:
             os.write(self._descriptor, json.dumps(line, ensure_ascii=False).encode() + b"\n")
         except BrokenPipeError:
-            # Without the supervisor nobody needs to hear it, and this process is about to be ended.
+            # The supervisor is gone: there is no reader, and this process is about to be killed.
             os.close(self._descriptor)
             raise SystemExit(1) from None

@@ -1,6 +1,6 @@
-"""Runs the processes of one step of a training: listens to them, passes a stop on, notices a stall, ends what is left.
+"""Runs the processes of one training step: reads their messages, forwards SIGTERM, detects stalls, kills leftovers.
 
-Knows nothing of models; which processes run in which order is `tune/steps.py`'s.
+Independent of models; `tune/steps.py` decides which processes run in which order.
 """
 
 import json
@@ -18,7 +18,7 @@ from runtime.tune.failures import STALLED, STOPPED, kind_of_exit
 
 LOOK_S = 0.1
 END_S = 10.0
-"""Seconds that processes have to end when one of them has failed: they wait for it in vain."""
+"""Seconds for the other processes to exit after one has failed; they may be blocked waiting for it."""
 
 Hear = Callable[[Mapping[str, Any]], None]
 
@@ -32,10 +32,10 @@ class Limits:
 
 
 class Team:
-    """The processes of one step, from their start until none is left."""
+    """The processes of one step, from their start until all have exited."""
 
     def __init__(self, commands: Sequence[tuple[list[str], Mapping[str, str]]], hear: Hear) -> None:
-        """Starts a process for each (argv, environment); argv gets the number of the pipe to tell through."""
+        """Starts a process for each (argv, environment); appends the pipe's file descriptor to argv."""
         reading, writing = os.pipe()
         self._hear, self._said, self._broken = hear, _Said(), threading.Event()
         self.heard_at = time.monotonic()
@@ -51,7 +51,7 @@ class Team:
         self._listener.start()
 
     def run(self, limits: Limits, is_stopped: Callable[[], bool]) -> None:
-        """Returns when all have ended well. Raises Failure with the reason of the first that did not."""
+        """Returns when all have succeeded. Raises Failure with the reason of the first that failed."""
         try:
             code = self._wait(limits, is_stopped)
         finally:
@@ -86,7 +86,7 @@ class Team:
             raise Failure(STOPPED, f"the step under way did not end within {limits.stop_s:g} s; {words}")
 
     def _end(self) -> None:
-        """None is left when this returns. Those that still run after a failure wait for the one that failed."""
+        """Ends all processes. Those still running after a failure are blocked waiting for the one that failed."""
         ends = time.monotonic() + (0 if self._stopped_at else END_S)
         while any(member.poll() is None for member in self._members) and time.monotonic() < ends:
             self._signal(signal.SIGTERM)
@@ -117,7 +117,7 @@ class Team:
 
 
 class _Said:
-    """Why it failed, in the words of the process that said so first."""
+    """The failure that a process reported first."""
 
     def __init__(self) -> None:
         self.code, self.message = 0, ""

@@ -1,1 +1,1 @@
-"""The training itself: arguments, model, trainer, checkpoints, evaluation."""
+"""The training loop: arguments, model, trainer, checkpoints, evaluation."""

@@ -1,7 +1,7 @@
-"""The training config as arguments of trl, peft and bitsandbytes: pure functions from the config to keyword arguments.
+"""Converts the training config into keyword arguments of trl, peft and bitsandbytes, in pure functions.
 
-What the user wrote wins, but for what would break the promises of a training: that it goes on after a loss, that its
-results are where they are looked for, that its numbers are true.
+The user's settings take precedence, except those that would break a guarantee: resuming after a lost pod, results in
+the expected place, correct numbers.
 """
 
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ OURS: Final = (
     "chat_template_path", "eos_token", "dataset_text_field", "dataset_kwargs", "dataset_num_proc", "use_cpu", "bf16",
     "fp16", "disable_tqdm", "load_best_model_at_end", "hub_token", "include_num_input_tokens_seen",
 )  # fmt: skip
-"""Fields of SFTConfig that are set below, or were acted on before the trainer is made."""
+"""Fields of SFTConfig that are set below or were applied before the trainer is created."""
 _EVALUATION: Final = ("eval_strategy", "eval_steps", "eval_delay", "eval_on_start", "metric_for_best_model")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a training runs."""
+    """The hardware that a training runs on."""
 
     device: Device
     bfloat16: bool
-    """Whether the device computes in it."""
+    """Whether the device supports it."""
 
 
 def batch_of(config: TuneConfig) -> Batch:
-    """As the user asked; what became of it when it did not fit is the supervisor's to say."""
+    """Returns the configured batch; shrinking it after running out of memory is left to `tune/steps.py`."""
     options = config.training.training
     return Batch(
         int(str(options.get("per_device_train_batch_size") or 1)),
@@ -43,12 +43,12 @@ def batch_of(config: TuneConfig) -> Batch:
 
 
 def kept_checkpoints(config: TuneConfig) -> int:
-    """How many complete checkpoints stay on the disk."""
+    """Returns how many complete checkpoints are kept on the disk."""
     return max(1, int(str(config.training.training.get("save_total_limit") or 2)))
 
 
 def precision_of(config: TuneConfig, place: Place) -> Precision:
-    """What is computed in: the user's choice where the device can do it."""
+    """Returns the precision to compute in: the user's choice if the device supports it."""
     asked = config.training.training
     if asked.get("fp16"):
         return "float16" if place.device == "cuda" else "bfloat16"
@@ -60,21 +60,21 @@ def precision_of(config: TuneConfig, place: Place) -> Precision:
 
 
 def evaluates_within(config: TuneConfig, place: Place, held_out: int) -> bool:
-    """Whether rows held out are looked at during training, in the training's own process.
+    """Returns whether held-out rows are evaluated during training, in the training's own process.
 
-    Never with packed weights on a CPU: there a forward pass in evaluation mode repacks them into a form that no
-    gradient goes through (bitsandbytes 0.50, nn/modules.py), and the training afterwards is broken.
+    Never with packed weights on a CPU: there a forward pass in evaluation mode repacks them into a form without
+    gradients (bitsandbytes 0.50, nn/modules.py), which breaks the training afterwards.
     """
     asked = config.training.training.get("eval_strategy") not in (None, "no")
     return asked and held_out > 0 and not (place.device == "cpu" and config.training.quantization.quantizes)
 
 
 def sft_arguments(config: TuneConfig, place: Place, batch: Batch, *, longest: int, evaluates: bool) -> dict[str, Any]:
-    """For trl's SFTConfig."""
+    """Returns the arguments of trl's SFTConfig."""
     given = {name: value for name, value in config.training.training.items() if name not in OURS and value is not None}
     if not evaluates:
         given = {name: value for name, value in given.items() if name not in _EVALUATION}
-    # What fits while training fits while evaluating; trl's own 8 rows may not.
+    # A batch that fits in training fits in evaluation; trl's default of 8 rows may not.
     given.setdefault("per_device_eval_batch_size", batch.size)
     packs = bool(given.get("packing"))
     precision = precision_of(config, place)
@@ -95,18 +95,18 @@ def sft_arguments(config: TuneConfig, place: Place, batch: Batch, *, longest: in
         "load_best_model_at_end": evaluates and bool(config.training.training.get("load_best_model_at_end")),
     }
     if config.processes > 1:
-        # Every parameter that is trained takes part in every step; looking for others costs a pass over the graph.
+        # Every trained parameter is used in every step; searching for unused ones costs a pass over the graph.
         given.setdefault("ddp_find_unused_parameters", False)
     return given | _padding(config) | wanted
 
 
 def lora_arguments(config: TuneConfig) -> dict[str, Any]:
-    """For peft's LoraConfig."""
+    """Returns the arguments of peft's LoraConfig."""
     return {**config.training.lora.model_dump(), "task_type": "CAUSAL_LM"}
 
 
 def quantization_arguments(config: TuneConfig, place: Place) -> dict[str, Any] | None:
-    """For transformers' BitsAndBytesConfig; None when nothing is packed."""
+    """Returns the arguments of transformers' BitsAndBytesConfig; None without quantization."""
     asked = config.training.quantization
     if not asked.quantizes:
         return None

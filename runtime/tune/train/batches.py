@@ -1,17 +1,17 @@
-"""How many rows are computed at once, and what becomes of that when memory does not suffice. Pure."""
+"""The batch size, and how it shrinks after running out of memory. Pure functions."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows a process computes at once, and how often before the weights move."""
+    """Rows that a process computes at once, and the number of such batches per optimizer step."""
 
     size: int
     accumulation: int
 
     def halved(self) -> "Batch | None":
-        """At most half the rows at once, the same number between two moves; None when there is nothing to halve."""
+        """Returns at most half the rows at once with the same total per optimizer step; None if it cannot be halved."""
         size = next((part for part in range(self.size // 2, 0, -1) if self.size % part == 0), None)
         return None if size is None else Batch(size, self.accumulation * (self.size // size))
 

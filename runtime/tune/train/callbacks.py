@@ -1,6 +1,6 @@
-"""What happens around a step: it is told, checkpoints are asked for and marked, a stop is obeyed. Trainer callbacks.
+"""Trainer callbacks around a step: report it, request and mark checkpoints, stop on SIGTERM.
 
-With several processes all of them decide the same, at the same step: each brings what it knows, and the largest counts.
+Several processes make the same decision at the same step: by an all-reduce (max) over what each knows.
 """
 
 import resource
@@ -20,7 +20,7 @@ from runtime.tune.train.checkpoints import mark_complete, remove_old
 
 
 class Stop:
-    """Whether this process was asked to stop."""
+    """Whether this process has received SIGTERM."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -32,7 +32,7 @@ class Stop:
 
 
 class Checkpointing(TrainerCallback):  # type: ignore[misc]
-    """Asks for checkpoints by time, at the end and when stopped; marks them; removes old ones."""
+    """Requests checkpoints by time, at the end and when stopped; marks them; removes old ones."""
 
     def __init__(self, stop: Stop, telling: Telling, identity: str, *, every_s: float, keep: int) -> None:
         self._stop, self._telling, self._identity = stop, telling, identity
@@ -49,7 +49,7 @@ class Checkpointing(TrainerCallback):  # type: ignore[misc]
         if stops:
             self._stop.asked = True
             control.should_training_stop = True
-            # What is held out can be looked at by whoever goes on.
+            # The pod that resumes can evaluate the held-out rows.
             control.should_evaluate = False
         return control
 
@@ -57,11 +57,11 @@ class Checkpointing(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
         if self._marked == state.global_step:
-            control.should_save = False  # a complete checkpoint is not written over
+            control.should_save = False  # a complete checkpoint is not overwritten
         return control
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        # Every process writes a file of its own into the folder.
+        # Every process writes its own file into the folder.
         args.distributed_state.wait_for_everyone()
         self._saved_at, self._marked = time.monotonic(), state.global_step
         _check_finite(kwargs["model"], state.global_step)
@@ -75,7 +75,7 @@ class Checkpointing(TrainerCallback):  # type: ignore[misc]
 
 
 class Following(TrainerCallback):  # type: ignore[misc]
-    """Tells every step, in the first process; the trainer gives it the losses."""
+    """Reports every step, in the first process; receives the losses from the trainer."""
 
     def __init__(self, telling: Telling | None) -> None:
         """`telling` is None in all processes but the first."""
@@ -86,7 +86,7 @@ class Following(TrainerCallback):  # type: ignore[misc]
         self._shown: dict[str, Any] = {}
 
     def batch(self, loss: float, tokens: int) -> None:
-        """One of the batches between two moves of the weights; their losses add up to the step's."""
+        """Adds one of the batches of an optimizer step; their losses add up to the step's."""
         self._loss += loss
         self._tokens += tokens
 
@@ -125,14 +125,14 @@ class Following(TrainerCallback):  # type: ignore[misc]
 
 
 def peak_memory_bytes() -> int:
-    """Of the accelerator, or of this process where there is none."""
+    """Returns the peak memory of the accelerator, or of this process without one."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _check_finite(model: torch.nn.Module, step: int) -> None:
-    """A checkpoint with a number that is none would end every training that goes on from it."""
+    """Raises Failure for NaN or infinite weights: a checkpoint with them would fail every training resumed from it."""
     if not all(bool(torch.isfinite(one).all()) for one in model.parameters() if one.requires_grad):
         raise Failure(LOSS_NOT_FINITE, f"the adapter's weights are no numbers after step {step}; {DIVERGED_FIX}")
 

@@ -1,7 +1,7 @@
-"""Which checkpoints may be gone on from. One that was being written when the pod was lost is never used.
+"""Marks and finds the checkpoints that a training may resume from; never one left incomplete by a lost pod.
 
-A checkpoint is complete when its marker is there and every file that the marker lists has the size it lists. Files
-reach the disk before the marker does. Standard library only.
+A checkpoint is complete if it has its marker and every file has the size that the marker lists. Files are synced to
+disk before the marker. Standard library only.
 """
 
 import json
@@ -17,14 +17,14 @@ _NAME = re.compile(r"checkpoint-(\d+)")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A complete one."""
+    """A complete checkpoint."""
 
     folder: Path
     step: int
 
 
 def mark_complete(folder: Path, identity: str) -> None:
-    """Writes the marker, last and by rename, after all files have reached the disk."""
+    """Writes the marker, last and by rename, after all files are synced to disk."""
     sizes = {}
     for file in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MARKER):
         _to_disk(file)
@@ -38,7 +38,7 @@ def mark_complete(folder: Path, identity: str) -> None:
 
 
 def is_complete(folder: Path, identity: str) -> bool:
-    """Whether everything that was to be in the folder is there, and of this training."""
+    """Returns whether the folder is complete and belongs to this training."""
     try:
         told = json.loads((folder / MARKER).read_bytes())
     except (FileNotFoundError, ValueError):
@@ -50,13 +50,13 @@ def is_complete(folder: Path, identity: str) -> bool:
 
 
 def complete_checkpoints(parent: Path, identity: str) -> list[Checkpoint]:
-    """Those of this training, the newest last. A checkpoint of other settings, model or data is none."""
+    """Returns this training's checkpoints, newest last; not those of other settings, model or data."""
     found = [Checkpoint(folder, step) for folder, step in _folders(parent) if is_complete(folder, identity)]
     return sorted(found, key=lambda checkpoint: checkpoint.step)
 
 
 def remove_unusable(parent: Path, identity: str) -> list[str]:
-    """Removes what is not complete or not of this training; the names of the folders removed."""
+    """Removes incomplete and other trainings' checkpoints; returns the names of the removed folders."""
     kept = {checkpoint.folder for checkpoint in complete_checkpoints(parent, identity)}
     unusable = [folder for folder, _ in _folders(parent) if folder not in kept]
     for folder in unusable:
@@ -65,14 +65,14 @@ def remove_unusable(parent: Path, identity: str) -> list[str]:
 
 
 def remove_old(parent: Path, identity: str, *, keep: int, best: Path | None = None) -> None:
-    """Leaves the newest `keep` complete checkpoints, and the best one where there is one."""
+    """Keeps the newest `keep` complete checkpoints and the best one, if any; removes the others."""
     for checkpoint in complete_checkpoints(parent, identity)[: -max(1, keep)]:
         if best is None or checkpoint.folder.resolve() != best.resolve():
             _remove(checkpoint.folder)
 
 
 def _remove(folder: Path) -> None:
-    # Without its marker first: a folder that is half removed must not look complete.
+    # The marker is removed first: a partly removed folder must not look complete.
     (folder / MARKER).unlink(missing_ok=True)
     shutil.rmtree(folder)
 

@@ -1,7 +1,7 @@
-"""`python -m runtime.tune.train.evaluate`: the loss of the adapter, and of the model without it, on rows held out.
+"""`python -m runtime.tune.train.evaluate`: measures the loss with and without the adapter on held-out rows.
 
-A process of its own, after training: the memory of the training is free again, and evaluation mode, which changes
-packed weights on a CPU, harms nothing that is still trained.
+Runs as a separate process after training: the training's memory is free again, and evaluation mode, which changes
+packed weights on a CPU, cannot harm the training.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SAY_EVERY = 20
 
 
 def evaluate(config: TuneConfig, telling: Telling, _: argparse.Namespace) -> None:
-    """Tells both losses: means over the tokens that are learnt. Raises Failure."""
+    """Reports both losses: means over the learnt tokens. Raises Failure."""
     telling.tell(phase="evaluating")
     base = load_model(config, this_place())
     model = PeftModel.from_pretrained(base, adapter_folder(config)).eval()

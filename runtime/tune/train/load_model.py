@@ -1,4 +1,4 @@
-"""Loads the base model, packed or not, onto the device of this process, and checks what the adapter asks of it."""
+"""Loads the base model, packed or not, onto this process's device, and checks that it has the adapter's modules."""
 
 import re
 from collections.abc import Iterable
@@ -19,20 +19,20 @@ from runtime.tune.train.arguments import Place, lora_arguments, quantization_arg
 
 
 def this_place() -> Place:
-    """What this machine computes on."""
+    """Detects this machine's hardware."""
     if torch.cuda.is_available():
-        # Emulated, as on V100 and T4, it is slower than float32.
+        # Emulated bfloat16, as on V100 and T4, is slower than float32.
         return Place("cuda", bfloat16=torch.cuda.is_bf16_supported(including_emulation=False))
     return Place("cpu", bfloat16=True)
 
 
 def device_name(place: Place) -> str:
-    """For people."""
+    """Returns the device's display name."""
     return torch.cuda.get_device_name() if place.device == "cuda" else "cpu"
 
 
 def load_model(config: TuneConfig, place: Place) -> Any:
-    """The base model in evaluation's or training's hands. Raises Failure when it is none that can be tuned."""
+    """Loads the base model for training or evaluation. Raises Failure if it cannot be tuned."""
     options: dict[str, Any] = {"trust_remote_code": config.training.model.trust_remote_code}
     dtype = config.training.model.torch_dtype
     if dtype == "bfloat16" and not place.bfloat16:
@@ -49,7 +49,7 @@ def load_model(config: TuneConfig, place: Place) -> Any:
 
 
 def adapter_config(config: TuneConfig, model: nn.Module, telling: Telling) -> LoraConfig:
-    """The adapter to train. Raises Failure when the model has none of the modules that it names."""
+    """Returns the adapter's config. Raises Failure if the model has none of its target modules."""
     wanted = lora_arguments(config)
     names = wanted["target_modules"]
     if isinstance(names, list):
@@ -69,12 +69,12 @@ def _device_map(config: TuneConfig, place: Place) -> Any:
     if config.processes > 1:
         return {"": PartialState().local_process_index}
     asked = config.training.model.device_map
-    # On one GPU "auto" would put what does not fit into main memory, where it cannot be trained; better to hear of it.
+    # On one GPU "auto" would offload layers to main memory, where they cannot be trained; failing is better.
     return {"": 0} if asked == "auto" and torch.cuda.device_count() == 1 else asked
 
 
 def _there(names: Iterable[str], model: nn.Module, telling: Telling) -> list[str]:
-    """Those that the model has. KAITO's own list for Phi-3 names five modules that Phi-3 does not have."""
+    """Returns the modules that the model has. KAITO's list for Phi-3 names five modules that Phi-3 does not have."""
     modules = [name for name, _ in model.named_modules()]
     asked = list(names)
     found = [name for name in asked if any(m == name or m.endswith(f".{name}") for m in modules)]
@@ -94,6 +94,6 @@ def _check_pattern(pattern: str, model: nn.Module) -> None:
 
 
 def _has(model: nn.Module) -> str:
-    """The linear modules that there are, by the last part of their names."""
+    """Lists the model's linear modules by the last part of their names."""
     linear = {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
     return f"it has {', '.join(sorted(linear - {'lm_head'}))}, or use all-linear"

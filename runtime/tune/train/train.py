@@ -1,7 +1,6 @@
-"""`python -m runtime.tune.train.train`: trains, from the start or from a checkpoint, and leaves the adapter beside
-them.
+"""`python -m runtime.tune.train.train`: trains from the start or a checkpoint and writes the adapter beside them.
 
-One of these runs for every GPU; the first one writes and tells.
+One such process runs per GPU; the first one writes and reports.
 """
 
 import argparse
@@ -30,7 +29,7 @@ from runtime.tune.train.trainer import Trainer
 
 
 def train(config: TuneConfig, telling: Telling, options: argparse.Namespace) -> None:
-    """Returns when the adapter is complete. Raises Failure, also when it was asked to stop."""
+    """Returns when the adapter is complete. Raises Failure, also after SIGTERM."""
     stop = Stop()
     place, report = this_place(), _report(config)
     telling.tell(phase="loading", device=device_name(place))
@@ -63,7 +62,7 @@ def _trainer(config: TuneConfig, place: Place, report: Report, batch: Batch, tel
         peft_config=adapter_config(config, model, telling),
     )
     if arguments.fp16:
-        # trl makes packed models' adapters bfloat16, which the scaler of float16 gradients does not know.
+        # trl converts packed models' adapters to bfloat16, which float16's GradScaler does not support.
         _in_float32(trainer.model)
     trainer.following = Following(telling if PartialState().is_main_process else None)
     trainer.add_callback(trainer.following)
@@ -77,7 +76,7 @@ def _in_float32(model: torch.nn.Module) -> None:
 
 
 def _leave_adapter(config: TuneConfig, trainer: Trainer, report: Report) -> None:
-    """What whoever serves it needs, and nothing else; it names the model and the commit, not a path of this pod."""
+    """Writes only the files needed to serve the adapter; it names the model and commit, not a path in this pod."""
     folder = emptied(adapter_folder(config))
     trainer.model.save_pretrained(folder)
     if changes_tokenizer(config):

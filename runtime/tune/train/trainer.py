@@ -1,4 +1,4 @@
-"""trl's trainer, looking at the loss of every batch before the weights move."""
+"""trl's trainer with a check of every batch's loss before the optimizer step."""
 
 import math
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from runtime.tune.train.callbacks import Following
 
 
 class Trainer(SFTTrainer):  # type: ignore[misc]
-    """Tells `following` of every batch."""
+    """Reports every batch to `following`."""
 
     following: Following
 
     def training_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> torch.Tensor:
-        """The loss of one batch. Raises Failure when it is no number; the weights are still good then."""
+        """Returns the loss of one batch. Raises Failure if it is not finite, while the weights are still valid."""
         tokens = inputs["attention_mask"].sum() if "attention_mask" in inputs else inputs["input_ids"].numel()
         loss: torch.Tensor = super().training_step(model, inputs, *args, **kwargs)
         value = float(loss)
