@@ -1,8 +1,8 @@
 """Reads YAML that a user wrote, safely: bounded in size, depth and expansion, without tags, without doubled keys.
 
 Values are built from the parser's events, so that a bound stops the work before memory is spent, and so that every
-value knows its line. Plain scalars follow YAML 1.1, as KAITO's tools read them, with three differences that nobody
-would miss: `1e-4` is a number, `1:30` and `2026-01-01` are text, and keys are always text.
+value knows its line. Plain scalars follow YAML 1.1, as KAITO's tools read them, with three harmless differences:
+`1e-4` is a number, `1:30` and `2026-01-01` are text, and keys are always text.
 """
 
 import re

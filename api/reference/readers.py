@@ -95,7 +95,7 @@ ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
 
 
 def reader_of(path: str) -> str:
-    """The reader of the field at this path, such as `resource.labelSelector.matchLabels`. Raises KeyError if unlisted."""
+    """The reader of the field at this path, such as `resource.labelSelector.matchLabels`; KeyError if not listed."""
     parts = path.replace("[]", "").split(".")
     while parts:
         found = FIELD_READERS.get(".".join(parts))
