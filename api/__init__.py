@@ -1,4 +1,4 @@
-"""The resources: what a user writes, what we report back, and the names and labels both sides share.
+"""The Workspace API: the resource and its status, validation, and the names and labels that all packages share.
 
-Pydantic models and pure functions only; no I/O, no Kubernetes client. Every other room may import from here.
+Pydantic models and pure functions only; no I/O, no Kubernetes client. Every other package may import this one.
 """

@@ -1,8 +1,8 @@
-"""Which addresses a URL of a user's may point to. Pure: nothing here asks DNS or opens a connection.
+"""Decides which addresses a user's URL may point to. Pure: no DNS query, no connection.
 
-`problem_of_url` judges what is written and is admission's; `check_resolved` judges what a name turned out to be and is
-for whoever connects, before each connection and for each hop of a redirect. What the operator allows, such as a mirror
-in the own network, is an explicit list of hosts; by default nothing is allowed.
+Admission calls `problem_of_url` on the URL as written; HTTP clients call `check_resolved` on the resolved addresses,
+before each connection and for each hop of a redirect. Exceptions, such as a mirror in the operator's network, are an
+explicit list of hosts, empty by default.
 """
 
 import re
@@ -46,13 +46,13 @@ _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")
 
 
 class AddressRefused(ValueError):
-    """A host leads where a user's URL may not lead; the text names the host, the address and what to do."""
+    """The host resolves to a forbidden address; the message names the host, the address and the fix."""
 
 
 def problem_of_url(url: str, allowed_hosts: Collection[str] = ()) -> str | None:
-    """What is wrong with this URL as it is written; None when nothing is. Never quotes more of it than the host.
+    """Returns what is wrong with this URL as written, or None. Never quotes more of it than the host.
 
-    `allowed_hosts` are host names or addresses, in lower case, that the operator allows whatever they are.
+    `allowed_hosts` are host names or addresses, in lower case, that the operator exempts from the check.
     """
     if len(url) > URL_MAX:
         return f"{_INVALID}: it has {len(url)} characters, and {URL_MAX} are allowed"
@@ -67,7 +67,7 @@ def problem_of_url(url: str, allowed_hosts: Collection[str] = ()) -> str | None:
 
 
 def problem_of_host(host: str, allowed_hosts: Collection[str] = ()) -> str | None:
-    """What is wrong with this host, a name or an address without brackets; None when nothing is."""
+    """Returns what is wrong with this host (a name, or an address without brackets), or None."""
     name = host.lower().removesuffix(".")
     if name in allowed_hosts:
         return None
@@ -88,7 +88,7 @@ def problem_of_host(host: str, allowed_hosts: Collection[str] = ()) -> str | Non
 def check_resolved(host: str, addresses: Iterable[str], allowed_hosts: Collection[str] = ()) -> None:
     """Raises AddressRefused unless every address that `host` resolved to may be connected to.
 
-    Connect to one of these very addresses afterwards: a second look-up may give another answer.
+    Connect to one of these addresses afterwards: a second DNS query may return others.
     """
     if host.lower().removesuffix(".") in allowed_hosts:
         return
@@ -97,10 +97,10 @@ def check_resolved(host: str, addresses: Iterable[str], allowed_hosts: Collectio
 
 
 def check_registry(host: str, port: int, addresses: Iterable[str], named: Collection[str] = ()) -> None:
-    """The same for a registry and for what it leads to, its token service and its storage, which may well stand in a
-    private network; none stands at a loopback, link-local or metadata address. Raises AddressRefused.
+    """The same check for a registry, its token service and its storage. Private networks are allowed; loopback,
+    link-local and metadata addresses are not. Raises AddressRefused.
 
-    `named` are hosts, or host:port, that the operator names as registries wherever they are.
+    `named` are hosts, or host:port, that the operator configured as registries and that are exempt from the check.
     """
     name = host.lower().removesuffix(".")
     if name in named or f"{f'[{name}]' if ':' in name else name}:{port}" in named:
@@ -111,7 +111,7 @@ def check_registry(host: str, port: int, addresses: Iterable[str], named: Collec
 
 
 def _refused(host: str, addresses: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The addresses that are refused, each with what it is. Raises AddressRefused where there is no address at all."""
+    """The refused addresses, each with its kind. Raises AddressRefused if there is no address at all."""
     found = list(addresses)
     if not found:
         raise AddressRefused(f"{host} has no address: check the name")
@@ -127,8 +127,8 @@ def _refused(host: str, addresses: Iterable[str]) -> Iterator[tuple[str, str]]:
 def refused_as(address: Address) -> str | None:
     """What kind of address this is when it is refused, such as "a loopback address"; None for a public one.
 
-    An IPv6 address that carries an IPv4 address (mapped, compatible, 6to4, NAT64, ISATAP) is also judged by
-    that one, because a gateway would lead there.
+    An IPv6 address that embeds an IPv4 address (mapped, compatible, 6to4, NAT64, ISATAP) is also checked by
+    that address, because a gateway would route there.
     """
     for candidate in (address, *_embedded(address)):
         for what, network in _REFUSED:
@@ -153,7 +153,7 @@ def _problem_of_ipv4(name: str) -> str | None:
     try:
         address = IPv4Address(name)
     except AddressValueError:
-        # Octal, hexadecimal, one number for all four, leading zeros: programs disagree about where that leads.
+        # Octal, hexadecimal, one number for all four, leading zeros: programs parse these differently.
         return f"{_INVALID}: {name!r} ends in a number but is not four decimal numbers from 0 to 255. {_KAITO_ADDRESS}"
     what = refused_as(address)
     return f"{_KAITO_ADDRESS}: {name} is {what}. {_OWN_SERVER}" if what else None

@@ -1,7 +1,7 @@
 """Every label, annotation, finalizer and taint key, in one table.
 
-The `kaito.sh` keys are KAITO's and mean what KAITO means by them; the `modelyard.dev` keys are ours. What is written on
-which object is decided in `activities`.
+The `kaito.sh` keys have KAITO's meaning; the `modelyard.dev` keys are Modelyard's. `activities` decides which object
+gets which key.
 """
 
 from collections.abc import Mapping
@@ -51,8 +51,8 @@ INSTANCE_TYPE_FALLBACKS = "modelyard.dev/instance-type-fallbacks"  # comma-separ
 MAX_PRICE_PER_HOUR = "modelyard.dev/max-price-per-hour"  # US dollars for all nodes together
 ZONES = "modelyard.dev/zones"  # comma-separated, tried in order
 CAPACITY_TYPES = "modelyard.dev/capacity-types"  # "spot", "on-demand", tried in order
-PAUSED = "modelyard.dev/paused"  # any value but "false": nothing new is begun
-RETRY = "modelyard.dev/retry"  # any new value asks for another try of a failed generation
+PAUSED = "modelyard.dev/paused"  # any value but "false" pauses: no new work starts
+RETRY = "modelyard.dev/retry"  # any new value retries a failed generation
 USER_ANNOTATIONS = frozenset(
     {
         RUNTIME,
@@ -87,7 +87,7 @@ GPU_TAINT = f"{GPU_TAINT_KEY}={GPU_TAINT_VALUE}:NoSchedule"
 SPOT_TAINT_KEY = "kubernetes.azure.com/scalesetpriority"
 GPU_RESERVATIONS = "gpus.modelyard.dev"  # <this>/<uid of a Workspace>=<GPUs> on nodes that were not bought
 
-# NodeClaims (Karpenter's keys). The pool `kaito` does not exist: it only keeps Karpenter from minding these nodes.
+# NodeClaims (Karpenter's keys). The pool `kaito` does not exist: it only keeps Karpenter from managing these nodes.
 NODE_POOL = "karpenter.sh/nodepool"
 NODE_POOL_VALUE = "kaito"
 DO_NOT_DISRUPT = "karpenter.sh/do-not-disrupt"
@@ -143,5 +143,5 @@ def without_reserved(match_labels: dict[str, str]) -> dict[str, str]:
 
 
 def is_paused(annotations: Mapping[str, str]) -> bool:
-    """Whether a Workspace's annotations ask that nothing new is begun for it."""
+    """Whether a Workspace's annotations pause it: no new work starts."""
     return annotations.get(PAUSED, "false").strip().lower() != "false"

@@ -1,7 +1,7 @@
 """Names of everything made for a Workspace, and the rules they must keep.
 
-All are derived from the Workspace alone, so that a retry finds what the first try made. Limits are Kubernetes' (RFC
-1035 labels for Services, 63 characters) and AKS' (pool names match `^[a-z][a-z0-9]{0,11}$`).
+All are derived from the Workspace alone, so that a retry finds what the first attempt created. Limits are Kubernetes'
+(RFC 1035 labels for Services, 63 characters) and AKS' (pool names match `^[a-z][a-z0-9]{0,11}$`).
 """
 
 import base64
@@ -31,12 +31,12 @@ class WorkspaceKey(NamedTuple):
 
 
 def workflow_id(namespace: str, name: str) -> str:
-    """Id of the one workflow that looks after a Workspace."""
+    """Id of the one workflow that reconciles a Workspace."""
     return f"{WORKFLOW_PREFIX}{namespace}/{name}"
 
 
 def key_of_workflow(id_: str) -> WorkspaceKey:
-    """The Workspace a workflow id stands for; ValueError when it is not one of ours."""
+    """The Workspace of a workflow id. Raises ValueError if the id is not Modelyard's."""
     parts = id_.split("/")
     if len(parts) != 3 or not id_.startswith(WORKFLOW_PREFIX) or not all(parts):
         raise ValueError(f"{id_!r} is not a Workspace workflow id: expected {WORKFLOW_PREFIX}<namespace>/<name>")
@@ -83,7 +83,7 @@ def tuning_job(name: str, part: str) -> str:
 
 
 def tuning_config_map(name: str, part: str) -> str:
-    """Name of the ConfigMap that tells that Job what to do."""
+    """Name of the ConfigMap that configures that Job."""
     return f"{name}-{part}"
 
 
@@ -93,7 +93,7 @@ def tuning_volume(name: str) -> str:
 
 
 def workspace_name_problem(name: str) -> str | None:
-    """Why a Workspace cannot have this name, as a sentence with the fix; None when it can.
+    """Returns why a Workspace cannot have this name, with the fix; None if it can.
 
     Stricter than KAITO, which admits names whose Service (must start with a letter) or headless Service (63 characters)
     it cannot create later, after nodes were bought.

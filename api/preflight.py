@@ -1,6 +1,6 @@
-"""The checks that are made before anything is bought: their names, and what each asks. One table for status and plan.
+"""The preflight checks, made before nodes are bought: their names, and what each queries. Shared by status and plan.
 
-Who makes a check is decided in `activities`; a check that could not be made never stops a Workspace.
+`activities` runs the checks; a check that could not be made never blocks a Workspace.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Final
 
 
 class CheckName(StrEnum):
-    """Names of checks, in the order in which they are told."""
+    """Names of checks, in the order of the report."""
 
     SKU_OFFERED = "SkuOffered"
     VCPU_QUOTA = "VcpuQuota"
@@ -28,9 +28,9 @@ PROVIDER_CHECKS: Final[Mapping[str, tuple[CheckName, ...]]] = {
     "karpenter": (CheckName.NODE_CLAIMS,),
     "byo": (CheckName.FREE_GPUS,),
 }
-"""What is asked about nodes, by who brings them; for aks by the identity without rights in the cluster."""
+"""The checks of nodes, by provider; for aks they use the identity without rights in the cluster."""
 WORKLOAD_CHECKS: Final = (CheckName.PRICE_LIMIT, CheckName.IMAGES_PULLABLE)
-"""What is always asked about everything else, by the identity without rights in the cloud."""
+"""The checks made for every provider, with the identity without rights in the cloud."""
 
 QUESTIONS: Final[Mapping[CheckName, str]] = {
     CheckName.SKU_OFFERED: "the machine type is offered in region and zone, and not restricted for the subscription",
@@ -47,5 +47,5 @@ QUESTIONS: Final[Mapping[CheckName, str]] = {
 
 
 def place_of(name: str) -> int:
-    """Where a check stands in the order; one of a newer release comes last."""
+    """A check's position in the report; a check of a newer release sorts last."""
     return list(QUESTIONS).index(CheckName(name)) if name in set(CheckName) else len(QUESTIONS)

@@ -1,4 +1,4 @@
-"""Who can bring a Workspace's nodes: agent pools of AKS, NodeClaims of Karpenter, or nodes that are there already."""
+"""The node providers: AKS agent pools, Karpenter NodeClaims, or existing nodes (byo)."""
 
 from typing import Final, Literal, get_args
 

@@ -1,6 +1,6 @@
-"""What a Workspace's annotations say of the purchase: the highest price, zones, spot or on demand. Pure.
+"""Parses a Workspace's purchase annotations: price limit, zones, spot or on demand. Pure.
 
-Admission and the planner read them by the same functions, which raise ValueError with what to write instead.
+Admission and the planner call the same functions, which raise ValueError with the accepted form.
 """
 
 import math
@@ -86,5 +86,5 @@ def purchase_options(instance_type: str, annotations: Mapping[str, str]) -> tupl
 
 
 def spot_price(limit: float | None, nodes: int) -> float:
-    """What Azure is told to pay for one spot machine at most, to five places; -1 means up to the price on demand."""
+    """Azure's maximum price for one spot machine, to five places; -1 means up to the on-demand price."""
     return -1.0 if limit is None else math.floor(limit / max(nodes, 1) * 1e5) / 1e5

@@ -1,7 +1,7 @@
-"""Every reason that a status can give, in one table: what it means, what causes it, what to do about it.
+"""Every reason in a status, in one table: meaning, cause, fix.
 
-KAITO's words come first and are kept, because people's scripts match them; the rest are ours. The documentation page is
-made from this table. A reason that is not in here is a bug, which `reason` raises.
+KAITO's reasons come first and keep their names, because users' scripts match them; the rest are Modelyard's. The
+documentation page is generated from this table. A reason missing here is a bug; `reason` raises KeyError.
 """
 
 from collections.abc import Iterable

@@ -1,1 +1,1 @@
-"""The two ConfigMaps that a Workspace can name: how they are read, which keys they hold, what each value must be."""
+"""Parses and validates the two ConfigMaps that a Workspace can reference: their YAML, keys and values."""

@@ -1,8 +1,8 @@
-"""Options of other people's programs as data: which there are, what each takes, and whether a value fits.
+"""Loads the option tables of vLLM and trl, and checks values against them.
 
-The data files beside this one are generated from the programs themselves: `vllm_arguments.yaml` by
-`python -m runtime.serve.dump_options`, `training_arguments.yaml` by `python -m runtime.tune.dump_options`. So the
-control plane can judge a ConfigMap without having vLLM or trl installed.
+The tables are generated from the programs: `vllm_arguments.yaml` by `python -m runtime.serve.dump_options`,
+`training_arguments.yaml` by `python -m runtime.tune.dump_options`. The control plane can therefore validate a
+ConfigMap without vLLM or trl installed.
 """
 
 import json

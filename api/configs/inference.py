@@ -1,7 +1,7 @@
-"""`inference_config.yaml`: the user's options of vLLM, typed and checked before anything is bought.
+"""Parses `inference_config.yaml`: the user's vLLM options, typed and validated before nodes are bought.
 
-Refused is what would keep the server from starting, or would take it out of the pod's contract (`owned.py`). What
-KAITO accepts and nothing here acts on is accepted and reported as a warning.
+Rejects options that would keep the server from starting or break the pod's contract (`owned.py`). Keys that KAITO
+accepts and Modelyard ignores are accepted with a warning.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
 
 
 class InferenceConfig(BaseModel):
-    """What the file says, every value as vLLM takes it."""
+    """The parsed file, every value in the type that vLLM expects."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +47,7 @@ class InferenceConfig(BaseModel):
 
     @property
     def max_model_len(self) -> int | None:
-        """The longest context asked for, in tokens; None when it is not given or `auto`."""
+        """The requested context length in tokens; None when it is not given or `auto`."""
         given = self.vllm.get("max-model-len")
         return given if isinstance(given, int) else None
 
@@ -94,7 +94,7 @@ def vllm_options(section: Mapping[str, JsonValue], arguments: Arguments) -> tupl
 
 
 def context_problem(config: InferenceConfig, limit: int) -> str | None:
-    """KAITO's rule that max-model-len may not exceed what the model was made for (`limit`, tokens); None when kept."""
+    """KAITO's rule that max-model-len may not exceed the model's own limit (`limit`, tokens); None if it holds."""
     asked = config.max_model_len
     if asked is None or asked <= limit:
         return None

@@ -1,4 +1,4 @@
-"""Paths that a user gives inside a training pod: they stay below /mnt, and out of what others have mounted there."""
+"""Validates a user's paths inside a training pod: below /mnt, and outside the volumes mounted there."""
 
 import posixpath
 from typing import Final
@@ -10,7 +10,7 @@ _TAKEN: Final = (DATA, "/mnt/config", "/mnt/adapter", "/mnt/streaming")
 
 
 def contained(path: str) -> str:
-    """The absolute path; a relative one is meant below /mnt. Raises ValueError when it leads elsewhere."""
+    """Returns the absolute path; a relative one is resolved below /mnt. Raises ValueError if it escapes /mnt."""
     if not path or not path.isprintable():
         raise ValueError(f"must be a path below {ROOT}")
     absolute = posixpath.normpath(posixpath.join(ROOT, path))

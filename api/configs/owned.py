@@ -1,6 +1,6 @@
-"""Options of vLLM that a ConfigMap cannot set, and why: they are the pod's contract, or a way around it.
+"""Lists the vLLM options that a ConfigMap cannot set, with reasons: they are the pod's contract, or bypass it.
 
-By name with dashes. What is not here is the user's, and wins over what Modelyard would choose.
+Names are with dashes. All other options belong to the user and override Modelyard's choice.
 """
 
 from collections.abc import Mapping

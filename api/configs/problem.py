@@ -1,4 +1,4 @@
-"""What is wrong with a ConfigMap's content, as its author needs it: the path, the sentence, the line."""
+"""Errors in a ConfigMap's content: path, message and line."""
 
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
@@ -8,7 +8,7 @@ Problem = tuple[str, str]
 """(path such as `vllm.max-model-len`, sentence); the path is empty for the file as a whole."""
 
 REPORTED_MAX: Final = 20
-"""Mistakes told at once. Looking for the nearest name costs up to a millisecond each, and files may hold thousands."""
+"""Errors reported at once. Finding the nearest name costs up to a millisecond each, and files may hold thousands."""
 
 
 class ConfigProblem(ValueError):
@@ -20,7 +20,7 @@ class ConfigProblem(ValueError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` with the known name that looks most like this one, or nothing."""
+    """Returns `; did you mean 'x'?` with the most similar known name, or an empty string."""
     close = get_close_matches(name[:64], list(known), n=1, cutoff=0.7)
     return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -1,7 +1,7 @@
-"""Which adapters vLLM can serve: what a LoRA configuration may not ask for, with the reason and the way out.
+"""Rejects LoRA configurations whose adapter vLLM cannot serve, with the reason and the fix.
 
-An adapter is trained to be served; finding out after hours of training that it cannot be is the failure that this table
-prevents. Source: vLLM 0.32, `vllm/lora/peft_helper.py` and `vllm/config/lora.py`.
+An adapter is trained to be served; this check prevents learning after hours of training that it cannot be.
+Source: vLLM 0.32, `vllm/lora/peft_helper.py` and `vllm/config/lora.py`.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ UNSERVABLE: Final[Mapping[str, str]] = {
     "megatron_config": "needs Megatron, which the training image does not hold; leave it out",
 }
 _INITS: Final = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
-"""Ways to begin that leave the model's own weights as they are; pissa, olora, corda and loftq do not."""
+"""Initializations that leave the base weights unchanged; pissa, olora, corda and loftq change them."""
 
 
 def lora_problems(section: Mapping[str, Any]) -> list[Problem]:
@@ -58,13 +58,13 @@ def serving_problems(config: Mapping[str, Any]) -> list[Problem]:
 
 
 def ranks_of(config: Mapping[str, Any]) -> set[int]:
-    """Every rank that an adapter_config.json speaks of."""
+    """Every rank in an adapter_config.json."""
     own = {config["r"]} if isinstance(config.get("r"), int) else set()
     return own | {rank for _, rank in _ranks(config.get("rank_pattern"))}
 
 
 def served_rank(rank: int) -> int:
-    """The smallest --max-lora-rank with room for this rank. Raises ValueError for one that vLLM does not serve."""
+    """The smallest --max-lora-rank that covers this rank. Raises ValueError for a rank that vLLM does not support."""
     for known in SERVED_RANKS:
         if rank <= known:
             return known

@@ -1,6 +1,6 @@
-"""`training_config.yaml`: KAITO's six sections, typed, with what could only fail after the purchase refused before it.
+"""Parses `training_config.yaml`: KAITO's six sections, typed. Rejects what would fail only after nodes are bought.
 
-KAITO ignores keys that it does not know; so do we, and say so in `warnings`.
+Unknown keys are ignored, as in KAITO, and reported in `warnings`.
 """
 
 from collections.abc import Mapping
@@ -81,13 +81,13 @@ def parse_training_config(text: str) -> TrainingConfig:
 
 
 def default_training_config(method: str) -> TrainingConfig:
-    """What is trained when a Workspace names no ConfigMap; `method` is lora or qlora, in lower case."""
+    """The configuration for a Workspace without a ConfigMap; `method` is lora or qlora, in lower case."""
     four_bit = QuantizationConfig(load_in_4bit=True) if method == "qlora" else QuantizationConfig()
     return TrainingConfig(quantization=four_bit)
 
 
 def method_problem(config: TrainingConfig, method: str) -> Problem | None:
-    """What about the quantization does not go with the Workspace's `method` (lora or qlora); None when it does."""
+    """Returns how the quantization contradicts the Workspace's `method` (lora or qlora), or None."""
     path = f"{ROOT}.QuantizationConfig"
     if method == "lora" and config.quantization.quantizes:
         return path, "for method lora, load_in_4bit and load_in_8bit must be false; or use method qlora"
@@ -123,7 +123,7 @@ def _given(section: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _key_problems(name: str, written: Mapping[str, Any]) -> tuple[list[Problem], list[Problem]]:
-    """What vLLM could not serve or contradicts itself, and keys without effect."""
+    """Errors (not servable by vLLM, or contradictory) and warnings about keys without effect."""
     wrong = lora_problems(written) if name == "LoraConfig" else []
     if name == "QuantizationConfig" and written.get("load_in_4bit") is True and written.get("load_in_8bit") is True:
         wrong.append(("load_in_8bit", "cannot be true together with load_in_4bit; keep one"))
@@ -135,7 +135,7 @@ def _key_problems(name: str, written: Mapping[str, Any]) -> tuple[list[Problem],
 
 
 def _problems_of(error: ValidationError, told: set[str], name: str) -> list[Problem]:
-    """One sentence a key: a value that fits none of several types is one mistake, not several."""
+    """One message per key: a value that matches none of several types is one error, not several."""
     found: dict[str, str] = {}
     for entry in error.errors():
         key = str(entry["loc"][0])

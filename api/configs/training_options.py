@@ -1,7 +1,7 @@
-"""The section TrainingArguments of `training_config.yaml`: trl's SFTConfig, key by key.
+"""Validates the section TrainingArguments of `training_config.yaml`: trl's SFTConfig, key by key.
 
-Which keys there are is `training_arguments.yaml`'s to say; here is which of them are the user's, between which bounds,
-which old names are understood, and what Modelyard takes when nothing is said.
+`training_arguments.yaml` lists all keys; this file defines which of them users may set, their bounds, old names
+that are still accepted, and Modelyard's defaults.
 """
 
 from collections.abc import Mapping

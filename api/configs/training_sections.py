@@ -41,7 +41,7 @@ class Section(BaseModel):
 
 
 class ModelConfig(Section):
-    """How the model is loaded. Which model, and which commit, is the Workspace's to say."""
+    """How the model is loaded. The Workspace determines the model and the commit."""
 
     trust_remote_code: bool = Field(False, description="Run code that the model's repository brings.")
     torch_dtype: Dtype = Field("bfloat16", description="Type of the weights while training.")
@@ -71,7 +71,7 @@ class QuantizationConfig(Section):
 
 
 class LoraConfig(Section):
-    """The adapter's shape. What vLLM could not serve is refused by `servable.py`."""
+    """The adapter's shape. `servable.py` rejects shapes that vLLM cannot serve."""
 
     r: int = Field(8, ge=1, description=f"Rank, at most {RANK_MAX}: the size of the adapter.")
     lora_alpha: float = Field(8, gt=0, description="Scale: the adapter is weighed with lora_alpha / r.")

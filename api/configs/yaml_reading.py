@@ -1,8 +1,8 @@
 """Reads YAML that a user wrote, safely: bounded in size, depth and expansion, without tags, without doubled keys.
 
 Values are built from the parser's events, so that a bound stops the work before memory is spent, and so that every
-value knows its line. Plain scalars follow YAML 1.1, as KAITO's tools read them, with three differences that nobody
-would miss: `1e-4` is a number, `1:30` and `2026-01-01` are text, and keys are always text.
+value knows its line. Plain scalars follow YAML 1.1, as KAITO's tools read them, with three harmless differences:
+`1e-4` is a number, `1:30` and `2026-01-01` are text, and keys are always text.
 """
 
 import re
@@ -23,7 +23,7 @@ Path = tuple[str | int, ...]
 Value = Any
 """None, bool, int, float, str, list[Value] or dict[str, Value]."""
 
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one written in C is ten times as fast
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times as fast
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"})
 _FALSE = frozenset({"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"})
@@ -40,14 +40,14 @@ class Document:
     lines: dict[Path, int]
 
     def line_of(self, path: Path) -> int | None:
-        """The line of this path, or of the nearest part of it that is there."""
+        """The line of this path, or of its nearest existing parent."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path)
 
 
 def read_yaml(text: str) -> Document:
-    """The one document in `text`; None for an empty one. Raises ConfigProblem that says line and column."""
+    """The single document in `text`; None if it is empty. Raises ConfigProblem with line and column."""
     try:
         data = text.encode()
     except UnicodeEncodeError:
@@ -166,7 +166,7 @@ def scalar(text: str) -> Value:
         return int(text, 16)
     if _FLOAT.fullmatch(text):
         number = float(text.replace("_", ""))
-        # 010 is 8 for some and 10 for others, 1e999 is no number that JSON can hold: both stay text.
+        # 010 is 8 for some and 10 for others, JSON cannot represent 1e999: both stay text.
         octal = re.fullmatch(r"[-+]?0[0-9_]+", text)
         return text if octal or number in (float("inf"), float("-inf")) else number
     return text

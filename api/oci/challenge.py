@@ -1,4 +1,4 @@
-"""Parses WWW-Authenticate (RFC 9110, section 11.6.1), and decides which token services may be shown a credential."""
+"""Parses WWW-Authenticate (RFC 9110, section 11.6.1), and decides which token services may receive credentials."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -16,7 +16,7 @@ _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f-\xa0]")
 
 @dataclass(frozen=True)
 class Challenge:
-    """How a registry wants to be asked; `realm` of a bearer challenge is the URL that gives tokens."""
+    """A registry's authentication challenge; `realm` of a bearer challenge is the token service's URL."""
 
     scheme: str
     realm: str = ""
@@ -50,7 +50,7 @@ def _parts(header: str) -> Iterator[tuple[str, str | None]]:
 
 def realm_problem(realm: str, plain_http: Collection[str]) -> str | None:
     """Why no credential is sent to this realm; None when it may be. `plain_http` are the hosts (with port) that the
-    operator has without TLS: what a registry says does not make a way safe that others can read."""
+    operator runs without TLS: a registry's own answer cannot exempt an unencrypted connection."""
     try:
         parts = urlsplit(realm)
         known = parts.port != 0 and parts.hostname

@@ -1,12 +1,12 @@
 """Finds a registry's account in the docker configs of Secrets, by the rules of the kubelet.
 
-Both who checks in advance and the pods that pull and push read Secrets with this file, so that they find the same
-account. Credential helpers, and what nodes and service accounts have beside Secrets, are not known here. Texts of
-errors name the Secret and say what it lacks; nothing of what it holds is in one, nor in a repr.
+The preflight and the pods that pull and push read Secrets with this file, so that they find the same account.
+Credential helpers and credentials of nodes and service accounts are not covered. Error messages name the Secret and
+what it lacks; neither they nor a repr contain its content.
 
 An entry is read as in Kubernetes' pkg/credentialprovider/config.go (`DockerConfigEntry.UnmarshalJSON`,
 `decodeDockerConfigFieldAuth`); which entries are for an image is `docker_config_keys.py`'s. Two differences: an entry
-that cannot be read is passed over where it costs the kubelet the whole Secret, and `auth` may have spaces around it.
+that cannot be read is skipped, where the kubelet discards the whole Secret, and `auth` may have spaces around it.
 """
 
 import base64
@@ -29,7 +29,7 @@ ENTRIES_MAX: Final = 500
 
 
 class DockerConfigError(ValueError):
-    """A Secret has no account that can be used; the text names the Secret and what it lacks."""
+    """A Secret has no usable account; the message names the Secret and what it lacks."""
 
     def __init__(self, secret: str, lack: str) -> None:
         super().__init__(f"the Secret {secret} {lack}")
@@ -37,7 +37,7 @@ class DockerConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Account:
-    """User and password, or an identity token that a token service takes for them; `secret` is where it was found."""
+    """User and password, or an identity token that a token service accepts instead; `secret` is its source."""
 
     secret: str
     user: str = field(default="", repr=False)
@@ -75,8 +75,8 @@ def accounts_for(
     """The accounts for the image's registry, one of each Secret that has one, in their order.
 
     `identity_tokens`: False for what the kubelet pulls, which knows only users and passwords (config.go). Raises
-    DockerConfigError where no Secret has an account and one of them cannot be used; a registry that nobody has an
-    entry for is no error.
+    DockerConfigError if no Secret has an account and one of them cannot be used; a registry without an entry in any
+    Secret is not an error.
     """
     found, errors = list[Account](), list[DockerConfigError]()
     for config in configs:
@@ -113,7 +113,7 @@ def _entries(config: DockerConfig) -> Mapping[str, Any]:
     try:
         document = json.loads(config.content)
     except (ValueError, RecursionError):
-        # The parser's own words would quote what is in the Secret.
+        # The parser's own message would quote the Secret's content.
         raise DockerConfigError(config.secret, "has a docker config that is not JSON") from None
     entries = document.get("auths") if isinstance(document, dict) and not config.legacy else document
     if not isinstance(entries, dict):
@@ -124,7 +124,7 @@ def _entries(config: DockerConfig) -> Mapping[str, Any]:
 
 
 def _account(entry: Any, secret: str, identity_tokens: bool) -> tuple[Account | None, str]:
-    """The account of one entry, or what it lacks. An `auth` that is whole wins over the rest, as in config.go."""
+    """The account of one entry, or what it lacks. A complete `auth` takes precedence, as in config.go."""
     if not isinstance(entry, dict):
         return None, "without an account"
     user, password, token = _text(entry, "username"), _text(entry, "password"), _text(entry, "identitytoken")
@@ -159,7 +159,7 @@ def _split_auth(auth: str) -> tuple[str, str] | None:
 
 
 def _decoded(text: str) -> bytes:
-    """Base64 with line breaks and spaces, padded or not; nothing for what is not base64."""
+    """Decodes base64 with line breaks and spaces, padded or not; empty if the text is not base64."""
     text = "".join(text.split()).rstrip("=")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)

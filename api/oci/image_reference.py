@@ -1,6 +1,6 @@
 """Parses an image reference by the grammar of the container tools: `[host[:port]/]path[:tag][@digest]`.
 
-Nothing is looked up. The reference is later handed to programs as one argument; the grammar leaves no room for more.
+No I/O. The reference is later passed to programs as one argument; the grammar admits nothing that could be two.
 The grammar is that of github.com/distribution/reference (reference.go, regexp.go, normalize.go).
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 NAME_MAX: Final = 255
 REFERENCE_MAX: Final = 1024
 DOCKER_HUB: Final = "registry-1.docker.io"
-"""Where Docker Hub answers."""
+"""Docker Hub's registry host."""
 _HUB_NAMES: Final = ("docker.io", "index.docker.io")
 _SEGMENT: Final = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _HOST_LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -25,7 +25,7 @@ _IDENTIFIER = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class ImageReference:
-    """The parts as a registry is asked for them: `host` is where it answers, Docker Hub's where none was written.
+    """The parts as the registry API uses them: `host` is the API's host, Docker Hub's if none was written.
 
     `tag` is empty where only a digest was given, and `latest` where neither was.
     """
@@ -49,7 +49,7 @@ class ImageReference:
 
     @property
     def version(self) -> str:
-        """What stands in the path of a manifest; a digest wins over a tag."""
+        """The last segment of a manifest's path; a digest takes precedence over a tag."""
         return self.digest or self.tag
 
     def pinned(self, digest: str) -> str:

@@ -1,7 +1,7 @@
-"""What is sent to a registry's token service, and the token in its answer; sending is the HTTP clients' own.
+"""Builds requests to a registry's token service and reads the token in its response; HTTP clients send them.
 
 Users and passwords go by GET (distribution's "Token Authentication Specification"), identity tokens by POST ("Token
-Authentication OAuth 2.0 Specification"). Redirects must not be followed: the form would go along.
+Authentication OAuth 2.0 Specification"). Do not follow redirects: they would forward the form.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""What pods are told: the configuration of each program that runs in a model pod."""
+"""The configuration and the results of each program that runs in a model pod, as typed contracts."""

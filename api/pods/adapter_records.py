@@ -1,6 +1,6 @@
-"""Where a model's adapters are in its pod, and what stands beside each that is ready.
+"""Defines where a model's adapters are in its pod, and the record beside each adapter that is ready.
 
-`runtime.adapters` leaves the record last; `runtime.serve` waits for it. Fields are only ever added, with defaults.
+`runtime.adapters` writes the record last; `runtime.serve` waits for it. Fields are only ever added, with defaults.
 """
 
 from pathlib import PurePosixPath
@@ -13,7 +13,7 @@ ADAPTER_READY: Final = ".ready"
 
 
 class AdapterRecord(BaseModel):
-    """What is known of an adapter that is there, whole and ready to serve."""
+    """The record of an adapter that is complete and ready to serve."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -1,7 +1,7 @@
-"""adapters.json: what the container that brings a model's LoRA adapters is told.
+"""adapters.json: the configuration of the container that fetches a model's LoRA adapters.
 
 `activities` builds it and puts it into a ConfigMap; `runtime.adapters` reads it. Fields are only ever added, with
-defaults. What is left with each adapter is `adapter_records.py`'s.
+defaults. `adapter_records.py` has the record written beside each adapter.
 """
 
 from typing import Final
@@ -45,5 +45,5 @@ class AdaptersConfig(BaseModel):
 
 
 def request_of(source: AdapterSource) -> str:
-    """What decides which adapter there will be, as text."""
+    """The text that identifies the adapter's content."""
     return source.model_dump_json()

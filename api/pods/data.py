@@ -1,7 +1,7 @@
-"""data.json and manifest.json: what the pod that fetches a training's data is told, and what it leaves with the data.
+"""data.json and manifest.json: the configuration of the pod that fetches training data, and its result.
 
-`activities` builds the first and puts it into a ConfigMap; `runtime.data` reads it and writes the second last, when
-everything is there and was found fit to train on. Fields are only ever added, with defaults.
+`activities` builds the first and puts it into a ConfigMap; `runtime.data` reads it and writes the second last, once
+all data is complete and validated for training. Fields are only ever added, with defaults.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from api.configs.training_sections import DatasetConfig
 from api.pods.registries import RegistryAccess
 
 DATA_PORT: Final = 5003
-"""Where /metrics and /healthz answer while data comes in."""
+"""The port of /metrics and /healthz during the fetch."""
 DATA_CONFIG_PATH: Final = "/etc/modelyard/data.json"
 MANIFEST_FILE: Final = "manifest.json"
 
@@ -47,7 +47,7 @@ class DataConfig(BaseModel):
 
     @property
     def fetched(self) -> bool:
-        """Whether the folder is filled here; otherwise it is the user's own, and nothing in it is touched."""
+        """Whether this pod fills the folder; otherwise it is the user's own and stays unchanged."""
         return bool(self.urls or self.image)
 
     @property
@@ -89,7 +89,7 @@ class DataManifest(BaseModel):
 
 
 class DataStatus(BaseModel):
-    """What the pod says of itself on /healthz."""
+    """The pod's status on /healthz."""
 
     phase: Phase = "starting"
     reason: str = ""

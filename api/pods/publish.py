@@ -1,4 +1,4 @@
-"""publish.json and its result: what the pod that publishes an adapter is told, and what it tells.
+"""publish.json and its result: the configuration of the pod that publishes an adapter, and its report.
 
 `activities` builds the first and puts it into a ConfigMap; `runtime.publish` reads it and writes the second. What the
 image contains is KAITO's contract: /data/adapter_config.json and /data/adapter_model.safetensors.

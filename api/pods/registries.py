@@ -1,7 +1,7 @@
-"""How pods reach registries: which may be spoken to in the clear, and the identity that stands in for a Secret.
+"""How pods reach registries: which are used without TLS, and the workload identity that replaces a Secret.
 
-Part of the configurations of the pods that fetch data and publish adapters. No secret is among it: only the paths of
-files that are mounted.
+Part of the configurations of the pods that fetch data and publish adapters. Contains no secrets, only the paths of
+mounted files.
 """
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,12 +24,12 @@ class AzureIdentity(BaseModel):
     )
 
     def is_for(self, host: str) -> bool:
-        """Whether this registry, with or without its port, may be shown Entra's token."""
+        """Whether this registry, with or without its port, may receive Entra's token."""
         return host.partition(":")[0].lower().endswith(self.registry_suffixes)
 
 
 class RegistryAccess(BaseModel):
-    """Credentials and manners for registries."""
+    """Credentials and connection settings for registries."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -1,8 +1,8 @@
-"""serve.json: what the serving container is told, as a typed contract.
+"""serve.json: the configuration of the serving container, as a typed contract.
 
 `activities` builds it from the plan and puts it into a ConfigMap; `runtime.serve` reads it and renders vLLM's
-arguments. Fields are only ever added, with defaults: a running pod may hold a file of an older controller, and the
-other way round.
+arguments. Fields are only ever added, with defaults: a running pod may hold a file of an older controller, or of a
+newer one.
 """
 
 from pathlib import PurePosixPath

@@ -1,8 +1,8 @@
 """What a row of training data means: which columns hold the conversation, the pair or the text, and how one row reads.
 
 Column names are KAITO's (`context_column`, `response_column`, `messages_column`), trl's and those of common datasets.
-Pure, and standard library only: the data is judged before a GPU is bought, and again where it is trained on. What
-tokens a row becomes is `runtime.tune`'s.
+Pure, and standard library only: the data is validated before a GPU is bought, and again in the training pod.
+`runtime.tune` turns rows into tokens.
 """
 
 from collections.abc import Collection, Mapping
@@ -35,7 +35,7 @@ ACCEPTED: Final = (
 
 
 class Shape(StrEnum):
-    """What the rows of a file are."""
+    """The kind of a file's rows."""
 
     MESSAGES = "messages"
     PAIR = "pair"
@@ -54,11 +54,11 @@ class ColumnChoice(Protocol):
 
 
 class ColumnsUnknown(ValueError):
-    """The columns say nothing that could be learnt; the message names those that are there and those that would do."""
+    """No column is usable for training; the message names the columns found and those that are accepted."""
 
 
 class RowUnusable(ValueError):
-    """Nothing can be learnt from this row; the message says why."""
+    """This row is not usable for training; the message has the reason."""
 
 
 @dataclass(frozen=True)

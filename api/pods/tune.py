@@ -1,4 +1,4 @@
-"""tune.json, status.json, training_summary.json: what the training pod is told and what it tells, as typed contracts.
+"""tune.json, status.json, training_summary.json: the training pod's configuration and reports, as typed contracts.
 
 `activities` builds the first and puts it into a ConfigMap; `runtime.tune` reads it, keeps the second up to date and
 writes the third beside the adapter. Fields are only ever added, with defaults: a pod may be older than its controller.
@@ -14,11 +14,11 @@ from api.configs.training import TrainingConfig
 from api.pods.weights import COMPLETE_MARKER
 
 TUNE_PORT: Final = 5000
-"""Where /metrics, /healthz and /status answer; KAITO's metrics server listens there too."""
+"""The port of /metrics, /healthz and /status; KAITO's metrics server uses it too."""
 TUNE_CONFIG_PATH: Final = "/etc/modelyard/tune.json"
 CHECKPOINT_FOLDER: Final = "/mnt/checkpoints"
 STATUS_FILE: Final = "status.json"
-"""In the folder of checkpoints: what the training last said of itself."""
+"""In the folder of checkpoints: the training's last reported status."""
 STEPS_FILE: Final = "steps.jsonl"
 """In the folder of checkpoints: a line for every step that was ever trained, also of those that were lost again."""
 SUMMARY_FILE: Final = "training_summary.json"
@@ -35,7 +35,7 @@ Phase = Literal[
 
 
 class TuneConfig(BaseModel):
-    """Everything `runtime.tune` needs to know; it reads nothing else, and no secret is among it."""
+    """The complete configuration of `runtime.tune`; it contains no secret."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
@@ -89,7 +89,7 @@ class Rows(BaseModel):
 
 
 class TuneStatus(BaseModel):
-    """What a training says of itself; in the status file, on /status, and in the pod's termination message."""
+    """A training's status: in the status file, on /status, and in the pod's termination message."""
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
 

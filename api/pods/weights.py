@@ -1,4 +1,4 @@
-"""Where a model's weights lie inside a pod, and how fetch and serve tell each other that they are there.
+"""Where a model's weights are inside a pod, and the marker file by which fetch signals serve that they are complete.
 
 Standard library only: the fetch image holds no pydantic.
 """

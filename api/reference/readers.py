@@ -1,6 +1,6 @@
-"""Who reads each field and each annotation of a Workspace, for the reference pages. One table each.
+"""Tables of which program reads each field and each annotation of a Workspace, for the reference pages.
 
-A field that is not listed is read by whoever reads its parent. "nobody" is said plainly: users of KAITO's older
+A field that is not listed inherits its parent's reader. "nobody" is an explicit entry: users of KAITO's older
 releases set fields that no program has acted on for years.
 """
 
@@ -95,7 +95,7 @@ ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
 
 
 def reader_of(path: str) -> str:
-    """Who reads the field at this path, such as `resource.labelSelector.matchLabels`; KeyError when nobody is named."""
+    """The reader of the field at this path, such as `resource.labelSelector.matchLabels`; KeyError if not listed."""
     parts = path.replace("[]", "").split(".")
     while parts:
         found = FIELD_READERS.get(".".join(parts))

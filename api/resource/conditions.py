@@ -2,8 +2,7 @@
 
 Types are KAITO's, but for `PreflightPassed`. `WorkspaceReady` of its first releases became `WorkspaceSucceeded` in
 v0.3; only the latter is written, and the WORKSPACEREADY column of v1alpha1 reads it, so that the column is True
-exactly when the model serves. The words for reasons are in `reasons`; which condition a step sets is the workflow's
-to say.
+exactly when the model serves. Reasons are in `reasons`; the workflow decides which condition a step sets.
 """
 
 from collections.abc import Sequence

@@ -52,7 +52,7 @@ def crd_yaml() -> str:
 
 
 class _NoAliases(yaml.SafeDumper):
-    """Shared parts are written out: `&id001` in a manifest helps nobody who reads it."""
+    """Disables YAML aliases: `&id001` in a manifest makes it hard to read."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

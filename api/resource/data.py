@@ -1,6 +1,6 @@
-"""Where data comes from and goes to: datasets, adapters, tuning results.
+"""Models of data sources and destinations: datasets, adapters, tuning results.
 
-Exactly one kind of source or destination is meant to be given; that rule is admission's, these are the shapes.
+Shapes only; admission enforces that exactly one kind of source or destination is given.
 """
 
 from pydantic import Field

@@ -1,6 +1,6 @@
-"""What is wrong with a Workspace that cannot be read: paths and sentences.
+"""Errors of a Workspace that cannot be parsed.
 
-Turns pydantic's errors into what the author needs: the path as written in the file, what was wrong, and the fix.
+Turns pydantic's errors into messages for the author: the path as written in the file, the error, and the fix.
 """
 
 import difflib
@@ -15,8 +15,8 @@ from api.resource.schema import structural_schema
 Problem = tuple[str, str]
 REPORTED_MAX: Final = 100
 SUGGESTED_MAX: Final = 5
-"""Unknown fields of one document that are compared with the known ones: nobody mistypes more at a time, and a document
-of ten thousand must be refused as fast as any other."""
+"""Unknown fields of one document that are compared with the known ones. Bounds the time to refuse a document with ten
+thousand; no author mistypes more at a time."""
 COMPARED_MAX: Final = 64
 """Characters of a name that are compared; the longest field has half as many."""
 
@@ -30,7 +30,7 @@ class InvalidWorkspace(ValueError):
 
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """Every (path, message) of a pydantic error, in the words of the file's author; the first ones of very many."""
+    """Every (path, message) of a pydantic error, in the file's terms; truncated if there are very many."""
     entries = error.errors(include_url=False, include_context=False)[:REPORTED_MAX]
     unknown = [id(entry) for entry in entries if entry["type"] == "extra_forbidden"][:SUGGESTED_MAX]
     return [(path_text(entry["loc"]), _message(entry, model, suggest=id(entry) in unknown)) for entry in entries]
@@ -73,7 +73,7 @@ def _unknown_field(name: str, known: Sequence[str]) -> str:
 
 @lru_cache(maxsize=128)
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> Sequence[str]:
-    """The fields known at a place; one item of a list is as good as any other."""
+    """The known fields at a path; list indexes are ignored, since all items have the same fields."""
     node = structural_schema(model)
     for part in location:
         node = node["items"] if isinstance(part, int) else node.get("properties", {}).get(part, {})

@@ -29,10 +29,10 @@ class ObjectMeta(Observed):
 
     @property
     def deleting(self) -> bool:
-        """Whether a delete was asked for and a finalizer still holds the object."""
+        """Whether a delete was requested and a finalizer still holds the object."""
         return self.deletion_timestamp is not None
 
 
 def metadata_of(obj: Mapping[str, Any]) -> ObjectMeta:
-    """The metadata of any Kubernetes object; ValueError (pydantic's) when it has no name."""
+    """The metadata of any Kubernetes object; raises ValueError (pydantic's) if it has no name."""
     return ObjectMeta.model_validate(obj.get("metadata") or {})

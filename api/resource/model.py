@@ -1,6 +1,6 @@
-"""`preset`, `inference` and `tuning`: which model, and what is done with it.
+"""Models of `preset`, `inference` and `tuning`: which model, and its use.
 
-Shapes and defaults only; whether a preset exists, fits or may be fetched is `presets`' and the preflight's to say.
+Shapes and defaults only; `presets` and the preflight decide whether a preset exists, fits and can be fetched.
 """
 
 from typing import Literal

@@ -1,7 +1,7 @@
-"""`resource`: on which nodes the model is to run.
+"""Models of `resource`: the nodes that the model runs on.
 
-Shapes and defaults only; which combinations make sense (SKU known, partition only on own nodes) is admission's and the
-preflight's to say.
+Shapes and defaults only; admission and the preflight decide which combinations are valid (SKU known, partition only
+on the user's own nodes).
 """
 
 from typing import Annotated, Any, Literal

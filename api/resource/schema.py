@@ -1,6 +1,6 @@
-"""Structural (apiextensions v1) schemas from pydantic models.
+"""Generates structural (apiextensions v1) schemas from pydantic models.
 
-Kubernetes wants every type written out in place: no $ref, no anyOf with null, no additionalProperties: false, no
+Kubernetes requires every type inline: no $ref, no anyOf with null, no additionalProperties: false, no
 titles.
 """
 

@@ -1,8 +1,8 @@
-"""`status`: KAITO's fields, and where a Workspace stands in its way through the steps.
+"""Models of `status`: KAITO's fields, and the Workspace's phase and step.
 
 Phases, steps and states are closed lists here, but plain strings in the CRD: a cluster whose CRD is older than the
-controller must not refuse a status. Fields are parsed one by one, so that a field another program spoiled costs that
-field only.
+controller must not refuse a status. Fields are parsed one by one, so that an invalid field written by another program
+loses only that field.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""How resources look on the wire: camelCase there, snake_case here.
+"""Base models for resources on the wire: camelCase in JSON, snake_case in Python.
 
-What a user writes (`Written`) is strict: a wrong type or an unknown field is an error, never a silent change. What
-Kubernetes or another program wrote (`Observed`) keeps what it does not know.
+User input (`Written`) is strict: a wrong type or an unknown field is an error, never a silent change. Objects written
+by Kubernetes or another program (`Observed`) keep unknown fields.
 """
 
 from datetime import UTC, datetime

@@ -1,8 +1,8 @@
 """A Workspace: one internal model for both wire versions.
 
 The two versions have the same fields (the CRD gives both the same superset, so that no version loses what the other
-wrote). They differ in one thing: whoever leaves `instanceType` out of a v1alpha1 Workspace means KAITO's default
-machine. That default is not in the CRD, where a v1alpha1 client would inject it into a bring-your-own Workspace; see
+wrote). They differ in one default: a v1alpha1 Workspace without `instanceType` uses KAITO's default machine. That
+default is not in the CRD, where a v1alpha1 client would inject it into a bring-your-own Workspace; see
 `instance_type`.
 """
 
@@ -123,7 +123,7 @@ class Workspace:
 
     @property
     def instance_type(self) -> str | None:
-        """The machine type asked for; a v1alpha1 author who gave none asked for KAITO's default; None otherwise."""
+        """The requested machine type; if none is given, KAITO's default in v1alpha1 and None in later versions."""
         if self.resource is None:
             return None
         given = self.resource.instance_type or None

@@ -1,7 +1,7 @@
-"""Whether a Workspace may be stored, as far as the document itself says: KAITO's admission rules and ours.
+"""Admission rules that need only the Workspace document: KAITO's and Modelyard's.
 
-What a catalogue of models and machines adds is in `presets/admission/rules.py`, which is what the webhook, the planner
-and `modelyard validate` ask. Each rule is a row of `rules.py`; how they are combined is `engine.py`'s.
+`presets/admission/rules.py` adds the rules that need the catalogue of models and machines; the webhook, the planner
+and `modelyard validate` call that. Each rule is a row of `rules.py`; `engine.py` combines them.
 """
 
 from collections.abc import Collection
@@ -16,10 +16,10 @@ __all__ = ["Problem", "problems_on_create", "problems_on_update"]
 def problems_on_create(
     document: Any, *, provider: str | None = None, allowed_hosts: Collection[str] = ()
 ) -> list[Problem]:
-    """Everything that is wrong with a new Workspace; any JSON may come in, and nothing is raised.
+    """Returns every problem of a new Workspace. Accepts any JSON and never raises.
 
-    `provider` is the installation's (aks, karpenter, byo); without one, rules about who brings the nodes hold only
-    where the Workspace says it. `allowed_hosts` may be named in URLs whatever they are.
+    `provider` is the installation's (aks, karpenter, byo); without one, provider-specific rules apply only where the
+    Workspace names its provider. URLs may name `allowed_hosts` whatever their address.
     """
     return judge_create(document, provider=provider, allowed_hosts=allowed_hosts)
 
@@ -27,5 +27,5 @@ def problems_on_create(
 def problems_on_update(
     old: Any, new: Any, *, provider: str | None = None, allowed_hosts: Collection[str] = ()
 ) -> list[Problem]:
-    """Everything that is wrong with replacing `old` by `new`; empty for what is being deleted."""
+    """Returns every problem of replacing `old` by `new`; empty if the object is being deleted."""
     return judge_update(old, new, provider=provider, allowed_hosts=allowed_hosts)

@@ -1,7 +1,7 @@
-"""A Workspace document whose shape nobody has checked: reading any part of it never fails.
+"""Reads an unvalidated Workspace document; reading any part of it never fails.
 
-What is missing or of another type reads as empty, because `schema` reports wrong types and the rules are about what is
-there. Nothing here decides what is wrong.
+Parts that are missing or of another type read as empty: `schema` reports wrong types, and the rules check what is
+present. Makes no validation decisions.
 """
 
 import re
@@ -15,10 +15,10 @@ from api.resource.workspace import V1ALPHA1_INSTANCE_TYPE
 
 _PASSED_ON: Final = frozenset({"template", "volumeSource", "status"})
 _EXACT: Final = 2**53 - 1
-"""Up to here the API server takes a number with a point for a whole one."""
+"""The largest number with a decimal point that the API server accepts as an integer."""
 _STEP = re.compile(r"([^.\[\]]+)|\[([^\]]*)\]")
 PROVISIONERS: Final = {"azure-gpu-provisioner": "karpenter"}
-"""KAITO's words for a provider where they are not ours: its gpu-provisioner is asked by NodeClaims, too."""
+"""KAITO's provider names that differ from ours: its gpu-provisioner is driven by NodeClaims, too."""
 TRANSFORMERS: Final = "transformers"
 
 
@@ -40,12 +40,12 @@ class Part:
 
     @property
     def given(self) -> bool:
-        """Whether anything stands here. An empty map counts, as a pointer to an empty struct does in KAITO."""
+        """Whether a value is present. An empty map counts, as a pointer to an empty struct does in KAITO."""
         return self.value is not None
 
     @property
     def is_map(self) -> bool:
-        """Whether a map of fields stands here."""
+        """Whether the value is a map of fields."""
         return isinstance(self.value, Mapping)
 
     @property
@@ -77,7 +77,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Draft:
-    """A document that is judged, and by whose rules: `provider` is None where nobody said who brings the nodes."""
+    """A document under validation; `provider` is None if the node provider is not known."""
 
     document: Mapping[str, Any]
     installed_provider: str | None = None
@@ -157,7 +157,7 @@ class Draft:
 
     @property
     def provider(self) -> str | None:
-        """aks, karpenter or byo: the Workspace's own word, ours before KAITO's, else the installation's."""
+        """aks, karpenter or byo: from the Workspace's annotations, ours before KAITO's, else the installation's."""
         provisioner = self.annotation(labels.NODE_PROVISIONER).text
         own = self.annotation(labels.NODE_PROVIDER).text or PROVISIONERS.get(provisioner, provisioner)
         return own or self.installed_provider

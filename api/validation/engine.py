@@ -1,8 +1,8 @@
-"""Judges a document by every rule: which rules are asked, in which order, and what an update forgives.
+"""Validates a document by every rule: which rules run, in which order, and which problems an update may keep.
 
-Any JSON may come in; a wrong type is a Problem and never an exception. An update is refused for what it changes only:
-a problem that the stored object has already, word for word, does not block it, nor does a change of mere metadata. What
-is being deleted is never refused, because a refusal would keep its finalizer and what it has bought.
+Accepts any JSON; a wrong type is a Problem and never an exception. An update is refused only for what it changes: a
+problem that the stored object already has, with the same text, does not block it, nor does a change of metadata only.
+An object being deleted is never refused, because a refusal would keep its finalizer and its nodes.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -47,13 +47,13 @@ RULES_OF_A_CHANGE: Final[tuple[UpdateRule, ...]] = (
     immutability.tuning,
 )
 REPORTED_MAX: Final = 100
-"""Problems of one document; nobody mends more at a time."""
+"""Problems reported for one document; nobody fixes more at a time."""
 
 
 def judge_create(
     document: Any, *, provider: str | None, allowed_hosts: Collection[str], more: Sequence[Rule] = ()
 ) -> list[Problem]:
-    """Every problem of a new document. `more` are rules that know more than the document, such as the catalogue's."""
+    """Every problem of a new document. `more` are rules that need more than the document, such as the catalogue's."""
     if problem := limits.unreadable(document):
         return [problem]
     return _without_echoes(_found(Draft(document, provider, frozenset(allowed_hosts)), more))
@@ -84,7 +84,7 @@ def _found(draft: Draft, more: Sequence[Rule]) -> list[Problem]:
 
 
 def _same_spec(old: Any, new: Any) -> bool:
-    """For documents that are too large to be judged: whether nothing but metadata and status differ."""
+    """For documents too large to validate: whether only metadata and status differ."""
     try:
         return all(
             Part("", old)[key].value == Part("", new)[key].value
@@ -95,7 +95,7 @@ def _same_spec(old: Any, new: Any) -> bool:
 
 
 def _judged_parts(draft: Draft) -> tuple[Any, ...]:
-    """What rules read. The machine type is there too: another version's author may mean another one by none."""
+    """The parts that rules read. Includes the machine type: its default depends on the version."""
     spec = {key: value for key, value in draft.root.mapping.items() if key not in ("metadata", "status", "apiVersion")}
     return spec, annotations.judged(draft.metadata["annotations"].mapping), draft.instance_type
 
@@ -107,7 +107,7 @@ def _identity(problem: Problem, draft: Draft) -> tuple[Any, ...]:
 
 
 def _without_echoes(found: Sequence[Problem]) -> list[Problem]:
-    """Each once; where a rule says it in KAITO's words, the schema need not say it too."""
+    """Removes duplicates; drops a schema problem where a rule reports the same in KAITO's wording."""
     said = {problem.path for problem in found if problem.rule != SCHEMA}
     kept = [problem for problem in found if problem.rule != SCHEMA or problem.path not in said]
     return list(dict.fromkeys(problem.bounded() for problem in kept[:REPORTED_MAX]))

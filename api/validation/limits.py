@@ -1,6 +1,6 @@
-"""What no document may be: too deep, too large, or no JSON. Asked first, so that nothing later can be exhausted.
+"""Refuses documents that are too deep, too large, or not JSON. Runs first, so that later checks stay bounded.
 
-Whoever reads the text keeps the text's own limits (bytes, aliases, duplicate keys); these hold for whatever arrives.
+The parser of the text enforces the text's limits (bytes, aliases, duplicate keys); these apply to any input.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _PLAIN: Final = (str, bool, type(None))
 
 
 def unreadable(document: Any) -> Problem | None:
-    """Why this value is no document that can be judged; None when it can. Does not recurse: depth is no matter."""
+    """Returns why this value cannot be validated, or None. Does not recurse, so any depth is safe."""
     if not isinstance(document, Mapping):
         return Problem(RULE, "", f"must be a map of fields, and a {type(document).__name__} was given")
     seen = 1
@@ -29,7 +29,7 @@ def unreadable(document: Any) -> Problem | None:
         if depth > DEPTH_MAX:
             return Problem(RULE, path[:200], f"is nested deeper than {DEPTH_MAX} levels")
         seen += len(value)
-        if seen > VALUES_MAX:  # counted before they are looked at
+        if seen > VALUES_MAX:  # counted before they are visited
             return Problem(RULE, "", f"holds more than {VALUES_MAX} values")
         named = isinstance(value, Mapping)
         for key, child in value.items() if named else enumerate(value):

@@ -22,7 +22,7 @@ class Problem:
         return f"{self.message}: {self.path}" if self.path else self.message
 
     def bounded(self) -> "Problem":
-        """The same, no longer than a person would read: parts of it are a user's own."""
+        """The same, truncated to a readable length: parts of it are user input."""
         return Problem(self.rule, _cut(self.path, PATH_MAX), _cut(self.message, MESSAGE_MAX))
 
 

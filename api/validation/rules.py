@@ -1,6 +1,6 @@
-"""The table of all admission rules: what each refuses, what to write instead, how it differs from KAITO's.
+"""Loads the table of all admission rules: what each refuses, what to write instead, how it differs from KAITO's.
 
-`rules.yaml` is the table; the code that asks a rule names it by its id. docs/admission.md is made of it:
+`rules.yaml` is the table; code refers to a rule by its id. docs/admission.md is generated from it:
 `python -m api.validation.rules > docs/admission.md`.
 """
 

@@ -1,6 +1,6 @@
-"""The ConfigMaps that a Workspace names, judged before anything is bought: KAITO's rules 2.4 (C45) and 2.5 (I1, I2).
+"""Validates the ConfigMaps that a Workspace names: KAITO's rules 2.4 (C45) and 2.5 (I1, I2).
 
-How their content is read is `api/configs`' business; here it meets the Workspace: the namespace, the method, the model.
+`api/configs` parses their content; this file checks it against the Workspace: namespace, method and model.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ ConfigMaps = Mapping[str, Mapping[str, Any]]
 
 
 def config_maps_named(config_maps: ConfigMaps | None, draft: Draft) -> Iterator[Problem]:
-    """I1, I2, C45; nothing where no ConfigMaps are at hand to look into."""
+    """I1, I2, C45; skipped if no ConfigMaps are given."""
     if config_maps is None:
         return
     if draft.inference["config"].text and draft.inference["preset"].given:

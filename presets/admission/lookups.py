@@ -1,4 +1,4 @@
-"""What the catalogue knows of the model and the machine that a document names, where it knows them at all."""
+"""Looks up the model and the machine that a document names in the catalogue."""
 
 from typing import Final
 
@@ -8,11 +8,11 @@ from presets.machines.skus import Sku, UnknownSku, find_sku
 from presets.models.catalog import Model, UnknownModel, find_model
 
 NAME_MAX: Final = 64
-"""Characters of a VM size's name; Azure's longest has 31. What is longer is not compared with the known ones."""
+"""Characters of a VM size's name; Azure's longest has 31. A longer name is not compared with the known ones."""
 
 
 def known_model(preset: Part) -> Model | None:
-    """The catalogue's model of this preset; None where it has none, as for most repositories of Hugging Face."""
+    """The catalogue's model of this preset; None if it has none, as for most Hugging Face repositories."""
     name = preset["name"].text.strip()
     try:
         return find_model(name) if is_model_name(name) else None
@@ -29,6 +29,6 @@ def known_sku(name: str) -> Sku | None:
 
 
 def slice_gib(profile: str) -> int | None:
-    """Size of a MIG slice in GiB, as its profile says: 10 for 1g.10gb. None for what is no profile."""
+    """Size of a MIG slice in GiB, as its profile says: 10 for 1g.10gb. None if the text is not a profile."""
     digits = profile.partition("gb")[0].rpartition(".")[2]
     return int(digits) if "gb" in profile and digits.isdecimal() and len(digits) < 4 else None

@@ -1,7 +1,7 @@
-"""Whether a Workspace may be stored: the rules of `api.validation`, and those that need the catalogue.
+"""All admission rules: those of `api.validation`, and those that need the catalogue.
 
-This is what the webhook, the planner and `modelyard validate` ask. Nothing is looked up outside: whether a repository
-of Hugging Face, a Secret or a node exists is asked by the preflight, before anything is bought.
+The webhook, the planner and `modelyard validate` call this. No I/O: the preflight checks whether a Hugging Face
+repository, a Secret or a node exists, before nodes are bought.
 """
 
 from collections.abc import Collection, Iterator
@@ -37,10 +37,10 @@ def problems_on_create(
     allowed_hosts: Collection[str] = (),
     config_maps: ConfigMaps | None = None,
 ) -> list[Problem]:
-    """Everything that is wrong with a new Workspace; any JSON may come in, and nothing is raised.
+    """Returns every problem of a new Workspace. Accepts any JSON and never raises.
 
     `provider` is the installation's: aks, karpenter or byo. `config_maps` are those of the Workspace's namespace by
-    name; without them what they hold is not judged.
+    name; without them their content is not validated.
     """
     return judge_create(document, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps))
 
@@ -53,7 +53,7 @@ def problems_on_update(
     allowed_hosts: Collection[str] = (),
     config_maps: ConfigMaps | None = None,
 ) -> list[Problem]:
-    """Everything that is wrong with replacing `old` by `new`; empty for what is being deleted."""
+    """Returns every problem of replacing `old` by `new`; empty if the object is being deleted."""
     return judge_update(old, new, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps))
 
 
@@ -107,7 +107,7 @@ def _too_many(draft: Draft) -> Iterator[Problem]:
     """M18: every way to get nodes is planned and may be tried for minutes."""
     try:
         options = purchase_options(draft.instance_type, draft.metadata["annotations"].texts)
-    except ValueError:  # M16 and M17 say what is wrong
+    except ValueError:  # M16 and M17 report the error
         return
     if len(options) > OPTIONS_MAX:
         path = draft.annotation(labels.INSTANCE_TYPE_FALLBACKS).path
@@ -187,7 +187,7 @@ CATALOGUE_RULES: Final[tuple[Rule, ...]] = (
 
 
 def _bypassed(draft: Draft) -> bool:
-    """Whether the author asked for no memory checks: the annotation's presence is enough, as in KAITO."""
+    """Whether the author disabled memory checks: the annotation's presence is enough, as in KAITO."""
     return draft.annotation(labels.BYPASS_RESOURCE_CHECKS).given
 
 

@@ -1,1 +1,1 @@
-"""What a model repository says of itself: architecture, layers, parsers, weight files."""
+"""Reads facts about a model from its repository: architecture, layers, parsers, weight files."""

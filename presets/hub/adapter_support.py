@@ -1,6 +1,6 @@
-"""Whether adapters can be served beside a model: whether its class in vLLM takes any. Pure.
+"""Decides whether vLLM can serve LoRA adapters with a model, by its model class. Pure.
 
-The rules of admission and the planner ask here: admission knows the catalogue's models only, the planner all.
+Admission (for models of the catalogue) and the planner (for all models) call this.
 """
 
 from presets.hub.model import architectures
@@ -8,7 +8,7 @@ from presets.models.catalog import Model
 
 
 def refusal(model: Model) -> str | None:
-    """Why no adapter can be served beside this model; None where one can, and where nothing is known of its class."""
+    """Returns why adapters cannot be served with this model; None if they can, or if its class is unknown."""
     if model.architecture not in architectures().without_adapters:
         return None
     return (

@@ -1,13 +1,13 @@
-"""Reads a config.json that a stranger wrote: the language model's part of it, with numbers that are numbers.
+"""Reads the language model's part of an untrusted config.json, with every number validated.
 
-What the numbers mean is for `layers.py` and `model.py`. Here are also the errors.
+Defines the errors of a repository. `layers.py` and `model.py` interpret the numbers.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 NESTED: Final = ("text_config", "llm_config", "language_config", "thinker_config")
-"""Where models that also see or hear keep the numbers of their language model."""
+"""Keys under which multimodal models keep the numbers of their language model."""
 LARGEST: Final = 1 << 40
 
 # What configurations leave to their class in transformers 5.
@@ -60,11 +60,11 @@ class NeedsRemoteCode(UnsupportedArchitecture):
 
 
 class NotATextModel(HubProblem):
-    """The model answers with something else than text."""
+    """The model's output is not text."""
 
 
 class NoWeights(HubProblem):
-    """There is nothing to load."""
+    """The repository has no weights to load."""
 
 
 class Settings:
@@ -81,7 +81,7 @@ class Settings:
         return str(self._values.get("model_type", ""))
 
     def number(self, *names: str) -> int:
-        """The first of these that is given; 0 where none is. Raises ConfigUnreadable for what is no whole number."""
+        """The first of these that is given; 0 if none is. Raises ConfigUnreadable if it is not a whole number."""
         for name in names:
             if name in self._values:
                 return self._whole(name, self._values[name])

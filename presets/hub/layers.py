@@ -1,7 +1,7 @@
-"""From a config.json to what each layer keeps of a sequence. Pure.
+"""Derives what each layer caches per sequence from a config.json. Pure.
 
-Where a configuration leaves room for doubt, the layer is taken for full attention: an estimate may be too large, never
-too small. What vLLM makes of these fields was read in its 0.32.
+If a configuration is ambiguous, the layer counts as full attention: an estimate may be too large, never too small.
+Fields are interpreted as in vLLM 0.32.
 """
 
 from collections import Counter
@@ -77,7 +77,7 @@ def _by_rule(settings: Settings) -> Callable[[int], Kind]:
 
 
 def _window(settings: Settings) -> int:
-    """Tokens that a sliding layer looks back; 0 where nothing slides, also because no context is longer."""
+    """The sliding window in tokens; 0 if there is none, or if it is not shorter than the context."""
     window, longest = settings.number("sliding_window", "attention_chunk_size"), settings.number(CONTEXT)
     if not settings.flag("use_sliding_window", default=True) or 0 < longest <= window:
         return 0

@@ -1,8 +1,8 @@
-"""Any repository of a model hub as a Model: from its config.json and its list of files. Pure; asking the hub is
-`activities.planning.models`' business.
+"""Builds a Model from a hub repository's config.json and list of files. Pure; `activities.planning.models` queries
+the hub.
 
-Says no, with what to do, to what could be bought for and would then not serve: classes that vLLM does not have, models
-that write no text, repositories without weights or with code of their own.
+Refuses, with the fix, repositories that would not serve after nodes are bought: classes that vLLM does not have, models
+whose output is not text, repositories without weights or with custom code.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ __all__ = [
 _YAML_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 GIB: Final = 1 << 30
 DEFAULT_MAX_TOKENS: Final = 2048
-"""What vLLM takes where the configuration does not say."""
+"""vLLM's default if the configuration has none."""
 _CONTEXT: Final = (
     *("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"),
     *("model_max_length", "max_target_positions", "max_sequence_length", "n_ctx"),
@@ -95,7 +95,7 @@ def model_from_hub(
 
 @cache
 def architectures() -> Architectures:
-    """The model classes that vLLM serves, and what becomes of others."""
+    """The model classes that vLLM serves, and the errors of all others."""
     text = resources("presets.hub").joinpath("architectures.yaml").read_text()
     return Architectures.model_validate(yaml.load(text, Loader=_YAML_LOADER))
 

@@ -12,7 +12,7 @@ FLOAT32_BYTES: Final = 4
 
 
 def state_bytes(settings: Settings) -> int | None:
-    """Bytes per sequence and layer; None where the configuration tells of no such layer that is known."""
+    """Bytes per sequence and layer; None if the configuration describes no known layer of this kind."""
     for read in (_delta_net, _kimi_delta, _mamba2, _mamba1, _short_convolution):
         found = read(settings)
         if found:

@@ -1,6 +1,7 @@
-"""Which of vLLM's parsers read a model's tool calls and reasoning, by its name.
+"""Selects vLLM's parsers for a model's tool calls and reasoning, by the model's name.
 
-Names are of vLLM 0.32, which a test asks. A model that no rule knows gets no parser: its calls arrive as plain text.
+Names are of vLLM 0.32; a test checks them against it. A model without a rule gets no parser: its calls arrive as
+plain text.
 """
 
 from fnmatch import fnmatchcase
@@ -14,7 +15,7 @@ class Parsers(NamedTuple):
     reasoning: str = ""
 
 
-# The first pattern that fits the repository's name in lower case, so the narrower ones stand above the wider.
+# The first pattern that fits the repository's name in lower case, so narrower patterns come before wider ones.
 _RULES: Final[tuple[tuple[str, Parsers], ...]] = (
     ("microsoft/phi-4-mini*", Parsers("phi4_mini_json")),
     ("*deepseek-r1-distill-*", Parsers("deepseek_v3", "deepseek_r1")),

@@ -1,7 +1,7 @@
-"""Which files of a repository are its weights: one copy, the one that the pod fetches.
+"""Selects a repository's weight files: one copy, the one that the pod fetches.
 
-The choice is `runtime.fetch`'s, which these rules repeat: the control plane imports nothing that runs in pods. A
-test holds them together.
+Repeats the rules of `runtime.fetch`, because the control plane does not import code that runs in pods. A test
+compares the two.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""What GPUs a node has that nobody bought here: from the labels of NVIDIA's GPU feature discovery. Pure.
+"""Reads the GPUs of an existing node from the labels of NVIDIA's GPU feature discovery. Pure.
 
-On AKS that program is not installed by default; then the VM size in the node's labels tells the same. Which nodes a
-Workspace may use is `activities.nodes`' business.
+On AKS that program is not installed by default; the VM size in the node's labels gives the same facts.
+`activities.nodes` selects the nodes that a Workspace may use.
 """
 
 import re
@@ -30,11 +30,11 @@ _SHARED: Final = "-SHARED"
 
 
 class NoGpuFacts(LookupError):
-    """The labels tell of no GPU; the message says what to install or to set."""
+    """The labels describe no GPU; the message names what to install or to set."""
 
 
 class GpuLabelsInvalid(ValueError):
-    """The labels contradict each other, or are no numbers; the message names the labels."""
+    """The labels contradict each other, or are not numbers; the message names the labels."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class NodeGpus:
 
 
 def read_gpus(labels: Mapping[str, str], *, mig_profile: str = "") -> NodeGpus:
-    """The GPUs that these node labels tell of; with MIG's mixed strategy, those of the wanted profile.
+    """The GPUs that these node labels describe; with MIG's mixed strategy, those of the requested profile.
 
     Raises NoGpuFacts and GpuLabelsInvalid.
     """

@@ -1,4 +1,4 @@
-"""What a node offers to a model: its GPUs, the memory that is really there, and the batch that vLLM takes on them."""
+"""A node's capacity for a model: GPUs, usable memory, and vLLM's default batch on them."""
 
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -11,7 +11,7 @@ LARGEST_GPU_GIB: Final = 160
 SLICE_SHARE: Final = 0.95
 """Of a MIG slice's nominal size: a 1g.10gb slice of an A100 offers 9.5 GiB (NVIDIA's MIG guide)."""
 UNTOLD_CAPABILITY: Final = 8.0
-"""Of nodes whose labels do not tell it: KAITO's least."""
+"""Of nodes without a label for it: KAITO's minimum."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Batch:
 class Machine:
     """One node. `usable_gib` is what the driver offers on each GPU, less than what is advertised.
 
-    `compute_capability` is CUDA's, for instance 8.6; None where the GPUs are no CUDA GPUs. `divided`: its one GPU is a
+    `compute_capability` is CUDA's, for instance 8.6; None for GPUs without CUDA. `divided`: its one GPU is a
     MIG slice, or is shared with other pods. `share` is less than 1 where CUDA shows the memory of the whole GPU to each
     of the pods that share it: vLLM's utilization must then be so much less.
     """
@@ -58,7 +58,7 @@ class Machine:
 
     @classmethod
     def of_node(cls, gpus: NodeGpus) -> "Machine":
-        """A node that is there already. Slices and shared GPUs cannot work together: one of them is taken."""
+        """An existing node. Slices and shared GPUs cannot work together, so only one is used."""
         capability = float(gpus.compute_capability) if gpus.compute_capability else UNTOLD_CAPABILITY
         return cls(
             name=f"a node with {gpus.product}",

@@ -1,6 +1,6 @@
-"""List prices of Azure VM sizes, by region: a dated data file that a command writes anew.
+"""Reads the list prices of Azure VM sizes by region from a dated data file.
 
-Reading the file is here; asking Azure for its prices is `retail.py`'s, and the command `__main__.py`'s.
+`presets/prices` has the command that refreshes the file (`__main__.py`) and the queries to Azure (`retail.py`).
 """
 
 from functools import cache

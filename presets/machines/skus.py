@@ -1,7 +1,7 @@
 """Azure VM sizes: their GPUs, memory, vCPUs and quota family, by name.
 
-The facts are in `skus.yaml`, with their source; list prices in `prices.yaml`. What a model needs is the estimator's
-business; whether Azure sells a size here and now is asked of Azure by the preflight.
+The facts are in `skus.yaml`, with their source; list prices in `prices.yaml`. The estimator computes what a model
+needs; the preflight asks Azure whether a size is available in the region now.
 """
 
 from difflib import get_close_matches
@@ -99,7 +99,7 @@ def find_sku(name: str) -> Sku:
 
 def near_skus(name: str) -> tuple[str, ...]:
     """The names most like this one, nearest first."""
-    # Compared without the prefix: with it, everything looks like everything.
+    # Compared without the prefix: it would make all names similar.
     spelled = {known.removeprefix(PREFIX): sku.name for known, sku in _by_name().items()}
     wanted = name.strip().lower().removeprefix(PREFIX)
     near = get_close_matches(wanted, list(spelled), n=NEAR_MATCHES, cutoff=0.6)

@@ -1,1 +1,1 @@
-"""Which models are known, and what is known of them."""
+"""The model catalogue: known models and their facts."""

@@ -1,7 +1,6 @@
-"""What of a model's architecture costs memory while it serves: its layers, as runs of equal ones.
+"""A model's layers, as runs of equal ones, with what each caches per sequence while serving.
 
-Only what a sequence leaves behind in a layer is told here. How much memory that comes to for a context, a KV dtype and
-a number of GPUs is the estimator's question.
+The estimator computes the memory for a context, a KV dtype and a number of GPUs.
 """
 
 from typing import Final, Literal, Self
@@ -28,7 +27,7 @@ _SHAPE: Final = ("kv_heads", "head_dim", "window", "latent_dim", "state_bytes", 
 
 
 class LayerGroup(BaseModel):
-    """A run of equal layers. Where in the model they stand does not matter for memory.
+    """A run of equal layers. Their position in the model does not matter for memory.
 
     - `full`: keys and values of every token.
     - `sliding`: keys and values of the last `window` tokens.

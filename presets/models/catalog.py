@@ -1,7 +1,7 @@
 """Models by name: preset aliases of KAITO and repository ids, with the numbers that sizing needs.
 
-The facts are in `*.yaml`, one file per maker: repositories' config.json and file sizes, as published. Whether a
-model is reachable, and at which commit, is asked of the hub by PrepareModel.
+The facts are in `*.yaml`, one file per maker: repositories' config.json and file sizes, as published. PrepareModel
+queries the hub for whether a model is reachable, and at which commit.
 """
 
 from difflib import get_close_matches
@@ -67,7 +67,7 @@ class Model(BaseModel):
 
     @property
     def vllm_options(self) -> dict[str, JsonValue]:
-        """What vLLM must be told about this model because its files do not say it, by vLLM's names."""
+        """vLLM options that this model needs because its files lack them, by vLLM's names."""
         options: dict[str, JsonValue] = {}
         if self.tool_parser:
             options |= {"enable_auto_tool_choice": True, "tool_call_parser": self.tool_parser}
@@ -83,7 +83,7 @@ class Model(BaseModel):
 
     @property
     def missing_facts(self) -> tuple[str, ...]:
-        """Fields that are not known of this model, so that an estimate can say what it does without."""
+        """Unknown fields of this model, so that an estimate can list what it lacks."""
         return tuple(name for name in _WANTED if not getattr(self, name))
 
     @property

@@ -1,4 +1,4 @@
-"""What of a Workspace can be refused by looking at it, the catalogue and the table of machines; with the reason."""
+"""Checks a Workspace against the catalogue and the table of machines; refusals carry a reason. No I/O."""
 
 from collections.abc import Iterator, Mapping
 
@@ -26,7 +26,7 @@ IMAGE_FAMILIES = ("ubuntu", "azurelinux")
 
 
 class Refused(ValueError):
-    """The plan cannot go on without what the finding says is wrong."""
+    """Planning cannot continue because of this finding."""
 
     def __init__(self, reason: str, message: str, *, path: str = "") -> None:
         self.finding = Finding(reason=reason, path=path, message=message)
@@ -34,7 +34,7 @@ class Refused(ValueError):
 
 
 def spec_errors(workspace: Workspace) -> Iterator[Finding]:
-    """Whether there is exactly one thing to do, and nodes that may be labelled and counted as asked."""
+    """Errors unless there is exactly one task, and the nodes can be labelled and counted as requested."""
     if problem := names.workspace_name_problem(workspace.name):
         yield Finding(reason="InvalidSpec", path="metadata.name", message=problem)
     if bool(workspace.inference) == bool(workspace.tuning):
@@ -74,7 +74,7 @@ def _unsound_training(workspace: Workspace, tuning: TuningSpec) -> Iterator[Find
 
 
 def image_family(workspace: Workspace) -> str:
-    """The node image that the annotation asks for; ubuntu where it asks for none."""
+    """The node image of the annotation; ubuntu without one."""
     given = workspace.metadata.annotations.get(labels.NODE_IMAGE_FAMILY, "").strip().lower()
     return given or IMAGE_FAMILIES[0]
 
@@ -90,7 +90,7 @@ def price_limit(workspace: Workspace) -> float | None:
 def storage_classes(pod: Part) -> list[str]:
     """The StorageClasses that a pod's volumes are made from, sorted; an empty name stands for the default class."""
     claims = [volume["ephemeral"]["volumeClaimTemplate"]["spec"] for volume in pod["volumes"].items()]
-    # A claim with an empty class, unlike one without, wants a volume that is there already.
+    # A claim with an empty class, unlike one without, requires an existing volume.
     made = [claim for claim in claims if claim.is_map and claim["storageClassName"].value != ""]
     return sorted({claim["storageClassName"].text for claim in made})
 
@@ -110,8 +110,8 @@ def wanted_sku(workspace: Workspace) -> Sku:
 
 
 def wanted_model(workspace: Workspace, known: Model | None) -> Model | None:
-    """The model that is to be served, or trained on; None for templates. `known` is what the hub told of it, where it
-    was asked. Raises Refused: PresetUnknown, ModelGated, ModelNotTunable."""
+    """The model that is to be served, or trained on; None for templates. `known` is the hub's answer, if it
+    was queried. Raises Refused: PresetUnknown, ModelGated, ModelNotTunable."""
     section = workspace.inference or workspace.tuning
     preset = section.preset if section else None
     if preset is None:
@@ -136,7 +136,7 @@ def wanted_model(workspace: Workspace, known: Model | None) -> Model | None:
 
 
 def check_adapters(workspace: Workspace, model: Model) -> None:
-    """What the rules of admission ask of the catalogue's models, asked of every model. Raises Refused:
+    """Applies to every model what admission checks for models of the catalogue. Raises Refused:
     AdapterNotServable."""
     named = adapter_names(workspace)
     if named and (message := adapter_support.refusal(model)):

@@ -1,4 +1,4 @@
-"""What a plan depends on beside the Workspace: the installation, and what a cluster or a hub has told."""
+"""The inputs of a plan beside the Workspace: the installation, and facts from the cluster and the hub."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -18,8 +18,8 @@ class Surroundings:
 
     `data_gib` is how much data a training's volume has room for.
 
-    `config_maps` are those of the Workspace's namespace by name, None where they are not at hand; `model` is what the
-    hub told of a model that the catalogue does not have; `machine` the nodes that are there already.
+    `config_maps` are those of the Workspace's namespace by name, None if not available; `model` is the hub's answer
+    about a model that is not in the catalogue; `machine` describes existing nodes.
     """
 
     region: str = DEFAULT_REGION

@@ -1,4 +1,4 @@
-"""What `modelyard plan` and the admin endpoint answer: everything that is known before anything is bought, as JSON.
+"""The plan document of `modelyard plan` and the admin endpoint: all that is known before nodes are bought, as JSON.
 
 Keys are camelCase as in a Workspace; GiB are written GiB. Numbers that cannot be known are null, never 0. The document
 is also recorded in histories, beside the workflow's Plan: fields are only ever added, with defaults.

@@ -63,8 +63,8 @@ def step_times(weights_gib: float) -> tuple[StepTime, ...]:
 
 
 def training_steps(weights_gib: float, data_gib: int, *, publishes: bool) -> tuple[StepTime, ...]:
-    """The steps of a training on a model with so many GiB of weights. `Train` is told until its first step: how long
-    it goes on is told by the data, which nobody has seen yet."""
+    """The steps of a training on a model with so many GiB of weights. `Train` covers the time to its first step:
+    the rest depends on the data, which has not been read yet."""
     megabytes, data = weights_gib * GIB_IN_MB, data_gib * GIB_IN_MB
     fetched = f"up to {data_gib} GiB of data at 60 MB/s; a small file takes seconds"
     start = "until the first step: images, weights from Hugging Face at 110 to 60 MB/s, loading (KAITO's figures)"

@@ -1,4 +1,4 @@
-"""What a plan tells beside its numbers: warnings, what will be checked before buying, what is given back on failure."""
+"""A plan's texts beside its numbers: warnings, checks before buying, and what is released on failure."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def remarks(
     config: InferenceConfig | TrainingConfig | None,
     sku: Sku | None = None,
 ) -> list[Finding]:
-    """What is accepted, and may not do what its author expects."""
+    """Warnings: settings that are accepted but may not have the expected effect."""
     found = []
     section = workspace.inference or workspace.tuning
     named = section.config if section else None
@@ -64,7 +64,7 @@ def room_for_adapters(workspace: Workspace, model: Model, config: InferenceConfi
 def preflight_checks(
     workspace: Workspace, around: Surroundings, sku: Sku | None, model: Model | None
 ) -> tuple[str, ...]:
-    """What will be asked before anything is bought: each check by its name, with what it will ask for here."""
+    """The checks that run before nodes are bought, by name, each with what it queries for this plan."""
     return tuple(f"{name}: {what}" for name, what in _asked(workspace, around, sku, model))
 
 
@@ -108,7 +108,7 @@ def ways_to_get_nodes(workspace: Workspace, around: Surroundings, sku: Sku | Non
         return ()
     try:
         options = purchase_options(sku.name, workspace.metadata.annotations)
-    except ValueError:  # admission's rules M16 and M17 say what is wrong
+    except ValueError:  # admission's rules M16 and M17 report the error
         return ()
     return tuple(map(str, options)) if len(options) > 1 else ()
 

@@ -1,7 +1,7 @@
-"""The whole plan of one Workspace, from its document alone: machines, memory, context, price, time, or why not. Pure.
+"""Plans one Workspace from its document alone: machines, memory, context, price and time, or errors. Pure.
 
-The planner activity, `modelyard plan` and the admin endpoint all ask here, so they say the same. What only a cloud, a
-hub or a cluster can tell is not asked; what they will be asked is listed.
+The planner activity, `modelyard plan` and the admin endpoint all call this, so they report the same. Does not query
+the cloud, the hub or the cluster; the plan lists the checks that will.
 """
 
 from collections.abc import Mapping
@@ -30,12 +30,12 @@ from presets.serving.overrides import VllmOverrides, wishes_of
 from presets.serving.support import concerns, refusals, wish_problems
 
 TEMPLATE_DISK_GIB: Final = 256
-"""A template says nothing of its model's size."""
+"""A template does not declare its model's size."""
 
 
 def plan_document(document: Mapping[str, Any], around: Surroundings) -> PlanReport:
-    """The plan of a Workspace as it stands in a file or in the cluster, judged by the rules of admission too: the
-    webhook may not have seen it. Never raises for what its author wrote."""
+    """The plan of a Workspace from a file or the cluster. Applies the admission rules too, because the webhook may not
+    have seen it. Never raises for invalid user input."""
     around = replace(around, provider=provider_of(document, around.provider))
     try:
         workspace = Workspace.parse(document)
@@ -58,8 +58,8 @@ def plan_document(document: Mapping[str, Any], around: Surroundings) -> PlanRepo
 
 
 def provider_of(document: Mapping[str, Any], installed: Provider) -> Provider:
-    """The provider that the Workspace's own annotations name, else the installation's. A word that nothing knows is
-    left to the rules of admission."""
+    """The provider that the Workspace's own annotations name, else the installation's. Admission rejects unknown
+    values."""
     said = Draft(document, installed).provider
     return next((known for known in PROVIDERS if known == said), installed)
 
@@ -224,8 +224,8 @@ def _memory(memory: Memory) -> GpuMemory:
 def _with_alternatives(
     plan: PlanReport, model: Model, wishes: VllmOverrides, around: Surroundings, errors: list[Finding]
 ) -> PlanReport:
-    """The errors with the machines on which one node would do; where none would, as many of the user's wishes are
-    dropped as it takes to name one."""
+    """The errors with the machines on which one node is enough; if there are none, drops as many of the user's
+    overrides as needed to name one."""
     found = machines_that_fit(model, around.region, wishes)
     limits = "" if found else "without the ConfigMap's limits "
     least = VllmOverrides(kv_dtype=wishes.kv_dtype, adapters=wishes.adapters, adapter_rank=wishes.adapter_rank)

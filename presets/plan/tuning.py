@@ -18,7 +18,7 @@ from presets.tuning.overrides import TrainingOverrides, training_wishes
 
 
 def described_training(plan: PlanReport, tuning: TuningSpec, model: Model | None, around: Surroundings) -> PlanReport:
-    """Everything that needs no sizing. Serving's words are taken out."""
+    """Everything that needs no sizing. Removes texts about serving."""
     weights = model.weights_gib if model else 0.0
     return plan.model_copy(
         update={

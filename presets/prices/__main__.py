@@ -1,6 +1,6 @@
-"""`python -m presets.prices refresh`: asks Azure for the price of every size in the table, and writes the file anew.
+"""`python -m presets.prices refresh`: queries Azure for the price of every size in the table, and rewrites the file.
 
-Nothing is written unless every size was answered; sizes that Azure sells nowhere on demand are named.
+Writes nothing unless every query succeeds; reports sizes that Azure sells nowhere on demand.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""Azure's Retail Prices API: every region's pay-as-you-go price of one VM size, and a price table made of many.
+"""Queries Azure's Retail Prices API for the pay-as-you-go prices of a VM size, and builds the price table.
 
-The API is public, pages by 100 and needs no sign-in. Answers are not trusted: pages are counted, their size is limited,
-and a next page may only be on the host that was asked.
+The API is public, pages by 100 and needs no sign-in. Responses are not trusted: the number and size of pages are
+limited, and a next page must be on the same host.
 """
 
 import json

@@ -1,5 +1,4 @@
-"""Which machines would do where the wanted one does not: those of the table on which one node is enough, cheapest
-first."""
+"""Suggests machines when the requested one does not fit: those of which one node is enough, cheapest first."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,7 +1,7 @@
-"""Whether a model fits on a kind of machine, on how many, spread how, and how long a context then fits. Pure.
+"""Decides whether a model fits on a machine type: node count, layout, and the context that fits. Pure.
 
-What each part takes is in `memory.py`, which ways of spreading there are in `parallelism`. Here it is decided: as
-few nodes as possible, then small models copied to every GPU, all others spread so that the longest context fits.
+Uses as few nodes as possible; copies small models to every GPU, and spreads all others for the longest context.
+`memory.py` sizes each part, `parallelism` enumerates the layouts.
 """
 
 from collections.abc import Iterable
@@ -91,7 +91,7 @@ def fit(model: Model, machine: Machine, wishes: VllmOverrides | None = None, *, 
 
 
 def least_context(model: Model, wishes: VllmOverrides) -> int:
-    """Tokens without which a layout is no answer."""
+    """The minimum context in tokens for a layout to be accepted."""
     return wishes.context or min(LEAST_CONTEXT, model.max_tokens)
 
 

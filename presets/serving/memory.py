@@ -67,7 +67,7 @@ def weights_gib(model: Model, layout: Layout) -> float:
 
 
 def overhead_gib(layout: Layout) -> float:
-    """What no tensor of ours takes: CUDA's context, libraries, communication buffers."""
+    """Memory outside the model's tensors: CUDA's context, libraries, communication buffers."""
     return OVERHEAD_GIB if layout.tensor * layout.pipeline == 1 else SHARED_OVERHEAD_GIB
 
 

@@ -1,4 +1,4 @@
-"""What a user's inference_config.yaml asks of vLLM, as far as it changes what a model takes or how it is spread."""
+"""The options of a user's inference_config.yaml that change a model's memory or layout."""
 
 from dataclasses import dataclass
 from typing import Final

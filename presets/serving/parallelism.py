@@ -1,6 +1,6 @@
-"""In which ways a model can be spread over GPUs: tensor, pipeline and data parallelism that vLLM accepts.
+"""Enumerates a model's layouts over GPUs: tensor, pipeline and data parallelism that vLLM accepts.
 
-Only divisibility is decided here. How much memory a layout takes, and which layout is best, is sizing's business.
+Checks divisibility only; `fit.py` sizes the layouts and picks the best.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What vLLM cannot do on a kind of GPU at all, and what it does worse than expected. Pure; sentences with the numbers.
+"""Reports what vLLM does not support on a kind of GPU, and what it does worse than expected. Pure.
 
 From vLLM 0.32: the least compute capability of each quantization, of fp8 caches and of sparse attention.
 """
@@ -25,7 +25,7 @@ its share of the memory is free."""
 
 
 def refusals(model: Model, machine: Machine) -> list[str]:
-    """Why this model cannot be served on this machine whatever its memory; empty where nothing stands against it."""
+    """Why this model cannot be served on this machine regardless of memory; empty if it can."""
     capability = machine.compute_capability
     if capability is None:
         return [f"{machine.name} has {machine.gpu_model or 'no'} GPUs, and the runtime image is built for NVIDIA's"]

@@ -1,4 +1,4 @@
-"""Whether a training fits on a kind of machine, what would make it fit, and how large its volume must be. Pure."""
+"""Decides whether a training fits on a machine type, which settings would make it fit, and its volume's size. Pure."""
 
 import math
 from dataclasses import dataclass, replace
@@ -49,7 +49,7 @@ class Memory:
 
     @property
     def fits(self) -> bool:
-        """Whether it is enough."""
+        """Whether the parts fit into the usable memory."""
         return self.needed <= self.given
 
 
@@ -106,7 +106,7 @@ def ways_to_fit(model: Model, machine: Machine, wishes: TrainingOverrides) -> li
 
 
 def refusals(model: Model, machine: Machine, wishes: TrainingOverrides) -> list[str]:
-    """Why this training cannot run on this machine whatever its memory; empty where nothing stands against it."""
+    """Why this training cannot run on this machine regardless of memory; empty if it can."""
     capability = machine.compute_capability
     if capability is None:
         return [f"{machine.name} has {machine.gpu_model or 'no'} GPUs, and the training image is built for NVIDIA's"]

@@ -1,7 +1,7 @@
 """The linear modules of a model that an adapter can be trained on: what goes in, what comes out. Pure.
 
-The catalogue knows hidden size, heads and the number of parameters, but not the intermediate size: it is reckoned from
-what the other parts leave over, and comes out too large rather than too small.
+The catalogue has hidden size, heads and the number of parameters, but not the intermediate size: it is computed from
+the parameters that the other parts leave, and is overestimated rather than underestimated.
 """
 
 from collections.abc import Iterable

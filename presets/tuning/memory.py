@@ -55,7 +55,7 @@ HEAD_BYTES: Final = 14
 """Bytes of a logit in such a tile: in 16 bits, and in 32 as it is, as it is copied and as a gradient. The same without
 tiles, which label smoothing needs."""
 CONTEXT_GIB: Final = 2.0
-"""CUDA's context (0.41 to 0.53 was logged for serving), workspaces of cuBLAS and bitsandbytes, and what nobody names:
+"""CUDA's context (0.41 to 0.53 was logged for serving), workspaces of cuBLAS and bitsandbytes, and unattributed memory:
 Qwen's published peaks at 256 tokens are up to 1.4 GiB above the other parts."""
 SHARED_CONTEXT_GIB: Final = 3.0
 """The same with NCCL's buffers; 0.75 GiB more was logged for serving."""
@@ -107,7 +107,7 @@ def activations_gib(model: Model, wishes: TrainingOverrides) -> float:
 
 
 def overhead_gib(gpus: int) -> float:
-    """What no tensor of ours takes."""
+    """Memory outside the training's tensors."""
     return CONTEXT_GIB if gpus == 1 else SHARED_CONTEXT_GIB
 
 

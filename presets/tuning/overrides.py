@@ -1,4 +1,4 @@
-"""What of a training config changes how much memory a training takes: batch, length, rank, modules, packing. Pure."""
+"""The settings of a training config that change its memory: batch, length, rank, modules, packing. Pure."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -56,8 +56,8 @@ def training_wishes(config: TrainingConfig, method: str, model: Model) -> Traini
 
 
 def _modules(config: TrainingConfig, model: Model) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The model's modules that are meant, and names of modules that it does not have. A regular expression may fit any
-    of them: all are counted then."""
+    """The model's selected modules, and names of modules that it does not have. A regular expression may match any
+    module, so all are counted."""
     asked = config.lora.target_modules
     if isinstance(asked, str):
         return model.lora_targets, ()

@@ -1,4 +1,4 @@
-"""`inference.adapters`: the same rules on create and update. KAITO asks them on update only, when it is too late."""
+"""`inference.adapters`: the same rules on create and update. KAITO checks them on update only, which is too late."""
 
 import re
 from collections.abc import Iterator

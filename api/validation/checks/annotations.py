@@ -39,7 +39,7 @@ PURCHASE: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
 
 
 def values(draft: Draft) -> Iterator[Problem]:
-    """C4 to C7, M7, M15 to M17: a value that nothing knows would be ignored, and its author would not learn of it."""
+    """C4 to C7, M7, M15 to M17: rejects unknown values, which would otherwise be ignored silently."""
     family = draft.annotation(labels.NODE_IMAGE_FAMILY)
     if family.given and family.text.strip().lower() not in ("", *IMAGE_FAMILIES):
         yield _refused("C4", family.path, f"unsupported node image family {shown(family.text)}", IMAGE_FAMILIES)

@@ -1,4 +1,4 @@
-"""Where data comes from and goes to: exactly one place, spelled right, and none inside the cluster or cloud."""
+"""Data sources and destinations: exactly one of each, well-formed, and not inside the cluster or cloud."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -50,7 +50,7 @@ def machine(old: Draft, new: Draft) -> Iterator[Problem]:
 
 
 def provider(old: Draft, new: Draft) -> Iterator[Problem]:
-    """M13: nodes are given back to where they came from."""
+    """M13: nodes are released through the provider that created them."""
     before, after = old.provider, new.provider
     if before != after and before is not None:
         path = new.annotation(labels.NODE_PROVIDER).path

@@ -30,7 +30,7 @@ def workspace_name(draft: Draft) -> Iterator[Problem]:
 
 
 def referred_names(draft: Draft) -> Iterator[Problem]:
-    """M5: a Secret or ConfigMap whose name Kubernetes does not allow cannot be there."""
+    """M5: a Secret or ConfigMap whose name Kubernetes does not allow cannot exist."""
     for part in _references(draft):
         if part.text and not is_subdomain(part.text):
             message = f"invalid value: {shown(part.text)} cannot be the name of a Secret or ConfigMap"

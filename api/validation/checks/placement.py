@@ -1,6 +1,6 @@
-"""`resource`: who brings the nodes, how many, and which part of a node's GPUs.
+"""`resource`: the node provider, the node count, and the part of a node's GPUs.
 
-Rules about who brings the nodes hold only where that is known: by the Workspace's annotation or the installation.
+Rules about the provider apply only if it is known, from the Workspace's annotation or the installation.
 """
 
 import re
@@ -25,7 +25,7 @@ def count(draft: Draft) -> Iterator[Problem]:
 
 
 def machine(draft: Draft) -> Iterator[Problem]:
-    """C8, C9: a machine type is what is bought, so it is needed there and has no meaning on one's own nodes."""
+    """C8, C9: a machine type is required where nodes are bought, and has no meaning on the user's own nodes."""
     part = draft.resource["instanceType"]
     if draft.buys_nodes and not draft.instance_type.strip() and (draft.resource.is_map or not draft.resource.given):
         message = "instanceType is required when node auto-provisioning is enabled"
@@ -36,7 +36,7 @@ def machine(draft: Draft) -> Iterator[Problem]:
 
 
 def selector_is_there(draft: Draft) -> Iterator[Problem]:
-    """M4: without a selector, every node would do."""
+    """M4: without a selector, every node would match."""
     if draft.brings_nodes and not draft.resource.given:
         yield Problem("M4", "resource", "missing field(s): labelSelector says which of your own nodes are meant")
 

@@ -1,6 +1,6 @@
-"""Shapes and types: what the CRD's schema refuses, said offline in the words of the file's author.
+"""Shapes and types: reports offline what the CRD's schema refuses, in the file's terms.
 
-Uses the very models that the CRD is generated from, so the two cannot differ by themselves.
+Uses the models that the CRD is generated from, so the two cannot diverge.
 """
 
 from typing import Any, Final
@@ -15,7 +15,7 @@ RULE: Final = "S1"
 
 def schema_problems(draft: Draft) -> list[Problem]:
     """Every wrong type, unknown field, missing field and value outside its enumeration."""
-    # The status is not the author's to get right.
+    # The author does not write the status.
     document = {key: value for key, value in draft.root.mapping.items() if key != "status"}
     try:
         Workspace.parse(_named(document))

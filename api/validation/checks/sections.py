@@ -50,7 +50,7 @@ def tuning_parts(draft: Draft) -> Iterator[Problem]:
 
 
 def preset_names(draft: Draft) -> Iterator[Problem]:
-    """C10, C44 as far as the spelling says; whether a model of that name is there is asked of the catalogue or hub."""
+    """C10, C44, spelling only; whether a model of that name exists is checked against the catalogue or hub."""
     for rule, section in (("C10", draft.inference), ("C44", draft.tuning)):
         name = section["preset"]["name"]
         if isinstance(name.value, str) and not is_model_name(name.text.strip()):
@@ -76,7 +76,7 @@ def normal_method(method: str) -> str:
 
 
 def is_model_name(name: str) -> bool:
-    """Whether this can be a preset's name or a repository of Hugging Face: nothing that leads elsewhere in a path."""
+    """Whether this can be a preset's name or a Hugging Face repository, without path traversal."""
     return ".." not in name and (_REPOSITORY.fullmatch(name) or _ALIAS.fullmatch(name)) is not None
 
 

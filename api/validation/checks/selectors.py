@@ -14,7 +14,7 @@ _LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 
 
 def as_labels(selector: Part) -> dict[str, str] | None:
-    """The selector as a map of labels, each `In` of one value being a label too; None when it is no such map."""
+    """The selector as a map of labels, each `In` of one value being a label too; None if it is not such a map."""
     found = dict(selector["matchLabels"].texts)
     for requirement in selector["matchExpressions"].items():
         label = _single_value(requirement)
@@ -24,7 +24,7 @@ def as_labels(selector: Part) -> dict[str, str] | None:
 
 
 def is_a_map(draft: Draft) -> Iterator[Problem]:
-    """C12: an expression that is no single label cannot be put on a new node."""
+    """C12: an expression that is not a single label cannot be set on a new node."""
     selector = draft.resource["labelSelector"]
     found = dict(selector["matchLabels"].texts)
     for requirement in selector["matchExpressions"].items():
@@ -38,7 +38,7 @@ def is_a_map(draft: Draft) -> Iterator[Problem]:
 
 
 def is_the_users_own(draft: Draft) -> Iterator[Problem]:
-    """C13: reserved keys are not selected by, so a selector of nothing else would select every node."""
+    """C13: reserved keys are ignored in selectors, so a selector with only those would match every node."""
     match_labels = draft.resource["labelSelector"]["matchLabels"]
     if draft.first_version or not match_labels.texts:
         return
@@ -47,7 +47,7 @@ def is_the_users_own(draft: Draft) -> Iterator[Problem]:
 
 
 def can_be_labels(draft: Draft) -> Iterator[Problem]:
-    """M1, M2: what no node can carry, or none that is bought."""
+    """M1, M2: labels that no node can have, or no bought node."""
     selector, bought = draft.resource["labelSelector"], draft.buys_nodes
     for key, value in (as_labels(selector) or {}).items():
         if not _is_key(key):
