@@ -13,7 +13,7 @@ from temporalio.client import Client
 from admin.views import RPC_TIMEOUT
 from api import labels, names
 from api.providers import Provider
-from presets.plan.context import DEFAULT_REGION, Surroundings
+from presets.plan.context import DEFAULT_REGION, PlanContext
 from presets.plan.document import PlanReport
 from presets.plan.planner import plan_document
 from workflows.workspace import WorkspaceWorkflow
@@ -32,7 +32,7 @@ def add_plans(app: FastAPI, client: Client) -> None:
         provider: Annotated[Provider, Query()] = "aks",
     ) -> PlanReport:
         workspace, config_maps = _parts(await _body(request))
-        around = Surroundings(region=region, provider=provider, config_maps=config_maps)
+        around = PlanContext(region=region, provider=provider, config_maps=config_maps)
         return plan_document(workspace, around)
 
     @app.get("/workspaces/{namespace}/{name}/plan")

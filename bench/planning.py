@@ -12,7 +12,7 @@ from typing import Any, Final
 from bench.results import Result, percentile
 from presets.machines.skus import Sku, sku_table
 from presets.models.catalog import Model, all_models
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 from presets.plan.planner import plan_document
 from testing.stack import Stack
 from testing.workspaces import Workspaces
@@ -30,7 +30,7 @@ async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]
 
 def results() -> list[Result]:
     """Returns p50 and p99 in milliseconds, and how many of the plans are feasible."""
-    around = Surroundings(config_maps={})
+    around = PlanContext(config_maps={})
     took, good = [], 0
     pairs = list(itertools.product(all_models(), (sku for sku in sku_table().skus if sku.gpus)))
     plan_document(_workspace(*pairs[0]), around)  # the tables are read once, by the first plan

@@ -19,7 +19,7 @@ from cli.plan_text import text_of
 from presets.machines.machine import Machine
 from presets.machines.skus import UnknownSku, find_sku
 from presets.models.catalog import Model
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 from presets.plan.document import Finding, PlanReport
 from presets.plan.planner import plan_document, provider_of
 
@@ -60,7 +60,7 @@ class Asked:
 def _planned(manifest: Manifest, manifests: Sequence[Manifest], asked: Asked) -> PlanReport:
     unlisted = unlisted_model(manifest.value) if asked.hub else None
     found = asked_model(asked.hub, *unlisted) if asked.hub and unlisted else None
-    around = Surroundings(
+    around = PlanContext(
         region=asked.region,
         provider=asked.provider,
         config_maps=_config_maps(manifest, manifests),

@@ -24,7 +24,7 @@ from activities.clients.registry import Registries
 from activities.contract import queues
 from activities.contract.policies import HEARTBEAT_EVERY
 from activities.manifests.serving import Images
-from activities.manifests.tuning import Surroundings
+from activities.manifests.tuning import TuningPodSettings
 from activities.nodes.aks.provider import AgentPools
 from activities.nodes.byo.provider import OwnNodes
 from activities.nodes.karpenter.provider import NodeClaims
@@ -101,7 +101,7 @@ async def cluster_activities(
     preflight = WorkloadPreflight(
         cluster, images_by_kind, registries, settings.tuning_storage_class, settings.registry_identity
     )
-    jobs = TuningJobs(cluster, images, tuning_surroundings(settings))
+    jobs = TuningJobs(cluster, images, tuning_pod_settings(settings))
     return {
         queues.WORKSPACES: [
             planner.build_plan,
@@ -139,9 +139,9 @@ async def cluster_activities(
     }
 
 
-def tuning_surroundings(settings: WorkerSettings) -> Surroundings:
+def tuning_pod_settings(settings: WorkerSettings) -> TuningPodSettings:
     """Returns the settings of tuning pods that do not come from the Workspace."""
-    return Surroundings(
+    return TuningPodSettings(
         tune_image=settings.tune_image,
         data_image=settings.data_image,
         storage_class=settings.tuning_storage_class,

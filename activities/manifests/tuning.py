@@ -39,7 +39,7 @@ PORTS: Final[Mapping[str, int]] = {"fetch": DATA_PORT, "train": TUNE_PORT, "publ
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class TuningPodSettings:
     """What the worker's settings say of tuning pods."""
 
     tune_image: str
@@ -79,7 +79,12 @@ def volume_claim(plan: Plan, storage_class: str) -> Object:
 
 
 def config_of(
-    plan: Plan, part: TuningPart, tuning: Tuning, pinned: PinnedModel | None, around: Surroundings, hf_endpoint: str
+    plan: Plan,
+    part: TuningPart,
+    tuning: Tuning,
+    pinned: PinnedModel | None,
+    around: TuningPodSettings,
+    hf_endpoint: str,
 ) -> DataConfig | TuneConfig | PublishConfig:
     """What the part's program is told."""
     if part == "fetch":
@@ -131,7 +136,7 @@ def job(
     digest: str,
     tuning: Tuning,
     pinned: PinnedModel | None,
-    around: Surroundings,
+    around: TuningPodSettings,
     images: manifests.Images,
 ) -> Object:
     """The Job of one part."""
@@ -165,7 +170,7 @@ def _pod(
     part: TuningPart,
     tuning: Tuning,
     pinned: PinnedModel | None,
-    around: Surroundings,
+    around: TuningPodSettings,
     images: manifests.Images,
 ) -> Object:
     volumes, mounts = _storage(plan, part, tuning)
@@ -247,7 +252,7 @@ def secrets_of(plan: Plan, part: TuningPart, tuning: Tuning) -> list[str]:
     return [plan.output_secret] if part == "publish" and plan.output_secret else []
 
 
-def _registry(plan: Plan, part: TuningPart, tuning: Tuning, around: Surroundings) -> RegistryAccess:
+def _registry(plan: Plan, part: TuningPart, tuning: Tuning, around: TuningPodSettings) -> RegistryAccess:
     return credentials.registry_access(
         secrets_of(plan, part, tuning),
         plain_http=around.plain_http,

@@ -32,7 +32,7 @@ from presets.admission.lookups import known_model
 from presets.machines.skus import find_sku
 from presets.models.catalog import Model
 from presets.plan import checks
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 from presets.plan.document import PlanReport
 from presets.plan.planner import plan_document
 
@@ -91,7 +91,7 @@ class Planner:
         provider = self._provider_of(found, key.held)
         machine = await read_own_machine(self._cluster, parsed(found)) if provider == "byo" else None
         config_maps = {named: await self._config_map(key.namespace, section, named)} if named else {}
-        around = Surroundings(
+        around = PlanContext(
             region=self._location,
             provider=provider,
             config_maps=config_maps,
@@ -146,7 +146,7 @@ def parsed(found: Object) -> Workspace:
         raise failure("InvalidSpec", str(error)) from None
 
 
-def plan_option(found: Object, around: Surroundings, deadlines: Deadlines) -> Option:
+def plan_option(found: Object, around: PlanContext, deadlines: Deadlines) -> Option:
     """Plan and report on the machine that the Workspace asks for first; everything but the digests. Raises
     SectionMissing, PresetUnknown, InstanceTypeUnknown, DoesNotFit and the like: the first error's reason, with all of
     them as the message."""

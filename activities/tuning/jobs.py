@@ -38,7 +38,7 @@ PARTS: Final[tuple[TuningPart, ...]] = ("publish", "train", "fetch")
 class TuningJobs:
     """The Jobs of one cluster's tuning Workspaces."""
 
-    def __init__(self, cluster: Cluster, images: serving.Images, around: tuning_objects.Surroundings) -> None:
+    def __init__(self, cluster: Cluster, images: serving.Images, around: tuning_objects.TuningPodSettings) -> None:
         self._cluster = cluster
         self._images = images
         self._around = around

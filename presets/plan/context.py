@@ -13,7 +13,7 @@ DEFAULT_REGION: Final = "eastus"
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class PlanContext:
     """`region` is Azure's name, for prices; `provider` brings the nodes: aks, karpenter or byo.
 
     `data_gib` is how much data a training's volume has room for.

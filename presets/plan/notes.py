@@ -12,13 +12,13 @@ from api.validation.document import Part
 from presets.machines.skus import Sku
 from presets.models.catalog import Model
 from presets.plan.checks import price_limit, storage_classes
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 from presets.plan.document import Finding
 
 
 def remarks(
     workspace: Workspace,
-    around: Surroundings,
+    around: PlanContext,
     config: InferenceConfig | TrainingConfig | None,
     sku: Sku | None = None,
 ) -> list[Finding]:
@@ -62,14 +62,14 @@ def room_for_adapters(workspace: Workspace, model: Model, config: InferenceConfi
 
 
 def preflight_checks(
-    workspace: Workspace, around: Surroundings, sku: Sku | None, model: Model | None
+    workspace: Workspace, around: PlanContext, sku: Sku | None, model: Model | None
 ) -> tuple[str, ...]:
     """The checks that run before nodes are bought, by name, each with what it queries for this plan."""
     return tuple(f"{name}: {what}" for name, what in _asked(workspace, around, sku, model))
 
 
 def _asked(
-    workspace: Workspace, around: Surroundings, sku: Sku | None, model: Model | None
+    workspace: Workspace, around: PlanContext, sku: Sku | None, model: Model | None
 ) -> Iterator[tuple[CheckName, str]]:
     if sku and around.provider == "aks":
         family = f"vCPUs of {sku.family} are left in {around.region}"
@@ -102,7 +102,7 @@ def _asked(
         yield CheckName.STORAGE_CLASS, QUESTIONS[CheckName.STORAGE_CLASS]
 
 
-def ways_to_get_nodes(workspace: Workspace, around: Surroundings, sku: Sku | None) -> tuple[str, ...]:
+def ways_to_get_nodes(workspace: Workspace, around: PlanContext, sku: Sku | None) -> tuple[str, ...]:
     """What is tried, in this order, when there is more than one way; this plan is of the first."""
     if sku is None or around.provider != "aks":
         return ()
@@ -113,7 +113,7 @@ def ways_to_get_nodes(workspace: Workspace, around: Surroundings, sku: Sku | Non
     return tuple(map(str, options)) if len(options) > 1 else ()
 
 
-def released_on_failure(workspace: Workspace, around: Surroundings, count: int) -> tuple[str, ...]:
+def released_on_failure(workspace: Workspace, around: PlanContext, count: int) -> tuple[str, ...]:
     """What is released when a pass fails, and when the Workspace is deleted."""
     pool = f" {names.pool_name(workspace.uid)}" if workspace.uid else ""
     noun = "node" if count == 1 else "nodes"

@@ -19,7 +19,7 @@ from presets.machines.skus import Sku
 from presets.models.catalog import Model
 from presets.plan import checks
 from presets.plan.checks import Refused
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 from presets.plan.document import AlternativeMachine, Finding, GpuMemory, MinutesRange, PlanReport, PriceRange
 from presets.plan.durations import step_times, until_first_step, until_ready
 from presets.plan.notes import preflight_checks, released_on_failure, remarks, room_for_adapters, ways_to_get_nodes
@@ -33,7 +33,7 @@ TEMPLATE_DISK_GIB: Final = 256
 """A template does not declare its model's size."""
 
 
-def plan_document(document: Mapping[str, Any], around: Surroundings) -> PlanReport:
+def plan_document(document: Mapping[str, Any], around: PlanContext) -> PlanReport:
     """The plan of a Workspace from a file or the cluster. Applies the admission rules too, because the webhook may not
     have seen it. Never raises for invalid user input."""
     around = replace(around, provider=provider_of(document, around.provider))
@@ -64,7 +64,7 @@ def provider_of(document: Mapping[str, Any], installed: Provider) -> Provider:
     return next((known for known in PROVIDERS if known == said), installed)
 
 
-def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanReport:
+def plan_workspace(workspace: Workspace, around: PlanContext) -> PlanReport:
     """The plan; its `errors` are every reason why it cannot be carried out."""
     errors = list(checks.spec_errors(workspace))
     sku, config, training, model = None, None, None, None
@@ -97,7 +97,7 @@ def plan_workspace(workspace: Workspace, around: Surroundings) -> PlanReport:
     return plan.model_copy(update={"errors": (*errors, *plan.errors), "warnings": warnings})
 
 
-def _machine(workspace: Workspace, around: Surroundings, sku: Sku | None) -> Machine | None:
+def _machine(workspace: Workspace, around: PlanContext, sku: Sku | None) -> Machine | None:
     """One node as far as the Workspace may use it: on nodes that are there already it may ask for a part."""
     if sku or not around.machine:
         return Machine.of(sku) if sku else None
@@ -109,7 +109,7 @@ def _machine(workspace: Workspace, around: Surroundings, sku: Sku | None) -> Mac
 
 
 def _described(
-    workspace: Workspace, around: Surroundings, sku: Sku | None, machine: Machine | None, model: Model | None
+    workspace: Workspace, around: PlanContext, sku: Sku | None, machine: Machine | None, model: Model | None
 ) -> PlanReport:
     """Everything that needs no sizing."""
     count = max(workspace.count, 0)
@@ -153,7 +153,7 @@ def _timed(plan: PlanReport, price: float | None) -> PlanReport:
     )
 
 
-def _sized(plan: PlanReport, model: Model, machine: Machine, wishes: VllmOverrides, around: Surroundings) -> PlanReport:
+def _sized(plan: PlanReport, model: Model, machine: Machine, wishes: VllmOverrides, around: PlanContext) -> PlanReport:
     """The plan with its layout and memory, or with the errors that say why there is none."""
     if against := refusals(model, machine):
         errors = [_error("DoesNotFit", f"{text}. {_choose('another', around)}") for text in against]
@@ -169,7 +169,7 @@ def _sized(plan: PlanReport, model: Model, machine: Machine, wishes: VllmOverrid
 
 
 def _on_several_nodes(
-    plan: PlanReport, model: Model, machine: Machine, wishes: VllmOverrides, around: Surroundings, error: DoesNotFit
+    plan: PlanReport, model: Model, machine: Machine, wishes: VllmOverrides, around: PlanContext, error: DoesNotFit
 ) -> PlanReport:
     """One replica on several nodes: sized and priced, and refused, because a replica is served by one node for now."""
     message = str(error)
@@ -222,7 +222,7 @@ def _memory(memory: Memory) -> GpuMemory:
 
 
 def _with_alternatives(
-    plan: PlanReport, model: Model, wishes: VllmOverrides, around: Surroundings, errors: list[Finding]
+    plan: PlanReport, model: Model, wishes: VllmOverrides, around: PlanContext, errors: list[Finding]
 ) -> PlanReport:
     """The errors with the machines on which one node is enough; if there are none, drops as many of the user's
     overrides as needed to name one."""
@@ -254,5 +254,5 @@ def _error(reason: str, message: str, path: str = "") -> Finding:
     return Finding(reason=reason, path=path, message=message)
 
 
-def _choose(which: str, around: Surroundings) -> str:
+def _choose(which: str, around: PlanContext) -> str:
     return f"Choose {which} {'kind of node' if around.provider == 'byo' else 'instanceType'}"

@@ -8,7 +8,7 @@ from api.resource.model import TuningSpec
 from presets.machines.machine import Machine
 from presets.models.catalog import Model
 from presets.plan.checks import training_method
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 from presets.plan.document import AlternativeMachine, Finding, PlanReport, TrainingMemory, TrainingShape
 from presets.plan.durations import training_steps
 from presets.serving.fit import DoesNotFit
@@ -17,7 +17,7 @@ from presets.tuning.fit import Memory, concerns, fit_training, machines_that_tra
 from presets.tuning.overrides import TrainingOverrides, training_wishes
 
 
-def described_training(plan: PlanReport, tuning: TuningSpec, model: Model | None, around: Surroundings) -> PlanReport:
+def described_training(plan: PlanReport, tuning: TuningSpec, model: Model | None, around: PlanContext) -> PlanReport:
     """Everything that needs no sizing. Removes texts about serving."""
     weights = model.weights_gib if model else 0.0
     return plan.model_copy(
@@ -33,7 +33,7 @@ def described_training(plan: PlanReport, tuning: TuningSpec, model: Model | None
 
 
 def sized_training(
-    plan: PlanReport, model: Model, machine: Machine, config: TrainingConfig, around: Surroundings
+    plan: PlanReport, model: Model, machine: Machine, config: TrainingConfig, around: PlanContext
 ) -> PlanReport:
     """The plan with memory and volume, or with the errors that say why the training does not fit."""
     wishes = training_wishes(config, plan.method, model)
@@ -52,7 +52,7 @@ def sized_training(
     return plan.model_copy(update={"training_gib": _told(memory), "warnings": (*plan.warnings, *warnings)})
 
 
-def _shape(model: Model, machine: Machine, wishes: TrainingOverrides, around: Surroundings) -> Mapping[str, Any]:
+def _shape(model: Model, machine: Machine, wishes: TrainingOverrides, around: PlanContext) -> Mapping[str, Any]:
     volume = volume_gib(model, wishes, around.data_gib)
     return {
         "data_parallel": machine.gpus,
@@ -73,7 +73,7 @@ def _shape(model: Model, machine: Machine, wishes: TrainingOverrides, around: Su
 
 
 def _elsewhere(
-    plan: PlanReport, model: Model, wishes: TrainingOverrides, around: Surroundings, message: str
+    plan: PlanReport, model: Model, wishes: TrainingOverrides, around: PlanContext, message: str
 ) -> PlanReport:
     """The error with the machines on which the training fits as it is written."""
     found = machines_that_train(model, around.region, wishes)
@@ -101,5 +101,5 @@ def _with(plan: PlanReport, error: Finding) -> PlanReport:
     return plan.model_copy(update={"errors": (*plan.errors, error)})
 
 
-def _noun(around: Surroundings) -> str:
+def _noun(around: PlanContext) -> str:
     return "kind of node" if around.provider == "byo" else "instanceType"

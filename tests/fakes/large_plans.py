@@ -9,7 +9,7 @@ from activities.planning.fallbacks import all_options
 from activities.planning.planner import plan_option
 from api import labels
 from presets.machines.skus import sku_table
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 
 UID: Final = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
 PRESET: Final = "mistralai/Ministral-3-8B-Instruct-2512"
@@ -36,7 +36,7 @@ def options_of(instance_types: list[str], *, name: str = "w", **annotations: str
 
 
 def _planned(document: Object) -> Option:
-    return plan_option(document, Surroundings(region="eastus", config_maps={}), Deadlines())
+    return plan_option(document, PlanContext(region="eastus", config_maps={}), Deadlines())
 
 
 def _document(machine: str, name: str, annotations: dict[str, str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from activities.contract.plan import Option
 from activities.planning.planner import digest_of, plan_option
 from api.configs.inference import INFERENCE_KEY
 from presets.models.catalog import find_model
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 
 UID = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
 
@@ -47,7 +47,7 @@ def planned_and_told(document: dict[str, Any], config: str | None = None) -> Opt
     config_maps = {} if config is None else {"c": {"data": {INFERENCE_KEY: config}}}
     if config is not None:
         document["inference"]["config"] = "c"
-    return plan_option(document, Surroundings(region="eastus", config_maps=config_maps), Deadlines())
+    return plan_option(document, PlanContext(region="eastus", config_maps=config_maps), Deadlines())
 
 
 def test_a_plan_has_azures_spelling_a_price_and_a_pool_of_its_own() -> None:
@@ -193,7 +193,7 @@ def test_a_model_of_the_hub_is_asked_for_its_class_too() -> None:
     model = find_model("phi-4").model_copy(update={"repo": "org/own", "architecture": "BloomForCausalLM"})
     document = a_workspace(inference__preset={"name": "org/own"}, inference__adapters=ADAPTERS)
     with pytest.raises(ApplicationError, match="org/own is a BloomForCausalLM") as caught:
-        plan_option(document, Surroundings(region="eastus", model=model), Deadlines())
+        plan_option(document, PlanContext(region="eastus", model=model), Deadlines())
     assert caught.value.type == "AdapterNotServable"
 
 

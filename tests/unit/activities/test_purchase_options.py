@@ -11,7 +11,7 @@ from activities.planning.fallbacks import all_options
 from activities.planning.planner import plan_option
 from api.providers import Provider
 from api.purchasing import PurchaseOption, purchase_options, spot_price
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 
 A100, H100, T4 = "Standard_NC24ads_A100_v4", "Standard_NC40ads_H100_v5", "Standard_NC4as_T4_v3"
 OURS = "modelyard.dev/"
@@ -26,7 +26,7 @@ def options(provider: Provider = "aks", preset: str = "phi-4", **annotations: st
         "resource": {"instanceType": A100, "count": 2, "labelSelector": {"matchLabels": {"apps": "w"}}},
         "inference": {"preset": {"name": preset}},
     }
-    around = Surroundings(region="eastus", provider=provider)
+    around = PlanContext(region="eastus", provider=provider)
 
     def planned(found: Any) -> Option:
         return plan_option(found, around, Deadlines())

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clients.kubernetes import Object
 from activities.contract.tuning import JobApplied, JobDone, JobRequest, JobWait, TuningKey, TuningPart
-from activities.manifests.tuning import Surroundings
+from activities.manifests.tuning import TuningPodSettings
 from activities.tuning.jobs import TuningJobs
 from api import labels, names
 from testing.deadlines import PATIENCE_S
@@ -22,7 +22,7 @@ from tests.integration.nodes.attempts import Attempt, done, refused
 
 PLAN: Final = a_plan(kind="tuning", method="lora", output_image="registry/out:1", output_secret="push", volume_gib=10)
 KEY: Final = PLAN.key
-AROUND: Final = Surroundings(tune_image="tune:1", data_image="data:1")
+AROUND: Final = TuningPodSettings(tune_image="tune:1", data_image="data:1")
 JOB, CONFIG = names.tuning_job(KEY.name, "fetch"), names.tuning_config_map(KEY.name, "fetch")
 VOLUME: Final = names.tuning_volume(KEY.name)
 DIGEST: Final = "digest-1"

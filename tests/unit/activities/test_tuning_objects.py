@@ -6,12 +6,12 @@ import pytest
 from pydantic import ValidationError
 
 from activities.contract.tuning import TuningPart
-from activities.manifests.tuning import Surroundings, Tuning, job
+from activities.manifests.tuning import Tuning, TuningPodSettings, job
 from api.configs.training import parse_training_config
 from api.resource.data import DataDestination, DataSource
 from testing.pods.inputs import IMAGES, PINNED
 from tests.builders import a_key, a_plan
-from worker.__main__ import tuning_surroundings
+from worker.__main__ import tuning_pod_settings
 from worker.settings import WorkerSettings
 
 PLAN = a_plan(
@@ -26,14 +26,14 @@ TUNING = Tuning(
 )
 
 
-def containers(part: TuningPart, around: Surroundings) -> dict[str, dict[str, Any]]:
+def containers(part: TuningPart, around: TuningPodSettings) -> dict[str, dict[str, Any]]:
     made = job(PLAN, part, "digest", TUNING, PINNED, around, IMAGES)
     return {one["name"]: one for one in made["spec"]["template"]["spec"]["containers"]}
 
 
 def test_what_trains_gets_the_installations_variables_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELYARD_TUNING_ENVIRONMENT", '{"NCCL_DEBUG": "INFO"}')
-    around = tuning_surroundings(WorkerSettings())
+    around = tuning_pod_settings(WorkerSettings())
     assert containers("train", around)["train"]["env"] == [{"name": "NCCL_DEBUG", "value": "INFO"}]
     others = [containers("train", around)["fetch"], containers("fetch", around)["fetch"]]
     others += containers("publish", around).values()
@@ -48,7 +48,7 @@ def test_what_is_no_variable_is_refused_when_the_worker_starts(monkeypatch: pyte
 
 
 def test_the_gpus_and_the_shared_memory_are_the_trainers_alone() -> None:
-    found = containers("train", Surroundings(tune_image="tune:1", data_image="data:1"))
+    found = containers("train", TuningPodSettings(tune_image="tune:1", data_image="data:1"))
     assert found["train"]["resources"]["limits"] == {"nvidia.com/gpu": "2"}
     assert "limits" not in found["fetch"]["resources"]
     assert "/dev/shm" in [mount["mountPath"] for mount in found["train"]["volumeMounts"]]

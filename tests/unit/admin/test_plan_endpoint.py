@@ -13,7 +13,7 @@ from activities.contract.payloads import Deadlines, WorkspaceKey
 from activities.contract.plan import Option
 from activities.planning.planner import plan_option
 from admin.plan import add_plans
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 from workflows.state import WorkspaceState
 
 UID = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
@@ -128,7 +128,7 @@ async def test_any_value_in_any_section_is_answered(http: httpx.AsyncClient, par
 
 
 async def test_the_recorded_plan_is_the_one_that_was_decided() -> None:
-    option = plan_option(WORKSPACE, Surroundings(region="eastus", config_maps={}), Deadlines())
+    option = plan_option(WORKSPACE, PlanContext(region="eastus", config_maps={}), Deadlines())
     async with client_of(option) as http:
         recorded = (await http.get("/workspaces/default/w/plan")).raise_for_status().json()
     assert recorded == option.report.wire()

@@ -8,7 +8,7 @@ from api.configs.inference import INFERENCE_KEY
 from presets.machines.machine import Machine
 from presets.machines.skus import find_sku, sku_table
 from presets.models.catalog import all_models, find_model
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 from presets.plan.document import PlanReport
 from presets.plan.durations import step_times, until_ready
 from presets.plan.planner import plan_document
@@ -34,7 +34,7 @@ def a_plan(model: str = "phi-4", sku: str = A100, config: str | None = None, **a
         "inference": inference,
     }
     config_maps = {"c": {"data": {INFERENCE_KEY: config}}}
-    return plan_document(document, Surroundings(config_maps=config_maps, **around))
+    return plan_document(document, PlanContext(config_maps=config_maps, **around))
 
 
 def reasons(plan: PlanReport) -> list[str]:
@@ -109,7 +109,7 @@ def test_where_the_wishes_leave_no_machine_one_is_named_without_them() -> None:
 
 @pytest.mark.parametrize("document", [{}, {"kind": "Workspace"}, {"metadata": 3}, {"apiVersion": [], "kind": "x"}])
 def test_what_is_no_workspace_is_invalid(document: dict[str, Any]) -> None:
-    assert reasons(plan_document(document, Surroundings())) == ["InvalidSpec"]
+    assert reasons(plan_document(document, PlanContext())) == ["InvalidSpec"]
 
 
 def test_a_price_is_for_all_replicas_and_null_where_it_is_not_known() -> None:
@@ -127,7 +127,7 @@ def test_a_template_is_planned_without_sizes() -> None:
         "resource": {"instanceType": A100, "labelSelector": {"matchLabels": {"apps": "w"}}},
         "inference": {"template": template},
     }
-    plan = plan_document(document, Surroundings())
+    plan = plan_document(document, PlanContext())
     assert (plan.kind, plan.nodes, plan.max_model_len, plan.errors) == ("template", 1, None, ())
     assert plan.price_per_hour == 3.673
 
@@ -205,7 +205,7 @@ def test_a_price_above_the_limit_and_every_way_to_get_the_nodes_are_told() -> No
         "resource": {"instanceType": A100, "labelSelector": {"matchLabels": {"apps": "w"}}},
         "inference": {"preset": {"name": "phi-4"}},
     }
-    plan = plan_document(document, Surroundings())
+    plan = plan_document(document, PlanContext())
     assert plan.ways_to_get_nodes == (f"{A100} as spot in zone 1", f"{A100} in zone 1")
     assert [warning.reason for warning in plan.warnings] == ["PriceAboveLimit"]
     assert "PriceLimit: all nodes together cost at most $1.00 per hour at list price" in plan.preflight

@@ -9,7 +9,7 @@ from api.resource.status import Step
 from presets.machines.machine import Machine
 from presets.machines.skus import find_sku, sku_table
 from presets.models.catalog import all_models, find_model
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 from presets.plan.document import PlanReport
 from presets.plan.planner import plan_document
 
@@ -47,7 +47,7 @@ def a_training(
     }
     document["resource"] |= resource or {}
     config_maps = {"c": {"data": {TRAINING_KEY: f"training_config:\n{config}"}}}
-    return plan_document(document, Surroundings(**({"config_maps": config_maps} | around)))
+    return plan_document(document, PlanContext(**({"config_maps": config_maps} | around)))
 
 
 def told(plan: PlanReport) -> str:

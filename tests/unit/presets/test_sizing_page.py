@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from cli.plan_text import text_of
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 from presets.plan.document import PlanReport
 from presets.plan.planner import plan_document
 from presets.serving import memory as parts
@@ -30,7 +30,7 @@ def block(language: str) -> str:
 
 
 def example() -> PlanReport:
-    return plan_document(yaml.safe_load(block("yaml")), Surroundings(config_maps={}))
+    return plan_document(yaml.safe_load(block("yaml")), PlanContext(config_maps={}))
 
 
 def rows(heading: str) -> list[list[str]]:

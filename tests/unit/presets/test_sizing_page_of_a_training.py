@@ -10,7 +10,7 @@ from cli.plan_text import text_of
 from presets.machines.machine import Machine
 from presets.machines.skus import find_sku
 from presets.models.catalog import find_model
-from presets.plan.context import Surroundings
+from presets.plan.context import PlanContext
 from presets.plan.document import PlanReport
 from presets.plan.planner import plan_document
 from presets.tuning import memory as parts
@@ -28,7 +28,7 @@ def block(language: str) -> str:
 
 
 def example() -> PlanReport:
-    return plan_document(yaml.safe_load(block("yaml")), Surroundings(config_maps={}))
+    return plan_document(yaml.safe_load(block("yaml")), PlanContext(config_maps={}))
 
 
 def test_the_output_on_the_page_is_what_the_tool_prints() -> None:
