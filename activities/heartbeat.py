@@ -1,7 +1,7 @@
-"""Keeps Temporal informed while an activity waits, and hands the wait over at once when its worker is drained.
+"""Sends heartbeats to Temporal while an activity waits, and hands the wait over at once when its worker is drained.
 
-`heartbeating()` beats in the background, so that a wait is one plain `await`: a lost worker is noticed, a cancellation
-arrives, and progress shows in the Temporal UI.
+`heartbeating()` beats in the background, so that a wait is one plain `await`: Temporal detects a lost worker, delivers
+a cancellation, and shows progress in its UI.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from activities.contract.policies import HEARTBEAT_EVERY
 
 
 class Progress:
-    """What the next heartbeat says. Small: it is a payload."""
+    """The details of the next heartbeat. Keep them small: they are a payload."""
 
     def __init__(self) -> None:
         self.details: tuple[Any, ...] = tuple(activity.info().heartbeat_details)
 
     def say(self, *details: Any) -> None:
-        """Replaces the details and beats now; the next attempt finds them in `activity.info().heartbeat_details`."""
+        """Replaces the details and beats now; the next attempt reads them from `activity.info().heartbeat_details`."""
         self.details = details
         activity.heartbeat(*details)
 

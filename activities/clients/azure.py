@@ -1,7 +1,7 @@
 """The Azure SDK's clients, as production and the local stack both use them: only endpoint, CA and credential differ.
 
 Credentials come from azure-identity, or from a file that holds a token (the local stack's, re-read on every use so that
-it can be rotated). Nothing here knows what is bought.
+it can be rotated). What is bought is decided elsewhere.
 """
 
 import time
@@ -36,12 +36,12 @@ class AzureSettings(BaseSettings):
     """AKS' limit (Microsoft, "Quotas, virtual machine size restrictions, and region availability in AKS"), which
     Microsoft may have raised for a cluster."""
     polling_interval: float = Field(default=5.0, gt=0)
-    """Seconds between two looks at a long-running operation where ARM sends no Retry-After."""
+    """Seconds between two polls of a long-running operation if ARM sends no Retry-After."""
 
 
 TOKEN_FILE_PREFIX: Final = "token-file:"
 RETRIES_INSIDE_A_CALL: Final = 2
-"""The SDK smooths over single lost connections; longer trouble is Temporal's to retry, where it is on record."""
+"""The SDK retries single lost connections; longer outages are retried by Temporal, which records them."""
 
 
 class FileCredential:
@@ -51,7 +51,7 @@ class FileCredential:
         self._path = path
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        """The token as it stands in the file now. Raises OSError where the file cannot be read."""
+        """Returns the token that the file holds now. Raises OSError if the file cannot be read."""
         return AccessToken(self._path.read_text().strip(), int(time.time()) + 600)
 
     async def close(self) -> None:
@@ -74,7 +74,7 @@ class Azure:
 
 
 async def connect(settings: AzureSettings, stack: AsyncExitStack) -> Azure:
-    """Clients that `stack` closes. Raises ValueError for an incomplete installation."""
+    """Returns clients that `stack` closes. Raises ValueError for an incomplete installation."""
     for name in ("subscription_id", "resource_group", "cluster", "location"):
         if not getattr(settings, name):
             raise ValueError(f"MODELYARD_AZURE_{name.upper()} is not set: the aks provider needs it")

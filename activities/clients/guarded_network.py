@@ -1,7 +1,7 @@
-"""Connects httpx to judged addresses only, for asyncio: what runtime/pod/guarded_network.py is in pods.
+"""Connects httpx to checked addresses only, for asyncio: the counterpart of runtime/pod/guarded_network.py in pods.
 
-A name is resolved once, here, and what was judged is connected to. Answers are bounded in bytes and none is unpacked;
-how long all may take is the caller's, by asyncio.timeout(). What may be connected to is the caller's `Judge`.
+Resolves a name once and connects to the addresses that were checked. Response bodies are bounded in bytes and never
+decompressed. The caller limits the time, by asyncio.timeout(), and supplies the address policy as a `Judge`.
 """
 
 import asyncio
@@ -15,39 +15,39 @@ import httpcore
 import httpx
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""The addresses of a host, for a port; raises OSError when it has none."""
+"""Returns the addresses of a host for a port; raises OSError if it has none."""
 Judge = Callable[[str, int, list[str]], None]
-"""Raises when one of the addresses that a host has may not be connected to."""
+"""Raises if connections to one of the host's addresses are not allowed."""
 
 
 async def system_resolve(host: str, port: int) -> list[str]:
-    """What the machine's own resolver says."""
+    """Resolves with the machine's own resolver."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 @dataclass(frozen=True)
 class Guard:
-    """`answer_max` are the bytes of an answer's body."""
+    """`answer_max` limits a response's body, in bytes."""
 
     judge: Judge
     answer_max: int
     resolve: Resolve = system_resolve
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """Where this host may be connected to. Raises OSError, UnicodeError, and what the judge raises."""
+        """Returns the addresses that may be connected to. Raises OSError, UnicodeError, and what the judge raises."""
         found = await self.resolve(host, port)
         self.judge(host, port, found)
         return found
 
 
 class GuardedTransport(httpx.AsyncHTTPTransport):
-    """httpx's own transport over a guarded pool. `proxies`: the environment's proxies connect where it names any; what
-    they are asked for is judged all the same."""
+    """httpx's own transport over a guarded pool. `proxies`: connect through the environment's proxies if it names any;
+    the target's addresses are checked all the same."""
 
     def __init__(self, guard: Guard, tls: ssl.SSLContext, *, proxies: bool) -> None:
         super().__init__(verify=tls)
-        # Not among httpx's arguments. If it were renamed there, this fails; it would never go on without the guard.
+        # Not among httpx's arguments. If httpx renames it, this raises; it never continues without the guard.
         del self._pool
         self._pool = httpcore.AsyncConnectionPool(ssl_context=tls, network_backend=_Backend(guard))
         self._guard, self._tls, self._proxies = guard, tls, proxies
@@ -78,7 +78,8 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
 
 
 def environment_proxy(url: httpx.URL) -> str | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY and ALL_PROXY name for this URL; None where NO_PROXY names its host."""
+    """Returns the proxy that HTTPS_PROXY, HTTP_PROXY and ALL_PROXY set for this URL; None if NO_PROXY lists its
+    host."""
     found = urllib.request.getproxies()
     proxy = found.get(url.scheme) or found.get("all")
     return proxy if proxy and not urllib.request.proxy_bypass(url.host) else None
@@ -99,7 +100,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         lost: Exception = httpcore.ConnectError("it has no address")
         addresses = await self._guard.addresses(host, port)
-        # One that swallows everything leaves time for the others.
+        # An address that drops every packet must leave time for the others.
         each_s = None if timeout is None else timeout / max(1, len(addresses))
         for address in addresses:
             try:

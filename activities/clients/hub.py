@@ -1,6 +1,6 @@
-"""Asks one model hub, or a mirror of it, through the hub's own client: commits, files, configurations. Blocking.
+"""Queries one model hub, or a mirror of it, through the hub's own client: commits, files, configurations. Blocking.
 
-Nothing is kept: a configuration is read from a folder that is gone afterwards. Every request has a time limit.
+Caches nothing: a configuration is downloaded to a temporary folder. Every request has a time limit.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from huggingface_hub import HfApi, hf_hub_download
 
-# The package offers both, without saying so in the way that type checkers ask for.
+# The package exports both, but not in the form that type checkers recognise.
 from huggingface_hub.utils import build_hf_headers, paginate  # type: ignore[attr-defined]
 
 from activities.contract.failures import failure
@@ -21,26 +21,26 @@ REQUEST_S: Final = 20.0
 MOST_FILES: Final = 20_000
 LARGEST_CONFIG: Final = 4 << 20
 CONFIGS: Final = ("config.json", "params.json")
-"""The second is Mistral's own, where there is no other."""
+"""The second is Mistral's own format, read if the first is missing."""
 
 
 @dataclass(frozen=True)
 class Hub:
-    """A hub as one account sees it; without a token, as everybody does."""
+    """A hub as one account sees it; anonymous without a token."""
 
     endpoint: str
     token: str | None = None
 
     def commit(self, repo: str, revision: str) -> tuple[str, bool]:
-        """The commit behind a branch, tag or commit, and whether the model is gated. Raises the client's errors, among
-        them the one for a gated model whose files this account may not have: its name anybody may see."""
+        """Returns the commit of a branch, tag or commit, and whether the model is gated. Raises the client's errors,
+        among them GatedRepoError: a gated model's name is public, its files are not."""
         info = self._api.model_info(repo, revision=revision, timeout=REQUEST_S)
         if info.gated:
             self._api.auth_check(repo)
         return str(info.sha), bool(info.gated)
 
     def files(self, repo: str, commit: str) -> list[HubFile]:
-        """Every file, page by page. Raises the client's errors, and ModelConfigInvalid for more than MOST_FILES."""
+        """Returns every file, page by page. Raises the client's errors, and ModelConfigInvalid above MOST_FILES."""
         address = f"{self.endpoint}/api/models/{repo}/tree/{commit}"
         files: list[HubFile] = []
         entries = paginate(address, params={"recursive": True}, headers=self._headers, timeout=REQUEST_S)
@@ -52,7 +52,7 @@ class Hub:
         return files
 
     def config(self, repo: str, commit: str, files: list[HubFile]) -> dict[str, Any]:
-        """The model's configuration. Raises ModelConfigInvalid, and the client's errors."""
+        """Returns the model's configuration. Raises ModelConfigInvalid, and the client's errors."""
         sizes = {file.path: file.size for file in files}
         name = next((name for name in CONFIGS if name in sizes), None)
         if name is None:
@@ -76,7 +76,7 @@ class Hub:
             )
             text = Path(path).read_bytes()
         try:
-            # Python's reader takes NaN and Infinity, which some configurations have.
+            # Python's parser accepts NaN and Infinity, which some configurations contain.
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise failure("ModelConfigInvalid", f"{repo}: {name} is no JSON: {error}") from None

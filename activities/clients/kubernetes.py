@@ -1,7 +1,7 @@
 """The Kubernetes API as this project uses it: objects are dictionaries, writes are server-side applies.
 
-Authentication, TLS and transport are the kubernetes client's; paths and content types are here, because the generated
-methods neither take apply patches for every kind nor leave watch events as plain JSON. Decides nothing.
+The kubernetes client does authentication, TLS and transport; paths and content types are here, because the generated
+methods neither accept apply patches for every kind nor return watch events as plain JSON. Decides nothing.
 """
 
 import json
@@ -47,19 +47,20 @@ PATHS: Final[Mapping[str, str]] = {
 }
 
 WITH_PODS: Final = ("Deployment", "StatefulSet", "Job")
-"""What must not make another pod while it is deleted. Everything else would only keep the garbage collector busy, which
-deletes no more than some twenty objects a second."""
+"""Kinds that are deleted in the foreground, so that they create no more pods meanwhile. Foreground deletion of other
+kinds would only load the garbage collector, which deletes about twenty objects a second."""
 
 
 class Cluster:
-    """A few verbs over one API server. Raises kubernetes' ApiException, with its status and body, for every refusal."""
+    """A few verbs over one API server. Raises kubernetes' ApiException, with status and body, for every error
+    response."""
 
     def __init__(self, api: kubernetes_client.ApiClient) -> None:
         self.api = api
 
     @classmethod
     async def connect(cls, kubeconfig: str | None) -> "Cluster":
-        """From a kubeconfig file, or from the pod's own service account when `kubeconfig` is None."""
+        """Connects by a kubeconfig file, or as the pod's own service account if `kubeconfig` is None."""
         configuration = kubernetes_client.Configuration()
         configuration.connection_pool_maxsize = 0  # aiohttp: no limit; every wait holds one watch open
         load: Any = kubernetes_config  # its functions carry no types
@@ -75,7 +76,7 @@ class Cluster:
         await close()
 
     async def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
-        """The object, or None where there is none."""
+        """Returns the object, or None if it does not exist."""
         try:
             return await self.request("GET", path_of(kind, namespace, name))
         except ApiException as error:
@@ -86,9 +87,9 @@ class Cluster:
     async def list_all(
         self, kind: str, namespace: str | None = None, *, selector: str = ""
     ) -> tuple[list[Object], str]:
-        """All objects, page by page, and the resourceVersion to watch from.
+        """Returns all objects, page by page, and the resourceVersion to watch from.
 
-        Where the next page has expired meanwhile, all are read anew in one answer, as client-go does.
+        If the continue token has expired, lists everything again in one response, as client-go does.
         """
         items: list[Object] = []
         chosen = {"labelSelector": selector} if selector else {}
@@ -108,24 +109,24 @@ class Cluster:
             query = query | {"continue": token}
 
     async def apply(self, kind: str, body: Object, *, subresource: str = "", manager: str = FIELD_MANAGER) -> Object:
-        """Server-side apply of the fields that `manager` owns; one that another manager owns is taken over."""
+        """Server-side apply of the fields that `manager` owns; takes over fields that another manager owns."""
         metadata = body["metadata"]
         path = path_of(kind, metadata.get("namespace"), metadata["name"]) + (f"/{subresource}" if subresource else "")
         query = {"fieldManager": manager, "force": "true"}
         return await self.request("PATCH", path, query=query, body=body, content_type="application/apply-patch+yaml")
 
     async def create(self, kind: str, body: Object) -> Object:
-        """Creates. Raises ApiException 409 where the object exists."""
+        """Creates the object. Raises ApiException 409 if it exists."""
         return await self.request("POST", path_of(kind, body["metadata"].get("namespace")), body=body)
 
     async def patch(self, kind: str, name: str, namespace: str | None, operations: list[Object]) -> Object:
-        """A JSON patch; with a `test` operation it fails with 422 instead of overwriting what it has not seen."""
+        """Applies a JSON patch; with a `test` operation it fails with 422 instead of overwriting an unseen change."""
         path = path_of(kind, namespace, name)
         return await self.request("PATCH", path, body=operations, content_type="application/json-patch+json")
 
     async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str = "") -> bool:
-        """Deletes, what has pods in the foreground; False where there is nothing to delete (any more), or only a
-        namesake."""
+        """Deletes the object, kinds with pods in the foreground. Returns False if it does not exist or has another
+        UID."""
         policy = "Foreground" if kind in WITH_PODS else "Background"
         body: Object = {"propagationPolicy": policy} | ({"preconditions": {"uid": uid}} if uid else {})
         try:
@@ -139,10 +140,11 @@ class Cluster:
     async def watch(
         self, kind: str, namespace: str | None = None, *, selector: str = "", since: str, seconds: int
     ) -> AsyncIterator[tuple[str, Object]]:
-        """(type, object) for every change after resourceVersion `since`, bookmarks too, for up to `seconds`.
+        """Yields (type, object) for every change after resourceVersion `since`, bookmarks included, for up to
+        `seconds`.
 
-        Raises ApiException 410 when `since` is too old to continue from: list again. Raises aiohttp.ClientError where
-        the connection is lost, in the middle of an event too.
+        Raises ApiException 410 if `since` is too old to continue from: list again. Raises aiohttp.ClientError if the
+        connection is lost, also in the middle of an event.
         """
         query = {
             "watch": "true",
@@ -167,7 +169,7 @@ class Cluster:
             response.response.close()
 
     async def pod_log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> str:
-        """The last lines of a container's log."""
+        """Returns the last lines of a container's log."""
         query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
         response = await self._answer("GET", path_of("Pod", namespace, pod) + "/log", query=query)
         return (await response.read() or b"").decode(errors="replace")
@@ -175,12 +177,13 @@ class Cluster:
     async def post_to_pod(
         self, namespace: str, pod: str, port: int, path: str, body: Object, timeout_s: float
     ) -> Object:
-        """An HTTP POST to a pod by way of the API server, so that it works from outside the cluster's network too."""
+        """Sends an HTTP POST to a pod through the API server's proxy, which works from outside the cluster network
+        too."""
         target = path_of("Pod", namespace, f"{pod}:{port}") + f"/proxy{path}"
         return await self.request("POST", target, body=body, timeout_s=timeout_s)
 
     async def get_from_pod(self, namespace: str, pod: str, port: int, path: str, timeout_s: float) -> Object:
-        """An HTTP GET of JSON, by the same way."""
+        """Sends an HTTP GET to a pod through the same proxy and returns the JSON."""
         target = path_of("Pod", namespace, f"{pod}:{port}") + f"/proxy{path}"
         return await self.request("GET", target, timeout_s=timeout_s)
 
@@ -194,7 +197,7 @@ class Cluster:
         content_type: str = "application/json",
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> Object:
-        """One request and its JSON answer. Raises ApiException for a status above 299."""
+        """Sends one request and returns its JSON response. Raises ApiException for a status above 299."""
         response = await self._answer(
             method, path, query=query, body=body, content_type=content_type, timeout_s=timeout_s
         )
@@ -202,10 +205,10 @@ class Cluster:
         return answer
 
     async def _answer(self, method: str, path: str, **request: Any) -> Any:
-        """The response, if its status is below 300.
+        """Returns the response if its status is below 300.
 
-        An API server that starts forbids everybody everything until it knows its roles, and does not find the paths of
-        custom resources until it knows those. Such an answer counts only when a server that is ready repeats it.
+        A starting API server answers 403 until its RBAC roles are loaded, and 404 for the paths of custom resources
+        until those are. Such a response counts only if the server repeats it once it is ready.
         """
         response = await self._call(method, path, **request)
         refusal = await _refusal(response)
@@ -242,25 +245,25 @@ class Cluster:
 
 
 def kind_of(path: str) -> str:
-    """The plural and subresource that a path is about, for metrics: never a name, so that their number stays small."""
+    """Returns the plural and subresource of a path, as a metric label: never a name, to bound the cardinality."""
     parts = path.strip("/").split("/")
     if parts[0] not in ("api", "apis"):
         return parts[0]
     parts = parts[2:] if parts[0] == "api" else parts[3:]
     if not parts:
-        return "versions"  # of a group: what discovery asks for
+        return "versions"  # of a group: a discovery request
     parts = parts[2:] if parts[0] == "namespaces" and len(parts) > 2 else parts
     return "/".join([parts[0], *parts[2:3]])
 
 
 def path_of(kind: str, namespace: str | None = None, name: str | None = None) -> str:
-    """The URL path of a kind's collection or of one object. Raises KeyError for a kind that is not in PATHS."""
+    """Returns the URL path of a kind's collection or of one object. Raises KeyError for a kind that is not in PATHS."""
     scope = f"namespaces/{namespace}/" if namespace else ""
     return PATHS[kind].format(scope=scope) + (f"/{name}" if name else "")
 
 
 def is_of_a_starting_server(refusal: ApiException) -> bool:
-    """Whether a server that has just started may say this of a request that is right: 403, or 404 of the path itself.
+    """Whether a server that has just started may answer a valid request like this: with 403, or 404 of the path itself.
 
     A 404 of an object is a Status whose details name the object.
     """

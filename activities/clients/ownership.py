@@ -1,4 +1,4 @@
-"""Whose an object is: nothing that this project did not make for a Workspace is ever changed or deleted."""
+"""Checks who owns an object: only objects that this project made for a Workspace are ever changed or deleted."""
 
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract.failures import failure
@@ -11,7 +11,7 @@ def owned(found: Object, key: WorkspaceKey) -> bool:
 
 
 def require_ours(kind: str, existing: Object | None, key: WorkspaceKey) -> None:
-    """Raises OwnershipConflict for an object that is there and is somebody else's."""
+    """Raises OwnershipConflict if the object exists and the Workspace does not own it."""
     if existing is not None and not owned(existing, key):
         name = existing["metadata"]["name"]
         message = (
@@ -21,7 +21,7 @@ def require_ours(kind: str, existing: Object | None, key: WorkspaceKey) -> None:
 
 
 async def delete_ours(cluster: Cluster, kind: str, name: str, key: WorkspaceKey) -> None:
-    """Deletes the object if it is there and the Workspace's; a namesake stays."""
+    """Deletes the object if it exists and the Workspace owns it; another owner's object stays."""
     found = await cluster.get(kind, name, key.namespace)
     if found is not None and owned(found, key):
         await cluster.delete(kind, name, key.namespace, uid=found["metadata"]["uid"])

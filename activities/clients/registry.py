@@ -1,7 +1,7 @@
-"""Asks an OCI registry two questions: is this image there for this account, and may this account push here.
+"""Checks two facts in an OCI registry: whether an account can pull an image, and whether it can push to a repository.
 
-Reads no image and leaves nothing behind: a manifest is asked for by HEAD, an upload is opened and cancelled. The
-answers are HTTP statuses; `preflight/verdicts.py` decides what they mean for a Workspace.
+Downloads no image and leaves nothing behind: a HEAD request checks the manifest; an upload session is opened and
+cancelled. Returns HTTP statuses; `preflight/verdicts.py` decides what they mean for a Workspace.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from api.oci.image_reference import ImageReference
 from api.oci.token_exchange import token_in, token_request
 
 ANSWER_S: Final = 8.0
-"""For one question with everything that it takes; below the ten seconds of an activity that does not heartbeat."""
+"""For one check with all its requests; below the ten seconds of an activity that does not heartbeat."""
 LARGEST_ANSWER: Final = 1 << 20
 MANIFESTS: Final = ", ".join(
     (
@@ -33,12 +33,12 @@ MANIFESTS: Final = ", ".join(
 
 
 class RegistryUnreachable(Exception):
-    """The registry gave no answer that can be used; the text names it and says what happened."""
+    """The registry gave no usable response; the message names the registry and the cause."""
 
 
 class Registries:
-    """A client without memory. `plain_http` are hosts (with port) that are asked without TLS and wherever they are;
-    all others, which users write, only where a registry may stand."""
+    """A stateless client. `plain_http` are hosts (with port) that are reached without TLS at any address; all others,
+    which users name, only at addresses that are allowed for registries."""
 
     def __init__(
         self, plain_http: Collection[str] = (), *, answer_s: float = ANSWER_S, resolve: Resolve = system_resolve
@@ -48,19 +48,19 @@ class Registries:
         self._tls: ssl.SSLContext | None = None
 
     async def manifest(self, image: ImageReference, account: Account | None = None) -> int:
-        """The status of a HEAD for the image's manifest: 200 where it is there. Raises RegistryUnreachable."""
+        """Returns the status of a HEAD for the image's manifest: 200 if it exists. Raises RegistryUnreachable."""
         path = f"/v2/{image.repository}/manifests/{image.version}"
         return (await self._asked(image, "HEAD", path, account, "pull")).status_code
 
     async def digest(self, image: ImageReference, account: Account | None = None) -> str:
-        """The digest that the image's manifest has in the registry; empty where it is not there or not said. Raises
+        """Returns the digest of the image's manifest in the registry; empty if it is missing or not reported. Raises
         RegistryUnreachable."""
         path = f"/v2/{image.repository}/manifests/{image.version}"
         answer = await self._asked(image, "HEAD", path, account, "pull")
         return answer.headers.get("docker-content-digest", "") if answer.status_code == httpx.codes.OK else ""
 
     async def push(self, image: ImageReference, account: Account | None = None) -> int:
-        """The status of the request for an upload session: 202 where the account may push. Raises
+        """Returns the status of opening an upload session: 202 if the account may push. Raises
         RegistryUnreachable."""
         opened = await self._asked(image, "POST", f"/v2/{image.repository}/blobs/uploads/", account, "pull,push")
         return opened.status_code
@@ -86,8 +86,8 @@ class Registries:
     async def _cancelled(
         self, client: httpx.AsyncClient, opened: httpx.Response, account: Account | None, scope: str
     ) -> None:
-        """Ends the upload that was opened. Registries forget it by themselves, so a refusal is no matter: not everybody
-        who may push may delete. Another host than the registry's own gets no credentials of ours."""
+        """Cancels the upload. Best effort: registries expire abandoned uploads, and push rights do not imply delete.
+        Never sends credentials to another host than the registry's own."""
         upload = urljoin(str(opened.url), opened.headers["location"])
         if urlsplit(upload).netloc == opened.url.netloc.decode():
             await self._answered(client, "DELETE", upload, account, scope)
@@ -95,7 +95,7 @@ class Registries:
     async def _answered(
         self, client: httpx.AsyncClient, method: str, url: str, account: Account | None, scope: str
     ) -> httpx.Response:
-        """The answer, after the registry's challenge where it has one."""
+        """Returns the response, after answering the registry's authentication challenge if there is one."""
         headers = {"Accept": MANIFESTS}
         response = await client.request(method, url, headers=headers)
         if response.status_code != httpx.codes.UNAUTHORIZED:
@@ -108,7 +108,7 @@ class Registries:
     async def _authorization(
         self, client: httpx.AsyncClient, refused: httpx.Response, account: Account | None, scope: str
     ) -> str | None:
-        """What the challenge asks for; None where that takes an account and there is none."""
+        """Returns the Authorization header for the challenge; None if it requires an account and none is given."""
         challenge = challenge_in(refused.headers.get("www-authenticate", ""))
         if challenge is None:
             return None
@@ -134,9 +134,9 @@ class Registries:
         return "http" if netloc in self._plain_http else "https"
 
     def _client(self, host: str) -> httpx.AsyncClient:
-        # Reading the certificates anew for every client would keep the whole worker for a tenth of a second.
+        # Reading the certificates again for every client would block the whole worker for a tenth of a second.
         self._tls = self._tls or httpx.create_ssl_context()
-        # A proxy of the environment leads outside, where a registry without TLS is never reached.
+        # The environment's proxy leads outside the network, where a registry without TLS is never reached.
         guard = Guard(self._judge, LARGEST_ANSWER, self._resolve)
         transport = GuardedTransport(guard, self._tls, proxies=host not in self._plain_http)
         return httpx.AsyncClient(

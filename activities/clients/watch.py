@@ -1,7 +1,7 @@
-"""Follows a set of Kubernetes objects: list once, watch from there, and list again when the API server asks for it.
+"""Follows a set of Kubernetes objects: lists once, watches from there, and lists again when the API server requires it.
 
-It works as client-go's Reflector does. Losing the connection, or events, costs a delay and never a change: every
-listing hands on all objects, and what it no longer shows is handed on as gone. Decides nothing about the objects.
+Works like client-go's Reflector. Losing the connection, or events, costs a delay and never a change: every listing
+returns all objects, and objects missing from it are reported as gone. Decides nothing about the objects.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from activities.clients.kubernetes import EXPIRED, Cluster, Object
 log = logging.getLogger(__name__)
 
 WATCH_S: Final = 240
-"""The API server closes watches after five minutes or more; we are first, so that a dead connection is noticed."""
+"""API servers close watches after five minutes or more; ending sooner detects a dead connection."""
 SHORTEST_WATCH_S: Final = 1.0
-"""A watch that ends sooner and without any event is a failure, as in client-go: it would be begun again at once."""
+"""A watch that ends sooner and without any event is a failure, as in client-go: it would be restarted at once."""
 PAUSES_S: Final = (0.2, 1.0, 2.0, 5.0)
-"""After so many failures in a row; the last for all that follow."""
+"""Delays after consecutive failures; the last one repeats."""
 REFUSED: Final = (401, 403, 404)
-"""What no repeat can mend."""
+"""Statuses that a retry cannot fix."""
 
 Collection = dict[str, Object]
 """Objects by name."""
@@ -37,7 +37,7 @@ Kept = TypeVar("Kept")
 
 
 class EventType(StrEnum):
-    """How an object came to our notice."""
+    """How a change was detected."""
 
     LISTED = "listed"
     CHANGED = "changed"
@@ -46,7 +46,7 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True)
 class Change(Generic[Kept]):
-    """`item` is the object, None where a listing no longer shows it; `before` and `now` are what is kept of it."""
+    """`item` is the object, None if a listing no longer has it; `before` and `now` are what is kept of it."""
 
     seen: EventType
     item: Object | None
@@ -55,8 +55,8 @@ class Change(Generic[Kept]):
 
 
 class Reflector(Generic[Kept]):
-    """`known` has, by uid, what `keep` leaves of the last state of each object; objects of which it leaves None are
-    not known."""
+    """`known` maps each uid to what `keep` returns for the object's last state; objects for which it returns None are
+    left out."""
 
     def __init__(
         self,
@@ -76,10 +76,10 @@ class Reflector(Generic[Kept]):
     async def changes(
         self, until: datetime | None = None, *, insist: bool = False
     ) -> AsyncGenerator[deque[Change[Kept]], None]:
-        """What a listing shows, all at once, and then every event by itself; for ever, or until the deadline passes.
+        """Yields a listing's objects all at once, then each event by itself; without end, or until the deadline passes.
 
-        `known` is up to date with each. Empty what is given, if memory counts: a listing holds all objects. Raises
-        ApiException for a refusal that no repeat can mend, and for any listing that fails, unless `insist`.
+        `known` is up to date with each. Empty the yielded deque if memory matters: a listing holds all objects. Raises
+        ApiException for a refusal that a retry cannot fix, and for any listing that fails, unless `insist`.
         """
         while _left(until) > 0:
             listed = False
@@ -142,7 +142,7 @@ class Reflector(Generic[Kept]):
 async def observe(
     cluster: Cluster, kind: str, namespace: str | None = None, *, selector: str, until: datetime
 ) -> AsyncGenerator[Collection, None]:
-    """The set now and after every change, so that a caller judges states and never has to reason about events.
+    """Yields the set now and after every change, so that a caller evaluates states and never events.
 
     Ends when the deadline passes. Raises what a Reflector raises.
     """
@@ -159,9 +159,9 @@ async def follow(
     selector: str = "",
     keep: Callable[[Object], Object] = lambda item: item,
 ) -> None:
-    """Hands every object on at every change, and what `keep` left of it where a listing no longer shows it.
+    """Passes every object to `sink` at every change, and what `keep` returned of it once a listing lacks it.
 
-    Runs until it is cancelled. Raises ApiException for a refusal that no repeat can mend.
+    Runs until it is cancelled. Raises ApiException for a refusal that a retry cannot fix.
     """
     reflector = Reflector(cluster, kind, selector=selector, keep=keep)
     async for changes in reflector.changes(insist=True):

@@ -1,8 +1,7 @@
-"""What one JSON document has otherwise than another: of documents that are nearly the same, each place is written once.
-Pure.
+"""Computes the differences between two JSON documents, so that similar documents need little space. Pure.
 
-Differences are a mapping from JSON pointers (RFC 6901) to what stands there instead. Objects with the same keys and
-arrays of the same length are compared entry by entry; everything else is replaced as a whole.
+Differences map JSON pointers (RFC 6901) to the second document's value there. Objects with the same keys and arrays of
+the same length are compared entry by entry; everything else is replaced as a whole.
 """
 
 import copy
@@ -16,17 +15,17 @@ Differences = dict[str, JsonValue]
 
 
 def differences(first: JsonValue, second: JsonValue, pointer: str = "") -> Differences:
-    """What makes `second` of `first`; {} where they are equal. `pointer` is where both stand."""
+    """Returns what turns `first` into `second`; {} if they are equal. `pointer` is the location of both."""
     if isinstance(first, dict) and isinstance(second, dict) and first.keys() == second.keys():
         return _of_each((f"{pointer}/{_escaped(key)}", first[key], second[key]) for key in first)
     if isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
         return _of_each((f"{pointer}/{place}", first[place], second[place]) for place in range(len(first)))
-    # As JSON has it: to Python 1 and True are equal.
+    # JSON's types: Python holds 1 and True to be equal.
     return {} if json.dumps(first) == json.dumps(second) else {pointer: second}
 
 
 def changed(first: JsonValue, found: Mapping[str, JsonValue]) -> JsonValue:
-    """The document that `found` tells of, which is what `differences` made of it and `first`."""
+    """Applies `found`, the result of `differences`, to `first`."""
     document: Any = copy.deepcopy(first)
     for pointer, value in found.items():
         if not pointer:

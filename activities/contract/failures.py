@@ -1,13 +1,13 @@
 """Turns a reason into an error that Temporal retries as the reason's class says.
 
     Failure
-    |-- wait   busy or throttled: back off as told, attempts do not run out, only the deadline does
-    |-- retry  trouble that passes: bounded attempts, then the pass fails
-    |-- fail   a fact that only a changed Workspace, quota or right changes: no second attempt
+    |-- wait   busy or throttled: back off as requested, attempts are unlimited, only the deadline ends them
+    |-- retry  transient errors: bounded attempts, then the pass fails
+    |-- fail   a fact that only a changed Workspace, quota or permission changes: no second attempt
     `-- bug    anything without a reason: bounded attempts, then phase ControllerError
 
-Reasons, their classes, causes and fixes are one table, api/reasons.py; the reason is the error type on the wire. Which
-client exception is which reason is decided in errors/kubernetes.py and errors/azure.py.
+Reasons, their classes, causes and fixes are one table, api/reasons.py; the reason is the error type on the wire.
+errors/kubernetes.py and errors/azure.py map client exceptions to reasons.
 """
 
 from datetime import timedelta
@@ -19,7 +19,7 @@ from api.reasons import REASONS, FailureClass, reason
 
 
 def class_of(failure_type: str) -> FailureClass:
-    """The class of a failure type; a type that is no reason of ours is a bug."""
+    """The class of a failure type; a type that is not in the table of reasons is a bug."""
     known = REASONS.get(failure_type)
     return known.failure if known else FailureClass.BUG
 
@@ -27,10 +27,10 @@ def class_of(failure_type: str) -> FailureClass:
 def failure(
     failure_type: str, message: str, *, retry_after: timedelta | None = None, final: bool = False, **facts: Any
 ) -> ApplicationError:
-    """An error that Temporal retries by its class. `facts` are the numbers that the status message repeats.
+    """Returns an error that Temporal retries by its class. `facts` are the numbers that the status message repeats.
 
-    `final` ends the retries of any class: the activity has used up its own deadline. Raises KeyError where the type is
-    not in the table, so that a typing mistake cannot invent a reason.
+    `final` ends the retries of any class: the activity has used up its own deadline. Raises KeyError if the type is not
+    in the table, so that a typing mistake cannot invent a reason.
     """
     kind = reason(failure_type).failure
     waiting = kind is FailureClass.WAIT and not final

@@ -1,4 +1,4 @@
-"""What crosses between workflows and activities: frozen models, one in and one out for each activity.
+"""The payloads of activities: frozen models, one input and one output for each activity.
 
 They are payloads in Temporal histories, so they carry names and small values, never secrets, weights or rendered pods.
 Fields are only ever added, with defaults: a Workspace that started under an older release still replays.
@@ -13,13 +13,13 @@ from api.providers import Provider
 
 
 class Payload(BaseModel):
-    """Frozen, and lenient towards fields that a newer release has added."""
+    """Frozen; ignores unknown fields, which a newer release may have added."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class WorkspaceKey(Payload):
-    """Which Workspace: the uid guards against a namesake that came after it."""
+    """Which Workspace: the uid tells it from a later one of the same name."""
 
     namespace: str
     name: str
@@ -27,14 +27,14 @@ class WorkspaceKey(Payload):
 
 
 class PlanRequest(WorkspaceKey):
-    """Which Workspace to plan, and where its nodes come from already, if it ever had a plan."""
+    """Which Workspace to plan, and which provider its nodes came from, if it ever had a plan."""
 
     held: Provider | None = None
 
 
 class Deadlines(Payload):
     """Seconds that each wait of a pass may take before it becomes a failure with a reason. `unready` is how long a node
-    that is in use may be not ready before it counts as lost."""
+    in use may be not ready before it counts as lost."""
 
     provision: int = 45 * 60
     nodes: int = 20 * 60
@@ -49,7 +49,7 @@ class Deadlines(Payload):
 
 class Check(Payload):
     """One preflight check, by its name in api/preflight.py. `unknown` means that it could not be made (the cloud or a
-    registry did not answer): a warning only. A check that passed may say something, too."""
+    registry did not respond): a warning only. A passed check may have a message, too."""
 
     name: str
     outcome: Literal["passed", "failed", "unknown"]
@@ -58,8 +58,8 @@ class Check(Payload):
 
 
 class PurchaseTerms(Payload):
-    """What a node pool keeps for life: nodes that were bought on other terms are other nodes. `spot_max_price` is US
-    dollars an hour for one node, -1 for up to the price on demand."""
+    """Terms that a node pool keeps for life: other terms need other nodes. `spot_max_price` is US dollars an hour for
+    one node, -1 for up to the on-demand price."""
 
     instance_type: str
     spot: bool = False
@@ -68,14 +68,13 @@ class PurchaseTerms(Payload):
 
 
 class Plan(Payload):
-    """What a generation of a Workspace comes to on one kind of nodes: decided once by `build_plan`, then only carried
-    out.
+    """What a generation of a Workspace requires on one kind of nodes: decided once by `build_plan`, then only executed.
 
     Memory and disk are GiB, prices US dollars an hour for all nodes, `spot_max_price` for one. `node_class` is the
     user's for NodeClaims, "" for the installation's. `adapters` are model names. `digest` covers all that shapes the
-    workload, so that an unchanged workload is recognised. `repair` asks for lost nodes to be brought back.
-    Of a tuning: `output_image` is where the adapter is to be pushed, `method` lora or qlora, `volume_gib` the size of
-    its own volume (0 where the user's volumes do), `training_digest` covers what shapes the adapter and nothing else.
+    workload, so that an unchanged workload is recognised. `repair` requests the replacement of lost nodes.
+    For a tuning: `output_image` is where the adapter is pushed, `method` lora or qlora, `volume_gib` the size of its
+    own volume (0 if the user's volumes replace it), `training_digest` covers what shapes the adapter and nothing else.
     """
 
     key: WorkspaceKey
@@ -120,14 +119,14 @@ class Plan(Payload):
 
     @property
     def terms(self) -> PurchaseTerms:
-        """On which terms its nodes are bought."""
+        """The terms on which its nodes are bought."""
         return PurchaseTerms(
             instance_type=self.instance_type, spot=self.spot, zones=self.zones, spot_max_price=self.spot_max_price
         )
 
     @property
     def preset(self) -> str:
-        """The name that search attributes and summaries show."""
+        """The name for search attributes and summaries."""
         return self.model or "template"
 
     @property
@@ -142,7 +141,7 @@ class Plan(Payload):
 
 
 class Observed(Payload):
-    """What the API server says of a Workspace now; `paused` is None where that was not looked at."""
+    """The Workspace's state in the API server; `paused` is None if that was not read."""
 
     found: bool
     uid: str = ""
@@ -152,7 +151,7 @@ class Observed(Payload):
 
 
 class Preflight(Payload):
-    """All checks, made side by side before anything is bought."""
+    """All checks, run concurrently before anything is bought."""
 
     checks: list[Check]
 
@@ -165,8 +164,8 @@ class PoolKey(Payload):
 
 
 class PoolBought(Payload):
-    """The pool as ARM describes it after the operation has ended; `accepted_at` is when ARM took the order, from when
-    it is paid for, where that is known."""
+    """The pool as ARM describes it after the operation has ended; `accepted_at` is when ARM accepted the request, the
+    start of billing, if known."""
 
     pool_name: str
     instance_type: str
@@ -182,14 +181,14 @@ class NodesReady(Payload):
 
 
 class NodesHeld(Payload):
-    """A plan's nodes that were all ready a moment ago, by name."""
+    """A plan's nodes by name, all ready at the last check."""
 
     plan: Plan
     names: list[str]
 
 
 class NodesLost(Payload):
-    """Nodes that are gone, or have been not ready for too long, sorted by name."""
+    """Nodes that do not exist any more, or have been not ready for too long, sorted by name."""
 
     names: list[str]
 
@@ -204,7 +203,7 @@ class ModelRequest(Payload):
 
 
 class PinnedModel(Payload):
-    """A model at one commit. `weight_bytes` counts the files that will really be fetched."""
+    """A model at one commit. `weight_bytes` counts only the files that are fetched."""
 
     model: str
     revision: str
@@ -212,14 +211,14 @@ class PinnedModel(Payload):
 
 
 class WorkloadRequest(Payload):
-    """The plan, with the model's commit where a preset is served."""
+    """The plan, with the model's commit if a preset is served."""
 
     plan: Plan
     pinned: PinnedModel | None = None
 
 
 class WorkloadApplied(Payload):
-    """The workload's digest; pods of another digest do not count as serving."""
+    """The workload's digest; pods with another digest do not count as serving."""
 
     digest: str
 
@@ -264,7 +263,7 @@ class Health(Payload):
 
 
 class HealthRequest(Payload):
-    """Whose pods and nodes to look at, and which count: pods of this digest, nodes with so many GPUs."""
+    """Which pods and nodes to read, and which count: pods of this digest, nodes with so many GPUs."""
 
     workspace: WorkspaceKey
     provider: Provider
@@ -280,8 +279,8 @@ class StatusPatch(Payload):
 
 
 class Released(Payload):
-    """What a clean-up found: whether there was anything of ours to delete, and when ARM said NotFound for the first
-    time. An attempt that only looks after another has deleted says `existed` too."""
+    """Result of a clean-up: whether anything of ours had to be deleted, and when ARM first returned NotFound. An
+    attempt that finds everything deleted by an earlier one reports `existed` too."""
 
     pool_name: str
     gone_at: datetime
@@ -293,8 +292,8 @@ class SweepScope(Payload):
 
 
 class OwnedResource(Payload):
-    """Something that costs money or keeps others out, and the Workspace that its tags or labels name. A reservation
-    names no more of it than the uid."""
+    """A resource that costs money or blocks others, and the Workspace that its tags or labels name. A reservation names
+    only the uid."""
 
     kind: Literal["node_pool", "node_claims", "node_reservations"]
     name: str
@@ -302,21 +301,21 @@ class OwnedResource(Payload):
 
 
 class Inventory(Payload):
-    """Everything of one place that carries our tags or labels, sorted by name; `cloud` tells whether there may be node
-    pools beside it."""
+    """Everything in one place that carries our tags or labels, sorted by name; `cloud` is whether node pools may exist
+    as well."""
 
     things: list[OwnedResource] = []
     cloud: bool = True
 
 
 class Providers(Payload):
-    """Who may have brought nodes for a Workspace that nothing is remembered of."""
+    """Providers that may hold nodes of a Workspace whose workflow has no plan."""
 
     names: list[Provider] = []
 
 
 class WorkspaceRef(Payload):
-    """One Workspace that the API server has now."""
+    """One Workspace that exists in the API server."""
 
     key: WorkspaceKey
     generation: int = 0
@@ -330,6 +329,6 @@ class WorkspaceList(Payload):
 
 
 class RunningWorkflows(Payload):
-    """The Workspaces that a running workflow looks after, by the uid that it was started for."""
+    """The Workspaces that have a running workflow, by the uid that it was started for."""
 
     workspaces: list[WorkspaceKey] = []

@@ -1,7 +1,7 @@
-"""One table: how long each activity may take, how often it is tried, and how it is cancelled.
+"""Timeouts, retries and cancellation of each activity, in one table.
 
-Everything that takes longer than ten seconds heartbeats. What changes the world is waited for when it is cancelled, so
-that the next pass never starts beside it. Deadlines of a pass come from its plan; the table holds the defaults.
+Everything that takes longer than ten seconds heartbeats. The cancellation of activities with side effects is awaited,
+so that the next pass never runs beside them. Deadlines of a pass come from its plan; the table holds the defaults.
 """
 
 from datetime import timedelta
@@ -14,9 +14,9 @@ from activities.contract import signatures as s
 from activities.contract.payloads import Deadlines
 
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=20)
-"""A lost worker is noticed after this long; activities heartbeat every HEARTBEAT_EVERY."""
+"""A lost worker is detected after this long; activities heartbeat every HEARTBEAT_EVERY."""
 HEARTBEAT_EVERY: Final = timedelta(seconds=4)
-"""Also how long a cancellation takes to reach an activity; workers send every beat (no throttling below this)."""
+"""Also how long a cancellation takes to reach an activity; workers send every heartbeat (no throttling below this)."""
 
 _QUICK = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30), backoff_coefficient=2.0
@@ -29,16 +29,16 @@ _CLEANUP = RetryPolicy(
 )
 
 BOUNDED_ATTEMPTS: Final = {"AllocationFailed": 4, "PoolFailed": 3}
-"""How often a failure of class `retry` is tried before the pass gives up, where the deadline alone allows too many."""
+"""Attempts of a `retry` failure before the pass fails, for reasons that the deadline alone would retry too often."""
 
 CLEANUP_DEADLINE: Final = timedelta(days=7)
-"""After this long a clean-up that cannot finish is reported as CleanupBlocked; the finalizer stays."""
+"""A clean-up that has not finished after this long is reported as CleanupBlocked; the finalizer stays."""
 
 WATCH_LIMIT: Final = timedelta(days=30)
-"""Longer than any work that nodes are watched beside; a watch ends with the work."""
+"""Longer than any work during which nodes are watched; a watch ends with the work."""
 
 OWN_DEADLINE_S: Final = 60
-"""How much longer an activity may take that ends at its plan's deadline by itself, with a reason."""
+"""Extra seconds for an activity that ends at its plan's deadline by itself, with a reason."""
 
 
 def _quick(start_to_close_s: int, schedule_to_close_s: int) -> ActivityConfig:

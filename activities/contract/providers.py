@@ -1,7 +1,7 @@
-"""By which activities each provider of nodes checks, gives and takes back: all that a workflow needs to know of it.
+"""The activities with which each node provider checks, acquires and releases: all that a workflow knows about it.
 
-Signatures only, so that workflow code imports no client library. What a provider is, and which one a Workspace has, is
-provider.py's.
+Signatures only, so that workflow code imports no client library. `nodes/provider.py` defines what a provider is, and
+which one a Workspace has.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ from api.providers import Provider
 
 @dataclass(frozen=True)
 class Steps:
-    """The activities of one provider, and what people read about them: `{nodes}` and `{pool}` are filled in.
+    """The activities of one provider, and their texts for people: `{nodes}` and `{pool}` are filled in.
 
-    `more_time_s` is what `ensure` gets beyond the plan's deadline, where it ends there by itself. `nodes_go` tells
-    whether the nodes themselves are given back, so that none may be left.
+    `more_time_s` is what `ensure` gets beyond the plan's deadline, if it ends there by itself. `nodes_go` is whether
+    the nodes themselves are released, so that none may be left.
     """
 
     check: Signature[c.Plan, c.Preflight]

@@ -1,7 +1,7 @@
-"""Every activity's name, queue and types: the only part of this room that workflows import.
+"""Every activity's name, queue and types: what workflows call.
 
-The bodies live in the sibling modules and are registered under the same names; tests register fakes. A test walks this
-table against both, so that a signature without an implementation, or one whose types differ, cannot be released.
+The implementations live in the sibling packages and are registered under the same names; tests register fakes. A test
+compares this table with both, so that a signature without an implementation, or with other types, cannot be released.
 """
 
 from collections.abc import Callable, Coroutine
@@ -19,13 +19,13 @@ Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 Owner = TypeVar("Owner")
 Body = Callable[[Owner, Argument], Coroutine[Any, Any, Result]]
-"""A method that carries out an activity."""
+"""A method that implements an activity."""
 
 
 @dataclass(frozen=True)
 class Signature(Generic[Argument, Result]):
-    """One activity. `waits` tells that it can last over ten seconds and heartbeats; `effects` that it changes the
-    world."""
+    """One activity. `waits`: it can last over ten seconds and heartbeats; `effects`: it has side effects outside the
+    worker."""
 
     name: str
     queue: str
@@ -82,7 +82,8 @@ BY_NAME = {signature.name: signature for signature in ALL}
 def implements(
     signature: Signature[Argument, Result],
 ) -> Callable[[Body[Owner, Argument, Result]], Body[Owner, Argument, Result]]:
-    """Marks a method as the body of `signature`: registered under its name, its types held by mypy and a test."""
+    """Marks a method as the implementation of `signature`: registered under its name; mypy and a test check its
+    types."""
 
     def mark(body: Body[Owner, Argument, Result]) -> Body[Owner, Argument, Result]:
         return activity.defn(name=signature.name)(body)

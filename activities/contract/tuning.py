@@ -1,4 +1,4 @@
-"""What workflows and activities of a training say to each other, as `payloads.py` has it for everything else.
+"""The payloads of a training's activities; `payloads.py` has all others.
 
 The same rules: names and small values, and fields are only ever added, with defaults.
 """
@@ -14,7 +14,7 @@ TuningPart = Literal["fetch", "train", "publish"]
 
 
 class JobRequest(Payload):
-    """Which part of a tuning is to run, with the model's commit where it is known."""
+    """Which part of a tuning to run, with the model's commit if it is known."""
 
     plan: Plan
     part: TuningPart
@@ -22,7 +22,7 @@ class JobRequest(Payload):
 
 
 class JobApplied(Payload):
-    """The Job that runs, or has run, for the digest: pods of another digest are not this Job's."""
+    """The Job that runs, or has run, for the digest: pods with another digest are not this Job's."""
 
     name: str
     digest: str
@@ -38,7 +38,7 @@ class JobWait(Payload):
 
 
 class DataFound(Payload):
-    """What there is to train on. Field for field what the pod that fetched it tells."""
+    """The data found for training. Same fields as the report of the pod that fetched it."""
 
     digest: str = ""
     rows: int = 0
@@ -50,7 +50,7 @@ class DataFound(Payload):
 
 
 class Trained(Payload):
-    """How a training ended. Field for field what the pod tells, as far as it is worth remembering."""
+    """How a training ended. Same fields as the pod's report, as far as they are worth storing."""
 
     step: int = 0
     steps_trained: int = 0
@@ -64,7 +64,7 @@ class Trained(Payload):
 
 
 class PublishedAdapter(Payload):
-    """The adapter's image, as it was read back."""
+    """The adapter's image, as read back from the registry."""
 
     image: str = ""
     digest: str = ""
@@ -75,7 +75,7 @@ class PublishedAdapter(Payload):
 
 
 class JobDone(Payload):
-    """What the Job's pod said last, by part; nothing where the pod was gone before it could be asked."""
+    """The last result of the Job's pod, by part; empty if the pod was deleted before it could be read."""
 
     data: DataFound | None = None
     trained: Trained | None = None
@@ -83,7 +83,7 @@ class JobDone(Payload):
 
 
 class TuningKey(Payload):
-    """A Workspace whose Jobs are to go, and whether its volume goes with them."""
+    """A Workspace whose Jobs to delete, and whether to delete its volume with them."""
 
     workspace: WorkspaceKey
     volume: bool = False

@@ -1,7 +1,7 @@
-"""Which answer of Azure Resource Manager is which failure type. The only place that reads its error codes and texts.
+"""Maps Azure Resource Manager's errors to failure types. The only place that parses its error codes and texts.
 
 Codes and wordings are Azure's, from its public documentation and reports; `OperationNotAllowed` is the one code whose
-message must be read, because Azure uses it for quota and for a busy pool alike.
+message must be parsed, because Azure uses it for quota and for a busy pool alike.
 """
 
 import re
@@ -41,7 +41,7 @@ _POOL_LIMIT_TEXT = re.compile(r"(maximum|limit).{0,40}(node|agent) ?pools", re.I
 
 
 def from_azure(error: AzureError) -> ApplicationError:
-    """A typed failure that keeps Azure's own sentence, so that its numbers reach the user."""
+    """Returns a typed failure that keeps Azure's own message, so that its numbers reach the user."""
     if isinstance(error, ClientAuthenticationError):
         return failure("CloudForbidden", f"Azure refused our credential: {error.message}. Check the worker's identity")
     if isinstance(error, ServiceRequestError | ServiceResponseError) or not isinstance(error, HttpResponseError):
@@ -70,13 +70,14 @@ def _of(codes: set[str], status: int, text: str, retry_after: timedelta | None) 
         return failure("CloudForbidden", f"{text}. The role in deploy/azure lists the rights that are needed")
     if status >= 500 or status == 408:
         return failure("CloudUnreachable", text, retry_after=retry_after)
-    if status in (200, 201, 202):  # the request was taken, and the operation ended as Failed
+    if status in (200, 201, 202):  # the request was accepted, and the operation ended as Failed
         return failure("PoolFailed", text)
     return failure("CloudRequestRefused", text, status=status)
 
 
 def codes_and_message(error: HttpResponseError) -> tuple[list[str], str]:
-    """Every code of a nested ARM error, outermost first, and the innermost message: the one with the numbers."""
+    """Returns every code of a nested ARM error, outermost first, and the innermost message: the one with the
+    numbers."""
     node: Any = error.error
     codes: list[str] = []
     message = str(error.message)

@@ -1,4 +1,4 @@
-"""What the hub's client reports, as reasons: one table for everything that is asked of a model hub.
+"""Maps the hub client's errors to reasons: one table for every request to a model hub.
 
 The client's errors form a tree in which a gated repository is also a missing one, so the narrower ones come first.
 """
@@ -26,11 +26,12 @@ BUSY: Final = 429
 LONGEST_WAIT_S: Final = 600
 
 HUB_ERRORS: Final = (httpx2.HTTPError, OSError, EntryNotFoundError, HFValidationError)
-"""Everything that the client raises for what a hub or a network does."""
+"""Everything that the client raises for errors of a hub or a network."""
 
 
 def hub_failure(error: BaseException, where: str, *, with_token: bool) -> ApplicationError:
-    """The failure for this error; `where` names model, revision and hub, `with_token` whether one was sent."""
+    """Returns the failure for this error; `where` names model, revision and hub, `with_token` is whether one was
+    sent."""
     if isinstance(error, GatedRepoError):
         advice = "accept its licence with the account of that token" if with_token else _GIVE_TOKEN
         return failure("ModelGated", f"{where} is gated: {advice}")
@@ -68,6 +69,6 @@ def _answered(error: HfHubHTTPError, where: str) -> ApplicationError:
 
 
 def _asked_wait(headers: Any) -> timedelta | None:
-    """The pause that the hub asks for; None where it says nothing that can be used."""
+    """The hub's Retry-After; None if there is no usable one."""
     text = str(headers.get("Retry-After", ""))
     return timedelta(seconds=min(int(text), LONGEST_WAIT_S)) if text.isdigit() else None

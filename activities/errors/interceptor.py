@@ -1,8 +1,8 @@
-"""Where exceptions of clients become failures with a reason, and where attempts end.
+"""Turns clients' exceptions into failures with a reason, and ends attempts.
 
-An interceptor around every activity: what a client raises is mapped by the file for that client; what nobody foresaw
-is a bug, tried a few times and then reported as ControllerError, so that it stops one pass and not the whole
-controller.
+An interceptor around every activity: each client's exceptions are mapped by the file for that client. An unmapped
+exception is a bug, retried a few times and then reported as ControllerError, so that it stops one pass and not the
+whole controller.
 """
 
 from typing import Any, Final
@@ -35,7 +35,7 @@ class _Mapping(ActivityInboundInterceptor):
         attempt = activity.info().attempt
         try:
             return await super().execute_activity(input)
-        except Exception as error:  # the process's edge towards Temporal: nothing is swallowed, everything gets a type
+        except Exception as error:  # the boundary to Temporal: every error gets a type, none is swallowed
             mapped = mapped_failure(error, attempt)
             if mapped is error:
                 raise
@@ -43,7 +43,7 @@ class _Mapping(ActivityInboundInterceptor):
 
 
 def mapped_failure(error: Exception, attempt: int) -> Exception:
-    """The error as Temporal should see it at this attempt."""
+    """Returns the error that Temporal should see at this attempt."""
     known = _known(error)
     if known is None:
         return _bug(error) if attempt >= BUG_ATTEMPTS else error

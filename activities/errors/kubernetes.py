@@ -1,4 +1,4 @@
-"""Which refusal of the API server is which failure type. The only place that reads its error bodies."""
+"""Maps the API server's error responses to failure types. The only place that parses their bodies."""
 
 import json
 from datetime import timedelta
@@ -10,7 +10,7 @@ from activities.contract.failures import failure
 
 
 def from_kubernetes(error: ApiException) -> ApplicationError:
-    """Busy (409, 429, 5xx) is tried again; everything else is a fact about the request, our rights or the object."""
+    """Busy (409, 429, 5xx) is retried; everything else is a fact about the request, our permissions or the object."""
     message = f"the Kubernetes API server answered {error.status}: {message_of(error)}"
     if error.status == 429:
         return failure("ApiServerUnavailable", message, retry_after=_retry_after(error))
@@ -22,7 +22,7 @@ def from_kubernetes(error: ApiException) -> ApplicationError:
 
 
 def message_of(error: ApiException) -> str:
-    """The sentence in a Status body, or the HTTP reason where there is no such body."""
+    """Returns the message of a Status body, or the HTTP reason if there is no such body."""
     try:
         body = json.loads(error.body or "")
     except ValueError:
