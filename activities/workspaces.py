@@ -1,7 +1,7 @@
-"""Reads a Workspace and writes the two things that are ours on it: the finalizer and the status.
+"""Reads a Workspace and writes the two parts of it that are ours: the finalizer and the status.
 
 The status is a server-side apply of all fields we own, so that fields of others stay. Every write is guarded by the
-uid: a namesake that came after is never touched, and a Workspace that is gone is no error.
+uid: a later Workspace of the same name is never touched, and a deleted Workspace is not an error.
 """
 
 from typing import Final
@@ -25,12 +25,13 @@ class Workspaces:
 
     @signatures.implements(signatures.READ_WORKSPACE)
     async def read_workspace(self, key: WorkspaceKey) -> Observed:
-        """What is there now under the name, whatever its uid."""
+        """Returns what exists now under the name, whatever its uid."""
         return observed(await self._cluster.get("Workspace", key.name, key.namespace))
 
     @signatures.implements(signatures.ENSURE_FINALIZER)
     async def ensure_finalizer(self, key: WorkspaceKey) -> Observed:
-        """From here on Kubernetes keeps the object until we let go. Raises WorkspaceGone when it is too late."""
+        """From here on Kubernetes keeps the object until we remove the finalizer. Raises WorkspaceGone if it is too
+        late."""
         found = await self._ours(key)
         if found is None or "deletionTimestamp" in found["metadata"]:
             raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
@@ -39,7 +40,7 @@ class Workspaces:
 
     @signatures.implements(signatures.DELETE_FINALIZER)
     async def delete_finalizer(self, key: WorkspaceKey) -> Observed:
-        """Lets go. A Workspace that is gone, or a namesake, is left alone."""
+        """Removes the finalizer. A Workspace that is gone, or has another uid, is left alone."""
         found = await self._ours(key)
         if found is not None:
             await self._change(found, removing_finalizer(found["metadata"]))
@@ -47,7 +48,7 @@ class Workspaces:
 
     @signatures.implements(signatures.PATCH_STATUS)
     async def patch_status(self, patch: StatusPatch) -> Observed:
-        """Applies the status and tells which generation the object has by now."""
+        """Applies the status and returns the generation that the object has by now."""
         key = patch.workspace
         body: Object = {
             "apiVersion": labels.V1BETA1,
@@ -67,7 +68,7 @@ class Workspaces:
         return found if found is not None and found["metadata"]["uid"] == key.uid else None
 
     async def _change(self, found: Object, operations: list[Object]) -> None:
-        """Fails with 409 or 422, and is tried again, when somebody else has changed the finalizers in between."""
+        """Fails with 409 or 422, and is retried, if another writer has changed the finalizers in between."""
         if not operations:
             return
         metadata = found["metadata"]
@@ -84,16 +85,16 @@ class Workspaces:
 
 
 def adding_finalizer(metadata: Object) -> list[Object]:
-    """A JSON patch that adds our finalizer; [] where it is there already.
+    """Returns a JSON patch that adds our finalizer; [] if it is there already.
 
-    It tests the list and not the resourceVersion: our own status writes at the same time must not make it fail.
+    It tests the list and not the resourceVersion: our own concurrent status writes must not make it fail.
     """
     present = metadata.get("finalizers") or []
     if labels.WORKSPACE_FINALIZER in present:
         return []
     if present:
         return [{"op": "add", "path": f"{FINALIZERS}/-", "value": labels.WORKSPACE_FINALIZER}]
-    # A test for null is how a JSON patch asks that nothing is there; the API server takes it for that.
+    # In a JSON patch a test for null means that the field is absent; the API server accepts that.
     return [
         {"op": "test", "path": FINALIZERS, "value": None},
         {"op": "add", "path": FINALIZERS, "value": [labels.WORKSPACE_FINALIZER]},
@@ -101,7 +102,7 @@ def adding_finalizer(metadata: Object) -> list[Object]:
 
 
 def removing_finalizer(metadata: Object) -> list[Object]:
-    """A JSON patch that removes our finalizer and no other; [] where it is not there."""
+    """Returns a JSON patch that removes our finalizer and no other; [] if it is not there."""
     present = metadata.get("finalizers") or []
     if labels.WORKSPACE_FINALIZER not in present:
         return []
@@ -110,7 +111,7 @@ def removing_finalizer(metadata: Object) -> list[Object]:
 
 
 def observed(found: Object | None) -> Observed:
-    """The few facts about a Workspace that workflows act on."""
+    """Returns the few facts about a Workspace that workflows act on."""
     if found is None:
         return Observed(found=False)
     metadata = found["metadata"]

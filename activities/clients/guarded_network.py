@@ -78,8 +78,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
 
 
 def environment_proxy(url: httpx.URL) -> str | None:
-    """Returns the proxy that HTTPS_PROXY, HTTP_PROXY and ALL_PROXY set for this URL; None if NO_PROXY lists its
-    host."""
+    """The proxy that HTTPS_PROXY, HTTP_PROXY and ALL_PROXY set for this URL; None if NO_PROXY lists its host."""
     found = urllib.request.getproxies()
     proxy = found.get(url.scheme) or found.get("all")
     return proxy if proxy and not urllib.request.proxy_bypass(url.host) else None

@@ -52,8 +52,7 @@ kinds would only load the garbage collector, which deletes about twenty objects 
 
 
 class Cluster:
-    """A few verbs over one API server. Raises kubernetes' ApiException, with status and body, for every error
-    response."""
+    """A few verbs over one API server. Raises kubernetes' ApiException, with status and body, for every error."""
 
     def __init__(self, api: kubernetes_client.ApiClient) -> None:
         self.api = api
@@ -140,8 +139,7 @@ class Cluster:
     async def watch(
         self, kind: str, namespace: str | None = None, *, selector: str = "", since: str, seconds: int
     ) -> AsyncIterator[tuple[str, Object]]:
-        """Yields (type, object) for every change after resourceVersion `since`, bookmarks included, for up to
-        `seconds`.
+        """Yields (type, object) for every change after resourceVersion `since`, bookmarks included, for `seconds`.
 
         Raises ApiException 410 if `since` is too old to continue from: list again. Raises aiohttp.ClientError if the
         connection is lost, also in the middle of an event.
@@ -177,8 +175,7 @@ class Cluster:
     async def post_to_pod(
         self, namespace: str, pod: str, port: int, path: str, body: Object, timeout_s: float
     ) -> Object:
-        """Sends an HTTP POST to a pod through the API server's proxy, which works from outside the cluster network
-        too."""
+        """Sends an HTTP POST to a pod through the API server's proxy; works from outside the cluster network."""
         target = path_of("Pod", namespace, f"{pod}:{port}") + f"/proxy{path}"
         return await self.request("POST", target, body=body, timeout_s=timeout_s)
 

@@ -1,4 +1,4 @@
-"""Turns a reason into an error that Temporal retries as the reason's class says.
+"""Turns a reason into an error that Temporal retries by the reason's class.
 
     Failure
     |-- wait   busy or throttled: back off as requested, attempts are unlimited, only the deadline ends them

@@ -82,8 +82,8 @@ BY_NAME = {signature.name: signature for signature in ALL}
 def implements(
     signature: Signature[Argument, Result],
 ) -> Callable[[Body[Owner, Argument, Result]], Body[Owner, Argument, Result]]:
-    """Marks a method as the implementation of `signature`: registered under its name; mypy and a test check its
-    types."""
+    """Marks a method as the implementation of `signature`: registered under its name; mypy and a test check
+    its types."""
 
     def mark(body: Body[Owner, Argument, Result]) -> Body[Owner, Argument, Result]:
         return activity.defn(name=signature.name)(body)

@@ -76,8 +76,7 @@ def _of(codes: set[str], status: int, text: str, retry_after: timedelta | None) 
 
 
 def codes_and_message(error: HttpResponseError) -> tuple[list[str], str]:
-    """Returns every code of a nested ARM error, outermost first, and the innermost message: the one with the
-    numbers."""
+    """Every code of a nested ARM error, outermost first, and the innermost message: the one with the numbers."""
     node: Any = error.error
     codes: list[str] = []
     message = str(error.message)

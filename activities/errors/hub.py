@@ -30,8 +30,7 @@ HUB_ERRORS: Final = (httpx2.HTTPError, OSError, EntryNotFoundError, HFValidation
 
 
 def hub_failure(error: BaseException, where: str, *, with_token: bool) -> ApplicationError:
-    """Returns the failure for this error; `where` names model, revision and hub, `with_token` is whether one was
-    sent."""
+    """Returns the failure for this error; `where` names model, revision and hub, `with_token`: one was sent."""
     if isinstance(error, GatedRepoError):
         advice = "accept its licence with the account of that token" if with_token else _GIVE_TOKEN
         return failure("ModelGated", f"{where} is gated: {advice}")

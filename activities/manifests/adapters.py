@@ -1,7 +1,7 @@
-"""What adapters add to a model's pod: the container that brings them, their volumes and pull secrets. Pure functions.
+"""What adapters add to a model's pod: the container that fetches them, their volumes and pull secrets. Pure functions.
 
-A container of its own between `fetch` and `serve`, so that adapters come while weights come and the large image is
-pulled; only it sees the user's volumes and Secrets, and `serve` sees what it has made of them.
+A separate container between `fetch` and `serve`, so that adapters are fetched while weights are and the large image is
+pulled. Only it mounts the user's volumes and Secrets; `serve` mounts only its output.
 """
 
 from collections.abc import Sequence
@@ -21,24 +21,24 @@ _SECRETS_VOLUME: Final = "pull-secrets"
 
 
 def planned(plan: Plan, found: Object) -> list[AdapterSpec]:
-    """The Workspace's adapters that the plan has; a newer edit's others are a newer plan's."""
+    """Returns the Workspace's adapters that the plan has; those of a later edit belong to a later plan."""
     written = (found.get("inference") or {}).get("adapters") or []
     specs = [AdapterSpec.model_validate(adapter) for adapter in written]
     return [spec for spec in specs if name_of(spec) in plan.adapters]
 
 
 def name_of(spec: AdapterSpec) -> str:
-    """The model name that clients ask for; also the folder's."""
+    """The model name in clients' requests; also the folder's."""
     return (spec.source.name if spec.source else None) or ""
 
 
 def mounts(specs: Sequence[AdapterSpec]) -> list[AdapterMount]:
-    """What `serve` is told: where each will be."""
+    """Where each adapter is mounted, for `serve`'s configuration."""
     return [AdapterMount(name=name_of(spec), path=adapter_folder(name_of(spec))) for spec in specs]
 
 
 def config(specs: Sequence[AdapterSpec], pinned: PinnedModel, registry: RegistryAccess) -> contract.AdaptersConfig:
-    """adapters.json."""
+    """Returns adapters.json."""
     files = {secret: f"{contract.PULL_SECRETS}/{secret}.json" for secret in _secrets(specs)}
     sources = [
         contract.AdapterSource(
@@ -52,7 +52,7 @@ def config(specs: Sequence[AdapterSpec], pinned: PinnedModel, registry: Registry
 
 
 def container(specs: Sequence[AdapterSpec], image: str) -> Object:
-    """Brings them, then stays: a container that ends would be started again."""
+    """Fetches the adapters, then keeps running: the kubelet would restart a container that ends."""
     volumes = [
         {"name": _volume(number), "mountPath": f"{contract.ADAPTER_VOLUMES}/{name_of(spec)}", "readOnly": True}
         for number, spec in enumerate(specs)
@@ -75,12 +75,12 @@ def container(specs: Sequence[AdapterSpec], image: str) -> Object:
 
 
 def serve_mount() -> Object:
-    """Read-only: what is served is what was judged."""
+    """Read-only, so that what was validated is what is served."""
     return {"name": "adapters", "mountPath": ADAPTERS_ROOT, "readOnly": True}
 
 
 def volumes(specs: Sequence[AdapterSpec]) -> list[Object]:
-    """The users' own by number, because an adapter's name may be longer than fits beside a prefix."""
+    """Numbers the users' volumes, because an adapter's name may be too long behind a prefix."""
     theirs = [
         dict(spec.source.volume_source) | {"name": _volume(number)}
         for number, spec in enumerate(specs)
@@ -92,7 +92,7 @@ def volumes(specs: Sequence[AdapterSpec]) -> list[Object]:
 
 
 def _projected(secret: str) -> Object:
-    # Optional: without it the pod would wait for the Secret and not say which. The program says so.
+    # Optional: otherwise the pod would wait for the Secret without naming it. The program reports its name.
     items = [{"key": DOCKER_CONFIG, "path": f"{secret}.json"}]
     return {"secret": {"name": secret, "items": items, "optional": True}}
 

@@ -14,7 +14,7 @@ FOLDER: Final = "/etc/modelyard-registries"
 DOCKER_CONFIG: Final = ".dockerconfigjson"
 """The key of Secrets of type kubernetes.io/dockerconfigjson."""
 AUDIENCE: Final = "api://AzureADTokenExchange"
-"""For whom Entra accepts a service account's token (Microsoft, "Workload identity federation")."""
+"""The audience for which Entra accepts a service account's token (Microsoft, "Workload identity federation")."""
 TOKEN_S: Final = 3600
 
 
@@ -25,7 +25,7 @@ def registry_access(
     allowed_hosts: tuple[str, ...],
     identity: AzureIdentity | None,
 ) -> RegistryAccess:
-    """What a pod is told of registries; the files are those that `mounted` puts there."""
+    """The registry section of a pod's configuration; its files are those that `mounted` mounts."""
     return RegistryAccess(
         docker_configs={name: f"{FOLDER}/{name}/{DOCKER_CONFIG}" for name in _each(secrets)},
         plain_http=plain_http,
@@ -35,7 +35,7 @@ def registry_access(
 
 
 def mounted(pod: Object, container: str, secrets: Iterable[str], identity: AzureIdentity | None) -> Object:
-    """The pod with the credentials in one of its containers."""
+    """Returns the pod with the credentials mounted in one of its containers."""
     volumes: list[Object] = []
     mounts: list[Object] = []
     for number, name in enumerate(_each(secrets)):

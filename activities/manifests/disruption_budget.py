@@ -1,8 +1,7 @@
-"""The disruption budget of a Workspace: whoever empties nodes takes one of its replicas at a time.
+"""The disruption budget of a Workspace: a node drain evicts one of its replicas at a time.
 
-Only where there are several. With one replica a budget could do nothing but hold a node that should go, and a GPU node
-that is being given back is held by none at all: `aks/provider.py` and `karpenter/node_claim.py` say so to AKS and
-Karpenter.
+Only for several replicas. With one replica a budget could only block the drain of its node. Nor may a budget block a
+GPU node that is being released: `aks/provider.py` and `karpenter/node_claim.py` configure AKS and Karpenter for that.
 """
 
 from typing import Final
@@ -12,18 +11,18 @@ from api import names
 
 GROUP: Final = "/apis/policy"
 STABLE, BETA = "v1", "v1beta1"
-"""Kubernetes has the stable one since 1.21, and the other one until 1.24."""
+"""Kubernetes serves policy/v1 since 1.21, and v1beta1 until 1.24."""
 
 
 class DisruptionBudgets:
-    """The budgets' kind in one cluster. The older one is asked for anew each time: an upgrade takes it away."""
+    """Finds the kind of budgets in one cluster. Queries for the older one each time, because an upgrade removes it."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._version = BETA
 
     async def kind(self) -> str:
-        """As `kubernetes_api.PATHS` calls it. Raises ApiException."""
+        """Returns the kind as `kubernetes_api.PATHS` names it. Raises ApiException."""
         if self._version == BETA:
             group = await self._cluster.request("GET", GROUP)
             served = {version["version"] for version in group["versions"]}
@@ -31,7 +30,7 @@ class DisruptionBudgets:
         return "PodDisruptionBudget" if self._version == STABLE else "PodDisruptionBudget/v1beta1"
 
     async def of(self, deployment: Object, workspace: str) -> list[tuple[str, Object]]:
-        """(kind, object) to apply beside the Deployment: one, or none."""
+        """Returns the (kind, object) to apply beside the Deployment, if any."""
         if deployment["spec"]["replicas"] < 2:
             return []
         kind = await self.kind()
@@ -39,7 +38,7 @@ class DisruptionBudgets:
 
 
 def budget(deployment: Object, workspace: str, version: str) -> Object:
-    """One pod of the Deployment may be missing; owned and labelled as the Deployment is."""
+    """Allows one pod of the Deployment to be missing; owned and labelled as the Deployment is."""
     return {
         "apiVersion": f"policy/{version}",
         "kind": "PodDisruptionBudget",

@@ -1,8 +1,8 @@
 """The Kubernetes objects of a plan, as pure functions: serve.json, the Deployment, the Service.
 
-Several containers on purpose: the kubelet starts them in order, so the small `fetch` fills /weights while the big
-`serve` image is still being pulled. What adapters add is `adapters.py`'s. Objects carry the plan's digest;
-nothing here talks to a cluster.
+Pods have several containers on purpose: the kubelet starts them in order, so the small `fetch` fills /weights while the
+big `serve` image is still being pulled. `adapters.py` adds what adapters need. Objects carry the plan's digest; nothing
+here calls a cluster.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from api.resource.model import AdapterSpec
 
 HTTP_PORT: Final = 80
 DRAIN_S: Final = 60
-"""Seconds that requests in flight have after a pod is asked to stop; the first ten only wait for load balancers."""
+"""Seconds for requests in flight after a pod receives SIGTERM; the first ten only wait for load balancers."""
 PRE_STOP_S: Final = 10
 STARTUP_PERIOD_S: Final = 5
 
@@ -126,7 +126,7 @@ def _deployment(plan: Plan, pod: Object, template_metadata: Object) -> Object:
         "metadata": metadata_of(plan, names.workload(plan.key.name)),
         "spec": {
             "replicas": plan.node_count,
-            # The nodes have exactly the GPUs that the pods need: a new pod can only start where an old one has gone.
+            # The nodes have exactly the GPUs that the pods need: a new pod can only start after an old one has ended.
             "strategy": {"type": "Recreate"},
             "revisionHistoryLimit": 2,
             "selector": {"matchLabels": selector_of(plan)},
@@ -149,7 +149,7 @@ def _service(plan: Plan) -> Object:
 
 
 def placed(plan: Plan, pod: Object) -> Object:
-    """Binds a pod to the Workspace's own nodes, whatever else its author wrote."""
+    """Binds a pod to the Workspace's own nodes, whatever else its author set."""
     node_selector = (pod.get("nodeSelector") or {}) | own_nodes(plan)
     tolerations = [*(pod.get("tolerations") or []), *_tolerations()]
     return pod | {"nodeSelector": node_selector, "tolerations": tolerations}
@@ -168,7 +168,7 @@ def _preset_pod(plan: Plan, pinned: PinnedModel, images: Images, adapters: Seque
         serve["volumeMounts"].append(adapter_manifests.serve_mount())
     pod: Object = {
         "terminationGracePeriodSeconds": DRAIN_S + PRE_STOP_S,
-        # Model code must not be able to talk to the API server.
+        # Model code must not have access to the API server.
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
@@ -182,12 +182,12 @@ def _preset_pod(plan: Plan, pinned: PinnedModel, images: Images, adapters: Seque
     }
     if not adapters:
         return pod
-    # Pull Secrets are among the adapters' volumes: they may be missing, and then the program says which.
+    # Pull Secrets are among the adapters' volumes: they may be missing, and then the program reports which.
     return credentials.mounted(pod, adapter_manifests.CONTAINER, (), images.registry.azure)
 
 
 def fetch_container(plan: Plan, pinned: PinnedModel, images: Images) -> Object:
-    """Fills /weights on the node, beside the pull of the large image."""
+    """Fills /weights on the node while the large image is pulled."""
     command = ["python", "-m", "runtime.fetch", "--model", pinned.model, "--revision", pinned.revision]
     container: Object = {
         "name": "fetch",

@@ -1,8 +1,8 @@
 """The Kubernetes objects of a tuning, as pure functions: its volume, and for each part a ConfigMap and a Job.
 
 Three Jobs, one after the other: `fetch` and `publish` need no GPU and run anywhere, `train` runs on the Workspace's own
-nodes. Pods are restarted in place by the kubelet, so that weights and images stay; whether another start is worth it is
-tuning/pods.py's to say. Objects carry the part's digest; nothing here talks to a cluster.
+nodes. The kubelet restarts pods in place, so that weights and images stay; tuning/pods.py decides whether another start
+is worthwhile. Objects carry the part's digest; nothing here calls a cluster.
 """
 
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ from api.resource.data import DataDestination, DataSource
 
 CONFIG_FOLDER: Final = "/etc/modelyard"
 CHECKPOINTS: Final = "/run/modelyard/checkpoints"
-"""Outside /mnt, where users name paths of their own."""
+"""Outside /mnt, where users choose paths of their own."""
 FOLDERS: Final = {"data": "data", "results": "results", "checkpoints": "checkpoints"}
 """Folders of the run's own volume."""
 CHECKPOINTS_ON_OUTPUT: Final = "modelyard-checkpoints"
-"""Folder of the user's output volume where there is no volume of the run's own."""
+"""Folder of the user's output volume if the run has no volume of its own."""
 BACKOFF_LIMIT: Final = 1000
-"""So high that the Job never gives up by itself, which would delete the pod and with it the reason."""
+"""So high that the Job never fails by itself, which would delete the pod and with it the reason."""
 STOP_S: Final = int(TuneConfig.model_fields["stop_s"].default)
 STOP_MARGIN_S: Final = 20
 PORTS: Final[Mapping[str, int]] = {"fetch": DATA_PORT, "train": TUNE_PORT, "publish": PUBLISH_PORT}
@@ -40,7 +40,7 @@ PORTS: Final[Mapping[str, int]] = {"fetch": DATA_PORT, "train": TUNE_PORT, "publ
 
 @dataclass(frozen=True)
 class TuningPodSettings:
-    """What the worker's settings say of tuning pods."""
+    """The worker's settings for tuning pods."""
 
     tune_image: str
     data_image: str
@@ -53,7 +53,7 @@ class TuningPodSettings:
 
 @dataclass(frozen=True)
 class Tuning:
-    """A Workspace's tuning section as it was read, with its ConfigMap's content."""
+    """A Workspace's parsed tuning section, with its ConfigMap's content."""
 
     preset: str
     input: DataSource
@@ -62,7 +62,7 @@ class Tuning:
 
 
 def needs_volume(tuning: Tuning) -> bool:
-    """Whether the run needs a volume of its own; not where the user's own volumes take data and results."""
+    """Whether the run needs a volume of its own; False if the user's own volumes hold data and results."""
     return tuning.input.volume_source is None or tuning.output.volume_source is None
 
 
@@ -86,7 +86,7 @@ def config_of(
     around: TuningPodSettings,
     hf_endpoint: str,
 ) -> DataConfig | TuneConfig | PublishConfig:
-    """What the part's program is told."""
+    """Returns the configuration of the part's program."""
     if part == "fetch":
         return DataConfig(
             urls=tuple(tuning.input.urls or ()),
@@ -186,7 +186,7 @@ def _pod(
     }
     pod: Object = {
         "restartPolicy": "OnFailure",
-        # Training code and data formats must not be able to talk to the API server.
+        # Training code and data formats must not have access to the API server.
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
@@ -201,7 +201,7 @@ def _pod(
 def _training(
     plan: Plan, pod: Object, pinned: PinnedModel, images: manifests.Images, environment: Mapping[str, str]
 ) -> Object:
-    """The weights come beside the image that trains with them, as they do for serving."""
+    """Fetches the weights while the training image is pulled, as for serving."""
     (container,) = pod["containers"]
     gpus = {labels.GPU_RESOURCE: str(plan.gpus_per_node)}
     weights = {"name": "weights", "mountPath": serve.WEIGHTS_ROOT}
@@ -220,7 +220,7 @@ def _training(
 
 
 def _storage(plan: Plan, part: TuningPart, tuning: Tuning) -> tuple[list[Object], list[Object]]:
-    """Volumes and mounts: the run's own volume by folders, in its place the user's where there is one."""
+    """Returns volumes and mounts: folders of the run's own volume, or the user's volumes in their place."""
     user = {"data": tuning.input.volume_source, "results": tuning.output.volume_source}
     mounts: list[Object] = []
     used: dict[str, Object] = {}

@@ -1,10 +1,10 @@
-"""Where a Workspace's nodes come from: what every provider can do, and which one a Workspace has. No client library.
+"""Where a Workspace's nodes come from: the protocol of providers, and which one a Workspace has. No client library.
 
     aks        one agent pool per Workspace, bought from Azure Resource Manager (aks/provider.py)
     karpenter  one NodeClaim per node, fulfilled by gpu-provisioner or Karpenter (karpenter/provider.py)
-    byo        nodes that are there already; their GPUs are reserved (byo/provider.py)
+    byo        existing nodes; their GPUs are reserved (byo/provider.py)
 
-A provider's activities take and give the same types, so that a workflow only looks up which ones to call
+The activities of all providers have the same types, so that a workflow only looks up which ones to call
 (contract/providers.py).
 """
 
@@ -23,26 +23,26 @@ _KEYS: Final = (labels.NODE_PROVIDER, labels.NODE_PROVISIONER)
 
 
 class NodeProvider(Protocol):
-    """What every provider can do. All can be repeated; each begins by asking what is really there."""
+    """The operations of every provider. All are idempotent; each begins by querying the real state."""
 
     async def ensure_node_pool(self, plan: c.Plan) -> c.PoolBought:
-        """A gang: returns when all `node_count` nodes are given, or raises the reason why they are not."""
+        """A gang: returns when all `node_count` nodes are acquired, or raises the reason why they are not."""
         ...
 
     async def delete_node_pool(self, key: c.PoolKey) -> c.Released:
-        """Returns when nothing is left that costs anything, or raises CleanupBlocked or CloudBusy."""
+        """Returns when nothing that costs money is left, or raises CleanupBlocked or CloudBusy."""
         ...
 
     async def look(self, key: c.PoolKey) -> c.PoolBought | None:
-        """What the Workspace holds now; None for nothing."""
+        """Returns what the Workspace holds now; None if nothing."""
         ...
 
 
 def provider_of(annotations: Mapping[str, str], *, installed: Provider, held: Provider | None = None) -> Provider:
-    """The Workspace's provider: the annotation's, else the one it `held` before, else the installation's.
+    """Returns the Workspace's provider: the annotation's, else the one it `held` before, else the installation's.
 
-    Raises InvalidSpec for an unknown word, for two annotations that differ, and for another provider than the one that
-    its nodes came from: it could not give them back.
+    Raises InvalidSpec for an unknown value, for two annotations that differ, and for another provider than the one that
+    its nodes came from, because it could not release them.
     """
     asked = {key: _parsed(key, annotations[key]) for key in _KEYS if annotations.get(key, "").strip()}
     if len(set(asked.values())) > 1:
@@ -68,7 +68,7 @@ def _parsed(key: str, word: str) -> Provider:
 
 
 def node_selector(plan: c.Plan) -> dict[str, str]:
-    """Labels that a Workspace's nodes carry and its pods ask for. Several Workspaces may share a node of one's own."""
+    """Labels of a Workspace's nodes, selected by its pods. Several Workspaces may share one of the user's nodes."""
     if plan.provider == "byo":
         return {reservation_label(plan.key.uid): str(plan.gpus_per_node)}
     return {labels.WORKSPACE_UID: plan.key.uid}

@@ -1,7 +1,7 @@
-"""Whether the nodes of a Workspace are there, and the waits for all of them, for the loss of one and for none of them.
+"""Waits for all nodes of a Workspace to be ready, for the loss of one, or for all to be gone.
 
-Ready means: the node's condition Ready, and as many GPUs allocatable as the machine has. Judging a node is pure; the
-waits watch, so that a change is noticed when it happens.
+Ready means: the node's condition Ready, and as many GPUs allocatable as the machine has. Evaluating a node is pure; the
+waits watch, so that a change is detected at once.
 """
 
 from contextlib import aclosing
@@ -20,7 +20,7 @@ from activities.nodes.provider import nodes_selector
 from api import labels
 
 LOOK_AGAIN = timedelta(hours=1)
-"""A watch of nodes begins anew after this long."""
+"""A watch of nodes is restarted after this long."""
 GONE_DEADLINE = timedelta(minutes=10)
 """The cloud's node controller removes Node objects of deleted machines within a minute or so."""
 
@@ -48,8 +48,8 @@ class Nodes:
 
     @signatures.implements(signatures.WAIT_FOR_NODE_LOSS)
     async def wait_for_node_loss(self, held: NodesHeld) -> NodesLost:
-        """Returns when fewer nodes are ready than the plan wants: at once where a Node is gone, after the plan's
-        `unready` where it is only not ready. Until then it waits, for as long as nobody cancels it."""
+        """Returns when fewer nodes are ready than the plan wants: at once if a Node is gone, after the plan's `unready`
+        if it is only not ready. Otherwise waits until cancelled."""
         plan, grace = held.plan, timedelta(seconds=held.plan.deadlines.unready)
         since: datetime | None = None
         async with heartbeating() as progress:
@@ -86,7 +86,7 @@ class Nodes:
 
 
 def is_ready(node: Object) -> bool:
-    """The kubelet reports Ready and nobody is removing the node."""
+    """Whether the kubelet reports Ready and the node is not being deleted."""
     conditions = node.get("status", {}).get("conditions") or []
     ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
     return ready and "deletionTimestamp" not in node["metadata"]
@@ -103,13 +103,13 @@ def ready_names(nodes: Collection, gpus: int) -> list[str]:
 
 
 def missing_names(nodes: Collection, held: NodesHeld) -> list[str]:
-    """Which of the held nodes are not ready, sorted; [] where there are enough all the same, by other names."""
+    """Which of the held nodes are not ready, sorted; [] if enough nodes are ready under other names."""
     ready = ready_names(nodes, held.plan.gpus_per_node)
     return [] if len(ready) >= held.plan.node_count else sorted(set(held.names) - set(ready))
 
 
 def is_going(node: Object | None) -> bool:
-    """Gone, or somebody is removing it: nothing that passes by itself."""
+    """Whether the node is gone or being deleted, which is permanent."""
     return node is None or "deletionTimestamp" in node["metadata"]
 
 

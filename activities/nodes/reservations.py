@@ -1,8 +1,8 @@
-"""How GPUs of a node are reserved for a Workspace: one label per Workspace on the Node, its value the number of GPUs.
+"""Reserves GPUs of a node for a Workspace: one label per Workspace on the Node, its value the number of GPUs.
 
-The label is reservation and placement in one: pods ask for it, so they can only start where their GPUs are counted. A
+The label is reservation and placement in one: pods select it, so they can only start where their GPUs are counted. A
 reservation is written with a test of the Node's resourceVersion, so that the sum that was checked is the sum that is
-written: of two Workspaces that saw the same free GPU, the API server lets one through. Pure functions.
+written: of two Workspaces that saw the same free GPU, the API server admits one. Pure functions.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def reservation_label(uid: str) -> str:
 
 
 def reservations_of(node: Object) -> dict[str, int]:
-    """Reserved GPUs by uid. A value that is no number was not written by us; it counts as one GPU."""
+    """Reserved GPUs by uid. A value that is not a number was not written by us; it counts as one GPU."""
     found: Mapping[str, str] = node["metadata"].get("labels") or {}
     return {
         key.removeprefix(_PREFIX): int(value) if value.isdigit() else 1
@@ -30,17 +30,17 @@ def reservations_of(node: Object) -> dict[str, int]:
 
 
 def reserving(node: Object, uid: str, gpus: int) -> list[dict[str, Any]]:
-    """A JSON patch that fails with 422 when the Node is not exactly as it was read."""
+    """Returns a JSON patch that fails with 422 if the Node has changed since it was read."""
     return [_as_read(node), {"op": "add", "path": _path(uid), "value": str(gpus)}]
 
 
 def letting_go(node: Object, uid: str) -> list[dict[str, Any]]:
-    """Removes the reservation that was seen, and not one that was made since; fails with 422 like `reserving`."""
+    """Returns a JSON patch that removes the reservation that was read, not a later one; fails with 422 otherwise."""
     return [_as_read(node), *releasing(uid)]
 
 
 def releasing(uid: str) -> list[dict[str, Any]]:
-    """A JSON patch that removes the reservation, whenever it was made; it fails with 422 where there is none."""
+    """Returns a JSON patch that removes the reservation in any case; it fails with 422 if there is none."""
     return [{"op": "remove", "path": _path(uid)}]
 
 

@@ -1,6 +1,6 @@
-"""Which machine a bring-your-own Workspace is sized for: what all nodes that match its labels have in common.
+"""Determines the machine for which a bring-your-own Workspace is sized: what all nodes that match its labels share.
 
-Which of them have free GPUs, and reserving those, is activities/nodes' business.
+Finding free GPUs and reserving them is left to activities/nodes.
 """
 
 from activities.clients.kubernetes import Cluster, Object
@@ -11,14 +11,14 @@ from presets.machines.machine import Machine
 
 
 async def read_own_machine(cluster: Cluster, workspace: Workspace) -> Machine:
-    """Raises NoMatchingNodes with what the nodes lack."""
+    """Returns the machine. Raises NoMatchingNodes with what the nodes lack."""
     selector = ",".join(f"{key}={value}" for key, value in sorted(workspace.match_labels.items()))
     nodes, _ = await cluster.list_all("Node", selector=selector)
     return machine_of(nodes, selector, _profile(workspace))
 
 
 def machine_of(nodes: list[Object], selector: str, profile: str) -> Machine:
-    """What the nodes with GPUs have in common; `profile` is a MIG profile or empty. Raises NoMatchingNodes."""
+    """Returns what the nodes with GPUs share; `profile` is a MIG profile or empty. Raises NoMatchingNodes."""
     found: dict[str, NodeGpus] = {}
     without: list[str] = []
     for node in nodes:

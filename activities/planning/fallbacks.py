@@ -1,6 +1,6 @@
-"""The ways to get a Workspace's nodes, each planned as a whole: nodes, layout and context follow from the machine.
+"""Plans every option for a Workspace's nodes as a whole: nodes, layout and context follow from the machine.
 
-Which one is tried when is the workflow's to decide; what the annotations say is api/purchasing.py's.
+The workflow decides which one is tried when; api/purchasing.py parses the annotations.
 """
 
 import hashlib
@@ -16,17 +16,17 @@ from api import labels
 from api.purchasing import PurchaseOption, purchase_options, spot_price
 
 PlanOption = Callable[[Object], Option]
-"""Plans a Workspace. Raises ApplicationError with the reason why that cannot be done."""
+"""Plans a Workspace. Raises ApplicationError with the reason if that is impossible."""
 
 
 def all_options(first: Option, found: Object, plan_option: PlanOption) -> list[Option]:
-    """Every option, in the user's order: `first` as the first one wants it, then the others. The annotations were
-    judged before."""
+    """Returns every option in the user's order: `first` on the terms of the first one, then the others. The annotations
+    have been validated."""
     if first.plan.provider == "byo":
         return [first]
     annotations = found["metadata"].get("annotations") or {}
     purchases = purchase_options(first.plan.instance_type, annotations)
-    if first.plan.provider != "aks":  # zones and spot are for whoever fulfils NodeClaims to choose
+    if first.plan.provider != "aks":  # what fulfils NodeClaims chooses zones and spot
         purchases = tuple(dict.fromkeys(PurchaseOption(purchase.instance_type) for purchase in purchases))
     machines = {first.plan.instance_type: first}
     for purchase in purchases:
@@ -36,7 +36,7 @@ def all_options(first: Option, found: Object, plan_option: PlanOption) -> list[O
 
 
 def _on_machine(machine: str, first: Option, found: Object, plan_option: PlanOption) -> Option:
-    """The option on another machine; a machine on which the model cannot be served is refused, with the reason."""
+    """Returns the option on another machine; refused, with the reason, if the model cannot be served on it."""
     plan = first.plan
     try:
         other = plan_option(with_machine(found, machine))
@@ -53,13 +53,13 @@ def _bought_as(option: Option, purchase: PurchaseOption) -> Option:
     changes: dict[str, Any] = {"zones": (purchase.zone,) if purchase.zone else ()}
     if purchase.spot:
         price = spot_price(plan.max_price_per_hour, plan.node_count)
-        # What spot machines cost changes from hour to hour: there is no list price to reckon with.
+        # Spot prices change from hour to hour: there is no list price.
         changes |= {"spot": True, "spot_max_price": price, "price_per_hour": None}
     return option.model_copy(update={"plan": plan.model_copy(update=changes)})
 
 
 def with_machine(found: Object, machine: str) -> Object:
-    """The Workspace as if its author had asked for this machine, and for no other."""
+    """Returns the Workspace as if its author had requested this machine, and no other."""
     annotations = found["metadata"].get("annotations") or {}
     kept = {key: value for key, value in annotations.items() if key != labels.INSTANCE_TYPE_FALLBACKS}
     metadata = found["metadata"] | {"annotations": kept}

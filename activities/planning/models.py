@@ -1,7 +1,7 @@
-"""PrepareModel: which commit of a model is served, how large it is, and whether we may have it; and the facts of models
-that the catalogue does not have. Downloads no weights.
+"""PrepareModel: resolves the commit of a model, its size and our access to it, and reads the facts of models that are
+not in the catalogue. Downloads no weights.
 
-The token comes from the Secret that the Workspace names and goes to the hub only.
+The token comes from the Secret that the Workspace names and is sent to the hub only.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from presets.models.catalog import Model
 __all__ = ["TOKEN_KEY", "Models"]
 
 DEADLINE_S: Final = 50.0
-"""Of all requests for one model together: below the time that the activity has for an attempt."""
+"""For all requests for one model together: below the time that the activity has for an attempt."""
 DEFAULT_REVISION: Final = "main"
 REASONS: Final[dict[type[HubProblem], str]] = {
     UnsupportedArchitecture: "ModelUnsupported",
@@ -52,7 +52,7 @@ class Models:
 
     @signatures.implements(signatures.READ_MODEL_REVISION)
     async def read_model_revision(self, request: ModelRequest) -> PinnedModel:
-        """The commit behind a branch or tag, and the size of what is fetched. Raises ModelNotFound, ModelGated,
+        """Returns the commit of a branch or tag, and the size of what is fetched. Raises ModelNotFound, ModelGated,
         ModelTokenInvalid, ModelHubBusy, ModelUnreachable, SecretNotFound."""
         token = await self._token(request.workspace.namespace, request.access_secret)
 
@@ -66,8 +66,9 @@ class Models:
     async def read_facts(
         self, namespace: str, repo: str, access_secret: str = "", revision: str = DEFAULT_REVISION
     ) -> Model:
-        """What sizing needs of a model that is not in the catalogue. Raises the reasons of `read_model_revision`, and
-        ModelUnsupported, ModelNeedsCode, ModelWritesNoText, ModelWithoutWeights, ModelConfigInvalid."""
+        """Returns what sizing needs of a model that is not in the catalogue. Raises the reasons of
+        `read_model_revision`, and ModelUnsupported, ModelNeedsCode, ModelWritesNoText, ModelWithoutWeights,
+        ModelConfigInvalid."""
         token = await self._token(namespace, access_secret)
 
         def facts(hub: Hub) -> Model:

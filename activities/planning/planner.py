@@ -1,8 +1,8 @@
-"""Size: turns a Workspace into a Plan, or says in one sentence why it cannot be carried out. Changes nothing.
+"""Size: turns a Workspace into a Plan, or raises the reason why it cannot be carried out. Changes nothing.
 
-The result is on record in the workflow's history, so a later release of the catalogue never changes a running
-Workspace. What is planned is `presets.plan.planner`'s to say; `plan_option` makes a Plan of it, and the activities
-around it read the Workspace and the ConfigMap that it names.
+The result is recorded in the workflow's history, so a later release of the catalogue never changes a running Workspace.
+`presets.plan.planner` decides what is planned; `plan_option` makes a Plan of it, and the activities around it read the
+Workspace and the ConfigMap that it names.
 """
 
 import hashlib
@@ -40,11 +40,11 @@ RELEASE: Final = "1"
 """Part of the digest: raised when manifests change in a way that running workloads must follow."""
 SERVING_BASE_S: Final = 15 * 60
 SERVING_PER_GIB_S: Final = 18
-"""Seconds that a download at 60 MB/s takes per GiB. Base and rate are KAITO's readiness time-out."""
+"""Seconds that a download at 60 MB/s takes per GiB. Base and rate are KAITO's readiness timeout."""
 SERVING_MOST_S: Final = 180 * 60
 
 ReadFacts = Callable[[str, str, str], Awaitable[Model]]
-"""Asks the hub what it knows of a model: namespace, repository, name of the Secret with its token (may be empty)."""
+"""Queries the hub for a model: namespace, repository, name of the Secret with its token (may be empty)."""
 
 
 class Planner:
@@ -73,13 +73,13 @@ class Planner:
 
     @signatures.implements(signatures.BUILD_PLAN)
     async def build_plan(self, request: PlanRequest) -> Planned:
-        """What the generation that the API server has now comes to. Raises WorkspaceGone and every reason of class
-        `fail` that can be known without asking a cloud."""
+        """Plans the generation that the API server has now. Raises WorkspaceGone and every reason of class `fail` that
+        can be known without querying a cloud."""
         return Planned.of(await self._options(request))
 
     @signatures.implements(signatures.READ_WANTED)
     async def read_wanted(self, request: WantedRequest) -> Wanted:
-        """What is wanted now on the nodes that are there. Raises what `build_plan` raises."""
+        """Returns what is wanted now on the existing nodes. Raises what `build_plan` raises."""
         return Wanted.of(await self._options(request), request.terms)
 
     async def _options(self, key: PlanRequest) -> list[Option]:
@@ -110,11 +110,12 @@ class Planner:
         return await read_config_map(self._cluster, namespace, name, f"{section}.config")
 
     def _images_of(self, plan: Plan) -> tuple[str, ...]:
-        """Those that the workload's pods have; another one is no reason to replace them."""
+        """The images of the workload's pods; a change of any other image does not replace them."""
         return (*self._images, self._data_image) if plan.adapters else self._images
 
     def _provider_of(self, found: Object, held: Provider | None) -> Provider:
-        """Raises InvalidSpec for words that mean nothing, for a change, and for pools that nobody here could buy."""
+        """Raises InvalidSpec for an unknown value, for a change, and for node pools without a worker that can buy
+        them."""
         annotations = Part("", found)["metadata"]["annotations"].texts
         provider = provider_of(annotations, installed=self._provider, held=held or planned_before(found))
         if provider == "aks" and not self._with_cloud:
@@ -123,7 +124,7 @@ class Planner:
         return provider
 
     async def _asked_model(self, namespace: str, found: Object) -> Model | None:
-        """What the hub tells of a repository that the catalogue does not have. Raises the reasons of the reader."""
+        """Reads the facts of a repository that is not in the catalogue. Raises the reasons of the hub's reader."""
         preset = Part("", found)["tuning" if found.get("tuning") else "inference"]["preset"]
         repo = preset["name"].text.strip()
         asked = "/" in repo and is_model_name(repo) and known_model(preset) is None
@@ -133,13 +134,13 @@ class Planner:
 
 
 def planned_before(found: Object) -> Provider | None:
-    """The provider that the status tells of, for a workflow that has forgotten it."""
+    """The provider in the status, for a workflow that has no record of it."""
     plan = parse_status(Part("", found)["status"].mapping).plan
     return plan.provider if plan else None
 
 
 def parsed(found: Object) -> Workspace:
-    """Raises InvalidSpec that lists every wrong field."""
+    """Parses the Workspace. Raises InvalidSpec that lists every wrong field."""
     try:
         return Workspace.parse(found)
     except InvalidWorkspace as error:
@@ -147,7 +148,7 @@ def parsed(found: Object) -> Workspace:
 
 
 def plan_option(found: Object, around: PlanContext, deadlines: Deadlines) -> Option:
-    """Plan and report on the machine that the Workspace asks for first; everything but the digests. Raises
+    """Returns plan and report on the machine that the Workspace requests first; everything but the digests. Raises
     SectionMissing, PresetUnknown, InstanceTypeUnknown, DoesNotFit and the like: the first error's reason, with all of
     them as the message."""
     document = plan_document(found, around)
@@ -193,12 +194,13 @@ def digest_of(found: Object, config: str, images: tuple[str, ...]) -> str:
 
 
 async def read_config(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
-    """The vLLM keys of the user's inference_config.yaml. Raises ConfigNotFound or ConfigInvalid with what to change."""
+    """Returns the vLLM keys of the user's inference_config.yaml. Raises ConfigNotFound, or ConfigInvalid with
+    what to change."""
     return vllm_keys(name, await read_config_map(cluster, namespace, name))
 
 
 async def read_config_map(cluster: Cluster, namespace: str, name: str, path: str = "inference.config") -> Object:
-    """Raises ConfigNotFound."""
+    """Returns the ConfigMap. Raises ConfigNotFound."""
     found = await cluster.get("ConfigMap", name, namespace)
     if found is None:
         raise failure("ConfigNotFound", f"ConfigMap '{name}' named by {path} is not in namespace {namespace}")
@@ -206,7 +208,7 @@ async def read_config_map(cluster: Cluster, namespace: str, name: str, path: str
 
 
 def training_digest_of(found: Object, config: str) -> str:
-    """16 hex digits over what shapes the adapter: the same adapter may go somewhere else without a training."""
+    """16 hex digits over what shapes the adapter: pushing the same adapter elsewhere needs no new training."""
     tuning = {key: value for key, value in (found.get("tuning") or {}).items() if key != "output"}
     volume = ((found.get("tuning") or {}).get("output") or {}).get("volumeSource")
     text = json.dumps([tuning, volume, config], sort_keys=True)
@@ -214,14 +216,14 @@ def training_digest_of(found: Object, config: str) -> str:
 
 
 def _config_text(section: str, name: str, config_map: Object) -> str:
-    """What of the ConfigMap shapes the pods."""
+    """The part of the ConfigMap that shapes the pods."""
     if section == "inference":
         return json.dumps(vllm_keys(name, config_map), sort_keys=True)
     return str((config_map.get("data") or {}).get(TRAINING_KEY, ""))
 
 
 def vllm_keys(name: str, config_map: Object) -> dict[str, Any]:
-    """What the ConfigMap asks of vLLM. Raises ConfigNotFound where it lacks the key, ConfigInvalid."""
+    """The ConfigMap's vLLM options. Raises ConfigNotFound if it lacks the key, ConfigInvalid."""
     text = (config_map.get("data") or {}).get(INFERENCE_KEY)
     if not isinstance(text, str):
         raise failure("ConfigNotFound", f"ConfigMap '{name}' has no key {INFERENCE_KEY}")
@@ -264,7 +266,7 @@ def _quota(document: PlanReport) -> dict[str, Any]:
 
 
 def _stretched(deadlines: Deadlines, document: PlanReport) -> Deadlines:
-    """A large model is given the time that its download takes; the default is for models up to 50 GiB."""
+    """Extends the deadline for a large model's download; the default is for models up to 50 GiB."""
     needed = min(SERVING_MOST_S, SERVING_BASE_S + SERVING_PER_GIB_S * int(document.weights_gib or 0))
     if needed <= Deadlines().serving:
         return deadlines

@@ -1,1 +1,1 @@
-"""Step Preflight: what can be known for nothing before anything is bought."""
+"""Step Preflight: the checks that cost nothing, before anything is bought."""

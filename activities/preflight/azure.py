@@ -1,7 +1,7 @@
-"""Asks Azure, before anything is bought, whether a plan can be bought: all checks side by side, each with its result.
+"""Checks in Azure, before anything is bought, whether a plan can be bought: all checks concurrently, one result each.
 
-Fails open: a check that could not be made is `unknown` and does not stop a Workspace, because the purchase itself gives
-the same answer a little later. What is compared with what is in the pure functions at the end.
+Fails open: a check that could not be made is `unknown` and does not stop a Workspace, because the purchase itself
+returns the same error a little later. The pure functions at the end compare the responses with the plan.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class PreflightChecks:
 
     @signatures.implements(signatures.READ_PREFLIGHT)
     async def read_preflight(self, plan: Plan) -> Preflight:
-        """Never fails for a check that fails: the workflow decides by the results."""
+        """Returns failed checks as results; the workflow decides by them."""
         checks = {
             CheckName.SKU_OFFERED: self._sku,
             CheckName.VCPU_QUOTA: self._quota,
@@ -107,7 +107,7 @@ def _restrictions(sku: Any, location: str) -> str:
 
 
 def _zones_without(plan: Plan, sku: Any, location: str) -> str:
-    """The plan's zones that do not have the size, or not for this subscription."""
+    """The plan's zones that do not offer the size, or not to this subscription."""
     there = {str(zone) for info in sku.location_info or [] for zone in info.zones or []}
     restricted = {
         str(zone)
@@ -126,9 +126,9 @@ def _not_offered(what: str) -> Check:
 
 
 def within_quota(plan: Plan, usages: dict[str, tuple[int, int]]) -> Check:
-    """vCPUs that the plan needs against what is left: of the family and of the region, or for spot of spot's own quota.
+    """Compares the plan's vCPUs with the quota left: of the family and of the region, or for spot of spot's own quota.
 
-    `usages` is (used, limit) by lower-case name: Azure spells a family differently in its two listings.
+    `usages` is (used, limit) by lower-case name: Azure's two listings differ in the case of a family.
     """
     needed = plan.vcpus_per_node * plan.node_count
     for family in (SPOT_QUOTA,) if plan.spot else (plan.vcpu_family, "cores"):

@@ -1,7 +1,8 @@
-"""Asks the cluster, before anything is claimed or reserved, whether a plan can be carried out. For providers that no
-cloud of ours stands behind; azure.py asks Azure.
+"""Checks in the cluster, before anything is claimed or reserved, whether a plan can be carried out. For providers other
+than Azure, which azure.py checks.
 
-What somebody else asks a cloud for cannot be known here: quota and capacity are told as `unknown`, not as passed.
+The quota and capacity of clouds that others manage cannot be checked here: they are reported as `unknown`, not as
+passed.
 """
 
 from kubernetes.aio.client.exceptions import ApiException
@@ -18,14 +19,14 @@ NOT_ASKED = "quota and capacity are asked of the cloud by gpu-provisioner or Kar
 
 
 class ClusterChecks:
-    """NodeClaims known to the cluster; GPUs free on nodes that are there already."""
+    """NodeClaims served by the cluster; GPUs free on existing nodes."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     @signatures.implements(signatures.READ_CLUSTER_PREFLIGHT)
     async def read_cluster_preflight(self, plan: Plan) -> Preflight:
-        """Never fails for a check that fails: the workflow decides by the results."""
+        """Returns failed checks as results; the workflow decides by them."""
         if plan.provider == "byo":
             return Preflight(checks=[await self._free_gpus(plan)])
         quota = Check(name=CheckName.VCPU_QUOTA, outcome="unknown", message=NOT_ASKED)
@@ -45,7 +46,7 @@ class ClusterChecks:
         return Check(name=CheckName.NODE_CLAIMS, outcome="passed")
 
     async def _free_gpus(self, plan: Plan) -> Check:
-        """Too few are no reason to stop: they are waited for, and may be given back in time."""
+        """Too few do not fail the check: the workflow waits for them, and they may be released in time."""
         nodes, _ = await self._cluster.list_all("Node", selector=selector_of(plan))
         pods, _ = await self._cluster.list_all("Pod")
         uses = uses_of(

@@ -1,6 +1,6 @@
-"""What the answers of a registry, a cluster and a price list say of a plan. Pure; who asks is workload.py.
+"""Evaluates the responses of a registry, a cluster and a price list for a plan. Pure; workload.py makes the requests.
 
-A no that may be meant for us only, and not for the nodes, is `unknown`: it warns and stops nothing.
+A refusal that may apply to us only, and not to the nodes, is `unknown`: a warning that stops nothing.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ OK, ACCEPTED, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 200, 202, 401, 403, 404
 
 
 def pull_verdict(reference: str, status: int, with_account: bool) -> Check:
-    """What the registry's answer to a HEAD says of a pull. Without an account a no may be meant for us only: nodes have
-    credentials of their own, as those of an attached Azure registry."""
+    """Evaluates a registry's response to a HEAD, for a pull. Without an account a refusal may apply to us only: nodes
+    have credentials of their own, such as those of an attached Azure registry."""
     name = CheckName.IMAGES_PULLABLE
     if status == OK:
         return Check(name=name, outcome="passed")
@@ -36,9 +36,9 @@ def pull_verdict(reference: str, status: int, with_account: bool) -> Check:
 def adapter_verdict(
     name: str, reference: str, statuses: Sequence[int], secrets: Sequence[str], *, by_identity: bool = False
 ) -> Check:
-    """What the registry's answers, one for each account, say of an adapter's pull. The pod that pulls has these Secrets
-    and no other credentials, those of the node neither: a no is one for it, too. But where it shows a workload identity
-    (`by_identity`), which only the pod has, a no to nobody is none to it."""
+    """Evaluates the registry's responses, one for each account, for an adapter's pull. The pod has these Secrets and no
+    other credentials, not even the node's, so a refusal is final; except with a workload identity (`by_identity`) and
+    no Secrets, because only the pod holds that identity."""
     check, where = CheckName.IMAGES_PULLABLE, f"adapter {name}: {reference}"
     if OK in statuses:
         return Check(name=check, outcome="passed")
@@ -57,7 +57,7 @@ def adapter_verdict(
 
 
 def push_verdict(plan: Plan, status: int, account: Account | None) -> Check:
-    """What the registry's answer to an upload says of a push; the pod that pushes has this very Secret and no other."""
+    """Evaluates a registry's response to an upload, for a push; the pod that pushes has exactly this Secret."""
     name = CheckName.OUTPUT_WRITABLE
     if status == ACCEPTED:
         return Check(name=name, outcome="passed")
@@ -74,7 +74,7 @@ def push_verdict(plan: Plan, status: int, account: Account | None) -> Check:
 
 
 def all_of(name: CheckName, found: Sequence[Check]) -> Check:
-    """One check of several: failed when one failed, with every message."""
+    """Merges several checks: failed if one failed, with every message."""
     for outcome in ("failed", "unknown"):
         worst = [check for check in found if check.outcome == outcome]
         if worst:
@@ -83,7 +83,7 @@ def all_of(name: CheckName, found: Sequence[Check]) -> Check:
 
 
 def classes_there(wanted: Sequence[str], classes: Sequence[Object]) -> Check:
-    """Whether each of the StorageClasses exists; an empty name asks for a default one."""
+    """Whether each of the StorageClasses exists; an empty name requires a default one."""
     name = CheckName.STORAGE_CLASS
     there = sorted(found["metadata"]["name"] for found in classes)
     defaults = [found for found in classes if (found["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true"]
@@ -97,7 +97,7 @@ def classes_there(wanted: Sequence[str], classes: Sequence[Object]) -> Check:
 
 
 def within_price(plan: Plan) -> Check:
-    """The list price of all nodes against the most that the Workspace allows; dollars per hour."""
+    """Compares the list price of all nodes with the Workspace's maximum; dollars per hour."""
     name, most, price = CheckName.PRICE_LIMIT, plan.max_price_per_hour, plan.price_per_hour
     what = f"{plan.node_count} x {plan.instance_type}"
     if most is None:

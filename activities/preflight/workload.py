@@ -1,7 +1,7 @@
 """Checks that need the cluster or a registry, and no cloud: images, the output's registry, StorageClasses, the price.
 
-All side by side, each with its result. Fails open: a registry that cannot be reached is `unknown`, because the nodes
-may reach it and have credentials of their own. What the answers mean is verdicts.py's.
+All run concurrently, one result each. Fails open: an unreachable registry is `unknown`, because the nodes may reach it
+and have credentials of their own. verdicts.py evaluates the responses.
 """
 
 import asyncio
@@ -31,19 +31,19 @@ from presets.plan.checks import storage_classes
 
 WITH_ADAPTERS: Final = "preset with adapters"
 KEPT_S: Final = 30.0
-"""Our own images are asked for once for all Workspaces that are checked within this time."""
+"""The result for our own images is reused for all Workspaces that are checked within this time."""
 KEPT_WHEN_THERE_S: Final = 600.0
-"""The same for images that were there: an edit need not wait for a registry each time."""
+"""The same for images that exist: an edit need not wait for a registry each time."""
 
 
 class SecretMissing(Exception):
-    """A Secret that only our own program would read is not there; the kubelet does not do without it."""
+    """A Secret that only our own program would read does not exist; unlike a missing image pull secret, this fails."""
 
 
 class WorkloadPreflight:
     """`own_images` are those of our pods, by kind of plan, and those with adapters; `tuning_class` is the StorageClass
-    of a training's volume, empty for the default one; `identity` is what adapters are pulled with where no Secret is
-    named. Changes nothing in the cluster, nor in a registry."""
+    of a training's volume, empty for the default one; `identity` pulls adapters for which no Secret is named. Read-only
+    in the cluster and in registries."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class WorkloadPreflight:
 
     @signatures.implements(signatures.READ_WORKLOAD_PREFLIGHT)
     async def read_workload_preflight(self, plan: Plan) -> Preflight:
-        """Never fails for a check that fails. Raises WorkspaceGone, and what the API server's refusals are."""
+        """Returns failed checks as results. Raises WorkspaceGone, and errors of the API server."""
         written = await self._workspace(plan) if plan.kind == "template" or plan.adapters else None
         pod = written["inference"]["template"]["spec"] if written and plan.kind == "template" else None
         kind = WITH_ADAPTERS if plan.adapters else plan.kind
@@ -85,7 +85,7 @@ class WorkloadPreflight:
         return Part("", found)
 
     async def _with_adapters(self, images: Awaitable[Check], plan: Plan, written: Part) -> Check:
-        """Our own images and the adapters' own: one check."""
+        """Merges the checks of our own images and of the adapters' into one."""
         sources = [adapter["source"] for adapter in written["inference"]["adapters"].items()]
         wanted = [source for source in sources if source["image"].text and source["name"].text in plan.adapters]
         found = await asyncio.gather(
@@ -113,7 +113,7 @@ class WorkloadPreflight:
         return adapter_verdict(name, reference, statuses, secrets if accounts else [], by_identity=by_identity)
 
     async def _accounts(self, namespace: str, name: str, image: ImageReference, source: Part) -> list[Account]:
-        """Those that the pod will try, in its order. Raises SecretMissing, DockerConfigError."""
+        """Returns the accounts that the pod will try, in its order. Raises SecretMissing, DockerConfigError."""
         configs = []
         for part in source["imagePullSecrets"].items():
             secret = await self._cluster.get("Secret", part.text, namespace)
@@ -136,7 +136,7 @@ class WorkloadPreflight:
     async def _images(self, namespace: str, pod: Part) -> Check:
         secrets = [secret["name"].text for secret in pod["imagePullSecrets"].items()]
         found = await asyncio.gather(*(self._cluster.get("Secret", name, namespace) for name in secrets))
-        # The kubelet goes on without a pull secret that is not there, and so do we.
+        # The kubelet ignores a missing pull secret, and so does this check.
         configs = [
             DockerConfig.of_secret(name, secret, legacy=True)
             for name, secret in zip(secrets, found, strict=True)
@@ -159,14 +159,14 @@ class WorkloadPreflight:
         except ValueError as error:
             return Check(name=name, outcome="failed", reason="ImagePullError", message=f"image {reference!r}: {error}")
         try:
-            # What the kubelet pulls, it pulls without identity tokens.
+            # The kubelet pulls without identity tokens.
             account = next(iter(accounts_for(image, configs, identity_tokens=False)), None)
             return pull_verdict(reference, await self._registries.manifest(image, account), account is not None)
         except (RegistryUnreachable, DockerConfigError) as error:
             return Check(name=name, outcome="unknown", message=f"{reference}: {error}")
 
     async def _output(self, plan: Plan) -> Check:
-        """Whether what is made may be pushed: a run of hours must not end at a registry's no."""
+        """Whether the result may be pushed: a run of hours must not end in a registry's refusal."""
         name, namespace = CheckName.OUTPUT_WRITABLE, plan.key.namespace
         secret = await self._cluster.get("Secret", plan.output_secret, namespace) if plan.output_secret else None
         if plan.output_secret and secret is None:

@@ -1,4 +1,4 @@
-"""Verify: a Workspace is ready when every pod has answered a real completion for every model name, and not before."""
+"""Verify: a Workspace becomes ready only after every pod has returned a completion for every model name."""
 
 import time
 from typing import Final
@@ -19,14 +19,14 @@ PROMPT: Final = "Hello"
 
 
 class Verification:
-    """Asks pods through the API server's proxy, so that a worker outside the cluster's network can ask too."""
+    """Queries pods through the API server's proxy, which works from a worker outside the cluster's network too."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     @signatures.implements(signatures.READ_COMPLETIONS)
     async def read_completions(self, request: VerifyRequest) -> Completions:
-        """One completion per pod and model name. Raises VerifyFailed with the server's own words."""
+        """Requests one completion per pod and model name. Raises VerifyFailed with the server's own message."""
         slowest, answered = 0.0, 0
         async with heartbeating() as progress:
             for pod in request.pods:
@@ -52,8 +52,8 @@ class Verification:
 
 
 def is_passing(status: int) -> bool:
-    """Whether the way to the pod is to blame and not the model: API server, network or server are busy or restarting.
+    """Whether the status is transient and not the model's fault: API server, network or server are busy or restarting.
 
-    A 500 is the model server's own answer. What does not pass ends at the step's deadline.
+    A 500 is the model server's own response. The step's deadline ends a status that persists.
     """
     return status in (0, 403, 429, 502, 503, 504)

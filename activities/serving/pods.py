@@ -1,7 +1,7 @@
-"""What the state of a Workspace's pods means: ready, on its way, or a failure with a reason. Pure functions over pod
+"""Evaluates the state of a Workspace's pods: ready, in progress, or a failure with a reason. Pure functions over pod
 objects.
 
-The runtime leaves {"reason", "message"} as its containers' termination message; where it does, its own words win.
+The runtime leaves {"reason", "message"} as its containers' termination message; if present, that takes precedence.
 """
 
 import json
@@ -15,12 +15,12 @@ from api.reasons import REASONS
 _BAD_IMAGE: Final = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 _BAD_START: Final = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError"}
 RESTARTS_TOLERATED: Final = 2
-"""A container that fails this often and once more will not come up by itself."""
+"""A container with more failures than this will not start by itself."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a pod does not serve. `final` problems do not go away by waiting."""
+    """Why a pod does not serve. Waiting does not resolve a `final` problem."""
 
     reason: str
     message: str
@@ -28,7 +28,7 @@ class Problem:
 
 
 def is_ready(pod: Object, digest: str) -> bool:
-    """Ready, of the wanted digest, and not on its way out."""
+    """Whether the pod is Ready, has the wanted digest, and is not being deleted."""
     if "deletionTimestamp" in pod["metadata"] or digest_of(pod) != digest:
         return False
     conditions = pod.get("status", {}).get("conditions") or []
@@ -36,12 +36,12 @@ def is_ready(pod: Object, digest: str) -> bool:
 
 
 def digest_of(pod: Object) -> str:
-    """The plan's digest that the pod was made for."""
+    """The plan's digest for which the pod was created."""
     return str((pod["metadata"].get("annotations") or {}).get(labels.CONFIG_HASH, ""))
 
 
 def problem_of(pod: Object, tolerated: int = RESTARTS_TOLERATED) -> Problem | None:
-    """The worst problem of a pod; None while it is simply on its way. More than `tolerated` restarts are final."""
+    """The worst problem of a pod; None while it makes progress. More than `tolerated` restarts are final."""
     name = pod["metadata"]["name"]
     status = pod.get("status", {})
     if status.get("reason") == "Evicted":
@@ -90,7 +90,7 @@ def _crash(where: str, ended: Object, restarts: int, tolerated: int) -> Problem:
 
 
 def _told(message: str) -> tuple[str, str] | None:
-    """(reason, message) that the runtime left; None for any other text."""
+    """Returns the (reason, message) that the runtime left; None for any other text."""
     try:
         left: Any = json.loads(message.strip().splitlines()[-1]) if message.strip() else None
     except ValueError:

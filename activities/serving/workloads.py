@@ -1,7 +1,8 @@
-"""Applies, watches and removes what runs for a Workspace. The objects themselves are manifests/serving.py's, pods'
-states pods.py's.
+"""Applies, watches and deletes the workload of a Workspace. manifests/serving.py builds the objects, pods.py evaluates
+pods.
 
-Never touches an object that it did not make: a namesake is an OwnershipConflict, not ours to change or delete.
+Never touches an object that it did not make: one of the same name is an OwnershipConflict, not ours to change or
+delete.
 """
 
 import asyncio
@@ -37,7 +38,7 @@ from activities.serving import pods
 from api import labels, names
 
 UNDEPLOY_DEADLINE: Final = timedelta(minutes=10)
-"""Longer than any grace period of ours; pods on a lost node are gone when the node's deletion is noticed."""
+"""Longer than any grace period of ours; pods on a lost node are deleted with the node."""
 
 
 class Workloads:
@@ -82,7 +83,7 @@ class Workloads:
 
     @signatures.implements(signatures.DELETE_WORKLOAD)
     async def delete_workload(self, key: WorkspaceKey) -> Observed:
-        """Returns when neither the objects nor their pods are there. Raises CleanupBlocked that names what is left."""
+        """Returns when the objects and their pods are gone. Raises CleanupBlocked that names what is left."""
         async with heartbeating():
             budget = (await self._budgets.kind(), names.disruption_budget(key.name))
             for kind, name in [*owned_names(key), budget]:
@@ -98,7 +99,7 @@ class Workloads:
 
     @signatures.implements(signatures.READ_HEALTH)
     async def read_health(self, request: HealthRequest) -> Health:
-        """What runs now: one look, no wait."""
+        """Reads the current state once, without waiting."""
         key = request.workspace
         deployment, (found_pods, _), (nodes, _) = await asyncio.gather(
             self._cluster.get("Deployment", names.workload(key.name), key.namespace),
@@ -121,7 +122,7 @@ class Workloads:
         return template
 
     async def _workspace(self, plan: Plan) -> Object:
-        """What its author wrote stays out of histories: it is read where it is needed."""
+        """Reads the Workspace where it is needed: the user's text stays out of histories."""
         found = await self._cluster.get("Workspace", plan.key.name, plan.key.namespace)
         if found is None or found["metadata"]["uid"] != plan.key.uid:
             raise failure("WorkspaceGone", f"Workspace {plan.key.namespace}/{plan.key.name} is gone")
@@ -129,7 +130,7 @@ class Workloads:
 
 
 def owned_names(key: WorkspaceKey) -> list[tuple[str, str]]:
-    """(kind, name) of everything that ensure_workload makes for every Workspace, clients' entrance first."""
+    """(kind, name) of everything that ensure_workload makes for every Workspace, the Service first."""
     return [
         ("Service", names.service(key.name)),
         ("Deployment", names.workload(key.name)),

@@ -1,1 +1,1 @@
-"""Lists what is held and which Workspaces live, for the sweep of orphans."""
+"""Lists owned resources and existing Workspaces, for the sweep of orphans."""

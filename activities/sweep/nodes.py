@@ -1,6 +1,6 @@
-"""What the cluster itself tells of nodes that somebody has: NodeClaims and reservations, by the Workspace they name.
+"""Lists the nodes held in a cluster: NodeClaims and reservations, by the Workspace they name.
 
-For the sweeper, and for a Workspace whose workflow knows of no plan. Pools are the cloud's to tell: aks/provider.py.
+For the sweeper, and for a Workspace whose workflow has no plan. aks/provider.py lists node pools.
 """
 
 from typing import Final
@@ -29,8 +29,8 @@ class ClusterHoldings:
 
     @signatures.implements(signatures.READ_PROVIDERS)
     async def read_providers(self, key: WorkspaceKey) -> Providers:
-        """Who must be asked to give nodes back, however little is known: those of whom something is found, and the
-        cloud wherever there is one, because its pools cannot be seen from here."""
+        """Returns the providers to query for nodes to release, without a plan: the installation's, those with claims or
+        reservations here, and the cloud if there is one, because its pools cannot be seen from here."""
         found: set[Provider] = {self._provider}
         if self._with_cloud:
             found.add("aks")
@@ -42,7 +42,7 @@ class ClusterHoldings:
 
     @signatures.implements(signatures.READ_OWNED_NODES)
     async def read_owned_nodes(self, scope: SweepScope) -> Inventory:
-        """One thing for each Workspace that claims or reservations name."""
+        """Returns one resource for each Workspace that claims or reservations name."""
         claims = await self._claims.of_everyone()
         nodes, _ = await self._cluster.list_all("Node")
         things = {thing.name: thing for thing in (*_claimed(claims), *_reserved(nodes))}
@@ -50,7 +50,7 @@ class ClusterHoldings:
 
 
 def _claimed(claims: list[Object]) -> list[OwnedResource]:
-    """Claims without our uid are another controller's, and not ours to sweep."""
+    """Claims without our uid are another controller's; the sweeper ignores them."""
     found = []
     for claim in claims:
         told = [(claim["metadata"].get("labels") or {}).get(label) for label in _LABELS]

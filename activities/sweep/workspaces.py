@@ -1,6 +1,6 @@
-"""Who is there: every Workspace of the cluster, and every one that a running workflow looks after.
+"""Lists every Workspace of the cluster, and every one that has a running workflow.
 
-Looks only; what a difference between the two means is decided by workflows/sweep/workflow.py.
+Read-only; workflows/sweep/workflow.py decides what a difference between the two means.
 """
 
 from datetime import timedelta
@@ -16,7 +16,7 @@ from api import names
 RUNNING: Final = "WorkflowType = 'Workspace' AND ExecutionStatus = 'Running'"
 RPC_TIMEOUT: Final = timedelta(seconds=30)
 MEMO_UID: Final = "uid"
-"""The memo field in which every Workspace's workflow carries the uid that it was started for."""
+"""The memo field in which every Workspace's workflow stores the uid that it was started for."""
 
 
 class Populations:
@@ -28,13 +28,13 @@ class Populations:
 
     @signatures.implements(signatures.READ_POPULATION)
     async def read_population(self, scope: SweepScope) -> WorkspaceList:
-        """Every Workspace, also those that are being deleted."""
+        """Returns every Workspace, including those being deleted."""
         items, _ = await self._cluster.list_all("Workspace")
         return WorkspaceList(workspaces=[_living(item["metadata"]) for item in items])
 
     @signatures.implements(signatures.READ_RUNS)
     async def read_runs(self, scope: SweepScope) -> RunningWorkflows:
-        """Every running Workspace workflow; what began in the last seconds may still be missing."""
+        """Returns every running Workspace workflow; those started in the last seconds may be missing."""
         found = []
         async for execution in self._temporal.list_workflows(RUNNING, rpc_timeout=RPC_TIMEOUT):
             namespace, name = names.key_of_workflow(execution.id)

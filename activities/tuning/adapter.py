@@ -1,4 +1,4 @@
-"""Verify of a tuning: the registry is asked, by another than the one who pushed, what the tag names now."""
+"""Verify of a tuning: the worker, not the pod that pushed, reads back what the tag refers to."""
 
 from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries, RegistryUnreachable
@@ -10,7 +10,7 @@ from api.oci.image_reference import ImageReference
 
 
 class Adapters:
-    """Published adapters. Changes nothing."""
+    """Reads published adapters. Changes nothing."""
 
     def __init__(self, cluster: Cluster, registries: Registries) -> None:
         self._cluster = cluster
@@ -18,7 +18,8 @@ class Adapters:
 
     @signatures.implements(signatures.READ_ADAPTER)
     async def read_adapter(self, request: AdapterRequest) -> PublishedAdapter:
-        """The digest that the tag names. Raises RegistryUnreachable, and VerifyFailed where it is another one."""
+        """Returns the tag's digest. Raises RegistryUnreachable, SecretNotFound, and VerifyFailed if the digest
+        differs."""
         namespace = request.workspace.namespace
         secret = await self._cluster.get("Secret", request.secret, namespace) if request.secret else None
         image = ImageReference.parse(request.image)

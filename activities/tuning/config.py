@@ -1,4 +1,4 @@
-"""Reads what a tuning Workspace asks for: its section and the ConfigMap that it names, at the moment a Job is made.
+"""Reads the settings of a tuning Workspace: its section and the ConfigMap that it names, when a Job is created.
 
 Neither is ever a payload: users write them, and histories are kept for long.
 """
@@ -23,7 +23,7 @@ from api.resource.workspace import Workspace
 
 
 async def read_tuning(cluster: Cluster, plan: Plan) -> Tuning:
-    """The section as it stands. Raises WorkspaceGone, InvalidSpec, ConfigNotFound, ConfigInvalid."""
+    """Returns the current section. Raises WorkspaceGone, InvalidSpec, ConfigNotFound, ConfigInvalid."""
     key = plan.key
     found = await cluster.get("Workspace", key.name, key.namespace)
     if found is None or found["metadata"]["uid"] != key.uid:
@@ -40,7 +40,7 @@ async def read_tuning(cluster: Cluster, plan: Plan) -> Tuning:
 
 
 async def read_training_config(cluster: Cluster, namespace: str, name: str, method: str) -> TrainingConfig:
-    """What the ConfigMap says, or the defaults. Raises ConfigNotFound, ConfigInvalid."""
+    """Returns the ConfigMap's settings, or the defaults. Raises ConfigNotFound, ConfigInvalid."""
     if not name:
         return default_training_config(method)
     return training_config_of(await cluster.get("ConfigMap", name, namespace), namespace, name, method)
@@ -63,6 +63,6 @@ def training_config_of(config_map: Object | None, namespace: str, name: str, met
 
 
 def part_digest(content: str, job: Object) -> str:
-    """16 hex digits over what the program is told and the pod that it runs in."""
+    """16 hex digits over the program's configuration and its pod."""
     pod = json.dumps(job["spec"]["template"]["spec"], sort_keys=True)
     return hashlib.sha256(f"{content}\n{pod}".encode()).hexdigest()[:16]

@@ -1,8 +1,8 @@
-"""Runs the parts of a tuning as Jobs, waits for them, and takes them away again.
+"""Runs the parts of a tuning as Jobs, waits for them, and deletes them.
 
-A Job that is there with the same digest is left alone, whoever made it; one of another digest, or one that has failed,
-is deleted first, until its last pod is gone: two trainings never write to one volume. What the objects are is
-manifests/tuning.py's, what pods say pods.py's.
+A Job with the same digest is left alone, regardless of its creator; one with another digest, or one that has failed,
+is deleted first, until its last pod is gone: two trainings never write to one volume. manifests/tuning.py builds the
+objects, pods.py evaluates the pods.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from activities.tuning.progress import TrainingProgress
 from api import labels, names
 
 LOOK_S: Final = 10.0
-"""Between two looks at a training's progress, and at a Job whose pods are not there."""
+"""Between two polls of a training's progress, and of a Job without pods."""
 REPLACE_DEADLINE: Final = timedelta(minutes=10)
 GONE_LOOK_S: Final = 0.3
 PARTS: Final[tuple[TuningPart, ...]] = ("publish", "train", "fetch")
@@ -45,8 +45,8 @@ class TuningJobs:
 
     @signatures.implements(signatures.ENSURE_TUNING_JOB)
     async def ensure_tuning_job(self, request: JobRequest) -> JobApplied:
-        """The volume, the ConfigMap and the Job of one part. Raises WorkspaceGone, ConfigNotFound, ConfigInvalid,
-        SecretNotFound, OwnershipConflict."""
+        """Ensures the volume, the ConfigMap and the Job of one part. Raises WorkspaceGone, ConfigNotFound,
+        ConfigInvalid, SecretNotFound, OwnershipConflict."""
         plan, part = request.plan, request.part
         async with heartbeating():
             tuning = await read_tuning(self._cluster, plan)
@@ -70,8 +70,8 @@ class TuningJobs:
 
     @signatures.implements(signatures.WAIT_FOR_TUNING_JOB)
     async def wait_for_tuning_job(self, wait: JobWait) -> JobDone:
-        """Returns when the program has started, or ended well. Raises the reason that the pod gave, or the pod's own
-        trouble, when another start is not worth it; TrainingStopped when the Job is gone; DeadlineExceeded."""
+        """Returns when the program has started, or succeeded. Raises the reason that the pod reported, or the pod's own
+        problem, if another start is not worthwhile; TrainingStopped if the Job is gone; DeadlineExceeded."""
         info = activity.info()
         limit = info.schedule_to_close_timeout or timedelta(days=7)
         deadline = info.scheduled_time + limit - timedelta(seconds=5)
@@ -97,8 +97,8 @@ class TuningJobs:
 
     @signatures.implements(signatures.DELETE_TUNING)
     async def delete_tuning(self, request: TuningKey) -> Observed:
-        """Removes Jobs, their pods and ConfigMaps, and the volume where it is to go too. Returns when nothing is left.
-        Raises CleanupBlocked that names what is."""
+        """Deletes Jobs, their pods and ConfigMaps, and the volume if requested. Returns when nothing is left. Raises
+        CleanupBlocked that names what is."""
         key = request.workspace
         async with heartbeating():
             for part in PARTS:
@@ -111,7 +111,7 @@ class TuningJobs:
         return Observed(found=False)
 
     async def _looks(self, wait: JobWait, until: datetime) -> AsyncIterator[Collection]:
-        """The pods after every change, and every LOOK_S without one."""
+        """Yields the pods after every change, and every LOOK_S without one."""
         key = wait.workspace
         watch = observe(self._cluster, "Pod", key.namespace, selector=_selector(key, wait.part), until=until)
         found: Collection = {}
@@ -132,7 +132,7 @@ class TuningJobs:
             await watch.aclose()
 
     async def _ended_without_pods(self, wait: JobWait) -> JobDone | None:
-        """Pods go with their nodes; the Job knows whether they had ended well. None while they are on their way."""
+        """Pods go with their nodes; the Job records whether they had succeeded. None while new ones are created."""
         key = wait.workspace
         job = await self._cluster.get("Job", names.tuning_job(key.name, wait.part), key.namespace)
         if job is None or not owned(job, key):
@@ -147,7 +147,7 @@ class TuningJobs:
                 raise failure("SecretNotFound", message)
 
     async def _ensure_volume(self, claim: Object, key: WorkspaceKey) -> None:
-        """Made once; the size of a claim is not changed afterwards."""
+        """Creates the claim once; its size is not changed afterwards."""
         if await self._existing("PersistentVolumeClaim", claim, key) is None:
             try:
                 await self._cluster.create("PersistentVolumeClaim", claim)
@@ -169,7 +169,7 @@ class TuningJobs:
         async for left in observe(self._cluster, "Pod", key.namespace, selector=_selector(key, part), until=until):
             if not left:
                 break
-        # The garbage collector takes the Job away after its last pod.
+        # The garbage collector deletes the Job after its last pod.
         while (there := await self._cluster.get("Job", name, key.namespace)) is not None and datetime.now(UTC) < until:
             await asyncio.sleep(GONE_LOOK_S)
         if left or there is not None:

@@ -1,7 +1,7 @@
-"""What the pods of a tuning's Job say: waiting, running, done with a result, or failed with a reason. Pure.
+"""Evaluates the pods of a tuning's Job: waiting, running, done with a result, or failed with a reason. Pure.
 
-A program leaves its result, or its reason, as the termination message of its container. The Job itself is only asked
-when no pod is left to be asked.
+A program leaves its result, or its reason, as the termination message of its container. The Job itself is read only if
+no pod is left.
 """
 
 import json
@@ -19,13 +19,13 @@ from api.pods.tune import TuneStatus
 from api.resource.status import Training
 
 RESTARTS: Final[Mapping[TuningPart, int]] = {"fetch": 5, "train": 20, "publish": 3}
-"""How often a program is started again by the kubelet. Fetching and publishing try each request several times by
-themselves; a training that goes on from its checkpoint may be lost more often in the course of days."""
+"""How often the kubelet restarts a program. Fetching and publishing retry each request several times by themselves; a
+training that resumes from its checkpoint may be lost more often in the course of days."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`done` when it has ended well; else `problem`, if there is one; `running` names the pod whose program runs."""
+    """`done` if it has succeeded; else `problem`, if there is one; `running` names the pod whose program runs."""
 
     done: JobDone | None = None
     problem: pods.Problem | None = None
@@ -33,7 +33,7 @@ class Verdict:
 
 
 def judged(part: TuningPart, found: Iterable[Object], digest: str) -> Verdict:
-    """What the pods of that digest say together."""
+    """Evaluates all pods of that digest together."""
     ours = [pod for pod in found if pods.digest_of(pod) == digest]
     for pod in ours:
         if _succeeded(pod):
@@ -46,17 +46,17 @@ def judged(part: TuningPart, found: Iterable[Object], digest: str) -> Verdict:
 
 
 def job_complete(job: Object | None) -> bool:
-    """Whether Kubernetes says that the Job has ended well."""
+    """Whether the Job has condition Complete."""
     return _stands(job, "Complete")
 
 
 def job_failed(job: Object | None) -> bool:
-    """Whether Kubernetes has given the Job up."""
+    """Whether the Job has condition Failed."""
     return _stands(job, "Failed")
 
 
 def done(part: TuningPart, message: str) -> JobDone:
-    """The result as the program told it; an empty one where it cannot be read, because the Job ended well."""
+    """The result as the program reported it; empty if it cannot be parsed, because the Job succeeded."""
     told = _told(message)
     if part == "fetch":
         return JobDone(data=_as(DataFound, told))
@@ -66,7 +66,7 @@ def done(part: TuningPart, message: str) -> JobDone:
 
 
 def training_status(told: TuneStatus, now: datetime | None = None) -> Training:
-    """status.training, from what the training says of itself."""
+    """status.training, from the training's own report."""
     return Training(
         phase=told.phase,
         step=told.step,
@@ -87,13 +87,13 @@ def training_status(told: TuneStatus, now: datetime | None = None) -> Training:
 
 
 def tune_status(message: str) -> TuneStatus | None:
-    """The training's own last words; None for any other text."""
+    """The training's last report; None for any other text."""
     told = _told(message)
     return _as(TuneStatus, told) if "phase" in told else None
 
 
 def last_message(found: Iterable[Object], part: TuningPart, digest: str) -> str:
-    """The termination message of the pod that ended well; empty where there is none."""
+    """The termination message of the pod that succeeded; empty if there is none."""
     ended = [pod for pod in found if pods.digest_of(pod) == digest and _succeeded(pod)]
     return _message(ended[0], part) if ended else ""
 
@@ -110,7 +110,7 @@ def _decimal(value: float | None, places: int) -> str | None:
 def _problem(pod: Object, part: TuningPart) -> pods.Problem | None:
     problem = pods.problem_of(pod, tolerated=RESTARTS[part])
     if problem and problem.reason == "TrainingStopped":
-        return None  # it stops when it is asked to, and goes on: nothing is wrong
+        return None  # a requested stop: the training resumes afterwards
     return problem
 
 

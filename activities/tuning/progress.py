@@ -1,7 +1,7 @@
-"""How far a training is, from the training pod to the status that users see.
+"""Copies a training's progress from its pod to the status that users see.
 
-Asked of the pod through the API server and written to status.training under a field manager of its own, past the
-workflow: a training of days would otherwise fill the workflow's history. Whatever goes wrong on this way costs a figure
+Reads it from the pod through the API server and writes it to status.training under a field manager of its own,
+bypassing the workflow: a training of days would otherwise fill the workflow's history. Any error here costs a figure
 that is some seconds old, never the training.
 """
 
@@ -26,7 +26,7 @@ ANSWER_S: Final = 5.0
 
 
 class TrainingProgress:
-    """Of one training, for as long as it is waited for."""
+    """Progress of one training, while its Job is waited for."""
 
     def __init__(self, cluster: Cluster, wait: JobWait) -> None:
         self._cluster = cluster
@@ -35,7 +35,8 @@ class TrainingProgress:
         self._written: TuneStatus | None = None
 
     async def look(self, pod: str, progress: Progress) -> None:
-        """Asks the pod, at most every EVERY_S; what is new goes to the status and into the next heartbeat."""
+        """Queries the pod, at most every EVERY_S; writes changes to the status and reports them in the next
+        heartbeat."""
         if time.monotonic() - self._looked < EVERY_S:
             return
         self._looked = time.monotonic()
@@ -51,7 +52,7 @@ class TrainingProgress:
         await self._write(status)
 
     async def note_end(self, pods: Iterable[Object]) -> None:
-        """The training's last words, from its pod's status: its server has gone with it."""
+        """Writes the training's last report, from its pod's status: its server has ended with it."""
         status = tune_status(last_message(pods, self._wait.part, self._wait.digest))
         if status is not None:
             await self._write(status)

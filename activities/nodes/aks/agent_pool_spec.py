@@ -1,7 +1,6 @@
-"""What an AKS agent pool for a plan looks like, and what a pool that is already there means. Pure functions.
+"""Builds the AKS agent pool for a plan, and compares an existing pool with it. Pure functions.
 
-The calls are in provider.py. Tags and labels carry the Workspace, so that a pool can always be traced to who pays for
-it.
+provider.py makes the calls. Tags and labels name the Workspace, so that a pool can always be traced to who pays for it.
 """
 
 from enum import Enum
@@ -18,7 +17,7 @@ _IN_PROGRESS: Final = {"creating", "updating", "scaling", "upgrading", "starting
 
 
 class PoolState(Enum):
-    """What to do about a pool that ARM knows."""
+    """What to do about an existing pool."""
 
     READY = "as planned"
     BUSY = "an operation is running"
@@ -28,7 +27,7 @@ class PoolState(Enum):
 
 
 def pool_of(plan: Plan) -> AgentPool:
-    """The agent pool that a plan comes to; a gang of `node_count` nodes, all or none."""
+    """Returns the agent pool for a plan; a gang of `node_count` nodes, all or none."""
     key = plan.key
     return AgentPool(
         properties=Properties(
@@ -37,7 +36,7 @@ def pool_of(plan: Plan) -> AgentPool:
             os_disk_size_gb=plan.os_disk_gib,
             availability_zones=list(plan.zones) or None,
             scale_set_priority="Spot" if plan.spot else None,
-            # A machine that is only stopped would go on counting against the quota.
+            # A machine that is only stopped would still count against the quota.
             scale_set_eviction_policy="Delete" if plan.spot else None,
             spot_max_price=plan.spot_max_price if plan.spot else None,
             os_type="Linux",
@@ -52,13 +51,14 @@ def pool_of(plan: Plan) -> AgentPool:
 
 
 def node_labels(plan: Plan) -> dict[str, str]:
-    """The user's matchLabels, without KAITO's reserved keys, and who the nodes belong to."""
+    """The user's matchLabels, without KAITO's reserved keys, and the owner's labels."""
     key = plan.key
     return labels.without_reserved(plan.node_labels) | labels.node_ownership(key.namespace, key.name, key.uid)
 
 
 def state_of(pool: AgentPool, plan: Plan) -> PoolState:
-    """Compares by what can change: owner, size, count, provisioning state. Azure spells SKU names in any case."""
+    """Compares the fields that can differ: owner, size, count, provisioning state. Azure varies the case of SKU
+    names."""
     properties = properties_of(pool)
     if not owned_by(pool, plan.key.uid):
         return PoolState.FOREIGN
@@ -79,7 +79,7 @@ def owned_by(pool: AgentPool, uid: str) -> bool:
 
 
 def owner_of(pool: AgentPool) -> WorkspaceKey | None:
-    """The Workspace that the pool's tags name, or None for a pool that is not ours."""
+    """The Workspace that the pool's tags name, or None if the pool is not ours."""
     tags = properties_of(pool).tags or {}
     found = [tags.get(tag) for tag in (labels.TAG_NAMESPACE, labels.TAG_NAME, labels.TAG_UID)]
     if not all(found) or tags.get(labels.TAG_MANAGED_BY) != labels.MANAGED_BY_VALUE:
@@ -89,7 +89,7 @@ def owner_of(pool: AgentPool) -> WorkspaceKey | None:
 
 
 def properties_of(pool: AgentPool) -> Properties:
-    """The pool's properties; ARM always sends them, the SDK's types only do not say so."""
+    """The pool's properties; ARM always sends them, though the SDK's types make them optional."""
     return pool.properties or Properties()
 
 
@@ -99,7 +99,7 @@ def is_deleting(pool: AgentPool) -> bool:
 
 
 def bought(pool: AgentPool) -> PoolBought:
-    """The pool as the workflow remembers it."""
+    """The pool as the workflow records it."""
     properties = properties_of(pool)
     return PoolBought(
         pool_name=pool.name or "",

@@ -1,7 +1,7 @@
-"""Buys and gives back AKS agent pools. Every call can be repeated: names are deterministic, the truth is asked first.
+"""Creates and deletes AKS agent pools. Every call is idempotent: names are deterministic, and ARM is queried first.
 
 A long-running operation is resumed from its continuation token after a worker is lost, so that no second PUT is sent.
-What a pool looks like is agent_pool_spec.py's, what an error means errors/azure.py's.
+agent_pool_spec.py builds the pools, errors/azure.py maps the errors.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from activities.nodes.aks import agent_pool_spec
 from activities.nodes.aks.agent_pool_spec import PoolState
 
 DELETING: Final = "deleting"
-"""In the heartbeat of a release: there was something to delete, whichever attempt found it."""
+"""Heartbeat detail of a release: a pool existed, whichever attempt found it."""
 SETTLE_S: Final = 1.0
-"""A PUT whose sender was killed can reach ARM this much later; a pool counts as gone when it is not there twice."""
+"""A PUT whose sender was killed can reach ARM this much later; a pool counts as gone after two NotFound."""
 
 
 class AgentPools:
@@ -38,7 +38,7 @@ class AgentPools:
 
     @signatures.implements(signatures.ENSURE_NODE_POOL)
     async def ensure_node_pool(self, plan: Plan) -> PoolBought:
-        """Returns when ARM says Succeeded. Raises QuotaExceeded, SkuNotAvailable, AllocationFailed, PoolFailed,
+        """Returns when ARM reports Succeeded. Raises QuotaExceeded, SkuNotAvailable, AllocationFailed, PoolFailed,
         OwnershipConflict, CloudBusy and the other reasons of errors/azure.py."""
         async with heartbeating() as progress:
             pool = await self._read(plan.pool_name)
@@ -48,7 +48,7 @@ class AgentPools:
 
     @signatures.implements(signatures.DELETE_NODE_POOL)
     async def delete_node_pool(self, key: PoolKey) -> Released:
-        """Returns when ARM says NotFound, twice. Raises CloudBusy while another operation holds the pool."""
+        """Returns when ARM has returned NotFound twice. Raises CloudBusy while another operation holds the pool."""
         async with heartbeating() as progress:
             pool = await self._read(key.pool_name)
             while pool is not None and agent_pool_spec.owned_by(pool, key.workspace.uid):
@@ -63,7 +63,7 @@ class AgentPools:
             return Released(pool_name=key.pool_name, gone_at=gone_at, existed=DELETING in progress.details)
 
     async def look(self, key: PoolKey) -> PoolBought | None:
-        """The Workspace's pool, whatever its state."""
+        """Returns the Workspace's pool in any state."""
         pool = await self._read(key.pool_name)
         if pool is None or not agent_pool_spec.owned_by(pool, key.workspace.uid):
             return None
@@ -71,7 +71,7 @@ class AgentPools:
 
     @signatures.implements(signatures.READ_OWNED_POOLS)
     async def read_owned_pools(self, scope: SweepScope) -> Inventory:
-        """Every pool of the cluster with our tags, whatever its state."""
+        """Returns every pool of the cluster with our tags, in any state."""
         found = []
         async for pool in self._operations.list(*self._cluster):
             owner = agent_pool_spec.owner_of(pool)
@@ -99,12 +99,12 @@ class AgentPools:
                 return await self._put(plan, progress, etag=pool.e_tag, match_condition=MatchConditions.IfNotModified)
 
     async def _put(self, plan: Plan, progress: Progress, **condition: Any) -> PoolBought:
-        """Sends the one PUT of an attempt, then waits for its operation."""
+        """Sends the attempt's only PUT, then waits for its operation."""
         poller = await self._begin(plan, **condition)
         return await self._outcome(plan, progress, poller, datetime.now(UTC))
 
     async def _join(self, plan: Plan, progress: Progress) -> PoolBought:
-        """Waits for an operation that is under way: ours, by its token, or one whose token was lost with a worker."""
+        """Waits for a running operation: ours, by its token, or one whose token was lost with a worker."""
         if progress.details:
             token, accepted_at = progress.details
             poller = await self._begin(plan, continuation_token=token)
@@ -137,7 +137,7 @@ class AgentPools:
         if agent_pool_spec.is_deleting(pool):
             await asyncio.sleep(self._poll_s)
             return
-        # Undeploy has removed our pods; a disruption budget of somebody else's must not keep a GPU node running.
+        # Undeploy has removed our pods; another owner's disruption budget must not keep a GPU node running.
         poller = await self._operations.begin_delete(*self._cluster, name, ignore_pod_disruption_budget=True)
         await poller.result()
 

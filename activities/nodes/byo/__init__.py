@@ -1,1 +1,1 @@
-"""Nodes that the user brings (bring your own): reserved, watched, never bought."""
+"""The user's own nodes (bring your own): reserved and watched, never bought."""

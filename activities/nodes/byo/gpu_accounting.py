@@ -1,7 +1,7 @@
-"""Which GPUs of nodes that are there already are free, and which nodes a Workspace should have. Pure functions.
+"""Computes which GPUs of existing nodes are free, and which nodes a Workspace should use. Pure functions.
 
-Free is what a node offers less what others use: all pods that are bound to it and have not ended, and the reservations
-of other Workspaces. A Workspace's own pods are counted within its reservation, never beside it.
+Free are a node's GPUs less those that others use: all pods that are bound to it and have not ended, and the
+reservations of other Workspaces. A Workspace's own pods count within its reservation, never in addition.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ class GpuPod:
 
 @dataclass(frozen=True)
 class NodeUse:
-    """One node that the labels match. `blocked` tells why no pod of ours could start there, or ""."""
+    """One node that the labels match. `blocked` is why none of our pods could start there, or ""."""
 
     name: str
     offered: int
@@ -41,7 +41,7 @@ class NodeUse:
     blocked: str = ""
 
     def used_by_others(self, uid: str) -> int:
-        """GPUs that are taken or promised: for each other Workspace the larger of both, and what other pods ask for."""
+        """GPUs in use or reserved: for each other Workspace the larger of both, plus the requests of other pods."""
         running = Counter[str]()
         for pod in self.pods:
             running[pod.workspace] += pod.gpus
@@ -50,16 +50,16 @@ class NodeUse:
         return strangers + sum(max(running[holder], self.reserved.get(holder, 0)) for holder in holders)
 
     def free_for(self, uid: str) -> int:
-        """GPUs that this Workspace may have here, those that it has included."""
+        """GPUs that this Workspace can use here, including those that it has."""
         return 0 if self.blocked else max(0, self.offered - self.used_by_others(uid))
 
     def runs_pods_of(self, uid: str) -> bool:
-        """Whether the Workspace uses GPUs here now."""
+        """Whether pods of the Workspace use GPUs here now."""
         return any(pod.workspace == uid for pod in self.pods)
 
 
 def gpu_pod(pod: Object) -> GpuPod | None:
-    """The pod as far as GPUs go; None while it holds none: not bound to a node, ended, or without a request."""
+    """Returns the pod's GPU use; None if it holds none: not bound to a node, ended, or without a request."""
     node, phase = pod["spec"].get("nodeName"), (pod.get("status") or {}).get("phase")
     gpus = gpus_requested(pod["spec"])
     if not node or phase in _ENDED or not gpus:
@@ -70,8 +70,8 @@ def gpu_pod(pod: Object) -> GpuPod | None:
 
 
 def gpus_requested(spec: Object) -> int:
-    """What the scheduler counts: init containers run one after the other before the rest, sidecars (init containers
-    with restartPolicy Always) stay, and the runtime class may add an overhead."""
+    """Counts as the scheduler does: init containers run one after the other before the rest, sidecars (init containers
+    with restartPolicy Always) keep running, and the runtime class may add an overhead."""
     sidecars = peak = 0
     for container in spec.get("initContainers") or []:
         own = _gpus(container.get("resources") or {})
@@ -84,7 +84,7 @@ def gpus_requested(spec: Object) -> int:
 
 
 def _gpus(resources: Mapping[str, Any]) -> int:
-    for part in ("requests", "limits"):  # Kubernetes takes a limit for the request where only that is given
+    for part in ("requests", "limits"):  # a limit without a request is also the request
         amount = (resources.get(part) or {}).get(labels.GPU_RESOURCE)
         if amount is not None:
             return int(amount)
@@ -103,7 +103,7 @@ def uses_of(nodes: Mapping[str, Object], pods: Iterable[GpuPod]) -> list[NodeUse
 
 
 def blocked(node: Object) -> str:
-    """Why our pods could not start on this node, however many GPUs are free; "" where they could."""
+    """Why our pods could not start on this node, regardless of free GPUs; "" if they could."""
     spec = node.get("spec") or {}
     if "deletionTimestamp" in node["metadata"]:
         return "is being removed"
@@ -116,7 +116,7 @@ def blocked(node: Object) -> str:
 
 
 def _tolerated(taint: Mapping[str, str]) -> bool:
-    """As the tolerations of our pods say (activities/manifests/serving.py)."""
+    """Matches the tolerations of our pods (activities/manifests/serving.py)."""
     if taint["effect"] != "NoSchedule":
         return False
     if taint["key"] == labels.GPU_TAINT_KEY:
@@ -125,7 +125,7 @@ def _tolerated(taint: Mapping[str, str]) -> bool:
 
 
 def pick(uses: Iterable[NodeUse], uid: str, *, gpus: int, count: int) -> list[str]:
-    """Up to `count` nodes with `gpus` free each. Where the Workspace is already comes first, then the tightest fit."""
+    """Returns up to `count` nodes with `gpus` free each. Nodes in use by the Workspace first, then the tightest fit."""
     able = [use for use in uses if use.free_for(uid) >= gpus]
     able.sort(key=lambda use: (not use.runs_pods_of(uid), uid not in use.reserved, use.free_for(uid), use.name))
     return [use.name for use in able[:count]]

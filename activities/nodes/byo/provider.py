@@ -1,7 +1,6 @@
-"""Gives Workspaces GPUs of nodes that are there already. Never talks to a cloud, never makes or removes a Node.
+"""Gives Workspaces GPUs of existing nodes. Never calls a cloud, never creates or deletes a Node.
 
-What is free is gpu_accounting.py's to say, how it is reserved reserve.py's; here it is waited for, until a
-deadline.
+gpu_accounting.py computes what is free, reserve.py reserves it; this file waits for it, until a deadline.
 """
 
 import asyncio
@@ -22,12 +21,12 @@ from activities.nodes.byo.watch import View, follow
 from api import labels
 
 SETTLE_S: Final = 1.0
-"""A patch whose sender was killed can arrive this much later; reservations count as gone when there are none twice."""
+"""A patch whose sender was killed can arrive this much later; reservations count as gone if none is found twice."""
 STALE_CHECK_EVERY: Final = timedelta(seconds=30)
 
 
 class OwnNodes:
-    """Nodes that somebody else runs, and that Workspaces share GPU by GPU."""
+    """Nodes that are not managed by us, and that Workspaces share GPU by GPU."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -55,7 +54,7 @@ class OwnNodes:
 
     @signatures.implements(signatures.DELETE_NODE_RESERVATIONS)
     async def delete_node_pool(self, key: PoolKey) -> Released:
-        """Returns when no node carries a reservation of the Workspace, twice. The nodes stay."""
+        """Returns when no node has a reservation of the Workspace, checked twice. The nodes stay."""
         async with heartbeating():
             existed = await reserve.release(self._cluster, key.workspace)
             gone_at = datetime.now(UTC)
@@ -65,7 +64,7 @@ class OwnNodes:
         return Released(pool_name=key.pool_name, gone_at=gone_at, existed=existed)
 
     async def look(self, key: PoolKey) -> PoolBought | None:
-        """The nodes where the Workspace has GPUs reserved."""
+        """Returns the nodes where the Workspace has GPUs reserved."""
         nodes = await reserve.holding(self._cluster, key.workspace)
         if not nodes:
             return None
@@ -79,7 +78,7 @@ class OwnNodes:
 
 
 def selector_of(plan: Plan) -> str:
-    """The user's matchLabels, without the keys that are stamped by controllers."""
+    """The user's matchLabels, without the keys that controllers set."""
     own = labels.without_reserved(plan.node_labels)
     return ",".join(f"{key}={value}" for key, value in sorted(own.items()))
 

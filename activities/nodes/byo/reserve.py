@@ -1,7 +1,7 @@
-"""The calls that reserve GPUs on nodes of one's own and let go of them. All nodes of a gang, or none.
+"""Reserves GPUs on the user's own nodes and releases them. All nodes of a gang, or none.
 
-Nothing is held while a gang waits for its last node, so that two that want the same nodes cannot block each other;
-only where a Workspace's pods run already does it keep what it has.
+A gang that waits for its last node holds nothing, so that two that want the same nodes cannot block each other; only
+nodes where a Workspace's pods already run stay reserved.
 """
 
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ from activities.nodes.byo.gpu_accounting import pick, uses_of
 from activities.nodes.byo.watch import View
 
 _CHANGED = (409, 422)
-"""A test of the patch failed: somebody has written the Node since we read it."""
+"""A test of the patch failed: the Node was changed since it was read."""
 
 
 async def reserve(cluster: Cluster, plan: Plan, view: View) -> list[str]:
-    """Names of the nodes where the plan's GPUs are reserved now; [] where there are too few, or somebody was faster."""
+    """Returns the nodes where the plan's GPUs are reserved now; [] if there are too few, or on a conflict."""
     uid, gpus = plan.key.uid, plan.gpus_per_node
     uses = uses_of(view.nodes, view.pods)
     chosen = pick(uses, uid, gpus=gpus, count=plan.node_count)
@@ -38,7 +38,7 @@ async def reserve(cluster: Cluster, plan: Plan, view: View) -> list[str]:
 
 
 async def release(cluster: Cluster, key: WorkspaceKey) -> bool:
-    """Takes the Workspace's reservations off every node; tells whether there was one."""
+    """Removes the Workspace's reservations from every node; returns whether there was one."""
     nodes = await holding(cluster, key)
     for node in nodes:
         await _patched(cluster, node["metadata"]["name"], reservations.releasing(key.uid))
@@ -46,16 +46,16 @@ async def release(cluster: Cluster, key: WorkspaceKey) -> bool:
 
 
 async def holding(cluster: Cluster, key: WorkspaceKey) -> list[Object]:
-    """Nodes that carry a reservation of the Workspace, whatever their other labels are by now."""
+    """Returns the nodes with a reservation of the Workspace, whatever their other labels are now."""
     nodes, _ = await cluster.list_all("Node", selector=reservations.reservation_label(key.uid))
     return nodes
 
 
 async def clear_stale(cluster: Cluster, view: View) -> list[str]:
-    """Removes reservations of Workspaces that are gone; tells their uids.
+    """Removes reservations of deleted Workspaces; returns their uids.
 
-    The Workspaces are listed after the view was taken: whoever holds a reservation in it existed before, so that one
-    that is not listed is gone for good.
+    Lists the Workspaces after the view was taken: each holder of a reservation in the view existed before, so one that
+    is not listed is deleted for good.
     """
     holders = {uid for node in view.nodes.values() for uid in reservations.reservations_of(node)}
     if not holders:
@@ -68,14 +68,14 @@ async def clear_stale(cluster: Cluster, view: View) -> list[str]:
 
 
 async def _let_go(cluster: Cluster, view: View, uid: str, names: Iterable[str]) -> None:
-    """Drops what the view shows to be reserved on these nodes. One that changed since is left for the next view."""
+    """Removes the view's reservations from these nodes. A Node that has changed since is left for the next view."""
     for name in names:
         if uid in reservations.reservations_of(view.nodes[name]):
             await _patched(cluster, name, reservations.letting_go(view.nodes[name], uid))
 
 
 async def _patched(cluster: Cluster, name: str, operations: list[Object]) -> bool:
-    """False where the Node changed, is gone, or has no such reservation (any more)."""
+    """Applies the patch. Returns False if the Node has changed, does not exist, or has no such reservation."""
     try:
         await cluster.patch("Node", name, None, operations)
     except ApiException as error:

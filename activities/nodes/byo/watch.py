@@ -1,6 +1,6 @@
-"""Nodes and the pods that hold GPUs on them, followed by watching until a deadline.
+"""Watches Nodes and the pods that hold GPUs on them, until a deadline.
 
-Pods are watched in all namespaces and kept only as far as GPUs go: a cluster has thousands, few of them with GPUs.
+Pods are watched in all namespaces, and only their GPU use is kept: a cluster has thousands, few of them with GPUs.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from activities.clients.watch import Collection, Reflector, observe
 from activities.nodes.byo.gpu_accounting import GpuPod, gpu_pod
 
 LOOK_AGAIN_S: Final = 30.0
-"""Without any change the view is given again after this long: what is not watched may have changed."""
+"""Without any change the view is yielded again after this long: things that are not watched may have changed."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class _Followed:
 
 
 async def follow(cluster: Cluster, selector: str, *, until: datetime) -> AsyncGenerator[View, None]:
-    """The view now and after changes, until the deadline; then it ends. Raises what `observe` raises."""
+    """Yields the view now and after changes, until the deadline. Raises what `observe` raises."""
     now = _Followed()
     tasks = [
         asyncio.create_task(_follow_nodes(cluster, selector, now, until)),
@@ -73,7 +73,7 @@ async def _follow_nodes(cluster: Cluster, selector: str, now: _Followed, until: 
 
 
 async def _follow_pods(cluster: Cluster, now: _Followed, until: datetime) -> None:
-    """Most pods' events are none of ours: only what changes a pod that holds GPUs is a change."""
+    """Ignores most pods' events: only a change to a pod that holds GPUs is a change."""
     pods = Reflector(cluster, "Pod", keep=gpu_pod)
     async for changes in pods.changes(until):
         if now.pods is None or any(change.before != change.now for change in changes):

@@ -1,8 +1,8 @@
-"""The calls about NodeClaims and their Nodes: create, adopt, delete, and the wait until all are gone. Decides nothing
-about how many there should be.
+"""The calls for NodeClaims and their Nodes: create, adopt, delete, and wait until all are gone. Does not decide how
+many there should be.
 
-Deletes are in the background: Karpenter's own finalizer drains and ends the machine, and a foreground delete would need
-the Node to be gone before the claim is looked at.
+Deletes are in the background: Karpenter's own finalizer drains and terminates the machine, and a foreground delete
+would require the Node to be gone before Karpenter handles the claim.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ class Claims:
         self._node_class = node_class
 
     async def listed(self, key: WorkspaceKey) -> list[Object]:
-        """The Workspace's claims now. None where the cluster has no CRD: Kubernetes removes it after its objects."""
+        """Returns the Workspace's claims; [] if the cluster has no CRD: Kubernetes removes it after its objects."""
         found = await self._found(node_claim.selector_of(key))
         return [claim for claim in found if node_claim.belongs_to(claim, key)]
 
     async def of_everyone(self) -> list[Object]:
-        """Every claim that carries a Workspace's uid."""
+        """Returns every claim that carries a Workspace's uid."""
         return await self._found(labels.WORKSPACE_UID)
 
     async def _found(self, selector: str) -> list[Object]:
@@ -47,7 +47,7 @@ class Claims:
         return found
 
     async def observed(self, key: WorkspaceKey, *, until: datetime) -> AsyncGenerator[Collection, None]:
-        """The claims now and after every change. Raises ApiServerRefused where the cluster has no NodeClaims."""
+        """Yields the claims now and after every change. Raises ApiServerRefused if the cluster has no NodeClaims."""
         try:
             async for claims in observe(self._cluster, "NodeClaim", selector=node_claim.selector_of(key), until=until):
                 yield claims
@@ -58,7 +58,8 @@ class Claims:
             raise failure("ApiServerRefused", f"{message}, or use another node provider") from None
 
     async def create(self, plan: Plan, name: str) -> None:
-        """Raises OwnershipConflict where the name belongs to somebody else. One that is there already is ours."""
+        """Creates a claim, or accepts one of ours of that name. Raises OwnershipConflict if another owner has the
+        name."""
         try:
             await self._cluster.create("NodeClaim", node_claim.node_claim(plan, name, self._node_class))
         except ApiException as error:
@@ -70,11 +71,11 @@ class Claims:
                 raise failure("OwnershipConflict", f"{message}. Delete or rename it") from None
 
     async def adopt(self, claim: Object, key: WorkspaceKey) -> None:
-        """Puts our uid on a claim of a controller before us; one that is gone meanwhile is no error."""
+        """Sets our uid on a claim of a previous controller; a claim that is gone meanwhile is not an error."""
         await self._stamp("NodeClaim", claim, {labels.WORKSPACE_UID: key.uid})
 
     async def delete(self, claim: Object) -> None:
-        """Asks for this very claim to go; a namesake is left alone."""
+        """Deletes the claim with this uid; another one of the same name is left alone."""
         metadata = claim["metadata"]
         body = {"propagationPolicy": "Background", "preconditions": {"uid": metadata["uid"]}}
         try:
@@ -84,20 +85,20 @@ class Claims:
                 raise
 
     async def events(self, name: str) -> list[Object]:
-        """What was said about a claim, oldest first. Events of cluster-wide objects are in namespace `default`."""
+        """Returns a claim's events, oldest first. Events of cluster-scoped objects are in namespace `default`."""
         fields = f"involvedObject.kind=NodeClaim,involvedObject.name={name}"
         page = await self._cluster.request("GET", path_of("Event", "default"), query={"fieldSelector": fields})
         return sorted(page.get("items") or [], key=lambda event: str(event.get("lastTimestamp") or ""))
 
     async def without_node(self, claims: list[Object], key: WorkspaceKey) -> list[Object]:
-        """Claims whose Node is gone. Nodes that are there get the labels that their Workspace finds them by."""
+        """Returns the claims whose Node is gone. Labels existing Nodes so that their Workspace finds them."""
         nodes = await asyncio.gather(*(self._cluster.get("Node", node_claim.node_of(claim)) for claim in claims))
         own = labels.node_ownership(key.namespace, key.name, key.uid) | {labels.ACCELERATOR: labels.ACCELERATOR_NVIDIA}
         await asyncio.gather(*(self._stamp("Node", node, own) for node in nodes if node is not None))
         return [claim for claim, node in zip(claims, nodes, strict=True) if node is None]
 
     async def until_all_gone(self, key: WorkspaceKey, until: datetime, deleting: Callable[[], None]) -> bool:
-        """Deletes claims until there is none and no Node of theirs; tells whether there was one. Calls `deleting`
+        """Deletes claims until none is left and no Node of theirs; returns whether there was one. Calls `deleting`
         before the first delete. Raises CleanupBlocked that names what is left."""
         existed, asked = False, set[str]()
         left: list[Object] = []
@@ -138,12 +139,12 @@ class Claims:
         try:
             await self._cluster.patch(kind, item["metadata"]["name"], None, [same, *adding])
         except ApiException as error:
-            if error.status not in (404, 422):  # it is gone, or another of its name: the watch tells of it
+            if error.status not in (404, 422):  # it is gone or has another uid: the watch reports it
                 raise
 
 
 def blocked(kind: str, left: list[Object], hint: str) -> Exception:
-    """What could not be given back, with what holds each, and what to do."""
+    """What could not be released, with the finalizers of each, and what to do."""
     words = "; ".join(sorted(map(_held_by, left)))
     return failure("CleanupBlocked", f"{len(left)} {kind}s are left after their delete: {words}. {hint}")
 

@@ -1,7 +1,7 @@
-"""What to do about the NodeClaims of a Workspace, decided from what is there. Pure; provider.py carries it out.
+"""Decides what to do about the NodeClaims of a Workspace, from those that exist. Pure; provider.py executes it.
 
-Exactly as many as the plan wants: what fits is kept or adopted, the rest is given back, what is missing is created
-under the first free names. A claim that is on its way out is not counted and not waited for.
+Exactly as many as the plan wants: matching ones are kept or adopted, the rest deleted, missing ones created under the
+first free names. A claim that is being deleted is neither counted nor waited for.
 """
 
 from collections.abc import Mapping, Set
@@ -18,7 +18,7 @@ from api.reasons import FailureClass
 
 @dataclass(frozen=True)
 class Decision:
-    """`kept` serve the plan, `adopt` are those of them that lack our uid, `leaving` are on their way out."""
+    """`kept` serve the plan, `adopt` are those of them that lack our uid, `leaving` are being deleted."""
 
     create: list[str]
     adopt: list[Object]
@@ -28,12 +28,12 @@ class Decision:
 
     @property
     def ready(self) -> list[Object]:
-        """The kept claims whose nodes are there."""
+        """The kept claims whose nodes are ready."""
         return [claim for claim in self.kept if node_claim.is_ready(claim)]
 
 
 def decide(claims: Mapping[str, Object], plan: Plan, under_way: Set[str] = frozenset()) -> Decision:
-    """`under_way` are names that were created a moment ago and are not in `claims` yet."""
+    """`under_way` are names that were just created and are not in `claims` yet."""
     ours = [claim for claim in claims.values() if node_claim.belongs_to(claim, plan.key)]
     leaving = [claim for claim in ours if node_claim.is_deleting(claim)]
     staying = [claim for claim in ours if not node_claim.is_deleting(claim)]
@@ -51,7 +51,7 @@ def decide(claims: Mapping[str, Object], plan: Plan, under_way: Set[str] = froze
 
 
 def _fits(claim: Object, plan: Plan) -> bool:
-    """Azure spells SKU names in any case."""
+    """Ignores case: Azure varies it in SKU names."""
     return node_claim.instance_type_of(claim).lower() == plan.instance_type.lower()
 
 
@@ -66,10 +66,10 @@ def _free_names(plan: Plan, taken: Set[str], count: int) -> list[str]:
 
 @dataclass
 class Attempt:
-    """What one attempt remembers between two looks: what it created, and since when a claim is in trouble.
+    """State of one attempt between two events: which claims it created, and since when a claim has a problem.
 
-    `patience`: gpu-provisioner tries a launch again by itself at least once a minute, so trouble that can pass counts
-    only when it has outlasted such a try.
+    `patience`: gpu-provisioner retries a launch by itself at least once a minute, so a transient problem counts only if
+    it outlasts such a retry.
     """
 
     patience: timedelta
@@ -78,7 +78,7 @@ class Attempt:
     _since: dict[str, datetime] = field(default_factory=dict)
 
     def withdrawn(self, claims: Mapping[str, Object]) -> list[str]:
-        """Claims of this attempt that go or are gone, though nobody here deletes them: what Karpenter does where it
+        """Claims of this attempt that are being deleted or gone, but not by us: Karpenter deletes a claim for which it
         finds no capacity."""
         self.seen |= claims.keys() & self.under_way
         self.under_way -= claims.keys()
@@ -87,15 +87,15 @@ class Attempt:
         return sorted(lost)
 
     def forget(self, name: str) -> None:
-        """This claim is deleted by us."""
+        """Records that this claim was deleted by us."""
         self.seen.discard(name)
 
     def judge(self, decision: Decision, plan: Plan, now: datetime) -> None:
-        """Raises the reason of a claim in trouble: at once when waiting cannot mend it, else after the patience."""
+        """Raises the reason of a claim's problem: at once if waiting cannot fix it, else after the patience."""
         problems = {claim["metadata"]["name"]: found for claim in decision.kept if (found := problem_of(claim))}
         self._since = {name: self._since.get(name, now) for name in problems}
         for name, problem in problems.items():
-            # A machine that is on its way out still takes up quota, so its successor's refusal is not the last word.
+            # A machine that is being deleted still uses quota, so a refusal of its successor is not final.
             hopeless = class_of(problem.reason) is FailureClass.FAIL and not decision.leaving
             if hopeless or now - self._since[name] >= self.patience:
                 raise told(problem, name, decision, plan)
@@ -106,13 +106,13 @@ class Attempt:
 
 
 def told(problem: Problem, name: str, decision: Decision, plan: Plan) -> Exception:
-    """The failure, with numbers first."""
+    """Returns the failure, with numbers first."""
     numbers = f"{len(decision.ready)} of {plan.node_count} {plan.instance_type} are ready"
     return failure(problem.reason, f"{numbers}; NodeClaim {name}: {problem.message}")
 
 
 def too_late(decision: Decision, plan: Plan) -> Exception:
-    """Why the gang is not complete at the deadline: the earliest stage that is missing names the reason."""
+    """Why the gang is not complete at the deadline: the earliest missing stage is the reason."""
     states = "; ".join(map(node_claim.state_of, decision.kept + decision.leaving)) or "there is none"
     minutes = f"{plan.deadlines.provision / 60:.0f} min"
     message = f"{len(decision.ready)} of {plan.node_count} NodeClaims are ready after {minutes}: {states}"

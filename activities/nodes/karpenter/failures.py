@@ -1,7 +1,7 @@
-"""What the conditions and events of a NodeClaim say went wrong. The only place that reads their texts.
+"""Maps the conditions and events of a NodeClaim to reasons. The only place that parses their texts.
 
-gpu-provisioner wraps every answer of Azure into reason LaunchFailed and tries for ever; Karpenter withdraws a claim for
-which there is no capacity and leaves an event. Azure's words are inside both.
+gpu-provisioner wraps every Azure error into reason LaunchFailed and retries for ever; Karpenter deletes a claim for
+which there is no capacity and leaves an event. Both contain Azure's message.
 """
 
 import re
@@ -13,7 +13,7 @@ from activities.nodes.karpenter import node_claim
 
 MESSAGE_MAX: Final = 700
 _WAITING: Final = {"", "AwaitingReconciliation", "Launched", "NodeClassReadinessUnknown"}
-"""Reasons of a condition that is not true yet, and nothing is wrong."""
+"""Reasons of a condition that is not true yet, without a problem."""
 
 _WORDS: Final = (
     (r"InsufficientVCPUQuota|QuotaExceeded|exceeding approved .*quota", "QuotaExceeded"),
@@ -33,14 +33,14 @@ _FIXES: Final = {
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a claim is not fulfilled."""
+    """Why a claim is not ready."""
 
     reason: str
     message: str
 
 
 def problem_of(claim: Object) -> Problem | None:
-    """What is wrong with a claim; None while it is simply on its way."""
+    """What is wrong with a claim; None while it makes progress."""
     launched = node_claim.condition(claim, "Launched")
     if launched.get("status") != "True" and (launched.get("reason") or "") not in _WAITING:
         return problem_in(f"{launched['reason']}: {launched.get('message') or 'no message'}")
@@ -52,7 +52,7 @@ def problem_of(claim: Object) -> Problem | None:
 
 
 def withdrawn(events: list[Object]) -> Problem:
-    """Why Karpenter took back a claim of ours, as far as its events tell. Newest last."""
+    """Why Karpenter deleted a claim of ours, as far as its events show. Newest last."""
     texts = [f"{event.get('reason')}: {event.get('message')}" for event in events if event.get("type") == "Warning"]
     if not texts:
         return Problem("AllocationFailed", "it was deleted by whoever fulfils it, and no event tells why")
@@ -61,7 +61,7 @@ def withdrawn(events: list[Object]) -> Problem:
 
 
 def problem_in(text: str) -> Problem:
-    """The reason behind Azure's or Karpenter's words; PoolFailed where none of them is known."""
+    """The reason for a message of Azure's or Karpenter's; PoolFailed if the message is unknown."""
     reason = next((reason for words, reason in _WORDS if re.search(words, text, re.IGNORECASE)), "PoolFailed")
     fix = _FIXES.get(reason)
     return Problem(reason, _shortened(text) + (f". {fix}" if fix else ""))

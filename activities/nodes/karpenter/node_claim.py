@@ -1,7 +1,7 @@
-"""What a NodeClaim for a plan looks like, and what a claim that is already there means. Pure functions.
+"""Builds the NodeClaim for a plan, and reads existing claims. Pure functions.
 
-The shape is the one that gpu-provisioner fulfils (one claim, one machine) and that Karpenter takes as well. Names
-follow from the Workspace's uid and the node's index, so that a repeated create meets the first one's claim.
+The shape is the one that gpu-provisioner fulfils (one claim, one machine) and that Karpenter accepts as well. Names
+follow from the Workspace's uid and the node's index, so that a repeated create finds the first one's claim.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ NODES_MAX: Final = 100
 """Two digits of the name; also AKS' limit of node pools, of which gpu-provisioner makes one per claim."""
 _STAGES: Final = ("Launched", "Registered", "Initialized")
 DRAIN_DEADLINE: Final = "10m"
-"""Karpenter's terminationGracePeriod: without it a disruption budget of somebody else's keeps a GPU node for ever."""
+"""Karpenter's terminationGracePeriod: without it another owner's disruption budget keeps a GPU node for ever."""
 
 
 @dataclass(frozen=True)
 class NodeClass:
-    """Who fulfils the claims: gpu-provisioner by default, or a node class of Karpenter's."""
+    """What fulfils the claims: gpu-provisioner by default, or a node class of Karpenter's."""
 
     group: str = "kaito.sh"
     kind: str = "KaitoNodeClass"
@@ -37,7 +37,7 @@ def claim_name(uid: str, index: int) -> str:
 
 
 def node_claim(plan: Plan, name: str, node_class: NodeClass) -> Object:
-    """The claim for one node of the plan; the user's annotation names another node class of the same kind."""
+    """Returns the claim for one node of the plan; the user's annotation names another node class of the same kind."""
     key = plan.key
     own = labels.node_ownership(key.namespace, key.name, key.uid) | {labels.NODE_POOL: labels.NODE_POOL_VALUE}
     return {
@@ -57,7 +57,7 @@ def node_claim(plan: Plan, name: str, node_class: NodeClass) -> Object:
             "requirements": _requirements(plan),
             "taints": [{"key": labels.GPU_TAINT_KEY, "value": labels.GPU_TAINT_VALUE, "effect": "NoSchedule"}],
             "resources": {"requests": {"storage": f"{plan.os_disk_gib}Gi"}},
-            # The CRD's default would take a serving node away after 30 days.
+            # The CRD's default would delete a serving node after 30 days.
             "expireAfter": "Never",
             "terminationGracePeriod": DRAIN_DEADLINE,
         },
@@ -75,19 +75,19 @@ def _requirements(plan: Plan) -> list[Object]:
 
 
 def selector_of(key: WorkspaceKey) -> str:
-    """Finds our claims and those of a controller before us; `belongs_to` sorts out a namesake's."""
+    """Selects our claims and those of a previous controller; `belongs_to` excludes those of another uid."""
     return f"{labels.WORKSPACE}={key.name},{labels.WORKSPACE_NAMESPACE}={key.namespace}"
 
 
 def belongs_to(claim: Object, key: WorkspaceKey) -> bool:
-    """Whether a claim is this Workspace's: by our uid, or made by a controller before us, which wrote none."""
+    """Whether a claim is this Workspace's: by our uid, or made by a previous controller, which set none."""
     found = claim["metadata"].get("labels") or {}
     same_name = found.get(labels.WORKSPACE) == key.name and found.get(labels.WORKSPACE_NAMESPACE) == key.namespace
     return same_name and found.get(labels.WORKSPACE_UID) in (None, key.uid)
 
 
 def node_belongs_to(node: Object, key: WorkspaceKey) -> bool:
-    """Like `belongs_to`, for a Node. One that its owner labelled by hand is not ours: no claim brought it."""
+    """Like `belongs_to`, for a Node. One that its owner labelled by hand is not ours: no claim created it."""
     found = node["metadata"].get("labels") or {}
     return belongs_to(node, key) and (labels.WORKSPACE_UID in found or labels.NODE_POOL in found)
 
@@ -98,12 +98,12 @@ def is_adopted(claim: Object) -> bool:
 
 
 def is_deleting(claim: Object) -> bool:
-    """Whether somebody asked for the claim to go."""
+    """Whether the claim has a deletionTimestamp."""
     return "deletionTimestamp" in claim["metadata"]
 
 
 def instance_type_of(claim: Object) -> str:
-    """The machine type that the claim asks for; gpu-provisioner takes the first value."""
+    """The machine type that the claim requests; gpu-provisioner takes the first value."""
     for requirement in claim.get("spec", {}).get("requirements") or []:
         if requirement["key"] == labels.INSTANCE_TYPE and requirement.get("values"):
             return str(requirement["values"][0])
@@ -111,7 +111,7 @@ def instance_type_of(claim: Object) -> str:
 
 
 def condition(claim: Object, type_: str) -> Mapping[str, Any]:
-    """The condition of that type, {} where it was never set."""
+    """The condition of that type, {} if it was never set."""
     conditions = (claim.get("status") or {}).get("conditions") or []
     return next((found for found in conditions if found["type"] == type_), {})
 
@@ -137,7 +137,7 @@ def node_of(claim: Object) -> str:
 
 
 def state_of(claim: Object) -> str:
-    """One claim in words: `ws... is registered, but not Initialized (NodeNotReady: ...)`."""
+    """Describes one claim: `ws... is registered, but not Initialized (NodeNotReady: ...)`."""
     name, passed = claim["metadata"]["name"], stages_passed(claim)
     if is_deleting(claim):
         return f"{name} is being deleted"
@@ -149,7 +149,7 @@ def state_of(claim: Object) -> str:
 
 
 def bought(plan_or_key: Plan | PoolKey, claims: list[Object]) -> PoolBought:
-    """The claims as the workflow remembers a pool; paid for since the first was asked for."""
+    """The claims as the workflow records a pool; billed since the first was created."""
     ready = sum(map(is_ready, claims))
     created = [datetime.fromisoformat(claim["metadata"]["creationTimestamp"]) for claim in claims]
     return PoolBought(

@@ -1,7 +1,7 @@
-"""Has nodes bought by gpu-provisioner or Karpenter: writes NodeClaims, waits for them by watching, takes them back.
+"""Gets nodes from gpu-provisioner or Karpenter: creates NodeClaims, watches until they are ready, deletes them.
 
-Every call can be repeated: names are deterministic and what is there is listed first. What a claim looks like is
-node_claim.py's, what to do decisions.py's, what a trouble means failures.py's.
+Every call is idempotent: names are deterministic and existing claims are listed first. node_claim.py builds claims,
+decisions.py decides what to do, failures.py maps problems.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from activities.nodes.karpenter.decisions import Attempt, Decision, decide, told
 from activities.nodes.karpenter.node_claim import NodeClass
 
 PATIENCE: Final = timedelta(seconds=90)
-"""gpu-provisioner tries a failed launch again after a minute at most."""
+"""gpu-provisioner retries a failed launch after a minute at most."""
 GONE_WITHIN: Final = timedelta(minutes=30)
 """Draining may take node_claims.DRAIN_DEADLINE, AKS needs up to ten minutes more to delete a pool."""
 SETTLE_S: Final = 1.0
-"""A create whose sender was killed can arrive this much later; claims count as gone when there are none twice."""
+"""A create whose sender was killed can arrive this much later; claims count as gone if none is found twice."""
 DELETING: Final = "deleting"
-"""In the heartbeat of a release: there was something to delete, whichever attempt found it."""
+"""Heartbeat detail of a release: a claim existed, whichever attempt found it."""
 
 
 class NodeClaims:
@@ -58,7 +58,7 @@ class NodeClaims:
         async with heartbeating() as progress:
             while datetime.now(UTC) < deadline:
                 looks = self._claims.observed(plan.key, until=attempt.look_again_at(deadline))
-                async with aclosing(looks):  # a failure must not keep the watch open for as long as it is looked at
+                async with aclosing(looks):  # an exception must not keep the watch open while its traceback is held
                     async for observed in looks:
                         decision = await self._step(observed, plan, attempt)
                         _report(progress, decision, plan)
@@ -71,8 +71,8 @@ class NodeClaims:
 
     @signatures.implements(signatures.DELETE_NODE_CLAIMS)
     async def delete_node_pool(self, key: PoolKey) -> Released:
-        """Returns when neither a claim nor a Node of the Workspace is left, twice. Raises CleanupBlocked that names
-        what is left, with its finalizers."""
+        """Returns when neither a claim nor a Node of the Workspace is left, checked twice. Raises CleanupBlocked that
+        names what is left, with its finalizers."""
         async with heartbeating() as progress:
             until = datetime.now(UTC) + self._gone_within
             existed = await self._claims.until_all_gone(key.workspace, until, lambda: progress.say(DELETING))
@@ -84,12 +84,12 @@ class NodeClaims:
             return Released(pool_name=key.pool_name, gone_at=gone_at, existed=existed)
 
     async def look(self, key: PoolKey) -> PoolBought | None:
-        """The Workspace's claims, those that are going too."""
+        """Returns the Workspace's claims, including those being deleted."""
         ours = await self._claims.listed(key.workspace)
         return node_claim.bought(key, ours) if ours else None
 
     async def _step(self, observed: Collection, plan: Plan, attempt: Attempt) -> Decision:
-        """Carries out what is decided now. Raises where a claim of ours was withdrawn."""
+        """Executes the current decision. Raises if Karpenter has withdrawn a claim of ours."""
         for name in attempt.withdrawn(observed):
             problem = failures.withdrawn(await self._claims.events(name))
             raise told(problem, name, decide(observed, plan), plan)
@@ -105,7 +105,7 @@ class NodeClaims:
         return decision
 
     async def _nodes_are_there(self, decision: Decision, plan: Plan, attempt: Attempt) -> bool:
-        """Whether every claim's Node is there, with our labels. The claim of a lost Node is given back first."""
+        """Whether every claim's Node exists, with our labels. Deletes the claims of lost Nodes."""
         lost = await self._claims.without_node(decision.kept, plan.key)
         for claim in lost:
             activity.logger.info(
