@@ -25,7 +25,7 @@ from activities.nodes.karpenter.node_claim import NodeClass
 PATIENCE: Final = timedelta(seconds=90)
 """gpu-provisioner retries a failed launch after a minute at most."""
 GONE_WITHIN: Final = timedelta(minutes=30)
-"""Draining may take node_claims.DRAIN_DEADLINE, AKS needs up to ten minutes more to delete a pool."""
+"""Draining may take node_claim.DRAIN_DEADLINE, AKS needs up to ten minutes more to delete a pool."""
 SETTLE_S: Final = 1.0
 """A create whose sender was killed can arrive this much later; claims count as gone if none is found twice."""
 DELETING: Final = "deleting"
