@@ -272,7 +272,7 @@ def seen_within(tries: int, ask: Callable[[], str]) -> set[str]:
 
 
 def takes_commands(layout: Layout, pod: str) -> bool:
-    argv = [kubectl_program(), "--kubeconfig", str(layout.admin_kubeconfig), "exec", pod, "--", "true"]
+    argv = [kubectl_program(), "--kubeconfig", str(layout.admin_kubeconfig), "exec", pod, "--", "sh", "-c", ":"]
     return subprocess.run(argv, capture_output=True, timeout=60).returncode == 0
 
 

@@ -41,7 +41,7 @@ def names(table: ast.Dict) -> set[str]:
 
 
 def test_model_classes_are_those_that_vllm_registers(package: Path) -> None:
-    registry = tables(package / "model_executor" / "models" / "services/registry.py")
+    registry = tables(package / "model_executor" / "models" / "registry.py")
     known = architectures()
     assert known.text == names(registry["_TEXT_GENERATION_MODELS"])
     assert known.transformers == names(registry["_TRANSFORMERS_SUPPORTED_MODELS"])
