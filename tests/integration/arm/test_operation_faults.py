@@ -91,7 +91,7 @@ async def test_machines_that_never_join_or_have_no_gpu_are_on_record(pools: Any,
     created = await pools.create("flawed", count=3)
     assert created.provisioning_state == "Succeeded"
     pool = control.state()["pools"]["flawed"]
-    assert [pool["flaws"].get(name) for name in pool["nodes"]] == [None, "no-gpu", "absent"]
+    assert [pool["node_faults"].get(name) for name in pool["nodes"]] == [None, "no-gpu", "absent"]
 
 
 async def test_machines_of_new_spot_pools_are_taken_back(pools: Any, control: Any) -> None:

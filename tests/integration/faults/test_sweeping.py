@@ -59,16 +59,16 @@ async def test_a_workspace_whose_workflow_was_terminated_gets_another(stack: Sta
     await workspaces.create(workspace("unattended"))
     await workspaces.until_ready("unattended")
     await workspaces.handle("unattended").terminate("by a person")
-    assert [one["key"]["name"] for one in await found_by_a_dry_run(stack, "unattended")] == ["unattended"]
+    assert [one["key"]["name"] for one in await found_by_a_dry_run(stack, "without_workflow")] == ["unattended"]
     code, report = await sweep(stack)
-    assert code == 1 and [one["key"]["name"] for one in report["found"]["unattended"]] == ["unattended"]
+    assert code == 1 and [one["key"]["name"] for one in report["found"]["without_workflow"]] == ["unattended"]
     async with asyncio.timeout(PATIENCE_S):
         while (state := await workspaces.progress("unattended")).status.settled != "ready":
             await asyncio.sleep(0.2)
     assert state.resources.holds("node_pool") and state.resources.holds("workload")
 
 
-NOTHING: dict[str, Any] = {"orphans": [], "unattended": [], "bereft": []}
+NOTHING: dict[str, Any] = {"orphans": [], "without_workflow": [], "without_workspace": []}
 
 
 async def tear_away(workspaces: Workspaces, name: str) -> None:
