@@ -20,6 +20,10 @@ from workflows.messages import Answer, Deadline, ForcedCleanup
 from workflows.workspace import WorkspaceWorkflow
 
 UNAVAILABLE: Final = "no worker answered, or Temporal is away: look at the workers' /readyz"
+FAILING: Final = (
+    "the workflow's task fails again and again, so it can neither be asked nor told anything: the cause is in its last "
+    "WorkflowTaskFailed event in the Temporal UI, and in the log of the worker of queue `workspaces`"
+)
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
@@ -76,7 +80,9 @@ async def _rpc_failed(request: Request, error: Exception) -> JSONResponse:
     missing = isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND
     if missing:
         return JSONResponse({"detail": f"no Workspace is looked after at {request.url.path}"}, status_code=404)
-    return JSONResponse({"detail": f"{UNAVAILABLE} ({error})"}, status_code=503)
+    # Temporal refuses queries and updates so from the third attempt of a workflow task on.
+    failing = isinstance(error, RPCError) and error.status is RPCStatusCode.FAILED_PRECONDITION
+    return JSONResponse({"detail": f"{FAILING if failing else UNAVAILABLE} ({error})"}, status_code=503)
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:

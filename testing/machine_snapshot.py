@@ -50,7 +50,7 @@ def _processes_of(layout: Layout) -> list[str]:
     home = f"MODELYARD_HOME={os.environ['MODELYARD_HOME']}".encode()
     found = []
     for process in processes.all_processes():
-        if process.pid == os.getpid() or not processes.is_alive(process):
+        if process.pid == os.getpid() or not processes.is_running(process):
             continue
         try:
             environment = Path(f"/proc/{process.pid}/environ").read_bytes()

@@ -24,6 +24,7 @@ from deploy.local.layout import Layout
 from process.settings import TemporalSettings
 from process.temporal import connect
 from testing.deadlines import PATIENCE_S
+from testing.workflow_tasks import may_be_asked_again
 from workflows.state import WorkspaceState
 from workflows.workspace import WorkspaceWorkflow
 
@@ -140,8 +141,15 @@ class Workspaces:
         return {one.activity_type.name: one.state == started for one in pending}
 
     async def progress(self, name: str) -> WorkspaceState:
-        """Returns the workflow's own state."""
-        return await self.handle(name).query(WorkspaceWorkflow.progress)
+        """Returns the workflow's own state; asks until it answers. Raises RPCError without one, or after PATIENCE_S."""
+        ends = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return await self.handle(name).query(WorkspaceWorkflow.progress)
+            except RPCError as error:
+                if not may_be_asked_again(error) or time.monotonic() > ends:
+                    raise
+            await asyncio.sleep(LOOK_S)
 
     def handle(self, name: str) -> WorkflowHandle[WorkspaceWorkflow, list[str]]:
         return self.client.get_workflow_handle_for(WorkspaceWorkflow.run, names.workflow_id(NAMESPACE, name))

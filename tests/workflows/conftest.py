@@ -23,6 +23,7 @@ from activities.contract.payloads import WorkspaceKey
 from activities.contract.policies import HEARTBEAT_EVERY
 from process.temporal import plugin
 from testing.deadlines import PATIENCE_S
+from testing.workflow_tasks import may_be_asked_again
 from tests.fakes.world import World
 from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.state import WorkspaceState
@@ -118,14 +119,22 @@ class Bench:
             (min(1.3**attempt, 120) for attempt in range(TRIES)) if self.env.supports_time_skipping else repeat(0.1)
         )
         ends = time.monotonic() + PATIENCE_S
+        seen = "nothing"
         for pause_s in pauses:
-            state = await self.progress()
-            if condition(state):
-                return state
+            try:
+                state = await self.progress()
+            except RPCError as error:
+                if not may_be_asked_again(error):
+                    raise
+                seen = str(error)
+            else:
+                if condition(state):
+                    return state
+                seen = state.model_dump_json(indent=1)
             if time.monotonic() > ends:
                 break
             await self.env.sleep(pause_s)
-        raise AssertionError(f"never came true; the state is {state.model_dump_json(indent=1)}")
+        raise AssertionError(f"never came true; seen last: {seen}")
 
     async def end(self) -> None:
         """No workflow outlives its test: its timers would hold up the time of all that come after."""

@@ -17,6 +17,7 @@ from activities.contract import signatures
 from api import names
 from api.resource.status import Phase
 from testing.deadlines import PATIENCE_S
+from testing.workflow_tasks import may_be_asked_again
 from tests.fakes.troubles import Trouble
 from tests.fakes.truth import Owned, Stored, Truth
 from watcher.signals import to_temporal
@@ -25,8 +26,6 @@ from workflows.workspace import WorkspaceWorkflow
 
 # So long without any change is standing still, on a busy machine too.
 STANDING_S: Final = PATIENCE_S
-# A question that takes this long is asked again: a busy worker has histories to replay first.
-NO_ANSWER: Final = (RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED)
 LOOK_S: Final = 0.5
 OTHER_MACHINE: Final = "Standard_NC48ads_A100_v4"
 ACTIVITIES: Final = [one.name for one in signatures.ALL if hasattr(Truth, f"_{one.name}")]
@@ -86,9 +85,10 @@ class WorkspaceRef:
         self.truth = truth
         truth.troubles = {name: list(troubles) for name, troubles in life.troubles}
         self._key = names.WorkspaceKey("default", truth.name)
+        self.workflow_id = names.workflow_id(*self._key)
         self._send = to_temporal(client)
         self._handle: WorkflowHandle[WorkspaceWorkflow, list[str]] = client.get_workflow_handle_for(
-            WorkspaceWorkflow.run, names.workflow_id(*self._key)
+            WorkspaceWorkflow.run, self.workflow_id
         )
 
     async def await_uncancelled(self) -> list[str]:
@@ -152,9 +152,9 @@ class WorkspaceRef:
         try:
             return await self._lacking()
         except RPCError as error:
-            if error.status not in NO_ANSWER:
+            if not may_be_asked_again(error):
                 raise
-            return "Temporal did not answer in time"
+            return f"the workflow cannot be asked: {error}"
 
     async def _lacking(self) -> str:
         """What is not as it must be in the end; empty when all is. Asks the workflow last: that costs a replay."""

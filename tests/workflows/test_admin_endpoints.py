@@ -6,12 +6,15 @@ from typing import Any
 
 import httpx
 import pytest
+from temporalio.worker import Worker
 
 from activities.contract import signatures as s
 from activities.contract.failures import failure
 from admin.app import admin_application
 from testing.deadlines import PATIENCE_S
+from testing.workflow_tasks import faults_of
 from tests.workflows.conftest import Bench
+from workflows.sweep.workflow import SweepWorkflow
 
 
 @pytest.fixture
@@ -73,3 +76,26 @@ async def test_health_and_metrics_answer(http: httpx.AsyncClient) -> None:
     assert (await http.get("/healthz")).json() == {"status": "alive"}
     assert (await http.get("/readyz")).status_code == 200
     assert "python_info" in (await http.get("/metrics")).text
+
+
+async def test_a_workflow_whose_task_fails_is_told_with_where_its_cause_is(
+    live_bench: Bench, http: httpx.AsyncClient
+) -> None:
+    at = f"/workspaces/default/{live_bench.name}"
+    queue = f"failing-{live_bench.name}"
+    async with Worker(live_bench.client, task_queue=queue, workflows=[SweepWorkflow]):
+        handle = await live_bench.client.start_workflow(
+            "Workspace", {}, id=f"workspace/default/{live_bench.name}", task_queue=queue
+        )
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while (await handle.describe()).raw_description.pending_workflow_task.attempt < 3:
+                    await live_bench.env.sleep(0.1)
+            told = await http.get(at)
+            assert told.status_code == 503
+            assert "WorkflowTaskFailed" in told.json()["detail"]
+            refused = await http.post(f"{at}/pause")
+            assert (refused.status_code, refused.json()["detail"][:27]) == (503, "the workflow's task fails a")
+            assert "Workspace" in (await faults_of(live_bench.client, handle.id))[0]
+        finally:
+            await handle.terminate("the test has ended")

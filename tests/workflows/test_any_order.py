@@ -18,6 +18,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities.contract import signatures
 from activities.contract.signatures import Signature
+from testing.workflow_tasks import faults_of
 from tests.fakes.truth import Truth
 from tests.workflows.conftest import workers
 from tests.workflows.lives import ACTIVITIES, LIVES, Life, WorkspaceRef
@@ -56,8 +57,11 @@ class Lives:
         truths = [Truth(f"life-{first + number}") for number in range(len(lives))]
         self._truths |= {f"workspace/default/{truth.name}": truth for truth in truths}
         living = [WorkspaceRef(life, truth, self._client) for life, truth in zip(lives, truths, strict=True)]
-        complaints = await asyncio.gather(*(one.await_uncancelled() for one in living))
+        complaints = await asyncio.gather(*(self._complaints(one) for one in living))
         return {life: found for life, found in zip(lives, complaints, strict=True) if found}
+
+    async def _complaints(self, living: WorkspaceRef) -> list[str]:
+        return await living.await_uncancelled() + await faults_of(self._client, living.workflow_id)
 
 
 @pytest.fixture

@@ -82,6 +82,7 @@ def output_of(argv: Sequence[str], *, deadline_s: float, fix: str = "") -> str:
 def stop_commands() -> None:
     """Ends every direct or indirect child process in this process's session; daemons lead sessions of their own.
 
+    For a process that starts nothing but commands, as `modelyard` does: it would end what other libraries started, too.
     Sends SIGTERM, then SIGKILL to what remains after TERM_S, so that nothing is left when this returns.
     """
     session = os.getsid(0)

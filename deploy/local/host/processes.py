@@ -26,8 +26,8 @@ def all_processes() -> Iterator[psutil.Process]:
 
 
 def in_session(session: int) -> list[psutil.Process]:
-    """Returns every living process whose session leader has the pid `session`."""
-    return [process for process in all_processes() if session_of(process) == session and is_alive(process)]
+    """Returns every living process whose session leader has the pid `session`; reaps none."""
+    return [process for process in all_processes() if session_of(process) == session and is_running(process)]
 
 
 def session_of(process: psutil.Process) -> int | None:

@@ -76,6 +76,13 @@ def test_a_session_has_its_leader_and_the_leaders_children(sleeper: subprocess.P
             other.kill()
 
 
+def test_looking_through_a_session_reaps_nobody(sleeper: subprocess.Popen[bytes]) -> None:
+    with subprocess.Popen(["true"], process_group=0) as other:
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+        assert other.pid not in [process.pid for process in in_session(os.getsid(0))]
+        assert found(other).status() == psutil.STATUS_ZOMBIE, "its parent could not ask for its exit code any more"
+
+
 def test_a_signal_to_one_that_has_ended_is_no_error(sleeper: subprocess.Popen[bytes]) -> None:
     process = found(sleeper)
     send_signal(process, signal.SIGTERM)
