@@ -91,7 +91,7 @@ class Operations:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (problem := task.exception()):
-            log.error("a background task of the ARM stand-in failed", exc_info=problem)
+            log.error("a background task of the ARM emulator failed", exc_info=problem)
 
     async def _run(self, operation: Operation) -> None:
         await _until(operation.due_at)

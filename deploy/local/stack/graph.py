@@ -30,7 +30,7 @@ from deploy.local.stack.components import addresses_needed
 from deploy.local.stack.prepare import kubernetes_programs, models_for_stack, system_packages
 from deploy.local.stack.runner import Step
 
-PROGRAM_NEEDS = ("roles", "Temporal", "ARM stand-in")
+PROGRAM_NEEDS = ("roles", "Temporal", "ARM emulator")
 # Labelled as AKS labels the nodes of a pool with mode System.
 SYSTEM_NODE = NodeSpec("system-0", {"agentpool": "system", "kubernetes.azure.com/mode": "system"})
 
@@ -62,7 +62,7 @@ def _own_cluster(layout: Layout) -> list[Step]:
         *_cluster_resources(layout, layout.admin_kubeconfig, "control plane"),
         *_webhook(layout),
         _daemon(layout, "model mirror", ("models and data", "network"), mirror_daemon),
-        _daemon(layout, "ARM stand-in", ("control plane",), arm_daemon),
+        _daemon(layout, "ARM emulator", ("control plane",), arm_daemon),
     ]
 
 
@@ -70,7 +70,7 @@ def _existing_cluster(layout: Layout, kubeconfig: Path) -> list[Step]:
     return [
         _daemon(layout, "Temporal", ("machine",), temporal_daemon),
         *_cluster_resources(layout, kubeconfig, "machine"),
-        _daemon(layout, "ARM stand-in", ("machine",), partial(arm_daemon, kubeconfig=kubeconfig)),
+        _daemon(layout, "ARM emulator", ("machine",), partial(arm_daemon, kubeconfig=kubeconfig)),
     ]
 
 

@@ -43,10 +43,10 @@ A100_FAMILY = "StandardNCADSA100v4Family"
     ],
 )
 async def test_a_refusal_reaches_the_client_and_buys_nothing(
-    stand_in: Any, pools: Any, control: Any, error_of: Any, fault: dict[str, Any], status: int, code: str, words: str
+    emulator: Any, pools: Any, control: Any, error_of: Any, fault: dict[str, Any], status: int, code: str, words: str
 ) -> None:
     control.add_fault(**fault, times=1, method="PUT")
-    async with stand_in.azure(retry_total=0) as impatient:
+    async with emulator.azure(retry_total=0) as impatient:
         with pytest.raises(HttpResponseError, match=words) as refused:
             await type(pools)(impatient).begin("refused", count=2)
     assert (refused.value.status_code, error_of(refused.value)) == (status, code)
@@ -121,7 +121,7 @@ async def test_a_lost_answer_has_its_effect_and_the_sdks_retry_finds_the_pool_bu
     assert (await pools.get("lost")).provisioning_state in ("Creating", "Succeeded")
 
 
-async def test_a_lost_answer_to_a_delete_has_its_effect(stand_in: Any, pools: Any, control: Any) -> None:
+async def test_a_lost_answer_to_a_delete_has_its_effect(emulator: Any, pools: Any, control: Any) -> None:
     await pools.create("lostdel")
     control.add_fault("lost-response", times=1, method="DELETE")
     # The SDK repeats the DELETE, which joins the one that is under way.
@@ -129,11 +129,11 @@ async def test_a_lost_answer_to_a_delete_has_its_effect(stand_in: Any, pools: An
     assert "lostdel" not in await pools.names()
 
 
-async def test_without_retries_a_lost_answer_is_a_lost_connection(stand_in: Any, pools: Any, control: Any) -> None:
+async def test_without_retries_a_lost_answer_is_a_lost_connection(emulator: Any, pools: Any, control: Any) -> None:
     # aiohttp, below the SDK, repeats a PUT once by itself when the connection ends: its second answer is lost too.
     # The SDK then says ServiceRequestError, as if nothing had been sent: only a GET tells what really happened.
     control.add_fault("lost-response", times=2)
-    async with stand_in.azure(retry_total=0) as impatient:
+    async with emulator.azure(retry_total=0) as impatient:
         with pytest.raises(ServiceRequestError):
             await type(pools)(impatient).begin("unheard")
     assert "unheard" in await pools.names()

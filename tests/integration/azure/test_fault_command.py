@@ -1,4 +1,4 @@
-"""`modelyard local fault` against a running stand-in: what it prints, and its exit codes."""
+"""`modelyard local fault` against a running ARM emulator: what it prints, and its exit codes."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from deploy.local.cluster.certificates import ensure_authority
 from deploy.local.layout import Layout
 from deploy.local.stack.choices import Choices, remember
 
-# The command finds a stand-in where its instance's layout says; no other test serves on this one's loopback port.
+# The command finds an ARM emulator where its instance's layout says; no other test serves on this one's loopback port.
 INSTANCE = "arm"
 Command = Callable[..., int]
 
@@ -30,11 +30,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def arm(new_stand_in: Any, home: Path) -> Any:
-    """A stand-in where a stack without nodes of its own would have it."""
+def arm(new_emulator: Any, home: Path) -> Any:
+    """An ARM emulator where a stack without nodes of its own would have it."""
     layout = Layout.of(INSTANCE, with_nodes=False)
     remember(layout, Choices(kubeconfig=home / "kubeconfig"))
-    return new_stand_in(home=home, instance=INSTANCE, port=layout.ports.arm)
+    return new_emulator(home=home, instance=INSTANCE, port=layout.ports.arm)
 
 
 async def test_a_fault_is_added_listed_felt_and_cleared(

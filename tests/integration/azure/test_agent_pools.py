@@ -51,7 +51,7 @@ async def test_a_size_is_answered_in_azures_spelling(pools: Any) -> None:
     await pools.create("spelling", vmSize="STANDARD_NC24ADS_A100_V4")
 
 
-async def test_a_pool_is_scaled(pools: Any, stand_in: Any, control: Any) -> None:
+async def test_a_pool_is_scaled(pools: Any, emulator: Any, control: Any) -> None:
     await pools.create("scaled", count=3)
     assert len(control.state()["pools"]["scaled"]["nodes"]) == 3
     updated = await pools.create("scaled", count=1)
@@ -205,8 +205,8 @@ async def test_a_stopped_or_upgrading_cluster_takes_no_writes(pools: Any, contro
     await pools.create("stopped")
 
 
-async def test_other_clusters_and_groups_do_not_exist(stand_in: Any, error_of: Any) -> None:
-    async with stand_in.azure() as client:
+async def test_other_clusters_and_groups_do_not_exist(emulator: Any, error_of: Any) -> None:
+    async with emulator.azure() as client:
         for group, cluster, code in [
             ("modelyard", "other", "ResourceNotFound"),
             ("x", "local", "ResourceGroupNotFound"),

@@ -1,4 +1,4 @@
-"""Our own provider against the stand-in: spot and zones are bought as planned, and lost machines are brought back."""
+"""The `aks` provider against the ARM emulator: it buys spot and zones as planned, and replaces lost machines."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,13 +26,13 @@ def two_machines(pool: str, **more: Any) -> Plan:
 
 
 @pytest.fixture
-async def azure(stand_in: Any, tmp_path: Any) -> AsyncIterator[azure_client.Azure]:
+async def azure(emulator: Any, tmp_path: Any) -> AsyncIterator[azure_client.Azure]:
     token = tmp_path / "token"
-    token.write_text(stand_in.address.token)
+    token.write_text(emulator.address.token)
     identity = Identity()
     settings = AzureSettings(
         subscription_id=identity.subscription, resource_group=identity.group, cluster=identity.cluster,
-        location="eastus", endpoint=stand_in.url, ca_file=stand_in.address.ca, credential=f"token-file:{token}",
+        location="eastus", endpoint=emulator.url, ca_file=emulator.address.ca, credential=f"token-file:{token}",
         polling_interval=0.05,
     )  # fmt: skip
     async with AsyncExitStack() as stack:
