@@ -21,7 +21,7 @@ from runtime.data.downloads import WORK
 from runtime.data.failures import IMAGE_INVALID, TOO_LARGE, failure_of_disk, failure_of_registry
 from runtime.data.progress import DataProgress
 from runtime.data.unpacking import SizeLimitExceeded, Unpacking, UnsafeArchive
-from runtime.pod.exit import Failure, say
+from runtime.pod.exit import Failure, log_line
 from runtime.pod.retry import RetryPolicy
 from runtime.registry.accounts import read_accounts
 from runtime.registry.client import Repository, repository
@@ -81,7 +81,7 @@ def _pull(image: ImageReference, config: DataConfig, folder: Path, progress: Dat
         except RegistryFault as fault:
             if fault.trouble is not Trouble.FORBIDDEN or number == len(candidates):
                 raise
-            say(f"{fault}; trying the next Secret")
+            log_line(f"{fault}; trying the next Secret")
     raise AssertionError("there is always one candidate")
 
 
@@ -156,7 +156,7 @@ class _Pull:
     def _persist(self, attempt: Any) -> Any:
         def waiting(text: str) -> None:
             self.progress.phase = "waiting"
-            say(text)
+            log_line(text)
 
         retry_policy = RetryPolicy(
             stall_s=self.config.stall_s, attempts=self.config.attempts, first_pause_s=self.config.pause_s

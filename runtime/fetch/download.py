@@ -38,7 +38,7 @@ def main() -> int:
         download(options.model, options.revision, Path(options.to))
     except Exception as error:  # the process's edge: everything becomes a failure with a reason
         failure = failure_of(error, options.model, options.revision)
-        _say({"reason": failure.kind.reason, "message": failure.message})
+        _print_line({"reason": failure.kind.reason, "message": failure.message})
         return failure.kind.exit_code
     return 0
 
@@ -50,7 +50,7 @@ def download(model: str, revision: str, folder: Path) -> None:
         raise FetchFailure(NOT_FOUND, "the repository holds no weights that can be served")
     folder.mkdir(parents=True, exist_ok=True)
     check_space(folder, total_size(files))
-    _say({"files": len(files), "bytes": total_size(files)})
+    _print_line({"files": len(files), "bytes": total_size(files)})
     snapshot_download(
         model,
         revision=revision,
@@ -111,7 +111,7 @@ def _literal(path: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path)
 
 
-def _say(line: dict[str, object]) -> None:
+def _print_line(line: dict[str, object]) -> None:
     print(json.dumps(line), flush=True)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from api.oci.image_reference import ImageReference
 from api.pods.publish import PublishConfig, Published
-from runtime.pod.exit import CONFIG_INVALID, Failure, run, say
+from runtime.pod.exit import CONFIG_INVALID, Failure, log_line, run
 from runtime.pod.metrics import COMPLETE
 from runtime.pod.retry import RetryPolicy
 from runtime.pod.status_server import start_status_server
@@ -42,10 +42,10 @@ def publish(config: PublishConfig) -> Mapping[str, Any]:
     try:
         target = _target(config.image)
         image = image_of(read_adapter(Path(config.folder)), config)
-        say(f"{target}: {image.size / 1e6:.1f} MB in {len(image.blobs)} blobs, {image.digest}")
+        log_line(f"{target}: {image.size / 1e6:.1f} MB in {len(image.blobs)} blobs, {image.digest}")
         _push(config, target, image, progress)
         progress.phase = COMPLETE
-        say(progress.line())
+        log_line(progress.line())
         published = Published(
             image=config.image,
             digest=image.digest,
@@ -70,7 +70,7 @@ def _push(config: PublishConfig, target: ImageReference, image: AdapterImage, pr
 
     def waiting(text: str) -> None:
         progress.phase = "waiting"
-        say(text)
+        log_line(text)
 
     try:
         account = next(iter(read_accounts(target, config.registry.docker_configs)), None)

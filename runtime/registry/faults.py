@@ -72,10 +72,10 @@ def words_of(response: httpx.Response) -> str:
     """Returns the error text in the distribution API's format; other text if it is short and plain."""
     try:
         errors = json.loads(response.content)["errors"]
-        said = "; ".join(_words(error) for error in errors)
+        text = "; ".join(_words(error) for error in errors)
     except (ValueError, KeyError, TypeError, AttributeError):
-        said = "" if "<" in response.text else response.text
-    return " ".join(said.split())[:WORDS_MAX]
+        text = "" if "<" in response.text else response.text
+    return " ".join(text.split())[:WORDS_MAX]
 
 
 def _words(error: dict[str, object]) -> str:

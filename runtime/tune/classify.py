@@ -27,9 +27,9 @@ _FIXES = {
 
 def failure_of(error: Exception, folder: Path) -> Failure:
     """Maps an exception to its failure; `folder` is where the training writes."""
-    told = _within(error)
-    if told is not None:
-        return told
+    known = _within(error)
+    if known is not None:
+        return known
     kind = _kind_of(error, folder)
     fix = f"; {_FIXES[kind]}" if kind in _FIXES else "; see the log of the training pod"
     return Failure(kind, f"{type(error).__name__}: {_first_line(error)}{fix}")

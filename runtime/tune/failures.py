@@ -45,7 +45,7 @@ def kind_of_exit(code: int) -> Kind:
     return next((kind for kind in KINDS if kind.exit_code == code), CRASHED)
 
 
-def told_at_end(status: TuneStatus) -> Mapping[str, Any]:
+def final_report(status: TuneStatus) -> Mapping[str, Any]:
     """Returns the termination message of a successful training; without its warnings if there are many."""
-    told = status.model_dump()
-    return told if len(str(told)) < MESSAGE_MAX else status.model_dump(exclude={"warnings", "adjustments"})
+    result = status.model_dump()
+    return result if len(str(result)) < MESSAGE_MAX else status.model_dump(exclude={"warnings", "adjustments"})

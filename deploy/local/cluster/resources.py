@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.local.cluster.kubectl import kubectl_argv
 from deploy.local.host.commands import CommandFailed, run_logged
-from deploy.local.layout import Say
+from deploy.local.layout import Report
 
 DEPLOY = Path(__file__).parents[2]
 CRDS = DEPLOY / "crds"
@@ -17,17 +17,17 @@ APPLY_S = 60.0
 ASK_AGAIN_S = 0.2
 
 
-def ensure_crds(kubeconfig: Path, log: Path, say: Say) -> None:
+def ensure_crds(kubeconfig: Path, log: Path, report: Report) -> None:
     """Applies the CRDs and waits until the API server serves them. Raises CommandFailed."""
-    say("applying the CRDs")
+    report("applying the CRDs")
     _apply(kubeconfig, CRDS, log)
     names = [f"crd/{file.stem.split('_')[1]}.{file.stem.split('_')[0]}" for file in sorted(CRDS.glob("*.yaml"))]
     _await_established(kubeconfig, names, log)
 
 
-def ensure_roles(kubeconfig: Path, log: Path, say: Say) -> None:
+def ensure_roles(kubeconfig: Path, log: Path, report: Report) -> None:
     """Applies the roles of Modelyard's identities. Raises CommandFailed."""
-    say("applying roles and bindings")
+    report("applying roles and bindings")
     _apply(kubeconfig, RBAC, log)
 
 

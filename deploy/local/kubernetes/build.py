@@ -78,8 +78,8 @@ class _Build:
         tree.parent.mkdir(parents=True)
         self._command("unpack", ["dpkg-source", "--no-check", "-x", str(source), str(tree)], UNPACK_S)
         try:
-            patches.mend(tree / "vendor")
-        except patches.MendFailed as error:
+            patches.apply_patches(tree / "vendor")
+        except patches.PatchFailed as error:
             raise BuildFailed(f"Kubernetes {version} is not the source that was expected: {error}") from error
         self.report(f"building Kubernetes {version}: {', '.join(PROGRAMS)}")
         what = " ".join(f"cmd/{name}" for name in PROGRAMS)

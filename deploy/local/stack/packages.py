@@ -14,7 +14,7 @@ from pathlib import Path
 from deploy.local.host.commands import run_logged
 from deploy.local.kubernetes.binaries import ASSETS_VARIABLE
 from deploy.local.kubernetes.build import newest_build
-from deploy.local.layout import Layout, Say
+from deploy.local.layout import Layout, Report
 
 # Debian installs some programs outside an ordinary user's PATH.
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -82,7 +82,7 @@ def missing(wanted: Iterable[Package]) -> list[Package]:
     return [package for package in wanted if shutil.which(package.program, path=path) is None and not _is_file(package)]
 
 
-def ensure_packages(wanted: Iterable[Package], log: Path, say: Say) -> None:
+def ensure_packages(wanted: Iterable[Package], log: Path, report: Report) -> None:
     """Installs what is missing with apt-get. Raises PackagesMissing without apt-get, CommandFailed when it fails."""
     lacking = missing(wanted)
     if not lacking:
@@ -94,7 +94,7 @@ def ensure_packages(wanted: Iterable[Package], log: Path, say: Say) -> None:
             f"these programs are missing: {programs}\n"
             f"Fix: install them with this system's package manager (on Debian: {' '.join(names)})"
         )
-    say(f"installing {', '.join(names)}")
+    report(f"installing {', '.join(names)}")
     apt = ["apt-get", "-y", "-o", "DPkg::Lock::Timeout=300"]
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     fix = "look at the log; `apt-get -f install` repairs an interrupted installation; then run the command again"

@@ -70,7 +70,7 @@ class StackStatus:
         return {**asdict(self), "well": self.well}
 
 
-def look(instance: str) -> StackStatus:
+def read_status(instance: str) -> StackStatus:
     """Returns the current state of an instance. Raises UnknownInstance."""
     choices = recall(instance)
     layout = (choices or Choices()).layout(instance)

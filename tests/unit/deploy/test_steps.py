@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from deploy.local.layout import Say
+from deploy.local.layout import Report
 from deploy.local.stack.runner import Step, StepFailed, order_of, run_steps
 
 
@@ -19,7 +19,7 @@ class Recorder:
     def started(self, step: Step) -> None:
         self.events.append(("started", step.name))
 
-    def said(self, step: Step, text: str) -> None:
+    def reported(self, step: Step, text: str) -> None:
         self.events.append((text, step.name))
 
     def finished(self, step: Step, seconds: float) -> None:
@@ -35,11 +35,11 @@ class Recorder:
         self.events.append(("stopped", step.name))
 
 
-def nothing(say: Say) -> None:
+def nothing(report: Report) -> None:
     return None
 
 
-def broken(say: Say) -> None:
+def broken(report: Report) -> None:
     raise RuntimeError("no such luck")
 
 
@@ -58,7 +58,7 @@ def test_a_step_starts_only_when_all_it_needs_is_done() -> None:
 def test_steps_that_do_not_need_one_another_run_side_by_side() -> None:
     meeting = threading.Barrier(2, timeout=10)
 
-    def meet(say: Say) -> None:
+    def meet(report: Report) -> None:
         meeting.wait()
 
     run_steps([Step("a", meet), Step("b", meet)], Recorder(), stop_commands=never_asked_to_stop)
@@ -66,7 +66,7 @@ def test_steps_that_do_not_need_one_another_run_side_by_side() -> None:
 
 def test_what_a_step_says_reaches_the_display() -> None:
     display = Recorder()
-    run_steps([Step("a", lambda say: say("unpacking"))], display, stop_commands=never_asked_to_stop)
+    run_steps([Step("a", lambda report: report("unpacking"))], display, stop_commands=never_asked_to_stop)
     assert ("unpacking", "a") in display.events
 
 
@@ -74,7 +74,7 @@ def test_a_failure_stops_what_runs_and_starts_nothing_more() -> None:
     display = Recorder()
     asked = threading.Event()
 
-    def until_stopped(say: Say) -> None:
+    def until_stopped(report: Report) -> None:
         assert asked.wait(10)
         raise RuntimeError("ended by a signal")
 
@@ -90,7 +90,7 @@ def test_an_interrupt_stops_what_runs_and_is_passed_on() -> None:
     display = Recorder()
     asked = threading.Event()
 
-    def interrupted(say: Say) -> None:
+    def interrupted(report: Report) -> None:
         _thread.interrupt_main()
         assert asked.wait(10)
 
@@ -104,7 +104,7 @@ def test_a_step_that_ignores_the_stop_is_left_behind_and_named() -> None:
     display = Recorder()
     over = threading.Event()
 
-    def deaf(say: Say) -> None:
+    def deaf(report: Report) -> None:
         over.wait(3600)
 
     with pytest.raises(StepFailed):

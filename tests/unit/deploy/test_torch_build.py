@@ -150,13 +150,13 @@ def test_pip_is_asked_once_and_again_when_the_user_names_an_index(
     index: SimpleIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert known_torch(tmp_path) is None
-    said: list[str] = []
-    chosen = torch_build(tmp_path, said.append)
-    assert chosen == torch_build(tmp_path, said.append) == known_torch(tmp_path) == Torch(CPU, CONFIGURED)
-    assert said == ["asking pip where torch's CPU build is"]
+    reported: list[str] = []
+    chosen = torch_build(tmp_path, reported.append)
+    assert chosen == torch_build(tmp_path, reported.append) == known_torch(tmp_path) == Torch(CPU, CONFIGURED)
+    assert reported == ["asking pip where torch's CPU build is"]
     monkeypatch.setenv(INDEX_VARIABLE, index.url)
     assert known_torch(tmp_path) is None
-    assert torch_build(tmp_path, said.append) == Torch(CPU, NAMED)
+    assert torch_build(tmp_path, reported.append) == Torch(CPU, NAMED)
 
 
 def test_what_is_kept_holds_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

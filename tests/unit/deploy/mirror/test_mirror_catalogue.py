@@ -32,16 +32,16 @@ def recipe(tmp_path: Path) -> Recipe:
 
 def test_a_repository_is_built_once_and_again_when_its_recipe_changes(tmp_path: Path, recipe: Recipe) -> None:
     folders = Folders(tmp_path / "mirror")
-    said: list[str] = []
+    reported: list[str] = []
     built = folders.files("models", "acme/tiny") / "a"
-    build_missing(folders, [recipe], said.append, python=PYTHON)
+    build_missing(folders, [recipe], reported.append, python=PYTHON)
     assert built.read_text() == "1"
-    build_missing(folders, [recipe], said.append, python=Path("/nowhere"))
+    build_missing(folders, [recipe], reported.append, python=Path("/nowhere"))
     recipe.programs[0].write_text(PROGRAM.replace("'1'", "'2'"))
     assert missing(folders, [recipe]) == [recipe]
-    build_missing(folders, [recipe], said.append, python=PYTHON)
+    build_missing(folders, [recipe], reported.append, python=PYTHON)
     assert built.read_text() == "2"
-    assert said == ["building acme/tiny"] * 2
+    assert reported == ["building acme/tiny"] * 2
 
 
 def test_a_build_that_fails_leaves_no_repository_and_says_where_the_log_is(tmp_path: Path, recipe: Recipe) -> None:

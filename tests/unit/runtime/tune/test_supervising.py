@@ -77,7 +77,7 @@ def test_who_does_not_stop_in_time_is_ended() -> None:
 
 
 def test_silence_is_a_stall() -> None:
-    with pytest.raises(Failure, match=r"nothing was heard of the training for 0\.5 s") as caught:
+    with pytest.raises(Failure, match=r"the training reported nothing for 0\.5 s") as caught:
         run(team(SLEEPS), stall_s=0.5)
     assert caught.value.kind is STALLED
 
