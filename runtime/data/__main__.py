@@ -101,7 +101,7 @@ def _fetch_link(downloads: Downloads, link: Link, retry_policy: RetryPolicy, pro
             log_line(f"attempt {attempt} of {retry_policy.attempts}: {failure.message}; trying again in {pause:.0f} s")
             progress.phase = "waiting"
             time.sleep(pause)
-    raise AssertionError("Patience allows no attempt")
+    raise AssertionError("the RetryPolicy allows no attempt")
 
 
 def _seen(progress: DataProgress, count: int) -> None:

@@ -36,7 +36,7 @@ def manifest_of(config: DataConfig, sources: Mapping[str, str], seen: Callable[[
     warnings = [f"{name} {row}" for name, counts in by_file.items() for row in counts.unusable]
     if not usable:
         why = "; ".join(warnings[:3]) or "the files have no rows"
-        raise Failure(EMPTY, f"none of {sum(record.rows for record in records)} rows can be learnt from: {why}")
+        raise Failure(EMPTY, f"none of {sum(record.rows for record in records)} rows can be trained on: {why}")
     tokens, how = _tokens(config, list(by_file.values()))
     return DataManifest(
         digest=data_digest((record.name, record.sha256) for record in records),
@@ -55,7 +55,7 @@ def data_files(top: Path, config: DataConfig) -> list[Path]:
     """Returns the files to train on, sorted by name. Raises Failure if there are none."""
     wanted = _wanted(top, config.dataset.dataset_path)
     if not wanted.exists():
-        raise Failure(NOT_FOUND, f"{wanted} is not there")
+        raise Failure(NOT_FOUND, f"{wanted} does not exist")
     if wanted.is_file():
         found = [wanted] if wanted.suffix.lower() in FORMATS else []
     else:

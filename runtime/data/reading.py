@@ -55,7 +55,7 @@ def _numbered(reader: Callable[[Path], Iterator[Row]], file: Path) -> Iterator[t
     try:
         for number, row in enumerate(reader(file), start=1):
             if not isinstance(row, Mapping):
-                raise FileUnreadable(f"row {number}: it is {type(row).__name__} and no object with columns")
+                raise FileUnreadable(f"row {number}: it is {type(row).__name__} instead of an object with columns")
             yield number, row
     except (pa.ArrowException, ValueError, csv.Error) as error:
         raise FileUnreadable(f"row {number + 1}: {_first_line(error)}") from error

@@ -78,7 +78,7 @@ def check_space(folder: Path, needed: int) -> None:
     missing = max(0, needed - bytes_below(folder))
     free = shutil.disk_usage(folder).free
     if missing + SPARE_BYTES > free:
-        text = f"{missing / 1e9:.1f} GB are still to be fetched and {free / 1e9:.1f} GB of disk are free"
+        text = f"{missing / 1e9:.1f} GB are left to download and {free / 1e9:.1f} GB of disk are free"
         raise FetchFailure(DISK_FULL, f"{text}: use a machine type with a larger disk")
 
 
@@ -95,7 +95,7 @@ def _fault(found: Path, file: RemoteFile) -> str | None:
     if file.size is not None and size != file.size:
         fault = f"{file.path} has {size} bytes, the hub says {file.size}"
     elif file.sha256 is not None and _sha256(found) != file.sha256:
-        fault = f"{file.path} is damaged: its SHA-256 is not the hub's"
+        fault = f"{file.path} is damaged: its SHA-256 differs from the hub's"
     else:
         return None
     found.unlink()

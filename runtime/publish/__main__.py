@@ -87,9 +87,9 @@ def _target(image: str) -> ImageReference:
     try:
         target = ImageReference.parse(image)
     except ValueError as error:
-        raise Failure(CONFIG_INVALID, f"{image[:100]!r} is no image reference: {error}") from error
+        raise Failure(CONFIG_INVALID, f"{image[:100]!r} is not an image reference: {error}") from error
     if target.digest:
-        raise Failure(CONFIG_INVALID, f"{image} names a digest, which nobody can choose: push to a tag")
+        raise Failure(CONFIG_INVALID, f"{image} names a digest, which a push cannot choose: give a tag")
     return target
 
 

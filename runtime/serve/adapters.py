@@ -30,7 +30,7 @@ def with_adapters(config: ServeConfig, log: Callable[[str], None], *, look_s: fl
         now = time.monotonic()
         if now - began > config.weights_deadline_s:
             raise AdaptersMissing(
-                f"adapters are not there after {config.weights_deadline_s} s: {', '.join(missing)}; see the log of the "
+                f"adapters are missing after {config.weights_deadline_s} s: {', '.join(missing)}; see the log of the "
                 "container adapters"
             )
         if now - logged > LOG_EVERY_S:
@@ -53,7 +53,7 @@ def check_fit(config: ServeConfig) -> None:
             if words := next(_misfits(_tensors(file), weights), None):
                 raise AdapterUnfit(
                     f"adapter {adapter.name} was trained on another model than {config.model}: {words}. "
-                    "Serve it beside the model that it was trained on"
+                    "Serve it with the model that it was trained on"
                 )
 
 

@@ -27,7 +27,7 @@ def load_tokenizer(config: TuneConfig) -> Any:
         tokenizer.chat_template = template or None
     if end := options.get("eos_token"):
         if str(end) not in tokenizer.get_vocab():
-            raise Failure(CONFIG_INVALID, f"TrainingArguments.eos_token {end!r} is no token of {config.model}")
+            raise Failure(CONFIG_INVALID, f"TrainingArguments.eos_token {end!r} is not a token of {config.model}")
         tokenizer.eos_token = str(end)
     return tokenizer
 

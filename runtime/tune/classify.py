@@ -21,7 +21,7 @@ _ACCELERATOR = ("cuda error", "nccl error", "cublas_status", "cudnn_status", "ec
 _FIXES = {
     OUT_OF_MEMORY: "lower max_length, use method qlora, or use a machine with more memory",
     DISK_FULL: "use a larger volume for checkpoints and results",
-    ACCELERATOR: "it goes on from the last checkpoint; if it comes again, the machine's accelerator is broken",
+    ACCELERATOR: "training resumes from the last checkpoint; if the error repeats, the machine's accelerator is broken",
 }
 
 

@@ -19,7 +19,7 @@ from api.pods.tune import TuneStatus
 from runtime.pod.exit import CONFIG_INVALID, MESSAGE_MAX
 from runtime.pod.termination import Kind
 
-DIVERGED_FIX = "lower learning_rate, add warmup_steps, look for broken rows; with fp16, use bf16 where it can be had"
+DIVERGED_FIX = "lower learning_rate, add warmup_steps, check the rows; with fp16, use bf16 if the device supports it"
 
 WEIGHTS_MISSING = Kind("DownloadFailed", 32, worth_retrying=True)
 DATA_EMPTY = Kind("DataEmpty", 40, worth_retrying=False)

@@ -74,7 +74,7 @@ class Run:
         self._team("runtime.tune.data.prepare")
         report = read_report(folder_of(self.config))
         if report is None:
-            raise Failure(CRASHED, f"{folder_of(self.config)} holds no rows though they were prepared")
+            raise Failure(CRASHED, f"{folder_of(self.config)} has no rows although they were prepared")
         return report
 
     def _train(self, report: Report) -> None:
@@ -94,7 +94,7 @@ class Run:
     def _train_with(self, batch: Batch, report: Report) -> None:
         parent = Path(self.config.checkpoint_folder)
         for name in remove_unusable(parent, report.identity):
-            self.log(f"{name} is not complete, or of another training: it is removed")
+            self.log(f"{name} is incomplete, or belongs to another training: removing it")
         arguments = ["--batch", str(batch.size), "--accumulation", str(batch.accumulation)]
         found = complete_checkpoints(parent, report.identity)
         if found:

@@ -84,7 +84,7 @@ class ControlClient:
                 response = client.request(method, f"{self._address.url}/_control/{path}", json=body)
         except httpx.HTTPError as lost:
             where = f"the ARM emulator does not answer at {self._address.url} ({lost})"
-            raise ControlFailed(f"{where}: is the stack up? See `modelyard local status`") from lost
+            raise ControlFailed(f"{where}: check `modelyard local status`") from lost
         if response.is_error:
             raise ControlFailed(_refusal(response))
         answer: dict[str, Any] = response.json() if response.content else {}

@@ -45,5 +45,5 @@ def _await_established(kubeconfig: Path, names: list[str], log: Path) -> None:
 
 
 def _apply(kubeconfig: Path, folder: Path, log: Path) -> None:
-    fix = f"`kubectl --kubeconfig={kubeconfig} get --raw /readyz` tells whether the API server is well"
+    fix = f"`kubectl --kubeconfig={kubeconfig} get --raw /readyz` shows whether the API server is ready"
     run_logged(kubectl_argv(kubeconfig, "apply", "-f", str(folder)), log, deadline_s=APPLY_S, fix=fix)

@@ -83,5 +83,5 @@ def _json(response: httpx.Response) -> Any:
 
 def _answer(endpoint: str, text: str, response: httpx.Response) -> Answer:
     if not text.strip():
-        raise NoAnswer(f"{response.request.url} answered with no text")
+        raise NoAnswer(f"{response.request.url} returned no text")
     return Answer(endpoint, text.strip(), response.elapsed.total_seconds())

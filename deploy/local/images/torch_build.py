@@ -66,7 +66,7 @@ def torch_build(cache: Path, report: Report) -> Torch:
     with one_at_a_time(cache / ".torch-build.lock", lambda: report("waiting for pip to look for torch")):
         known = known_torch(cache)
         if known is None:
-            report("asking pip where torch's CPU build is")
+            report("asking pip for torch's CPU build")
             known = choose(_offers())
             remember(cache, known)
     return known

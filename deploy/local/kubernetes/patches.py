@@ -46,5 +46,5 @@ def replace_once(source: Path, old: str, new: str) -> None:
     """Replaces the only occurrence. Raises PatchFailed if there is none, or more than one."""
     text = source.read_text()
     if text.count(old) != 1:
-        raise PatchFailed(f"{source}: {old!r} is there {text.count(old)} times instead of once")
+        raise PatchFailed(f"{source}: {old!r} occurs {text.count(old)} times instead of once")
     source.write_text(text.replace(old, new))

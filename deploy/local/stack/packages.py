@@ -97,14 +97,14 @@ def ensure_packages(wanted: Iterable[Package], log: Path, report: Report) -> Non
     report(f"installing {', '.join(names)}")
     apt = ["apt-get", "-y", "-o", "DPkg::Lock::Timeout=300"]
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    fix = "look at the log; `apt-get -f install` repairs an interrupted installation; then run the command again"
+    fix = "read the log; `apt-get -f install` repairs an interrupted installation; then run the command again"
     with services_kept_from_starting():
         for arguments in (["update"], ["install", "--no-install-recommends", *names]):
             # An interrupted dpkg leaves a machine that refuses every further installation.
             run_logged([*apt, *arguments], log, deadline_s=APT_DEADLINE_S, env=quiet, fix=fix, shielded=True)
     still = [package.program for package in missing(lacking)]
     if still:
-        raise PackagesMissing(f"apt-get installed {' '.join(names)}, yet there is no {', '.join(still)}; log: {log}")
+        raise PackagesMissing(f"apt-get installed {' '.join(names)}, but {', '.join(still)} is missing; log: {log}")
 
 
 @contextmanager

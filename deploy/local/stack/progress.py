@@ -65,7 +65,7 @@ class PlainProgress(Progress):
 
     def stopping(self, running: Sequence[Step]) -> None:
         for step in running:
-            self._line("stopping", step, "waiting for what it is in the middle of")
+            self._line("stopping", step, "waiting for its current operation")
 
     def stopped(self, step: Step) -> None:
         self._line("stopped", step)
@@ -128,7 +128,7 @@ class LiveProgress(Progress):
 
     def stopping(self, running: Sequence[Step]) -> None:
         for step in running:
-            self.reported(step, "stopping: waiting for what it is in the middle of")
+            self.reported(step, "stopping: waiting for its current operation")
 
     def stopped(self, step: Step) -> None:
         row = self._rows[step.name]

@@ -124,7 +124,7 @@ def order_of(steps: Sequence[Step]) -> TopologicalSorter[str]:
         order.prepare()
     except CycleError as error:
         # Each step of graphlib's cycle is needed by the next one, and the first is repeated at its end.
-        raise ValueError(f"these steps need one another in a circle: {', '.join(error.args[1][:-1])}") from None
+        raise ValueError(f"these steps depend on each other in a cycle: {', '.join(error.args[1][:-1])}") from None
     return order
 
 

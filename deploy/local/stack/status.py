@@ -138,7 +138,7 @@ def _running_s(pid: int) -> float | None:
 
 def _nodes(kubeconfig: Path) -> tuple[list[NodeStatus], list[str]]:
     if not kubeconfig.exists():
-        return [], ["the nodes are unknown: the cluster was not started yet"]
+        return [], ["the nodes are unknown: the cluster has not been started"]
     try:
         found = kubectl_json(kubeconfig, "get", "nodes", deadline_s=NODES_S)
     except CommandFailed as failure:

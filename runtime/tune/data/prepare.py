@@ -130,7 +130,7 @@ class _Making:
         found = []
         limit = f"longer than {self._longest_allowed} tokens (the longest has {self._longest})"
         if self._truncated:
-            found.append(f"{self._truncated} rows are {limit}: their end was cut off; raise max_length to keep it")
+            found.append(f"{self._truncated} rows are {limit}: they were truncated; raise max_length to keep it")
         if self._dropped:
             found.append(f"{self._dropped} rows are {limit} and were left out; raise max_length to keep them")
         if self._reading.unusable:

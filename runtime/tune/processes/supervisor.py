@@ -82,7 +82,7 @@ class Team:
             self._stopped_at = now
             self._signal(signal.SIGTERM)
         elif now - self._stopped_at > limits.stop_s:
-            words = "the last checkpoint before it stays"
+            words = "the last checkpoint before it is kept"
             raise Failure(STOPPED, f"the step under way did not end within {limits.stop_s:g} s; {words}")
 
     def _end(self) -> None:

@@ -134,7 +134,7 @@ def peak_memory_bytes() -> int:
 def _check_finite(model: torch.nn.Module, step: int) -> None:
     """Raises Failure for NaN or infinite weights: a checkpoint with them would fail every training resumed from it."""
     if not all(bool(torch.isfinite(one).all()) for one in model.parameters() if one.requires_grad):
-        raise Failure(LOSS_NOT_FINITE, f"the adapter's weights are no numbers after step {step}; {DIVERGED_FIX}")
+        raise Failure(LOSS_NOT_FINITE, f"the adapter's weights are not finite after step {step}; {DIVERGED_FIX}")
 
 
 def _agreed(args: TrainingArguments, *known: bool) -> list[bool]:

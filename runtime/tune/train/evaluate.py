@@ -50,7 +50,7 @@ def _loss(model: Any, rows: Any, pipe: ProgressPipe) -> float:
         if number % ROWS_PER_REPORT == 0:
             pipe.send()  # a sign of life
     if tokens == 0:
-        raise Failure(CRASHED, "the rows held out have nothing to learn")
+        raise Failure(CRASHED, "the held-out rows have no tokens to learn")
     return total / tokens
 
 

@@ -90,7 +90,7 @@ def _there(names: Iterable[str], model: nn.Module, pipe: ProgressPipe) -> list[s
 
 def _check_pattern(pattern: str, model: nn.Module) -> None:
     if not any(re.fullmatch(pattern, name) for name, _ in model.named_modules()):
-        raise Failure(CONFIG_INVALID, f"LoraConfig.target_modules: {pattern!r} fits no module; {_has(model)}")
+        raise Failure(CONFIG_INVALID, f"LoraConfig.target_modules: {pattern!r} matches no module; {_has(model)}")
 
 
 def _has(model: nn.Module) -> str:

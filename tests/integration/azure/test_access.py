@@ -38,7 +38,7 @@ def test_the_token_is_for_its_owner_only(emulator: Any) -> None:
     assert (emulator.layout.state / "azure-token").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_request_without_version_or_to_nowhere_is_answered_in_arms_words(emulator: Any) -> None:
+def test_errors_have_arms_format(emulator: Any) -> None:
     token = {"Authorization": f"Bearer {emulator.address.token}"}
     unversioned = ask(emulator, "/subscriptions", **token)
     assert (unversioned.status_code, unversioned.json()["error"]["code"]) == (400, "MissingApiVersionParameter")
@@ -81,7 +81,7 @@ def test_clearing_a_fault_that_is_not_set_is_refused(control: ControlClient) -> 
         control.clear_faults("fault-0")
 
 
-def test_a_stand_in_that_is_not_there_is_named(emulator: Any) -> None:
+def test_an_unreachable_emulator_is_named(emulator: Any) -> None:
     nobody = Address(url="https://127.0.0.1:1", ca=emulator.address.ca, token="x")
     with pytest.raises(ControlFailed, match=r"127\.0\.0\.1:1.*modelyard local status"):
         ControlClient(nobody).faults()

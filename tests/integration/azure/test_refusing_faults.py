@@ -67,7 +67,7 @@ async def test_a_quota_error_can_hide_in_the_details_of_a_bad_request(pools: Any
     assert "Current Limit: 0, Current Usage: 0, Additional Required: 48" in inner.message
 
 
-async def test_the_sdk_waits_as_told_when_it_is_throttled(pools: Any, control: Any) -> None:
+async def test_the_sdk_waits_for_retry_after_when_throttled(pools: Any, control: Any) -> None:
     control.add_fault("throttled", seconds=1, times=1, method="PUT")
     begun = time.monotonic()
     created = await pools.create("throttled")
@@ -76,13 +76,13 @@ async def test_the_sdk_waits_as_told_when_it_is_throttled(pools: Any, control: A
     assert control.calls()["PUT agentPool"] >= 2
 
 
-async def test_the_sdk_rides_out_trouble_while_it_polls(pools: Any, control: Any) -> None:
+async def test_the_sdk_retries_server_errors_while_it_polls(pools: Any, control: Any) -> None:
     control.add_fault("server-error", status=502, times=2, route="operation")
     assert (await pools.create("ridden")).provisioning_state == "Succeeded"
     assert control.faults() == []
 
 
-async def test_somebody_elses_write_makes_the_etag_stale(pools: Any, control: Any) -> None:
+async def test_a_concurrent_write_makes_the_etag_stale(pools: Any, control: Any) -> None:
     pool = await pools.create("raced")
     control.add_fault("etag-conflict", times=1)
     fresh = {"etag": pool.e_tag, "match_condition": MatchConditions.IfNotModified}
@@ -102,7 +102,7 @@ async def test_a_fault_strikes_only_the_pools_it_names(pools: Any, control: Any)
         await pools.begin("bad2")
 
 
-async def test_a_stopped_cluster_says_so_until_the_fault_is_cleared(pools: Any, control: Any) -> None:
+async def test_a_cluster_is_stopped_until_the_fault_is_cleared(pools: Any, control: Any) -> None:
     fault = control.add_fault("cluster-stopped")
     assert (await pools.cluster()).power_state.code == "Stopped"
     with pytest.raises(ResourceExistsError):

@@ -28,7 +28,7 @@ async def test_a_second_client_takes_up_a_delete_by_its_continuation_token(emula
     assert "leaving" not in await pools.names()
 
 
-async def test_a_killed_stand_in_comes_back_with_what_it_had_promised(new_emulator: Any, pools: Any) -> None:
+async def test_a_killed_emulator_resumes_its_operations(new_emulator: Any, pools: Any) -> None:
     arm = new_emulator()
     async with arm.azure() as client:
         mine = type(pools)(client)
@@ -60,7 +60,7 @@ async def test_faults_and_settings_survive_a_restart(new_emulator: Any, pools: A
         await type(pools)(client).create("accepted")
 
 
-async def test_an_operation_that_nobody_knows_is_not_found(emulator: Any) -> None:
+async def test_an_unknown_operation_is_not_found(emulator: Any) -> None:
     async with emulator.azure() as client:
         path = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.ContainerService"
         request = HttpRequest("GET", f"{path}/locations/eastus/operations/unknown?api-version=2026-08-01")

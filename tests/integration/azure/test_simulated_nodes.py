@@ -105,7 +105,7 @@ async def test_nodes_of_an_operation_that_failed_come_late_and_go_with_the_pool(
     assert nodes(cluster, "late") == []
 
 
-async def test_a_restarted_stand_in_adopts_its_nodes(arm: Any, cluster: Layout, pools: Any) -> None:
+async def test_a_restarted_emulator_adopts_its_nodes(arm: Any, cluster: Layout, pools: Any) -> None:
     async with arm.azure() as client:
         mine = type(pools)(client)
         await mine.create("adopted", count=2)
@@ -124,7 +124,7 @@ async def test_a_restarted_stand_in_adopts_its_nodes(arm: Any, cluster: Layout, 
     assert nodes(cluster, "adopted") == []
 
 
-async def test_without_an_api_server_the_operation_fails_and_says_why(
+async def test_without_an_api_server_the_operation_fails_with_the_cause(
     new_emulator: Any, pools: Any, tmp_path: Any
 ) -> None:
     kubeconfig = tmp_path / "kubeconfig"

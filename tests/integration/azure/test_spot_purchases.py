@@ -53,9 +53,7 @@ async def test_a_spot_pool_is_bought_in_its_zone_with_its_price(azure: Any, pool
     assert "kubernetes.azure.com/scalesetpriority=spot:NoSchedule" in pool.node_taints
 
 
-async def test_machines_that_were_taken_back_come_again_only_where_it_is_asked_for(
-    azure: Any, pools: Any, control: Any
-) -> None:
+async def test_preempted_machines_return_only_on_request(azure: Any, pools: Any, control: Any) -> None:
     plan = two_machines("spotback", spot=True)
     await bought(azure, plan)
     control.add_fault("spot-eviction", pool="spotback", seconds=0, times=1)

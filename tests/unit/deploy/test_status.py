@@ -48,7 +48,7 @@ def test_every_process_that_should_run_is_listed_when_none_does(layout: Layout) 
     status = read_status("test")
     assert {"etcd", "kube-apiserver", "temporal", "arm", "watcher"} <= {each.name for each in status.processes}
     assert {each.state for each in status.processes} == {"stopped"}
-    assert status.problems == ["the nodes are unknown: the cluster was not started yet"]
+    assert status.problems == ["the nodes are unknown: the cluster has not been started"]
     assert not status.well
 
 

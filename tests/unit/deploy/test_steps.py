@@ -55,7 +55,7 @@ def test_a_step_starts_only_when_all_it_needs_is_done() -> None:
     assert set(took) == {"a", "b", "c"}
 
 
-def test_steps_that_do_not_need_one_another_run_side_by_side() -> None:
+def test_independent_steps_run_concurrently() -> None:
     meeting = threading.Barrier(2, timeout=10)
 
     def meet(report: Report) -> None:
@@ -64,7 +64,7 @@ def test_steps_that_do_not_need_one_another_run_side_by_side() -> None:
     run_steps([Step("a", meet), Step("b", meet)], Recorder(), stop_commands=never_asked_to_stop)
 
 
-def test_what_a_step_says_reaches_the_display() -> None:
+def test_progress_of_a_step_reaches_the_display() -> None:
     display = Recorder()
     run_steps([Step("a", lambda report: report("unpacking"))], display, stop_commands=never_asked_to_stop)
     assert ("unpacking", "a") in display.events
@@ -100,7 +100,7 @@ def test_an_interrupt_stops_what_runs_and_is_passed_on() -> None:
     assert ("started", "b") not in display.events
 
 
-def test_a_step_that_ignores_the_stop_is_left_behind_and_named() -> None:
+def test_a_step_that_ignores_the_stop_is_abandoned_and_named() -> None:
     display = Recorder()
     over = threading.Event()
 
@@ -118,9 +118,7 @@ def test_a_step_that_ignores_the_stop_is_left_behind_and_named() -> None:
     [
         pytest.param([Step("a", nothing), Step("a", nothing)], "'a' appears 2 times", id="twice"),
         pytest.param([Step("a", nothing, ("z",))], "'a' needs 'z', which is not a step", id="unknown need"),
-        pytest.param(
-            [Step("a", nothing, ("b",)), Step("b", nothing, ("a",))], "in a circle: (a, b|b, a)$", id="circle"
-        ),
+        pytest.param([Step("a", nothing, ("b",)), Step("b", nothing, ("a",))], "in a cycle: (a, b|b, a)$", id="circle"),
     ],
 )
 def test_a_graph_that_cannot_be_run_is_refused(steps: list[Step], reason: str) -> None:
@@ -133,7 +131,7 @@ def test_what_can_start_together_keeps_the_order_given() -> None:
     assert order_of(steps).get_ready() == ("b", "a")
 
 
-def test_what_waits_for_a_circle_is_not_blamed_for_it() -> None:
+def test_steps_that_wait_for_a_cycle_are_not_named() -> None:
     steps = [Step("a", nothing, ("b",)), Step("b", nothing, ("a",)), Step("after", nothing, ("a",))]
-    with pytest.raises(ValueError, match=r"in a circle: (a, b|b, a)$"):
+    with pytest.raises(ValueError, match=r"in a cycle: (a, b|b, a)$"):
         order_of(steps)
