@@ -89,7 +89,7 @@ def columns_of(names: Collection[str], chosen: ColumnChoice) -> Columns:
     """What the columns mean. Raises ColumnsUnknown, also when a column that the user named is not there."""
     for name in (chosen.messages_column, chosen.context_column, chosen.response_column):
         if name and name not in names:
-            raise ColumnsUnknown(f"there is no column {name!r}; there are {_listed(names)}")
+            raise ColumnsUnknown(f"there is no column {name!r}; the columns are {_listed(names)}")
     system, tools = _first(names, _SYSTEMS), _first(names, ("tools",))
     messages = chosen.messages_column or ("" if chosen.response_column else _first(names, _MESSAGES))
     if messages:
@@ -144,14 +144,14 @@ def _asked(row: Mapping[str, Any], columns: Columns) -> list[Message]:
 
 def _conversation(messages: list[Message], learnt_from: int, row: Mapping[str, Any], columns: Columns) -> Example:
     if not any(message["role"] == "assistant" for message in messages[learnt_from:]):
-        raise RowUnusable("it has no message of the assistant")
+        raise RowUnusable("it has no message with the role assistant")
     tools = row.get(columns.tools) if columns.tools else None
     return Example(tuple(messages), learnt_from, tools=tools or None)
 
 
 def _messages(value: Any, column: str) -> list[Message]:
     if not isinstance(value, list | tuple) or not value:
-        raise RowUnusable(f"column {column} is {'empty' if not value else 'no list of messages'}")
+        raise RowUnusable(f"column {column} is {'empty' if not value else 'not a list of messages'}")
     return [_message(entry, column) for entry in value]
 
 

@@ -28,7 +28,7 @@ def config_keys_page() -> str:
         "## training_config.yaml",
         *sections,
         f"### {OPTIONS}",
-        "The fields of trl's SFTConfig, by their names. Where nothing is said, Modelyard takes:",
+        "The fields of trl's SFTConfig, by their names. Modelyard sets these defaults:",
         table(["key", "default"], [[code(key), code(value)] for key, value in DEFAULTS.items()]),
         "These are refused:",
         table(["keys", "why"], _by_reason(REFUSED)),

@@ -29,8 +29,8 @@ def fields_page() -> str:
         "# Fields of a Workspace",
         paragraph(
             f"Both versions, `{labels.V1BETA1}` (stored) and `{labels.V1ALPHA1}`, have the same fields; there is no "
-            "`spec` around them. What each may hold beyond its type is in [admission](admission.md); words of the "
-            "status are in [reasons](reasons.md)."
+            "`spec` around them. What each may hold beyond its type is in [admission](admission.md); conditions and "
+            "reasons are in [reasons](reasons.md)."
         ),
         paragraph(
             "The versions differ in one thing: a v1alpha1 Workspace with a `resource` section and no `instanceType` "

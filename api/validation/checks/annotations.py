@@ -53,7 +53,7 @@ def values(draft: Draft) -> Iterator[Problem]:
     for key, known in ((labels.NODE_PROVIDER, PROVIDERS), (labels.NODE_PROVISIONER, (*PROVISIONERS, *PROVIDERS))):
         part = draft.annotation(key)
         if part.given and part.text not in known:
-            yield _refused("M7", part.path, f"invalid value: {shown(part.text)} brings no nodes", known)
+            yield _refused("M7", part.path, f"invalid value: {shown(part.text)} is not a node provider", known)
     for rule, key, read in PURCHASE:
         part = draft.annotation(key)
         try:

@@ -59,10 +59,10 @@ def test_a_value_becomes_what_vllm_takes(line: str, expected: dict[str, Any] | N
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("max-model-length: 4096", r"vllm\.max-model-length: is no option of vLLM; did you mean 'max-model-len'\?"),
+        ("max-model-length: 4096", r"vllm\.max-model-length: is not an option of vLLM; did you mean 'max-model-len'\?"),
         ("max-num-seq: 4", "did you mean 'max-num-seqs'"),
         ("nonsense: 4", "see `vllm serve --help`"),
-        ("swap-space: 4", "is no option of vLLM"),
+        ("swap-space: 4", "is not an option of vLLM"),
         ("port: 8000", "the Service relies on it; remove it"),
         ("served_model_name: me", "it is the preset's name"),
         ("middleware: evil.Code", "loads code"),
@@ -90,7 +90,7 @@ def test_a_value_becomes_what_vllm_takes(line: str, expected: dict[str, Any] | N
         ("max-num-seqs: 4\nmax_num_seqs: 5", "twice, in two spellings"),
         ("compilation-config: {mode: 0}\ncompilation-config.mode: 1", "twice, in two spellings"),
         ("compilation-config.: 1", "twice|inner"),
-        ("a: 1\na: 2", "line 3, column 3: the key 'a' is there twice"),
+        ("a: 1\na: 2", "line 3, column 3: the key 'a' is given twice"),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_fix(line: str, words: str) -> None:

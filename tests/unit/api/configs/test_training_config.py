@@ -174,7 +174,7 @@ def test_unknown_and_old_keys_are_told() -> None:
     told = dict(found.warnings)
     assert "did you mean 'lora_alpha'?" in told["training_config.LoraConfig.lora_aplha"]
     assert "did you mean 'learning_rate'?" in told["training_config.TrainingArguments.lerning_rate"]
-    assert "eval_strategy today" in told["training_config.TrainingArguments.evaluation_strategy"]
+    assert "is read as eval_strategy" in told["training_config.TrainingArguments.evaluation_strategy"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "training_config:", "training_config: []", "other: {}"])

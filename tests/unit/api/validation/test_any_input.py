@@ -116,7 +116,7 @@ def nested(levels: int) -> Any:
         (nested(100_000), "nested deeper than 64 levels"),
         ({"a": list(range(10_001))}, "more than 10000 values"),
         ({"a": 10**5000}, "more than 64 bits"),
-        ({"a": float("-inf")}, "no finite number"),
+        ({"a": float("-inf")}, "not a finite number"),
         ({"a": date(2026, 1, 1)}, "is a date"),
         ({"a": {1: 2}}, "a key that is a int"),
         ({"a": b"x"}, "is a bytes"),

@@ -23,8 +23,8 @@ INFERENCE = [
     ("no key", config_maps(other="x"), "I1", "has no key inference_config.yaml"),
     ("no data", {"params": {"data": None}}, "I1", "has no key inference_config.yaml"),
     ("no object", {"params": 7}, "I1", "has no key inference_config.yaml"),
-    ("no yaml", config_maps(inference="a: [1"), "I1", "is no YAML"),
-    ("doubled key", config_maps(inference="vllm: {}\nvllm: {}"), "I1", "is there twice"),
+    ("no yaml", config_maps(inference="a: [1"), "I1", "is not valid YAML"),
+    ("doubled key", config_maps(inference="vllm: {}\nvllm: {}"), "I1", "is given twice"),
     ("bomb", config_maps(inference="a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"{b}: &{b} [{','.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefg", "bcdefgh", strict=True))), "I1",
         "aliases expanded"),
