@@ -54,7 +54,7 @@ async def _body(request: Request) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise HTTPException(422, f"the request is no JSON that can be read: {error}") from None
+        raise HTTPException(422, f"the request is not valid JSON: {error}") from None
 
 
 def _parts(body: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:

@@ -61,7 +61,7 @@ class CertRotator:
         wanted = self._wanted(stored.held)
         if wanted != stored.held:
             if not await self._store.write(wanted, stored.version):
-                log.info("the certificates changed meanwhile; reading them again")
+                log.info("another replica changed the certificates; reading them again")
                 return False
             self._tell(stored.held, wanted)
         self._take(wanted)
@@ -78,10 +78,10 @@ class CertRotator:
     def _tell(self, before: CertificateBundle | None, made: CertificateBundle) -> None:
         if before is None or before.newest != made.newest:
             RENEWALS.labels("authority").inc()
-            log.info("made an authority, valid until %s", expiry(made.newest).isoformat())
+            log.info("created an authority, valid until %s", expiry(made.newest).isoformat())
         if before is None or before.certificate != made.certificate:
             RENEWALS.labels("serving").inc()
-            log.info("made a serving certificate, valid until %s", expiry(made.certificate).isoformat())
+            log.info("created a serving certificate, valid until %s", expiry(made.certificate).isoformat())
 
     def _take(self, wanted: CertificateBundle) -> None:
         if self._held is None or self._held.certificate != wanted.certificate:
@@ -110,5 +110,5 @@ class CertRotator:
         try:
             return await self.round()
         except (ApiException, aiohttp.ClientError, TimeoutError) as error:
-            log.warning("certificates could not be looked after; what is served stays: %r", error)
+            log.warning("certificates could not be checked or renewed; the served one stays: %r", error)
             return False

@@ -111,7 +111,7 @@ def _too_many(draft: Draft) -> Iterator[Problem]:
         return
     if len(options) > OPTIONS_MAX:
         path = draft.annotation(labels.INSTANCE_TYPE_FALLBACKS).path
-        message = f"{len(options)} ways to get the nodes: machines x capacity types x zones; use at most {OPTIONS_MAX}"
+        message = f"{len(options)} purchase options: machines x capacity types x zones; use at most {OPTIONS_MAX}"
         yield Problem("M18", path, message)
 
 
@@ -195,13 +195,13 @@ def _nearest(name: str) -> str:
     try:
         find_model(name)
     except UnknownModel as error:
-        return f"{_hint(error)}. Any organisation/model of Hugging Face will do, too"
+        return f"{_hint(error)}. Any organisation/model of Hugging Face works, too"
     return ""
 
 
 def _machine_problem(name: str) -> str | None:
     if len(name) > NAME_MAX:
-        return f"no name of a machine has {len(name)} characters"
+        return f"{len(name)} characters are too many for a machine name"
     try:
         sku = find_sku(name)
     except UnknownSku as error:

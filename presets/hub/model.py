@@ -90,7 +90,8 @@ def model_from_hub(
         raise type(error)(f"{where}: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigUnreadable(f"{where}: config.json makes no model: {first['msg']}. Choose another model") from None
+        message = f"{where}: config.json does not describe a usable model: {first['msg']}. Choose another model"
+        raise ConfigUnreadable(message) from None
 
 
 @cache
@@ -148,7 +149,7 @@ def _architecture(config: Mapping[str, Any]) -> str:
 
 def _refused(name: str, config: Mapping[str, Any], known: Architectures) -> str:
     if name in known.other or name.endswith(("Classification", "ForMaskedLM", "RewardModel", "Ranking")):
-        raise NotATextModel(f"{name} writes no text: use a model for text generation")
+        raise NotATextModel(f"{name} does not generate text: use a model for text generation")
     if name in known.dropped:
         raise UnsupportedArchitecture(f"{name} was last served by vLLM {known.dropped[name]}: choose a newer model")
     if isinstance(config.get("auto_map"), Mapping):

@@ -76,7 +76,7 @@ def read_gpus(labels: Mapping[str, str], *, mig_profile: str = "") -> NodeGpus:
 def common_gpus(nodes: Mapping[str, NodeGpus]) -> NodeGpus:
     """What holds for all nodes, given by name. Raises NoGpuFacts without nodes, GpuLabelsInvalid where they differ."""
     if not nodes:
-        raise NoGpuFacts("no node was given")
+        raise NoGpuFacts("no node was passed")
     (first, expected), *others = sorted(nodes.items())
     for name, gpus in others:
         if gpus != expected:
@@ -138,7 +138,7 @@ def _of_size(labels: Mapping[str, str]) -> NodeGpus:
     except UnknownSku:
         sku = None
     if sku is None or not sku.gpus:
-        what = f"its size {size!r} is no GPU size that is known" if size else "it has no size"
+        what = f"its size {size!r} is not a known GPU size" if size else "it has no size"
         raise NoGpuFacts(f"the node has no labels {GPU}.*, and {what}: install NVIDIA's GPU feature discovery")
     return NodeGpus(
         product=sku.gpu_model,

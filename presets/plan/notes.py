@@ -28,7 +28,7 @@ def remarks(
     named = section.config if section else None
     where = "inference.config" if workspace.inference else "tuning.config"
     if named and around.config_maps is None:
-        message = f"ConfigMap '{named}' is not at hand: planned without it"
+        message = f"ConfigMap '{named}' is not available: the plan does not include its settings"
         found.append(Finding(reason="ConfigNotRead", path=where, message=message))
     for path, message in config.warnings if config else ():
         found.append(Finding(reason="ConfigIgnored", path=f"{where}: {path}", message=message))
@@ -55,8 +55,8 @@ def room_for_adapters(workspace: Workspace, model: Model, config: InferenceConfi
     if not (adapters and model.experts) or (config and config.vllm.get("lora-target-modules")):
         return []
     message = (
-        "vLLM makes room for adapters of every expert, whatever yours have, and this plan does not: name their modules "
-        "as lora-target-modules in inference_config.yaml, for instance [q_proj, v_proj]"
+        "vLLM reserves memory for adapters of every expert, which this plan does not count: name your adapters' "
+        "modules as lora-target-modules in inference_config.yaml, for instance [q_proj, v_proj]"
     )
     return [Finding(reason="ExpertsNotReckoned", path="inference.adapters", message=message)]
 
@@ -118,7 +118,7 @@ def released_on_failure(workspace: Workspace, around: PlanContext, count: int) -
     pool = f" {names.pool_name(workspace.uid)}" if workspace.uid else ""
     noun = "node" if count == 1 else "nodes"
     kept = {
-        "aks": f"node pool{pool} with {count} {noun}, until Azure says that it is gone",
+        "aks": f"node pool{pool} with {count} {noun}, until Azure returns NotFound",
         "karpenter": f"{count} NodeClaims and their nodes",
         "byo": "the GPUs reserved on your nodes; the nodes stay",
     }

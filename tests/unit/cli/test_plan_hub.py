@@ -100,4 +100,4 @@ def test_what_the_hub_does_not_have_is_the_plans_error(
 def test_offline_it_is_told_that_the_hub_was_not_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert planned(tmp_path, "small") == 1
     (error,) = json.loads(capsys.readouterr().out)["errors"]
-    assert "the hub was not asked" in error["message"]
+    assert "the hub was not queried" in error["message"]

@@ -119,14 +119,14 @@ def test_a_config_map_of_another_namespace_is_not_meant(validate: Any) -> None:
     elsewhere = PARAMS.format(length=10**9).replace("name: params", "name: params\n  namespace: other")
     answer = validate(f"{elsewhere}---\n{WITH_CONFIG}")
     assert answer.code == 0
-    assert "note: ConfigMap 'params' is not in the files: what it holds was not judged" in answer.out
+    assert "note: ConfigMap 'params' is not in the files: its content was not checked" in answer.out
 
 
 def test_other_kinds_are_skipped_with_a_note(validate: Any) -> None:
     service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: !!python/object {}\n"
     answer = validate(f"{service}---\n{GOOD}")
     assert answer.code == 0
-    assert "file.yaml: document 1: Service: skipped\n  note: not judged: this is no Workspace" in answer.out
+    assert "file.yaml: document 1: Service: skipped\n  note: not checked: this is not a Workspace" in answer.out
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_one_that_is_not_stored_yet_is_judged_as_new(validate: Any, tmp_path: Pa
     stored.write_text(WRONG)
     answer = validate(GOOD, "--old", str(stored))
     assert answer.code == 0
-    assert "note: judged as new: it is not among what is stored" in answer.out
+    assert "note: checked as new: it is not in the file of --old" in answer.out
 
 
 def test_the_provider_decides_who_brings_nodes(validate: Any) -> None:
@@ -180,7 +180,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 )
 BROKEN = {
     "bomb": (BOMB, "aliases expanded"),
-    "key twice": (GOOD + "metadata: {name: other}\n", "line 13, column 1: the key 'metadata' is there twice"),
+    "key twice": (GOOD + "metadata: {name: other}\n", "line 13, column 1: the key 'metadata' is given twice"),
     "tag": (GOOD + "x: !!python/name:os.system\n", "tag"),
     "no yaml": (GOOD + "\t- [\n", "line 13"),
     "deep": ("a: " + "[" * 5000 + "]" * 5000, "nested deeper"),

@@ -147,7 +147,7 @@ def test_several_nodes_are_refused_with_what_to_change() -> None:
         ({"model": "phi-33"}, "PresetUnknown", "phi-3"),
         ({"model": "llama-3.1-8b-instruct", "secret": ""}, "ModelGated", "modelAccessSecret"),
         ({"model": "openai/gpt-oss-20b"}, "ModelNotTunable", "quantized (mxfp4)"),
-        ({"model": "some/model"}, "PresetUnknown", "the hub was not asked"),
+        ({"model": "some/model"}, "PresetUnknown", "the hub was not queried"),
         ({"sku": "Standard_NC24"}, "InstanceTypeUnknown", "Standard_NC24"),
         ({"method": "dora"}, "InvalidSpec", "use lora or qlora"),
         ({"sku": "Standard_ND96isr_MI300X_v5"}, "DoesNotFit", "built for NVIDIA's"),

@@ -168,7 +168,7 @@ def test_whatever_could_be_created_can_be_edited() -> None:
 def test_a_mistake_in_a_rule_refuses_and_says_whose_it_is(caplog: pytest.LogCaptureFixture) -> None:
     found = answer(review("CREATE", workspace("w")), Broken())
     assert (found["allowed"], found["status"]["code"]) == (False, 500)
-    assert "mistake in Modelyard" in found["status"]["message"]
+    assert "bug in Modelyard" in found["status"]["message"]
     assert "u-1" in caplog.text
 
 

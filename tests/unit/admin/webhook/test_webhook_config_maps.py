@@ -67,7 +67,7 @@ async def test_nothing_is_asked_for_what_names_none_or_no_object(asked: Review) 
 @pytest.mark.parametrize("error", [ApiException(status=403), aiohttp.ClientError(), TimeoutError()])
 async def test_what_cannot_be_read_is_not_judged(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     assert await named(Cupboard(error), review()) is None
-    assert "not judged" in caplog.text
+    assert "not checked" in caplog.text
 
 
 async def test_an_answer_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
