@@ -32,8 +32,8 @@ def add_plans(app: FastAPI, client: Client) -> None:
         provider: Annotated[Provider, Query()] = "aks",
     ) -> PlanReport:
         workspace, config_maps = _parts(await _body(request))
-        around = PlanContext(region=region, provider=provider, config_maps=config_maps)
-        return plan_document(workspace, around)
+        context = PlanContext(region=region, provider=provider, config_maps=config_maps)
+        return plan_document(workspace, context)
 
     @app.get("/workspaces/{namespace}/{name}/plan")
     async def recorded_plan(namespace: str, name: str) -> PlanReport:

@@ -37,7 +37,7 @@ _REFUSED: Final = tuple(
     )
     for text in texts.split()
 )
-_REGISTRIES_STAND_AT: Final = frozenset({"a private address", "an address of a carrier's own network"})
+_REGISTRY_ADDRESSES: Final = frozenset({"a private address", "an address of a carrier's own network"})
 _LOCAL_NAMES: Final = frozenset({"localhost", "metadata", "metadata.google", "instance-data", "kubernetes"})
 _LOCAL_DOMAINS: Final = ("localhost", "localdomain", "local", "internal", "svc", "home.arpa")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -106,7 +106,7 @@ def check_registry(host: str, port: int, addresses: Iterable[str], named: Collec
     if name in named or f"{f'[{name}]' if ':' in name else name}:{port}" in named:
         return
     for text, what in _refused(host, addresses):
-        if what not in _REGISTRIES_STAND_AT:
+        if what not in _REGISTRY_ADDRESSES:
             raise AddressRefused(f"{host} resolves to {text}, which is {what}; no request was sent")
 
 

@@ -53,7 +53,7 @@ def _run(instance: str, deadline_s: float, console: Console) -> None:
     stack_s = time.monotonic() - began
     _heading(console, f"kubectl apply -f {demo.EXAMPLE.name}")
     target = demo.apply_example(layout.admin_kubeconfig)
-    looks = demo.follow(target, lambda at, line: _tell(console, at, line), deadline_s=deadline_s)
+    looks = demo.follow(target, lambda at, line: _print_line(console, at, line), deadline_s=deadline_s)
     _heading(console, demo.QUESTION)
     answers = demo.ask(target)
     _show_answers(console, answers)
@@ -73,7 +73,7 @@ def _heading(console: Console, text: str) -> None:
     console.print(Text(f"\n{text}", "bold cyan"), soft_wrap=True)
 
 
-def _tell(console: Console, at: float, line: str) -> None:
+def _print_line(console: Console, at: float, line: str) -> None:
     console.print(Text.assemble((f"[{at:7.1f}s] ", "dim"), line), soft_wrap=True)
 
 

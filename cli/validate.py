@@ -61,8 +61,8 @@ def run(
     except (ManifestUnreadable, ValueError) as error:
         print(error, file=sys.stderr)
         return MISUSE
-    judge = Judge(provider, allowed_hosts, _config_maps(manifests), stored)
-    verdicts = [judge.verdict(manifest) for manifest in manifests]
+    validator = Validator(provider, allowed_hosts, _config_maps(manifests), stored)
+    verdicts = [validator.verdict(manifest) for manifest in manifests]
     if all(verdict.verdict == "skipped" for verdict in verdicts):
         print(f"there is no Workspace in {', '.join(files)}", file=sys.stderr)
         return MISUSE
@@ -75,7 +75,7 @@ def run(
 
 
 @dataclass(frozen=True)
-class Judge:
+class Validator:
     """All that a verdict depends on beside the document."""
 
     provider: str

@@ -58,7 +58,7 @@ class Review:
 
     @property
     def _unchanged(self) -> bool:
-        return self.document is not None and _judged_part(self.old or {}) == _judged_part(self.document)
+        return self.document is not None and _checked_part(self.old or {}) == _checked_part(self.document)
 
 
 def read_review(body: bytes) -> Review:
@@ -154,7 +154,7 @@ def _being_deleted(document: Document) -> bool:
     return isinstance(metadata, Mapping) and bool(metadata.get("deletionTimestamp"))
 
 
-def _judged_part(document: Document) -> dict[str, Any]:
+def _checked_part(document: Document) -> dict[str, Any]:
     """Returns what a user writes: everything but the status, and only the annotations of the metadata."""
     metadata = document.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else metadata

@@ -53,7 +53,7 @@ async def answer_of(body: bytes, rules: Rules, config_maps: ConfigMapSource) -> 
         return _refuse_unreadable(error)
     began = time.perf_counter()
     try:
-        verdict = decide(review, rules, await config_maps.named_by(review))
+        decision = decide(review, rules, await config_maps.named_by(review))
     except RecursionError:
         return _refuse_unreadable(Unreadable(400, "the Workspace is nested too deeply to be checked", review.uid))
     except Exception:  # top level: a bug in a rule must neither allow the request nor leave the user without a response
@@ -61,15 +61,15 @@ async def answer_of(body: bytes, rules: Rules, config_maps: ConfigMapSource) -> 
         count(review.operation, BROKEN, ())
         message = f"a bug in Modelyard prevented the check of this Workspace; see {review.uid} in the webhook's log"
         return answers.unreadable(review.uid, 500, message)
-    return _answer_of_verdict(review, verdict)
+    return _answer_of_decision(review, decision)
 
 
-def _answer_of_verdict(review: Review, verdict: Decision) -> bytes:
-    rules = [problem.rule for problem in verdict.problems]
+def _answer_of_decision(review: Review, decision: Decision) -> bytes:
+    rules = [problem.rule for problem in decision.problems]
     count(review.operation, "refused" if rules else "allowed", rules)
     if rules:
-        return answers.refused(review.uid, verdict.problems, verdict.warnings)
-    return answers.allowed(review.uid, verdict.warnings)
+        return answers.refused(review.uid, decision.problems, decision.warnings)
+    return answers.allowed(review.uid, decision.warnings)
 
 
 def _check_type(request: Request) -> None:

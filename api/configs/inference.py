@@ -95,11 +95,11 @@ def vllm_options(section: Mapping[str, JsonValue], arguments: Arguments) -> tupl
 
 def context_problem(config: InferenceConfig, limit: int) -> str | None:
     """KAITO's rule that max-model-len may not exceed the model's own limit (`limit`, tokens); None if it holds."""
-    asked = config.max_model_len
-    if asked is None or asked <= limit:
+    length = config.max_model_len
+    if length is None or length <= limit:
         return None
-    words = f"max-model-len {asked} exceeds model's maximum supported context window {limit} (ModelTokenLimit)"
-    return f"{words}; lower it, or leave it out"
+    message = f"max-model-len {length} exceeds model's maximum supported context window {limit} (ModelTokenLimit)"
+    return f"{message}; lower it, or leave it out"
 
 
 def _take(chosen: dict[str, JsonValue], option: str, inner: list[str], value: JsonValue, arguments: Arguments) -> None:

@@ -185,6 +185,6 @@ def _at(event: yaml.Event, message: str) -> ConfigProblem:
 
 def _syntax_message(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
-    words = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    message = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{where}is not valid YAML: {words}"
+    return f"{where}is not valid YAML: {message}"

@@ -102,8 +102,8 @@ class DataStatus(BaseModel):
 
 def request_digest(config: DataConfig) -> str:
     """sha256 as hex over what decides which data there will be."""
-    asked = config.model_dump_json(include={"urls", "image", "dataset", "max_bytes", "max_files"})
-    return sha256(asked.encode()).hexdigest()
+    request = config.model_dump_json(include={"urls", "image", "dataset", "max_bytes", "max_files"})
+    return sha256(request.encode()).hexdigest()
 
 
 def data_digest(files: Iterable[tuple[str, str]]) -> str:

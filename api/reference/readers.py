@@ -9,7 +9,7 @@ from typing import Final
 
 from api import labels
 
-NOBODY: Final = "nothing: accepted, kept, not acted on"
+NO_READER: Final = "nothing: accepted, kept, not acted on"
 ADMISSION: Final = "admission; not acted on yet"
 
 FIELD_READERS: Final[Mapping[str, str]] = {
@@ -20,13 +20,13 @@ FIELD_READERS: Final[Mapping[str, str]] = {
     "resource.count": "Size",
     "resource.instanceType": "Size, Preflight, ProvisionNodes",
     "resource.labelSelector": "ProvisionNodes, AwaitNodes, Deploy",
-    "resource.preferredNodes": NOBODY,
+    "resource.preferredNodes": NO_READER,
     "resource.partition": ADMISSION,
     "inference": "Size, Deploy",
     "inference.preset.name": "Size, PrepareModel",
-    "inference.preset.accessMode": NOBODY,
-    "inference.preset.presetOptions.image": NOBODY,
-    "inference.preset.presetOptions.imagePullSecrets": NOBODY,
+    "inference.preset.accessMode": NO_READER,
+    "inference.preset.presetOptions.image": NO_READER,
+    "inference.preset.presetOptions.imagePullSecrets": NO_READER,
     "inference.preset.presetOptions.modelAccessSecret": "PrepareModel, Deploy",
     "inference.template": "Deploy",
     "inference.config": "Size, Deploy: [both ConfigMaps](configuration.md)",
@@ -34,9 +34,9 @@ FIELD_READERS: Final[Mapping[str, str]] = {
     "tuning": "Size, FetchData, Train, Publish",
     "tuning.preset": "Size, PrepareModel, Train",
     "tuning.preset.name": "Size, PrepareModel",
-    "tuning.preset.accessMode": NOBODY,
-    "tuning.preset.presetOptions.image": NOBODY,
-    "tuning.preset.presetOptions.imagePullSecrets": NOBODY,
+    "tuning.preset.accessMode": NO_READER,
+    "tuning.preset.presetOptions.image": NO_READER,
+    "tuning.preset.presetOptions.imagePullSecrets": NO_READER,
     "tuning.preset.presetOptions.modelAccessSecret": "PrepareModel, Train",
     "tuning.method": "Size, Train",
     "tuning.config": "Size, FetchData, Train: [both ConfigMaps](configuration.md)",
@@ -87,9 +87,9 @@ ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
     labels.RUNTIME: ("`vllm`, `transformers`", "Which server; vLLM always serves.", ADMISSION),
     labels.PERFORMANCE_MODE: ("`balanced`, `interactivity`, `throughput`", "KAITO's tuning of vLLM.", ADMISSION),
     labels.USE_LOCAL_WEIGHTS: ('`"true"`, `"false"`', "Weights that lie on the node's disk.", ADMISSION),
-    labels.ENABLE_LOAD_BALANCER: ("`True`", "A public address for the Service.", NOBODY),
-    labels.DISABLE_BENCHMARK: ('`"true"`', "No benchmark after the start.", NOBODY),
-    labels.MODEL_STREAMING: ("`disabled`", "No streaming of weights from object storage.", NOBODY),
+    labels.ENABLE_LOAD_BALANCER: ("`True`", "A public address for the Service.", NO_READER),
+    labels.DISABLE_BENCHMARK: ('`"true"`', "No benchmark after the start.", NO_READER),
+    labels.MODEL_STREAMING: ("`disabled`", "No streaming of weights from object storage.", NO_READER),
 }
 """Values, meaning, who reads it."""
 

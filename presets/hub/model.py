@@ -125,7 +125,7 @@ def _model(repo: str, architecture: str, config: Mapping[str, Any], files: Seque
         vocab_size=settings.number("vocab_size"),
         max_tokens=_max_tokens(settings),
         gated=gated,
-        experts=any(settings.words(name) or settings.number(name) > 1 for name in _EXPERTS),
+        experts=any(settings.strings(name) or settings.number(name) > 1 for name in _EXPERTS),
         lora_targets=lora_targets_of(architecture, quantized=bool(quantization)),
         tool_parser=parsers.tool,
         reasoning_parser=parsers.reasoning,
@@ -173,7 +173,7 @@ def _has_gguf(files: Sequence[HubFile]) -> bool:
 
 
 def _dtype(settings: Settings) -> str:
-    named = settings.word("dtype", "torch_dtype").removeprefix("torch.")
+    named = settings.string("dtype", "torch_dtype").removeprefix("torch.")
     return named if named in _DTYPES else "bfloat16"
 
 

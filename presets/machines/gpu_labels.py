@@ -81,8 +81,8 @@ def common_gpus(nodes: Mapping[str, NodeGpus]) -> NodeGpus:
     for name, gpus in others:
         if gpus != expected:
             raise GpuLabelsInvalid(
-                f"nodes {first} and {name} have different GPUs ({_said(expected)}; {_said(gpus)}): choose equal ones "
-                "with resource.labelSelector"
+                f"nodes {first} and {name} have different GPUs ({_described(expected)}; {_described(gpus)}): "
+                "choose equal ones with resource.labelSelector"
             )
     return expected
 
@@ -209,5 +209,5 @@ def _number(labels: Mapping[str, str], name: str, least: int, most: int) -> int:
     return int(text)
 
 
-def _said(gpus: NodeGpus) -> str:
+def _described(gpus: NodeGpus) -> str:
     return f"{gpus.count} x {gpus.product} with {gpus.memory_gib:.1f} GiB"

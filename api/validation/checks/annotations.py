@@ -12,7 +12,7 @@ PERFORMANCE_MODES: Final = ("balanced", "interactivity", "throughput")
 PROVIDERS: Final = ("aks", "karpenter", "byo")
 NODE_CLASSES: Final = ("image-family-ubuntu", "image-family-azure-linux")
 """The NodeClasses that KAITO creates at its start."""
-JUDGED: Final = frozenset(
+CHECKED: Final = frozenset(
     {
         labels.NODE_IMAGE_FAMILY,
         labels.PERFORMANCE_MODE,
@@ -62,9 +62,9 @@ def values(draft: Draft) -> Iterator[Problem]:
             yield Problem(rule, part.path, f"invalid value: {shown(part.text)} {error}")
 
 
-def judged(annotations: Mapping[str, object]) -> dict[str, object]:
+def checked(annotations: Mapping[str, object]) -> dict[str, object]:
     """The annotations that rules read."""
-    return {key: value for key, value in annotations.items() if key in JUDGED}
+    return {key: value for key, value in annotations.items() if key in CHECKED}
 
 
 def _node_class(draft: Draft) -> Iterator[Problem]:

@@ -18,9 +18,9 @@ from presets.serving.fit import fit
 A100 = "Standard_NC24ads_A100_v4"
 
 
-def a_plan(model: str = "phi-4", sku: str = A100, config: str | None = None, **around: Any) -> PlanReport:
+def a_plan(model: str = "phi-4", sku: str = A100, config: str | None = None, **context: Any) -> PlanReport:
     inference: dict[str, Any] = {"preset": {"name": model, "presetOptions": {"modelAccessSecret": "token"}}}
-    inference |= around.pop("inference", {})
+    inference |= context.pop("inference", {})
     resource: dict[str, Any] = {"labelSelector": {"matchLabels": {"apps": "w"}}}
     if sku:
         resource["instanceType"] = sku
@@ -29,12 +29,12 @@ def a_plan(model: str = "phi-4", sku: str = A100, config: str | None = None, **a
     document = {
         "apiVersion": "kaito.sh/v1beta1",
         "kind": "Workspace",
-        "metadata": {"name": "w", "namespace": "default", "annotations": around.pop("annotations", {})},
-        "resource": resource | around.pop("resource", {}),
+        "metadata": {"name": "w", "namespace": "default", "annotations": context.pop("annotations", {})},
+        "resource": resource | context.pop("resource", {}),
         "inference": inference,
     }
     config_maps = {"c": {"data": {INFERENCE_KEY: config}}}
-    return plan_document(document, PlanContext(config_maps=config_maps, **around))
+    return plan_document(document, PlanContext(config_maps=config_maps, **context))
 
 
 def reasons(plan: PlanReport) -> list[str]:

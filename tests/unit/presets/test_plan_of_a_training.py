@@ -28,7 +28,7 @@ def a_training(
     resource: dict[str, Any] | None = None,
     output: dict[str, Any] | None = None,
     secret: str = "token",
-    **around: Any,
+    **context: Any,
 ) -> PlanReport:
     tuning: dict[str, Any] = {
         "preset": {"name": model, "presetOptions": {"modelAccessSecret": secret}},
@@ -47,7 +47,7 @@ def a_training(
     }
     document["resource"] |= resource or {}
     config_maps = {"c": {"data": {TRAINING_KEY: f"training_config:\n{config}"}}}
-    return plan_document(document, PlanContext(**({"config_maps": config_maps} | around)))
+    return plan_document(document, PlanContext(**({"config_maps": config_maps} | context)))
 
 
 def told(plan: PlanReport) -> str:

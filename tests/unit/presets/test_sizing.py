@@ -12,11 +12,11 @@ from presets.serving.fit import DoesNotFit, Fit, fit, fit_in, memory_of, utiliza
 from presets.serving.memory import cache_gib
 from presets.serving.overrides import VllmOverrides
 from presets.serving.parallelism import Layout, layouts_on_nodes, layouts_on_one_node, tensor_problem, tensor_sizes
-from presets.serving.support import wish_problems
+from presets.serving.support import override_problems
 
 
-def fitted(model: str, sku: str, most_nodes: int = 64, **wishes: Any) -> Fit:
-    return fit(find_model(model), Machine.of(find_sku(sku)), VllmOverrides(**wishes), most_nodes=most_nodes)
+def fitted(model: str, sku: str, most_nodes: int = 64, **overrides: Any) -> Fit:
+    return fit(find_model(model), Machine.of(find_sku(sku)), VllmOverrides(**overrides), most_nodes=most_nodes)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_pods_that_share_a_gpu_are_each_given_their_part_of_what_cuda_shows_to_a
     found = fit(find_model("phi-4"), machine)
     assert found.memory.usable == pytest.approx(machine.usable_gib)
     assert found.memory.fixed + found.memory.kv_cache == pytest.approx(0.9 * machine.usable_gib)
-    assert wish_problems(find_model("phi-4"), machine, VllmOverrides(utilization=0.9))
+    assert override_problems(find_model("phi-4"), machine, VllmOverrides(utilization=0.9))
 
 
 def test_names_are_found_in_any_case_and_near_ones_are_told() -> None:
