@@ -108,7 +108,7 @@ def test_inner_names_and_addresses_are_refused(host: str) -> None:
         ("", "no scheme"),
     ],
 )
-def test_what_is_wrong_is_said(url: str, words: str) -> None:
+def test_problems_are_reported(url: str, words: str) -> None:
     problem = problem_of_url(url)
     assert problem
     assert any(word in problem for word in words.split("|"))

@@ -93,7 +93,7 @@ def test_no_published_peak_is_reckoned_smaller_and_none_twice_as_large(
     assert peak <= reckoned <= 2 * peak
 
 
-def test_ways_that_are_told_do_fit_and_are_needed() -> None:
+def test_suggested_changes_fit_and_are_needed() -> None:
     machine = Machine.of(find_sku("Standard_NV36ads_A10_v5"))
     model = find_model("llama-3.1-8b-instruct")
     asked = overrides(model, per_device_train_batch_size=8)

@@ -116,14 +116,14 @@ def test_another_shape_is_refused(text: str) -> None:
         parse_inference_config(text)
 
 
-def test_what_has_no_effect_is_accepted_and_told() -> None:
+def test_keys_without_effect_are_accepted_with_a_warning() -> None:
     config = parse_inference_config("max_probe_steps: 6\nkv_cache_cpu_memory_utilization: 0.5\nvlm: {dtype: half}\n")
     assert config.vllm == {}
     assert [path for path, _ in config.warnings] == ["max_probe_steps", "kv_cache_cpu_memory_utilization", "vlm"]
     assert "did you mean 'vllm'?" in config.warnings[2][1]
 
 
-def test_a_longer_context_than_the_models_is_said_in_kaitos_words() -> None:
+def test_a_context_longer_than_the_models_is_refused_with_kaitos_message() -> None:
     config = parse_inference_config("vllm: {max-model-len: 9000}")
     assert "exceeds model's maximum supported context window 8192" in (context_problem(config, 8192) or "")
     assert context_problem(config, 9000) is None

@@ -73,11 +73,11 @@ def test_a_header_that_is_made_to_take_long_does_not(part: str) -> None:
     ],
 )
 def test_no_credential_goes_where_others_could_read_it(realm: str, problem: str | None) -> None:
-    told = realm_problem(realm, ("plain.example:5000",))
-    assert (told is None) == (problem is None)
-    assert problem is None or (told and problem in told)
+    reported = realm_problem(realm, ("plain.example:5000",))
+    assert (reported is None) == (problem is None)
+    assert problem is None or (reported and problem in reported)
 
 
 @given(st.text(max_size=40).map(lambda text: f"https://{text}"))
-def test_any_realm_is_judged(realm: str) -> None:
+def test_any_realm_is_checked(realm: str) -> None:
     assert realm_problem(realm, ()) in (None, "it is not a URL")

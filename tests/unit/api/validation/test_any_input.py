@@ -48,13 +48,13 @@ def is_a_report(found: list[Problem]) -> bool:
 
 @EFFORT
 @given(document=_ANYTHING)
-def test_any_json_is_judged(document: Any) -> None:
+def test_any_json_is_checked(document: Any) -> None:
     assert is_a_report(problems_on_create(document, config_maps={"params": {"data": document}}))
 
 
 @EFFORT
 @given(old=_ANYTHING, new=_ANYTHING)
-def test_any_change_is_judged(old: Any, new: Any) -> None:
+def test_any_change_is_checked(old: Any, new: Any) -> None:
     assert is_a_report(problems_on_update(old, new))
 
 
@@ -94,7 +94,7 @@ def test_what_is_stored_may_be_stored_again(documents: tuple[Obj, Obj]) -> None:
 
 @EFFORT
 @given(documents=_mutations())
-def test_what_is_stored_wrong_may_be_released(documents: tuple[Obj, Obj]) -> None:
+def test_an_invalid_stored_object_may_be_released(documents: tuple[Obj, Obj]) -> None:
     _, stored = documents
     changed = copy.deepcopy(stored)
     if not isinstance(changed.get("metadata"), dict):
@@ -125,7 +125,7 @@ def nested(levels: int) -> Any:
     ],
     ids=["deep", "many", "huge", "infinite", "date", "key", "bytes", "nothing", "list"],
 )
-def test_what_is_no_document_is_refused_at_once(value: Any, says: str, build: Builder) -> None:
+def test_an_invalid_document_is_refused_at_once(value: Any, says: str, build: Builder) -> None:
     document = build.serving() | {"extra": value} if isinstance(value, dict) else value
     found = problems_on_create(document)
     assert [problem.rule for problem in found] == ["L1"]

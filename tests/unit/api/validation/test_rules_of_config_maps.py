@@ -91,7 +91,7 @@ def test_c45_a_training_config_is_accepted(build: Builder) -> None:
     assert problems_on_create(build.tuning(TUNING), config_maps=config_maps(training=text)) == []
 
 
-def test_without_config_maps_at_hand_none_is_judged(build: Builder) -> None:
+def test_without_config_maps_none_is_checked(build: Builder) -> None:
     assert problems_on_create(build.serving(NAMED)) == []
     assert problems_on_create(build.tuning(TUNING)) == []
 
