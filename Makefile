@@ -10,6 +10,9 @@ LANES ?= 3
 # Which tests have which mark, and which share a process, stands in tests/tiers.py.
 PYTEST := $(BIN)/pytest --no-loadscope-reorder --durations 20
 
+# Tests and stacks start some hundred Python processes: without bytecode on disk each would compile all sources again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down check test test-all chaos coverage bench lint format clean
 

@@ -19,9 +19,9 @@ from process.health import application
 from workflows.messages import Answer, Deadline, ForcedCleanup
 from workflows.workspace import WorkspaceWorkflow
 
-UNAVAILABLE: Final = "no worker answered, or Temporal is away: look at the workers' /readyz"
+UNAVAILABLE: Final = "no worker answered, or Temporal cannot be reached: check the workers' /readyz"
 FAILING: Final = (
-    "the workflow's task fails again and again, so it can neither be asked nor told anything: the cause is in its last "
+    "the workflow's task fails again and again, so it takes no query and no update: the cause is in its last "
     "WorkflowTaskFailed event in the Temporal UI, and in the log of the worker of queue `workspaces`"
 )
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
@@ -79,7 +79,7 @@ def _add_updates(app: FastAPI, client: Client) -> None:
 async def _rpc_failed(request: Request, error: Exception) -> JSONResponse:
     missing = isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND
     if missing:
-        return JSONResponse({"detail": f"no Workspace is looked after at {request.url.path}"}, status_code=404)
+        return JSONResponse({"detail": f"there is no workflow of a Workspace for {request.url.path}"}, status_code=404)
     # Temporal refuses queries and updates so from the third attempt of a workflow task on.
     failing = isinstance(error, RPCError) and error.status is RPCStatusCode.FAILED_PRECONDITION
     return JSONResponse({"detail": f"{FAILING if failing else UNAVAILABLE} ({error})"}, status_code=503)

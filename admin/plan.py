@@ -32,8 +32,8 @@ def add_plans(app: FastAPI, client: Client) -> None:
         provider: Annotated[Provider, Query()] = "aks",
     ) -> PlanReport:
         workspace, config_maps = _parts(await _body(request))
-        around = PlanContext(region=region, provider=provider, config_maps=config_maps)
-        return plan_document(workspace, around)
+        context = PlanContext(region=region, provider=provider, config_maps=config_maps)
+        return plan_document(workspace, context)
 
     @app.get("/workspaces/{namespace}/{name}/plan")
     async def recorded_plan(namespace: str, name: str) -> PlanReport:
@@ -54,7 +54,7 @@ async def _body(request: Request) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise HTTPException(422, f"the request is no JSON that can be read: {error}") from None
+        raise HTTPException(422, f"the request is not valid JSON: {error}") from None
 
 
 def _parts(body: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:

@@ -37,7 +37,7 @@ _REFUSED: Final = tuple(
     )
     for text in texts.split()
 )
-_REGISTRIES_STAND_AT: Final = frozenset({"a private address", "an address of a carrier's own network"})
+_REGISTRY_ADDRESSES: Final = frozenset({"a private address", "an address of a carrier's own network"})
 _LOCAL_NAMES: Final = frozenset({"localhost", "metadata", "metadata.google", "instance-data", "kubernetes"})
 _LOCAL_DOMAINS: Final = ("localhost", "localdomain", "local", "internal", "svc", "home.arpa")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -75,7 +75,7 @@ def problem_of_host(host: str, allowed_hosts: Collection[str] = ()) -> str | Non
         return _problem_of_ipv6(name)
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        return f"{_INVALID}: {host!r} is no host name in ASCII"
+        return f"{_INVALID}: {host!r} is not an ASCII host name"
     if _NUMBER.fullmatch(labels[-1]):
         return _problem_of_ipv4(name)
     if name in _LOCAL_NAMES or name.endswith(tuple(f".{domain}" for domain in _LOCAL_DOMAINS)):
@@ -106,8 +106,8 @@ def check_registry(host: str, port: int, addresses: Iterable[str], named: Collec
     if name in named or f"{f'[{name}]' if ':' in name else name}:{port}" in named:
         return
     for text, what in _refused(host, addresses):
-        if what not in _REGISTRIES_STAND_AT:
-            raise AddressRefused(f"{host} leads to {text}, which is {what}, and is not asked")
+        if what not in _REGISTRY_ADDRESSES:
+            raise AddressRefused(f"{host} resolves to {text}, which is {what}; no request was sent")
 
 
 def _refused(host: str, addresses: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -141,7 +141,7 @@ def _problem_of_parts(parts: SplitResult, port: int | None) -> str | None:
     if parts.scheme.lower() not in ("http", "https"):
         return f"must use HTTP or HTTPS, not {parts.scheme[:20]!r}" if parts.scheme else f"{_INVALID}: it has no scheme"
     if "@" in parts.netloc:
-        return f"{_INVALID}: it carries a user name or password; remove what stands before '@'"
+        return f"{_INVALID}: it contains a user name or password; remove the part before '@'"
     if not parts.hostname:
         return f"{_INVALID}: it has no host"
     if port == 0 or parts.netloc.endswith(":"):
@@ -165,7 +165,7 @@ def _problem_of_ipv6(name: str) -> str | None:
     try:
         what = refused_as(IPv6Address(name))
     except AddressValueError:
-        return f"{_INVALID}: {name!r} is no address"
+        return f"{_INVALID}: {name!r} is not an IP address"
     return f"{_KAITO_ADDRESS}: {name} is {what}. {_OWN_SERVER}" if what else None
 
 

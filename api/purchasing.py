@@ -27,7 +27,7 @@ def price_limit(text: str) -> float | None:
     if not text.strip():
         return None
     if not _PRICE.fullmatch(text.strip()) or float(text) <= 0:
-        raise ValueError("is no price: use US dollars per hour for all nodes, for instance 7.50")
+        raise ValueError("is not a price: use US dollars per hour for all nodes, for instance 7.50")
     return float(text)
 
 
@@ -43,7 +43,7 @@ def capacity_types(text: str) -> tuple[CapacityType, ...]:
     """Spot or on demand, in the order in which they are tried; none where nothing is written."""
     found = _listed(text)
     if any(word not in CAPACITY_TYPES for word in found):
-        raise ValueError("is no kind of capacity: use on-demand, spot, or spot,on-demand")
+        raise ValueError("is not a capacity type: use on-demand, spot, or spot,on-demand")
     return tuple(kind for word in found for kind in CAPACITY_TYPES if kind == word)
 
 

@@ -30,14 +30,14 @@ async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]
 
 def results() -> list[Result]:
     """Returns p50 and p99 in milliseconds, and how many of the plans are feasible."""
-    around = PlanContext(config_maps={})
+    context = PlanContext(config_maps={})
     took, good = [], 0
     pairs = list(itertools.product(all_models(), (sku for sku in sku_table().skus if sku.gpus)))
-    plan_document(_workspace(*pairs[0]), around)  # the tables are read once, by the first plan
+    plan_document(_workspace(*pairs[0]), context)  # the tables are read once, by the first plan
     for model, sku in pairs:
         document = _workspace(model, sku)
         began = time.perf_counter()
-        plan = plan_document(document, around)
+        plan = plan_document(document, context)
         took.append((time.perf_counter() - began) * 1000)
         good += not plan.errors
     return [

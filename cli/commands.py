@@ -23,7 +23,7 @@ def demo(
 ) -> None:
     """Bring a local stack up, serve a small model on it and ask it a question.
 
-    Applies a Workspace with kubectl, shows its steps as they happen, asks the model, and says where to look next. Can
+    Applies a Workspace with kubectl, shows its steps as they happen, asks the model, and shows where to look next. Can
     be repeated: what is there already is used.
     """
     from cli.demo import run
@@ -35,19 +35,19 @@ def plan(
     file: File,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each Workspace.")] = False,
     region: Annotated[str, typer.Option(help="Azure region of the prices.")] = "eastus",
-    provider: Annotated[Provider, typer.Option(help="Who brings the nodes if the Workspace does not say.")] = "aks",
+    provider: Annotated[Provider, typer.Option(help="Provider of the nodes if the Workspace names none.")] = "aks",
     machine: Annotated[
         str | None,
-        typer.Option(metavar="TYPE", help="With --provider byo: a machine type that your nodes are like."),
+        typer.Option(metavar="TYPE", help="With --provider byo: a machine type like your nodes."),
     ] = None,
     hub: Annotated[
-        str | None, typer.Option(metavar="URL", help="A hub to ask for models that the catalogue does not have.")
+        str | None, typer.Option(metavar="URL", help="A hub to query for models that are not in the catalogue.")
     ] = None,
 ) -> None:
     """Show what a Workspace would buy, hold and cost, without a cluster or a cloud.
 
-    Plans every Workspace in the file, with the ConfigMaps that stand beside it: machines, memory by part, context,
-    price and time. Exit codes: 0 good, 1 a plan cannot be carried out, 2 misuse.
+    Plans every Workspace in the file, with the ConfigMaps in the same file: machines, memory by part, context,
+    price and time. Exit codes: 0 success, 1 a plan cannot be carried out, 2 misuse.
     """
     from cli.plan import run
 
@@ -57,17 +57,17 @@ def plan(
 def validate(
     file: Files,
     old: Annotated[
-        str | None, typer.Option(metavar="FILE", help="What is stored now: Workspaces in it are judged as updates.")
+        str | None, typer.Option(metavar="FILE", help="What is stored now: its Workspaces are checked as updates.")
     ] = None,
-    provider: Annotated[Provider, typer.Option(help="Who brings the nodes.")] = "aks",
+    provider: Annotated[Provider, typer.Option(help="Provider of the nodes.")] = "aks",
     allow_host: Annotated[
-        list[str] | None, typer.Option(metavar="HOST", help="A host that URLs may name whatever it is.")
+        list[str] | None, typer.Option(metavar="HOST", help="A host that URLs may name whatever its address is.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Judge Workspaces in files by the admission rules, without a cluster.
+    """Check Workspaces in files by the admission rules, without a cluster.
 
-    Judges every Workspace in the files, with the ConfigMaps that stand beside it. Exit codes: 0 accepted, 1 refused,
+    Checks every Workspace in the files, with the ConfigMaps in the same files. Exit codes: 0 accepted, 1 refused,
     2 misuse.
     """
     from cli.validate import run
@@ -77,13 +77,13 @@ def validate(
 
 def status(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="One Workspace, with everything that is known of it.")
+        str | None, typer.Argument(metavar="NAME", help="Show one Workspace, with all its details.")
     ] = None,
     namespace: Annotated[
-        str | None, typer.Option("-n", "--namespace", help="All without it, or `default` for one Workspace.")
+        str | None, typer.Option("-n", "--namespace", help="Default: all namespaces, or `default` for one Workspace.")
     ] = None,
 ) -> None:
-    """Show where Workspaces stand, and how far a training is.
+    """Show the phase of Workspaces, and the progress of a training.
 
     Reads Workspaces of the cluster that KUBECONFIG names. Exit code 1 when one has failed.
     """
@@ -93,14 +93,14 @@ def status(
 
 
 def sweep(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell.")] = False,
-    pause: Annotated[int, typer.Option(metavar="SECONDS", min=0, help="Between the two looks.")] = 120,
-    json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report only; change nothing.")] = False,
+    pause: Annotated[int, typer.Option(metavar="SECONDS", min=0, help="Between the two scans.")] = 120,
+    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Find and give back what no Workspace uses any more.
+    """Find and release resources that no Workspace uses.
 
-    Compares node pools, NodeClaims, reservations, Workspaces and workflows, twice, and mends what both looks found
-    amiss. Temporal is found by MODELYARD_TEMPORAL_ADDRESS. Exit code 1 when something was amiss.
+    Compares node pools, NodeClaims, reservations, Workspaces and workflows in two scans, and repairs what both found
+    orphaned. MODELYARD_TEMPORAL_ADDRESS is Temporal's address. Exit code 1 if something was orphaned.
     """
     from cli.sweep import run
 

@@ -32,14 +32,14 @@ def run(instance: str, *, deadline_s: float) -> int:
     try:
         _run(instance, deadline_s, console)
     except StepFailed as failure:
-        console.print(f"\n'{failure.step.name}' failed. The same command goes on from here once it is mended.")
+        console.print(f"\n'{failure.step.name}' failed. Fix the cause and run the same command again: it resumes here.")
         return NO
     except (demo.NotServed, NoAnswer, CommandFailed, OtherCluster) as failure:
         console.print(Text(str(failure), "red"), soft_wrap=True)
         console.print(f"`modelyard local status{option_of(instance)}` shows what runs and where its logs are.")
         return NO
     except KeyboardInterrupt:
-        console.print("\nInterrupted. The same command goes on; `modelyard local down` cleans up.")
+        console.print("\nInterrupted. The same command resumes; `modelyard local down` cleans up.")
         return NO
     return GOOD
 
@@ -53,7 +53,7 @@ def _run(instance: str, deadline_s: float, console: Console) -> None:
     stack_s = time.monotonic() - began
     _heading(console, f"kubectl apply -f {demo.EXAMPLE.name}")
     target = demo.apply_example(layout.admin_kubeconfig)
-    snapshots = demo.follow(target, lambda at, line: _tell(console, at, line), deadline_s=deadline_s)
+    snapshots = demo.follow(target, lambda at, line: _print_line(console, at, line), deadline_s=deadline_s)
     _heading(console, demo.QUESTION)
     answers = demo.ask(target)
     _show_answers(console, answers)
@@ -65,7 +65,7 @@ def _run(instance: str, deadline_s: float, console: Console) -> None:
     _next(console, layout, target, option_of(instance))
     if not tuning:
         console.print(
-            f"`modelyard local up{option_of(instance)}` makes the images that trainings need; serving needs none."
+            f"`modelyard local up{option_of(instance)}` builds the images that trainings need; serving needs none."
         )
 
 
@@ -73,7 +73,7 @@ def _heading(console: Console, text: str) -> None:
     console.print(Text(f"\n{text}", "bold cyan"), soft_wrap=True)
 
 
-def _tell(console: Console, at: float, line: str) -> None:
+def _print_line(console: Console, at: float, line: str) -> None:
     console.print(Text.assemble((f"[{at:7.1f}s] ", "dim"), line), soft_wrap=True)
 
 
@@ -105,11 +105,11 @@ def _next(console: Console, layout: Layout, target: demo.Target, instance: str) 
     body = '{"prompt": "Tell me about Paris.", "generate_kwargs": {"max_length": 60}}'
     _heading(console, "Next")
     for what, how in (
-        ("its story", ui),
+        ("workflow", ui),
         ("kubectl", f"export KUBECONFIG={layout.admin_kubeconfig}"),
         ("ask it", f"curl http://{ip}/chat -H 'Content-Type: application/json' -d '{body}'"),
-        ("give it back", f"kubectl delete workspace {target.name}"),
-        ("look around", f"modelyard local status{instance}"),
-        ("stop it all", f"modelyard local down{instance}"),
+        ("delete it", f"kubectl delete workspace {target.name}"),
+        ("status", f"modelyard local status{instance}"),
+        ("stop all", f"modelyard local down{instance}"),
     ):
         console.print(Text.assemble((f"{what:<14}", "dim"), how), soft_wrap=True)

@@ -74,7 +74,7 @@ def _with_client(instance: str, work: Callable[[ControlClient], None]) -> int:
 
 
 def _described(fault: dict[str, Any]) -> str:
-    said = {name: fault[name] for name in NARROWED_BY if fault.get(name) not in (None, "", "*", 0)}
+    settings = {name: fault[name] for name in NARROWED_BY if fault.get(name) not in (None, "", "*", 0)}
     if fault["kind"] != "server-error":
-        said.pop("status", None)
-    return " ".join([fault["kind"], *(f"{name}={value}" for name, value in said.items())])
+        settings.pop("status", None)
+    return " ".join([fault["kind"], *(f"{name}={value}" for name, value in settings.items())])

@@ -28,7 +28,7 @@ def run_up(instance: str, kubeconfig: Path | None) -> int:
     except StepFailed as failure:
         # The display has said why; this is where people look last.
         print(
-            f"\n'{failure.step.name}' failed. `modelyard local up` goes on from here once it is mended.",
+            f"\n'{failure.step.name}' failed. Fix the cause and run `modelyard local up` again: it resumes here.",
             file=sys.stderr,
         )
         return NO
@@ -46,10 +46,10 @@ def run_prepare(instance: str) -> int:
     try:
         prepare(instance)
     except StepFailed as failure:
-        print(f"\n'{failure.step.name}' failed. `modelyard local prepare` goes on from here.", file=sys.stderr)
+        print(f"\n'{failure.step.name}' failed. Run `modelyard local prepare` again: it resumes here.", file=sys.stderr)
         return NO
     except KeyboardInterrupt:
-        print("\nInterrupted. The same command goes on.", file=sys.stderr)
+        print("\nInterrupted. The same command resumes.", file=sys.stderr)
         return NO
     return GOOD
 
@@ -59,7 +59,7 @@ def run_down(instance: str, *, purge: bool) -> int:
     try:
         take_down(instance, purge=purge)
     except StepFailed as failure:
-        print(f"\n'{failure.step.name}' failed; what is left can be taken down by the same command.", file=sys.stderr)
+        print(f"\n'{failure.step.name}' failed. Run the same command again to take down the rest.", file=sys.stderr)
         return NO
     except KeyboardInterrupt:
         return _interrupted(instance)
@@ -80,7 +80,7 @@ def run_status(instance: str, *, as_json: bool) -> int:
 def _interrupted(instance: str) -> int:
     which = option_of(instance)
     print(
-        f"\nInterrupted. `modelyard local up{which}` goes on, `modelyard local down{which}` cleans up.", file=sys.stderr
+        f"\nInterrupted. `modelyard local up{which}` resumes, `modelyard local down{which}` cleans up.", file=sys.stderr
     )
     return NO
 

@@ -29,7 +29,7 @@ app.add_typer(faults, name="fault")
 def up(
     instance: Instance = "demo",
     kubeconfig: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Use this cluster instead of making one.")
+        Path | None, typer.Option(metavar="FILE", help="Use this cluster instead of creating one.")
     ] = None,
 ) -> None:
     """Start what is not running; repairs a half-started stack.
@@ -44,10 +44,10 @@ def up(
 
 @app.command()
 def prepare(instance: Instance = "demo") -> None:
-    """Make what takes minutes the first time, and start nothing.
+    """Build what takes minutes the first time, and start nothing.
 
     Installs system packages, builds the Kubernetes programs, the images, the runtime environment and the models, into
-    the caches. `up` does the same when it has to; tests want it done before.
+    the caches. `up` does the same if needed; tests need it done before.
     """
     from cli.local import run_prepare
 
@@ -61,7 +61,7 @@ def down(
 ) -> None:
     """Stop everything of an instance; its state and the caches stay.
 
-    Stops every process, node and network part. The state stays, so that `up` goes on where it stopped; caches always
+    Stops every process, node and network part. The state stays, so that `up` resumes where it stopped; caches always
     stay.
     """
     from cli.local import run_down
@@ -71,7 +71,7 @@ def down(
 
 @app.command()
 def status(
-    instance: Instance = "demo", json: Annotated[bool, typer.Option("--json", help="For machines.")] = False
+    instance: Instance = "demo", json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> None:
     """Show what runs, where, since when, and its log."""
     from cli.local import run_status
@@ -101,25 +101,23 @@ def add(
             metavar="KIND",
             callback=_known_kind,
             autocompletion=_kinds,
-            help="What goes wrong: one of those that `kinds` shows.",
+            help="Kind of fault, one of those that `kinds` shows.",
         ),
     ],
     instance: Instance = "demo",
-    times: Annotated[int | None, typer.Option(help="How often it strikes. Without it: until cleared.")] = None,
+    times: Annotated[int | None, typer.Option(help="How many times it applies. Without it: until cleared.")] = None,
     pool: Annotated[
-        str | None, typer.Option(metavar="PATTERN", help="Agent pools it strikes, such as 'ws*'. Without it: all.")
+        str | None, typer.Option(metavar="PATTERN", help="Agent pools it applies to, such as 'ws*'. Without it: all.")
     ] = None,
-    method: Annotated[
-        str | None, typer.Option(help="HTTP method it strikes. Without it: what the kind is about.")
-    ] = None,
+    method: Annotated[str | None, typer.Option(help="HTTP method it applies to. Without it: the kind's own.")] = None,
     route: Annotated[
-        str | None, typer.Option(help="Route it strikes: agentPool, operation, managedCluster, skus, ...")
+        str | None, typer.Option(help="Route it applies to: agentPool, operation, managedCluster, skus, ...")
     ] = None,
     variant: Annotated[str | None, typer.Option(help="Another form of the fault, see `kinds`.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Its delay, or the Retry-After of throttled.")] = None,
     status: Annotated[int | None, typer.Option(help="The status of server-error. Without it: 500.")] = None,
     nodes: Annotated[
-        int | None, typer.Option(help="How many machines of the pool it strikes. Without it: all.")
+        int | None, typer.Option(help="How many machines of the pool it applies to. Without it: all.")
     ] = None,
 ) -> None:
     """Set a fault."""
@@ -133,7 +131,7 @@ def add(
 
 @faults.command(name="list")
 def list_(
-    instance: Instance = "demo", json: Annotated[bool, typer.Option("--json", help="For machines.")] = False
+    instance: Instance = "demo", json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> None:
     """Show the faults that are set."""
     from cli.fault import run_list
@@ -148,7 +146,7 @@ def clear(
     ] = None,
     instance: Instance = "demo",
 ) -> None:
-    """Forget one fault, or all of them."""
+    """Clear one fault, or all of them."""
     from cli.fault import run_clear
 
     raise typer.Exit(run_clear(instance, id))

@@ -15,7 +15,7 @@ from process.exit import exit_now
 
 app = typer.Typer(
     help="Model lifecycles on Kubernetes: KAITO Workspaces as durable workflows.",
-    epilog="Exit codes: 0 good, 1 the answer is no, 2 misuse.",
+    epilog="Exit codes: 0 success, 1 refused or failed, 2 misuse.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -107,7 +107,7 @@ def _text_of(file: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ManifestUnreadable(f"{file}: is no UTF-8 text (byte {error.start})") from None
+        raise ManifestUnreadable(f"{file}: is not UTF-8 text (byte {error.start})") from None
 
 
 def _read(path: Path) -> bytes:

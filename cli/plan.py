@@ -41,14 +41,14 @@ def run(file: str, *, as_json: bool, region: str, provider: Provider, machine_ty
     if not workspaces and not broken:
         print(f"there is no Workspace in {file}", file=sys.stderr)
         return MISUSE
-    asked = Asked(region, provider, machine, hub)
-    plans = [_planned(workspace, manifests, asked) for workspace in workspaces]
+    options = PlanOptions(region, provider, machine, hub)
+    plans = [_planned(workspace, manifests, options) for workspace in workspaces]
     print("\n".join(json.dumps(plan.wire(), indent=2) if as_json else text_of(plan) for plan in plans))
     return NO if broken or any(plan.errors for plan in plans) else GOOD
 
 
 @dataclass(frozen=True)
-class Asked:
+class PlanOptions:
     """What the command line says of every Workspace."""
 
     region: str
@@ -57,17 +57,17 @@ class Asked:
     hub: str | None
 
 
-def _planned(manifest: Manifest, manifests: Sequence[Manifest], asked: Asked) -> PlanReport:
-    unlisted = unlisted_model(manifest.value) if asked.hub else None
-    found = asked_model(asked.hub, *unlisted) if asked.hub and unlisted else None
-    around = PlanContext(
-        region=asked.region,
-        provider=asked.provider,
+def _planned(manifest: Manifest, manifests: Sequence[Manifest], options: PlanOptions) -> PlanReport:
+    unlisted = unlisted_model(manifest.value) if options.hub else None
+    found = asked_model(options.hub, *unlisted) if options.hub and unlisted else None
+    context = PlanContext(
+        region=options.region,
+        provider=options.provider,
         config_maps=_config_maps(manifest, manifests),
         model=found if isinstance(found, Model) else None,
-        machine=asked.machine if provider_of(manifest.value, asked.provider) == "byo" else None,
+        machine=options.machine if provider_of(manifest.value, options.provider) == "byo" else None,
     )
-    plan = plan_document(manifest.value, around)
+    plan = plan_document(manifest.value, context)
     return plan.model_copy(update={"errors": (found,)}) if isinstance(found, Finding) else plan
 
 

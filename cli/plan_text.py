@@ -104,14 +104,14 @@ def _money_and_time(plan: PlanReport) -> Iterator[str]:
         label, after = ("first step", "after ") if plan.training else ("ready in", "")
         yield _line(label, f"{after}{ready_in.least:g} to {ready_in.most:g} minutes")
         for step in plan.steps:
-            beside = " (side by side)" if step.beside else ""
+            beside = " (concurrently)" if step.beside else ""
             yield f"  {'':{LABEL}} {step.step:<16}{step.least:>6.1f} to {step.most:>5.1f}{beside}"
 
 
 def _lists(plan: PlanReport) -> Iterator[str]:
-    yield from _list("ways to get the nodes, in this order", plan.ways_to_get_nodes)
+    yield from _list("purchase options, in this order", plan.ways_to_get_nodes)
     yield from _list("checked before anything is bought", plan.preflight)
-    yield from _list("given back when it fails", plan.released_on_failure)
+    yield from _list("released when it fails", plan.released_on_failure)
     yield from _list("kept until the Workspace is deleted", plan.kept_on_failure)
     yield from _list("warnings", [str(warning) for warning in plan.warnings])
     yield from _list("errors", [f"{error} [{error.reason}]" for error in plan.errors])

@@ -31,7 +31,7 @@ def run(name: str | None, namespace: str | None) -> int:
     try:
         found = asyncio.run(_read(name, namespace))
     except (ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
-        print(f"the cluster cannot be read: {error}. KUBECONFIG says which one", file=sys.stderr)
+        print(f"the cluster cannot be read: {error}. set KUBECONFIG to the cluster's kubeconfig", file=sys.stderr)
         return MISUSE
     if name and not found:
         print(f"there is no Workspace {namespace or 'default'}/{name}", file=sys.stderr)
@@ -111,15 +111,15 @@ def _training(training: Training) -> Iterator[str]:
         yield f"  training   [{'#' * full}{'.' * (BAR - full)}] step {step} of {total}, {training.phase}"
     else:
         yield f"  training   {training.phase}"
-    told = [
+    figures = [
         f"loss {training.loss}" if training.loss else "",
         f"{training.tokens_per_second} tokens/s" if training.tokens_per_second else "",
         f"{training.eta_seconds} s to go" if training.eta_seconds and training.phase == "training" else "",
         f"checkpoint at step {training.last_checkpoint}" if training.last_checkpoint else "",
-        f"went on from step {training.resumed_from}" if training.resumed_from else "",
+        f"resumed from step {training.resumed_from}" if training.resumed_from else "",
     ]
-    if any(told):
-        yield f"             {', '.join(word for word in told if word)}"
+    if any(figures):
+        yield f"             {', '.join(figure for figure in figures if figure)}"
     for adjustment in training.adjustments or []:
         yield f"             {adjustment}"
 

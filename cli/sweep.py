@@ -1,4 +1,4 @@
-"""`modelyard sweep [--dry-run]`: looks now for what is paid for and used by nobody, and mends it.
+"""`modelyard sweep [--dry-run]`: finds and releases orphaned resources now.
 
 The work is the Sweep workflow's, so that it is on record; here it is started, waited for and told.
 """
@@ -23,7 +23,7 @@ LONGEST = timedelta(hours=2)
 
 
 def run(*, dry_run: bool, pause_s: int, as_json: bool) -> int:
-    """0 when nothing was amiss, 1 when something was, or when the sweep failed."""
+    """Returns 0 if nothing was orphaned; 1 if something was, or if the sweep failed."""
     try:
         report = asyncio.run(_sweep(SweepRequest(dry_run=dry_run, pause_s=pause_s), quiet=as_json))
     except (RPCError, RuntimeError, WorkflowFailureError) as error:
@@ -46,8 +46,8 @@ def lines_of(report: SweepReport) -> list[str]:
     for one in report.found.without_workflow:
         lines.append(f"Workspace {one.key.namespace}/{one.key.name} had no workflow: one {does} started")
     for key in report.found.without_workspace:
-        lines.append(f"Workspace {key.namespace}/{key.name} is gone and its workflow still ran: it {does} told to look")
-    return lines or ["nothing is amiss: everything that is paid for is used, and every Workspace is looked after"]
+        lines.append(f"Workspace {key.namespace}/{key.name} is gone and its workflow still ran: it {does} signalled")
+    return lines or ["nothing is orphaned: every paid resource is in use, and every Workspace has a workflow"]
 
 
 async def _sweep(request: SweepRequest, *, quiet: bool) -> SweepReport:
@@ -61,5 +61,5 @@ async def _sweep(request: SweepRequest, *, quiet: bool) -> SweepReport:
         static_summary="Sweep by hand" + (", dry run" if request.dry_run else ""),
     )
     if not quiet:
-        print(f"sweeping as workflow {handle.id}: two looks, {request.pause_s} s apart if the first finds anything")
+        print(f"sweeping as workflow {handle.id}: two scans, {request.pause_s} s apart if the first finds anything")
     return await handle.result()

@@ -61,8 +61,8 @@ def run(
     except (ManifestUnreadable, ValueError) as error:
         print(error, file=sys.stderr)
         return MISUSE
-    judge = Judge(provider, allowed_hosts, _config_maps(manifests), stored)
-    verdicts = [judge.verdict(manifest) for manifest in manifests]
+    validator = Validator(provider, allowed_hosts, _config_maps(manifests), stored)
+    verdicts = [validator.verdict(manifest) for manifest in manifests]
     if all(verdict.verdict == "skipped" for verdict in verdicts):
         print(f"there is no Workspace in {', '.join(files)}", file=sys.stderr)
         return MISUSE
@@ -75,7 +75,7 @@ def run(
 
 
 @dataclass(frozen=True)
-class Judge:
+class Validator:
     """All that a verdict depends on beside the document."""
 
     provider: str
@@ -89,7 +89,7 @@ class Judge:
             return _verdict(manifest, "refused", problems=[_finding(manifest, Problem("L1", "", manifest.problem))])
         if not _is_workspace(manifest):
             used = manifest.kind == "ConfigMap"
-            note = "read for the Workspaces that name it" if used else "not judged: this is no Workspace"
+            note = "read for the Workspaces that name it" if used else "not checked: this is not a Workspace"
             return _verdict(manifest, "skipped", notes=[note])
         notes: list[str] = []
         problems = [_finding(manifest, problem) for problem in self._problems(manifest, notes)]
@@ -99,7 +99,7 @@ class Judge:
         config_maps = self._config_maps_of(manifest, notes)
         old = self.stored.get(_key(manifest)) if self.stored else None
         if self.stored is not None and old is None:
-            notes.append("judged as new: it is not among what is stored")
+            notes.append("checked as new: it is not in the file of --old")
         if old is None:
             return problems_on_create(
                 manifest.value, provider=self.provider, allowed_hosts=self.allowed_hosts, config_maps=config_maps
@@ -115,7 +115,7 @@ class Judge:
         root = Part("", manifest.value)
         named = [part.text for part in (root["inference"]["config"], root["tuning"]["config"]) if part.text]
         missing = [name for name in named if name not in there]
-        notes.extend(f"ConfigMap {name!r} is not in the files: what it holds was not judged" for name in missing)
+        notes.extend(f"ConfigMap {name!r} is not in the files: its content was not checked" for name in missing)
         return None if missing else there
 
 

@@ -46,11 +46,11 @@ async def work(settings: WebhookSettings, stop: asyncio.Event) -> None:
     cluster = await Cluster.connect(settings.kubeconfig)
     certificates = Certificates()
     store = CertificateStore(cluster, settings.system_namespace, settings.webhook_secret)
-    upkeep = CertRotator(store, Registration(cluster, settings.webhook_configuration), settings, certificates.use)
+    rotator = CertRotator(store, Registration(cluster, settings.webhook_configuration), settings, certificates.use)
     try:
-        async with endpoint(settings.metrics_address, lambda: upkeep.registered), asyncio.TaskGroup() as group:
-            keeping = group.create_task(upkeep.run())
-            first = [group.create_task(upkeep.serving()), group.create_task(stop.wait())]
+        async with endpoint(settings.metrics_address, lambda: rotator.registered), asyncio.TaskGroup() as group:
+            keeping = group.create_task(rotator.run())
+            first = [group.create_task(rotator.serving()), group.create_task(stop.wait())]
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
                 await _serve(settings, ClusterConfigMaps(cluster), certificates, stop)

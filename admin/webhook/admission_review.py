@@ -58,7 +58,7 @@ class Review:
 
     @property
     def _unchanged(self) -> bool:
-        return self.document is not None and _judged_part(self.old or {}) == _judged_part(self.document)
+        return self.document is not None and _checked_part(self.old or {}) == _checked_part(self.document)
 
 
 def read_review(body: bytes) -> Review:
@@ -76,7 +76,7 @@ def read_review(body: bytes) -> Review:
     try:
         passes = review.passes_unseen
     except RecursionError as error:
-        raise Unreadable(400, "the Workspace is nested too deeply to be judged", uid) from error
+        raise Unreadable(400, "the Workspace is nested too deeply to be checked", uid) from error
     if not passes:
         _check_complete(review)
         _check_size(review, len(body))
@@ -139,7 +139,7 @@ def _check_complete(review: Review) -> None:
     if review.operation == "UPDATE" and review.old is None:
         raise Unreadable(400, "request.oldObject is missing", review.uid)
     if review.document.get("kind") != labels.KIND:
-        raise Unreadable(400, f"request.object is not a {labels.KIND}; only those are judged here", review.uid)
+        raise Unreadable(400, f"request.object is not a {labels.KIND}; only those are checked here", review.uid)
 
 
 def _check_size(review: Review, size: int) -> None:
@@ -154,7 +154,7 @@ def _being_deleted(document: Document) -> bool:
     return isinstance(metadata, Mapping) and bool(metadata.get("deletionTimestamp"))
 
 
-def _judged_part(document: Document) -> dict[str, Any]:
+def _checked_part(document: Document) -> dict[str, Any]:
     """Returns what a user writes: everything but the status, and only the annotations of the metadata."""
     metadata = document.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else metadata

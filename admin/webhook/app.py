@@ -53,23 +53,23 @@ async def answer_of(body: bytes, rules: Rules, config_maps: ConfigMapSource) -> 
         return _refuse_unreadable(error)
     began = time.perf_counter()
     try:
-        verdict = decide(review, rules, await config_maps.named_by(review))
+        decision = decide(review, rules, await config_maps.named_by(review))
     except RecursionError:
-        return _refuse_unreadable(Unreadable(400, "the Workspace is nested too deeply to be judged", review.uid))
+        return _refuse_unreadable(Unreadable(400, "the Workspace is nested too deeply to be checked", review.uid))
     except Exception:  # top level: a bug in a rule must neither allow the request nor leave the user without a response
         log.exception("a rule failed on review %s after %.3f s", review.uid, time.perf_counter() - began)
         count(review.operation, BROKEN, ())
-        message = f"this Workspace could not be judged because of a mistake in Modelyard; its log tells of {review.uid}"
+        message = f"a bug in Modelyard prevented the check of this Workspace; see {review.uid} in the webhook's log"
         return answers.unreadable(review.uid, 500, message)
-    return _answer_of_verdict(review, verdict)
+    return _answer_of_decision(review, decision)
 
 
-def _answer_of_verdict(review: Review, verdict: Decision) -> bytes:
-    rules = [problem.rule for problem in verdict.problems]
+def _answer_of_decision(review: Review, decision: Decision) -> bytes:
+    rules = [problem.rule for problem in decision.problems]
     count(review.operation, "refused" if rules else "allowed", rules)
     if rules:
-        return answers.refused(review.uid, verdict.problems, verdict.warnings)
-    return answers.allowed(review.uid, verdict.warnings)
+        return answers.refused(review.uid, decision.problems, decision.warnings)
+    return answers.allowed(review.uid, decision.warnings)
 
 
 def _check_type(request: Request) -> None:
@@ -87,7 +87,7 @@ async def _body(request: Request, read_s: float) -> bytes:
                 if len(body) > BODY_LIMIT:
                     raise Unreadable(413, f"the request has more than {BODY_LIMIT} bytes")
     except TimeoutError as error:
-        raise Unreadable(408, f"the request did not come within {read_s:g} s") from error
+        raise Unreadable(408, f"the request did not arrive within {read_s:g} s") from error
     return bytes(body)
 
 

@@ -55,7 +55,7 @@ class ClusterConfigMaps:
             async with asyncio.timeout(READ_S):
                 found = [await self._cluster.get("ConfigMap", name, review.namespace) for name in names]
         except (ApiException, aiohttp.ClientError, TimeoutError) as error:
-            log.warning("the ConfigMaps of review %s are not judged: %r", review.uid, error)
+            log.warning("the ConfigMaps of review %s cannot be read and are not checked: %r", review.uid, error)
             return None
         return {name: config_map for name, config_map in zip(names, found, strict=True) if config_map is not None}
 

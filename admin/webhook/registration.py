@@ -46,7 +46,7 @@ class Configuration:
             at = f"/webhooks/{index}"
             if (hook.get("clientConfig") or {}).get("caBundle") != wanted:
                 patch.append(_set(f"{at}/clientConfig/caBundle", wanted))
-            if _judges_updates(hook):
+            if _handles_updates(hook):
                 patch += _closing(at, hook, conditions_kept)
         if not patch:
             return []
@@ -122,7 +122,7 @@ def _set(path: str, value: Any) -> Object:
     return {"op": "add", "path": path, "value": value}
 
 
-def _judges_updates(hook: Object) -> bool:
+def _handles_updates(hook: Object) -> bool:
     return any(UPDATE in (rule.get("operations") or []) for rule in hook.get("rules") or [])
 
 

@@ -49,7 +49,7 @@ class CertRotator:
     async def run(self) -> None:
         """Runs rounds until cancelled."""
         while True:
-            done = await self._round_or_not()
+            done = await self._try_round()
             interval = self._settings.webhook_check_interval
             await asyncio.sleep(interval if done else min(RETRY_S, interval))
 
@@ -58,16 +58,16 @@ class CertRotator:
         # In this order: see Registration.correct.
         configuration = await self._registration.read()
         stored = await self._store.read()
-        wanted = self._wanted(stored.held)
+        wanted = self._current(stored.held)
         if wanted != stored.held:
             if not await self._store.write(wanted, stored.version):
-                log.info("the certificates changed meanwhile; reading them again")
+                log.info("another replica changed the certificates; reading them again")
                 return False
-            self._tell(stored.held, wanted)
-        self._take(wanted)
+            self._record_renewals(stored.held, wanted)
+        self._use(wanted)
         return await self._registered(configuration, wanted)
 
-    def _wanted(self, stored: CertificateBundle | None) -> CertificateBundle:
+    def _current(self, stored: CertificateBundle | None) -> CertificateBundle:
         now, hosts, lifetimes = datetime.now(UTC), self._settings.hosts, self._settings.lifetimes
         if stored is None:
             if self._held is None:
@@ -75,15 +75,15 @@ class CertRotator:
             return reissue(self._held, lifetimes, now)
         return kept_current(stored, hosts=hosts, lifetimes=lifetimes, now=now, trusted=self._trusted)
 
-    def _tell(self, before: CertificateBundle | None, made: CertificateBundle) -> None:
+    def _record_renewals(self, before: CertificateBundle | None, made: CertificateBundle) -> None:
         if before is None or before.newest != made.newest:
             RENEWALS.labels("authority").inc()
-            log.info("made an authority, valid until %s", expiry(made.newest).isoformat())
+            log.info("created an authority, valid until %s", expiry(made.newest).isoformat())
         if before is None or before.certificate != made.certificate:
             RENEWALS.labels("serving").inc()
-            log.info("made a serving certificate, valid until %s", expiry(made.certificate).isoformat())
+            log.info("created a serving certificate, valid until %s", expiry(made.certificate).isoformat())
 
-    def _take(self, wanted: CertificateBundle) -> None:
+    def _use(self, wanted: CertificateBundle) -> None:
         if self._held is None or self._held.certificate != wanted.certificate:
             self._serve(wanted)
             EXPIRY.set(expiry(wanted.certificate).timestamp())
@@ -106,9 +106,9 @@ class CertRotator:
         self.registered = registered
         REGISTERED.set(int(registered))
 
-    async def _round_or_not(self) -> bool:
+    async def _try_round(self) -> bool:
         try:
             return await self.round()
         except (ApiException, aiohttp.ClientError, TimeoutError) as error:
-            log.warning("certificates could not be looked after; what is served stays: %r", error)
+            log.warning("certificates could not be checked or renewed; the served one stays: %r", error)
             return False

@@ -134,12 +134,12 @@ def _structure(value: JsonValue) -> JsonValue:
 
 
 def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no number that JSON has")
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _text(value: JsonValue) -> str:
     if isinstance(value, bool) or value is None:
-        raise ValueError(f"must be text; {shown(value)} was read as no text: put it in quotes")
+        raise ValueError(f"must be text; {shown(value)} is not text in YAML: put it in quotes")
     if not isinstance(value, str | int | float):
         raise ValueError(f"must be text, not {shown(value)}")
     return str(value)

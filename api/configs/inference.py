@@ -95,11 +95,11 @@ def vllm_options(section: Mapping[str, JsonValue], arguments: Arguments) -> tupl
 
 def context_problem(config: InferenceConfig, limit: int) -> str | None:
     """KAITO's rule that max-model-len may not exceed the model's own limit (`limit`, tokens); None if it holds."""
-    asked = config.max_model_len
-    if asked is None or asked <= limit:
+    length = config.max_model_len
+    if length is None or length <= limit:
         return None
-    words = f"max-model-len {asked} exceeds model's maximum supported context window {limit} (ModelTokenLimit)"
-    return f"{words}; lower it, or leave it out"
+    message = f"max-model-len {length} exceeds model's maximum supported context window {limit} (ModelTokenLimit)"
+    return f"{message}; lower it, or leave it out"
 
 
 def _take(chosen: dict[str, JsonValue], option: str, inner: list[str], value: JsonValue, arguments: Arguments) -> None:
@@ -107,7 +107,7 @@ def _take(chosen: dict[str, JsonValue], option: str, inner: list[str], value: Js
     if option in OWNED:
         raise ValueError(f"{OWNED[option]}; remove it")
     if option not in arguments:
-        raise ValueError(f"is no option of vLLM{nearest(option, arguments) or '; see `vllm serve --help`'}")
+        raise ValueError(f"is not an option of vLLM{nearest(option, arguments) or '; see `vllm serve --help`'}")
     if inner and arguments[option].type not in ("json", "any"):
         raise ValueError(f"{option} has no inner keys")
     if value is None:
@@ -116,7 +116,7 @@ def _take(chosen: dict[str, JsonValue], option: str, inner: list[str], value: Js
         _put_inner(chosen, option, inner, value)
         return
     if option in chosen:
-        raise ValueError("is there twice, in two spellings; keep one")
+        raise ValueError("is given twice, in two spellings; keep one")
     fit = fitted(value, arguments[option])
     _check_range(option, fit)
     if arguments[option].kind != "flag" or fit:  # a flag that is off is simply not passed
@@ -128,7 +128,7 @@ def _put_inner(chosen: dict[str, JsonValue], option: str, inner: list[str], valu
     for part in inner[:-1]:
         at = at.setdefault(part, {}) if isinstance(at, dict) else None
     if not isinstance(at, dict) or inner[-1] in at or not all(inner):
-        raise ValueError("is there twice, in two spellings; keep one")
+        raise ValueError("is given twice, in two spellings; keep one")
     at[inner[-1]] = value
 
 

@@ -28,9 +28,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def without_effect(keys: Collection[str], known: Iterable[str]) -> list[Problem]:
     """A warning for each of these unknown keys, the first REPORTED_MAX of them with the nearest known name."""
     names = list(known)
-    told = list(keys)[:REPORTED_MAX]
-    warnings = [(key, f"is not a known key and has no effect{nearest(key, names)}") for key in told]
-    more = len(keys) - len(told)
+    reported = list(keys)[:REPORTED_MAX]
+    warnings = [(key, f"is not a known key and has no effect{nearest(key, names)}") for key in reported]
+    more = len(keys) - len(reported)
     return [*warnings, ("", f"{more} more keys are not known and have no effect")] if more else warnings
 
 

@@ -134,15 +134,15 @@ def _key_problems(name: str, written: Mapping[str, Any]) -> tuple[list[Problem],
     return _located(name, wrong), _located(name, warnings)
 
 
-def _problems_of(error: ValidationError, told: set[str], name: str) -> list[Problem]:
+def _problems_of(error: ValidationError, reported: set[str], name: str) -> list[Problem]:
     """One message per key: a value that matches none of several types is one error, not several."""
     found: dict[str, str] = {}
     for entry in error.errors():
         key = str(entry["loc"][0])
-        if f"{ROOT}.{name}.{key}" not in told:
+        if f"{ROOT}.{name}.{key}" not in reported:
             message = entry["msg"].removeprefix("Input ").removeprefix("Value error, ")
-            words = message if entry["type"] == "value_error" else f"{message}, and {shown(entry['input'])} was given"
-            found[key] = f"{found[key]}; or {words}" if key in found else words
+            text = message if entry["type"] == "value_error" else f"{message}, and {shown(entry['input'])} was given"
+            found[key] = f"{found[key]}; or {text}" if key in found else text
     return list(found.items())
 
 

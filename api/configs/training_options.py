@@ -43,7 +43,7 @@ REFUSED: Final[Mapping[str, str]] = {
     **dict.fromkeys(("trackio_space_id", "trackio_bucket_id", "trackio_static_space_id"), _HUB),
     "hub_token": "is refused: a ConfigMap is no place for a secret",
     **dict.fromkeys(("local_rank", "deepspeed", "fsdp", "fsdp_config", "parallelism_config", "ddp_backend"), _MACHINE),
-    "resume_from_checkpoint": "is refused: a training goes on from its last checkpoint by itself",
+    "resume_from_checkpoint": "is refused: a training resumes from its last checkpoint without it",
     "model_init_kwargs": "is refused: use the section ModelConfig",
 }
 _RANGES: Final[Mapping[str, tuple[float, float]]] = {
@@ -86,7 +86,7 @@ def training_options(section: Mapping[str, JsonValue]) -> tuple[Options, list[Pr
         if name not in known:
             continue
         if name != key:
-            warnings.append((key, f"is called {name} today, and is understood so"))
+            warnings.append((key, f"is read as {name}, its current name"))
         try:
             _take(chosen, name, value, known[name])
         except ValueError as error:
@@ -104,7 +104,7 @@ def _take(chosen: Options, name: str, value: JsonValue, argument: Argument) -> N
             return
         raise ValueError(f"{REFUSED[name]}; remove it")
     if name in chosen:
-        raise ValueError(f"is there twice, {name} being today's name; keep one")
+        raise ValueError(f"is given twice; {name} is the current name; keep one")
     if value is False and "no" in argument.choices:
         value = "no"  # YAML reads an unquoted no as false
     if name == "output_dir" and not isinstance(value, str):
@@ -123,4 +123,4 @@ def _check(name: str, value: JsonValue) -> None:
     if name == "optim" and not (value in _OPTIMIZERS or any(part in str(value) for part in _OF_BITSANDBYTES)):
         raise ValueError(f"{value!r} needs a package that the training image does not hold; use adamw_torch_fused")
     if name == "report_to" and value not in (["none"], []):
-        raise ValueError("must be none: the image holds no client of a tracker; metrics are on the pod's /metrics")
+        raise ValueError("must be none: the image has no tracker client; metrics are on the pod's /metrics")

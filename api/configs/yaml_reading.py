@@ -51,7 +51,7 @@ def read_yaml(text: str) -> Document:
     try:
         data = text.encode()
     except UnicodeEncodeError:
-        raise ConfigProblem([("", "holds characters that are no text (lone surrogates)")]) from None
+        raise ConfigProblem([("", "contains characters that are not text (lone surrogates)")]) from None
     if len(data) > SIZE_MAX:
         raise ConfigProblem([("", f"has {len(data)} bytes, and {SIZE_MAX} are allowed")])
     try:
@@ -135,7 +135,7 @@ class _Builder:
             self.count(event, 1)
             here = (*path, event.value)
             if event.value in own:
-                raise _at(event, f"the key {event.value!r} is there twice; the first is on line {self.lines[here]}")
+                raise _at(event, f"the key {event.value!r} is given twice; the first is on line {self.lines[here]}")
             self.lines[here] = _position(event)[0]
             if event.value == "<<" and event.implicit[0]:
                 merged = self.merge(event, here) | merged
@@ -185,6 +185,6 @@ def _at(event: yaml.Event, message: str) -> ConfigProblem:
 
 def _syntax_message(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
-    words = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    message = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{where}is no YAML: {words}"
+    return f"{where}is not valid YAML: {message}"

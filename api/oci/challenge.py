@@ -57,7 +57,7 @@ def realm_problem(realm: str, plain_http: Collection[str]) -> str | None:
     except ValueError:
         known = None
     if not known or "@" in parts.netloc or _UNPRINTABLE.search(realm):
-        return "it is no URL"
+        return "it is not a URL"
     if parts.scheme == "https" or (parts.scheme == "http" and parts.netloc in plain_http):
         return None
-    return f"{parts.netloc[:100]} is without TLS, and a credential would be readable on the way"
+    return f"{parts.netloc[:100]} has no TLS, so the credential would be sent unencrypted"

@@ -71,12 +71,12 @@ def reference_problem(text: str) -> str | None:
         return f"it has {len(text)} characters"
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
-        return "what stands after '@' is no digest such as sha256: and 64 hexadecimal digits"
+        return "the part after '@' must be a digest such as sha256: and 64 hexadecimal digits"
     name, tag = _split_tag(rest)
     if tag is not None and not _TAG.fullmatch(tag):
         return "the tag must be 1 to 128 letters, digits, '_', '.' and '-'"
     if _IDENTIFIER.fullmatch(name):
-        return "64 hexadecimal digits are an image's id and no name"
+        return "64 hexadecimal digits are an image ID, not a name"
     return _name_problem(name)
 
 
@@ -97,12 +97,12 @@ def _split_tag(text: str) -> tuple[str, str | None]:
 def _name_problem(name: str) -> str | None:
     host, path = _split_host(name)
     if host and not _HOST.fullmatch(host):
-        return f"{host[:60]!r} is no host of a registry"
+        return f"{host[:60]!r} is not a registry host"
     if len(name) > NAME_MAX:
         return f"the name may have {NAME_MAX} characters"
     if not _PATH.fullmatch(path):
         upper = " It holds upper-case letters." if path != path.lower() else ""
-        return f"the name must be lower-case letters and digits, parted by '/', '.', '_' or '-'.{upper}"
+        return f"the name must be lower-case letters and digits, separated by '/', '.', '_' or '-'.{upper}"
     return None
 
 

@@ -30,12 +30,12 @@ class TokenRequest:
 
 def token_request(challenge: Challenge, scope: str, account: Account | None) -> TokenRequest:
     """For a bearer challenge whose realm may be shown credentials. `scope` is such as repository:NAME:pull,push."""
-    asked = ({"service": challenge.service} if challenge.service else {}) | {"scope": scope}
+    parameters = ({"service": challenge.service} if challenge.service else {}) | {"scope": scope}
     if account and account.identity_token:
         form = {"grant_type": "refresh_token", "refresh_token": account.identity_token, "client_id": CLIENT_ID}
-        return TokenRequest("POST", challenge.realm, {}, asked | form)
+        return TokenRequest("POST", challenge.realm, {}, parameters | form)
     basic = account.basic() if account else ""
-    return TokenRequest("GET", challenge.realm, asked, headers={"Authorization": basic} if basic else {})
+    return TokenRequest("GET", challenge.realm, parameters, headers={"Authorization": basic} if basic else {})
 
 
 def token_in(content: bytes) -> str:

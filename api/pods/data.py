@@ -30,10 +30,10 @@ class DataConfig(BaseModel):
     folder: str = Field(DATA, description="Receives the data, or holds it already.")
     urls: tuple[str, ...] = ()
     image: str | None = Field(None, description="An OCI image with the data below /data.")
-    dataset: DatasetConfig = Field(default_factory=lambda: DatasetConfig(), description="The user's words on columns.")
+    dataset: DatasetConfig = Field(default_factory=lambda: DatasetConfig(), description="Columns to use.")
     registry: RegistryAccess = Field(default_factory=lambda: RegistryAccess())
     allowed_hosts: tuple[str, ...] = Field((), description="Hosts that links may lead to whatever they are.")
-    hf_endpoint: str | None = Field(None, description="Stands in for https://huggingface.co in links to it.")
+    hf_endpoint: str | None = Field(None, description="Replaces https://huggingface.co in links to it.")
     manifest: str | None = Field(
         None, description="Where the manifest goes; without it, into the folder, unless that is a volume of the user's."
     )
@@ -102,8 +102,8 @@ class DataStatus(BaseModel):
 
 def request_digest(config: DataConfig) -> str:
     """sha256 as hex over what decides which data there will be."""
-    asked = config.model_dump_json(include={"urls", "image", "dataset", "max_bytes", "max_files"})
-    return sha256(asked.encode()).hexdigest()
+    request = config.model_dump_json(include={"urls", "image", "dataset", "max_bytes", "max_files"})
+    return sha256(request.encode()).hexdigest()
 
 
 def data_digest(files: Iterable[tuple[str, str]]) -> str:

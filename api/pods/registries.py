@@ -18,9 +18,9 @@ class AzureIdentity(BaseModel):
         "/var/run/secrets/azure/tokens/azure-identity-token", description="The service account's projected token."
     )
     authority: str = Field("https://login.microsoftonline.com", description="Where the token is turned into Entra's.")
-    scope: str = Field("https://containerregistry.azure.net/.default", description="What Entra's token is asked for.")
+    scope: str = Field("https://containerregistry.azure.net/.default", description="Requested for Entra's token.")
     registry_suffixes: tuple[str, ...] = Field(
-        (".azurecr.io", ".azurecr.cn", ".azurecr.us"), description="Hosts that may be shown Entra's token."
+        (".azurecr.io", ".azurecr.cn", ".azurecr.us"), description="Hosts that may receive Entra's token."
     )
 
     def is_for(self, host: str) -> bool:
@@ -37,6 +37,6 @@ class RegistryAccess(BaseModel):
         default_factory=dict,
         description="By Secret name, the file with its docker config (.dockerconfigjson); tried in this order.",
     )
-    plain_http: tuple[str, ...] = Field((), description="host:port of registries that are spoken to without TLS.")
+    plain_http: tuple[str, ...] = Field((), description="host:port of registries that are reached without TLS.")
     allowed_hosts: tuple[str, ...] = Field((), description="Hosts inside that a registry may lead to, as for tokens.")
     azure: AzureIdentity | None = Field(None, description="Used where no Secret has a credential for the registry.")

@@ -62,7 +62,7 @@ class ServeConfig(BaseModel):
     adapters: list[AdapterMount] = Field(default_factory=list)
     trust_remote_code: bool = False
     weights_deadline_s: int = Field(3600, ge=1, description="Seconds to wait for the weights before giving up.")
-    drain_s: int = Field(55, ge=0, description="Seconds that requests in flight have after the server is told to stop.")
+    drain_s: int = Field(55, ge=0, description="Seconds that requests in flight have after SIGTERM.")
     model_options: dict[str, JsonValue] = Field(
         default_factory=dict, description="vLLM arguments that the model needs: parsers and file formats."
     )

@@ -89,7 +89,7 @@ def columns_of(names: Collection[str], chosen: ColumnChoice) -> Columns:
     """What the columns mean. Raises ColumnsUnknown, also when a column that the user named is not there."""
     for name in (chosen.messages_column, chosen.context_column, chosen.response_column):
         if name and name not in names:
-            raise ColumnsUnknown(f"there is no column {name!r}; there are {_listed(names)}")
+            raise ColumnsUnknown(f"there is no column {name!r}; the columns are {_listed(names)}")
     system, tools = _first(names, _SYSTEMS), _first(names, ("tools",))
     messages = chosen.messages_column or ("" if chosen.response_column else _first(names, _MESSAGES))
     if messages:
@@ -112,13 +112,13 @@ def example_of(row: Mapping[str, Any], columns: Columns) -> Example:
     if columns.shape is Shape.TEXT:
         return Example(text=_text(row.get(columns.text), columns.text))
     if columns.shape is Shape.MESSAGES:
-        said = _messages(row.get(columns.messages), columns.messages)
-        return _conversation(_with_system(said, row, columns), 0, row, columns)
+        messages = _messages(row.get(columns.messages), columns.messages)
+        return _conversation(_with_system(messages, row, columns), 0, row, columns)
     answer = row.get(columns.answer)
-    asked = _asked(row, columns)
-    told = _messages(answer, columns.answer) if _is_chat(answer) else [_assistant(_text(answer, columns.answer))]
-    before = _with_system(asked, row, columns)
-    return _conversation([*before, *told], len(before), row, columns)
+    prompt = _prompt(row, columns)
+    reply = _messages(answer, columns.answer) if _is_chat(answer) else [_assistant(_text(answer, columns.answer))]
+    before = _with_system(prompt, row, columns)
+    return _conversation([*before, *reply], len(before), row, columns)
 
 
 def _pair(names: Collection[str], chosen: ColumnChoice) -> tuple[str, str]:
@@ -131,7 +131,7 @@ def _pair(names: Collection[str], chosen: ColumnChoice) -> tuple[str, str]:
     return prompt, answer
 
 
-def _asked(row: Mapping[str, Any], columns: Columns) -> list[Message]:
+def _prompt(row: Mapping[str, Any], columns: Columns) -> list[Message]:
     prompt = row.get(columns.prompt)
     if _is_chat(prompt):
         return _messages(prompt, columns.prompt)
@@ -144,14 +144,14 @@ def _asked(row: Mapping[str, Any], columns: Columns) -> list[Message]:
 
 def _conversation(messages: list[Message], learnt_from: int, row: Mapping[str, Any], columns: Columns) -> Example:
     if not any(message["role"] == "assistant" for message in messages[learnt_from:]):
-        raise RowUnusable("it has no message of the assistant")
+        raise RowUnusable("it has no message with the role assistant")
     tools = row.get(columns.tools) if columns.tools else None
     return Example(tuple(messages), learnt_from, tools=tools or None)
 
 
 def _messages(value: Any, column: str) -> list[Message]:
     if not isinstance(value, list | tuple) or not value:
-        raise RowUnusable(f"column {column} is {'empty' if not value else 'no list of messages'}")
+        raise RowUnusable(f"column {column} is {'empty' if not value else 'not a list of messages'}")
     return [_message(entry, column) for entry in value]
 
 
@@ -160,13 +160,13 @@ def _message(entry: Any, column: str) -> Message:
     if not isinstance(entry, Mapping):
         raise RowUnusable(f"column {column} holds {type(entry).__name__} where a message was expected")
     # Files with columns fill in what a message lacks with nulls; templates take a null for something.
-    said = {key: value for key, value in entry.items() if value is not None}
-    role = said.pop("role", None) or said.pop("from", None)
-    content = said.pop("content", None) or said.pop("value", None) or ""
-    said.pop("from", None), said.pop("value", None)
-    if not isinstance(role, str) or not (content or said):
+    fields = {key: value for key, value in entry.items() if value is not None}
+    role = fields.pop("role", None) or fields.pop("from", None)
+    content = fields.pop("content", None) or fields.pop("value", None) or ""
+    fields.pop("from", None), fields.pop("value", None)
+    if not isinstance(role, str) or not (content or fields):
         raise RowUnusable(f"column {column} holds a message without {'content' if role else 'role'}")
-    return {"role": _ROLES.get(role, role), "content": content, **said}
+    return {"role": _ROLES.get(role, role), "content": content, **fields}
 
 
 def _with_system(messages: list[Message], row: Mapping[str, Any], columns: Columns) -> list[Message]:

@@ -112,7 +112,7 @@ class TuneStatus(BaseModel):
     attempts: int = Field(0, description="How often this pod's container began to train.")
     batch_size: int = 0
     accumulation: int = 0
-    adjustments: list[str] = Field(default_factory=list, description="What was changed so that it fits, in words.")
+    adjustments: list[str] = Field(default_factory=list, description="What was changed so that it fits.")
     warnings: list[str] = Field(default_factory=list, description="What is not as asked, and goes on all the same.")
     rows: Rows = Field(default_factory=Rows)
     eval_loss: float | None = Field(None, description="Of the adapter, on the rows held out.")

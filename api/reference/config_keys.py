@@ -16,7 +16,7 @@ def config_keys_page() -> str:
     """Every key of training_config.yaml, and what inference_config.yaml cannot set."""
     sections = []
     for name, model in SECTIONS.items():
-        rows = [[code(key), kind, words] for key, kind, words in section_rows(model)]
+        rows = [[code(key), kind, parts] for key, kind, parts in section_rows(model)]
         sections += [f"### {name}", table(["key", "type and default", "meaning"], rows)]
     return page(
         "api.reference config-keys",
@@ -28,7 +28,7 @@ def config_keys_page() -> str:
         "## training_config.yaml",
         *sections,
         f"### {OPTIONS}",
-        "The fields of trl's SFTConfig, by their names. Where nothing is said, Modelyard takes:",
+        "The fields of trl's SFTConfig, by their names. Modelyard sets these defaults:",
         table(["key", "default"], [[code(key), code(value)] for key, value in DEFAULTS.items()]),
         "These are refused:",
         table(["keys", "why"], _by_reason(REFUSED)),
@@ -50,10 +50,10 @@ def section_rows(model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
     """For each field: its name, its type with bounds and default, its meaning."""
     schema = model.model_json_schema()
     for name, field in schema["properties"].items():
-        words = [_kind(field), *_bounds(field)]
+        parts = [_kind(field), *_bounds(field)]
         if field.get("default") not in (None, {}):
-            words.append(f"default {code(field['default'])}")
-        yield name, ", ".join(words), field["description"]
+            parts.append(f"default {code(field['default'])}")
+        yield name, ", ".join(parts), field["description"]
 
 
 def _kind(field: dict[str, Any]) -> str:
@@ -71,11 +71,11 @@ def _kind(field: dict[str, Any]) -> str:
 
 
 def _bounds(field: dict[str, Any]) -> list[str]:
-    words = {
+    bounds = {
         "minimum": "at least",
         "maximum": "at most",
         "exclusiveMinimum": "above",
         "exclusiveMaximum": "below",
     }
     inner = [field, *field.get("anyOf", [])]
-    return [f"{text} {one[key]:.12g}" for one in inner for key, text in words.items() if key in one]
+    return [f"{text} {one[key]:.12g}" for one in inner for key, text in bounds.items() if key in one]

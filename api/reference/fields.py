@@ -29,8 +29,8 @@ def fields_page() -> str:
         "# Fields of a Workspace",
         paragraph(
             f"Both versions, `{labels.V1BETA1}` (stored) and `{labels.V1ALPHA1}`, have the same fields; there is no "
-            "`spec` around them. What each may hold beyond its type is in [admission](admission.md); words of the "
-            "status are in [reasons](reasons.md)."
+            "`spec` around them. What each may hold beyond its type is in [admission](admission.md); conditions and "
+            "reasons are in [reasons](reasons.md)."
         ),
         paragraph(
             "The versions differ in one thing: a v1alpha1 Workspace with a `resource` section and no `instanceType` "
@@ -59,27 +59,29 @@ def _fields(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema, bool]
 
 
 def _spec_row(path: str, field: Schema, required: bool) -> list[str]:
-    words = str(field.get("description", "Name, namespace, labels and annotations, as on every Kubernetes object."))
-    meaning = words.removeprefix(_DEPRECATED)
-    mark = " *Deprecated in v1beta1.*" if meaning != words else ""
+    description = str(
+        field.get("description", "Name, namespace, labels and annotations, as on every Kubernetes object.")
+    )
+    meaning = description.removeprefix(_DEPRECATED)
+    mark = " *Deprecated in v1beta1.*" if meaning != description else ""
     return [code(path), type_words(field, required=required), meaning + mark, reader_of(path)]
 
 
 def _status_row(path: str, field: Schema) -> list[str]:
     closed = _CLOSED.get(path)
-    words = "one of " + ", ".join(code(value) for value in closed) if closed else type_words(field, required=False)
-    return [code(path), words, field["description"]]
+    type_ = "one of " + ", ".join(code(value) for value in closed) if closed else type_words(field, required=False)
+    return [code(path), type_, field["description"]]
 
 
 def type_words(field: Schema, *, required: bool) -> str:
     """The type with its bounds, such as `integer, at least 1, required`."""
-    words = [_type_name(field)]
-    words += ["one of " + ", ".join(code(value) for value in field["enum"])] if "enum" in field else []
-    words += [f"at least {field['minimum']}"] if "minimum" in field else []
-    words += [f"at most {field['maxLength']} characters"] if "maxLength" in field else []
-    words += [f"default {code(field['default'])}"] if "default" in field else []
-    words += ["**required**"] if required else []
-    return ", ".join(words)
+    parts = [_type_name(field)]
+    parts += ["one of " + ", ".join(code(value) for value in field["enum"])] if "enum" in field else []
+    parts += [f"at least {field['minimum']}"] if "minimum" in field else []
+    parts += [f"at most {field['maxLength']} characters"] if "maxLength" in field else []
+    parts += [f"default {code(field['default'])}"] if "default" in field else []
+    parts += ["**required**"] if required else []
+    return ", ".join(parts)
 
 
 def _type_name(field: Schema) -> str:

@@ -9,24 +9,24 @@ from typing import Final
 
 from api import labels
 
-NOBODY: Final = "nobody: accepted, kept, not acted on"
+NO_READER: Final = "nothing: accepted, kept, not acted on"
 ADMISSION: Final = "admission; not acted on yet"
 
 FIELD_READERS: Final[Mapping[str, str]] = {
     "apiVersion": "Size: without a machine type, v1alpha1 means KAITO's default",
     "kind": "admission",
-    "metadata": "everyone: names and labels of all objects follow from name, namespace and uid",
+    "metadata": "every step: names and labels of all objects follow from name, namespace and uid",
     "resource": "Size, ProvisionNodes",
     "resource.count": "Size",
     "resource.instanceType": "Size, Preflight, ProvisionNodes",
     "resource.labelSelector": "ProvisionNodes, AwaitNodes, Deploy",
-    "resource.preferredNodes": NOBODY,
+    "resource.preferredNodes": NO_READER,
     "resource.partition": ADMISSION,
     "inference": "Size, Deploy",
     "inference.preset.name": "Size, PrepareModel",
-    "inference.preset.accessMode": NOBODY,
-    "inference.preset.presetOptions.image": NOBODY,
-    "inference.preset.presetOptions.imagePullSecrets": NOBODY,
+    "inference.preset.accessMode": NO_READER,
+    "inference.preset.presetOptions.image": NO_READER,
+    "inference.preset.presetOptions.imagePullSecrets": NO_READER,
     "inference.preset.presetOptions.modelAccessSecret": "PrepareModel, Deploy",
     "inference.template": "Deploy",
     "inference.config": "Size, Deploy: [both ConfigMaps](configuration.md)",
@@ -34,9 +34,9 @@ FIELD_READERS: Final[Mapping[str, str]] = {
     "tuning": "Size, FetchData, Train, Publish",
     "tuning.preset": "Size, PrepareModel, Train",
     "tuning.preset.name": "Size, PrepareModel",
-    "tuning.preset.accessMode": NOBODY,
-    "tuning.preset.presetOptions.image": NOBODY,
-    "tuning.preset.presetOptions.imagePullSecrets": NOBODY,
+    "tuning.preset.accessMode": NO_READER,
+    "tuning.preset.presetOptions.image": NO_READER,
+    "tuning.preset.presetOptions.imagePullSecrets": NO_READER,
     "tuning.preset.presetOptions.modelAccessSecret": "PrepareModel, Train",
     "tuning.method": "Size, Train",
     "tuning.config": "Size, FetchData, Train: [both ConfigMaps](configuration.md)",
@@ -45,15 +45,15 @@ FIELD_READERS: Final[Mapping[str, str]] = {
 }
 
 ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
-    labels.NODE_PROVIDER: ("`aks`, `karpenter`, `byo`", "Who brings the nodes of this Workspace.", "Size, admission"),
+    labels.NODE_PROVIDER: ("`aks`, `karpenter`, `byo`", "The provider of this Workspace's nodes.", "Size, admission"),
     labels.NODE_PROVISIONER: (
         "`azure-gpu-provisioner`, `karpenter`, `byo`",
-        f"KAITO's words for the same choice; it may not contradict `{labels.NODE_PROVIDER}`.",
+        f"KAITO's values for the same choice; it must not contradict `{labels.NODE_PROVIDER}`.",
         "Size, admission",
     ),
     labels.INSTANCE_TYPE_FALLBACKS: (
         "machine types, separated by commas",
-        "What to try, in this order, when resource.instanceType cannot be had.",
+        "Fallbacks, tried in this order when resource.instanceType is not available.",
         "Size, ProvisionNodes",
     ),
     labels.MAX_PRICE_PER_HOUR: (
@@ -68,15 +68,15 @@ ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
     labels.CAPACITY_TYPES: (
         "`spot`, `on-demand`, separated by a comma",
-        "Which kind of machines to try, in this order; on demand when nothing is said.",
+        "Which kind of machines to try, in this order; on-demand by default.",
         "Size, ProvisionNodes",
     ),
     labels.PAUSED: (
         'any but `"false"`',
-        "Begin nothing new: what runs goes on, an edit waits, a delete goes through.",
+        "Start nothing new: what runs keeps running, an edit waits, a delete is carried out.",
         "the watcher",
     ),
-    labels.RETRY: ("any new value", "Asks for another try of a generation that failed.", "the watcher"),
+    labels.RETRY: ("any new value", "Retries a generation that failed.", "the watcher"),
     labels.NODE_IMAGE_FAMILY: ("`ubuntu`, `azurelinux`", "Operating system of bought nodes.", "Size, ProvisionNodes"),
     labels.NODE_CLASS_NAME: (
         "a NodeClass",
@@ -84,12 +84,12 @@ ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
         "admission, Size, ProvisionNodes",
     ),
     labels.BYPASS_RESOURCE_CHECKS: ("any", "Admit a model that looks too large for the machine.", "admission"),
-    labels.RUNTIME: ("`vllm`, `transformers`", "Which server; vLLM is what serves.", ADMISSION),
+    labels.RUNTIME: ("`vllm`, `transformers`", "Which server; vLLM always serves.", ADMISSION),
     labels.PERFORMANCE_MODE: ("`balanced`, `interactivity`, `throughput`", "KAITO's tuning of vLLM.", ADMISSION),
     labels.USE_LOCAL_WEIGHTS: ('`"true"`, `"false"`', "Weights that lie on the node's disk.", ADMISSION),
-    labels.ENABLE_LOAD_BALANCER: ("`True`", "A public address for the Service.", NOBODY),
-    labels.DISABLE_BENCHMARK: ('`"true"`', "No benchmark after the start.", NOBODY),
-    labels.MODEL_STREAMING: ("`disabled`", "No streaming of weights from object storage.", NOBODY),
+    labels.ENABLE_LOAD_BALANCER: ("`True`", "A public address for the Service.", NO_READER),
+    labels.DISABLE_BENCHMARK: ('`"true"`', "No benchmark after the start.", NO_READER),
+    labels.MODEL_STREAMING: ("`disabled`", "No streaming of weights from object storage.", NO_READER),
 }
 """Values, meaning, who reads it."""
 
@@ -102,4 +102,4 @@ def reader_of(path: str) -> str:
         if found:
             return found
         parts.pop()
-    raise KeyError(f"{path}: say in api/reference/readers.py who reads it")
+    raise KeyError(f"{path}: add its reader to api/reference/readers.py")

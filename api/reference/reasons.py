@@ -11,28 +11,28 @@ from api.resource.conditions import ConditionType
 NEXT: Final[Mapping[FailureClass, tuple[str, str]]] = {
     FailureClass.FAIL: (
         "Stops until something is changed",
-        "Nothing more is bought, and what was bought is given back; when the edit of a running Workspace is refused, "
+        "Nothing more is bought, and what was bought is released; when the edit of a running Workspace is refused, "
         "the running one stays. Another try begins when the spec changes, or "
         f"when the annotation `{labels.RETRY}` gets a new value.",
     ),
     FailureClass.RETRY: (
         "Is tried again by itself",
         "A bounded number of times, with growing pauses, within the step's deadline. After that the Workspace fails "
-        "with this reason, and what was bought is given back.",
+        "with this reason, and what was bought is released.",
     ),
     FailureClass.WAIT: (
         "Is waited for",
         "Nothing has failed. The wait goes on by itself until `status.deadline`; then the step fails.",
     ),
     FailureClass.BUG: (
-        "Is a mistake of Modelyard's",
-        "The phase is ControllerError. What was bought is still on record and is given back.",
+        "Is a bug in Modelyard",
+        "The phase is ControllerError. What was bought is still on record and is released.",
     ),
-    FailureClass.NONE: ("Is no failure", "These words say how far things are."),
+    FailureClass.NONE: ("Is not a failure", "These reasons report progress."),
 }
 
 CONDITIONS: Final[Mapping[ConditionType, tuple[str, str]]] = {
-    ConditionType.PREFLIGHT_PASSED: ("No check before the purchase said no; the message has warnings.", "Preflight"),
+    ConditionType.PREFLIGHT_PASSED: ("No check before the purchase failed; the message has warnings.", "Preflight"),
     ConditionType.NODE_CLAIM_READY: ("Every node has been bought, or reserved.", "ProvisionNodes"),
     ConditionType.NODES_READY: ("Every node has joined and offers its GPUs.", "AwaitNodes"),
     ConditionType.RESOURCE_READY: ("Everything that the workload runs on is there.", "AwaitNodes"),
@@ -61,7 +61,7 @@ def reasons_page() -> str:
         "api.reference reasons",
         "# Conditions and reasons",
         paragraph(
-            "`status.reason` holds one of the words below, `status.message` the same in a sentence with names and "
+            "`status.reason` is one of the reasons below, `status.message` says the same in a sentence with names and "
             "numbers. A condition that is not True carries the reason that keeps it from being True."
         ),
         "## Conditions",

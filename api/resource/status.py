@@ -88,13 +88,13 @@ class PlanSummary(Observed):
 
     nodes: int | None = Field(None, description="How many nodes.", json_schema_extra={"format": "int32"})
     provider: Annotated[Literal["aks", "karpenter", "byo"], _STRING] | None = Field(
-        None, description="Who brings the nodes: aks, karpenter or byo. A Workspace keeps it for life."
+        None, description="Provider of the nodes: aks, karpenter or byo. It never changes."
     )
     instance_type: str | None = Field(None, description="Machine type of the nodes.")
     capacity_type: str | None = Field(None, description="spot or on-demand, where nodes are bought.")
-    zone: str | None = Field(None, description="The zone that the nodes are asked for in.")
+    zone: str | None = Field(None, description="The zone that the nodes are requested in.")
     tried: list[str] | None = Field(
-        None, description="Ways to get the nodes that this pass has tried before, each with its reason."
+        None, description="Purchase options that this pass has tried before, each with its reason."
     )
     gpus_per_node: int | None = Field(None, description="GPUs of one node.", json_schema_extra={"format": "int32"})
     price_per_hour: str | None = Field(None, description="Price of all nodes per hour, a decimal number as a string.")
@@ -129,7 +129,7 @@ class TrainingData(Observed):
 class Training(Observed):
     """How far a training is. Decimal numbers are strings."""
 
-    phase: str | None = Field(None, description="What the training is doing, in its own words.")
+    phase: str | None = Field(None, description="What the training is doing.")
     step: int | None = Field(None, description="Steps done.", json_schema_extra={"format": "int64"})
     total_steps: int | None = Field(None, description="Steps in all.", json_schema_extra={"format": "int64"})
     epoch: str | None = Field(None, description="Passes over the data.")
@@ -153,7 +153,7 @@ class Training(Observed):
         None, description="How often the training has begun.", json_schema_extra={"format": "int32"}
     )
     adjustments: list[str] | None = Field(None, description="What was changed so that it fits.")
-    as_of: Timestamp | None = Field(None, description="When this was heard of the training.")
+    as_of: Timestamp | None = Field(None, description="When the training last reported.")
 
 
 class PublishedImage(Observed):
@@ -181,10 +181,10 @@ class WorkspaceStatus(Observed):
         None, description="How many nodes the workload needs.", json_schema_extra={"format": "int32"}
     )
     performance: Performance | None = Field(None, description="What the benchmark measured.")
-    phase: Annotated[Phase, _STRING] | None = Field(None, description="Where the Workspace stands, in one word.")
+    phase: Annotated[Phase, _STRING] | None = Field(None, description="The phase of the Workspace, in one word.")
     step: Annotated[Step, _STRING] | None = Field(None, description="The step under way.")
-    reason: str | None = Field(None, description="Why it stands there, in one word; see the list of reasons.")
-    message: str | None = Field(None, description="Why it stands there, in one sentence that a person can act on.")
+    reason: str | None = Field(None, description="Why it is in this phase, in one word; see the list of reasons.")
+    message: str | None = Field(None, description="Why it is in this phase, in one sentence that a person can act on.")
     since: Timestamp | None = Field(None, description="When phase, step or reason last changed.")
     deadline: Timestamp | None = Field(None, description="Until when the step waits before the next action is taken.")
     observed_generation: int | None = Field(

@@ -7,7 +7,7 @@ and `modelyard validate` call that. Each rule is a row of `rules.py`; `engine.py
 from collections.abc import Collection
 from typing import Any
 
-from api.validation.engine import judge_create, judge_update
+from api.validation.engine import check_create, check_update
 from api.validation.problem import Problem
 
 __all__ = ["Problem", "problems_on_create", "problems_on_update"]
@@ -21,11 +21,11 @@ def problems_on_create(
     `provider` is the installation's (aks, karpenter, byo); without one, provider-specific rules apply only where the
     Workspace names its provider. URLs may name `allowed_hosts` whatever their address.
     """
-    return judge_create(document, provider=provider, allowed_hosts=allowed_hosts)
+    return check_create(document, provider=provider, allowed_hosts=allowed_hosts)
 
 
 def problems_on_update(
     old: Any, new: Any, *, provider: str | None = None, allowed_hosts: Collection[str] = ()
 ) -> list[Problem]:
     """Returns every problem of replacing `old` by `new`; empty if the object is being deleted."""
-    return judge_update(old, new, provider=provider, allowed_hosts=allowed_hosts)
+    return check_update(old, new, provider=provider, allowed_hosts=allowed_hosts)

@@ -50,7 +50,7 @@ REPORTED_MAX: Final = 100
 """Problems reported for one document; nobody fixes more at a time."""
 
 
-def judge_create(
+def check_create(
     document: Any, *, provider: str | None, allowed_hosts: Collection[str], more: Sequence[Rule] = ()
 ) -> list[Problem]:
     """Every problem of a new document. `more` are rules that need more than the document, such as the catalogue's."""
@@ -59,7 +59,7 @@ def judge_create(
     return _without_echoes(_found(Draft(document, provider, frozenset(allowed_hosts)), more))
 
 
-def judge_update(
+def check_update(
     old: Any, new: Any, *, provider: str | None, allowed_hosts: Collection[str], more: Sequence[Rule] = ()
 ) -> list[Problem]:
     """Every problem that an update brings."""
@@ -69,9 +69,9 @@ def judge_update(
         return [] if _same_spec(old, new) else [problem]
     after = Draft(new, provider, frozenset(allowed_hosts))
     if limits.unreadable(old):
-        return judge_create(new, provider=provider, allowed_hosts=allowed_hosts, more=more)
+        return check_create(new, provider=provider, allowed_hosts=allowed_hosts, more=more)
     before = Draft(old, provider, frozenset(allowed_hosts))
-    if _judged_parts(before) == _judged_parts(after):
+    if _checked_parts(before) == _checked_parts(after):
         return []
     changed = [problem for rule in RULES_OF_A_CHANGE for problem in rule(before, after)]
     known = {_identity(problem, before) for problem in _found(before, more)}
@@ -94,10 +94,10 @@ def _same_spec(old: Any, new: Any) -> bool:
         return False
 
 
-def _judged_parts(draft: Draft) -> tuple[Any, ...]:
+def _checked_parts(draft: Draft) -> tuple[Any, ...]:
     """The parts that rules read. Includes the machine type: its default depends on the version."""
     spec = {key: value for key, value in draft.root.mapping.items() if key not in ("metadata", "status", "apiVersion")}
-    return spec, annotations.judged(draft.metadata["annotations"].mapping), draft.instance_type
+    return spec, annotations.checked(draft.metadata["annotations"].mapping), draft.instance_type
 
 
 def _identity(problem: Problem, draft: Draft) -> tuple[Any, ...]:
@@ -108,6 +108,6 @@ def _identity(problem: Problem, draft: Draft) -> tuple[Any, ...]:
 
 def _without_echoes(found: Sequence[Problem]) -> list[Problem]:
     """Removes duplicates; drops a schema problem where a rule reports the same in KAITO's wording."""
-    said = {problem.path for problem in found if problem.rule != SCHEMA}
-    kept = [problem for problem in found if problem.rule != SCHEMA or problem.path not in said]
+    ruled = {problem.path for problem in found if problem.rule != SCHEMA}
+    kept = [problem for problem in found if problem.rule != SCHEMA or problem.path not in ruled]
     return list(dict.fromkeys(problem.bounded() for problem in kept[:REPORTED_MAX]))

@@ -34,7 +34,7 @@ def unreadable(document: Any) -> Problem | None:
         named = isinstance(value, Mapping)
         for key, child in value.items() if named else enumerate(value):
             if named and not isinstance(key, str):
-                return Problem(RULE, path, f"has a key that is a {type(key).__name__} and no string; {QUOTES}")
+                return Problem(RULE, path, f"has a key that is a {type(key).__name__}, not a string; {QUOTES}")
             if isinstance(child, _PLAIN):
                 continue
             if isinstance(child, list | Mapping):
@@ -55,5 +55,5 @@ def _problem_of(value: Any) -> str | None:
     if isinstance(value, int):
         return None if value.bit_length() <= INTEGER_BITS else "is a number of more than 64 bits"
     if isinstance(value, float):
-        return None if value - value == 0 else "is no finite number"
+        return None if value - value == 0 else "is not a finite number"
     return f"is a {type(value).__name__}, which JSON does not have; {QUOTES}"

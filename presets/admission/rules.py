@@ -12,7 +12,7 @@ from api import labels
 from api.purchasing import OPTIONS_MAX, purchase_options
 from api.validation.checks.sections import is_model_name, normal_method
 from api.validation.document import TRANSFORMERS, Draft
-from api.validation.engine import Rule, judge_create, judge_update
+from api.validation.engine import Rule, check_create, check_update
 from api.validation.problem import Problem, shown
 from presets.admission.config_maps import ConfigMaps, config_maps_named
 from presets.admission.lookups import NAME_MAX, known_model, known_sku, slice_gib
@@ -42,7 +42,7 @@ def problems_on_create(
     `provider` is the installation's: aks, karpenter or byo. `config_maps` are those of the Workspace's namespace by
     name; without them their content is not validated.
     """
-    return judge_create(document, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps))
+    return check_create(document, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps))
 
 
 def problems_on_update(
@@ -54,7 +54,7 @@ def problems_on_update(
     config_maps: ConfigMaps | None = None,
 ) -> list[Problem]:
     """Returns every problem of replacing `old` by `new`; empty if the object is being deleted."""
-    return judge_update(old, new, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps))
+    return check_update(old, new, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps))
 
 
 def _rules(config_maps: ConfigMaps | None) -> tuple[Rule, ...]:
@@ -111,7 +111,7 @@ def _too_many(draft: Draft) -> Iterator[Problem]:
         return
     if len(options) > OPTIONS_MAX:
         path = draft.annotation(labels.INSTANCE_TYPE_FALLBACKS).path
-        message = f"{len(options)} ways to get the nodes: machines x capacity types x zones; use at most {OPTIONS_MAX}"
+        message = f"{len(options)} purchase options: machines x capacity types x zones; use at most {OPTIONS_MAX}"
         yield Problem("M18", path, message)
 
 
@@ -195,13 +195,13 @@ def _nearest(name: str) -> str:
     try:
         find_model(name)
     except UnknownModel as error:
-        return f"{_hint(error)}. Any organisation/model of Hugging Face will do, too"
+        return f"{_hint(error)}. Any organisation/model of Hugging Face works, too"
     return ""
 
 
 def _machine_problem(name: str) -> str | None:
     if len(name) > NAME_MAX:
-        return f"no name of a machine has {len(name)} characters"
+        return f"{len(name)} characters are too many for a machine name"
     try:
         sku = find_sku(name)
     except UnknownSku as error:

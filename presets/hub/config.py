@@ -103,14 +103,14 @@ class Settings:
             raise ConfigUnreadable(f"config.json: {name} has {len(value)} entries for {layers} layers")
         return [self._whole(name, item) for item in value[:layers]]
 
-    def words(self, name: str) -> list[str]:
-        """A list of words; a string counts as a list of its letters. Empty where there is none."""
+    def strings(self, name: str) -> list[str]:
+        """A list of strings; a string counts as a list of its letters. Empty where there is none."""
         value = self._values.get(name)
         if not isinstance(value, list | str):
             return []
         return [str(item) for item in value]
 
-    def word(self, *names: str) -> str:
+    def string(self, *names: str) -> str:
         """The first of these that is a string, in lower case; empty where none is."""
         return next((value.lower() for name in names if isinstance(value := self._values.get(name), str)), "")
 

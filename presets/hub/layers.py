@@ -33,7 +33,7 @@ INDEX_BLOCK: Final = 128
 def layer_groups(settings: Settings) -> tuple[LayerGroup, ...]:
     """The layers, equal ones together. Raises ConfigUnreadable."""
     kinds = layer_kinds(settings)
-    if settings.words("compress_ratios"):
+    if settings.strings("compress_ratios"):
         return _compressed(settings, len(kinds))
     shapes = [_shape(settings, kind, place, len(kinds)) for place, kind in enumerate(kinds)]
     groups = [group.model_copy(update={"count": count}) for group, count in Counter(shapes).items()]
@@ -42,8 +42,8 @@ def layer_groups(settings: Settings) -> tuple[LayerGroup, ...]:
 
 def layer_kinds(settings: Settings) -> list[Kind]:
     """The kind of every layer, from the first to the last."""
-    named = settings.words("layers_block_type") or settings.words("layer_types")
-    named = named or [letter for letter in settings.words("hybrid_override_pattern") if letter != "|"]
+    named = settings.strings("layers_block_type") or settings.strings("layer_types")
+    named = named or [letter for letter in settings.strings("hybrid_override_pattern") if letter != "|"]
     count = settings.number("num_hidden_layers", "n_layer", "num_layers", "n_layers") or len(named)
     if not 0 < count <= MOST_LAYERS:
         raise ConfigUnreadable(f"config.json has {count} layers (num_hidden_layers)")
@@ -66,9 +66,9 @@ def _by_rule(settings: Settings) -> Callable[[int], Kind]:
     if every := settings.number("attn_layer_period"):
         offset = settings.number("attn_layer_offset")
         return lambda place: "full" if place % every == offset else "linear"
-    if indices := settings.words("attn_layer_indices"):
+    if indices := settings.strings("attn_layer_indices"):
         return lambda place: "full" if str(place) in indices else "linear"
-    if (types := settings.words("attn_type_list")) and "0" in types:
+    if (types := settings.strings("attn_type_list")) and "0" in types:
         return lambda place: "linear" if types[place : place + 1] == ["0"] else "full"
     if (every := settings.number("sliding_window_pattern")) and _window(settings):
         return lambda place: "sliding" if (place + 1) % every else "full"
@@ -136,7 +136,7 @@ def _head_size(settings: Settings) -> int:
 def _index_bytes(settings: Settings, place: int) -> int:
     """Of a sparse indexer's keys per token (DeepSeek V3.2, GLM-5); layers that reuse an earlier choice keep none."""
     size = settings.number("index_head_dim")
-    types = settings.words("indexer_types")
+    types = settings.strings("indexer_types")
     if types:
         reuses = types[place : place + 1] == ["shared"]
     else:

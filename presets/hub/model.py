@@ -90,7 +90,8 @@ def model_from_hub(
         raise type(error)(f"{where}: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigUnreadable(f"{where}: config.json makes no model: {first['msg']}. Choose another model") from None
+        message = f"{where}: config.json does not describe a usable model: {first['msg']}. Choose another model"
+        raise ConfigUnreadable(message) from None
 
 
 @cache
@@ -124,7 +125,7 @@ def _model(repo: str, architecture: str, config: Mapping[str, Any], files: Seque
         vocab_size=settings.number("vocab_size"),
         max_tokens=_max_tokens(settings),
         gated=gated,
-        experts=any(settings.words(name) or settings.number(name) > 1 for name in _EXPERTS),
+        experts=any(settings.strings(name) or settings.number(name) > 1 for name in _EXPERTS),
         lora_targets=lora_targets_of(architecture, quantized=bool(quantization)),
         tool_parser=parsers.tool,
         reasoning_parser=parsers.reasoning,
@@ -148,7 +149,7 @@ def _architecture(config: Mapping[str, Any]) -> str:
 
 def _refused(name: str, config: Mapping[str, Any], known: Architectures) -> str:
     if name in known.other or name.endswith(("Classification", "ForMaskedLM", "RewardModel", "Ranking")):
-        raise NotATextModel(f"{name} writes no text: use a model for text generation")
+        raise NotATextModel(f"{name} does not generate text: use a model for text generation")
     if name in known.dropped:
         raise UnsupportedArchitecture(f"{name} was last served by vLLM {known.dropped[name]}: choose a newer model")
     if isinstance(config.get("auto_map"), Mapping):
@@ -172,7 +173,7 @@ def _has_gguf(files: Sequence[HubFile]) -> bool:
 
 
 def _dtype(settings: Settings) -> str:
-    named = settings.word("dtype", "torch_dtype").removeprefix("torch.")
+    named = settings.string("dtype", "torch_dtype").removeprefix("torch.")
     return named if named in _DTYPES else "bfloat16"
 
 

@@ -72,7 +72,7 @@ def _short_convolution(settings: Settings) -> int | None:
 
 
 def _precision(settings: Settings) -> int:
-    return BF16_BYTES if settings.word("mamba_ssm_cache_dtype", "mamba_ssm_dtype").endswith("16") else FLOAT32_BYTES
+    return BF16_BYTES if settings.string("mamba_ssm_cache_dtype", "mamba_ssm_dtype").endswith("16") else FLOAT32_BYTES
 
 
 def _int(value: Any) -> int:

@@ -76,13 +76,13 @@ def read_gpus(labels: Mapping[str, str], *, mig_profile: str = "") -> NodeGpus:
 def common_gpus(nodes: Mapping[str, NodeGpus]) -> NodeGpus:
     """What holds for all nodes, given by name. Raises NoGpuFacts without nodes, GpuLabelsInvalid where they differ."""
     if not nodes:
-        raise NoGpuFacts("no node was given")
+        raise NoGpuFacts("no node was passed")
     (first, expected), *others = sorted(nodes.items())
     for name, gpus in others:
         if gpus != expected:
             raise GpuLabelsInvalid(
-                f"nodes {first} and {name} have different GPUs ({_said(expected)}; {_said(gpus)}): choose equal ones "
-                "with resource.labelSelector"
+                f"nodes {first} and {name} have different GPUs ({_described(expected)}; {_described(gpus)}): "
+                "choose equal ones with resource.labelSelector"
             )
     return expected
 
@@ -138,7 +138,7 @@ def _of_size(labels: Mapping[str, str]) -> NodeGpus:
     except UnknownSku:
         sku = None
     if sku is None or not sku.gpus:
-        what = f"its size {size!r} is no GPU size that is known" if size else "it has no size"
+        what = f"its size {size!r} is not a known GPU size" if size else "it has no size"
         raise NoGpuFacts(f"the node has no labels {GPU}.*, and {what}: install NVIDIA's GPU feature discovery")
     return NodeGpus(
         product=sku.gpu_model,
@@ -209,5 +209,5 @@ def _number(labels: Mapping[str, str], name: str, least: int, most: int) -> int:
     return int(text)
 
 
-def _said(gpus: NodeGpus) -> str:
+def _described(gpus: NodeGpus) -> str:
     return f"{gpus.count} x {gpus.product} with {gpus.memory_gib:.1f} GiB"

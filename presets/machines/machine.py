@@ -10,7 +10,7 @@ LARGE_GPU_GIB: Final = 70
 LARGEST_GPU_GIB: Final = 160
 SLICE_SHARE: Final = 0.95
 """Of a MIG slice's nominal size: a 1g.10gb slice of an A100 offers 9.5 GiB (NVIDIA's MIG guide)."""
-UNTOLD_CAPABILITY: Final = 8.0
+ASSUMED_CAPABILITY: Final = 8.0
 """Of nodes without a label for it: KAITO's minimum."""
 
 
@@ -59,7 +59,7 @@ class Machine:
     @classmethod
     def of_node(cls, gpus: NodeGpus) -> "Machine":
         """An existing node. Slices and shared GPUs cannot work together, so only one is used."""
-        capability = float(gpus.compute_capability) if gpus.compute_capability else UNTOLD_CAPABILITY
+        capability = float(gpus.compute_capability) if gpus.compute_capability else ASSUMED_CAPABILITY
         return cls(
             name=f"a node with {gpus.product}",
             gpus=gpus.count if gpus.alone else 1,

@@ -122,7 +122,7 @@ def wanted_model(workspace: Workspace, known: Model | None) -> Model | None:
     except UnknownModel as error:
         message = str(error)
         if "/" in preset.name:
-            message = f"{preset.name!r} is not in the catalogue, and the hub was not asked what it is"
+            message = f"{preset.name!r} is not in the catalogue, and the hub was not queried"
         raise Refused("PresetUnknown", message, path=path) from None
     if model.gated and not preset.access_secret:
         message = f"{model.repo} is gated: accept its licence and name a Secret with HF_TOKEN in modelAccessSecret"

@@ -114,7 +114,7 @@ class PlanReport(PlanPart):
     kv_cache_dtype: str = "auto"
     gpu_memory_utilization: float | None = None
     memory_per_gpu_gib: GpuMemory | None = Field(None, alias="memoryPerGpuGiB")
-    vllm_options: dict[str, JsonValue] = Field({}, description="What vLLM is told about this model.")
+    vllm_options: dict[str, JsonValue] = Field({}, description="vLLM options that this model needs.")
     disk_gib: int | None = Field(None, alias="diskGiB")
     region: str = ""
     price_per_hour: float | None = Field(None, description="US dollars for all nodes.")

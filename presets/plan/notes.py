@@ -18,7 +18,7 @@ from presets.plan.document import Finding
 
 def remarks(
     workspace: Workspace,
-    around: PlanContext,
+    context: PlanContext,
     config: InferenceConfig | TrainingConfig | None,
     sku: Sku | None = None,
 ) -> list[Finding]:
@@ -27,22 +27,22 @@ def remarks(
     section = workspace.inference or workspace.tuning
     named = section.config if section else None
     where = "inference.config" if workspace.inference else "tuning.config"
-    if named and around.config_maps is None:
-        message = f"ConfigMap '{named}' is not at hand: planned without it"
+    if named and context.config_maps is None:
+        message = f"ConfigMap '{named}' is not available: the plan does not include its settings"
         found.append(Finding(reason="ConfigNotRead", path=where, message=message))
     for path, message in config.warnings if config else ():
         found.append(Finding(reason="ConfigIgnored", path=f"{where}: {path}", message=message))
     if workspace.count > 1 and workspace.inference and workspace.inference.preset:
         message = f"{workspace.count} replicas of the model, one on each node; KAITO ignores the count of a preset"
         found.append(Finding(reason="Replicas", path="resource.count", message=message))
-    if workspace.resource and workspace.resource.partition and around.provider != "byo":
+    if workspace.resource and workspace.resource.partition and context.provider != "byo":
         message = "is for bring-your-own nodes, and is not acted on"
         found.append(Finding(reason="PartitionIgnored", path="resource.partition", message=message))
-    most, price = price_limit(workspace), sku.price(around.region) if sku else None
+    most, price = price_limit(workspace), sku.price(context.region) if sku else None
     if most is not None and price is not None and price * workspace.count > most:
         message = f"${price * workspace.count:.2f} per hour is more than the ${most:.2f} that are allowed"
         found.append(Finding(reason="PriceAboveLimit", path=f"annotation {labels.MAX_PRICE_PER_HOUR}", message=message))
-    if around.provider == "byo" and around.machine is None:
+    if context.provider == "byo" and context.machine is None:
         message = "your nodes' GPUs are not known here: neither layout nor context is planned"
         found.append(Finding(reason="NodesUnknown", path="resource.labelSelector", message=message))
     return found
@@ -55,30 +55,30 @@ def room_for_adapters(workspace: Workspace, model: Model, config: InferenceConfi
     if not (adapters and model.experts) or (config and config.vllm.get("lora-target-modules")):
         return []
     message = (
-        "vLLM makes room for adapters of every expert, whatever yours have, and this plan does not: name their modules "
-        "as lora-target-modules in inference_config.yaml, for instance [q_proj, v_proj]"
+        "vLLM reserves memory for adapters of every expert, which this plan does not count: name your adapters' "
+        "modules as lora-target-modules in inference_config.yaml, for instance [q_proj, v_proj]"
     )
     return [Finding(reason="ExpertsNotReckoned", path="inference.adapters", message=message)]
 
 
 def preflight_checks(
-    workspace: Workspace, around: PlanContext, sku: Sku | None, model: Model | None
+    workspace: Workspace, context: PlanContext, sku: Sku | None, model: Model | None
 ) -> tuple[str, ...]:
     """The checks that run before nodes are bought, by name, each with what it queries for this plan."""
-    return tuple(f"{name}: {what}" for name, what in _asked(workspace, around, sku, model))
+    return tuple(f"{name}: {what}" for name, what in _checks(workspace, context, sku, model))
 
 
-def _asked(
-    workspace: Workspace, around: PlanContext, sku: Sku | None, model: Model | None
+def _checks(
+    workspace: Workspace, context: PlanContext, sku: Sku | None, model: Model | None
 ) -> Iterator[tuple[CheckName, str]]:
-    if sku and around.provider == "aks":
-        family = f"vCPUs of {sku.family} are left in {around.region}"
-        yield CheckName.SKU_OFFERED, f"{sku.name} is offered to the subscription in {around.region}"
+    if sku and context.provider == "aks":
+        family = f"vCPUs of {sku.family} are left in {context.region}"
+        yield CheckName.SKU_OFFERED, f"{sku.name} is offered to the subscription in {context.region}"
         yield CheckName.VCPU_QUOTA, f"{sku.vcpus * max(workspace.count, 0)} {family}"
         yield CheckName.POOL_LIMIT, QUESTIONS[CheckName.POOL_LIMIT]
-    if around.provider == "karpenter":
+    if context.provider == "karpenter":
         yield CheckName.NODE_CLAIMS, QUESTIONS[CheckName.NODE_CLAIMS]
-    if around.provider == "byo":
+    if context.provider == "byo":
         yield CheckName.FREE_GPUS, QUESTIONS[CheckName.FREE_GPUS]
     if sku and (most := price_limit(workspace)) is not None:
         yield CheckName.PRICE_LIMIT, f"all nodes together cost at most ${most:.2f} per hour at list price"
@@ -102,9 +102,9 @@ def _asked(
         yield CheckName.STORAGE_CLASS, QUESTIONS[CheckName.STORAGE_CLASS]
 
 
-def ways_to_get_nodes(workspace: Workspace, around: PlanContext, sku: Sku | None) -> tuple[str, ...]:
+def ways_to_get_nodes(workspace: Workspace, context: PlanContext, sku: Sku | None) -> tuple[str, ...]:
     """What is tried, in this order, when there is more than one way; this plan is of the first."""
-    if sku is None or around.provider != "aks":
+    if sku is None or context.provider != "aks":
         return ()
     try:
         options = purchase_options(sku.name, workspace.metadata.annotations)
@@ -113,14 +113,14 @@ def ways_to_get_nodes(workspace: Workspace, around: PlanContext, sku: Sku | None
     return tuple(map(str, options)) if len(options) > 1 else ()
 
 
-def released_on_failure(workspace: Workspace, around: PlanContext, count: int) -> tuple[str, ...]:
+def released_on_failure(workspace: Workspace, context: PlanContext, count: int) -> tuple[str, ...]:
     """What is released when a pass fails, and when the Workspace is deleted."""
     pool = f" {names.pool_name(workspace.uid)}" if workspace.uid else ""
     noun = "node" if count == 1 else "nodes"
     kept = {
-        "aks": f"node pool{pool} with {count} {noun}, until Azure says that it is gone",
+        "aks": f"node pool{pool} with {count} {noun}, until Azure returns NotFound",
         "karpenter": f"{count} NodeClaims and their nodes",
         "byo": "the GPUs reserved on your nodes; the nodes stay",
     }
     made = "Jobs and ConfigMap" if workspace.tuning else "Deployment, Service and ConfigMap"
-    return (kept.get(around.provider, kept["aks"]), f"{made} of {workspace.name}")
+    return (kept.get(context.provider, kept["aks"]), f"{made} of {workspace.name}")

@@ -26,17 +26,17 @@ from presets.plan.notes import preflight_checks, released_on_failure, remarks, r
 from presets.plan.tuning import described_training, sized_training
 from presets.serving.alternatives import machines_that_fit
 from presets.serving.fit import IMAGES_AND_LOGS_GIB, LEAST_CONTEXT, DoesNotFit, Fit, Memory, disk_gib, fit, utilization
-from presets.serving.overrides import VllmOverrides, wishes_of
-from presets.serving.support import concerns, refusals, wish_problems
+from presets.serving.overrides import VllmOverrides, vllm_overrides
+from presets.serving.support import concerns, override_problems, refusals
 
 TEMPLATE_DISK_GIB: Final = 256
 """A template does not declare its model's size."""
 
 
-def plan_document(document: Mapping[str, Any], around: PlanContext) -> PlanReport:
+def plan_document(document: Mapping[str, Any], context: PlanContext) -> PlanReport:
     """The plan of a Workspace from a file or the cluster. Applies the admission rules too, because the webhook may not
     have seen it. Never raises for invalid user input."""
-    around = replace(around, provider=provider_of(document, around.provider))
+    context = replace(context, provider=provider_of(document, context.provider))
     try:
         workspace = Workspace.parse(document)
     except InvalidWorkspace as error:
@@ -45,14 +45,14 @@ def plan_document(document: Mapping[str, Any], around: PlanContext) -> PlanRepor
         return PlanReport(
             namespace=str(named.get("namespace") or "default"),
             name=str(named.get("name") or ""),
-            provider=around.provider,
-            region=around.region,
+            provider=context.provider,
+            region=context.region,
             errors=(Finding(reason="InvalidSpec", message=str(error)),),
         )
-    plan = plan_workspace(workspace, around)
+    plan = plan_workspace(workspace, context)
     if plan.errors:
         return plan
-    problems = problems_on_create(document, provider=around.provider, config_maps=around.config_maps)
+    problems = problems_on_create(document, provider=context.provider, config_maps=context.config_maps)
     errors = [_error("InvalidSpec", problem.message, problem.path) for problem in problems]
     return plan.model_copy(update={"errors": tuple(errors)})
 
@@ -60,65 +60,65 @@ def plan_document(document: Mapping[str, Any], around: PlanContext) -> PlanRepor
 def provider_of(document: Mapping[str, Any], installed: Provider) -> Provider:
     """The provider that the Workspace's own annotations name, else the installation's. Admission rejects unknown
     values."""
-    said = Draft(document, installed).provider
-    return next((known for known in PROVIDERS if known == said), installed)
+    named = Draft(document, installed).provider
+    return next((known for known in PROVIDERS if known == named), installed)
 
 
-def plan_workspace(workspace: Workspace, around: PlanContext) -> PlanReport:
+def plan_workspace(workspace: Workspace, context: PlanContext) -> PlanReport:
     """The plan; its `errors` are every reason why it cannot be carried out."""
     errors = list(checks.spec_errors(workspace))
     sku, config, training, model = None, None, None, None
     try:
-        config = checks.wanted_config(workspace, around.config_maps)
-        training = checks.wanted_training(workspace, around.config_maps)
+        config = checks.wanted_config(workspace, context.config_maps)
+        training = checks.wanted_training(workspace, context.config_maps)
     except Refused as refused:
         errors.append(refused.finding)
     try:
-        model = checks.wanted_model(workspace, around.model)
+        model = checks.wanted_model(workspace, context.model)
         if model:
             checks.check_adapters(workspace, model)
     except Refused as refused:
         errors.append(refused.finding)
     try:
-        sku = checks.wanted_sku(workspace) if around.provider != "byo" else None
+        sku = checks.wanted_sku(workspace) if context.provider != "byo" else None
     except Refused as refused:
         errors.append(refused.finding)
-    machine = _machine(workspace, around, sku)
-    if machine and around.machine and machine.gpus > around.machine.gpus:
-        asked = f"asks for {machine.gpus} GPUs of a node, and {machine.name} has {around.machine.gpus}"
+    machine = _machine(workspace, context, sku)
+    if machine and context.machine and machine.gpus > context.machine.gpus:
+        asked = f"asks for {machine.gpus} GPUs of a node, and {machine.name} has {context.machine.gpus}"
         errors.append(_error("DoesNotFit", asked, "resource.partition.count"))
-    plan = _described(workspace, around, sku, machine, model)
+    plan = _described(workspace, context, sku, machine, model)
     if model and machine and training:
-        plan = sized_training(plan, model, machine, training, around)
+        plan = sized_training(plan, model, machine, training, context)
     elif model and machine and not workspace.tuning:
-        plan = _sized(plan, model, machine, wishes_of(config, len(checks.adapter_names(workspace))), around)
+        plan = _sized(plan, model, machine, vllm_overrides(config, len(checks.adapter_names(workspace))), context)
     room = room_for_adapters(workspace, model, config) if model else []
-    warnings = (*remarks(workspace, around, config or training, sku), *room, *plan.warnings)
+    warnings = (*remarks(workspace, context, config or training, sku), *room, *plan.warnings)
     return plan.model_copy(update={"errors": (*errors, *plan.errors), "warnings": warnings})
 
 
-def _machine(workspace: Workspace, around: PlanContext, sku: Sku | None) -> Machine | None:
+def _machine(workspace: Workspace, context: PlanContext, sku: Sku | None) -> Machine | None:
     """One node as far as the Workspace may use it: on nodes that are there already it may ask for a part."""
-    if sku or not around.machine:
+    if sku or not context.machine:
         return Machine.of(sku) if sku else None
     partition = workspace.resource.partition if workspace.resource else None
     if partition and partition.mode == "accelerator" and partition.count:
-        return around.machine.with_gpus(partition.count)
-    size = slice_gib(partition.profile or "") if partition and not around.machine.divided else None
-    return around.machine.with_slice(size) if size else around.machine
+        return context.machine.with_gpus(partition.count)
+    size = slice_gib(partition.profile or "") if partition and not context.machine.divided else None
+    return context.machine.with_slice(size) if size else context.machine
 
 
 def _described(
-    workspace: Workspace, around: PlanContext, sku: Sku | None, machine: Machine | None, model: Model | None
+    workspace: Workspace, context: PlanContext, sku: Sku | None, machine: Machine | None, model: Model | None
 ) -> PlanReport:
     """Everything that needs no sizing."""
     count = max(workspace.count, 0)
-    price = sku.price(around.region) if sku else None
+    price = sku.price(context.region) if sku else None
     plan = PlanReport(
         namespace=workspace.namespace,
         name=workspace.name,
         kind="preset" if model or not (workspace.inference and workspace.inference.template) else "template",
-        provider=around.provider,
+        provider=context.provider,
         model=model.repo if model else "",
         served_model_name=model.served_name if model else "",
         weights_gib=model.weights_gib if model else None,
@@ -129,15 +129,15 @@ def _described(
         gpu_model=machine.gpu_model if machine else "",
         gpus_per_node=machine.gpus if machine else None,
         disk_gib=disk_gib(model) if model else max(IMAGES_AND_LOGS_GIB, TEMPLATE_DISK_GIB),
-        region=around.region,
+        region=context.region,
         price_per_hour=None if price is None else round(price * count, 4),
         steps=step_times(model.weights_gib if model else 0.0),
-        ways_to_get_nodes=ways_to_get_nodes(workspace, around, sku),
-        preflight=preflight_checks(workspace, around, sku, model),
-        released_on_failure=released_on_failure(workspace, around, count),
+        ways_to_get_nodes=ways_to_get_nodes(workspace, context, sku),
+        preflight=preflight_checks(workspace, context, sku, model),
+        released_on_failure=released_on_failure(workspace, context, count),
     )
     if workspace.tuning and not workspace.inference:
-        plan = described_training(plan, workspace.tuning, model, around)
+        plan = described_training(plan, workspace.tuning, model, context)
     return _timed(plan, price)
 
 
@@ -153,43 +153,45 @@ def _timed(plan: PlanReport, price: float | None) -> PlanReport:
     )
 
 
-def _sized(plan: PlanReport, model: Model, machine: Machine, wishes: VllmOverrides, around: PlanContext) -> PlanReport:
+def _sized(
+    plan: PlanReport, model: Model, machine: Machine, overrides: VllmOverrides, context: PlanContext
+) -> PlanReport:
     """The plan with its layout and memory, or with the errors that say why there is none."""
     if against := refusals(model, machine):
-        errors = [_error("DoesNotFit", f"{text}. {_choose('another', around)}") for text in against]
-        return _with_alternatives(plan, model, wishes, around, errors)
-    if problems := wish_problems(model, machine, wishes):
+        errors = [_error("DoesNotFit", f"{text}. {_choose('another', context)}") for text in against]
+        return _with_alternatives(plan, model, overrides, context, errors)
+    if problems := override_problems(model, machine, overrides):
         errors = [_error("ConfigInvalid", text, "inference.config") for text in problems]
         return plan.model_copy(update={"errors": (*plan.errors, *errors)})
     try:
-        found = fit(model, machine, wishes, most_nodes=1)
+        found = fit(model, machine, overrides, most_nodes=1)
     except DoesNotFit as error:
-        return _on_several_nodes(plan, model, machine, wishes, around, error)
-    return _laid_out(plan, model, machine, wishes, found)
+        return _on_several_nodes(plan, model, machine, overrides, context, error)
+    return _laid_out(plan, model, machine, overrides, found)
 
 
 def _on_several_nodes(
-    plan: PlanReport, model: Model, machine: Machine, wishes: VllmOverrides, around: PlanContext, error: DoesNotFit
+    plan: PlanReport, model: Model, machine: Machine, overrides: VllmOverrides, context: PlanContext, error: DoesNotFit
 ) -> PlanReport:
     """One replica on several nodes: sized and priced, and refused, because a replica is served by one node for now."""
     message = str(error)
-    if wishes.context and error.context >= LEAST_CONTEXT:
+    if overrides.context and error.context >= LEAST_CONTEXT:
         message += f". At most {error.context} tokens fit on one"
     try:
-        found = fit(model, machine, wishes)
-        plan = _laid_out(plan, model, machine, wishes, found)
+        found = fit(model, machine, overrides)
+        plan = _laid_out(plan, model, machine, overrides, found)
         message += f". One replica would take {found.layout}, and a replica is served by one node for now"
     except DoesNotFit:
         plan = plan.model_copy(update={"nodes": None})
-    errors = [_error("DoesNotFit", f"{message}. {_choose('a larger', around)}")]
-    return _with_alternatives(plan, model, wishes, around, errors)
+    errors = [_error("DoesNotFit", f"{message}. {_choose('a larger', context)}")]
+    return _with_alternatives(plan, model, overrides, context, errors)
 
 
-def _laid_out(plan: PlanReport, model: Model, machine: Machine, wishes: VllmOverrides, found: Fit) -> PlanReport:
+def _laid_out(plan: PlanReport, model: Model, machine: Machine, overrides: VllmOverrides, found: Fit) -> PlanReport:
     nodes = plan.replicas * found.layout.nodes
     each = plan.price_per_hour / plan.replicas if plan.price_per_hour is not None and plan.replicas else None
     paid = until_ready(plan.steps, paid_only=True)
-    warnings = [Finding(reason="Sizing", message=text) for text in concerns(model, machine, wishes, found)]
+    warnings = [Finding(reason="Sizing", message=text) for text in concerns(model, machine, overrides, found)]
     return plan.model_copy(
         update={
             "nodes": nodes,
@@ -199,8 +201,8 @@ def _laid_out(plan: PlanReport, model: Model, machine: Machine, wishes: VllmOver
             "data_parallel": found.layout.data,
             "max_model_len": found.context,
             "sequences_at_full_length": round(found.sequences, 1),
-            "kv_cache_dtype": wishes.kv_dtype,
-            "gpu_memory_utilization": round(utilization(machine, wishes), 4),
+            "kv_cache_dtype": overrides.kv_dtype,
+            "gpu_memory_utilization": round(utilization(machine, overrides), 4),
             "memory_per_gpu_gib": _memory(found.memory),
             "price_per_hour": None if each is None else round(each * nodes, 4),
             "price_until_ready": _price_until(each, nodes, paid),
@@ -222,16 +224,16 @@ def _memory(memory: Memory) -> GpuMemory:
 
 
 def _with_alternatives(
-    plan: PlanReport, model: Model, wishes: VllmOverrides, around: PlanContext, errors: list[Finding]
+    plan: PlanReport, model: Model, overrides: VllmOverrides, context: PlanContext, errors: list[Finding]
 ) -> PlanReport:
     """The errors with the machines on which one node is enough; if there are none, drops as many of the user's
     overrides as needed to name one."""
-    found = machines_that_fit(model, around.region, wishes)
+    found = machines_that_fit(model, context.region, overrides)
     limits = "" if found else "without the ConfigMap's limits "
-    least = VllmOverrides(kv_dtype=wishes.kv_dtype, adapters=wishes.adapters, adapter_rank=wishes.adapter_rank)
-    found = found or machines_that_fit(model, around.region, least)
+    least = VllmOverrides(kv_dtype=overrides.kv_dtype, adapters=overrides.adapters, adapter_rank=overrides.adapter_rank)
+    found = found or machines_that_fit(model, context.region, least)
     advice = f"{limits}one node is enough of {' or '.join(map(str, found))}" if found else "the table has none"
-    told = [error.model_copy(update={"message": f"{error.message}: {advice}"}) for error in errors]
+    advised = [error.model_copy(update={"message": f"{error.message}: {advice}"}) for error in errors]
     machines = tuple(
         AlternativeMachine(
             instance_type=machine.instance_type,
@@ -240,7 +242,7 @@ def _with_alternatives(
         )
         for machine in found
     )
-    return plan.model_copy(update={"alternatives": machines, "errors": (*plan.errors, *told)})
+    return plan.model_copy(update={"alternatives": machines, "errors": (*plan.errors, *advised)})
 
 
 def _price_until(each: float | None, nodes: int, minutes: tuple[float, float]) -> PriceRange | None:
@@ -254,5 +256,5 @@ def _error(reason: str, message: str, path: str = "") -> Finding:
     return Finding(reason=reason, path=path, message=message)
 
 
-def _choose(which: str, around: PlanContext) -> str:
-    return f"Choose {which} {'kind of node' if around.provider == 'byo' else 'instanceType'}"
+def _choose(which: str, context: PlanContext) -> str:
+    return f"Choose {which} {'kind of node' if context.provider == 'byo' else 'instanceType'}"

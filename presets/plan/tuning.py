@@ -14,10 +14,10 @@ from presets.plan.durations import training_steps
 from presets.serving.fit import DoesNotFit
 from presets.tuning import memory as tuning_memory
 from presets.tuning.fit import Memory, concerns, fit_training, machines_that_train, refusals, volume_gib
-from presets.tuning.overrides import TrainingOverrides, training_wishes
+from presets.tuning.overrides import TrainingOverrides, training_overrides
 
 
-def described_training(plan: PlanReport, tuning: TuningSpec, model: Model | None, around: PlanContext) -> PlanReport:
+def described_training(plan: PlanReport, tuning: TuningSpec, model: Model | None, context: PlanContext) -> PlanReport:
     """Everything that needs no sizing. Removes texts about serving."""
     weights = model.weights_gib if model else 0.0
     return plan.model_copy(
@@ -27,66 +27,66 @@ def described_training(plan: PlanReport, tuning: TuningSpec, model: Model | None
             "served_model_name": "",
             "vllm_options": {},
             "replicas": 1,
-            "steps": training_steps(weights, around.data_gib, publishes=bool(tuning.output.image)),
+            "steps": training_steps(weights, context.data_gib, publishes=bool(tuning.output.image)),
         }
     )
 
 
 def sized_training(
-    plan: PlanReport, model: Model, machine: Machine, config: TrainingConfig, around: PlanContext
+    plan: PlanReport, model: Model, machine: Machine, config: TrainingConfig, context: PlanContext
 ) -> PlanReport:
     """The plan with memory and volume, or with the errors that say why the training does not fit."""
-    wishes = training_wishes(config, plan.method, model)
-    if not wishes.modules:
-        message = f"LoraConfig.target_modules: {model.repo} has none of {', '.join(wishes.unknown_modules)}"
+    overrides = training_overrides(config, plan.method, model)
+    if not overrides.modules:
+        message = f"LoraConfig.target_modules: {model.repo} has none of {', '.join(overrides.unknown_modules)}"
         message += f"; it has {', '.join(model.lora_targets)}, or use all-linear"
         return _with(plan, Finding(reason="ConfigInvalid", path="tuning.config", message=message))
-    plan = plan.model_copy(update=_shape(model, machine, wishes, around))
-    if against := refusals(model, machine, wishes):
-        return _elsewhere(plan, model, wishes, around, f"{against[0]}. Choose another {_noun(around)}")
+    plan = plan.model_copy(update=_shape(model, machine, overrides, context))
+    if against := refusals(model, machine, overrides):
+        return _elsewhere(plan, model, overrides, context, f"{against[0]}. Choose another {_noun(context)}")
     try:
-        memory = fit_training(model, machine, wishes)
+        memory = fit_training(model, machine, overrides)
     except DoesNotFit as error:
-        return _elsewhere(plan, model, wishes, around, f"{error}. Or choose a larger {_noun(around)}")
-    warnings = [Finding(reason="Sizing", message=text) for text in concerns(model, machine, wishes)]
-    return plan.model_copy(update={"training_gib": _told(memory), "warnings": (*plan.warnings, *warnings)})
+        return _elsewhere(plan, model, overrides, context, f"{error}. Or choose a larger {_noun(context)}")
+    warnings = [Finding(reason="Sizing", message=text) for text in concerns(model, machine, overrides)]
+    return plan.model_copy(update={"training_gib": _reported(memory), "warnings": (*plan.warnings, *warnings)})
 
 
-def _shape(model: Model, machine: Machine, wishes: TrainingOverrides, around: PlanContext) -> Mapping[str, Any]:
-    volume = volume_gib(model, wishes, around.data_gib)
+def _shape(model: Model, machine: Machine, overrides: TrainingOverrides, context: PlanContext) -> Mapping[str, Any]:
+    volume = volume_gib(model, overrides, context.data_gib)
     return {
         "data_parallel": machine.gpus,
         "nodes_per_replica": 1,
         "volume_gib": volume,
         "kept_on_failure": (f"the volume of {volume} GiB with data, checkpoints and adapter",),
         "training": TrainingShape(
-            max_length=wishes.length,
-            batch_size=wishes.batch,
-            accumulation=wishes.accumulation,
-            rank=wishes.rank,
-            modules=wishes.modules,
-            trained_parameters=tuning_memory.adapter_parameters(model, wishes),
-            packed_bits=wishes.bits,
-            gradient_checkpointing=wishes.checkpointing,
+            max_length=overrides.length,
+            batch_size=overrides.batch,
+            accumulation=overrides.accumulation,
+            rank=overrides.rank,
+            modules=overrides.modules,
+            trained_parameters=tuning_memory.adapter_parameters(model, overrides),
+            packed_bits=overrides.bits,
+            gradient_checkpointing=overrides.checkpointing,
         ),
     }
 
 
 def _elsewhere(
-    plan: PlanReport, model: Model, wishes: TrainingOverrides, around: PlanContext, message: str
+    plan: PlanReport, model: Model, overrides: TrainingOverrides, context: PlanContext, message: str
 ) -> PlanReport:
     """The error with the machines on which the training fits as it is written."""
-    found = machines_that_train(model, around.region, wishes)
+    found = machines_that_train(model, context.region, overrides)
     advice = f"it fits on {' or '.join(map(str, found))}" if found else "the table has none that is large enough"
     machines = tuple(
         AlternativeMachine(instance_type=machine.instance_type, price_per_hour=machine.price_per_hour)
         for machine in found
     )
-    told = Finding(reason="DoesNotFit", path="resource.instanceType", message=f"{message}: {advice}")
-    return _with(plan.model_copy(update={"alternatives": machines}), told)
+    error = Finding(reason="DoesNotFit", path="resource.instanceType", message=f"{message}: {advice}")
+    return _with(plan.model_copy(update={"alternatives": machines}), error)
 
 
-def _told(memory: Memory) -> TrainingMemory:
+def _reported(memory: Memory) -> TrainingMemory:
     return TrainingMemory(
         weights=round(memory.weights, 2),
         adapter=round(memory.adapter, 2),
@@ -101,5 +101,5 @@ def _with(plan: PlanReport, error: Finding) -> PlanReport:
     return plan.model_copy(update={"errors": (*plan.errors, error)})
 
 
-def _noun(around: PlanContext) -> str:
-    return "kind of node" if around.provider == "byo" else "instanceType"
+def _noun(context: PlanContext) -> str:
+    return "kind of node" if context.provider == "byo" else "instanceType"

@@ -43,11 +43,11 @@ def write_prices(output: Path, endpoint: str, regions: frozenset[str]) -> int:
         for sku in sku_table().skus:
             found = fetch_prices(client, sku.name, endpoint)
             prices[sku.name] = {region: price for region, price in found.items() if not regions or region in regions}
-    unsold = sorted(name for name, by_region in prices.items() if not by_region)
-    if len(unsold) == len(prices):
+    unpriced = sorted(name for name, by_region in prices.items() if not by_region)
+    if len(unpriced) == len(prices):
         raise PricesUnavailable(f"{endpoint} has no price for any size: check the endpoint and the regions")
-    if unsold:
-        print(f"no on-demand price: {', '.join(unsold)}", file=sys.stderr)
+    if unpriced:
+        print(f"no on-demand price: {', '.join(unpriced)}", file=sys.stderr)
     table = table_of(prices, datetime.now(UTC).date())
     _replace(output, rendered(table))
     return sum(map(len, table.usd_per_hour.values()))

@@ -46,8 +46,8 @@ class Row(BaseModel):
     @property
     def on_demand_linux(self) -> bool:
         """Not Windows, not spot or low priority, not a reservation, not DevTest; by the hour and in US dollars."""
-        words = f"{self.offer} {self.meter}".lower()
-        discounted = "spot" in words or "low priority" in words
+        text = f"{self.offer} {self.meter}".lower()
+        discounted = "spot" in text or "low priority" in text
         by_the_hour = self.kind == "Consumption" and self.unit == "1 Hour" and self.currency == "USD"
         return by_the_hour and not discounted and "windows" not in self.product.lower() and self.price > 0
 

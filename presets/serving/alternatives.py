@@ -8,7 +8,7 @@ from presets.machines.skus import sku_table
 from presets.models.catalog import Model
 from presets.serving.fit import DoesNotFit, fit
 from presets.serving.overrides import VllmOverrides
-from presets.serving.support import refusals, wish_problems
+from presets.serving.support import override_problems, refusals
 
 SHOWN: Final = 3
 
@@ -26,19 +26,19 @@ class Alternative:
         return f"{self.instance_type} ({price}, {self.context} tokens)"
 
 
-def machines_that_fit(model: Model, region: str, wishes: VllmOverrides | None = None) -> list[Alternative]:
+def machines_that_fit(model: Model, region: str, overrides: VllmOverrides | None = None) -> list[Alternative]:
     """At most three, cheapest first; machines without a known price come last. Left out are retired sizes
     and those for which the runtime image is not built as it comes."""
-    asked = wishes or VllmOverrides()
+    limits = overrides or VllmOverrides()
     found = []
     for sku in sku_table().skus:
         if not sku.gpus or sku.retired or sku.architecture != "amd64":
             continue
         machine = Machine.of(sku)
-        if refusals(model, machine) or wish_problems(model, machine, asked):
+        if refusals(model, machine) or override_problems(model, machine, limits):
             continue
         try:
-            context = fit(model, machine, asked, most_nodes=1).context
+            context = fit(model, machine, limits, most_nodes=1).context
         except DoesNotFit:
             continue
         found.append((sku.total_gpu_memory_gib, Alternative(sku.name, context, sku.price(region))))

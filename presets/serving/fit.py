@@ -73,46 +73,46 @@ class Fit:
     memory: Memory
 
 
-def fit(model: Model, machine: Machine, wishes: VllmOverrides | None = None, *, most_nodes: int = MOST_NODES) -> Fit:
+def fit(model: Model, machine: Machine, overrides: VllmOverrides | None = None, *, most_nodes: int = MOST_NODES) -> Fit:
     """The fewest machines on which the wanted context fits, and the best layout on them. Raises DoesNotFit."""
-    wishes = wishes or VllmOverrides()
-    least = least_context(model, wishes)
+    overrides = overrides or VllmOverrides()
+    least = least_context(model, overrides)
     if least > model.max_tokens:
         raise DoesNotFit(f"{model.repo} has a context of at most {model.max_tokens} tokens; {least} were asked for")
-    given = given_gib(machine, wishes)
+    given = given_gib(machine, overrides)
     nearest: tuple[float, Layout] | None = None
     for nodes in range(1, most_nodes + 1):
-        layouts = _candidates(model, machine, nodes, wishes)
-        needs = [(needed_gib(model, machine, layout, wishes, least), layout) for layout in layouts]
+        layouts = _candidates(model, machine, nodes, overrides)
+        needs = [(needed_gib(model, machine, layout, overrides, least), layout) for layout in layouts]
         if good := [layout for needed, layout in needs if needed <= given]:
-            return _best([fit_in(model, machine, layout, wishes) for layout in good], model, machine, wishes)
+            return _best([fit_in(model, machine, layout, overrides) for layout in good], model, machine, overrides)
         nearest = min([*needs, *([nearest] if nearest else [])], key=lambda need: need[0], default=None)
-    raise _does_not_fit(model, machine, wishes, nearest)
+    raise _does_not_fit(model, machine, overrides, nearest)
 
 
-def least_context(model: Model, wishes: VllmOverrides) -> int:
+def least_context(model: Model, overrides: VllmOverrides) -> int:
     """The minimum context in tokens for a layout to be accepted."""
-    return wishes.context or min(LEAST_CONTEXT, model.max_tokens)
+    return overrides.context or min(LEAST_CONTEXT, model.max_tokens)
 
 
-def fit_in(model: Model, machine: Machine, layout: Layout, wishes: VllmOverrides) -> Fit:
+def fit_in(model: Model, machine: Machine, layout: Layout, overrides: VllmOverrides) -> Fit:
     """What fits in this very layout; a context of 0 where not even the weights do."""
-    memory = memory_of(model, machine, layout, wishes)
-    most = min(wishes.context or model.max_tokens, model.max_tokens)
-    context = _longest(model, layout, wishes, machine, memory.kv_cache, most)
-    one = _cache(model, machine, layout, wishes, context)
+    memory = memory_of(model, machine, layout, overrides)
+    most = min(overrides.context or model.max_tokens, model.max_tokens)
+    context = _longest(model, layout, overrides, machine, memory.kv_cache, most)
+    one = _cache(model, machine, layout, overrides, context)
     sequences = layout.data * memory.kv_cache / one if context and one else 0.0
     return Fit(layout=layout, context=context, sequences=sequences, memory=memory)
 
 
-def memory_of(model: Model, machine: Machine, layout: Layout, wishes: VllmOverrides) -> Memory:
+def memory_of(model: Model, machine: Machine, layout: Layout, overrides: VllmOverrides) -> Memory:
     """The parts on the fullest GPU; a KV cache of 0 where the rest already takes more than vLLM is given."""
     weights = parts.weights_gib(model, layout)
-    batch = wishes.batch(machine.batch)
-    graphs = parts.graphs_gib(weights, batch, eager=wishes.eager)
+    batch = overrides.batch(machine.batch)
+    graphs = parts.graphs_gib(weights, batch, eager=overrides.eager)
     activations = parts.activations_gib(model, batch)
-    overhead = parts.overhead_gib(layout) + parts.adapters_gib(model, wishes.adapters, wishes.adapter_rank)
-    given = given_gib(machine, wishes)
+    overhead = parts.overhead_gib(layout) + parts.adapters_gib(model, overrides.adapters, overrides.adapter_rank)
+    given = given_gib(machine, overrides)
     cache = max(0.0, given - weights - graphs - activations - overhead)
     return Memory(
         weights=weights,
@@ -124,20 +124,20 @@ def memory_of(model: Model, machine: Machine, layout: Layout, wishes: VllmOverri
     )
 
 
-def given_gib(machine: Machine, wishes: VllmOverrides) -> float:
+def given_gib(machine: Machine, overrides: VllmOverrides) -> float:
     """GiB of each GPU that vLLM is given."""
-    return machine.usable_gib / machine.share * utilization(machine, wishes)
+    return machine.usable_gib / machine.share * utilization(machine, overrides)
 
 
-def utilization(machine: Machine, wishes: VllmOverrides) -> float:
+def utilization(machine: Machine, overrides: VllmOverrides) -> float:
     """The share of the memory that CUDA shows which vLLM is given: the user's, or 0.9 of what this pod may take."""
-    return wishes.utilization or GPU_MEMORY_UTILIZATION * machine.share
+    return overrides.utilization or GPU_MEMORY_UTILIZATION * machine.share
 
 
-def needed_gib(model: Model, machine: Machine, layout: Layout, wishes: VllmOverrides, context: int) -> float:
+def needed_gib(model: Model, machine: Machine, layout: Layout, overrides: VllmOverrides, context: int) -> float:
     """GiB on the fullest GPU that a context of so many tokens needs vLLM to be given."""
-    memory = memory_of(model, machine, layout, wishes)
-    return memory.fixed + _cache(model, machine, layout, wishes, context)
+    memory = memory_of(model, machine, layout, overrides)
+    return memory.fixed + _cache(model, machine, layout, overrides, context)
 
 
 def disk_gib(model: Model) -> int:
@@ -145,27 +145,27 @@ def disk_gib(model: Model) -> int:
     return int(model.weights_gib) + IMAGES_AND_LOGS_GIB
 
 
-def _candidates(model: Model, machine: Machine, nodes: int, wishes: VllmOverrides) -> Iterable[Layout]:
-    asked = (wishes.tensor, wishes.pipeline, wishes.data)
+def _candidates(model: Model, machine: Machine, nodes: int, overrides: VllmOverrides) -> Iterable[Layout]:
+    wanted = (overrides.tensor, overrides.pipeline, overrides.data)
     if nodes > 1:
         found = layouts_on_nodes(model, machine.gpus, nodes)
-    elif all(asked):
+    elif all(wanted):
         # All three are the user's: also layouts that leave GPUs idle or mix stages and copies.
-        return [Layout(tensor=wishes.tensor or 1, pipeline=wishes.pipeline or 1, data=wishes.data or 1)]
+        return [Layout(tensor=overrides.tensor or 1, pipeline=overrides.pipeline or 1, data=overrides.data or 1)]
     else:
         found = layouts_on_one_node(model, machine.gpus)
-    return [layout for layout in found if _as_asked(layout, asked)]
+    return [layout for layout in found if _as_wanted(layout, wanted)]
 
 
-def _as_asked(layout: Layout, asked: tuple[int | None, int | None, int | None]) -> bool:
+def _as_wanted(layout: Layout, wanted: tuple[int | None, int | None, int | None]) -> bool:
     chosen = (layout.tensor, layout.pipeline, layout.data)
-    return all(wish is None or wish == choice for wish, choice in zip(asked, chosen, strict=True))
+    return all(override is None or override == choice for override, choice in zip(wanted, chosen, strict=True))
 
 
-def _best(fits: list[Fit], model: Model, machine: Machine, wishes: VllmOverrides) -> Fit:
+def _best(fits: list[Fit], model: Model, machine: Machine, overrides: VllmOverrides) -> Fit:
     """Copies where each GPU holds the model with room to spare; else as few stages as a decent context allows, because
     a stage waits for the one before it; then the longest context."""
-    decent = min(wishes.context or model.max_tokens, DECENT_CONTEXT)
+    decent = min(overrides.context or model.max_tokens, DECENT_CONTEXT)
     copies = [fit for fit in fits if fit.layout.data > 1 and _roomy(fit, machine, decent)]
     if copies:
         return min(copies, key=lambda fit: fit.layout.tensor)
@@ -179,7 +179,9 @@ def _roomy(fit: Fit, machine: Machine, context: int) -> bool:
     return fit.context >= context and fit.memory.weights < machine.usable_gib / 2
 
 
-def _longest(model: Model, layout: Layout, wishes: VllmOverrides, machine: Machine, room_gib: float, most: int) -> int:
+def _longest(
+    model: Model, layout: Layout, overrides: VllmOverrides, machine: Machine, room_gib: float, most: int
+) -> int:
     """Tokens, at most `most`, whose cache takes at most `room_gib`. The cache grows with the context, so halving
     finds it."""
     if room_gib <= 0:
@@ -187,31 +189,32 @@ def _longest(model: Model, layout: Layout, wishes: VllmOverrides, machine: Machi
     low, high = 0, most
     while low < high:
         middle = (low + high + 1) // 2
-        if _cache(model, machine, layout, wishes, middle) <= room_gib:
+        if _cache(model, machine, layout, overrides, middle) <= room_gib:
             low = middle
         else:
             high = middle - 1
     return low
 
 
-def _cache(model: Model, machine: Machine, layout: Layout, wishes: VllmOverrides, context: int) -> float:
-    batch = wishes.batch(machine.batch)
-    return parts.cache_gib(model, context, layout, kv_bytes=wishes.kv_bytes, batch=batch)
+def _cache(model: Model, machine: Machine, layout: Layout, overrides: VllmOverrides, context: int) -> float:
+    batch = overrides.batch(machine.batch)
+    return parts.cache_gib(model, context, layout, kv_bytes=overrides.kv_bytes, batch=batch)
 
 
 def _does_not_fit(
-    model: Model, machine: Machine, wishes: VllmOverrides, nearest: tuple[float, Layout] | None
+    model: Model, machine: Machine, overrides: VllmOverrides, nearest: tuple[float, Layout] | None
 ) -> DoesNotFit:
     if nearest is None:
-        asked = f"tensor {wishes.tensor or 'any'} x pipeline {wishes.pipeline or 'any'} x data {wishes.data or 'any'}"
-        return DoesNotFit(f"{model.repo} cannot be spread as {asked} over the {machine.gpus} GPUs of {machine.name}")
+        tensor, pipeline, data = (size or "any" for size in (overrides.tensor, overrides.pipeline, overrides.data))
+        wanted = f"tensor {tensor} x pipeline {pipeline} x data {data}"
+        return DoesNotFit(f"{model.repo} cannot be spread as {wanted} over the {machine.gpus} GPUs of {machine.name}")
     needed, layout = nearest
-    given = given_gib(machine, wishes)
-    least = least_context(model, wishes)
+    given = given_gib(machine, overrides)
+    least = least_context(model, overrides)
     return DoesNotFit(
         f"{model.repo} needs {needed:.1f} GiB on each GPU for {least} tokens ({layout}); {machine.name} has "
         f"{machine.gpus} x {machine.usable_gib:.1f} GiB, of which vLLM is given {given:.1f} GiB each",
         needed_gib=needed,
         given_gib=given,
-        context=fit_in(model, machine, layout, wishes).context,
+        context=fit_in(model, machine, layout, overrides).context,
     )

@@ -40,7 +40,7 @@ class VllmOverrides:
         return Batch(tokens=self.batch_tokens or default.tokens, sequences=self.sequences or default.sequences)
 
 
-def wishes_of(config: InferenceConfig | None, adapters: int = 0) -> VllmOverrides:
+def vllm_overrides(config: InferenceConfig | None, adapters: int = 0) -> VllmOverrides:
     """What of the file matters here. Its values are already of the right types and within vLLM's limits. Without
     `adapters`, room for them is not made, whatever the file says."""
     if config is None:

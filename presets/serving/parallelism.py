@@ -31,8 +31,8 @@ class Layout:
         return self.tensor * self.pipeline * self.data
 
     def __str__(self) -> str:
-        words = f"tensor {self.tensor} x pipeline {self.pipeline} x data {self.data}"
-        return words if self.nodes == 1 else f"{words} on {self.nodes} nodes"
+        text = f"tensor {self.tensor} x pipeline {self.pipeline} x data {self.data}"
+        return text if self.nodes == 1 else f"{text} on {self.nodes} nodes"
 
 
 def tensor_problem(model: Model, tensor: int) -> str | None:

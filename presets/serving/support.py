@@ -38,28 +38,28 @@ def refusals(model: Model, machine: Machine) -> list[str]:
     return found
 
 
-def wish_problems(model: Model, machine: Machine, wishes: VllmOverrides) -> list[str]:
+def override_problems(model: Model, machine: Machine, overrides: VllmOverrides) -> list[str]:
     """What of the user's inference_config.yaml cannot work with this model on this machine, with the numbers."""
     found = []
-    if (machine.compute_capability or 0.0) < FP8_CACHE_CAPABILITY and wishes.kv_bytes == 1:
-        found.append(_too_old(f"kv-cache-dtype {wishes.kv_dtype}", machine, FP8_CACHE_CAPABILITY))
-    if wishes.context and wishes.context > model.max_tokens:
+    if (machine.compute_capability or 0.0) < FP8_CACHE_CAPABILITY and overrides.kv_bytes == 1:
+        found.append(_too_old(f"kv-cache-dtype {overrides.kv_dtype}", machine, FP8_CACHE_CAPABILITY))
+    if overrides.context and overrides.context > model.max_tokens:
         found.append(
-            f"max-model-len {wishes.context} exceeds model's maximum supported context window {model.max_tokens} "
+            f"max-model-len {overrides.context} exceeds model's maximum supported context window {model.max_tokens} "
             "(ModelTokenLimit); lower it, or leave it out"
         )
     most = machine.share * (1 - CONTEXT_GIB / machine.usable_gib)
-    if utilization(machine, wishes) > most:
+    if utilization(machine, overrides) > most:
         found.append(
-            f"gpu-memory-utilization {utilization(machine, wishes):g} leaves less than {CONTEXT_GIB} GiB of "
+            f"gpu-memory-utilization {utilization(machine, overrides):g} leaves less than {CONTEXT_GIB} GiB of "
             f"{machine.usable_gib:.1f} GiB for CUDA itself: use at most {most:.2f}"
         )
-    asked = (wishes.tensor or 1) * (wishes.pipeline or 1) * (wishes.data or 1)
+    asked = (overrides.tensor or 1) * (overrides.pipeline or 1) * (overrides.data or 1)
     if asked > machine.gpus:
         found.append(
             f"tensor-, pipeline- and data-parallel-size ask for {asked} GPUs, and {machine.name} has {machine.gpus}"
         )
-    batch = wishes.batch(machine.batch)
+    batch = overrides.batch(machine.batch)
     if batch.tokens < batch.sequences:
         found.append(
             f"max-num-batched-tokens {batch.tokens} is less than max-num-seqs {batch.sequences}: raise it, "
@@ -68,10 +68,10 @@ def wish_problems(model: Model, machine: Machine, wishes: VllmOverrides) -> list
     return found
 
 
-def concerns(model: Model, machine: Machine, wishes: VllmOverrides, fit: Fit) -> list[str]:
+def concerns(model: Model, machine: Machine, overrides: VllmOverrides, fit: Fit) -> list[str]:
     """What works and may disappoint."""
     found = []
-    if fit.context < min(COMFORTABLE_CONTEXT, model.max_tokens) and wishes.context is None:
+    if fit.context < min(COMFORTABLE_CONTEXT, model.max_tokens) and overrides.context is None:
         found.append(
             f"only {fit.context} of {model.max_tokens} tokens of context fit on {machine.name}: "
             "take a machine with more GPU memory, or set kv-cache-dtype: fp8"

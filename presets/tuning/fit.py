@@ -53,81 +53,83 @@ class Memory:
         return self.needed <= self.given
 
 
-def training_memory(model: Model, machine: Machine, wishes: TrainingOverrides) -> Memory:
+def training_memory(model: Model, machine: Machine, overrides: TrainingOverrides) -> Memory:
     """The parts on each of the machine's GPUs; they all hold the model."""
     return Memory(
-        weights=parts.weights_gib(model, wishes),
-        adapter=parts.adapter_gib(model, wishes, machine.gpus),
-        activations=parts.activations_gib(model, wishes),
+        weights=parts.weights_gib(model, overrides),
+        adapter=parts.adapter_gib(model, overrides, machine.gpus),
+        activations=parts.activations_gib(model, overrides),
         overhead=parts.overhead_gib(machine.gpus),
         usable=machine.usable_gib,
     )
 
 
-def fit_training(model: Model, machine: Machine, wishes: TrainingOverrides) -> Memory:
+def fit_training(model: Model, machine: Machine, overrides: TrainingOverrides) -> Memory:
     """The parts, when they fit. Raises DoesNotFit with the numbers and what would make them fit on this machine."""
-    memory = training_memory(model, machine, wishes)
+    memory = training_memory(model, machine, overrides)
     if memory.fits:
         return memory
     message = (
-        f"training {model.repo} by {wishes.method} needs {memory.needed:.1f} GiB on each GPU ({memory.weights:.1f} of "
-        f"weights, {memory.adapter:.1f} of adapter and optimizer, {memory.activations:.1f} of activations for "
-        f"{wishes.batch} x {wishes.length} tokens, {memory.overhead:.1f} of overhead); {machine.name} has "
-        f"{machine.usable_gib:.1f} GiB, of which {memory.given:.1f} may be used"
+        f"training {model.repo} by {overrides.method} needs {memory.needed:.1f} GiB on each GPU "
+        f"({memory.weights:.1f} of weights, {memory.adapter:.1f} of adapter and optimizer, {memory.activations:.1f} of "
+        f"activations for {overrides.batch} x {overrides.length} tokens, {memory.overhead:.1f} of overhead); "
+        f"{machine.name} has {machine.usable_gib:.1f} GiB, of which {memory.given:.1f} may be used"
     )
-    ways = ways_to_fit(model, machine, wishes)
+    ways = ways_to_fit(model, machine, overrides)
     if ways:
         message += f". It fits with {' or with '.join(ways)}"
     raise DoesNotFit(message, needed_gib=memory.needed, given_gib=memory.given)
 
 
-def ways_to_fit(model: Model, machine: Machine, wishes: TrainingOverrides) -> list[str]:
+def ways_to_fit(model: Model, machine: Machine, overrides: TrainingOverrides) -> list[str]:
     """Changes of the settings with which the training fits on the machine: each alone, the gentlest first."""
-    packed = replace(wishes, method="qlora", bits=4, double_quant=True)
+    packed = replace(overrides, method="qlora", bits=4, double_quant=True)
     tried: list[tuple[str, TrainingOverrides]] = []
-    if not wishes.checkpointing:
-        tried.append(("gradient_checkpointing: true", replace(wishes, checkpointing=True)))
-    tried += [(f"per_device_train_batch_size: {size}", replace(wishes, batch=size)) for size in _halves(wishes.batch)]
-    if not wishes.bits:
+    if not overrides.checkpointing:
+        tried.append(("gradient_checkpointing: true", replace(overrides, checkpointing=True)))
+    tried += [
+        (f"per_device_train_batch_size: {size}", replace(overrides, batch=size)) for size in _halves(overrides.batch)
+    ]
+    if not overrides.bits:
         tried.append(("method: qlora", packed))
-    tried += [(f"max_length: {length}", replace(wishes, length=length)) for length in _lengths(wishes.length)]
-    if not wishes.bits:
+    tried += [(f"max_length: {length}", replace(overrides, length=length)) for length in _lengths(overrides.length)]
+    if not overrides.bits:
         tried += [
             (f"method: qlora and max_length: {length}", replace(packed, length=length))
-            for length in _lengths(wishes.length)
+            for length in _lengths(overrides.length)
         ]
     found: dict[str, str] = {}
-    for words, changed in tried:
-        key = words.rpartition(":")[0]  # of several lengths or batches only the first, which is the largest
+    for change, changed in tried:
+        key = change.rpartition(":")[0]  # of several lengths or batches only the first, which is the largest
         if key not in found and not refusals(model, machine, changed) and training_memory(model, machine, changed).fits:
-            found[key] = words
-    single = [words for key, words in found.items() if " and " not in key]
+            found[key] = change
+    single = [change for key, change in found.items() if " and " not in key]
     return single or list(found.values())
 
 
-def refusals(model: Model, machine: Machine, wishes: TrainingOverrides) -> list[str]:
+def refusals(model: Model, machine: Machine, overrides: TrainingOverrides) -> list[str]:
     """Why this training cannot run on this machine regardless of memory; empty if it can."""
     capability = machine.compute_capability
     if capability is None:
         return [f"{machine.name} has {machine.gpu_model or 'no'} GPUs, and the training image is built for NVIDIA's"]
-    least = PACKED_CAPABILITY.get(wishes.bits, 0.0)
+    least = PACKED_CAPABILITY.get(overrides.bits, 0.0)
     if capability < least:
         return [
-            f"weights of {wishes.bits} bits need GPUs of compute capability {least:.1f} or more; {machine.name} "
+            f"weights of {overrides.bits} bits need GPUs of compute capability {least:.1f} or more; {machine.name} "
             f"({machine.gpu_model}) has {capability:.1f}"
         ]
     return []
 
 
-def concerns(model: Model, machine: Machine, wishes: TrainingOverrides) -> list[str]:
+def concerns(model: Model, machine: Machine, overrides: TrainingOverrides) -> list[str]:
     """What works and may disappoint."""
     found = []
-    if wishes.unknown_modules:
+    if overrides.unknown_modules:
         found.append(
-            f"target_modules: {model.repo} has no {', '.join(wishes.unknown_modules)}, so no adapter there; it has "
+            f"target_modules: {model.repo} has no {', '.join(overrides.unknown_modules)}, so no adapter there; it has "
             f"{', '.join(model.lora_targets)}, or use all-linear"
         )
-    if (machine.compute_capability or 0.0) < HALF_TYPE_CAPABILITY and wishes.weight_bytes == 2:
+    if (machine.compute_capability or 0.0) < HALF_TYPE_CAPABILITY and overrides.weight_bytes == 2:
         found.append(f"{machine.name} ({machine.gpu_model}) has no bfloat16: the training computes in float16")
     if machine.architecture != "amd64":
         found.append(f"{machine.name} is an {machine.architecture} machine: the training image must be built for it")
@@ -146,27 +148,27 @@ class Alternative:
         return f"{self.instance_type} ({price})"
 
 
-def machines_that_train(model: Model, region: str, wishes: TrainingOverrides) -> list[Alternative]:
+def machines_that_train(model: Model, region: str, overrides: TrainingOverrides) -> list[Alternative]:
     """At most three, cheapest first; left out are retired sizes and those that the image is not built for."""
     found = []
     for sku in sku_table().skus:
         if not sku.gpus or sku.retired or sku.architecture != "amd64":
             continue
         machine = Machine.of(sku)
-        if not refusals(model, machine, wishes) and training_memory(model, machine, wishes).fits:
+        if not refusals(model, machine, overrides) and training_memory(model, machine, overrides).fits:
             found.append((sku.total_gpu_memory_gib, Alternative(sku.name, sku.price(region))))
     found.sort(key=lambda entry: (entry[1].price_per_hour is None, entry[1].price_per_hour or 0.0, entry[0]))
     return [alternative for _, alternative in found[:SHOWN]]
 
 
-def volume_gib(model: Model, wishes: TrainingOverrides, data_gib: int = DATA_GIB) -> int:
+def volume_gib(model: Model, overrides: TrainingOverrides, data_gib: int = DATA_GIB) -> int:
     """GiB of the run's volume: data x 3 (as fetched, and prepared) + (checkpoints kept + 1 being written) x 12 bytes of
     a trained weight + the adapter twice (being written, and whole) + 1 for logs; then the next size of a disk.
 
     Weights are not on it: they go to the node's disk. Sources: what `runtime.tune` writes, torch's AdamW.
     """
-    checkpoints = (wishes.kept_checkpoints + 1) * parts.checkpoint_gib(model, wishes)
-    adapter = 2 * parts.adapter_parameters(model, wishes) * 4 / GIB
+    checkpoints = (overrides.kept_checkpoints + 1) * parts.checkpoint_gib(model, overrides)
+    adapter = 2 * parts.adapter_parameters(model, overrides) * 4 / GIB
     needed = data_gib * (1 + PREPARED_SHARE) + checkpoints + adapter + LOGS_GIB
     return next((step for step in DISK_STEPS if step >= needed), math.ceil(needed))
 

@@ -63,47 +63,47 @@ FRAGMENTS: Final = 0.05
 """The share of the memory that must stay free: rows differ in length, and blocks of memory with them."""
 
 
-def weights_gib(model: Model, wishes: TrainingOverrides) -> float:
+def weights_gib(model: Model, overrides: TrainingOverrides) -> float:
     """The frozen model: parameters x bytes x 1.01. Packed: the layers' weights x 0.516 bytes (nf4 with double
     quantization; 0.5625 without, 1 with 8 bits), while embedding and head stay as they are."""
-    if not wishes.bits:
-        return parameters(model) * wishes.weight_bytes * WEIGHT_MARGIN / GIB
+    if not overrides.bits:
+        return parameters(model) * overrides.weight_bytes * WEIGHT_MARGIN / GIB
     kept = embedding(model)
-    packed = max(0.0, parameters(model) - kept) * packed_bytes(wishes)
-    whole = kept * copies_of_embedding(model) * wishes.weight_bytes
+    packed = max(0.0, parameters(model) - kept) * packed_bytes(overrides)
+    whole = kept * copies_of_embedding(model) * overrides.weight_bytes
     return (packed + whole) * WEIGHT_MARGIN / GIB
 
 
-def packed_bytes(wishes: TrainingOverrides) -> float:
+def packed_bytes(overrides: TrainingOverrides) -> float:
     """Bytes of a packed weight with its share of the scales."""
-    scale = DOUBLE_SCALE_BYTES if wishes.double_quant else SCALE_BYTES
-    return PACKED_BYTES[wishes.bits] + (scale / BLOCK if wishes.bits == 4 else 0.0)
+    scale = DOUBLE_SCALE_BYTES if overrides.double_quant else SCALE_BYTES
+    return PACKED_BYTES[overrides.bits] + (scale / BLOCK if overrides.bits == 4 else 0.0)
 
 
-def adapter_parameters(model: Model, wishes: TrainingOverrides) -> int:
+def adapter_parameters(model: Model, overrides: TrainingOverrides) -> int:
     """Trained weights: rank x (inputs + outputs) of every module that is adapted."""
-    found = linears(model, wishes.modules)
-    return sum(wishes.rank * (module.inputs + module.outputs) * module.count for module in found)
+    found = linears(model, overrides.modules)
+    return sum(overrides.rank * (module.inputs + module.outputs) * module.count for module in found)
 
 
-def adapter_gib(model: Model, wishes: TrainingOverrides, gpus: int) -> float:
+def adapter_gib(model: Model, overrides: TrainingOverrides, gpus: int) -> float:
     """Adapter, gradients and the optimizer's state: 16 bytes of a trained weight, 20 where several GPUs train."""
     each = STATE_BYTES + (REDUCTION_BYTES if gpus > 1 else 0)
-    return adapter_parameters(model, wishes) * each / GIB
+    return adapter_parameters(model, overrides) * each / GIB
 
 
-def activations_gib(model: Model, wishes: TrainingOverrides) -> float:
+def activations_gib(model: Model, overrides: TrainingOverrides) -> float:
     """What the forward pass leaves for the backward pass, at its peak.
 
     With gradient checkpointing: every layer's input, and all of one layer at a time. Without: all of all layers. To
     that come the loss, the mask, and with packed weights one module unpacked.
     """
-    wide = wishes.weight_bytes / 2
-    inputs = wishes.tokens * model.hidden_size * wishes.weight_bytes * model.layer_count
-    layer = wishes.tokens * _layer_bytes(model, wishes) * wide
-    kept = inputs + layer if wishes.checkpointing else layer * model.layer_count
-    mask = MASK_BYTES * wishes.batch * wishes.length**2 if wishes.batch > 1 else 0
-    return (kept + mask + _head_bytes(model, wishes) + _unpacked_bytes(model, wishes)) / GIB
+    wide = overrides.weight_bytes / 2
+    inputs = overrides.tokens * model.hidden_size * overrides.weight_bytes * model.layer_count
+    layer = overrides.tokens * _layer_bytes(model, overrides) * wide
+    kept = inputs + layer if overrides.checkpointing else layer * model.layer_count
+    mask = MASK_BYTES * overrides.batch * overrides.length**2 if overrides.batch > 1 else 0
+    return (kept + mask + _head_bytes(model, overrides) + _unpacked_bytes(model, overrides)) / GIB
 
 
 def overhead_gib(gpus: int) -> float:
@@ -111,14 +111,14 @@ def overhead_gib(gpus: int) -> float:
     return CONTEXT_GIB if gpus == 1 else SHARED_CONTEXT_GIB
 
 
-def checkpoint_gib(model: Model, wishes: TrainingOverrides) -> float:
+def checkpoint_gib(model: Model, overrides: TrainingOverrides) -> float:
     """One checkpoint on disk: the adapter and the optimizer's two moments, in 32 bits."""
-    return adapter_parameters(model, wishes) * 12 / GIB
+    return adapter_parameters(model, overrides) * 12 / GIB
 
 
-def _layer_bytes(model: Model, wishes: TrainingOverrides) -> float:
+def _layer_bytes(model: Model, overrides: TrainingOverrides) -> float:
     """Bytes per token of the widest layer."""
-    adapted = sum(module.inputs * module.count for module in linears(model, wishes.modules)) / model.layer_count
+    adapted = sum(module.inputs * module.count for module in linears(model, overrides.modules)) / model.layer_count
     attention = max(
         ATTENTION_PASSES * (attention_width(model, group) + 2 * key_value_width(group))
         + OUTPUT_PASSES * attention_width(model, group)
@@ -128,17 +128,17 @@ def _layer_bytes(model: Model, wishes: TrainingOverrides) -> float:
     return HIDDEN_PASSES * model.hidden_size + attention + mlp + ADAPTER_PASSES * adapted
 
 
-def _head_bytes(model: Model, wishes: TrainingOverrides) -> float:
+def _head_bytes(model: Model, overrides: TrainingOverrides) -> float:
     """The loss: a tile of logits, the head's part of a tile in 32 bits, and gradients of the last layer's output."""
-    if wishes.full_logits:
-        return wishes.tokens * model.vocab_size * HEAD_BYTES
-    words = min(model.vocab_size, HEAD_WORDS)
-    tile = min(wishes.tokens, HEAD_TOKENS) * HEAD_WORDS * HEAD_BYTES
-    return tile + words * model.hidden_size * 4 + wishes.tokens * model.hidden_size * 8
+    if overrides.full_logits:
+        return overrides.tokens * model.vocab_size * HEAD_BYTES
+    vocabulary = min(model.vocab_size, HEAD_WORDS)
+    tile = min(overrides.tokens, HEAD_TOKENS) * HEAD_WORDS * HEAD_BYTES
+    return tile + vocabulary * model.hidden_size * 4 + overrides.tokens * model.hidden_size * 8
 
 
-def _unpacked_bytes(model: Model, wishes: TrainingOverrides) -> float:
-    if not wishes.bits:
+def _unpacked_bytes(model: Model, overrides: TrainingOverrides) -> float:
+    if not overrides.bits:
         return 0.0
     sizes = [module.inputs * module.outputs for module in linears(model, model.lora_targets)]
-    return 2.0 * wishes.weight_bytes * max(sizes, default=0)
+    return 2.0 * overrides.weight_bytes * max(sizes, default=0)

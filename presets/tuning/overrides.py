@@ -34,7 +34,7 @@ class TrainingOverrides:
         return self.batch * self.length
 
 
-def training_wishes(config: TrainingConfig, method: str, model: Model) -> TrainingOverrides:
+def training_overrides(config: TrainingConfig, method: str, model: Model) -> TrainingOverrides:
     """What the config asks for of this model, by the defaults that `runtime.tune` takes."""
     options, packing = config.training, config.quantization
     modules, unknown = _modules(config, model)
@@ -58,19 +58,19 @@ def training_wishes(config: TrainingConfig, method: str, model: Model) -> Traini
 def _modules(config: TrainingConfig, model: Model) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The model's selected modules, and names of modules that it does not have. A regular expression may match any
     module, so all are counted."""
-    asked = config.lora.target_modules
-    if isinstance(asked, str):
+    chosen = config.lora.target_modules
+    if isinstance(chosen, str):
         return model.lora_targets, ()
-    meant = [name.rsplit(".", 1)[-1] for name in asked]
+    meant = [name.rsplit(".", 1)[-1] for name in chosen]
     found = tuple(name for name in model.lora_targets if name in meant)
-    unknown = tuple(name for name, last in zip(asked, meant, strict=True) if last not in model.lora_targets)
+    unknown = tuple(name for name, last in zip(chosen, meant, strict=True) if last not in model.lora_targets)
     return found, unknown
 
 
 def _bytes(config: TrainingConfig, model: Model) -> int:
     """Bytes of a weight that is not packed."""
-    asked = config.model.torch_dtype
-    return 4 if (model.dtype if asked == "auto" else asked) == "float32" else 2
+    chosen = config.model.torch_dtype
+    return 4 if (model.dtype if chosen == "auto" else chosen) == "float32" else 2
 
 
 def _whole(value: object, default: int) -> int:

@@ -55,7 +55,7 @@ class CertificateStore:
         try:
             return Stored(held_of(secret.get("data") or {}), version)
         except UnusableSecret as error:
-            log.warning("Secret %s/%s is made anew: %s", self._namespace, self._name, error)
+            log.warning("Secret %s/%s cannot be used and is replaced: %s", self._namespace, self._name, error)
             return Stored(None, version)
 
     async def write(self, held: CertificateBundle, version: str) -> bool:
@@ -102,7 +102,7 @@ def held_of(data: Mapping[str, str]) -> CertificateBundle:
     except KeyError as error:
         raise UnusableSecret(f"it has no {error}") from error
     except (binascii.Error, ValueError, TypeError) as error:
-        raise UnusableSecret(f"what is in it is not ours: {error}") from error
+        raise UnusableSecret(f"its content is not valid: {error}") from error
     return CertificateBundle(
         tuple(each.public_bytes(Encoding.PEM) for each in authorities), authority_key, certificate, key
     )
@@ -112,4 +112,4 @@ def _check_pair(certificate: x509.Certificate, key: bytes) -> None:
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     public = load_pem_private_key(key, password=None).public_key()
     if public.public_bytes(*form) != certificate.public_key().public_bytes(*form):
-        raise ValueError("a key and its certificate do not belong together")
+        raise ValueError("a key does not match its certificate")

@@ -59,7 +59,7 @@ def _source(source: Part) -> Iterator[Problem]:
 def _strength(strength: Part, name: str) -> Iterator[Problem]:
     if not _NUMBER.fullmatch(strength.text):
         message = f"Invalid strength value for Adapter '{name[:63]}': {shown(strength.text)}"
-        yield Problem("U13", strength.path, f'{message} is no number such as "0.5"')
+        yield Problem("U13", strength.path, f'{message} is not a number such as "0.5"')
     elif not 0 <= float(strength.text) <= 1:
         message = f"Strength value for Adapter '{name[:63]}' must be between 0 and 1"
         yield Problem("U13", strength.path, f"{message}; {shown(strength.text)} was given")

@@ -12,7 +12,7 @@ PERFORMANCE_MODES: Final = ("balanced", "interactivity", "throughput")
 PROVIDERS: Final = ("aks", "karpenter", "byo")
 NODE_CLASSES: Final = ("image-family-ubuntu", "image-family-azure-linux")
 """The NodeClasses that KAITO creates at its start."""
-JUDGED: Final = frozenset(
+CHECKED: Final = frozenset(
     {
         labels.NODE_IMAGE_FAMILY,
         labels.PERFORMANCE_MODE,
@@ -53,7 +53,7 @@ def values(draft: Draft) -> Iterator[Problem]:
     for key, known in ((labels.NODE_PROVIDER, PROVIDERS), (labels.NODE_PROVISIONER, (*PROVISIONERS, *PROVIDERS))):
         part = draft.annotation(key)
         if part.given and part.text not in known:
-            yield _refused("M7", part.path, f"invalid value: {shown(part.text)} brings no nodes", known)
+            yield _refused("M7", part.path, f"invalid value: {shown(part.text)} is not a node provider", known)
     for rule, key, read in PURCHASE:
         part = draft.annotation(key)
         try:
@@ -62,9 +62,9 @@ def values(draft: Draft) -> Iterator[Problem]:
             yield Problem(rule, part.path, f"invalid value: {shown(part.text)} {error}")
 
 
-def judged(annotations: Mapping[str, object]) -> dict[str, object]:
+def checked(annotations: Mapping[str, object]) -> dict[str, object]:
     """The annotations that rules read."""
-    return {key: value for key, value in annotations.items() if key in JUDGED}
+    return {key: value for key, value in annotations.items() if key in CHECKED}
 
 
 def _node_class(draft: Draft) -> Iterator[Problem]:

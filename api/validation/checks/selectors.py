@@ -51,10 +51,10 @@ def can_be_labels(draft: Draft) -> Iterator[Problem]:
     selector, bought = draft.resource["labelSelector"], draft.buys_nodes
     for key, value in (as_labels(selector) or {}).items():
         if not _is_key(key):
-            yield Problem("M1", selector.path, f"invalid value: {shown(key)} is no label key: at most 63 {_ALLOWED}")
+            yield Problem("M1", selector.path, f"invalid value: {shown(key)} is not a label key: at most 63 {_ALLOWED}")
         if not _is_value(value):
             yield Problem(
-                "M1", selector.path, f"invalid value: {shown(value)} is no label value: at most 63 {_ALLOWED}"
+                "M1", selector.path, f"invalid value: {shown(value)} is not a label value: at most 63 {_ALLOWED}"
             )
         if bought and labels.forbidden_on_nodes(key):
             message = f"invalid value: new nodes cannot be given the label {shown(key)}"

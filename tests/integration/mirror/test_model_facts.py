@@ -111,7 +111,7 @@ async def test_facts_are_those_of_the_configuration(hub: Any) -> None:
     [
         ("strange", "ModelUnsupported", "vLLM does not serve XForCausalLM"),
         ("coded", "ModelNeedsCode", "code from the repository"),
-        ("bert", "ModelWritesNoText", "BertModel writes no text"),
+        ("bert", "ModelWritesNoText", "BertModel does not generate text"),
         ("gguf", "ModelWithoutWeights", "GGUF"),
         ("bare", "ModelConfigInvalid", "no config.json"),
         ("broken", "ModelConfigInvalid", "is no JSON"),

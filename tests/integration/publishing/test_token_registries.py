@@ -128,7 +128,7 @@ def test_a_realm_inside_the_cloud_is_not_asked(adapter: Path, host: str) -> None
 
 def test_a_realm_without_tls_gets_nothing_unless_the_operator_has_it_so(adapter: Path) -> None:
     with token_registry() as other, token_registry(Rules(realm=f"http://{other.address}/oauth2/token")) as server:
-        with pytest.raises(Failure, match="without TLS") as caught:
+        with pytest.raises(Failure, match="has no TLS") as caught:
             publish(configured(server, adapter, {"username": "user", "password": "pass"}))
         assert caught.value.kind.reason == "PushForbidden"
         assert other.shown == []

@@ -85,7 +85,7 @@ def test_every_field_says_what_it_is_for(version: str) -> None:
     assert silent == [".metadata"]
 
 
-def test_deprecation_is_told_in_v1beta1_only() -> None:
+def test_deprecation_is_reported_in_v1beta1_only() -> None:
     marked = {
         name: {path for path, node in nodes(entry["schema"]["openAPIV3Schema"])
                if node.get("description", "").startswith("Deprecated")}

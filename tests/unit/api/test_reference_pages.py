@@ -38,9 +38,9 @@ def paths(schema: dict[str, Any], path: str = "") -> set[str]:
 
 
 def test_every_field_of_both_versions_has_its_row() -> None:
-    told = set(re.findall(r"^\| `([^`]+)` \|", fields_page(), re.M))
+    reported = set(re.findall(r"^\| `([^`]+)` \|", fields_page(), re.M))
     assert paths(VERSIONS["v1alpha1"]) == paths(VERSIONS["v1beta1"])
-    assert paths(VERSIONS["v1beta1"]) | set(ANNOTATIONS) == told
+    assert paths(VERSIONS["v1beta1"]) | set(ANNOTATIONS) == reported
 
 
 def test_every_reader_named_is_of_a_field_that_exists_and_every_annotation_is_there() -> None:
@@ -71,7 +71,7 @@ def test_every_reason_and_every_condition_can_be_linked_to_once() -> None:
         ({"type": "object", "x-kubernetes-preserve-unknown-fields": True}, "object, as Kubernetes defines it"),
     ],
 )
-def test_types_are_said_in_words(field: dict[str, Any], words: str) -> None:
+def test_types_are_described(field: dict[str, Any], words: str) -> None:
     assert type_words(field, required=False) == words
     assert type_words(field, required=True) == f"{words}, **required**"
 

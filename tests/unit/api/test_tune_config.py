@@ -28,8 +28,8 @@ def test_a_config_is_the_same_after_the_way_through_json() -> None:
 
 
 def test_what_a_newer_controller_or_pod_adds_is_ignored() -> None:
-    told = json.loads(TuneConfig.model_validate(GIVEN).model_dump_json())
-    assert TuneConfig.model_validate(told | {"later": 1}) == TuneConfig.model_validate(GIVEN)
+    reported = json.loads(TuneConfig.model_validate(GIVEN).model_dump_json())
+    assert TuneConfig.model_validate(reported | {"later": 1}) == TuneConfig.model_validate(GIVEN)
     assert TuneStatus.model_validate({"step": 3, "later": 1}).step == 3
 
 

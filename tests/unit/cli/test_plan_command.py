@@ -134,7 +134,7 @@ def test_what_cannot_work_is_1_and_says_which_machine_would_do(
     assert plan["alternatives"][0]["instanceType"] in error["message"]
 
 
-def test_config_maps_of_the_file_are_honoured_and_others_are_told_of(
+def test_config_maps_of_the_file_are_used_and_missing_ones_are_noted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     both = f"{a_workspace(config='c')}---{CONFIG_MAP}---{a_workspace('v', config='other')}"
@@ -169,9 +169,7 @@ def test_a_region_without_prices_has_no_price(tmp_path: Path, capsys: pytest.Cap
     assert (plan["pricePerHour"], plan["priceUntilReady"]) == (None, None)
 
 
-def test_own_nodes_are_sized_when_it_is_told_what_they_are_like(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_own_nodes_are_sized_with_the_option_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = a_workspace().replace(f"instanceType: {A100}", "partition: {mode: accelerator, count: 2}")
     assert planned(tmp_path, own, "--json", "--provider", "byo", "--machine", "Standard_NC96ads_A100_v4") == 0
     (plan,) = documents(capsys.readouterr().out)

@@ -83,7 +83,7 @@ def planned(tmp_path: Path, repo: str, *options: str) -> int:
     return main(["plan", "-f", str(file), "--json", *options])
 
 
-def test_a_model_that_nobody_listed_is_planned(tmp_path: Path, hub: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_outside_the_catalogue_is_planned(tmp_path: Path, hub: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert planned(tmp_path, "small", "--hub", hub) == 0
     plan = json.loads(capsys.readouterr().out)
     assert (plan["model"], plan["maxModelLen"], plan["weightsGiB"]) == ("acme/small", 65536, 3.0)
@@ -97,7 +97,7 @@ def test_what_the_hub_does_not_have_is_the_plans_error(
     assert error["reason"] == "ModelNotFound"
 
 
-def test_offline_it_is_told_that_the_hub_was_not_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_offline_the_plan_says_that_the_hub_was_not_queried(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert planned(tmp_path, "small") == 1
     (error,) = json.loads(capsys.readouterr().out)["errors"]
-    assert "the hub was not asked" in error["message"]
+    assert "the hub was not queried" in error["message"]

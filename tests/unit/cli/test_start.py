@@ -87,9 +87,7 @@ def test_the_command_alone_is_misuse_and_shows_what_there_is(capsys: pytest.Capt
     ],
     ids=lambda words: words[0],
 )
-def test_misuse_is_2_and_is_said_on_the_error_stream(
-    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_misuse_is_2_and_is_printed_to_stderr(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     said = capsys.readouterr()
     assert said.out == "" and "Usage: modelyard" in said.err

@@ -32,15 +32,15 @@ TRAINING = workspace(
 
 
 def test_a_training_shows_how_far_it_is_and_what_it_has_cost() -> None:
-    told = "\n".join(lines_of(TRAINING, NOW))
-    assert told.startswith("default/tune-facts  Training  5m")
-    assert "[##########....................] step 7 of 21, training" in told
-    assert "loss 0.4321, 41.0 tokens/s, 173 s to go, checkpoint at step 5, went on from step 5" in told
-    assert "1 x Standard_NC24ads_A100_v4, $3.67 per hour" in told and "300 node-seconds so far, $0.31" in told
-    assert "29 of 30 rows, about 900 tokens" in told
+    reported = "\n".join(lines_of(TRAINING, NOW))
+    assert reported.startswith("default/tune-facts  Training  5m")
+    assert "[##########....................] step 7 of 21, training" in reported
+    assert "loss 0.4321, 41.0 tokens/s, 173 s to go, checkpoint at step 5, resumed from step 5" in reported
+    assert "1 x Standard_NC24ads_A100_v4, $3.67 per hour" in reported and "300 node-seconds so far, $0.31" in reported
+    assert "29 of 30 rows, about 900 tokens" in reported
 
 
-def test_a_workspace_that_nobody_has_seen_says_so() -> None:
+def test_a_workspace_without_status_says_so() -> None:
     assert list(lines_of(workspace(), NOW)) == ["default/tune-facts  not seen yet"]
 
 

@@ -63,7 +63,7 @@ def test_an_accepted_workspace(validate: Any) -> None:
     assert answer.out == "file.yaml: document 1: Workspace default/phi: accepted\n"
 
 
-def test_a_refused_one_is_told_with_line_path_and_remedy(validate: Any) -> None:
+def test_a_refused_workspace_is_reported_with_line_path_and_remedy(validate: Any) -> None:
     answer = validate(f"# first\n---\n{GOOD}---\n{WRONG}")
     assert answer.code == 1
     lines = answer.out.splitlines()
@@ -108,7 +108,7 @@ def test_a_list_as_kubectl_prints_it(validate: Any) -> None:
     assert all(entry["problems"][0]["rule"] in ("C2", "C8") for entry in documents(answer))
 
 
-def test_a_config_map_in_the_file_is_judged_with_its_workspace(validate: Any) -> None:
+def test_a_config_map_in_the_file_is_checked_with_its_workspace(validate: Any) -> None:
     assert validate(f"{PARAMS.format(length=4096)}---\n{WITH_CONFIG}").code == 0
     answer = validate(f"{PARAMS.format(length=10**9)}---\n{WITH_CONFIG}")
     assert answer.code == 1
@@ -119,14 +119,14 @@ def test_a_config_map_of_another_namespace_is_not_meant(validate: Any) -> None:
     elsewhere = PARAMS.format(length=10**9).replace("name: params", "name: params\n  namespace: other")
     answer = validate(f"{elsewhere}---\n{WITH_CONFIG}")
     assert answer.code == 0
-    assert "note: ConfigMap 'params' is not in the files: what it holds was not judged" in answer.out
+    assert "note: ConfigMap 'params' is not in the files: its content was not checked" in answer.out
 
 
 def test_other_kinds_are_skipped_with_a_note(validate: Any) -> None:
     service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: !!python/object {}\n"
     answer = validate(f"{service}---\n{GOOD}")
     assert answer.code == 0
-    assert "file.yaml: document 1: Service: skipped\n  note: not judged: this is no Workspace" in answer.out
+    assert "file.yaml: document 1: Service: skipped\n  note: not checked: this is not a Workspace" in answer.out
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_what_was_probably_meant_to_be_a_workspace_is_not_skipped(misspelled: st
     assert "kind: is " in answer.out
 
 
-def test_an_update_is_judged_against_what_is_stored(validate: Any, tmp_path: Path) -> None:
+def test_an_update_is_checked_against_what_is_stored(validate: Any, tmp_path: Path) -> None:
     stored = tmp_path / "stored.yaml"
     stored.write_text(f"{GOOD}---\n{WRONG}")
     changed = GOOD.replace("matchLabels:\n      apps: phi", "matchLabels:\n      apps: other")
@@ -150,15 +150,15 @@ def test_an_update_is_judged_against_what_is_stored(validate: Any, tmp_path: Pat
     assert validate(WRONG, "--old", str(stored)).code == 0, "what is stored wrong and not changed does not block"
 
 
-def test_one_that_is_not_stored_yet_is_judged_as_new(validate: Any, tmp_path: Path) -> None:
+def test_one_that_is_not_stored_yet_is_checked_as_new(validate: Any, tmp_path: Path) -> None:
     stored = tmp_path / "stored.yaml"
     stored.write_text(WRONG)
     answer = validate(GOOD, "--old", str(stored))
     assert answer.code == 0
-    assert "note: judged as new: it is not among what is stored" in answer.out
+    assert "note: checked as new: it is not in the file of --old" in answer.out
 
 
-def test_the_provider_decides_who_brings_nodes(validate: Any) -> None:
+def test_the_option_provider_decides(validate: Any) -> None:
     own = GOOD.replace("  instanceType: Standard_NC24ads_A100_v4\n", "")
     assert validate(own).code == 1
     assert validate(own, "--provider", "byo").code == 0
@@ -180,7 +180,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 )
 BROKEN = {
     "bomb": (BOMB, "aliases expanded"),
-    "key twice": (GOOD + "metadata: {name: other}\n", "line 13, column 1: the key 'metadata' is there twice"),
+    "key twice": (GOOD + "metadata: {name: other}\n", "line 13, column 1: the key 'metadata' is given twice"),
     "tag": (GOOD + "x: !!python/name:os.system\n", "tag"),
     "no yaml": (GOOD + "\t- [\n", "line 13"),
     "deep": ("a: " + "[" * 5000 + "]" * 5000, "nested deeper"),
@@ -198,7 +198,7 @@ def test_what_cannot_be_read_is_refused_with_its_place(text: str, says: str, val
     assert says.replace("line 13", "line 26") in message
 
 
-def test_a_large_config_map_that_nobody_names_is_no_matter(validate: Any) -> None:
+def test_a_large_config_map_that_no_workspace_names_is_ignored(validate: Any) -> None:
     large = PARAMS.format(length=1) + "  dashboard: |\n" + "    x\n" * 50_000
     answer = validate(f"{large}---\n{GOOD}")
     assert answer.code == 0
@@ -213,7 +213,7 @@ MISUSE = {
 
 
 @pytest.mark.parametrize("text", MISUSE.values(), ids=list(MISUSE))
-def test_there_is_nothing_to_judge(text: str | bytes, validate: Any) -> None:
+def test_files_without_workspace_are_misuse(text: str | bytes, validate: Any) -> None:
     answer = validate(text)
     assert (answer.code, answer.out) == (2, "")
     assert "file.yaml" in answer.err

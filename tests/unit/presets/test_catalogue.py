@@ -117,7 +117,7 @@ def test_every_name_that_kaito_ever_had_is_understood(alias: str, repo: str) -> 
     assert find_model(alias).repo == find_model(alias.upper()).repo == find_model(repo.lower()).repo == repo
 
 
-def test_there_are_twenty_five_aliases_and_no_alias_says_two_things() -> None:
+def test_there_are_twenty_five_aliases_and_none_is_ambiguous() -> None:
     assert len(ALIASES) == 25
     names = [name.lower() for model in all_models() for name in (model.repo, *model.aliases)]
     assert len(names) == len(set(names))
@@ -165,7 +165,7 @@ def test_models_behind_a_licence_say_so() -> None:
 
 
 @pytest.mark.parametrize(("wrong", "meant"), [("phi-44", "phi-4"), ("llama-3.1-8b", "llama-3.1-8b-instruct")])
-def test_an_unknown_name_is_told_the_nearest(wrong: str, meant: str) -> None:
+def test_an_unknown_name_gets_the_nearest_one(wrong: str, meant: str) -> None:
     with pytest.raises(UnknownModel, match=meant):
         find_model(wrong)
 

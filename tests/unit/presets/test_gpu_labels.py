@@ -80,13 +80,13 @@ def test_pods_that_share_a_gpu_share_its_memory() -> None:
     assert read_gpus(SHARED | {"nvidia.com/gpu.sharing-strategy": "mps"}).sharing == "mps"
 
 
-def test_without_feature_discovery_the_vm_size_tells() -> None:
+def test_without_feature_discovery_the_vm_size_decides() -> None:
     gpus = read_gpus({INSTANCE_TYPE: "Standard_NV36ads_A10_v5"})
     assert (gpus.product, gpus.count, gpus.memory_gib, gpus.usable_memory_gib) == ("NVIDIA A10", 1, 24.0, 22.06)
 
 
 @pytest.mark.parametrize("labels", [{}, {INSTANCE_TYPE: "m5.large"}, {INSTANCE_TYPE: "Standard_D4s_v5"}])
-def test_a_node_that_tells_nothing_is_said_to(labels: dict[str, str]) -> None:
+def test_a_node_without_gpu_labels_is_named(labels: dict[str, str]) -> None:
     with pytest.raises(NoGpuFacts, match="install NVIDIA's GPU feature discovery"):
         read_gpus(labels)
 

@@ -39,14 +39,14 @@ def a_model(config: Any, files: list[HubFile] = WEIGHTS, repo: str = "acme/thing
 
 
 @pytest.mark.parametrize("repo", LIKE_THE_CATALOGUE)
-def test_the_hub_tells_what_the_catalogue_knows(repo: str) -> None:
+def test_the_hub_agrees_with_the_catalogue(repo: str) -> None:
     known = find_model(repo)
     name = "consolidated-00001.safetensors" if known.load_format == "mistral" else "model.safetensors"
-    told = a_model(LIKE_THE_CATALOGUE[repo], [HubFile(name, int(known.weights_gib * GIB))], repo, gated=known.gated)
-    not_told = {"aliases", "parameters_b", "weights_gib", "layers"}
-    assert told.model_dump(exclude=not_told) == known.model_dump(exclude=not_told)
-    assert set(told.layers) == set(known.layers)
-    assert told.weights_gib == pytest.approx(known.weights_gib, abs=0.01)
+    reported = a_model(LIKE_THE_CATALOGUE[repo], [HubFile(name, int(known.weights_gib * GIB))], repo, gated=known.gated)
+    not_reported = {"aliases", "parameters_b", "weights_gib", "layers"}
+    assert reported.model_dump(exclude=not_reported) == known.model_dump(exclude=not_reported)
+    assert set(reported.layers) == set(known.layers)
+    assert reported.weights_gib == pytest.approx(known.weights_gib, abs=0.01)
 
 
 FULL = LayerGroup(kind="full", count=1, kv_heads=8, head_dim=128)
@@ -155,9 +155,9 @@ REFUSED = [
     pytest.param(LLAMA | {"architectures": ["NobodyForCausalLM"], "auto_map": {"AutoModel": "m.N"}}, NeedsRemoteCode,
                  "only with code from the repository, which is not run", id="brings code"),
     pytest.param(LLAMA | {"architectures": None}, UnsupportedArchitecture, "names no architecture", id="no name"),
-    pytest.param(BERT, NotATextModel, "BertForMaskedLM writes no text", id="embeds"),
-    pytest.param(LLAMA | {"architectures": ["WhisperForConditionalGeneration"]}, NotATextModel, "writes", id="hears"),
-    pytest.param(LLAMA | {"architectures": ["NewForSequenceClassification"]}, NotATextModel, "writes", id="classes"),
+    pytest.param(BERT, NotATextModel, "BertForMaskedLM does not generate text", id="embeds"),
+    pytest.param(LLAMA | {"architectures": ["WhisperForConditionalGeneration"]}, NotATextModel, "generate", id="hears"),
+    pytest.param(LLAMA | {"architectures": ["NewForSequenceClassification"]}, NotATextModel, "generate", id="classes"),
     pytest.param(LLAMA | {"num_hidden_layers": 0}, ConfigUnreadable, "0 layers", id="no layers"),
     pytest.param(LLAMA | {"num_hidden_layers": 10**9}, ConfigUnreadable, "layers", id="too many layers"),
     pytest.param(LLAMA | {"num_attention_heads": "many"}, ConfigUnreadable, "'many', not a number", id="no number"),
@@ -176,7 +176,7 @@ def test_what_cannot_be_served_is_refused_with_its_own_reason(config: Any, kind:
     assert str(refused.value).startswith("acme/thing@0123456789ab: ")
 
 
-def test_code_that_is_not_needed_is_no_obstacle() -> None:
+def test_code_that_is_not_needed_does_not_refuse_the_model() -> None:
     assert "auto_map" in PHI3_4K and a_model(PHI3_4K).architecture == "Phi3ForCausalLM"
 
 

@@ -18,9 +18,9 @@ from presets.serving.fit import fit
 A100 = "Standard_NC24ads_A100_v4"
 
 
-def a_plan(model: str = "phi-4", sku: str = A100, config: str | None = None, **around: Any) -> PlanReport:
+def a_plan(model: str = "phi-4", sku: str = A100, config: str | None = None, **context: Any) -> PlanReport:
     inference: dict[str, Any] = {"preset": {"name": model, "presetOptions": {"modelAccessSecret": "token"}}}
-    inference |= around.pop("inference", {})
+    inference |= context.pop("inference", {})
     resource: dict[str, Any] = {"labelSelector": {"matchLabels": {"apps": "w"}}}
     if sku:
         resource["instanceType"] = sku
@@ -29,12 +29,12 @@ def a_plan(model: str = "phi-4", sku: str = A100, config: str | None = None, **a
     document = {
         "apiVersion": "kaito.sh/v1beta1",
         "kind": "Workspace",
-        "metadata": {"name": "w", "namespace": "default", "annotations": around.pop("annotations", {})},
-        "resource": resource | around.pop("resource", {}),
+        "metadata": {"name": "w", "namespace": "default", "annotations": context.pop("annotations", {})},
+        "resource": resource | context.pop("resource", {}),
         "inference": inference,
     }
     config_maps = {"c": {"data": {INFERENCE_KEY: config}}}
-    return plan_document(document, PlanContext(config_maps=config_maps, **around))
+    return plan_document(document, PlanContext(config_maps=config_maps, **context))
 
 
 def reasons(plan: PlanReport) -> list[str]:
@@ -70,13 +70,13 @@ def test_what_may_disappoint_is_a_warning(model: str, sku: str, says: str) -> No
     assert any(says in warning.message for warning in a_plan(name, sku).warnings)
 
 
-def test_idle_gpus_are_told_of() -> None:
+def test_idle_gpus_are_a_warning() -> None:
     config = "vllm: {tensor-parallel-size: 1, pipeline-parallel-size: 1, data-parallel-size: 1}"
     plan = a_plan(sku="Standard_NC48ads_A100_v4", config=config)
     assert [warning.message for warning in plan.warnings] == ["1 of 2 GPUs of Standard_NC48ads_A100_v4 are left idle"]
 
 
-def test_several_errors_are_told_at_once() -> None:
+def test_several_errors_are_reported_at_once() -> None:
     assert reasons(a_plan("phi-44", "Standard_NC24")) == ["PresetUnknown", "InstanceTypeUnknown"]
 
 
@@ -102,13 +102,13 @@ def _serves(model: str, sku: str) -> bool:
     return not reasons(a_plan(model, sku))
 
 
-def test_where_the_wishes_leave_no_machine_one_is_named_without_them() -> None:
+def test_where_the_overrides_leave_no_machine_one_is_named_without_them() -> None:
     plan = a_plan("falcon-40b", config="vllm: {gpu-memory-utilization: 0.01}")
     assert "without the ConfigMap's limits" in plan.errors[0].message
 
 
 @pytest.mark.parametrize("document", [{}, {"kind": "Workspace"}, {"metadata": 3}, {"apiVersion": [], "kind": "x"}])
-def test_what_is_no_workspace_is_invalid(document: dict[str, Any]) -> None:
+def test_a_document_that_is_not_a_workspace_is_invalid(document: dict[str, Any]) -> None:
     assert reasons(plan_document(document, PlanContext())) == ["InvalidSpec"]
 
 
@@ -132,7 +132,7 @@ def test_a_template_is_planned_without_sizes() -> None:
     assert plan.price_per_hour == 3.673
 
 
-def test_steps_side_by_side_count_once() -> None:
+def test_concurrent_steps_count_once() -> None:
     steps = step_times(100.0)
     least, most = until_ready(steps)
     pull = next(step for step in steps if step.step == "PullImages")
@@ -171,20 +171,18 @@ def test_a_context_that_is_too_long_is_answered_with_one_that_is_not() -> None:
         pytest.param({}, A100, "aks", id="none"),
     ],
 )
-def test_the_workspaces_own_word_for_who_brings_the_nodes_holds(
-    annotations: dict[str, str], sku: str, provider: str
-) -> None:
+def test_the_workspaces_own_provider_wins(annotations: dict[str, str], sku: str, provider: str) -> None:
     plan = a_plan(sku=sku, annotations=annotations)
     assert plan.provider == provider and not plan.errors
     assert (plan.price_per_hour is None) == (provider == "byo")
 
 
-def test_a_word_that_nothing_knows_is_an_error_of_the_plan() -> None:
+def test_an_unknown_value_is_an_error_of_the_plan() -> None:
     plan = a_plan(annotations={"modelyard.dev/node-provider": "gcp"})
     assert plan.provider == "aks" and reasons(plan) == ["InvalidSpec"]
 
 
-def test_what_is_checked_and_tried_is_told_by_the_names_of_the_status() -> None:
+def test_checks_and_purchase_options_have_the_names_of_the_status() -> None:
     plan = a_plan()
     assert [line.partition(":")[0] for line in plan.preflight] == [
         "SkuOffered", "VcpuQuota", "PoolLimit", "ModelReadable", "ImagesPullable",
@@ -192,7 +190,7 @@ def test_what_is_checked_and_tried_is_told_by_the_names_of_the_status() -> None:
     assert plan.ways_to_get_nodes == ()
 
 
-def test_a_price_above_the_limit_and_every_way_to_get_the_nodes_are_told() -> None:
+def test_a_price_above_the_limit_and_every_purchase_option_are_reported() -> None:
     annotations = {
         "modelyard.dev/max-price-per-hour": "1.00",
         "modelyard.dev/capacity-types": "spot,on-demand",
@@ -216,7 +214,7 @@ ONE_ADAPTER = {"adapters": [{"source": {"name": "a", "image": "registry.example.
 
 
 @pytest.mark.parametrize(
-    ("model", "inference", "config", "told"),
+    ("model", "inference", "config", "reported"),
     [
         pytest.param(EXPERTS, ONE_ADAPTER, None, True, id="experts"),
         pytest.param(EXPERTS, ONE_ADAPTER, "vllm: {max-model-len: 4096}", True, id="modules not named"),
@@ -225,11 +223,11 @@ ONE_ADAPTER = {"adapters": [{"source": {"name": "a", "image": "registry.example.
         pytest.param("phi-4", ONE_ADAPTER, None, False, id="dense"),
     ],
 )
-def test_room_for_experts_adapters_that_is_not_reckoned_with_is_told(
-    model: str, inference: dict[str, Any], config: str | None, told: bool
+def test_memory_for_experts_adapters_that_is_not_counted_is_a_warning(
+    model: str, inference: dict[str, Any], config: str | None, reported: bool
 ) -> None:
     plan = a_plan(model, "Standard_NC80adis_H100_v5", config, inference=inference)
     warnings = {warning.reason: warning.message for warning in plan.warnings}
-    assert ("ExpertsNotReckoned" in warnings) is told
-    if told:
+    assert ("ExpertsNotReckoned" in warnings) is reported
+    if reported:
         assert "lora-target-modules" in warnings["ExpertsNotReckoned"]

@@ -28,7 +28,7 @@ def a_training(
     resource: dict[str, Any] | None = None,
     output: dict[str, Any] | None = None,
     secret: str = "token",
-    **around: Any,
+    **context: Any,
 ) -> PlanReport:
     tuning: dict[str, Any] = {
         "preset": {"name": model, "presetOptions": {"modelAccessSecret": secret}},
@@ -47,10 +47,10 @@ def a_training(
     }
     document["resource"] |= resource or {}
     config_maps = {"c": {"data": {TRAINING_KEY: f"training_config:\n{config}"}}}
-    return plan_document(document, PlanContext(**({"config_maps": config_maps} | around)))
+    return plan_document(document, PlanContext(**({"config_maps": config_maps} | context)))
 
 
-def told(plan: PlanReport) -> str:
+def reported(plan: PlanReport) -> str:
     return " | ".join(f"{error.reason} {error}" for error in plan.errors)
 
 
@@ -58,7 +58,7 @@ def told(plan: PlanReport) -> str:
 @pytest.mark.parametrize("sku", [V100, A100])
 def test_kaitos_first_examples_fit(sku: str, method: str) -> None:
     plan = a_training(sku=sku, method=method)
-    assert not plan.errors, told(plan)
+    assert not plan.errors, reported(plan)
     assert (plan.kind, plan.method, plan.nodes, plan.gpus_per_node) == ("tuning", method, 1, 1)
     assert plan.training_gib and plan.training_gib.free > 0
     parts = plan.training_gib.model_dump()
@@ -90,7 +90,7 @@ def test_the_right_to_push_and_the_storage_class_are_checked_first() -> None:
     assert any("token of Secret token" in check for check in plan.preflight)
 
 
-def test_nodes_are_given_back_and_the_volume_is_kept() -> None:
+def test_nodes_are_released_and_the_volume_is_kept() -> None:
     plan = a_training()
     assert plan.released_on_failure[0].startswith("node pool with 1 node")
     assert plan.kept_on_failure == (f"the volume of {plan.volume_gib} GiB with data, checkpoints and adapter",)
@@ -114,7 +114,7 @@ def test_a_batch_that_is_too_large_is_answered_with_one_that_is_not() -> None:
     shown = int(error.message.partition("per_device_train_batch_size: ")[2].split()[0].rstrip("."))
     config = f"  TrainingArguments: {{per_device_train_batch_size: {shown}}}"
     again = a_training("llama-3.1-8b-instruct", A10, "lora", config)
-    assert not again.errors, told(again)
+    assert not again.errors, reported(again)
     assert again.training and again.training.batch_size == shown
 
 
@@ -137,7 +137,7 @@ def test_every_gpu_of_a_machine_trains_a_copy() -> None:
 
 def test_several_nodes_are_refused_with_what_to_change() -> None:
     plan = a_training(resource={"count": 2})
-    assert "training runs on one node. Set it to 1" in told(plan)
+    assert "training runs on one node. Set it to 1" in reported(plan)
     assert plan.errors[0].path == "resource.count"
 
 
@@ -147,7 +147,7 @@ def test_several_nodes_are_refused_with_what_to_change() -> None:
         ({"model": "phi-33"}, "PresetUnknown", "phi-3"),
         ({"model": "llama-3.1-8b-instruct", "secret": ""}, "ModelGated", "modelAccessSecret"),
         ({"model": "openai/gpt-oss-20b"}, "ModelNotTunable", "quantized (mxfp4)"),
-        ({"model": "some/model"}, "PresetUnknown", "the hub was not asked"),
+        ({"model": "some/model"}, "PresetUnknown", "the hub was not queried"),
         ({"sku": "Standard_NC24"}, "InstanceTypeUnknown", "Standard_NC24"),
         ({"method": "dora"}, "InvalidSpec", "use lora or qlora"),
         ({"sku": "Standard_ND96isr_MI300X_v5"}, "DoesNotFit", "built for NVIDIA's"),
@@ -160,7 +160,7 @@ def test_several_nodes_are_refused_with_what_to_change() -> None:
 )
 def test_what_cannot_be_trained_is_refused_with_its_reason(change: dict[str, Any], reason: str, says: str) -> None:
     plan = a_training(**change)
-    assert plan.errors[0].reason == reason and says in told(plan), told(plan)
+    assert plan.errors[0].reason == reason and says in reported(plan), reported(plan)
     assert plan.kind == "tuning"
 
 
@@ -181,7 +181,7 @@ def test_the_config_is_read_and_its_warnings_are_the_plans() -> None:
     assert any("has no q_proj" in warning.message for warning in plan.warnings)
 
 
-def test_a_config_that_is_not_at_hand_is_told_of() -> None:
+def test_a_config_that_is_not_available_is_a_warning() -> None:
     plan = a_training(config="", config_maps=None)
     assert not plan.errors
     assert [warning.reason for warning in plan.warnings] == ["ConfigNotRead"]
@@ -209,7 +209,7 @@ def test_the_volume_grows_with_what_is_kept_and_is_as_large_as_a_disk() -> None:
 def test_more_of_anything_takes_more() -> None:
     def needed(config: str) -> float:
         plan = a_training("llama-3.1-8b-instruct", "Standard_NC40ads_H100_v5", "lora", config)
-        assert plan.training_gib, told(plan)
+        assert plan.training_gib, reported(plan)
         return plan.training_gib.usable - plan.training_gib.free
 
     base = needed("  LoraConfig: {r: 8}")
@@ -226,5 +226,5 @@ def test_every_model_that_can_be_tuned_can_be_planned_on_every_kind_of_gpu() -> 
         for sku in kinds:
             for method in ("lora", "qlora"):
                 plan = a_training(model.repo, sku.name, method)
-                assert bool(plan.errors) != bool(plan.training_gib), f"{model.repo} on {sku.name}: {told(plan)}"
+                assert bool(plan.errors) != bool(plan.training_gib), f"{model.repo} on {sku.name}: {reported(plan)}"
         assert find_model(model.repo) is model

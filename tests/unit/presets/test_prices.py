@@ -130,7 +130,7 @@ def test_all_pages_are_read(api: Api, client: httpx.Client) -> None:
     assert api.asked == [(A100, 0), (A100, 1), (A100, 2)]
 
 
-def test_a_link_that_never_ends_is_left(api: Api, client: httpx.Client) -> None:
+def test_a_chain_of_pages_that_never_ends_is_refused(api: Api, client: httpx.Client) -> None:
     api.answer = lambda sku, page: (200, {"Items": [], "NextPageLink": api.next_page(sku, page + 1)})
     with pytest.raises(PricesUnavailable, match=f"more than {MOST_PAGES} pages"):
         fetch_prices(client, A100, api.url)
@@ -156,7 +156,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("status", "document", "message"), BROKEN)
-def test_a_broken_answer_is_told_and_nothing_is_written(
+def test_a_broken_answer_is_reported_and_nothing_is_written(
     api: Api, tmp_path: Any, capsys: pytest.CaptureFixture[str], status: int, document: Any, message: str
 ) -> None:
     output = tmp_path / "prices.yaml"
@@ -167,12 +167,12 @@ def test_a_broken_answer_is_told_and_nothing_is_written(
     assert message in capsys.readouterr().err
 
 
-def test_no_server_at_all_is_told(client: httpx.Client) -> None:
+def test_an_unreachable_server_is_reported(client: httpx.Client) -> None:
     with pytest.raises(PricesUnavailable, match=r"ConnectError.*3 times"):
         fetch_prices(client, A100, "http://127.0.0.1:1/api")
 
 
-def test_a_refresh_asks_for_every_size_and_writes_what_it_was_told(api: Api, tmp_path: Any) -> None:
+def test_a_refresh_requests_every_size_and_writes_the_prices(api: Api, tmp_path: Any) -> None:
     output = tmp_path / "prices.yaml"
     assert main(["refresh", "--endpoint", api.url, "--output", str(output)]) == 0
     assert [sku for sku, _ in api.asked] == [sku.name for sku in sku_table().skus]

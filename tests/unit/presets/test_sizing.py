@@ -12,11 +12,11 @@ from presets.serving.fit import DoesNotFit, Fit, fit, fit_in, memory_of, utiliza
 from presets.serving.memory import cache_gib
 from presets.serving.overrides import VllmOverrides
 from presets.serving.parallelism import Layout, layouts_on_nodes, layouts_on_one_node, tensor_problem, tensor_sizes
-from presets.serving.support import wish_problems
+from presets.serving.support import override_problems
 
 
-def fitted(model: str, sku: str, most_nodes: int = 64, **wishes: Any) -> Fit:
-    return fit(find_model(model), Machine.of(find_sku(sku)), VllmOverrides(**wishes), most_nodes=most_nodes)
+def fitted(model: str, sku: str, most_nodes: int = 64, **overrides: Any) -> Fit:
+    return fit(find_model(model), Machine.of(find_sku(sku)), VllmOverrides(**overrides), most_nodes=most_nodes)
 
 
 @pytest.mark.parametrize(
@@ -140,17 +140,17 @@ def test_nothing_fits_in_a_layout_whose_weights_do_not() -> None:
 
 
 def test_pods_that_share_a_gpu_are_each_given_their_part_of_what_cuda_shows_to_all() -> None:
-    told = {"product": "NVIDIA-A100-SXM4-80GB-SHARED", "count": 1, "memory": 81920, "replicas": 2}
-    labels = {f"nvidia.com/gpu.{key}": str(value) for key, value in told.items()}
+    reported = {"product": "NVIDIA-A100-SXM4-80GB-SHARED", "count": 1, "memory": 81920, "replicas": 2}
+    labels = {f"nvidia.com/gpu.{key}": str(value) for key, value in reported.items()}
     machine = Machine.of_node(read_gpus(labels | {"nvidia.com/gpu.sharing-strategy": "time-slicing"}))
     assert utilization(machine, VllmOverrides()) == pytest.approx(0.45)
     found = fit(find_model("phi-4"), machine)
     assert found.memory.usable == pytest.approx(machine.usable_gib)
     assert found.memory.fixed + found.memory.kv_cache == pytest.approx(0.9 * machine.usable_gib)
-    assert wish_problems(find_model("phi-4"), machine, VllmOverrides(utilization=0.9))
+    assert override_problems(find_model("phi-4"), machine, VllmOverrides(utilization=0.9))
 
 
-def test_names_are_found_in_any_case_and_near_ones_are_told() -> None:
+def test_names_are_found_in_any_case_and_near_ones_are_suggested() -> None:
     assert find_model("PHI-4").repo == find_model("microsoft/phi-4").repo == "microsoft/phi-4"
     with pytest.raises(UnknownModel, match="did you mean"):
         find_model("phi-4-minii")

@@ -15,7 +15,7 @@ from presets.plan.document import PlanReport
 from presets.plan.planner import plan_document
 from presets.tuning import memory as parts
 from presets.tuning.fit import DATA_GIB, training_memory
-from presets.tuning.overrides import training_wishes
+from presets.tuning.overrides import training_overrides
 from tests.unit.presets.test_sizing_page import PAGE, reckoned, rows
 
 SECTION = PAGE[PAGE.index("## A training") : PAGE.index("## Beside KAITO")]
@@ -63,5 +63,5 @@ def test_what_24_gb_are_enough_for_is_what_the_page_says(row: list[str]) -> None
     machine = Machine.of(find_sku("Standard_NV36ads_A10_v5"))
     for method, cell in zip(("lora", "qlora"), cells, strict=True):
         facts = find_model(model)
-        memory = training_memory(facts, machine, training_wishes(default_training_config(method), method, facts))
+        memory = training_memory(facts, machine, training_overrides(default_training_config(method), method, facts))
         assert cell == f"{memory.needed:.1f}{'' if memory.fits else ', no'}"

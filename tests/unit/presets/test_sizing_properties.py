@@ -40,7 +40,7 @@ machines = st.builds(
     Machine, name=st.just("any"), gpus=st.sampled_from([1, 2, 3, 4, 8]), usable_gib=st.floats(4, 300),
     batch=st.sampled_from([Batch(), Batch(8192, 1024), Batch(16384, 1024)]),
 )  # fmt: skip
-wishes = st.builds(
+overrides = st.builds(
     VllmOverrides,
     kv_dtype=st.sampled_from(["auto", "fp8"]),
     utilization=st.none() | st.floats(0.1, 1.0),
@@ -48,23 +48,23 @@ wishes = st.builds(
 )
 
 
-def answer(model: Model, machine: Machine, wish: VllmOverrides) -> Fit | None:
+def answer(model: Model, machine: Machine, override: VllmOverrides) -> Fit | None:
     try:
-        return fit(model, machine, wish)
+        return fit(model, machine, override)
     except DoesNotFit:
         return None
 
 
-@given(model=models, machine=machines, wish=wishes)
-def test_an_answer_can_be_carried_out(model: Model, machine: Machine, wish: VllmOverrides) -> None:
-    found = answer(model, machine, wish)
+@given(model=models, machine=machines, override=overrides)
+def test_an_answer_can_be_carried_out(model: Model, machine: Machine, override: VllmOverrides) -> None:
+    found = answer(model, machine, override)
     if found is None:
         return
     layout, memory = found.layout, found.memory
     assert model.attention_heads % layout.tensor == 0
     assert layout.gpus == layout.nodes * machine.gpus
     assert layout.pipeline <= model.layer_count
-    assert 0 < least_context(model, wish) <= found.context <= model.max_tokens
+    assert 0 < least_context(model, override) <= found.context <= model.max_tokens
     assert found.sequences >= 1 or not any(group.values_per_token or group.state_bytes for group in model.layers)
     parts = (memory.weights, memory.kv_cache, memory.activations, memory.cuda_graphs, memory.overhead)
     assert all(part >= 0 for part in parts)
@@ -72,22 +72,24 @@ def test_an_answer_can_be_carried_out(model: Model, machine: Machine, wish: Vllm
     assert sum(parts) + memory.not_given == pytest.approx(machine.usable_gib)
 
 
-@given(model=models, machine=machines, wish=wishes, more=st.floats(1.0, 4.0))
+@given(model=models, machine=machines, override=overrides, more=st.floats(1.0, 4.0))
 def test_more_memory_never_gives_less_context_in_the_same_layout(
-    model: Model, machine: Machine, wish: VllmOverrides, more: float
+    model: Model, machine: Machine, override: VllmOverrides, more: float
 ) -> None:
     for layout in (Layout(), Layout(pipeline=min(2, model.layer_count), nodes=2)):
-        small = fit_in(model, machine, layout, wish)
-        large = fit_in(model, replace(machine, usable_gib=machine.usable_gib * more), layout, wish)
+        small = fit_in(model, machine, layout, override)
+        large = fit_in(model, replace(machine, usable_gib=machine.usable_gib * more), layout, override)
         assert large.context >= small.context
 
 
-@given(model=models, machine=machines, wish=wishes, more=st.floats(1.0, 4.0))
-def test_more_memory_never_needs_more_nodes(model: Model, machine: Machine, wish: VllmOverrides, more: float) -> None:
-    small = answer(model, machine, wish)
+@given(model=models, machine=machines, override=overrides, more=st.floats(1.0, 4.0))
+def test_more_memory_never_needs_more_nodes(
+    model: Model, machine: Machine, override: VllmOverrides, more: float
+) -> None:
+    small = answer(model, machine, override)
     if small is None:
         return
-    large = answer(model, replace(machine, usable_gib=machine.usable_gib * more), wish)
+    large = answer(model, replace(machine, usable_gib=machine.usable_gib * more), override)
     assert large is not None
     assert large.layout.nodes <= small.layout.nodes
 

@@ -9,15 +9,17 @@ from presets.models.catalog import Model, all_models, find_model
 from presets.tuning import memory as parts
 from presets.tuning.fit import training_memory, ways_to_fit
 from presets.tuning.linear_sizes import GIB, intermediate_size, linears, parameters
-from presets.tuning.overrides import TrainingOverrides, training_wishes
+from presets.tuning.overrides import TrainingOverrides, training_overrides
 
 TUNABLE = [model for model in all_models() if model.lora_targets]
 
 
-def wishes(model: Model, method: str = "lora", **training: object) -> TrainingOverrides:
+def overrides(model: Model, method: str = "lora", **training: object) -> TrainingOverrides:
     config = default_training_config(method)
     options = {**config.training, **training}
-    return training_wishes(TrainingConfig.model_validate({**config.model_dump(), "training": options}), method, model)
+    return training_overrides(
+        TrainingConfig.model_validate({**config.model_dump(), "training": options}), method, model
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_adapters_have_the_published_number_of_parameters_and_a_little_more() ->
     # peft counts 20,971,520 for Llama 3.1 8B (32 layers, rank 8, all linear modules), 12,582,912 for Phi-3-mini.
     for name, counted in (("llama-3.1-8b-instruct", 20_971_520), ("phi-3-mini-128k-instruct", 12_582_912)):
         model = find_model(name)
-        assert counted <= parts.adapter_parameters(model, wishes(model)) <= counted * 1.06
+        assert counted <= parts.adapter_parameters(model, overrides(model)) <= counted * 1.06
 
 
 @pytest.mark.parametrize("model", TUNABLE, ids=lambda model: model.repo)
@@ -55,7 +57,7 @@ def test_modules_and_embedding_are_the_model(model: Model) -> None:
 
 @pytest.mark.parametrize("model", TUNABLE, ids=lambda model: model.repo)
 def test_packed_weights_take_less_and_never_less_than_half_a_byte(model: Model) -> None:
-    whole, packed = parts.weights_gib(model, wishes(model)), parts.weights_gib(model, wishes(model, "qlora"))
+    whole, packed = parts.weights_gib(model, overrides(model)), parts.weights_gib(model, overrides(model, "qlora"))
     assert parameters(model) * 0.5 / GIB < packed < whole
 
 
@@ -91,15 +93,15 @@ def test_no_published_peak_is_reckoned_smaller_and_none_twice_as_large(
     assert peak <= reckoned <= 2 * peak
 
 
-def test_ways_that_are_told_do_fit_and_are_needed() -> None:
+def test_suggested_changes_fit_and_are_needed() -> None:
     machine = Machine.of(find_sku("Standard_NV36ads_A10_v5"))
     model = find_model("llama-3.1-8b-instruct")
-    asked = wishes(model, per_device_train_batch_size=8)
+    asked = overrides(model, per_device_train_batch_size=8)
     assert not training_memory(model, machine, asked).fits
     ways = ways_to_fit(model, machine, asked)
     assert [way.partition(":")[0] for way in ways] == ["per_device_train_batch_size", "max_length"]
     for way in ways:
         name, _, value = way.partition(": ")
         settings = {"per_device_train_batch_size": 8, name: int(value)}
-        assert training_memory(model, machine, wishes(model, "lora", **settings)).fits
-        assert not training_memory(model, machine, wishes(model, "lora", **settings | {name: int(value) * 2})).fits
+        assert training_memory(model, machine, overrides(model, "lora", **settings)).fits
+        assert not training_memory(model, machine, overrides(model, "lora", **settings | {name: int(value) * 2})).fits

@@ -127,7 +127,7 @@ def test_a_key_without_a_value_is_left_out() -> None:
     ("extra", "words"),
     [
         ({"max-num-seq": 4}, "did you mean 'max-num-seqs'"),
-        ({"nonsense": 1}, r"vllm\.nonsense is no option of vLLM"),
+        ({"nonsense": 1}, r"vllm\.nonsense is not an option of vLLM"),
         ({"port": 80}, "set by Modelyard"),
         ({"model": "other"}, "set by Modelyard"),
         ({"middleware": "evil.Code"}, "set by Modelyard"),

@@ -72,7 +72,7 @@ REFUSING = Problem("C2", "spec", "Either Inference or Tuning must be specified, 
     ],
     ids=["delete", "delete of nothing", "being deleted", "gone", "status", "finalizers and labels", "old status"],
 )
-def test_what_gives_back_or_looks_after_is_never_refused(body: bytes) -> None:
+def test_deletes_finalizers_and_status_are_never_refused(body: bytes) -> None:
     rules = Recorded(REFUSING)
     assert answer(body, rules)["allowed"] is True
     assert rules.asked == []
@@ -89,7 +89,7 @@ def test_what_gives_back_or_looks_after_is_never_refused(body: bytes) -> None:
     ],
     ids=["new", "new and claims to be deleted", "another spec", "annotation", "claims to be deleted"],
 )
-def test_what_a_user_writes_is_judged(body: bytes, asked: str) -> None:
+def test_a_users_change_is_checked(body: bytes, asked: str) -> None:
     rules = Recorded(REFUSING)
     found = answer(body, rules)
     assert rules.asked == [asked]
@@ -136,7 +136,7 @@ def test_nothing_that_a_user_wrote_steers_a_terminal() -> None:
         (review("UPDATE", workspace("w") | {"x": "y" * admission_review.REVIEW_LIMITS["UPDATE"]}, workspace("w")), 413),
     ],
 )
-def test_what_is_no_review_is_refused_without_asking_the_rules(body: bytes, code: int) -> None:
+def test_an_invalid_review_is_refused_without_applying_the_rules(body: bytes, code: int) -> None:
     rules = Recorded()
     found = answer(body, rules)
     assert (found["allowed"], found["status"]["code"], rules.asked) == (False, code, [])
@@ -165,10 +165,10 @@ def test_whatever_could_be_created_can_be_edited() -> None:
     assert answer(review("UPDATE", changed, noted), Recorded())["allowed"] is True
 
 
-def test_a_mistake_in_a_rule_refuses_and_says_whose_it_is(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_in_a_rule_refuses_and_is_called_modelyards(caplog: pytest.LogCaptureFixture) -> None:
     found = answer(review("CREATE", workspace("w")), Broken())
     assert (found["allowed"], found["status"]["code"]) == (False, 500)
-    assert "mistake in Modelyard" in found["status"]["message"]
+    assert "bug in Modelyard" in found["status"]["message"]
     assert "u-1" in caplog.text
 
 
@@ -193,7 +193,7 @@ def test_depth_is_refused_and_not_fallen_over(levels: int, operation: str) -> No
 
 
 @pytest.mark.parametrize("provider", ["aks", "karpenter", "byo"])
-def test_the_rules_of_the_product_speak_through_it(provider: str) -> None:
+def test_the_products_rules_are_applied(provider: str) -> None:
     bad = edited() | {"inference": None}
     message = answer(review("CREATE", bad), AllRules(provider))["status"]["message"]
     assert "Either Inference or Tuning must be specified, not neither" in message

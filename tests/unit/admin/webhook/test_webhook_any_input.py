@@ -142,5 +142,5 @@ async def test_a_body_that_does_not_come_is_not_waited_for(client: httpx.AsyncCl
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-async def test_other_methods_are_none_of_its_business(client: httpx.AsyncClient, method: str) -> None:
+async def test_other_methods_are_refused(client: httpx.AsyncClient, method: str) -> None:
     assert (await client.request(method, PATH)).status_code == 405

@@ -69,7 +69,7 @@ def test_a_new_authority_is_trusted_before_it_signs(first: CertificateBundle) ->
 
 
 @pytest.mark.parametrize("days", [91, 301, 4000])
-def test_after_a_long_outage_the_first_look_mends_all(first: CertificateBundle, days: int) -> None:
+def test_after_a_long_outage_the_first_round_repairs_all(first: CertificateBundle, days: int) -> None:
     now = NOW + days * DAY
     mended = current(first, now, trusted=frozenset())
     loaded(mended.certificate).verify_directly_issued_by(loaded(mended.newest))
@@ -114,5 +114,5 @@ def test_lifetimes_that_leave_no_time_to_rotate_are_refused() -> None:
 
 
 @pytest.mark.parametrize("bundle", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
-def test_a_bundle_that_is_none_trusts_nobody(bundle: bytes) -> None:
+def test_an_invalid_bundle_trusts_no_authority(bundle: bytes) -> None:
     assert split_bundle(bundle) == frozenset()

@@ -58,16 +58,18 @@ async def test_those_that_exist_are_given_by_name() -> None:
         review({"inference": {"config": "serve\n"}}),
     ],
 )
-async def test_nothing_is_asked_for_what_names_none_or_no_object(asked: Review) -> None:
+async def test_nothing_is_requested_without_a_name_or_an_object(asked: Review) -> None:
     cupboard = Cupboard()
     assert await named(cupboard, asked) is None
     assert cupboard.asked == []
 
 
 @pytest.mark.parametrize("error", [ApiException(status=403), aiohttp.ClientError(), TimeoutError()])
-async def test_what_cannot_be_read_is_not_judged(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+async def test_config_maps_that_cannot_be_read_are_not_checked(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     assert await named(Cupboard(error), review()) is None
-    assert "not judged" in caplog.text
+    assert "not checked" in caplog.text
 
 
 async def test_an_answer_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,5 +78,5 @@ async def test_an_answer_that_does_not_come_is_not_waited_for(monkeypatch: pytes
         assert await named(Cupboard(silent=True), review()) is None
 
 
-def test_names_are_asked_for_once() -> None:
+def test_a_name_used_twice_is_listed_once() -> None:
     assert config_map_names({"inference": {"config": "one"}, "tuning": {"config": "one"}}) == ["one"]

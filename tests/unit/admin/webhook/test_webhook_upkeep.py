@@ -88,7 +88,7 @@ async def test_two_replicas_that_begin_at_once_agree(cluster: AdmissionCluster) 
     assert trusted(cluster) == [frozenset({stored(cluster).newest})] * 2
 
 
-async def test_a_late_patch_does_not_take_back_what_another_replica_had_trusted(cluster: AdmissionCluster) -> None:
+async def test_a_late_patch_keeps_what_another_replica_had_trusted(cluster: AdmissionCluster) -> None:
     one, other = Replica(cluster), Replica(cluster)
     await one.rounds(1)
     await other.rounds(1)
@@ -130,7 +130,7 @@ async def test_a_deleted_secret_rotates_the_authority_while_the_old_one_stays_tr
     ],
     ids=["empty", "not base64", "another key", "no certificate"],
 )
-async def test_a_spoilt_secret_is_made_anew(
+async def test_an_unusable_secret_is_replaced(
     cluster: AdmissionCluster, spoil: Callable[[dict[str, str]], object]
 ) -> None:
     await Replica(cluster).rounds(1)
@@ -142,7 +142,7 @@ async def test_a_spoilt_secret_is_made_anew(
     assert replica.served == [stored(cluster)]
 
 
-async def test_what_is_served_stays_while_the_api_server_is_away(cluster: AdmissionCluster) -> None:
+async def test_the_served_certificate_stays_while_the_api_server_is_unreachable(cluster: AdmissionCluster) -> None:
     replica = Replica(cluster)
     await replica.rounds(1)
     cluster.down = True
@@ -152,7 +152,7 @@ async def test_what_is_served_stays_while_the_api_server_is_away(cluster: Admiss
     assert len(replica.served) == 1
 
 
-async def test_a_bundle_that_somebody_took_out_is_put_back(cluster: AdmissionCluster) -> None:
+async def test_a_removed_bundle_is_restored(cluster: AdmissionCluster) -> None:
     replica = Replica(cluster)
     await replica.rounds(1)
     cluster.configuration = applied()

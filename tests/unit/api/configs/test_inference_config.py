@@ -59,10 +59,10 @@ def test_a_value_becomes_what_vllm_takes(line: str, expected: dict[str, Any] | N
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("max-model-length: 4096", r"vllm\.max-model-length: is no option of vLLM; did you mean 'max-model-len'\?"),
+        ("max-model-length: 4096", r"vllm\.max-model-length: is not an option of vLLM; did you mean 'max-model-len'\?"),
         ("max-num-seq: 4", "did you mean 'max-num-seqs'"),
         ("nonsense: 4", "see `vllm serve --help`"),
-        ("swap-space: 4", "is no option of vLLM"),
+        ("swap-space: 4", "is not an option of vLLM"),
         ("port: 8000", "the Service relies on it; remove it"),
         ("served_model_name: me", "it is the preset's name"),
         ("middleware: evil.Code", "loads code"),
@@ -90,7 +90,7 @@ def test_a_value_becomes_what_vllm_takes(line: str, expected: dict[str, Any] | N
         ("max-num-seqs: 4\nmax_num_seqs: 5", "twice, in two spellings"),
         ("compilation-config: {mode: 0}\ncompilation-config.mode: 1", "twice, in two spellings"),
         ("compilation-config.: 1", "twice|inner"),
-        ("a: 1\na: 2", "line 3, column 3: the key 'a' is there twice"),
+        ("a: 1\na: 2", "line 3, column 3: the key 'a' is given twice"),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_fix(line: str, words: str) -> None:
@@ -116,14 +116,14 @@ def test_another_shape_is_refused(text: str) -> None:
         parse_inference_config(text)
 
 
-def test_what_has_no_effect_is_accepted_and_told() -> None:
+def test_keys_without_effect_are_accepted_with_a_warning() -> None:
     config = parse_inference_config("max_probe_steps: 6\nkv_cache_cpu_memory_utilization: 0.5\nvlm: {dtype: half}\n")
     assert config.vllm == {}
     assert [path for path, _ in config.warnings] == ["max_probe_steps", "kv_cache_cpu_memory_utilization", "vlm"]
     assert "did you mean 'vllm'?" in config.warnings[2][1]
 
 
-def test_a_longer_context_than_the_models_is_said_in_kaitos_words() -> None:
+def test_a_context_longer_than_the_models_is_refused_with_kaitos_message() -> None:
     config = parse_inference_config("vllm: {max-model-len: 9000}")
     assert "exceeds model's maximum supported context window 8192" in (context_problem(config, 8192) or "")
     assert context_problem(config, 9000) is None

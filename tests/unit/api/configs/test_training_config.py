@@ -62,11 +62,11 @@ def test_kaitos_template_for_qlora_means_here_what_it_means_there() -> None:
     assert found.training["per_device_train_batch_size"] == 2
     assert found.dataset.train_test_split == 1
     assert found.output_dir == "/mnt/results"
-    told = {path.removeprefix("training_config.") for path, _ in found.warnings}
-    assert told == {"ModelConfig.local_files_only", "DataCollator.mlm"}
+    reported = {path.removeprefix("training_config.") for path, _ in found.warnings}
+    assert reported == {"ModelConfig.local_files_only", "DataCollator.mlm"}
 
 
-def test_what_is_not_said_is_filled_in() -> None:
+def test_missing_keys_get_defaults() -> None:
     assert config() == TrainingConfig() == default_training_config("lora")
     assert config(LoraConfig=None, TrainingArguments={}) == TrainingConfig()
     assert set(DEFAULTS) <= set(arguments_in("training_arguments.yaml"))
@@ -168,13 +168,13 @@ def test_training_arguments_become_what_trl_takes(keys: dict[str, Any], expected
     assert config(TrainingArguments=keys).training == dict(DEFAULTS) | expected
 
 
-def test_unknown_and_old_keys_are_told() -> None:
+def test_unknown_and_old_keys_are_warnings() -> None:
     found = config(LoraConfig={"lora_aplha": 3}, TrainingArguments={"lerning_rate": 1, "evaluation_strategy": "no"})
     assert found.training["eval_strategy"] == "no"
-    told = dict(found.warnings)
-    assert "did you mean 'lora_alpha'?" in told["training_config.LoraConfig.lora_aplha"]
-    assert "did you mean 'learning_rate'?" in told["training_config.TrainingArguments.lerning_rate"]
-    assert "eval_strategy today" in told["training_config.TrainingArguments.evaluation_strategy"]
+    reported = dict(found.warnings)
+    assert "did you mean 'lora_alpha'?" in reported["training_config.LoraConfig.lora_aplha"]
+    assert "did you mean 'learning_rate'?" in reported["training_config.TrainingArguments.lerning_rate"]
+    assert "is read as eval_strategy" in reported["training_config.TrainingArguments.evaluation_strategy"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "training_config:", "training_config: []", "other: {}"])

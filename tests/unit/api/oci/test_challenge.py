@@ -58,26 +58,26 @@ def test_a_header_that_is_made_to_take_long_does_not(part: str) -> None:
         ("https://a.example/token", None),
         ("https://plain.example:5000/token", None),
         ("http://plain.example:5000/token", None),
-        ("http://plain.example/token", "without TLS"),
-        ("http://a.example/token", "without TLS"),
-        ("ftp://plain.example:5000", "without TLS"),
-        ("https://user@a.example/", "no URL"),
-        ("http://user@plain.example:5000/", "no URL"),
-        ("https://[::1/token", "no URL"),
-        ("https://a.example:99999/", "no URL"),
-        ("https://a.example:0/", "no URL"),
-        ("https://a.example/\nx", "no URL"),
-        ("https:///token", "no URL"),
-        ("/token", "no URL"),
-        ("", "no URL"),
+        ("http://plain.example/token", "has no TLS"),
+        ("http://a.example/token", "has no TLS"),
+        ("ftp://plain.example:5000", "has no TLS"),
+        ("https://user@a.example/", "not a URL"),
+        ("http://user@plain.example:5000/", "not a URL"),
+        ("https://[::1/token", "not a URL"),
+        ("https://a.example:99999/", "not a URL"),
+        ("https://a.example:0/", "not a URL"),
+        ("https://a.example/\nx", "not a URL"),
+        ("https:///token", "not a URL"),
+        ("/token", "not a URL"),
+        ("", "not a URL"),
     ],
 )
 def test_no_credential_goes_where_others_could_read_it(realm: str, problem: str | None) -> None:
-    told = realm_problem(realm, ("plain.example:5000",))
-    assert (told is None) == (problem is None)
-    assert problem is None or (told and problem in told)
+    reported = realm_problem(realm, ("plain.example:5000",))
+    assert (reported is None) == (problem is None)
+    assert problem is None or (reported and problem in reported)
 
 
 @given(st.text(max_size=40).map(lambda text: f"https://{text}"))
-def test_any_realm_is_judged(realm: str) -> None:
-    assert realm_problem(realm, ()) in (None, "it is no URL")
+def test_any_realm_is_checked(realm: str) -> None:
+    assert realm_problem(realm, ()) in (None, "it is not a URL")

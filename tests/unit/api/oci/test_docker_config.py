@@ -146,7 +146,7 @@ def test_each_secret_gives_one_account_in_order_and_a_broken_one_hides_none() ->
         ({"data": {".dockerconfigjson": encoded(" " * BYTES_MAX + "{}")}}, f"more than {BYTES_MAX} bytes"),
     ],
 )
-def test_what_is_no_docker_config_is_named_with_what_it_lacks(secret: dict[str, Any], lack: str) -> None:
+def test_an_invalid_docker_config_is_named_with_what_it_lacks(secret: dict[str, Any], lack: str) -> None:
     with pytest.raises(DockerConfigError, match=f"the Secret s .*{lack}"):
         found(IMAGE, DockerConfig.of_secret("s", secret, legacy=False))
 
@@ -168,12 +168,12 @@ def test_what_is_no_docker_config_is_named_with_what_it_lacks(secret: dict[str, 
 def test_an_entry_that_cannot_be_used_says_what_it_lacks(entry: Any, lack: str) -> None:
     with pytest.raises(DockerConfigError) as caught:
         found(IMAGE, config({"registry.example.com": entry}))
-    told = str(caught.value)
-    assert told.startswith("the Secret s has an entry for registry.example.com with")
-    assert told.endswith(lack) and "s3cret" not in told
+    reported = str(caught.value)
+    assert reported.startswith("the Secret s has an entry for registry.example.com with")
+    assert reported.endswith(lack) and "s3cret" not in reported
 
 
-def test_more_registries_than_anybody_has_are_not_read() -> None:
+def test_registries_above_the_limit_are_not_read() -> None:
     auths = {f"r{number}.example": GOOD for number in range(ENTRIES_MAX)}
     assert found(f"r{ENTRIES_MAX - 1}.example/a", config(auths))
     with pytest.raises(DockerConfigError, match=f"{ENTRIES_MAX + 1} registries"):

@@ -69,7 +69,7 @@ def test_a_digest_wins_over_a_tag() -> None:
 
 
 @pytest.mark.parametrize("text", INVALID)
-def test_what_is_no_reference_is_not_parsed_and_says_why(text: str) -> None:
+def test_an_invalid_reference_is_refused_with_the_reason(text: str) -> None:
     with pytest.raises(ValueError) as caught:
         ImageReference.parse(text)
     assert str(caught.value) == reference_problem(text)
@@ -88,5 +88,5 @@ def test_content_is_compared_by_the_algorithm_of_its_digest(algorithm: str) -> N
 
 
 @pytest.mark.parametrize("digest", ["", "v1", "md5:9a0364b9e99bb480dd25e1f0284c8555", "sha256:"])
-def test_what_is_no_digest_matches_nothing(digest: str) -> None:
+def test_an_invalid_digest_matches_nothing(digest: str) -> None:
     assert not digest_matches(digest, b"content")

@@ -30,7 +30,7 @@ def test_an_identity_token_goes_in_a_form(account: Account) -> None:
     }  # fmt: skip
 
 
-def test_nobody_asks_without_a_credential_and_a_service_that_was_not_named() -> None:
+def test_an_anonymous_request_has_no_account_and_no_service() -> None:
     asked = token_request(Challenge("bearer", "https://a.example/token"), SCOPE, None)
     assert (asked.method, asked.query, asked.headers) == ("GET", {"scope": SCOPE}, {})
 

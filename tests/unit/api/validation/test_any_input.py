@@ -48,13 +48,13 @@ def is_a_report(found: list[Problem]) -> bool:
 
 @EFFORT
 @given(document=_ANYTHING)
-def test_any_json_is_judged(document: Any) -> None:
+def test_any_json_is_checked(document: Any) -> None:
     assert is_a_report(problems_on_create(document, config_maps={"params": {"data": document}}))
 
 
 @EFFORT
 @given(old=_ANYTHING, new=_ANYTHING)
-def test_any_change_is_judged(old: Any, new: Any) -> None:
+def test_any_change_is_checked(old: Any, new: Any) -> None:
     assert is_a_report(problems_on_update(old, new))
 
 
@@ -94,7 +94,7 @@ def test_what_is_stored_may_be_stored_again(documents: tuple[Obj, Obj]) -> None:
 
 @EFFORT
 @given(documents=_mutations())
-def test_what_is_stored_wrong_may_be_released(documents: tuple[Obj, Obj]) -> None:
+def test_an_invalid_stored_object_may_be_released(documents: tuple[Obj, Obj]) -> None:
     _, stored = documents
     changed = copy.deepcopy(stored)
     if not isinstance(changed.get("metadata"), dict):
@@ -116,7 +116,7 @@ def nested(levels: int) -> Any:
         (nested(100_000), "nested deeper than 64 levels"),
         ({"a": list(range(10_001))}, "more than 10000 values"),
         ({"a": 10**5000}, "more than 64 bits"),
-        ({"a": float("-inf")}, "no finite number"),
+        ({"a": float("-inf")}, "not a finite number"),
         ({"a": date(2026, 1, 1)}, "is a date"),
         ({"a": {1: 2}}, "a key that is a int"),
         ({"a": b"x"}, "is a bytes"),
@@ -125,7 +125,7 @@ def nested(levels: int) -> Any:
     ],
     ids=["deep", "many", "huge", "infinite", "date", "key", "bytes", "nothing", "list"],
 )
-def test_what_is_no_document_is_refused_at_once(value: Any, says: str, build: Builder) -> None:
+def test_an_invalid_document_is_refused_at_once(value: Any, says: str, build: Builder) -> None:
     document = build.serving() | {"extra": value} if isinstance(value, dict) else value
     found = problems_on_create(document)
     assert [problem.rule for problem in found] == ["L1"]

@@ -12,7 +12,7 @@ REFUSED_BY_RULES = {"v1alpha1_private_image": {"C37"}}
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=[file.stem for file in EXAMPLES])
-def test_an_example_is_judged_as_it_is_meant(file: Path) -> None:
+def test_an_example_is_accepted_or_refused_as_its_folder_says(file: Path) -> None:
     document = yaml.safe_load(file.read_text())
     own_nodes = "instanceType" not in document.get("resource", {}) and file.stem.startswith("v1beta1")
     found = {problem.rule for problem in problems_on_create(document, provider="byo" if own_nodes else "aks")}

@@ -25,7 +25,7 @@ def test_kaitos_rules_are_all_there() -> None:
     assert {f"U{number}" for number in range(1, 17)} <= ids
 
 
-def test_the_code_asks_the_rules_that_the_table_says_it_asks() -> None:
+def test_the_code_applies_the_rules_of_the_table() -> None:
     named = {
         rule for file in CODE for rule in re.findall(r"Problem\(\s*\"([A-Z]+\d+)\"|\"([CULSMI]\d+)\"", file.read_text())
         for rule in rule if rule
@@ -33,7 +33,7 @@ def test_the_code_asks_the_rules_that_the_table_says_it_asks() -> None:
     assert named == {row.id for row in rule_table().values() if row.asked != "never"}
 
 
-def test_a_rule_that_is_asked_says_what_to_write_and_one_that_is_not_says_why() -> None:
+def test_an_applied_rule_says_what_to_write_and_another_says_why_not() -> None:
     for row in rule_table().values():
         assert row.refused
         assert row.kaito or row.asked != "never", row.id

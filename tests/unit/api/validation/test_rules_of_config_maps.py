@@ -23,8 +23,8 @@ INFERENCE = [
     ("no key", config_maps(other="x"), "I1", "has no key inference_config.yaml"),
     ("no data", {"params": {"data": None}}, "I1", "has no key inference_config.yaml"),
     ("no object", {"params": 7}, "I1", "has no key inference_config.yaml"),
-    ("no yaml", config_maps(inference="a: [1"), "I1", "is no YAML"),
-    ("doubled key", config_maps(inference="vllm: {}\nvllm: {}"), "I1", "is there twice"),
+    ("no yaml", config_maps(inference="a: [1"), "I1", "is not valid YAML"),
+    ("doubled key", config_maps(inference="vllm: {}\nvllm: {}"), "I1", "is given twice"),
     ("bomb", config_maps(inference="a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"{b}: &{b} [{','.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefg", "bcdefgh", strict=True))), "I1",
         "aliases expanded"),
@@ -91,7 +91,7 @@ def test_c45_a_training_config_is_accepted(build: Builder) -> None:
     assert problems_on_create(build.tuning(TUNING), config_maps=config_maps(training=text)) == []
 
 
-def test_without_config_maps_at_hand_none_is_judged(build: Builder) -> None:
+def test_without_config_maps_none_is_checked(build: Builder) -> None:
     assert problems_on_create(build.serving(NAMED)) == []
     assert problems_on_create(build.tuning(TUNING)) == []
 

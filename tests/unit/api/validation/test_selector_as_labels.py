@@ -25,7 +25,7 @@ _SELECTORS = st.fixed_dictionaries(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(selector=_SELECTORS)
-def test_what_is_judged_is_what_nodes_are_given(selector: dict[str, Any], build: Builder) -> None:
+def test_the_checked_labels_are_those_of_the_nodes(selector: dict[str, Any], build: Builder) -> None:
     document = build.serving({"resource.labelSelector": selector})
     labels = as_labels(Part("", selector))
     refused = {problem.rule for problem in problems_on_create(document)}

@@ -171,7 +171,7 @@ def test_it_may_be_deleted_whatever_is_changed_with_it(stored: Obj) -> None:
 
 
 @pytest.mark.parametrize("extra", [[0] * 20_000, {1: 2}, float("nan")], ids=["large", "no JSON", "no number"])
-def test_what_cannot_be_judged_may_be_looked_after_and_deleted(extra: Any, build: Builder) -> None:
+def test_an_object_that_cannot_be_checked_may_be_released_and_deleted(extra: Any, build: Builder) -> None:
     stored = build.serving({"inference.template": {"x": extra}})
     released, deleted = copy.deepcopy(stored), copy.deepcopy(stored)
     released["metadata"]["finalizers"] = ["workspace.finalizer.kaito.sh"]
@@ -190,7 +190,7 @@ def test_another_wrong_value_in_the_same_place_is_refused(build: Builder) -> Non
     assert [(problem.rule, problem.path) for problem in found] == [("C48", "tuning.input.urls[0]")]
 
 
-def test_a_long_wrong_value_is_told_from_another_one_that_looks_the_same(build: Builder) -> None:
+def test_long_wrong_values_with_the_same_beginning_are_distinguished(build: Builder) -> None:
     def named(end: str) -> Obj:
         return build.serving({"inference.preset.name": "a" * 500 + end})
 
@@ -198,12 +198,12 @@ def test_a_long_wrong_value_is_told_from_another_one_that_looks_the_same(build: 
     assert "C10" in [problem.rule for problem in problems_on_update(named("b"), named("c"))]
 
 
-def test_an_unreadable_old_object_leaves_the_new_one_to_be_judged_as_new(build: Builder) -> None:
+def test_an_unreadable_old_object_means_that_the_new_one_is_checked_as_new(build: Builder) -> None:
     assert problems_on_update({"a": float("inf")}, build.serving()) == []
     assert problems_on_update("no object", build.serving({"metadata.name": "A"})) != []
 
 
-def test_whoever_means_no_machine_by_another_version_is_asked(build: Builder) -> None:
+def test_a_machine_missing_after_a_change_of_version_is_refused(build: Builder) -> None:
     """A v1alpha1 author without instanceType has KAITO's machine; the v1beta1 author of the same file has none."""
 
     def owned_by(version: str) -> Obj:

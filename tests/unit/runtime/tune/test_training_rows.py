@@ -46,7 +46,7 @@ def test_unknown_columns_are_reported_with_the_known_ones() -> None:
 
 
 def test_a_missing_named_column_is_reported_with_the_existing_ones() -> None:
-    with pytest.raises(ColumnsUnknown, match="no column 'reply'; there are answer, question"):
+    with pytest.raises(ColumnsUnknown, match="no column 'reply'; the columns are answer, question"):
         columns("question", "answer", response_column="reply")
 
 
@@ -90,12 +90,12 @@ def test_a_number_is_an_answer() -> None:
         ({"prompt": " ", "completion": "a"}, "column prompt is empty"),
         ({"text": ""}, "column text is empty"),
         ({"messages": []}, "column messages is empty"),
-        ({"messages": "hello"}, "no list of messages"),
-        ({"messages": [USER]}, "no message of the assistant"),
+        ({"messages": "hello"}, "not a list of messages"),
+        ({"messages": [USER]}, "no message with the role assistant"),
         ({"messages": [{"role": "user"}]}, "a message without content"),
         ({"messages": ["hello"]}, "holds str where a message was expected"),
         ({"prompt": "q", "completion": {"a": 1}}, "holds dict where text was expected"),
-        ({"prompt": [ASSISTANT], "completion": [USER]}, "no message of the assistant"),
+        ({"prompt": [ASSISTANT], "completion": [USER]}, "no message with the role assistant"),
     ],
 )
 def test_a_row_with_nothing_to_learn_has_the_cause(row: dict[str, Any], why: str) -> None:
