@@ -54,7 +54,7 @@ def measure_alone(name: str) -> bool:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         met = print_all(ALONE[name](Path(folder)))
-    _say(f"{name}: {time.monotonic() - began:.0f} s")
+    _log(f"{name}: {time.monotonic() - began:.0f} s")
     return met
 
 
@@ -67,7 +67,7 @@ async def measure(stack: Stack, wanted: list[str]) -> bool:
             async for result in MEASUREMENTS[name](stack, workspaces):
                 print(result.line(), flush=True)
                 met = met and result.ok is not False
-            _say(f"{name}: {time.monotonic() - began:.0f} s")
+            _log(f"{name}: {time.monotonic() - began:.0f} s")
     return met
 
 
@@ -81,13 +81,13 @@ def main() -> int:
     met = [measure_alone(name) for name in wanted if name in ALONE]
     with_stack = [name for name in wanted if name in MEASUREMENTS]
     if with_stack:
-        _say("starting a control plane without kubelets")
+        _log("starting a control plane without kubelets")
         with running(INSTANCE, ENVIRONMENT, POLICY) as stack:
             met.append(asyncio.run(measure(stack, with_stack)))
     return 0 if all(met) else 1
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

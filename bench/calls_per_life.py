@@ -29,11 +29,11 @@ async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]
     api = await asyncio.to_thread(calls.end)
     arm = Counter(stack.arm.calls())
     polls = sum(arm.pop(route, 0) for route in POLLS)
-    yield Result("api_calls_per_life", api.total() / ROUNDS, "calls", _told(api), n=ROUNDS)
-    yield Result("arm_calls_per_life", arm.total() / ROUNDS, "calls", _told(arm), n=ROUNDS)
+    yield Result("api_calls_per_life", api.total() / ROUNDS, "calls", _by_call(api), n=ROUNDS)
+    yield Result("arm_calls_per_life", arm.total() / ROUNDS, "calls", _by_call(arm), n=ROUNDS)
     how = "looks at operations under way: one for each polling interval (5 s unless ARM says otherwise) that they last"
     yield Result("arm_polls_per_life", polls / ROUNDS, "calls", how, n=ROUNDS)
 
 
-def _told(calls: "Counter[str]") -> str:
+def _by_call(calls: "Counter[str]") -> str:
     return ", ".join(f"{name} {count / ROUNDS:g}" for name, count in calls.most_common())

@@ -25,11 +25,13 @@ class Counted:
         api = await asyncio.to_thread(self._api.end)
         arm = Counter(self._stack.arm.calls())
         return [
-            Result(f"{name}_calls_{what}", calls.total() / per, "calls/Workspace", _told(calls, per), goal, round(per))
+            Result(
+                f"{name}_calls_{what}", calls.total() / per, "calls/Workspace", _by_call(calls, per), goal, round(per)
+            )
             for name, calls, goal in (("api", api, goals[0]), ("arm", arm, goals[1]))
         ]
 
 
-def _told(calls: "Counter[str]", per: float) -> str:
+def _by_call(calls: "Counter[str]", per: float) -> str:
     each = ", ".join(f"{name} {count / per:.3g}" for name, count in calls.most_common())
     return f"{calls.total()} in all; each {each or 'none'}"

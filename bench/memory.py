@@ -15,4 +15,4 @@ def _peak_mib(pid: int) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
-    raise LookupError(f"the kernel tells no peak memory of process {pid}")
+    raise LookupError(f"the kernel reports no peak memory of process {pid}")

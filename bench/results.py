@@ -44,5 +44,5 @@ def print_all(results: Iterable[Result]) -> bool:
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that is at least as large as this share (0..1) of all. Raises ValueError for no values."""
     if not values:
-        raise ValueError("a percentile of nothing was asked for")
+        raise ValueError("a percentile needs at least one value")
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]

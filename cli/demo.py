@@ -16,7 +16,7 @@ from cli.exit_codes import GOOD, NO
 from cli.local import option_of
 from deploy.local.demo import demo
 from deploy.local.demo.chat import Answer, NoAnswer
-from deploy.local.demo.follow import Look, step_times
+from deploy.local.demo.follow import StatusSnapshot, step_times
 from deploy.local.host.commands import CommandFailed
 from deploy.local.images.images import FOR_TUNING, is_built
 from deploy.local.layout import Layout
@@ -53,7 +53,7 @@ def _run(instance: str, deadline_s: float, console: Console) -> None:
     stack_s = time.monotonic() - began
     _heading(console, f"kubectl apply -f {demo.EXAMPLE.name}")
     target = demo.apply_example(layout.admin_kubeconfig)
-    looks = demo.follow(target, lambda at, line: _print_line(console, at, line), deadline_s=deadline_s)
+    snapshots = demo.follow(target, lambda at, line: _print_line(console, at, line), deadline_s=deadline_s)
     _heading(console, demo.QUESTION)
     answers = demo.ask(target)
     _show_answers(console, answers)
@@ -61,7 +61,7 @@ def _run(instance: str, deadline_s: float, console: Console) -> None:
         _heading(console, command)
         console.print(Text(output), soft_wrap=True)
     _heading(console, "Where the time went")
-    console.print(_times(stack, stack_s, looks, answers))
+    console.print(_times(stack, stack_s, snapshots, answers))
     _next(console, layout, target, option_of(instance))
     if not tuning:
         console.print(
@@ -82,15 +82,17 @@ def _show_answers(console: Console, answers: Sequence[Answer]) -> None:
         console.print(Text.assemble((f"{answer.endpoint}  ", "dim"), (answer.text, "green")), soft_wrap=True)
 
 
-def _times(stack: dict[str, float], stack_s: float, looks: Sequence[Look], answers: Sequence[Answer]) -> Table:
+def _times(
+    stack: dict[str, float], stack_s: float, snapshots: Sequence[StatusSnapshot], answers: Sequence[Answer]
+) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     slowest = max(stack, key=lambda name: stack[name])
     table.add_row(f"stack up (longest: {slowest}, {stack[slowest]:.0f} s)", f"{stack_s:.1f} s")
-    for step, seconds in step_times(looks):
+    for step, seconds in step_times(snapshots):
         table.add_row(f"  {step}", f"{seconds:.1f} s", style="dim")
-    table.add_row("Workspace applied to Ready", f"{looks[-1].at:.1f} s")
+    table.add_row("Workspace applied to Ready", f"{snapshots[-1].at:.1f} s")
     for answer in answers:
         table.add_row(f"answer at {answer.endpoint}", f"{answer.seconds:.1f} s")
     return table

@@ -18,7 +18,7 @@ NARROWED_BY = ("times", "pool", "method", "route", "variant", "seconds", "status
 
 
 def run_add(instance: str, kind: str, narrowed: Mapping[str, Any]) -> int:
-    """0 when the fault is set, 1 when the stand-in did not take it."""
+    """0 when the fault is set, 1 when the ARM emulator did not take it."""
 
     def add(client: ControlClient) -> None:
         fault = client.add_fault(kind, **narrowed)
@@ -49,7 +49,7 @@ def run_clear(instance: str, fault_id: str | None) -> int:
 
 
 def run_set(instance: str, settings: Sequence[str]) -> int:
-    """0 when the settings hold, 1 when the stand-in refused, 2 when one is not NAME=VALUE."""
+    """0 when the settings hold, 1 when the ARM emulator refused, 2 when one is not NAME=VALUE."""
     pairs = [setting.partition("=") for setting in settings]
     if wrong := [name for name, equals, _ in pairs if not equals]:
         print(f"{', '.join(wrong)}: settings are written NAME=VALUE", file=sys.stderr)

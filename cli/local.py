@@ -14,7 +14,7 @@ from deploy.local.stack.choices import KubeconfigUnusable, OtherCluster
 from deploy.local.stack.down import take_down
 from deploy.local.stack.prepare import prepare
 from deploy.local.stack.runner import StepFailed
-from deploy.local.stack.status import look
+from deploy.local.stack.status import read_status
 from deploy.local.stack.status_table import print_status
 from deploy.local.stack.up import bring_up
 
@@ -68,7 +68,7 @@ def run_down(instance: str, *, purge: bool) -> int:
 
 def run_status(instance: str, *, as_json: bool) -> int:
     """0 when everything that should run is ready, 1 when something is not or the instance is down."""
-    status = look(instance)
+    status = read_status(instance)
     if as_json:
         print(json.dumps(status.as_json(), indent=2))
     else:

@@ -12,13 +12,13 @@ import typer
 from cli.options import Instance
 
 app = typer.Typer(
-    help="Run a whole stack on this machine: Kubernetes, Temporal, registry, Azure emulator, Modelyard.\n\n"
+    help="Run a whole stack on this machine: Kubernetes, Temporal, registry, ARM emulator, Modelyard.\n\n"
     "Needs Linux, and no cloud, GPU or container engine. Caches live in ${XDG_CACHE_HOME:-~/.cache}/modelyard, the "
     "state of an instance in ${MODELYARD_HOME:-~/.local/state/modelyard}/INSTANCE.",
     no_args_is_help=True,
 )
 faults = typer.Typer(
-    help="Make the Azure emulator fail: quota, capacity, throttling, lost answers, broken nodes.\n\n"
+    help="Make the ARM emulator fail: quota, capacity, throttling, lost answers, broken nodes.\n\n"
     "Faults hold until they are used up (--times) or cleared. `kinds` says what each imitates.",
     no_args_is_help=True,
 )
@@ -34,7 +34,7 @@ def up(
 ) -> None:
     """Start what is not running; repairs a half-started stack.
 
-    With --kubeconfig it uses that cluster and starts only what it lacks: Temporal, the Azure emulator (whose nodes are
+    With --kubeconfig it uses that cluster and starts only what it lacks: Temporal, the ARM emulator (whose nodes are
     then Node objects without machines), and Modelyard's processes; no control plane, nodes, registry or model mirror.
     """
     from cli.local import run_up
@@ -172,7 +172,7 @@ def set_(
     ],
     instance: Instance = "demo",
 ) -> None:
-    """Change delays, limits and quotas while the stand-in runs."""
+    """Change delays, limits and quotas while the ARM emulator runs."""
     from cli.fault import run_set
 
     raise typer.Exit(run_set(instance, setting))

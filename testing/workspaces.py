@@ -34,7 +34,7 @@ PRESET: Final = "smollm2-135m-instruct"
 LOOK_S: Final = 0.2
 AT_ONCE: Final = 50
 
-Judge = Callable[[Object], bool]
+Condition = Callable[[Object], bool]
 
 
 def workspace(name: str, *, preset: str = PRESET, instance_type: str = INSTANCE_TYPE, count: int = 1) -> Object:
@@ -82,11 +82,11 @@ class Workspaces:
     async def get(self, name: str) -> Object | None:
         return await self.cluster.get("Workspace", name, NAMESPACE)
 
-    async def until(self, wanted: Collection[str], judge: Judge, within_s: float = PATIENCE_S) -> dict[str, Object]:
-        """Waits until the judge accepts each; returns them. Raises TimeoutError with the statuses of the others."""
+    async def until(self, wanted: Collection[str], met: Condition, within_s: float = PATIENCE_S) -> dict[str, Object]:
+        """Waits until each meets the condition; returns them. Raises TimeoutError with the statuses of the others."""
 
         def missing(found: dict[str, Object]) -> list[str]:
-            return [name for name in wanted if name not in found or not judge(found[name])]
+            return [name for name in wanted if name not in found or not met(found[name])]
 
         return await self._follow(wanted, missing, within_s, "not as wanted")
 
@@ -180,8 +180,8 @@ def is_failed(found: Object) -> bool:
     return status_of(found).get("phase") == "Failed"
 
 
-def at_step(step: str) -> Judge:
-    """Returns a judge of whether the status names this step."""
+def at_step(step: str) -> Condition:
+    """Returns the condition that the status names this step."""
     return lambda found: status_of(found).get("step") == step
 
 

@@ -22,7 +22,7 @@ LOOK_S: Final = 0.5
 BY_PROGRAM: Final = ("kube-apiserver", "etcd", "kubelet", "containerd", "temporal-test-server", "docker-registry")
 BY_MODULE: Final = {
     "watcher": "stack (its watcher)",
-    "deploy.local.azure": "ARM stand-in",
+    "deploy.local.azure": "ARM emulator",
     "deploy.local.mirror": "mirror",
     "runtime.serve": "vLLM",
     "runtime.tune": "training",

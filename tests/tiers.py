@@ -18,7 +18,7 @@ class Tier(StrEnum):
 
 DESCRIPTIONS: Final = {
     Tier.FAST: "pure parts, workflows on Temporal's test servers, recorded histories; `make check`",
-    Tier.STANDARD: "real API servers, registries, the ARM stand-in, the demo's path; `make test` adds them",
+    Tier.STANDARD: "real API servers, registries, the ARM emulator, the demo's path; `make test` adds them",
     Tier.SLOW: "trainings, vLLM, kubelets, faults that have to wait; `make test-all` adds them",
     Tier.CHAOS: "injects faults at step boundaries and counts what is left over; `make chaos`",
 }
@@ -46,13 +46,13 @@ PLACES: Final = (
     Place("tests/integration/faults/test_killed_processes.py", Tier.SLOW, "faults on the way"),
     Place("tests/integration/faults/", Tier.STANDARD, "faults on the way"),
     Place("tests/integration/deploy/test_cluster.py", Tier.SLOW, "cluster"),
-    Place("tests/integration/arm/test_kubelet_nodes.py", Tier.SLOW, "cluster"),
+    Place("tests/integration/azure/test_kubelet_nodes.py", Tier.SLOW, "cluster"),
     Place("tests/integration/deploy/", Tier.STANDARD, "cluster"),
-    Place("tests/integration/arm/test_simulated_nodes.py", Tier.STANDARD, "API server"),
+    Place("tests/integration/azure/test_simulated_nodes.py", Tier.STANDARD, "API server"),
     Place("tests/integration/admission/", Tier.STANDARD, "API server"),
     Place("tests/integration/nodes/", Tier.STANDARD, "API server"),
     Place("tests/integration/api/", Tier.STANDARD, "API server"),
-    Place("tests/integration/arm/", Tier.STANDARD, "arm"),
+    Place("tests/integration/azure/", Tier.STANDARD, "arm"),
     Place("tests/workflows/test_any_order.py::test_the_same_holds_in_more_lives", Tier.SLOW, "workflows"),
     Place("tests/workflows/", Tier.FAST, "workflows"),
     Place("tests/replay/", Tier.FAST, "workflows"),

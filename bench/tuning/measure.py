@@ -42,8 +42,8 @@ WORDS: Final = (8, 180)
 def measure(folder: Path) -> Iterator[Result]:
     """Yields the figures; the folder is used for rows, checkpoints and records. Raises ProgramEnded."""
     layout = Layout.of()
-    python = ensure_runtime_venv(layout.cache, layout.logs / "runtime-environment.log", _say)
-    ensure_repos(layout.cache, _say)
+    python = ensure_runtime_venv(layout.cache, layout.logs / "runtime-environment.log", _log)
+    ensure_repos(layout.cache, _log)
     model = repositories_folder(layout.cache) / "models" / SMOLLM2 / "main"
     data = written_rows(folder / "data" / "rows.jsonl")
     programs = {
@@ -54,7 +54,7 @@ def measure(folder: Path) -> Iterator[Result]:
     seconds = in_turn(programs, STEPS, step_s=STEP_S)
     tokens = {name: tokens_of(program.record) for name, program in programs.items()}
     for name, found in seconds.items():
-        _say(f"tuning, {name}, seconds of each step: {' '.join(f'{second:.2f}' for second in found)}")
+        _log(f"tuning, {name}, seconds of each step: {' '.join(f'{second:.2f}' for second in found)}")
     yield from results_of(seconds, tokens)
 
 
@@ -157,7 +157,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

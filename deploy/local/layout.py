@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 """The checkout that this code runs from: constraints, examples and the Containerfile are read from it."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from api.pods.adapters import AdaptersConfig
 from runtime.adapters.install import bring
-from runtime.pod.exit import run, say
+from runtime.pod.exit import log_line, run
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def bring_all(config: AdaptersConfig) -> None:
     for source in config.adapters:
         record = bring(source, config)
         origin = record.origin or "from a volume"
-        say(f"adapter {record.name}: rank {record.rank}, strength {record.strength:g}, {origin}")
+        log_line(f"adapter {record.name}: rank {record.rank}, strength {record.strength:g}, {origin}")
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

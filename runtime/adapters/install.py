@@ -20,7 +20,7 @@ from runtime.adapters.judging import compatibility_warning, rank_of, scaled
 from runtime.data.failures import failure_of_disk
 from runtime.data.images import pull
 from runtime.data.progress import DataProgress
-from runtime.pod.exit import Failure, say
+from runtime.pod.exit import Failure, log_line
 from runtime.pod.safetensors import tensors_of
 from runtime.publish.adapter import read_adapter
 
@@ -79,7 +79,7 @@ def _staged(source: AdapterSource, config: AdaptersConfig, origin: Path, digest:
         kind = error.kind if isinstance(error, Failure) and error.kind.reason.startswith("AdapterNot") else INVALID
         raise Failure(kind, f"adapter {source.name} ({source.image or 'volume'}): {error}") from error
     if words := compatibility_warning(found.config, config.model):
-        say(f"adapter {source.name}: {words}")
+        log_line(f"adapter {source.name}: {words}")
     record = AdapterRecord(
         name=source.name,
         rank=rank,

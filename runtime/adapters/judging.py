@@ -20,7 +20,7 @@ DOWN: Final = ".lora_A.weight"
 def rank_of(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> int:
     """Returns the highest rank. Raises Failure with the reason why vLLM cannot serve the adapter."""
     if str(config.get("peft_type")).upper() != "LORA":
-        raise Failure(NOT_SERVABLE, f"it is of the kind {config.get('peft_type')!r}, and vLLM serves LORA")
+        raise Failure(NOT_SERVABLE, f"its peft_type is {config.get('peft_type')!r}, and vLLM serves only LORA")
     if missing := [key for key in _NEEDED if config.get(key) is None]:
         raise Failure(INVALID, f"adapter_config.json has no {', '.join(missing)}")
     if not isinstance(config["lora_alpha"], int | float):
@@ -49,7 +49,7 @@ def compatibility_warning(config: Mapping[str, Any], model: str) -> str:
     base = str(config.get("base_model_name_or_path") or "")
     if not _HUB_NAME.fullmatch(base) or base.lower() == model.lower():
         return ""
-    return f"it says that it was trained on {base}, and {model} is served"
+    return f"its configuration names the base model {base}, and {model} is served"
 
 
 def _check_shapes(ranks: set[int], tensors: Mapping[str, Tensor]) -> None:
@@ -62,4 +62,4 @@ def _check_shapes(ranks: set[int], tensors: Mapping[str, Tensor]) -> None:
     for name, shape in down.items():
         if len(shape) == 2 and not any(shape[0] and shape[0] % rank == 0 for rank in ranks):
             known = ", ".join(map(str, sorted(ranks)))
-            raise Failure(INVALID, f"{name} has rank {shape[0]}, and adapter_config.json speaks of {known}")
+            raise Failure(INVALID, f"{name} has rank {shape[0]}, and adapter_config.json has {known}")

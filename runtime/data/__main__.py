@@ -20,7 +20,7 @@ from runtime.data.images import pull
 from runtime.data.judge_files import kept_manifest, manifest_of, write_manifest
 from runtime.data.links import Link, links_of
 from runtime.data.progress import DataProgress
-from runtime.pod.exit import MESSAGE_MAX, Failure, run, say
+from runtime.pod.exit import MESSAGE_MAX, Failure, log_line, run
 from runtime.pod.guarded_network import system_resolve
 from runtime.pod.metrics import COMPLETE
 from runtime.pod.retry import RetryPolicy
@@ -39,10 +39,10 @@ def prepare(config: DataConfig) -> Mapping[str, Any]:
     try:
         manifest = kept_manifest(config) or _prepared(config, progress)
         progress.phase = COMPLETE
-        say(f"{manifest.usable} of {manifest.rows} rows, about {manifest.tokens} tokens ({manifest.tokens_by})")
-        told = manifest.model_dump()
+        log_line(f"{manifest.usable} of {manifest.rows} rows, about {manifest.tokens} tokens ({manifest.tokens_by})")
+        result = manifest.model_dump()
         short = manifest.model_dump(exclude={"files"}) | {"warnings": manifest.warnings[:3]}
-        return told if len(str(told)) < MESSAGE_MAX else short
+        return result if len(str(result)) < MESSAGE_MAX else short
     finally:
         server.shutdown()
         server.server_close()
@@ -98,10 +98,10 @@ def _fetch_link(downloads: Downloads, link: Link, retry_policy: RetryPolicy, pro
             if not failure.kind.worth_retrying or attempt == retry_policy.attempts:
                 raise
             pause = retry_policy.pause_s(attempt)
-            say(f"attempt {attempt} of {retry_policy.attempts}: {failure.message}; trying again in {pause:.0f} s")
+            log_line(f"attempt {attempt} of {retry_policy.attempts}: {failure.message}; trying again in {pause:.0f} s")
             progress.phase = "waiting"
             time.sleep(pause)
-    raise AssertionError("Patience allows no attempt")
+    raise AssertionError("the RetryPolicy allows no attempt")
 
 
 def _seen(progress: DataProgress, count: int) -> None:

@@ -66,9 +66,9 @@ class Downloads:
         except (AddressRefused, LinkBroken, OSError) as error:
             raise failure_of_link(error, link.shown) from error
         except httpx.TimeoutException as error:
-            raise Failure(STALLED, f"{link.shown}: no byte came any more") from error
+            raise Failure(STALLED, f"{link.shown}: {link.host} stopped sending data") from error
         except httpx.HTTPError as error:
-            text = f"{link.shown}: {link.host} broke off: {error or type(error).__name__}"
+            text = f"{link.shown}: the connection to {link.host} broke: {error or type(error).__name__}"
             raise Failure(BROKEN_OFF, text) from error
         self._count(file.stat().st_size, arrived=False)
         return Fetched(file, link.host)
@@ -88,14 +88,14 @@ class Downloads:
             with self.http.open(link.url, asked, accepted=(200, 206)) as response:
                 start = have if response.status_code == 206 and _starts_at(response, have) else 0
                 if response.status_code == 206 and start != have:
-                    raise LinkBroken(f"{link.host} answered with another part than was asked for")
+                    raise LinkBroken(f"{link.host} returned a different byte range than requested")
                 notes.write_text(json.dumps({"validator": _validator(response)}))
                 return self._receive(link, response, part, start)
         except LinkBroken as error:
             if error.status == 416:
                 # The file is shorter than our offset, so it has changed: the next attempt starts over.
                 part.unlink(missing_ok=True)
-                raise Failure(BROKEN_OFF, f"{link.shown}: the file has changed on the way") from error
+                raise Failure(BROKEN_OFF, f"{link.shown}: the file changed during the download") from error
             raise
 
     def _receive(self, link: Link, response: httpx.Response, part: Path, start: int) -> str:
@@ -121,20 +121,22 @@ class Downloads:
         count = 0
         for chunk in _paced(response, self.http.timeout_s, link):
             if start + count == 0 and is_web_page(chunk[:SNIFFED]):
-                raise Failure(WEB_PAGE, f"{link.shown}: {link.host} answers with a web page instead of data")
+                raise Failure(WEB_PAGE, f"{link.shown}: {link.host} returned a web page instead of data")
             count += len(chunk)
             if start + count > self.room:
-                raise Failure(TOO_LARGE, f"{link.shown}: more than the {self.room} bytes that may still come")
+                raise Failure(TOO_LARGE, f"{link.shown}: larger than the {self.room} bytes that are left of the limit")
             stream.write(chunk)
             self.progress.advance(len(chunk))
 
     def _check_room(self, link: Link, length: int, start: int) -> None:
         if start + length > self.room:
-            text = f"{link.shown} has {start + length} bytes, and {self.room} more are allowed"
+            text = f"{link.shown} has {start + length} bytes, and {self.room} are left of the limit"
             raise Failure(TOO_LARGE, text)
         free = shutil.disk_usage(self.folder).free
         if length + SPARE_BYTES > free:
-            text = f"{link.shown}: {length / 1e6:.1f} MB are to come and {free / 1e6:.1f} MB of the volume are free"
+            text = (
+                f"{link.shown}: {length / 1e6:.1f} MB are left to download, and the volume has {free / 1e6:.1f} MB free"
+            )
             raise Failure(DISK_FULL, text)
 
 
@@ -147,7 +149,7 @@ def _paced(response: httpx.Response, stall_s: float, link: Link) -> Iterator[byt
         now = time.monotonic()
         if now - since > stall_s:
             if arrived < SLOWEST:
-                raise Failure(STALLED, f"{link.shown}: {arrived} bytes came in {now - since:.0f} s")
+                raise Failure(STALLED, f"{link.shown}: only {arrived} bytes arrived in {now - since:.0f} s")
             since, arrived = now, 0
 
 
@@ -202,4 +204,4 @@ def _check_promise(link: Link, response: httpx.Response, part: Path) -> None:
                     found = file_digest(stream, "sha256").digest()
                 if b64decode(value.strip(":")) != found:
                     part.unlink()
-                    raise Failure(BROKEN_OFF, f"{link.shown} came damaged: its SHA-256 is not the server's")
+                    raise Failure(BROKEN_OFF, f"{link.shown} is damaged: its SHA-256 differs from the server's")

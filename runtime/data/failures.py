@@ -57,7 +57,7 @@ def failure_of_link(error: AddressRefused | LinkBroken | OSError, link: str) -> 
     if isinstance(error, LinkBroken):
         return Failure(_kind_of_link(error), f"{link}: {error}")
     if isinstance(error, TimeoutError):
-        return Failure(STALLED, f"{link}: no byte came any more")
+        return Failure(STALLED, f"{link}: the server stopped sending data")
     return failure_of_disk(error) or Failure(BROKEN_OFF, f"{link}: {error or type(error).__name__}")
 
 

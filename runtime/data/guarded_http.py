@@ -61,7 +61,7 @@ class GuardedHttp:
                     url = _next(url, response)
                 finally:
                     response.close()
-        text = f"{urlsplit(url).hostname} was reached by more than {HOPS_MAX} redirects: give the last link"
+        text = f"{urlsplit(url).hostname} redirects more than {HOPS_MAX} times: give the last link"
         raise LinkBroken(text, status=response.status_code)
 
     def _judge(self, host: str, _port: int, addresses: list[str]) -> None:
@@ -77,11 +77,11 @@ class GuardedHttp:
             asked = STREAMED | {"target": _path(target)}
             return client.send(client.build_request("GET", place, headers=headers, extensions=asked), stream=True)
         except UnicodeError as error:
-            raise LinkBroken(f"{target.hostname} is no host name: {error}") from error
+            raise LinkBroken(f"{target.hostname} is not a valid host name: {error}") from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise LinkBroken(f"{target.hostname} cannot be connected to: {error}") from error
         except httpx.HTTPError as error:
-            text = f"{target.hostname} broke off: {error or type(error).__name__}"
+            text = f"the connection to {target.hostname} broke: {error or type(error).__name__}"
             raise LinkBroken(text, stalled=isinstance(error, httpx.TimeoutException)) from error
 
 
@@ -101,6 +101,6 @@ def _next(url: str, response: httpx.Response) -> str:
         raise LinkBroken(text, status=response.status_code)
     following = urljoin(url, str(location))
     if target.scheme.lower() == "https" and urlsplit(following).scheme.lower() == "http":
-        text = f"{target.hostname} leads from https to http: give a link that stays with https"
+        text = f"{target.hostname} redirects from https to http: give a link that stays with https"
         raise LinkBroken(text, status=response.status_code)
     return following

@@ -21,7 +21,7 @@ from runtime.data.downloads import WORK
 from runtime.data.failures import IMAGE_INVALID, TOO_LARGE, failure_of_disk, failure_of_registry
 from runtime.data.progress import DataProgress
 from runtime.data.unpacking import SizeLimitExceeded, Unpacking, UnsafeArchive
-from runtime.pod.exit import Failure, say
+from runtime.pod.exit import Failure, log_line
 from runtime.pod.retry import RetryPolicy
 from runtime.registry.accounts import read_accounts
 from runtime.registry.client import Repository, repository
@@ -69,7 +69,7 @@ def _reference(text: str) -> ImageReference:
     try:
         return ImageReference.parse(text)
     except ValueError as error:
-        raise Failure(IMAGE_INVALID, f"{text[:100]!r} is no image reference: {error}") from error
+        raise Failure(IMAGE_INVALID, f"{text[:100]!r} is not an image reference: {error}") from error
 
 
 def _pull(image: ImageReference, config: DataConfig, folder: Path, progress: DataProgress) -> Pulled:
@@ -81,7 +81,7 @@ def _pull(image: ImageReference, config: DataConfig, folder: Path, progress: Dat
         except RegistryFault as fault:
             if fault.trouble is not Trouble.FORBIDDEN or number == len(candidates):
                 raise
-            say(f"{fault}; trying the next Secret")
+            log_line(f"{fault}; trying the next Secret")
     raise AssertionError("there is always one candidate")
 
 
@@ -100,7 +100,7 @@ class _Pull:
         layers = layers_of(manifest)
         total = sum(int(layer["size"]) for layer in layers)
         if total > self.config.max_bytes:
-            raise SizeLimitExceeded(f"its layers have {total} bytes, more than are allowed")
+            raise SizeLimitExceeded(f"its layers have {total} bytes, more than allowed")
         self.progress.bytes_total, self.progress.files = total, len(layers)
         unpacked = self.work / "unpacked"
         shutil.rmtree(unpacked, ignore_errors=True)
@@ -111,7 +111,7 @@ class _Pull:
         for file in files:
             unpacking.layer(file)
         if not any(unpacked.iterdir()):
-            raise UnsafeArchive("it holds nothing below /data")
+            raise UnsafeArchive("it has no files below /data")
         for entry in unpacked.iterdir():
             _replace(entry, folder / entry.name)
         return Pulled(digest)
@@ -123,7 +123,7 @@ class _Pull:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         # Tags do not contain a colon.
         if ":" in which and not digest_matches(which, content):
-            raise RegistryFault(Trouble.DAMAGED, f"the registry gives {digest} where {which} was asked for")
+            raise RegistryFault(Trouble.DAMAGED, f"the registry returned {digest} instead of {which}")
         try:
             manifest = json.loads(content)
             if kind in INDEXES or "manifests" in manifest:
@@ -150,13 +150,13 @@ class _Pull:
         if f"sha256:{found}" != digest:
             if file.stat().st_size >= size:
                 file.unlink()
-            raise RegistryFault(Trouble.DAMAGED, f"the layer {digest[:19]} broke off or came damaged")
+            raise RegistryFault(Trouble.DAMAGED, f"the layer {digest[:19]} is incomplete or damaged")
         return file
 
     def _persist(self, attempt: Any) -> Any:
         def waiting(text: str) -> None:
             self.progress.phase = "waiting"
-            say(text)
+            log_line(text)
 
         retry_policy = RetryPolicy(
             stall_s=self.config.stall_s, attempts=self.config.attempts, first_pause_s=self.config.pause_s

@@ -29,7 +29,7 @@ def elements_of(text: IO[str], begun: str) -> Iterator[Any]:
                 raise ValueError(f"an element that does not end within {ROW_MAX} characters")
             more = text.read(max(READ, len(buffer) - at))
             if not more:
-                raise ValueError("the list breaks off, or has an error here")
+                raise ValueError("the list ends early, or has an error here")
             buffer, at = buffer[at:] + more, 0
             continue
         value, end = found

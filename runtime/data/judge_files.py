@@ -14,7 +14,7 @@ from api.configs.mounted_paths import DATA
 from api.pods.data import MANIFEST_FILE, DataConfig, DataFileRecord, DataManifest, data_digest, request_digest
 from api.pods.training_rows import FORMATS, ColumnsUnknown
 from runtime.data.failures import COLUMNS_UNKNOWN, EMPTY, NOT_FOUND, TOO_LARGE, UNREADABLE
-from runtime.data.judge_rows import Verdict, judge
+from runtime.data.judge_rows import RowCounts, check_rows
 from runtime.data.reading import FileUnreadable, read_table
 from runtime.data.tokens import tokens_of
 from runtime.pod.exit import CONFIG_INVALID, Failure
@@ -30,14 +30,14 @@ def manifest_of(config: DataConfig, sources: Mapping[str, str], seen: Callable[[
     if len(files) > config.max_files or total > config.max_bytes:
         limit = f"{config.max_files} files and {config.max_bytes} bytes are allowed"
         raise Failure(TOO_LARGE, f"{len(files)} files with {total} bytes, and {limit}")
-    verdicts = {str(file.relative_to(top)): _verdict(file, top, config, seen) for file in files}
-    records = [_record(top / name, name, verdict, sources) for name, verdict in verdicts.items()]
+    by_file = {str(file.relative_to(top)): _check_file(file, top, config, seen) for file in files}
+    records = [_record(top / name, name, counts, sources) for name, counts in by_file.items()]
     usable = sum(record.usable for record in records)
-    warnings = [f"{name} {row}" for name, verdict in verdicts.items() for row in verdict.unusable]
+    warnings = [f"{name} {row}" for name, counts in by_file.items() for row in counts.unusable]
     if not usable:
         why = "; ".join(warnings[:3]) or "the files have no rows"
-        raise Failure(EMPTY, f"none of {sum(record.rows for record in records)} rows can be learnt from: {why}")
-    tokens, how = _tokens(config, list(verdicts.values()))
+        raise Failure(EMPTY, f"none of {sum(record.rows for record in records)} rows can be trained on: {why}")
+    tokens, how = _tokens(config, list(by_file.values()))
     return DataManifest(
         digest=data_digest((record.name, record.sha256) for record in records),
         files=records,
@@ -55,7 +55,7 @@ def data_files(top: Path, config: DataConfig) -> list[Path]:
     """Returns the files to train on, sorted by name. Raises Failure if there are none."""
     wanted = _wanted(top, config.dataset.dataset_path)
     if not wanted.exists():
-        raise Failure(NOT_FOUND, f"{wanted} is not there")
+        raise Failure(NOT_FOUND, f"{wanted} does not exist")
     if wanted.is_file():
         found = [wanted] if wanted.suffix.lower() in FORMATS else []
     else:
@@ -111,11 +111,11 @@ def _is_data(path: Path, top: Path) -> bool:
     return path.suffix.lower() in FORMATS and path.is_file() and not hidden and not manifest
 
 
-def _verdict(file: Path, top: Path, config: DataConfig, seen: Callable[[int], None]) -> Verdict:
+def _check_file(file: Path, top: Path, config: DataConfig, seen: Callable[[int], None]) -> RowCounts:
     name = file.relative_to(top)
     try:
         table = read_table(file)
-        return judge(table.columns, table.rows, config.dataset, seen) if table.columns else Verdict("", [])
+        return check_rows(table.columns, table.rows, config.dataset, seen) if table.columns else RowCounts("", [])
     except ColumnsUnknown as error:
         raise Failure(COLUMNS_UNKNOWN, f"{name}: {error}") from error
     except FileUnreadable as error:
@@ -124,7 +124,7 @@ def _verdict(file: Path, top: Path, config: DataConfig, seen: Callable[[int], No
         raise Failure(UNREADABLE, f"{name}: {error.strerror or error}") from error
 
 
-def _record(file: Path, name: str, verdict: Verdict, sources: Mapping[str, str]) -> DataFileRecord:
+def _record(file: Path, name: str, counts: RowCounts, sources: Mapping[str, str]) -> DataFileRecord:
     with file.open("rb") as stream:
         content = file_digest(stream, "sha256").hexdigest()
     return DataFileRecord(
@@ -132,17 +132,17 @@ def _record(file: Path, name: str, verdict: Verdict, sources: Mapping[str, str])
         sha256=content,
         bytes=file.stat().st_size,
         format=file.suffix.lower().removeprefix("."),
-        rows=verdict.rows,
-        usable=verdict.usable,
-        columns=verdict.columns,
-        shape=verdict.shape,
+        rows=counts.rows,
+        usable=counts.usable,
+        columns=counts.columns,
+        shape=counts.shape,
         source=sources.get(name, sources.get("", "")),
     )
 
 
-def _tokens(config: DataConfig, verdicts: list[Verdict]) -> tuple[int, str]:
-    size = sum(verdict.bytes for verdict in verdicts)
-    samples = [sample for verdict in verdicts for sample in verdict.samples]
+def _tokens(config: DataConfig, files: list[RowCounts]) -> tuple[int, str]:
+    size = sum(counts.bytes for counts in files)
+    samples = [sample for counts in files for sample in counts.samples]
     try:
         return tokens_of(size, samples, Path(config.tokenizer_file) if config.tokenizer_file else None)
     except ValueError as error:

@@ -15,7 +15,7 @@ SAMPLE_MAX: Final = 20_000
 
 
 @dataclass
-class Verdict:
+class RowCounts:
     """The result for one file. `bytes` counts only the text that is trained on, not its markup."""
 
     shape: str
@@ -27,40 +27,40 @@ class Verdict:
     samples: list[str] = field(default_factory=list)
 
 
-def judge(
+def check_rows(
     columns: Collection[str], rows: Iterable[tuple[int, Row]], chosen: ColumnChoice, seen: Callable[[int], None]
-) -> Verdict:
+) -> RowCounts:
     """Checks every row and reports the count to `seen`. Raises ColumnsUnknown."""
     meaning = columns_of(columns, chosen)
-    verdict = Verdict(meaning.shape.value, sorted(columns))
+    counts = RowCounts(meaning.shape.value, sorted(columns))
     for number, row in rows:
-        verdict.rows += 1
+        counts.rows += 1
         try:
-            _count(verdict, text_of(example_of(row, meaning)))
+            _count(counts, text_of(example_of(row, meaning)))
         except RowUnusable as error:
-            if len(verdict.unusable) < SHOWN:
-                verdict.unusable.append(f"row {number}: {error}")
-        if verdict.rows % 1000 == 0:
+            if len(counts.unusable) < SHOWN:
+                counts.unusable.append(f"row {number}: {error}")
+        if counts.rows % 1000 == 0:
             seen(1000)
-    seen(verdict.rows % 1000)
-    return verdict
+    seen(counts.rows % 1000)
+    return counts
 
 
 def text_of(example: Example) -> str:
     """Returns all text of an example, one message per line."""
     if example.text:
         return example.text
-    return "\n".join(_said(message.get("content")) for message in example.messages)
+    return "\n".join(_text_in(message.get("content")) for message in example.messages)
 
 
-def _count(verdict: Verdict, text: str) -> None:
-    verdict.usable += 1
-    verdict.bytes += len(text.encode(errors="replace"))
-    if len(verdict.samples) < SAMPLES:
-        verdict.samples.append(text[:SAMPLE_MAX])
+def _count(counts: RowCounts, text: str) -> None:
+    counts.usable += 1
+    counts.bytes += len(text.encode(errors="replace"))
+    if len(counts.samples) < SAMPLES:
+        counts.samples.append(text[:SAMPLE_MAX])
 
 
-def _said(content: Any) -> str:
+def _text_in(content: Any) -> str:
     """Returns the text of a message's content, which is a string or a list of parts, some of them text."""
     if isinstance(content, list):
         return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))

@@ -38,7 +38,7 @@ def read_table(file: Path) -> Table:
     ending = file.suffix.lower()
     if ending not in FORMATS:
         raise FileUnreadable(f"its name ends with none of {', '.join(FORMATS)}")
-    rows = _told(_READERS[ending], file)
+    rows = _numbered(_READERS[ending], file)
     first = [row for row in (next(rows, None) for _ in range(BATCH)) if row is not None]
     columns = list(dict.fromkeys(name for _, row in first for name in row))
     return Table(columns, _chained(first, rows))
@@ -49,13 +49,13 @@ def _chained(first: list[tuple[int, Row]], rest: Iterator[tuple[int, Row]]) -> I
     yield from rest
 
 
-def _told(reader: Callable[[Path], Iterator[Row]], file: Path) -> Iterator[tuple[int, Row]]:
+def _numbered(reader: Callable[[Path], Iterator[Row]], file: Path) -> Iterator[tuple[int, Row]]:
     """Numbers the rows and adds the row number to read errors."""
     number = 0
     try:
         for number, row in enumerate(reader(file), start=1):
             if not isinstance(row, Mapping):
-                raise FileUnreadable(f"row {number}: it is {type(row).__name__} and no object with columns")
+                raise FileUnreadable(f"row {number}: it is {type(row).__name__} instead of an object with columns")
             yield number, row
     except (pa.ArrowException, ValueError, csv.Error) as error:
         raise FileUnreadable(f"row {number + 1}: {_first_line(error)}") from error

@@ -29,5 +29,5 @@ def _counted(samples: Sequence[str], tokenizer: Path) -> int:
         # Not every image that fetches data contains it.
         loaded = importlib.import_module("tokenizers").Tokenizer.from_file(str(tokenizer))
     except Exception as error:  # the library raises Exception itself
-        raise ValueError(f"{tokenizer} is no tokenizer: {error}") from error
+        raise ValueError(f"{tokenizer} is not a tokenizer: {error}") from error
     return sum(len(encoded.ids) for encoded in loaded.encode_batch(list(samples), add_special_tokens=False))

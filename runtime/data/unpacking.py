@@ -53,7 +53,7 @@ class Unpacking:
             except (tarfile.TarError, zlib.error, EOFError, OSError, pa.ArrowException) as error:
                 if isinstance(error, OSError) and error.errno is not None:
                     raise  # of the disk; errors of gzip and zstd have no errno
-                raise UnsafeArchive(f"a layer is no tar archive, or is damaged: {error}") from error
+                raise UnsafeArchive(f"a layer is not a tar archive, or is damaged: {error}") from error
 
     def _member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         place = data_path(member.name)
@@ -74,7 +74,7 @@ class Unpacking:
     def _write(self, archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
         self.files -= 1
         if self.files < 0:
-            raise SizeLimitExceeded("it holds more files than are allowed")
+            raise SizeLimitExceeded("it has more files than allowed")
         _make_folder(target.parent, self.folder)
         _remove(target)
         source = archive.extractfile(member)
@@ -82,7 +82,7 @@ class Unpacking:
             while source and (chunk := source.read(CHUNK)):
                 self.room -= len(chunk)
                 if self.room < 0:
-                    raise SizeLimitExceeded(f"{member.name} and what came before have more bytes than are allowed")
+                    raise SizeLimitExceeded(f"the files up to {member.name} have more bytes than allowed")
                 written.write(chunk)
                 self.wrote(len(chunk))
 
@@ -91,7 +91,7 @@ def data_path(name: str) -> PurePosixPath | None:
     """Returns an entry's path below the data folder; None if not data. Raises UnsafeArchive for path traversal."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts or any("\0" in part for part in parts):
-        raise UnsafeArchive(f"{name[:200]!r} leads out of the image")
+        raise UnsafeArchive(f"{name[:200]!r} points outside the image")
     return PurePosixPath(*parts[1:]) if parts and parts[0] == FOLDER else None
 
 
@@ -102,7 +102,7 @@ class _Bounded(tarfile.TarInfo):
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Bounded":
         found = super().frombuf(buf, encoding, errors)
         if found.type in _HEADERS and found.size > HEADER_MAX:
-            raise UnsafeArchive(f"a header claims to have {found.size} bytes")
+            raise UnsafeArchive(f"a header has {found.size} bytes")
         return found
 
 

@@ -38,7 +38,7 @@ def main() -> int:
         download(options.model, options.revision, Path(options.to))
     except Exception as error:  # the process's edge: everything becomes a failure with a reason
         failure = failure_of(error, options.model, options.revision)
-        _say({"reason": failure.kind.reason, "message": failure.message})
+        _print_line({"reason": failure.kind.reason, "message": failure.message})
         return failure.kind.exit_code
     return 0
 
@@ -50,7 +50,7 @@ def download(model: str, revision: str, folder: Path) -> None:
         raise FetchFailure(NOT_FOUND, "the repository holds no weights that can be served")
     folder.mkdir(parents=True, exist_ok=True)
     check_space(folder, total_size(files))
-    _say({"files": len(files), "bytes": total_size(files)})
+    _print_line({"files": len(files), "bytes": total_size(files)})
     snapshot_download(
         model,
         revision=revision,
@@ -78,7 +78,7 @@ def check_space(folder: Path, needed: int) -> None:
     missing = max(0, needed - bytes_below(folder))
     free = shutil.disk_usage(folder).free
     if missing + SPARE_BYTES > free:
-        text = f"{missing / 1e9:.1f} GB are still to be fetched and {free / 1e9:.1f} GB of disk are free"
+        text = f"{missing / 1e9:.1f} GB are left to download and {free / 1e9:.1f} GB of disk are free"
         raise FetchFailure(DISK_FULL, f"{text}: use a machine type with a larger disk")
 
 
@@ -95,7 +95,7 @@ def _fault(found: Path, file: RemoteFile) -> str | None:
     if file.size is not None and size != file.size:
         fault = f"{file.path} has {size} bytes, the hub says {file.size}"
     elif file.sha256 is not None and _sha256(found) != file.sha256:
-        fault = f"{file.path} is damaged: its SHA-256 is not the hub's"
+        fault = f"{file.path} is damaged: its SHA-256 differs from the hub's"
     else:
         return None
     found.unlink()
@@ -111,7 +111,7 @@ def _literal(path: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path)
 
 
-def _say(line: dict[str, object]) -> None:
+def _print_line(line: dict[str, object]) -> None:
     print(json.dumps(line), flush=True)
 
 

@@ -51,8 +51,8 @@ def _attempt(
     progress.sample(bytes_below(folder), time.monotonic())
     progress.moved_at = time.monotonic()
     child = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-    said: dict[str, object] = {}
-    reader = threading.Thread(target=_read, args=(child, progress, said), daemon=True)
+    reported: dict[str, object] = {}
+    reader = threading.Thread(target=_read, args=(child, progress, reported), daemon=True)
     reader.start()
     try:
         _watch(child, folder, progress, retry_policy, log)
@@ -62,7 +62,7 @@ def _attempt(
         if child.stdout is not None:
             child.stdout.close()
     if child.returncode != 0:
-        text = said.get("message") or f"the download ended with code {child.returncode}"
+        text = reported.get("message") or f"the download ended with code {child.returncode}"
         raise FetchFailure(kind_of_exit(child.returncode), str(text))
 
 
@@ -84,17 +84,17 @@ def _watch(
             raise FetchFailure(STALLED, f"no byte arrived for {idle:.0f} s ({progress.line()})")
 
 
-def _read(child: "subprocess.Popen[str]", progress: Progress, said: dict[str, object]) -> None:
+def _read(child: "subprocess.Popen[str]", progress: Progress, reported: dict[str, object]) -> None:
     assert child.stdout is not None
     for line in child.stdout:
         try:
-            told = json.loads(line)
+            fields = json.loads(line)
         except ValueError:
             print(line, end="", flush=True)
             continue
-        said.update(told)
-        progress.files = int(told.get("files", progress.files))
-        progress.bytes_total = int(told.get("bytes", progress.bytes_total))
+        reported.update(fields)
+        progress.files = int(fields.get("files", progress.files))
+        progress.bytes_total = int(fields.get("bytes", progress.bytes_total))
 
 
 def _end(child: "subprocess.Popen[str]") -> None:

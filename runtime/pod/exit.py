@@ -43,7 +43,7 @@ def run(program: str, model: type[Config], work: Callable[[Config], Mapping[str,
     # PID 1 of a container ignores signals without a handler.
     signal.signal(signal.SIGTERM, _stop)
     try:
-        told = work(read_config(Path(options.config), model))
+        result = work(read_config(Path(options.config), model))
     except Failure as failure:
         leave({"reason": failure.kind.reason, "message": failure.message})
         return failure.kind.exit_code
@@ -51,7 +51,7 @@ def run(program: str, model: type[Config], work: Callable[[Config], Mapping[str,
         traceback.print_exc()
         leave({"reason": BUG.reason, "message": f"{program}: {type(error).__name__}: {error}"[:MESSAGE_MAX]})
         return BUG.exit_code
-    leave(told)
+    leave(result)
     return 0
 
 
@@ -67,15 +67,15 @@ def read_config(file: Path, model: type[Config]) -> Config:
         raise Failure(CONFIG_INVALID, f"{file}: {where}: {first['msg']}") from None
 
 
-def leave(told: Mapping[str, Any], log: Path = TERMINATION_LOG) -> None:
+def leave(result: Mapping[str, Any], log: Path = TERMINATION_LOG) -> None:
     """Writes the result to the termination log and, as the last line, to the output."""
-    text = json.dumps(told)
+    text = json.dumps(result)
     if log.exists() and os.access(log, os.W_OK):
         log.write_text(text)
     print(text, flush=True)
 
 
-def say(text: str) -> None:
+def log_line(text: str) -> None:
     """Prints one line for the log."""
     print(text, flush=True)
 

@@ -23,7 +23,7 @@ def tensors_of(file: Path) -> Mapping[str, Tensor]:
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         if not 2 <= length <= HEADER_MAX:
-            raise ValueError(f"{file.name} is no safetensors file")
+            raise ValueError(f"{file.name} is not a safetensors file")
         try:
             header = json.loads(stream.read(length))
             return {

@@ -9,14 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
 
-class Told(Protocol):
+class StatusSource(Protocol):
     """The progress to report."""
 
     def metrics(self) -> str: ...
     def state(self) -> dict[str, Any]: ...
 
 
-def start_status_server(progress: Told, port: int, host: str = "0.0.0.0") -> ThreadingHTTPServer:
+def start_status_server(progress: StatusSource, port: int, host: str = "0.0.0.0") -> ThreadingHTTPServer:
     """Starts serving in the background. Raises OSError if the port is taken."""
     server = ThreadingHTTPServer((host, port), _handler(progress))
     server.daemon_threads = True
@@ -24,7 +24,7 @@ def start_status_server(progress: Told, port: int, host: str = "0.0.0.0") -> Thr
     return server
 
 
-def _handler(progress: Told) -> type[BaseHTTPRequestHandler]:
+def _handler(progress: StatusSource) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/metrics":

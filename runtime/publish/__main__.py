@@ -12,7 +12,7 @@ from typing import Any
 
 from api.oci.image_reference import ImageReference
 from api.pods.publish import PublishConfig, Published
-from runtime.pod.exit import CONFIG_INVALID, Failure, run, say
+from runtime.pod.exit import CONFIG_INVALID, Failure, log_line, run
 from runtime.pod.metrics import COMPLETE
 from runtime.pod.retry import RetryPolicy
 from runtime.pod.status_server import start_status_server
@@ -42,10 +42,10 @@ def publish(config: PublishConfig) -> Mapping[str, Any]:
     try:
         target = _target(config.image)
         image = image_of(read_adapter(Path(config.folder)), config)
-        say(f"{target}: {image.size / 1e6:.1f} MB in {len(image.blobs)} blobs, {image.digest}")
+        log_line(f"{target}: {image.size / 1e6:.1f} MB in {len(image.blobs)} blobs, {image.digest}")
         _push(config, target, image, progress)
         progress.phase = COMPLETE
-        say(progress.line())
+        log_line(progress.line())
         published = Published(
             image=config.image,
             digest=image.digest,
@@ -70,7 +70,7 @@ def _push(config: PublishConfig, target: ImageReference, image: AdapterImage, pr
 
     def waiting(text: str) -> None:
         progress.phase = "waiting"
-        say(text)
+        log_line(text)
 
     try:
         account = next(iter(read_accounts(target, config.registry.docker_configs)), None)
@@ -87,9 +87,9 @@ def _target(image: str) -> ImageReference:
     try:
         target = ImageReference.parse(image)
     except ValueError as error:
-        raise Failure(CONFIG_INVALID, f"{image[:100]!r} is no image reference: {error}") from error
+        raise Failure(CONFIG_INVALID, f"{image[:100]!r} is not an image reference: {error}") from error
     if target.digest:
-        raise Failure(CONFIG_INVALID, f"{image} names a digest, which nobody can choose: push to a tag")
+        raise Failure(CONFIG_INVALID, f"{image} names a digest, which a push cannot choose: give a tag")
     return target
 
 

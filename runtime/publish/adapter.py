@@ -42,7 +42,7 @@ class Adapter:
 def read_adapter(folder: Path) -> Adapter:
     """Returns the adapter in a folder. Raises Failure that names the missing or broken file."""
     if not folder.is_dir():
-        raise Failure(ADAPTER_INCOMPLETE, f"there is no folder {folder}: training has left nothing")
+        raise Failure(ADAPTER_INCOMPLETE, f"the folder {folder} does not exist: training has written nothing")
     for name in REQUIRED:
         if not (folder / name).is_file():
             there = ", ".join(sorted(file.name for file in folder.iterdir())[:10]) or "nothing"
@@ -59,7 +59,7 @@ def check_weights(file: Path) -> None:
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         if not 2 <= length <= min(HEADER_MAX, size - 8):
-            raise Failure(ADAPTER_INCOMPLETE, f"{file.name} has {size} bytes and is no safetensors file")
+            raise Failure(ADAPTER_INCOMPLETE, f"{file.name} has {size} bytes and is not a safetensors file")
         try:
             header = json.loads(stream.read(length))
             ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
@@ -67,7 +67,7 @@ def check_weights(file: Path) -> None:
             raise Failure(ADAPTER_INCOMPLETE, f"{file.name} has a header that cannot be read") from error
     expected = 8 + length + max(ends, default=0)
     if size != expected or not ends:
-        text = f"{file.name} has {size} bytes, and its header speaks of {expected} with {len(ends)} tensors"
+        text = f"{file.name} has {size} bytes, and its header describes {expected} bytes in {len(ends)} tensors"
         raise Failure(ADAPTER_INCOMPLETE, text)
 
 
@@ -79,7 +79,7 @@ def _config(file: Path) -> dict[str, Any]:
         if not isinstance(config, dict) or not config.get("peft_type"):
             raise ValueError("it has no peft_type")
     except ValueError as error:
-        raise Failure(ADAPTER_INCOMPLETE, f"{file.name} is no adapter's configuration: {error}") from error
+        raise Failure(ADAPTER_INCOMPLETE, f"{file.name} is not an adapter's configuration: {error}") from error
     return config
 
 

@@ -94,7 +94,7 @@ def _checked(entry: Entry, beside: Executor) -> Iterator[bytes]:
     if hashed:
         hashed.result()
     if entry.sha256 and digest.hexdigest() != entry.sha256:
-        raise FileChanged(f"{entry.name} is not what training wrote: its SHA-256 is another")
+        raise FileChanged(f"{entry.name} is not what training wrote: its SHA-256 differs")
 
 
 def _bytes_of(file: Path) -> Iterator[bytes]:

@@ -39,7 +39,9 @@ def verify(repository: Repository, image: AdapterImage) -> None:
         found, _ = repository.manifest(which, MANIFEST)
         digest = f"sha256:{hashlib.sha256(found).hexdigest()}"
         if digest != image.digest:
-            text = f"{repository.image.repository}:{which} leads to {digest} right after {image.digest} was pushed"
+            text = (
+                f"{repository.image.repository}:{which} has the digest {digest} right after {image.digest} was pushed"
+            )
             raise RegistryFault(Trouble.DAMAGED, text)
     for blob in image.blobs:
         size = repository.blob_size(blob.digest)

@@ -39,7 +39,7 @@ class Authorization:
         """Prepares the headers that answer a 401. Raises RegistryFault if the challenge cannot be answered."""
         challenge = challenge_in(response.headers.get("WWW-Authenticate", ""))
         if challenge is None:
-            raise self._forbidden(doing, "it does not say how it wants to be asked")
+            raise self._forbidden(doing, "its WWW-Authenticate header has no supported scheme")
         self._header = self._basic(doing) if challenge.scheme == "basic" else self._bearer(challenge, doing)
 
     @property
@@ -53,7 +53,7 @@ class Authorization:
 
     def _basic(self, doing: str) -> str:
         if self.account is None or not self.account.password:
-            raise self._forbidden(doing, "it wants a user and a password")
+            raise self._forbidden(doing, "it requires a user and a password")
         return self.account.basic()
 
     def _bearer(self, challenge: Challenge, doing: str) -> str:
@@ -68,7 +68,7 @@ class Authorization:
         if token:
             return f"Bearer {token}"
         if response.status_code in (400, 401, 403):
-            raise self._forbidden(doing, f"{_host(challenge.realm)} gives no token ({response.status_code})")
+            raise self._forbidden(doing, f"{_host(challenge.realm)} returned no token ({response.status_code})")
         raise fault_of(response, f"{doing}: asking for a token")
 
     def _ask(self, challenge: Challenge) -> httpx.Response:

@@ -51,18 +51,18 @@ def _token(http: httpx.Client, url: str, form: dict[str, str], wanted: str, doin
     except httpx.HTTPError as error:
         raise fault_of_transport(error, doing, host) from None
     # The body may echo the request's secrets, so only Entra's short error code is reported.
-    said = _said(response)
-    if response.is_success and isinstance(said.get(wanted), str):
-        return str(said[wanted])
+    fields = _json_object(response)
+    if response.is_success and isinstance(fields.get(wanted), str):
+        return str(fields[wanted])
     trouble = Trouble.UNREACHABLE if response.status_code >= 500 or response.status_code == 429 else Trouble.FORBIDDEN
-    code = said.get("error")
+    code = fields.get("error")
     why = f" ({code})" if isinstance(code, str) and code.replace("_", "").isalnum() and len(code) < 60 else ""
     raise RegistryFault(trouble, f"{doing}: {host} answered {response.status_code}{why}")
 
 
-def _said(response: httpx.Response) -> dict[str, Any]:
+def _json_object(response: httpx.Response) -> dict[str, Any]:
     try:
-        said = response.json()
+        fields = response.json()
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return fields if isinstance(fields, dict) else {}

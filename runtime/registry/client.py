@@ -163,7 +163,7 @@ class _Guard:
             return
         problem = problem_of_host(request.url.host, self.allowed_hosts)
         if problem:
-            raise RegistryFault(Trouble.REJECTED, f"{self.registry} leads elsewhere: {problem}")
+            raise RegistryFault(Trouble.REJECTED, f"{self.registry} redirects to another host: {problem}")
 
 
 def _checked(response: httpx.Response, doing: str, status: int | None = None) -> httpx.Response:

@@ -61,9 +61,9 @@ def fault_of(response: httpx.Response, doing: str) -> RegistryFault:
 def fault_of_transport(error: httpx.HTTPError | httpx.InvalidURL, doing: str, host: str) -> RegistryFault:
     """Maps a transport error to a fault. httpx's messages do not contain request data."""
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.TooManyRedirects):
-        return RegistryFault(Trouble.REJECTED, f"{doing}: {host} leads where nothing can be asked")
+        return RegistryFault(Trouble.REJECTED, f"{doing}: {host} redirects to an address that cannot be used")
     if isinstance(error, AnswerRefused):
-        return RegistryFault(Trouble.REJECTED, f"{doing}: {host} gives no answer that can be used: {error}")
+        return RegistryFault(Trouble.REJECTED, f"{doing}: the response of {host} cannot be used: {error}")
     cause = str(error) or type(error).__name__
     return RegistryFault(Trouble.UNREACHABLE, f"{doing}: {host} cannot be reached ({cause[:WORDS_MAX]})")
 
@@ -72,10 +72,10 @@ def words_of(response: httpx.Response) -> str:
     """Returns the error text in the distribution API's format; other text if it is short and plain."""
     try:
         errors = json.loads(response.content)["errors"]
-        said = "; ".join(_words(error) for error in errors)
+        text = "; ".join(_words(error) for error in errors)
     except (ValueError, KeyError, TypeError, AttributeError):
-        said = "" if "<" in response.text else response.text
-    return " ".join(said.split())[:WORDS_MAX]
+        text = "" if "<" in response.text else response.text
+    return " ".join(text.split())[:WORDS_MAX]
 
 
 def _words(error: dict[str, object]) -> str:

@@ -43,14 +43,14 @@ def serve(config: ServeConfig) -> None:
     from runtime.serve.launch import parse_arguments, run
 
     # The arguments need the adapters' ranks. Adapters are small and arrive first, before the weights.
-    config = with_adapters(config, _say)
+    config = with_adapters(config, _log)
     arguments = parse_arguments(config, device)
-    wait_for_weights(config, _say)
+    wait_for_weights(config, _log)
     check_fit(config)
     run(arguments)
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(text, flush=True)
 
 

@@ -15,7 +15,7 @@ from api.pods.adapter_records import AdapterRecord
 from api.pods.serve import AdapterMount, ServeConfig
 from runtime.pod.safetensors import Tensor, tensors_of
 from runtime.serve.failures import AdaptersMissing, AdapterUnfit
-from runtime.serve.waiting import LOOK_S, SAY_S
+from runtime.serve.waiting import LOG_EVERY_S, LOOK_S
 
 _PREFIX: Final = "base_model.model."
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
@@ -23,19 +23,19 @@ _WHOLE: Final = frozenset({"BF16", "F16", "F32"})
 """Types that keep a matrix's shape; packed (quantized) types do not."""
 
 
-def with_adapters(config: ServeConfig, say: Callable[[str], None], *, look_s: float = LOOK_S) -> ServeConfig:
+def with_adapters(config: ServeConfig, log: Callable[[str], None], *, look_s: float = LOOK_S) -> ServeConfig:
     """Waits for all adapters and returns the config with their ranks. Raises AdaptersMissing after the deadline."""
-    began = said = time.monotonic()
+    began = logged = time.monotonic()
     while missing := [adapter.name for adapter in config.adapters if _record(adapter) is None]:
         now = time.monotonic()
         if now - began > config.weights_deadline_s:
             raise AdaptersMissing(
-                f"adapters are not there after {config.weights_deadline_s} s: {', '.join(missing)}; see the log of the "
+                f"adapters are missing after {config.weights_deadline_s} s: {', '.join(missing)}; see the log of the "
                 "container adapters"
             )
-        if now - said > SAY_S:
-            say(f"waiting for adapters: {', '.join(missing)}, {now - began:.0f} s")
-            said = now
+        if now - logged > LOG_EVERY_S:
+            log(f"waiting for adapters: {', '.join(missing)}, {now - began:.0f} s")
+            logged = now
         time.sleep(look_s)
     return config.model_copy(update={"adapters": [_ranked(adapter) for adapter in config.adapters]})
 
@@ -53,7 +53,7 @@ def check_fit(config: ServeConfig) -> None:
             if words := next(_misfits(_tensors(file), weights), None):
                 raise AdapterUnfit(
                     f"adapter {adapter.name} was trained on another model than {config.model}: {words}. "
-                    "Serve it beside the model that it was trained on"
+                    "Serve it with the model that it was trained on"
                 )
 
 

@@ -9,13 +9,13 @@ from runtime.pod.metrics import bytes_below
 from runtime.serve.failures import WeightsMissing
 
 LOOK_S = 0.2
-SAY_S = 10.0
+LOG_EVERY_S = 10.0
 
 
-def wait_for_weights(config: ServeConfig, say: Callable[[str], None], *, look_s: float = LOOK_S) -> float:
+def wait_for_weights(config: ServeConfig, log: Callable[[str], None], *, look_s: float = LOOK_S) -> float:
     """Waits and returns the seconds waited. Raises WeightsMissing after `weights_deadline_s`."""
     marker, folder = Path(config.complete_marker), Path(config.weights_path)
-    began = said = time.monotonic()
+    began = logged = time.monotonic()
     while not marker.exists():
         now = time.monotonic()
         if now - began > config.weights_deadline_s:
@@ -24,8 +24,8 @@ def wait_for_weights(config: ServeConfig, say: Callable[[str], None], *, look_s:
                 f"the weights of {config.model} are not complete after {config.weights_deadline_s} s "
                 f"({have:.0f} MB in {folder}): see the fetch container's log"
             )
-        if now - said > SAY_S:
-            say(f"waiting for weights: {bytes_below(folder) / 1e6:.0f} MB so far, {now - began:.0f} s")
-            said = now
+        if now - logged > LOG_EVERY_S:
+            log(f"waiting for weights: {bytes_below(folder) / 1e6:.0f} MB so far, {now - began:.0f} s")
+            logged = now
         time.sleep(look_s)
     return time.monotonic() - began

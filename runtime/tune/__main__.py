@@ -13,14 +13,14 @@ from pathlib import Path
 from types import FrameType
 
 from api.pods.tune import TUNE_CONFIG_PATH, TuneConfig
-from runtime.pod.exit import Failure, leave, read_config, say
+from runtime.pod.exit import Failure, leave, log_line, read_config
 from runtime.pod.status_server import start_status_server
 from runtime.tune.classify import failure_of
-from runtime.tune.failures import STOPPED, told_at_end
+from runtime.tune.failures import STOPPED, final_report
 from runtime.tune.progress import Progress
 from runtime.tune.steps import Run
 
-SAY_EVERY_S = 10.0
+LOG_EVERY_S = 10.0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -43,12 +43,12 @@ def _tune(config_file: Path, stop: "_Stop") -> int:
     start_status_server(progress, config.port)
     threading.Thread(target=_report_at_times, args=(progress,), name="report", daemon=True).start()
     try:
-        Run(config, config_file, progress, stop.is_asked, say).tune()
+        Run(config, config_file, progress, stop.is_asked, log_line).tune()
     except (Failure, OSError) as error:
         failure = failure_of(error, folder)
         _note(progress, failure)
         raise failure from error
-    leave(told_at_end(progress.status))
+    leave(final_report(progress.status))
     return 0
 
 
@@ -79,16 +79,16 @@ def _note(progress: Progress, failure: Failure) -> None:
     try:
         progress.update(phase=phase, reason=failure.kind.reason, message=failure.message)
     except OSError as error:
-        say(f"the status file cannot be written: {error}")
+        log_line(f"the status file cannot be written: {error}")
 
 
 def _report_at_times(progress: Progress) -> None:
-    said = ""
+    logged = ""
     while True:
-        time.sleep(SAY_EVERY_S)
-        if (line := progress.line()) != said:
-            say(line)
-            said = line
+        time.sleep(LOG_EVERY_S)
+        if (line := progress.line()) != logged:
+            log_line(line)
+            logged = line
 
 
 if __name__ == "__main__":

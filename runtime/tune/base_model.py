@@ -27,7 +27,7 @@ def load_tokenizer(config: TuneConfig) -> Any:
         tokenizer.chat_template = template or None
     if end := options.get("eos_token"):
         if str(end) not in tokenizer.get_vocab():
-            raise Failure(CONFIG_INVALID, f"TrainingArguments.eos_token {end!r} is no token of {config.model}")
+            raise Failure(CONFIG_INVALID, f"TrainingArguments.eos_token {end!r} is not a token of {config.model}")
         tokenizer.eos_token = str(end)
     return tokenizer
 
@@ -39,16 +39,16 @@ def changes_tokenizer(config: TuneConfig) -> bool:
 
 def stop_tokens(config: TuneConfig, tokenizer: Any) -> list[int]:
     """Returns the tokens that end an answer when the model is served; the tokenizer's own first."""
-    told = _read(Path(config.weights_path) / "generation_config.json").get("eos_token_id")
-    more = told if isinstance(told, list) else [told]
+    values = _read(Path(config.weights_path) / "generation_config.json").get("eos_token_id")
+    more = values if isinstance(values, list) else [values]
     return list(dict.fromkeys(token for token in [tokenizer.eos_token_id, *more] if isinstance(token, int)))
 
 
 def longest_row(config: TuneConfig) -> int:
     """Returns the maximum row length in tokens: max_length, limited by the model's own maximum."""
-    told = _read(Path(config.weights_path) / "config.json")
-    inner = told.get("text_config")
-    text = inner if isinstance(inner, dict) else told
+    values = _read(Path(config.weights_path) / "config.json")
+    inner = values.get("text_config")
+    text = inner if isinstance(inner, dict) else values
     positions = text.get("max_position_embeddings") or text.get("n_positions")
     asked = config.training.training.get("max_length")
     limits = [value for value in (positions, asked) if isinstance(value, int) and value > 0]
@@ -89,7 +89,7 @@ def _from_file(path: Path, key: str) -> str:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        told = json.loads(file.read_bytes())
+        values = json.loads(file.read_bytes())
     except FileNotFoundError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return values if isinstance(values, dict) else {}

@@ -21,15 +21,15 @@ _ACCELERATOR = ("cuda error", "nccl error", "cublas_status", "cudnn_status", "ec
 _FIXES = {
     OUT_OF_MEMORY: "lower max_length, use method qlora, or use a machine with more memory",
     DISK_FULL: "use a larger volume for checkpoints and results",
-    ACCELERATOR: "it goes on from the last checkpoint; if it comes again, the machine's accelerator is broken",
+    ACCELERATOR: "training resumes from the last checkpoint; if the error repeats, the machine's accelerator is broken",
 }
 
 
 def failure_of(error: Exception, folder: Path) -> Failure:
     """Maps an exception to its failure; `folder` is where the training writes."""
-    told = _within(error)
-    if told is not None:
-        return told
+    known = _within(error)
+    if known is not None:
+        return known
     kind = _kind_of(error, folder)
     fix = f"; {_FIXES[kind]}" if kind in _FIXES else "; see the log of the training pod"
     return Failure(kind, f"{type(error).__name__}: {_first_line(error)}{fix}")

@@ -19,7 +19,7 @@ from api.pods.tune import TuneStatus
 from runtime.pod.exit import CONFIG_INVALID, MESSAGE_MAX
 from runtime.pod.termination import Kind
 
-DIVERGED_FIX = "lower learning_rate, add warmup_steps, look for broken rows; with fp16, use bf16 where it can be had"
+DIVERGED_FIX = "lower learning_rate, add warmup_steps, check the rows; with fp16, use bf16 if the device supports it"
 
 WEIGHTS_MISSING = Kind("DownloadFailed", 32, worth_retrying=True)
 DATA_EMPTY = Kind("DataEmpty", 40, worth_retrying=False)
@@ -45,7 +45,7 @@ def kind_of_exit(code: int) -> Kind:
     return next((kind for kind in KINDS if kind.exit_code == code), CRASHED)
 
 
-def told_at_end(status: TuneStatus) -> Mapping[str, Any]:
+def final_report(status: TuneStatus) -> Mapping[str, Any]:
     """Returns the termination message of a successful training; without its warnings if there are many."""
-    told = status.model_dump()
-    return told if len(str(told)) < MESSAGE_MAX else status.model_dump(exclude={"warnings", "adjustments"})
+    result = status.model_dump()
+    return result if len(str(result)) < MESSAGE_MAX else status.model_dump(exclude={"warnings", "adjustments"})

@@ -32,16 +32,16 @@ class Progress:
         self._written_at = 0.0
         self._lock = threading.RLock()
 
-    def take(self, told: Mapping[str, Any]) -> None:
+    def take(self, message: Mapping[str, Any]) -> None:
         """Applies a report of a process: fields of the status, a step, a warning."""
         with self._lock:
             self.moved_at = time.monotonic()
-            if step := told.get("step_trained"):
+            if step := message.get("step_trained"):
                 self._take_step(step)
-            elif warning := told.get("warning"):
+            elif warning := message.get("warning"):
                 self.status.warnings = list(dict.fromkeys([*self.status.warnings, str(warning)]))
             else:
-                self.update(**told)
+                self.update(**message)
                 return
             self._write_at_times()
 

@@ -39,7 +39,7 @@ class Run:
     config_file: Path
     progress: Progress
     is_stopped: Callable[[], bool]
-    say: Callable[[str], None]
+    log: Callable[[str], None]
 
     def tune(self) -> None:
         """Returns when the adapter is in the output folder. Raises Failure, OSError."""
@@ -74,7 +74,7 @@ class Run:
         self._team("runtime.tune.data.prepare")
         report = read_report(folder_of(self.config))
         if report is None:
-            raise Failure(CRASHED, f"{folder_of(self.config)} holds no rows though they were prepared")
+            raise Failure(CRASHED, f"{folder_of(self.config)} has no rows although they were prepared")
         return report
 
     def _train(self, report: Report) -> None:
@@ -94,11 +94,11 @@ class Run:
     def _train_with(self, batch: Batch, report: Report) -> None:
         parent = Path(self.config.checkpoint_folder)
         for name in remove_unusable(parent, report.identity):
-            self.say(f"{name} is not complete, or of another training: it is removed")
+            self.log(f"{name} is incomplete, or belongs to another training: removing it")
         arguments = ["--batch", str(batch.size), "--accumulation", str(batch.accumulation)]
         found = complete_checkpoints(parent, report.identity)
         if found:
-            self.say(f"going on from step {found[-1].step}")
+            self.log(f"going on from step {found[-1].step}")
             arguments += ["--resume", str(found[-1].folder)]
         step = found[-1].step if found else 0
         self.progress.update(phase="loading", resumed_from=step, last_checkpoint=step, step=step)
@@ -120,7 +120,7 @@ class Run:
             raise Failure(OUT_OF_MEMORY, f"{failure.message} ({batch.size} rows at once, {why})") from failure
         step = self.progress.status.step
         words = f"{HALVED} at step {step}, from {batch} to {smaller} (size x accumulation): out of memory"
-        self.say(words)
+        self.log(words)
         self.progress.update(adjustments=[*self.progress.status.adjustments, words])
         return smaller
 

@@ -13,17 +13,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-Talk = Callable[[socket.socket], None]
+Respond = Callable[[socket.socket], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n"
 
 
 @contextmanager
-def listening(talk: Talk, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Yields the port of a server that reads a request's head and calls `talk`, one connection after the other."""
+def listening(
+    respond: Respond, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> Iterator[int]:
+    """Yields the port of a server that reads a request's head and calls `respond`, one connection after the other."""
 
     def answer(connection: socket.socket) -> None:
         connection.recv(2**16)
-        talk(connection)
+        respond(connection)
 
     def serve() -> None:
         while True:
@@ -47,21 +49,21 @@ def listening(talk: Talk, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLCo
             thread.join()
 
 
-def saying(what: bytes) -> Talk:
+def sending(what: bytes) -> Respond:
     """Sends the same to every client."""
     return lambda connection: connection.sendall(what)
 
 
-def again_and_again(head: bytes, part: bytes, every_s: float = 0.0) -> Talk:
+def repeating(head: bytes, part: bytes, every_s: float = 0.0) -> Respond:
     """Sends `head`, then `part` until the client hangs up."""
 
-    def talk(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         silence = threading.Event()
         connection.sendall(head)
         while not silence.wait(every_s):
             connection.sendall(part)
 
-    return talk
+    return respond
 
 
 def redirect(place: str) -> bytes:

@@ -98,12 +98,12 @@ class SimulatedKubelet:
         await self._report(pod, running_status(pod, self._address, now()))
 
     async def _report(self, pod: Object, status: Object) -> None:
-        await self._insist("PATCH", _path(pod) + "/status", {"status": status}, PATCH_TYPE)
+        await self._retry_until_accepted("PATCH", _path(pod) + "/status", {"status": status}, PATCH_TYPE)
 
     async def _take_away(self, pod: Object) -> None:
         await self._wait(pod, lambda rule: rule.gone_seconds)
         body = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
-        await self._insist("DELETE", _path(pod), body, "application/json")
+        await self._retry_until_accepted("DELETE", _path(pod), body, "application/json")
 
     async def _wait(self, pod: Object, seconds: Callable[[PodRule], float]) -> None:
         """Waits for the rule's seconds, which may change meanwhile."""
@@ -122,7 +122,7 @@ class SimulatedKubelet:
             await asyncio.wait([changed], timeout=left)
             changed.cancel()
 
-    async def _insist(self, method: str, path: str, body: Object, content_type: str) -> None:
+    async def _retry_until_accepted(self, method: str, path: str, body: Object, content_type: str) -> None:
         """Retries until the request succeeds or the pod no longer exists: the API server may be down."""
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Every fault that the ARM stand-in can make (`modelyard local fault`), and where a Workspace arrives that meets it.
+"""Every fault that the ARM emulator can make (`modelyard local fault`), and where a Workspace arrives that meets it.
 
 Data only. Faults that need machines of a kind that nobody buys are in NOT_MET, with the reason.
 """

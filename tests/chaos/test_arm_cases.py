@@ -1,4 +1,4 @@
-"""The cases of the stand-in's faults are complete."""
+"""The cases of the ARM emulator's faults are complete."""
 
 from deploy.local.azure.faults import KINDS
 from tests.chaos.arm_cases import CASES, NOT_MET

@@ -1,4 +1,4 @@
-"""Every fault of the ARM stand-in, each met by a Workspace of its own: it arrives or fails as told, nothing is left."""
+"""Every fault of the ARM emulator, each met by a Workspace of its own: it arrives or fails as told, nothing is left."""
 
 import asyncio
 import time

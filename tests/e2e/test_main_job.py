@@ -24,8 +24,8 @@ DELETE_S = 180
 @pytest.fixture(scope="module")
 def served(stack: Layout) -> Iterator[demo.Target]:
     target = demo.apply_example(stack.admin_kubeconfig)
-    looks = demo.follow(target, lambda at, line: print(f"[{at:6.1f}s] {line}"))
-    assert looks[-1].status.phase == "Ready"
+    snapshots = demo.follow(target, lambda at, line: print(f"[{at:6.1f}s] {line}"))
+    assert snapshots[-1].status.phase == "Ready"
     yield target
 
 

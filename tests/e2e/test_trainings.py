@@ -78,8 +78,8 @@ def learnt(stack: Layout) -> Iterator[dict[str, Any]]:
     """The Workspace that has learnt the facts, killed once on the way."""
     target = demo.apply_example(stack.admin_kubeconfig, demo.example(stack, "tune-facts"))
     print(f"killed at step {kill_after_a_checkpoint(stack, target.name)}")
-    looks = demo.follow(target, told)
-    assert looks[-1].status.phase is Phase.SUCCEEDED
+    snapshots = demo.follow(target, told)
+    assert snapshots[-1].status.phase is Phase.SUCCEEDED
     yield workspace(stack, target.name)
 
 
@@ -133,9 +133,9 @@ def test_a_second_workspace_answers_with_what_was_learnt(learnt: dict[str, Any],
 
 def test_kaitos_first_example_trains_with_only_its_output_changed(stack: Layout) -> None:
     target = demo.apply_example(stack.admin_kubeconfig, demo.example(stack, "tune-phi-3"))
-    looks = demo.follow(target, told)
+    snapshots = demo.follow(target, told)
     found = workspace(stack, target.name)
-    assert looks[-1].status.phase is Phase.SUCCEEDED
+    assert snapshots[-1].status.phase is Phase.SUCCEEDED
     digest, _ = manifest(stack, found["tuning"]["output"]["image"])
     assert found["status"]["adapter"]["digest"] == digest
     print(json.dumps(found["status"]["training"]))

@@ -1,6 +1,6 @@
 """The agent pools of an AKS cluster in memory, behind the four operations that are used of Azure's SDK.
 
-Pools are the SDK's own models. What ARM refuses, how long it takes and what its errors look like is the stand-in's.
+Pools are the SDK's own models. What ARM refuses, how long it takes and what its errors look like is the ARM emulator's.
 """
 
 from collections import deque

@@ -28,7 +28,7 @@ print(json.dumps(answers))
 """
 
 
-def test_vllm_says_the_same() -> None:
+def test_vllm_reports_the_same() -> None:
     known = architectures()
     assert known.without_adapters <= known.served
     asked = sorted((known.text | known.multimodal) - NOT_ASKED)

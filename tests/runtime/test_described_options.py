@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(300)
         ("runtime.tune.dump_options", "api/configs/training_arguments.yaml"),
     ],
 )
-def test_the_file_is_what_the_program_says_of_itself(module: str, file: str) -> None:
+def test_the_file_matches_the_programs_own_description(module: str, file: str) -> None:
     said = subprocess.run([PYTHON, "-m", module], cwd=ROOT, capture_output=True, text=True, check=True, timeout=240)
     assert (ROOT / file).read_text() == said.stdout, f"run: {PYTHON.name} -m {module} > {file}"
 

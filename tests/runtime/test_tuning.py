@@ -55,7 +55,7 @@ def test_the_results_are_laid_out_as_kaito_does_with_a_summary_beside(finished: 
     assert set(summary.files) == {ADAPTER_CONFIG, ADAPTER_WEIGHTS} and summary.packages["peft"]
 
 
-def test_one_that_is_lost_goes_on_as_if_nothing_had_happened(model: Path, finished: Training, tmp_path: Path) -> None:
+def test_a_lost_training_resumes_with_the_same_result(model: Path, finished: Training, tmp_path: Path) -> None:
     training = Training(tmp_path, model)
     first = training.start()
     try:
@@ -81,7 +81,7 @@ def test_one_that_is_lost_goes_on_as_if_nothing_had_happened(model: Path, finish
     assert curve == pytest.approx(expected, rel=1e-3)
 
 
-def test_one_that_is_stopped_writes_where_it_is_first(model: Path, tmp_path: Path) -> None:
+def test_a_stopped_training_writes_a_checkpoint_first(model: Path, tmp_path: Path) -> None:
     training = Training(tmp_path, model, settings(num_train_epochs=500, save_strategy="no"))
     process = training.start()
     try:

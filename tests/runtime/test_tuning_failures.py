@@ -26,7 +26,7 @@ def test_a_loss_that_is_no_number_ends_it_before_the_weights_move(tmp_path: Path
     assert not training.results.exists()
 
 
-def test_out_of_memory_halves_the_rows_at_once_keeps_the_steps_and_says_so(tmp_path: Path) -> None:
+def test_out_of_memory_halves_the_rows_at_once_and_reports_it(tmp_path: Path) -> None:
     model = make_model(tmp_path / "model", "crowded")
     text = settings(more="ModelConfig: {torch_dtype: float32, trust_remote_code: true}", num_train_epochs=1)
     training = Training(tmp_path, model, text)
@@ -46,7 +46,7 @@ def test_out_of_memory_a_second_time_is_the_end(tmp_path: Path) -> None:
     assert "9 rows at once, and they were halved before" in training.status.message
 
 
-def test_a_full_disk_is_told_and_what_was_complete_stays(model: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_complete_checkpoints_stay(model: Path, tmp_path: Path) -> None:
     training = Training(tmp_path, model, settings(save_steps=1, save_total_limit=100))
     training.checkpoints.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(training.checkpoints)], check=True)
@@ -70,7 +70,7 @@ LONG = {"prompt": "p", "completion": " ".join(ANIMALS * 20)}
         ([LONG], "DatasetConfig: {over_long_rows: refuse}", 43, "DataRowsTooLong", "row 1 of rows.jsonl has 5"),
     ],
 )
-def test_data_that_cannot_be_learnt_from_is_told_with_its_place(
+def test_unusable_data_is_reported_with_its_place(
     rows: list[dict[str, Any]], more: str, code: int, reason: str, words: str, model: Path, tmp_path: Path
 ) -> None:
     training = Training(tmp_path, model, settings(more=more), rows=rows)

@@ -56,7 +56,9 @@ def _machines(arguments: argparse.Namespace, layout: Layout) -> Machines:
 
 def _parser() -> argparse.ArgumentParser:
     defaults = Settings()
-    parser = argparse.ArgumentParser(prog="python -m deploy.local.azure", description="Azure Resource Manager stand-in")
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.local.azure", description="ARM emulator: Azure Resource Manager with local nodes"
+    )
     parser.add_argument("--layout-instance", default="demo", choices=INSTANCES, help="local stack to belong to")
     parser.add_argument("--loopback", action="store_true", help="listen on loopback: a stack without nodes")
     kinds = ("kubelet", "simulated", "none")

@@ -34,7 +34,7 @@ class Address:
         layout = (recall(instance) or Choices()).layout(instance)
         token, ca = ArmFiles.of(layout).token, layout.pki / "ca.crt"
         if not (token.exists() and ca.exists()):
-            raise ControlFailed(f"instance {instance} has no ARM stand-in yet: run `modelyard local up` first")
+            raise ControlFailed(f"instance {instance} has no ARM emulator yet: run `modelyard local up` first")
         return cls(url=layout.arm_url, ca=ca, token=token.read_text().strip())
 
 
@@ -83,8 +83,8 @@ class ControlClient:
             with httpx.Client(verify=context, headers=headers, timeout=REQUEST_S, trust_env=False) as client:
                 response = client.request(method, f"{self._address.url}/_control/{path}", json=body)
         except httpx.HTTPError as lost:
-            where = f"the ARM stand-in does not answer at {self._address.url} ({lost})"
-            raise ControlFailed(f"{where}: is the stack up? See `modelyard local status`") from lost
+            where = f"the ARM emulator does not answer at {self._address.url} ({lost})"
+            raise ControlFailed(f"{where}: check `modelyard local status`") from lost
         if response.is_error:
             raise ControlFailed(_refusal(response))
         answer: dict[str, Any] = response.json() if response.content else {}

@@ -44,7 +44,7 @@ KINDS: dict[str, Kind] = {
         ("plain", "overconstrained"),
     ),
     "throttled": Kind("ARM throttles the caller: 429 TooManyRequests, Retry-After of --seconds", seconds=1.0),
-    "server-error": Kind("ARM is in trouble: 500, or another --status (502, 503, 504)"),
+    "server-error": Kind("ARM fails: 500, or another --status (502, 503, 504)"),
     "slow-operation": Kind("the operation takes --seconds longer than usual", seconds=30.0),
     "fails-late": Kind("the operation says Failed, yet the nodes come up --seconds later and cost money", seconds=3.0),
     "operation-failed": Kind("the operation fails with InternalOperationError; with --method DELETE the pool stays"),
@@ -52,7 +52,7 @@ KINDS: dict[str, Kind] = {
     "node-without-gpu": Kind("--nodes of the machines (default all) join without a usable GPU: the driver is missing"),
     "lost-response": Kind("the request takes effect, but the connection ends before its answer", method="PUT"),
     "etag-conflict": Kind(
-        "somebody else wrote in between: a request with If-Match gets 412; variant late: the operation is accepted "
+        "another client wrote in between: a request with If-Match gets 412; variant late: the operation is accepted "
         "and fails with OriginalEtagNotExpect",
         ("plain", "late"),
     ),

@@ -76,7 +76,7 @@ class Operations:
 
     def schedule(self, pool: Pool, later: ScheduledEvent) -> None:
         """Schedules a recorded event."""
-        self._spawn(self._happen(pool.name, pool.birth, later))
+        self._spawn(self._run_event(pool.name, pool.birth, later))
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -91,7 +91,7 @@ class Operations:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (problem := task.exception()):
-            log.error("a background task of the ARM stand-in failed", exc_info=problem)
+            log.error("a background task of the ARM emulator failed", exc_info=problem)
 
     async def _run(self, operation: Operation) -> None:
         await _until(operation.due_at)
@@ -109,7 +109,7 @@ class Operations:
             pool.node_faults |= fault_effects.node_faults(operation, pool.nodes)
         work = self._empty if operation.kind == "delete" else self._settle
         try:
-            await self._patiently(work, pool)
+            await self._retry_machines(work, pool)
         except MachineFailed as failed:
             log.exception("machines of pool %s failed", pool.name)
             return ErrorBody(code="VMExtensionProvisioningError", message=str(failed))
@@ -131,16 +131,16 @@ class Operations:
         self._file.save()
         log.info("%s of pool %s: %s %s", operation.kind, pool.name, operation.status, error.code if error else "")
 
-    async def _happen(self, name: str, birth: str, later: ScheduledEvent) -> None:
+    async def _run_event(self, name: str, birth: str, later: ScheduledEvent) -> None:
         await _until(later.at)
         async with self._locks[name]:
             pool = self._file.records.pools.get(name)
             if pool is None or pool.birth != birth or later not in pool.later:
                 return
             if later.what == "arrive":
-                await self._patiently(self._settle, pool)
+                await self._retry_machines(self._settle, pool)
             else:
-                await self._patiently(partial(self._evict, nodes=later.nodes), pool)
+                await self._retry_machines(partial(self._evict, nodes=later.nodes), pool)
             pool.later.remove(later)
             self._file.save()
 
@@ -153,9 +153,9 @@ class Operations:
     async def _adopt(self, pool: Pool) -> None:
         """Repairs or restarts the machines that existed when the last process ended; adds none."""
         async with self._locks[pool.name]:
-            await self._patiently(self._mend, pool)
+            await self._retry_machines(self._restart_known, pool)
 
-    async def _patiently(self, work: Callable[[Pool], Coroutine[Any, Any, None]], pool: Pool) -> None:
+    async def _retry_machines(self, work: Callable[[Pool], Coroutine[Any, Any, None]], pool: Pool) -> None:
         """Retries while machines fail, for up to `machine_seconds`. Raises MachineFailed."""
         deadline = time.time() + self._file.records.settings.machine_seconds
         while True:
@@ -167,7 +167,7 @@ class Operations:
                 log.warning("machines of pool %s: %s", pool.name, failed)
             await asyncio.sleep(RETRY_S)
 
-    async def _mend(self, pool: Pool) -> None:
+    async def _restart_known(self, pool: Pool) -> None:
         await self._start(pool, [name for name in pool.nodes if name in pool.started])
 
     async def _settle(self, pool: Pool) -> None:

@@ -72,7 +72,7 @@ def application(file: RecordsFile, machines: Machines, token: str) -> ASGIApp:
         await operations.close()
         await machines.close()
 
-    app = FastAPI(title="Azure Resource Manager stand-in", lifespan=lifespan, openapi_url=None)
+    app = FastAPI(title="ARM emulator", lifespan=lifespan, openapi_url=None)
     service = Service(file, operations, identity)
     app.include_router(arm_router(service))
     app.include_router(control_router(service, calls))

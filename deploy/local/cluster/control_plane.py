@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
-from deploy.local.cluster import api, certificates, flags, gateway_node
+from deploy.local.cluster import certificates, flags, gateway_node, owner_client
 from deploy.local.cluster.kubeconfigs import mint_kubeconfig, write_admin_kubeconfig
 from deploy.local.host import daemons, mount_points, probes
 from deploy.local.kubernetes.binaries import Binaries, require_binaries
@@ -89,14 +89,14 @@ def _start_controllers(
         list(pool.map(lambda daemon: daemons.start(layout, daemon), started))
     _await_default_identity(layout, binaries.minor)
     if layout.with_nodes:
-        api.apply(layout, "/apis/storage.k8s.io/v1/storageclasses/local", STORAGE_CLASS)
+        owner_client.apply(layout, "/apis/storage.k8s.io/v1/storageclasses/local", STORAGE_CLASS)
 
 
 def _await_default_identity(layout: Layout, minor: int) -> None:
     """Waits for the default ServiceAccount, without which the API server refuses pods. Raises DaemonFailed."""
     deadline = time.monotonic() + DEFAULT_IDENTITY_S
     while True:
-        account = api.read(layout, "/api/v1/namespaces/default/serviceaccounts/default")
+        account = owner_client.read(layout, "/api/v1/namespaces/default/serviceaccounts/default")
         if account is not None and (account.get("secrets") or minor >= NO_TOKEN_SECRETS_FROM):
             return
         if time.monotonic() > deadline:
@@ -133,7 +133,7 @@ def _certificates(layout: Layout) -> dict[str, certificates.KeyPair]:
 
 def _apiserver_ready(layout: Layout) -> Callable[[], bool]:
     """Also checks that the default namespace exists: /readyz succeeds a moment before."""
-    pair, ca = api.owner_pair(layout), layout.pki / "ca.crt"
+    pair, ca = owner_client.owner_pair(layout), layout.pki / "ca.crt"
     urls = [layout.apiserver_url + path for path in ("/readyz", "/api/v1/namespaces/default")]
     return lambda: all(probes.answers(url, ca=ca, client=(pair.certificate, pair.key)) for url in urls)
 

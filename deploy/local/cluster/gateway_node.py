@@ -5,7 +5,7 @@ Only its kube-proxy, which `control_plane.py` starts, needs one.
 
 from typing import Any
 
-from deploy.local.cluster import api
+from deploy.local.cluster import owner_client
 from deploy.local.layout import Layout
 from deploy.local.network.bridge import GATEWAY, gateway_address
 
@@ -25,7 +25,7 @@ def ensure_gateway(layout: Layout, minor: int) -> None:
     node = gateway_node(layout)
     path = f"/api/v1/nodes/{GATEWAY}"
     for part in (path, f"{path}/status"):
-        api.apply(layout, part, node)
+        owner_client.apply(layout, part, node)
 
 
 def gateway_node(layout: Layout) -> dict[str, Any]:

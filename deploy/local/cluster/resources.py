@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.local.cluster.kubectl import kubectl_argv
 from deploy.local.host.commands import CommandFailed, run_logged
-from deploy.local.layout import Say
+from deploy.local.layout import Report
 
 DEPLOY = Path(__file__).parents[2]
 CRDS = DEPLOY / "crds"
@@ -17,17 +17,17 @@ APPLY_S = 60.0
 ASK_AGAIN_S = 0.2
 
 
-def ensure_crds(kubeconfig: Path, log: Path, say: Say) -> None:
+def ensure_crds(kubeconfig: Path, log: Path, report: Report) -> None:
     """Applies the CRDs and waits until the API server serves them. Raises CommandFailed."""
-    say("applying the CRDs")
+    report("applying the CRDs")
     _apply(kubeconfig, CRDS, log)
     names = [f"crd/{file.stem.split('_')[1]}.{file.stem.split('_')[0]}" for file in sorted(CRDS.glob("*.yaml"))]
     _await_established(kubeconfig, names, log)
 
 
-def ensure_roles(kubeconfig: Path, log: Path, say: Say) -> None:
+def ensure_roles(kubeconfig: Path, log: Path, report: Report) -> None:
     """Applies the roles of Modelyard's identities. Raises CommandFailed."""
-    say("applying roles and bindings")
+    report("applying roles and bindings")
     _apply(kubeconfig, RBAC, log)
 
 
@@ -45,5 +45,5 @@ def _await_established(kubeconfig: Path, names: list[str], log: Path) -> None:
 
 
 def _apply(kubeconfig: Path, folder: Path, log: Path) -> None:
-    fix = f"`kubectl --kubeconfig={kubeconfig} get --raw /readyz` tells whether the API server is well"
+    fix = f"`kubectl --kubeconfig={kubeconfig} get --raw /readyz` shows whether the API server is ready"
     run_logged(kubectl_argv(kubeconfig, "apply", "-f", str(folder)), log, deadline_s=APPLY_S, fix=fix)

@@ -20,7 +20,7 @@ class NoAnswer(RuntimeError):
     """The response is not what the API promises; the message has what came instead."""
 
 
-class NobodyListens(NoAnswer):
+class EndpointUnreachable(NoAnswer):
     """The connection was refused or closed: the pods may be starting."""
 
 
@@ -70,7 +70,7 @@ def _client(address: str) -> Iterator[httpx.Client]:
         with httpx.Client(base_url=f"http://{address}", timeout=ANSWER_S, trust_env=False) as client:
             yield client
     except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
-        raise NobodyListens(f"http://{address} cannot be reached: {error}") from None
+        raise EndpointUnreachable(f"http://{address} cannot be reached: {error}") from None
     except httpx.TimeoutException:
         raise NoAnswer(f"http://{address} has not answered within {ANSWER_S:g} s") from None
 
@@ -83,5 +83,5 @@ def _json(response: httpx.Response) -> Any:
 
 def _answer(endpoint: str, text: str, response: httpx.Response) -> Answer:
     if not text.strip():
-        raise NoAnswer(f"{response.request.url} answered with no text")
+        raise NoAnswer(f"{response.request.url} returned no text")
     return Answer(endpoint, text.strip(), response.elapsed.total_seconds())

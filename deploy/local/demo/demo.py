@@ -13,8 +13,8 @@ import yaml
 
 from api.resource.status import WorkspaceStatus, parse_status
 from deploy.local.cluster.kubectl import kubectl, kubectl_json
-from deploy.local.demo.chat import Answer, NobodyListens, ask_kaito, ask_openai
-from deploy.local.demo.follow import Look, is_done, is_over, news
+from deploy.local.demo.chat import Answer, EndpointUnreachable, ask_kaito, ask_openai
+from deploy.local.demo.follow import StatusSnapshot, changes, is_done, is_over
 from deploy.local.host.commands import CommandFailed
 from deploy.local.layout import REPOSITORY, Layout
 
@@ -29,9 +29,9 @@ QUESTION, ANSWER = "What is the capital of South Korea?", "Seoul"
 READY_S = 900.0
 # A pool is deleted in seconds here; nodes are drained first.
 GONE_S = 180.0
-LOOK_EVERY_S = 0.5
+POLL_S = 0.5
 # One read may fail while the API server is busy; this many in a row mean that it is gone.
-FAILED_LOOKS = 10
+MAX_FAILED_READS = 10
 
 
 class NotServed(RuntimeError):
@@ -76,19 +76,21 @@ def example(layout: Layout, name: str) -> Path:
     return file
 
 
-def follow(target: Target, tell: Callable[[float, str], None], *, deadline_s: float = READY_S) -> list[Look]:
+def follow(
+    target: Target, report: Callable[[float, str], None], *, deadline_s: float = READY_S
+) -> list[StatusSnapshot]:
     """Reports changes until the Workspace is Ready, or has succeeded; returns all snapshots. Raises NotServed."""
-    looks = [Look(0.0, WorkspaceStatus())]
-    for look in _looks(target, deadline_s):
-        for line in news(looks[-1].status, look.status):
-            tell(look.at, line)
-        looks.append(look)
-        if is_done(look.status):
-            return looks
-        if is_over(look.status):
-            raise NotServed(f"{target.name} failed: {look.status.reason}: {look.status.message}")
-    last = looks[-1].status
-    raise NotServed(f"{target.name} is not Ready after {deadline_s:g} s; its last word: {last.phase}: {last.message}")
+    snapshots = [StatusSnapshot(0.0, WorkspaceStatus())]
+    for snapshot in _snapshots(target, deadline_s):
+        for line in changes(snapshots[-1].status, snapshot.status):
+            report(snapshot.at, line)
+        snapshots.append(snapshot)
+        if is_done(snapshot.status):
+            return snapshots
+        if is_over(snapshot.status):
+            raise NotServed(f"{target.name} failed: {snapshot.status.reason}: {snapshot.status.message}")
+    last = snapshots[-1].status
+    raise NotServed(f"{target.name} is not Ready after {deadline_s:g} s; last status: {last.phase}: {last.message}")
 
 
 def ask(target: Target, *, deadline_s: float = READY_S) -> list[Answer]:
@@ -101,10 +103,10 @@ def ask(target: Target, *, deadline_s: float = READY_S) -> list[Answer]:
     while True:
         try:
             return [ask_openai(address, QUESTION), ask_kaito(address, QUESTION)]
-        except NobodyListens:
+        except EndpointUnreachable:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_S)
 
 
 def service_address(target: Target) -> str:
@@ -123,16 +125,16 @@ def tables(target: Target) -> list[tuple[str, str]]:
     return found
 
 
-def _looks(target: Target, deadline_s: float) -> Iterator[Look]:
+def _snapshots(target: Target, deadline_s: float) -> Iterator[StatusSnapshot]:
     began, failed = time.monotonic(), 0
     while (at := time.monotonic() - began) < deadline_s:
         try:
             found = kubectl_json(target.kubeconfig, "-n", target.namespace, "get", "workspace", target.name)
         except CommandFailed:
             failed += 1
-            if failed == FAILED_LOOKS:
+            if failed == MAX_FAILED_READS:
                 raise
         else:
             failed = 0
-            yield Look(at, parse_status(found.get("status")))
-        time.sleep(LOOK_EVERY_S)
+            yield StatusSnapshot(at, parse_status(found.get("status")))
+        time.sleep(POLL_S)

@@ -11,18 +11,18 @@ from api.resource.status import Phase, WorkspaceStatus
 
 
 @dataclass(frozen=True)
-class Look:
+class StatusSnapshot:
     """The status as it was `at` seconds after the Workspace was applied."""
 
     at: float
     status: WorkspaceStatus
 
 
-def news(before: WorkspaceStatus, after: WorkspaceStatus) -> list[str]:
+def changes(before: WorkspaceStatus, after: WorkspaceStatus) -> list[str]:
     """Returns one line for a new step, reason or message, and one for each changed condition."""
     lines = []
-    told = (after.step, after.reason, after.message)
-    if told != (before.step, before.reason, before.message) and any(told):
+    shown = (after.step, after.reason, after.message)
+    if shown != (before.step, before.reason, before.message) and any(shown):
         lines.append(f"{after.step or after.phase or '':<16}{after.message or after.reason or ''}".rstrip())
     was = {condition.type: condition.status for condition in before.conditions}
     for condition in after.conditions:
@@ -45,11 +45,11 @@ def is_over(status: WorkspaceStatus) -> bool:
     return status.phase in (Phase.FAILED, Phase.CONTROLLER_ERROR)
 
 
-def step_times(looks: Sequence[Look]) -> list[tuple[str, float]]:
+def step_times(snapshots: Sequence[StatusSnapshot]) -> list[tuple[str, float]]:
     """Returns the seconds of each step, in the order of first appearance; the last snapshot ends the last step."""
     seconds: dict[str, float] = {}
-    for look, following in pairwise(looks):
-        step = look.status.step
-        if step is not None and not is_ready(look.status):
-            seconds[str(step)] = seconds.get(str(step), 0.0) + following.at - look.at
+    for snapshot, following in pairwise(snapshots):
+        step = snapshot.status.step
+        if step is not None and not is_ready(snapshot.status):
+            seconds[str(step)] = seconds.get(str(step), 0.0) + following.at - snapshot.at
     return list(seconds.items())

@@ -71,7 +71,7 @@ def output_of(argv: Sequence[str], *, deadline_s: float, fix: str = "") -> str:
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=deadline_s, check=False)
     except subprocess.TimeoutExpired as expired:
-        raise CommandFailed(f"`{shlex.join(argv)}` gave no answer within {deadline_s:g} s" + _fix(fix)) from expired
+        raise CommandFailed(f"`{shlex.join(argv)}` did not end within {deadline_s:g} s" + _fix(fix)) from expired
     except FileNotFoundError as missing:
         raise CommandFailed(f"there is no program {argv[0]!r} on this machine" + _fix(fix)) from missing
     if done.returncode != 0:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deploy.local.host.commands import output_of, run_logged
 from deploy.local.images.rootfs import PACKAGES, SUITE, ensure_rootfs, given_base
-from deploy.local.layout import REPOSITORY, Say
+from deploy.local.layout import REPOSITORY, Report
 
 CONTAINERFILE = REPOSITORY / "deploy" / "images" / "Containerfile"
 IGNORED = CONTAINERFILE.with_suffix(".dockerignore")
@@ -58,19 +58,19 @@ class Wanted:
     torch: str | None = None
 
 
-def build(context: BuildContext, wanted: Wanted, wheels: Path, say: Say) -> Path:
+def build(context: BuildContext, wanted: Wanted, wheels: Path, report: Report) -> Path:
     """Returns the OCI layout of one target; finished ones are not built again. Raises CommandFailed."""
     target, tag = wanted.target, wanted.tag
     done = context.layout_of(target, tag)
     if (done / "index.json").exists():
         return done
-    _keep_small(context, say)
-    base = given_base() or _own_base(context, say)
-    say(f"building the {target} image")
+    _keep_small(context, report)
+    base = given_base() or _own_base(context, report)
+    report(f"building the {target} image")
     name = f"localhost/modelyard/{target}:{tag}"
     argv = context.buildah("bud", *build_options(context, wanted, base, wheels), "--tag", name, str(REPOSITORY))
     run_logged(argv, context.log, deadline_s=BUILD_DEADLINE_S)
-    say(f"packing the {target} image")
+    report(f"packing the {target} image")
     partial = done.with_name(done.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
@@ -106,20 +106,20 @@ def _pip_configuration(context: BuildContext) -> Path:
     return file
 
 
-def _keep_small(context: BuildContext, say: Say) -> None:
+def _keep_small(context: BuildContext, report: Report) -> None:
     """Empties buildah's storage when it has grown too large; finished layouts are stored elsewhere."""
     (context.folder / "storage").mkdir(parents=True, exist_ok=True)
     sizes = output_of(["du", "-sb", str(context.folder / "storage")], deadline_s=SHORT_DEADLINE_S)
     if int(sizes.split()[0]) > STORAGE_LIMIT_BYTES:
-        say("removing the layers of earlier builds")
+        report("removing the layers of earlier builds")
         run_logged(context.buildah("rmi", "--all", "--force"), context.log, deadline_s=SHORT_DEADLINE_S)
 
 
-def _own_base(context: BuildContext, say: Say) -> str:
+def _own_base(context: BuildContext, report: Report) -> str:
     listed = json.loads(output_of(context.buildah("images", "--json"), deadline_s=SHORT_DEADLINE_S) or "[]")
     if any(BASE in (image.get("names") or []) for image in listed):
         return BASE
-    rootfs = ensure_rootfs(context.folder / "base", context.log, say)
+    rootfs = ensure_rootfs(context.folder / "base", context.log, report)
     container = output_of(context.buildah("from", "scratch"), deadline_s=SHORT_DEADLINE_S).strip()
     try:
         for step in (("add", "--quiet", container, str(rootfs), "/"), ("commit", "--quiet", container, BASE)):

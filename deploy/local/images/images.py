@@ -18,7 +18,7 @@ from deploy.local.images.rootfs import PACKAGES, SUITE, given_base
 from deploy.local.images.torch_build import Torch, known_torch, torch_build
 from deploy.local.images.wheels import DATA as DATA_PINS
 from deploy.local.images.wheels import FETCHING, SERVING, TUNING, Pins, ensure_wheels, one_at_a_time
-from deploy.local.layout import REPOSITORY, Layout, Say
+from deploy.local.layout import REPOSITORY, Layout, Report
 
 LATEST = "dev"
 
@@ -90,35 +90,35 @@ FOR_TUNING = (DATA, TUNE)
 IMAGES = (*FOR_SERVING, *FOR_TUNING)
 
 
-def ensure_images(layout: Layout, wanted: Sequence[Image], say: Say) -> None:
+def ensure_images(layout: Layout, wanted: Sequence[Image], report: Report) -> None:
     """Builds what has changed and pushes what the registry lacks. Raises CommandFailed, NoBase, PushFailed,
     TorchUnavailable, OSError."""
     for image in wanted:
-        built = build_image(layout, image, say)
+        built = build_image(layout, image, report)
         registry = Registry(layout.registry, image.repository)
         descriptor = manifest_of(built)
-        tags = (tag_of(image, torch_in(layout, image, say)), LATEST)
+        tags = (tag_of(image, torch_in(layout, image, report)), LATEST)
         if any(registry.manifest_digest(tag, descriptor["mediaType"]) != descriptor["digest"] for tag in tags):
-            say(f"pushing the {image.target} image")
+            report(f"pushing the {image.target} image")
             registry.push(built, tags)
 
 
-def build_image(layout: Layout, image: Image, say: Say) -> Path:
+def build_image(layout: Layout, image: Image, report: Report) -> Path:
     """Returns the OCI layout of an image in the cache. Needs no registry, so it may run before there is one."""
     context = BuildContext(layout.cache, layout.logs / "images.log")
-    torch = torch_in(layout, image, say)
-    with one_at_a_time(context.folder / ".lock", lambda: say("waiting for another build of images")):
+    torch = torch_in(layout, image, report)
+    with one_at_a_time(context.folder / ".lock", lambda: report("waiting for another build of images")):
         while True:
             tag = tag_of(image, torch)
             done = context.layout_of(image.target, tag)
             if (done / "index.json").exists():
                 return done
             pins = [*map(Pins, image.pins), *([torch.pins] if torch else [])]
-            wheels = ensure_wheels(layout.cache, pins, context.log, say)
-            built = build(context, Wanted(image.target, tag, torch.build if torch else None), wheels, say)
+            wheels = ensure_wheels(layout.cache, pins, context.log, report)
+            built = build(context, Wanted(image.target, tag, torch.build if torch else None), wheels, report)
             if tag_of(image, torch) == tag:
                 return built
-            say("the sources were edited while the image was built: building it again")
+            report("the sources were edited while the image was built: building it again")
             shutil.rmtree(built)
 
 
@@ -131,9 +131,9 @@ def is_built(layout: Layout, image: Image) -> bool:
     return (context.layout_of(image.target, tag_of(image, torch)) / "index.json").exists()
 
 
-def torch_in(layout: Layout, image: Image, say: Say = lambda words: None) -> Torch | None:
+def torch_in(layout: Layout, image: Image, report: Report = lambda words: None) -> Torch | None:
     """Returns the torch that the image is built with, None for an image without. Raises TorchUnavailable."""
-    return torch_build(layout.cache, say) if image.torch else None
+    return torch_build(layout.cache, report) if image.torch else None
 
 
 def reference(layout: Layout, image: Image) -> str:

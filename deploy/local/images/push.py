@@ -49,7 +49,7 @@ class Registry:
             return
         opened = self._ask("POST", f"{self._base}/blobs/uploads/")
         if opened.status_code != 202:
-            raise PushFailed(f"the registry opens no upload: {opened.status_code}")
+            raise PushFailed(f"the registry refused to start an upload: {opened.status_code}")
         place = opened.url.join(opened.headers["location"]).copy_merge_params({"digest": digest})
         self._put(place, content, "application/octet-stream")
 
@@ -61,7 +61,7 @@ class Registry:
             with content.open("rb") as stream:
                 answer = self._ask("PUT", url, content=stream, headers=headers)
         if answer.status_code != 201:
-            raise PushFailed(f"PUT {url} was answered with {answer.status_code}")
+            raise PushFailed(f"PUT {url} returned {answer.status_code}")
 
     def _ask(self, method: str, url: httpx.URL | str, **more: Any) -> httpx.Response:
         try:

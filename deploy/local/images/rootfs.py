@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from deploy.local.host.commands import CommandFailed, output_of, run_logged
-from deploy.local.layout import Say
+from deploy.local.layout import Report
 
 SUITE = "bookworm"
 PACKAGES = "python3-venv,ca-certificates,libnuma1"
@@ -30,12 +30,12 @@ def given_base() -> str | None:
     return os.environ.get(BASE_VARIABLE) or None
 
 
-def ensure_rootfs(folder: Path, log: Path, say: Say) -> Path:
+def ensure_rootfs(folder: Path, log: Path, report: Report) -> Path:
     """Returns the tar of the root file system, made once per list of packages. Raises NoBase, CommandFailed."""
     done = folder / f"{SUITE}-{hashlib.sha256(PACKAGES.encode()).hexdigest()[:8]}.tar"
     if done.exists():
         return done
-    say(f"making a Debian {SUITE} root file system for the images")
+    report(f"making a Debian {SUITE} root file system for the images")
     folder.mkdir(parents=True, exist_ok=True)
     sources = folder / "sources.list"
     sources.write_text("\n".join(_own_sources()) + "\n")

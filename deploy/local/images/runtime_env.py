@@ -15,7 +15,7 @@ from pathlib import Path
 from deploy.local.host.commands import run_logged
 from deploy.local.images.torch_build import Torch, torch_build
 from deploy.local.images.wheels import PYTHON, SERVING, TUNING, Pins, digest_of, ensure_wheels, one_at_a_time
-from deploy.local.layout import REPOSITORY, Layout, Say
+from deploy.local.layout import REPOSITORY, Layout, Report
 
 ENVIRONMENT = REPOSITORY / ".venv-runtime"
 DISTRIBUTION = REPOSITORY / "runtime"
@@ -35,13 +35,13 @@ class RuntimeUnavailable(RuntimeError):
     """This Python cannot run the pinned packages; the message says which can."""
 
 
-def ensure_runtime_venv(cache: Path, log: Path, say: Say) -> Path:
+def ensure_runtime_venv(cache: Path, log: Path, report: Report) -> Path:
     """Returns the environment's Python, after installing what changed. Raises RuntimeUnavailable, CommandFailed,
     TorchUnavailable."""
-    torch = torch_build(cache, say)
+    torch = torch_build(cache, report)
     packages = cache / f"{CACHE_PREFIX}{digest_of(SERVING, torch.pins.file, TUNING)}"
-    with one_at_a_time(cache / ".runtime-environment.lock", lambda: say("waiting for another installation")):
-        _ensure(packages / ".installed", PYTHON, lambda: _install_packages(packages, torch, cache, log, say))
+    with one_at_a_time(cache / ".runtime-environment.lock", lambda: report("waiting for another installation")):
+        _ensure(packages / ".installed", PYTHON, lambda: _install_packages(packages, torch, cache, log, report))
         _ensure(STAMP, f"{packages} {digest_of(DISTRIBUTION / 'pyproject.toml')}", lambda: _install_ours(packages, log))
     return PYTHON_PROGRAM
 
@@ -60,17 +60,17 @@ def check_python(version: tuple[int, int]) -> None:
         raise RuntimeUnavailable(f"the runtime's pins are for Python {PYTHON}, this is {found}: use python{PYTHON}")
 
 
-def _install_packages(packages: Path, torch: Torch, cache: Path, log: Path, say: Say) -> None:
+def _install_packages(packages: Path, torch: Torch, cache: Path, log: Path, report: Report) -> None:
     check_python(sys.version_info[:2])
-    say(str(torch))
+    report(str(torch))
     lists = (Pins(SERVING), torch.pins, Pins(TUNING))
-    wheels = ensure_wheels(cache, lists, log, say)
-    say(f"installing vLLM, PyTorch and the tuning packages into {packages}")
+    wheels = ensure_wheels(cache, lists, log, report)
+    report(f"installing vLLM, PyTorch and the tuning packages into {packages}")
     shutil.rmtree(packages, ignore_errors=True)
     run_logged([sys.executable, "-m", "venv", str(packages)], log, deadline_s=PYTHON_DEADLINE_S)
     pins = ["--find-links", str(wheels), *(word for pins in lists for word in ("--requirement", str(pins.file)))]
     python = str(packages / "bin" / "python")
-    run_logged([python, *PIP, *pins], log, deadline_s=INSTALL_DEADLINE_S, fix="see pip's words above")
+    run_logged([python, *PIP, *pins], log, deadline_s=INSTALL_DEADLINE_S, fix="see pip's output above")
 
 
 def _install_ours(packages: Path, log: Path) -> None:
@@ -81,7 +81,7 @@ def _install_ours(packages: Path, log: Path) -> None:
     # A line that begins with `import` is run at every start; addsitedir also reads the packages' own .pth files.
     POINTER.write_text(f"import site; site.addsitedir({str(packages / LIBRARY)!r})\n")
     ours = [str(PYTHON_PROGRAM), *PIP, "--no-build-isolation", "--editable", str(DISTRIBUTION)]
-    run_logged(ours, log, deadline_s=PYTHON_DEADLINE_S, fix="see pip's words above")
+    run_logged(ours, log, deadline_s=PYTHON_DEADLINE_S, fix="see pip's output above")
 
 
 def main() -> None:

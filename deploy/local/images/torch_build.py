@@ -16,7 +16,7 @@ from pathlib import Path
 
 from deploy.local.host.commands import CommandFailed, output_of
 from deploy.local.images.wheels import CONSTRAINTS, PYTHON, Pins, one_at_a_time
-from deploy.local.layout import Say
+from deploy.local.layout import Report
 
 INDEX_VARIABLE = "MODELYARD_TORCH_INDEX_URL"
 CPU, INDEX = "cpu", "index"
@@ -61,12 +61,12 @@ def pins_file(build: str) -> Path:
     return CONSTRAINTS / f"torch-{build}.txt"
 
 
-def torch_build(cache: Path, say: Say) -> Torch:
+def torch_build(cache: Path, report: Report) -> Torch:
     """Returns the build of this user's runtime; queries pip if it is not cached. Raises TorchUnavailable."""
-    with one_at_a_time(cache / ".torch-build.lock", lambda: say("waiting for pip to look for torch")):
+    with one_at_a_time(cache / ".torch-build.lock", lambda: report("waiting for pip to look for torch")):
         known = known_torch(cache)
         if known is None:
-            say("asking pip where torch's CPU build is")
+            report("asking pip for torch's CPU build")
             known = choose(_offers())
             remember(cache, known)
     return known

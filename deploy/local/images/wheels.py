@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.host.commands import run_logged
-from deploy.local.layout import REPOSITORY, Say
+from deploy.local.layout import REPOSITORY, Report
 
 CONSTRAINTS = REPOSITORY / "constraints"
 SERVING = CONSTRAINTS / "runtime-cpu.txt"
@@ -35,16 +35,16 @@ class Pins:
     options: tuple[str, ...] = ()
 
 
-def ensure_wheels(cache: Path, pins: Sequence[Pins], log: Path, say: Say) -> Path:
+def ensure_wheels(cache: Path, pins: Sequence[Pins], log: Path, report: Report) -> Path:
     """Returns the folder with every wheel that the pinned lists name. Raises CommandFailed with pip's output."""
     folder = cache / "wheels" / f"py{PYTHON}"
     folder.mkdir(parents=True, exist_ok=True)
-    with one_at_a_time(folder / ".lock", lambda: say("waiting for another download of the runtime's packages")):
+    with one_at_a_time(folder / ".lock", lambda: report("waiting for another download of the runtime's packages")):
         for pin in pins:
             stamp = folder / f".{pin.file.stem}-{digest_of(pin.file)}"
             if stamp.exists():
                 continue
-            say(f"downloading the packages of {pin.file.name}")
+            report(f"downloading the packages of {pin.file.name}")
             run_logged(download_command(folder, pin), log, deadline_s=DOWNLOAD_DEADLINE_S, fix=FIX)
             stamp.touch()
     return folder

@@ -78,9 +78,9 @@ class _Build:
         tree.parent.mkdir(parents=True)
         self._command("unpack", ["dpkg-source", "--no-check", "-x", str(source), str(tree)], UNPACK_S)
         try:
-            patches.mend(tree / "vendor")
-        except patches.MendFailed as error:
-            raise BuildFailed(f"Kubernetes {version} is not the source that was expected: {error}") from error
+            patches.apply_patches(tree / "vendor")
+        except patches.PatchFailed as error:
+            raise BuildFailed(f"Kubernetes {version} cannot be patched: {error}") from error
         self.report(f"building Kubernetes {version}: {', '.join(PROGRAMS)}")
         what = " ".join(f"cmd/{name}" for name in PROGRAMS)
         # Plain `go build` fails: `make` generates code (OpenAPI) first.
@@ -126,7 +126,7 @@ class _Build:
         for name in PROGRAMS:
             built = next((tree / "_output" / "local" / "bin").glob(f"*/*/{name}"), None)
             if built is None:
-                raise BuildFailed(f"make ended well but left no {name}; log: {self.log}")
+                raise BuildFailed(f"make succeeded but did not build {name}; log: {self.log}")
             shutil.copy2(built, partial / name)
             subprocess.run([partial / name, "--version"], check=True, capture_output=True, timeout=30)
         final = self.cache / f"{CACHE_PREFIX}{version}{RECIPE}"

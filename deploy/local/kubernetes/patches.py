@@ -19,12 +19,12 @@ TYPE_VALIDATORS = ("github.com/go-openapi/validate/type.go", "k8s.io/kube-openap
 ZERO_TAKEN_FOR_NULL = "data == nil || reflect.DeepEqual(reflect.Zero(reflect.TypeOf(data)), reflect.ValueOf(data))"
 
 
-class MendFailed(RuntimeError):
+class PatchFailed(RuntimeError):
     """The source differs from what this file expects."""
 
 
-def mend(vendor: Path) -> None:
-    """Patches the tree below `vendor/` in place. Raises MendFailed."""
+def apply_patches(vendor: Path) -> None:
+    """Patches the tree below `vendor/` in place. Raises PatchFailed."""
     replace_module(vendor / REFLECT, REFLECT_SOURCE)
     for name in TYPE_VALIDATORS:
         # Staged modules are links in the vendor folder; versions that lack one of the two need no patch for it.
@@ -32,19 +32,19 @@ def mend(vendor: Path) -> None:
             replace_once(vendor / name, ZERO_TAKEN_FOR_NULL, "data == nil")
 
 
-def replace_module(vendored: Path, mended: Path) -> None:
+def replace_module(vendored: Path, fixed: Path) -> None:
     """Replaces the Go and assembly files of a vendored module with those of the distribution's package."""
     for pattern in ("*.go", "*.s"):
         for old in vendored.glob(pattern):
             old.unlink()
-        for new in mended.glob(pattern):
+        for new in fixed.glob(pattern):
             if not new.name.endswith("_test.go"):
                 shutil.copy2(new, vendored / new.name)
 
 
 def replace_once(source: Path, old: str, new: str) -> None:
-    """Replaces the only occurrence. Raises MendFailed if there is none, or more than one."""
+    """Replaces the only occurrence. Raises PatchFailed if there is none, or more than one."""
     text = source.read_text()
     if text.count(old) != 1:
-        raise MendFailed(f"{source}: {old!r} is there {text.count(old)} times instead of once")
+        raise PatchFailed(f"{source}: {old!r} occurs {text.count(old)} times instead of once")
     source.write_text(text.replace(old, new))

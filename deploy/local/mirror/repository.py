@@ -143,7 +143,7 @@ def _tensors(file: Path) -> Iterator[tuple[str, int]]:
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         if length > SAFETENSORS_HEADER_BYTES:
-            raise ValueError(f"{file.name} is no safetensors file: its header claims {length} bytes")
+            raise ValueError(f"{file.name} is not a safetensors file: its header has {length} bytes")
         described = json.loads(stream.read(length))
     for name, tensor in described.items():
         if name != "__metadata__":

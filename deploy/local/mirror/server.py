@@ -147,7 +147,7 @@ def _answer_of(fault: Fault | None) -> Response | None:
         return None
     if fault.kind == "html":
         return HTMLResponse(LOGIN_PAGE)
-    response = refused(Refusal(fault.status, "", "A fault that was asked for"))
+    response = refused(Refusal(fault.status, "", "A fault that was set"))
     if fault.retry_after_s is not None:
         response.headers["Retry-After"] = str(fault.retry_after_s)
     return response

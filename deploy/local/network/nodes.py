@@ -41,7 +41,7 @@ class NodeFailed(RuntimeError):
 def claim(layout: Layout, spec: NodeSpec) -> int:
     """Returns the node's number (1..MAX_NODES): its existing one, or the lowest free one. Raises NodeFailed."""
     if not NAME.fullmatch(spec.name):
-        raise NodeFailed(f"{spec.name!r} is no node name: use up to 63 lower-case letters, digits and dashes")
+        raise NodeFailed(f"{spec.name!r} is not a node name: use up to 63 lower-case letters, digits and dashes")
     with _lock(layout):
         taken = numbers(layout)
         number = taken.get(spec.name) or _lowest_free(set(taken.values()))
@@ -89,7 +89,7 @@ def forget(layout: Layout, name: str) -> None:
 def _lowest_free(taken: set[int]) -> int:
     free = next((number for number in range(1, MAX_NODES + 1) if number not in taken), None)
     if free is None:
-        raise NodeFailed(f"{MAX_NODES} local nodes are all there can be; stop one first")
+        raise NodeFailed(f"there are {MAX_NODES} local nodes, which is the maximum: stop one first")
     return free
 
 

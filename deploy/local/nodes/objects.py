@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from deploy.local.cluster import api
+from deploy.local.cluster import owner_client
 from deploy.local.host import daemons
 from deploy.local.layout import Layout
 from deploy.local.network.nodes import NodeFailed, NodeSpec
@@ -30,7 +30,7 @@ def give_gpus(layout: Layout, spec: NodeSpec, kubelet_started_at: float, deadlin
     _wait(layout, spec.name, deadline_s, lambda node: reported_at(node) >= since, "has not registered")
     path = f"{_path(spec.name)}/status"
     patch = [{"op": "add", "path": f"/status/capacity/{GPU.replace('/', '~1')}", "value": str(spec.gpus)}]
-    api.request(layout, "PATCH", path, patch)
+    owner_client.request(layout, "PATCH", path, patch)
 
 
 def wait_until_ready(layout: Layout, spec: NodeSpec, deadline_s: float) -> None:
@@ -73,8 +73,8 @@ def _wait(layout: Layout, name: str, deadline_s: float, done: Callable[[dict[str
 def _read(layout: Layout, name: str) -> dict[str, Any] | str:
     """Returns the Node, or why it cannot be read: a node may start before the API server responds."""
     try:
-        return api.read(layout, _path(name)) or "the API server has no such Node"
-    except api.ClusterApiError as error:
+        return owner_client.read(layout, _path(name)) or "the API server has no such Node"
+    except owner_client.ClusterApiError as error:
         if error.status not in NOT_YET:
             raise
         return str(error)

@@ -11,7 +11,7 @@ import yaml
 
 from deploy.local.cluster.kubectl import kubectl_argv
 from deploy.local.host.commands import run_logged
-from deploy.local.layout import Layout, Say
+from deploy.local.layout import Layout, Report
 from deploy.local.services import modelyard
 
 ADMISSION = Path(__file__).parents[2] / "admission"
@@ -20,9 +20,9 @@ WEBHOOKS = ADMISSION / "webhooks.yaml"
 APPLY_S = 60.0
 
 
-def ensure_admission(layout: Layout, kubeconfig: Path, log: Path, say: Say) -> None:
+def ensure_admission(layout: Layout, kubeconfig: Path, log: Path, report: Report) -> None:
     """Applies the webhook's rights and registration; from then on new Workspaces require it. Raises CommandFailed."""
-    say("registering the admission webhook")
+    report("registering the admission webhook")
     file = layout.state / "admission.json"
     file.write_text(json.dumps(configuration(modelyard.webhook_address(layout))))
     for applied in (RIGHTS, file):

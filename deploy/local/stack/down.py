@@ -13,7 +13,7 @@ from typing import TextIO
 from deploy.local.cluster.control_plane import stop_control_plane
 from deploy.local.host import daemons
 from deploy.local.host.commands import stop_commands
-from deploy.local.layout import Layout, Say
+from deploy.local.layout import Layout, Report
 from deploy.local.network.bridge import tear_down_network
 from deploy.local.nodes.node import list_nodes, stop_node
 from deploy.local.services import modelyard, temporal
@@ -66,12 +66,12 @@ def _cluster(layout: Layout) -> list[Step]:
     ]
 
 
-def _stop_nodes(layout: Layout, say: Say) -> None:
+def _stop_nodes(layout: Layout, report: Report) -> None:
     """Lists the nodes only now: until the emulator was stopped, it could add some."""
     names = list_nodes(layout)
     if not names:
         return
-    say(f"stopping {', '.join(names)}")
+    report(f"stopping {', '.join(names)}")
     with ThreadPoolExecutor(len(names)) as pool:
         list(pool.map(partial(stop_node, layout), names))
 
@@ -80,21 +80,21 @@ def _stop(layout: Layout, name: str, needs: tuple[str, ...]) -> Step:
     return Step(name, _call(daemons.stop, layout, name), needs, daemons.log_of(layout, name))
 
 
-def _call(action: Callable[..., None], *arguments: object) -> Callable[[Say], None]:
-    return lambda say: action(*arguments)
+def _call(action: Callable[..., None], *arguments: object) -> Callable[[Report], None]:
+    return lambda report: action(*arguments)
 
 
-def _finish(layout: Layout, say: Say) -> None:
+def _finish(layout: Layout, report: Report) -> None:
     """Stops daemons that no step knows, so that a stack of an older version is removed as well."""
     for name in daemons.running(layout):
-        say(f"stopping {name}")
+        report(f"stopping {name}")
         daemons.stop(layout, name)
     if left := daemons.running(layout):
         raise StillRunning(f"still running: {', '.join(f'{name} (pid {pid})' for name, pid in left.items())}")
     forget(layout)
 
 
-def _purge(layout: Layout, say: Say) -> None:
-    say(f"deleting {layout.state}")
+def _purge(layout: Layout, report: Report) -> None:
+    report(f"deleting {layout.state}")
     if layout.state.exists():
         shutil.rmtree(layout.state)

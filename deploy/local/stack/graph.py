@@ -15,7 +15,7 @@ from deploy.local.host import daemons
 from deploy.local.host.daemons import Daemon
 from deploy.local.images.images import FOR_SERVING, FOR_TUNING, Image, ensure_images
 from deploy.local.images.pause import push_pause_image
-from deploy.local.layout import Layout, Say
+from deploy.local.layout import Layout, Report
 from deploy.local.network.bridge import ensure_network
 from deploy.local.network.nodes import NodeSpec
 from deploy.local.nodes.node import start_node
@@ -30,7 +30,7 @@ from deploy.local.stack.components import addresses_needed
 from deploy.local.stack.prepare import kubernetes_programs, models_for_stack, system_packages
 from deploy.local.stack.runner import Step
 
-PROGRAM_NEEDS = ("roles", "Temporal", "ARM stand-in")
+PROGRAM_NEEDS = ("roles", "Temporal", "ARM emulator")
 # Labelled as AKS labels the nodes of a pool with mode System.
 SYSTEM_NODE = NodeSpec("system-0", {"agentpool": "system", "kubernetes.azure.com/mode": "system"})
 
@@ -38,7 +38,7 @@ SYSTEM_NODE = NodeSpec("system-0", {"agentpool": "system", "kubernetes.azure.com
 def steps_of(layout: Layout, choices: Choices, *, tuning: bool = True) -> list[Step]:
     """Returns the steps that bring this instance up; without `tuning` they omit images used only by training."""
     addresses = addresses_needed(layout, choices)
-    machine = Step("machine", lambda say: check_machine(layout, addresses, root=choices.own_cluster))
+    machine = Step("machine", lambda report: check_machine(layout, addresses, root=choices.own_cluster))
     if choices.kubeconfig is None:
         needs = (*PROGRAM_NEEDS, "model mirror")
         steps = [machine, *_own_cluster(layout), *_programs(layout, needs, partial(mint_kubeconfig, layout))]
@@ -52,17 +52,17 @@ def _own_cluster(layout: Layout) -> list[Step]:
         system_packages(layout),
         kubernetes_programs(layout),
         *models_for_stack(layout),
-        Step("network", lambda say: ensure_network(layout), ("system packages",)),
+        Step("network", lambda report: ensure_network(layout), ("system packages",)),
         _daemon(layout, "registry", ("network",), registry_daemon),
         _daemon(layout, "Temporal", ("network",), temporal_daemon),
-        Step("control plane", lambda say: start_control_plane(layout), ("Kubernetes programs", "network")),
+        Step("control plane", lambda report: start_control_plane(layout), ("Kubernetes programs", "network")),
         _images(layout, "images", FOR_SERVING, ("registry",)),
-        Step("pause image", lambda say: _push_pause_image(layout), ("registry",)),
-        Step("system node", lambda say: start_node(layout, SYSTEM_NODE), ("control plane", "pause image")),
+        Step("pause image", lambda report: _push_pause_image(layout), ("registry",)),
+        Step("system node", lambda report: start_node(layout, SYSTEM_NODE), ("control plane", "pause image")),
         *_cluster_resources(layout, layout.admin_kubeconfig, "control plane"),
         *_webhook(layout),
         _daemon(layout, "model mirror", ("models and data", "network"), mirror_daemon),
-        _daemon(layout, "ARM stand-in", ("control plane",), arm_daemon),
+        _daemon(layout, "ARM emulator", ("control plane",), arm_daemon),
     ]
 
 
@@ -70,15 +70,15 @@ def _existing_cluster(layout: Layout, kubeconfig: Path) -> list[Step]:
     return [
         _daemon(layout, "Temporal", ("machine",), temporal_daemon),
         *_cluster_resources(layout, kubeconfig, "machine"),
-        _daemon(layout, "ARM stand-in", ("machine",), partial(arm_daemon, kubeconfig=kubeconfig)),
+        _daemon(layout, "ARM emulator", ("machine",), partial(arm_daemon, kubeconfig=kubeconfig)),
     ]
 
 
 def _cluster_resources(layout: Layout, kubeconfig: Path, need: str) -> list[Step]:
     crds, roles = layout.logs / "crds.log", layout.logs / "roles.log"
     return [
-        Step("CRDs", lambda say: ensure_crds(kubeconfig, crds, say), (need,), crds),
-        Step("roles", lambda say: ensure_roles(kubeconfig, roles, say), ("CRDs",), roles),
+        Step("CRDs", lambda report: ensure_crds(kubeconfig, crds, report), (need,), crds),
+        Step("roles", lambda report: ensure_roles(kubeconfig, roles, report), ("CRDs",), roles),
     ]
 
 
@@ -86,13 +86,15 @@ def _webhook(layout: Layout) -> list[Step]:
     """Depends on the API server alone, which is also its only client."""
     log = layout.logs / "admission.log"
     return [
-        Step("admission", lambda say: ensure_admission(layout, layout.admin_kubeconfig, log, say), ("roles",), log),
+        Step(
+            "admission", lambda report: ensure_admission(layout, layout.admin_kubeconfig, log, report), ("roles",), log
+        ),
         _program(layout, modelyard.WEBHOOK, ("admission",), partial(mint_kubeconfig, layout)),
     ]
 
 
 def _images(layout: Layout, name: str, wanted: tuple[Image, ...], needs: tuple[str, ...]) -> Step:
-    return Step(name, lambda say: ensure_images(layout, wanted, say), needs, layout.logs / "images.log")
+    return Step(name, lambda report: ensure_images(layout, wanted, report), needs, layout.logs / "images.log")
 
 
 def _push_pause_image(layout: Layout) -> None:
@@ -102,9 +104,9 @@ def _push_pause_image(layout: Layout) -> None:
 def _daemon(layout: Layout, name: str, needs: tuple[str, ...], make: Callable[[Layout], Daemon]) -> Step:
     """Creates the daemon only when the step runs: that writes its configuration."""
 
-    def ensure(say: Say) -> None:
+    def ensure(report: Report) -> None:
         daemon = make(layout)
-        say(f"waiting until {daemon.name} is ready")
+        report(f"waiting until {daemon.name} is ready")
         daemons.start(layout, daemon)
 
     return Step(name, ensure, needs)
@@ -118,8 +120,8 @@ def _programs(layout: Layout, needs: tuple[str, ...], kubeconfig_of: Callable[[s
 def _program(
     layout: Layout, program: modelyard.Program, needs: tuple[str, ...], kubeconfig_of: Callable[[str], Path]
 ) -> Step:
-    def ensure(say: Say) -> None:
-        say(f"waiting until {program.name} is ready")
+    def ensure(report: Report) -> None:
+        report(f"waiting until {program.name} is ready")
         daemons.start(layout, modelyard.program_daemon(layout, program, kubeconfig_of(program.identity)))
 
     return Step(program.name, ensure, needs)

@@ -14,7 +14,7 @@ from pathlib import Path
 from deploy.local.host.commands import run_logged
 from deploy.local.kubernetes.binaries import ASSETS_VARIABLE
 from deploy.local.kubernetes.build import newest_build
-from deploy.local.layout import Layout, Say
+from deploy.local.layout import Layout, Report
 
 # Debian installs some programs outside an ordinary user's PATH.
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -82,7 +82,7 @@ def missing(wanted: Iterable[Package]) -> list[Package]:
     return [package for package in wanted if shutil.which(package.program, path=path) is None and not _is_file(package)]
 
 
-def ensure_packages(wanted: Iterable[Package], log: Path, say: Say) -> None:
+def ensure_packages(wanted: Iterable[Package], log: Path, report: Report) -> None:
     """Installs what is missing with apt-get. Raises PackagesMissing without apt-get, CommandFailed when it fails."""
     lacking = missing(wanted)
     if not lacking:
@@ -94,17 +94,17 @@ def ensure_packages(wanted: Iterable[Package], log: Path, say: Say) -> None:
             f"these programs are missing: {programs}\n"
             f"Fix: install them with this system's package manager (on Debian: {' '.join(names)})"
         )
-    say(f"installing {', '.join(names)}")
+    report(f"installing {', '.join(names)}")
     apt = ["apt-get", "-y", "-o", "DPkg::Lock::Timeout=300"]
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    fix = "look at the log; `apt-get -f install` repairs an interrupted installation; then run the command again"
+    fix = "read the log; `apt-get -f install` repairs an interrupted installation; then run the command again"
     with services_kept_from_starting():
         for arguments in (["update"], ["install", "--no-install-recommends", *names]):
             # An interrupted dpkg leaves a machine that refuses every further installation.
             run_logged([*apt, *arguments], log, deadline_s=APT_DEADLINE_S, env=quiet, fix=fix, shielded=True)
     still = [package.program for package in missing(lacking)]
     if still:
-        raise PackagesMissing(f"apt-get installed {' '.join(names)}, yet there is no {', '.join(still)}; log: {log}")
+        raise PackagesMissing(f"apt-get installed {' '.join(names)}, but {', '.join(still)} is missing; log: {log}")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from deploy.local.host.commands import stop_commands
 from deploy.local.images import images
 from deploy.local.images.runtime_env import ensure_runtime_venv
 from deploy.local.kubernetes.binaries import ensure_binaries
-from deploy.local.layout import Layout, Say
+from deploy.local.layout import Layout, Report
 from deploy.local.mirror.repositories.catalog import ensure_repos, missing_repos
 from deploy.local.stack.checks import check_machine
 from deploy.local.stack.packages import APT_DEADLINE_S, RUN_MODELS, Package, ensure_packages, packages_needed
@@ -30,13 +30,13 @@ def prepare(instance: str, stream: TextIO = sys.stdout) -> dict[str, float]:
 def preparing_steps(layout: Layout) -> list[Step]:
     """Returns all steps that can run beforehand, including the runtime environment, which tests need."""
 
-    def build_images(say: Say) -> None:
+    def build_images(report: Report) -> None:
         for image in images.IMAGES:
-            images.build_image(layout, image, say)
+            images.build_image(layout, image, report)
 
     environment = runtime_environment(layout)
     return [
-        Step("machine", lambda say: check_machine(layout, {}, root=True)),
+        Step("machine", lambda report: check_machine(layout, {}, root=True)),
         system_packages(layout, RUN_MODELS),
         kubernetes_programs(layout),
         Step("images", build_images, ("system packages",), layout.logs / "images.log"),
@@ -49,7 +49,7 @@ def system_packages(layout: Layout, more: tuple[Package, ...] = ()) -> Step:
     log = layout.logs / "packages.log"
     return Step(
         "system packages",
-        lambda say: ensure_packages([*packages_needed(layout), *more], log, say),
+        lambda report: ensure_packages([*packages_needed(layout), *more], log, report),
         ("machine",),
         log,
         patience_s=APT_DEADLINE_S,
@@ -57,8 +57,8 @@ def system_packages(layout: Layout, more: tuple[Package, ...] = ()) -> Step:
 
 
 def kubernetes_programs(layout: Layout) -> Step:
-    def ensure(say: Say) -> None:
-        ensure_binaries(layout, say)
+    def ensure(report: Report) -> None:
+        ensure_binaries(layout, report)
 
     return Step("Kubernetes programs", ensure, ("system packages",))
 
@@ -72,13 +72,13 @@ def models_for_stack(layout: Layout) -> list[Step]:
 
 
 def models(layout: Layout) -> Step:
-    return Step("models and data", lambda say: ensure_repos(layout.cache, say), ("machine",))
+    return Step("models and data", lambda report: ensure_repos(layout.cache, report), ("machine",))
 
 
 def runtime_environment(layout: Layout) -> Step:
     log = layout.logs / "runtime-environment.log"
 
-    def ensure(say: Say) -> None:
-        ensure_runtime_venv(layout.cache, log, say)
+    def ensure(report: Report) -> None:
+        ensure_runtime_venv(layout.cache, log, report)
 
     return Step("runtime environment", ensure, ("system packages",), log)

@@ -53,7 +53,7 @@ class PlainProgress(Progress):
     def started(self, step: Step) -> None:
         self._line("start", step)
 
-    def said(self, step: Step, text: str) -> None:
+    def reported(self, step: Step, text: str) -> None:
         self._line("...", step, text)
 
     def finished(self, step: Step, seconds: float) -> None:
@@ -65,7 +65,7 @@ class PlainProgress(Progress):
 
     def stopping(self, running: Sequence[Step]) -> None:
         for step in running:
-            self._line("stopping", step, "waiting for what it is in the middle of")
+            self._line("stopping", step, "waiting for its current operation")
 
     def stopped(self, step: Step) -> None:
         self._line("stopped", step)
@@ -116,7 +116,7 @@ class LiveProgress(Progress):
         row = self._rows[step.name]
         row.state, row.began = "running", time.monotonic()
 
-    def said(self, step: Step, text: str) -> None:
+    def reported(self, step: Step, text: str) -> None:
         self._rows[step.name].text = text
 
     def finished(self, step: Step, seconds: float) -> None:
@@ -128,7 +128,7 @@ class LiveProgress(Progress):
 
     def stopping(self, running: Sequence[Step]) -> None:
         for step in running:
-            self.said(step, "stopping: waiting for what it is in the middle of")
+            self.reported(step, "stopping: waiting for its current operation")
 
     def stopped(self, step: Step) -> None:
         row = self._rows[step.name]

@@ -17,7 +17,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Protocol
 
-from deploy.local.layout import Say
+from deploy.local.layout import Report
 
 # On abort, commands get SIGTERM; a step that has not returned after this many seconds is abandoned and named.
 PATIENCE_S = 20.0
@@ -31,17 +31,17 @@ class Step:
     """
 
     name: str
-    action: Callable[[Say], None]
+    action: Callable[[Report], None]
     needs: tuple[str, ...] = ()
     log: Path | None = None
     patience_s: float = PATIENCE_S
 
 
 class Display(Protocol):
-    """Receives the events of a run. Called from the thread that runs the graph, except `said`."""
+    """Receives the events of a run. Called from the thread that runs the graph, except `reported`."""
 
     def started(self, step: Step) -> None: ...
-    def said(self, step: Step, text: str) -> None: ...
+    def reported(self, step: Step, text: str) -> None: ...
     def finished(self, step: Step, seconds: float) -> None: ...
     def failed(self, step: Step, seconds: float, error: BaseException) -> None: ...
     def stopping(self, running: Sequence[Step]) -> None: ...
@@ -86,7 +86,7 @@ class _Run:
         began = time.monotonic()
         error: BaseException | None = None
         try:
-            step.action(lambda text: self.display.said(step, text))
+            step.action(lambda text: self.display.reported(step, text))
         except BaseException as caught:  # the thread's outermost handler: the run raises it
             error = caught
         self.outcomes.put(Outcome(step, time.monotonic() - began, error))
@@ -124,7 +124,7 @@ def order_of(steps: Sequence[Step]) -> TopologicalSorter[str]:
         order.prepare()
     except CycleError as error:
         # Each step of graphlib's cycle is needed by the next one, and the first is repeated at its end.
-        raise ValueError(f"these steps need one another in a circle: {', '.join(error.args[1][:-1])}") from None
+        raise ValueError(f"these steps depend on each other in a cycle: {', '.join(error.args[1][:-1])}") from None
     return order
 
 

@@ -70,7 +70,7 @@ class StackStatus:
         return {**asdict(self), "well": self.well}
 
 
-def look(instance: str) -> StackStatus:
+def read_status(instance: str) -> StackStatus:
     """Returns the current state of an instance. Raises UnknownInstance."""
     choices = recall(instance)
     layout = (choices or Choices()).layout(instance)
@@ -138,7 +138,7 @@ def _running_s(pid: int) -> float | None:
 
 def _nodes(kubeconfig: Path) -> tuple[list[NodeStatus], list[str]]:
     if not kubeconfig.exists():
-        return [], ["the nodes are unknown: the cluster was not started yet"]
+        return [], ["the nodes are unknown: the cluster has not been started"]
     try:
         found = kubectl_json(kubeconfig, "get", "nodes", deadline_s=NODES_S)
     except CommandFailed as failure:

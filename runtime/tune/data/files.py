@@ -71,9 +71,9 @@ def _is_manifest(path: Path) -> bool:
 
 def _what(wanted: Path) -> str:
     if not wanted.exists():
-        return f"{wanted} is not there"
+        return f"{wanted} does not exist"
     if wanted.is_file():
-        return f"{wanted} is of no known format"
+        return f"{wanted} has an unknown format"
     names = sorted(path.name for path in wanted.iterdir())
     return f"{wanted} holds no data file ({', '.join(names[:10]) or 'it is empty'})"
 

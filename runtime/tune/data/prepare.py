@@ -32,12 +32,12 @@ from runtime.tune.data.read import Reading
 from runtime.tune.data.tokens import Learn, Tokenizing, Tokens, fitted
 from runtime.tune.failures import DATA_EMPTY, ROWS_TOO_LONG
 from runtime.tune.processes.child import child
-from runtime.tune.processes.progress_pipe import Telling
+from runtime.tune.processes.progress_pipe import ProgressPipe
 
 FEATURES = Features({"input_ids": List(Value("int32")), "labels": List(Value("int32"))})
 
 
-def prepare(config: TuneConfig, telling: Telling) -> Report:
+def prepare(config: TuneConfig, pipe: ProgressPipe) -> Report:
     """Writes the rows and returns their report. Raises Failure."""
     files = data_files(Path(config.data_folder), config.training.dataset)
     digest = digest_of(files)
@@ -45,7 +45,7 @@ def prepare(config: TuneConfig, telling: Telling) -> Report:
     report = read_report(folder)
     if report is None or report.identity != identity:
         emptied(folder)
-        making = _Making(config, Reading(files, config.training.dataset), telling)
+        making = _Making(config, Reading(files, config.training.dataset), pipe)
         written = folder / "all.arrow"
         with ArrowWriter(path=str(written), features=FEATURES) as writer:
             for row in making.rows():
@@ -59,17 +59,17 @@ def prepare(config: TuneConfig, telling: Telling) -> Report:
         report = making.report(identity, digest, [file.name for file in files], trained, held_out)
         write_report(folder, report)
     for warning in report.warnings:
-        telling.warn(warning)
-    telling.tell(rows=report.rows.model_dump())
+        pipe.warn(warning)
+    pipe.send(rows=report.rows.model_dump())
     return report
 
 
 class _Making:
     """Converts the files' rows into rows of tokens."""
 
-    def __init__(self, config: TuneConfig, reading: Reading, telling: Telling) -> None:
+    def __init__(self, config: TuneConfig, reading: Reading, pipe: ProgressPipe) -> None:
         tokenizer = load_tokenizer(config)
-        self._reading, self._telling, self._config = reading, telling, config
+        self._reading, self._pipe, self._config = reading, pipe, config
         self._tokenizing = Tokenizing(tokenizer, learnt(config), stop_tokens(config, tokenizer))
         self._longest_allowed = longest_row(config)
         self._keep_end = config.training.training.get("truncation_mode") == "keep_end"
@@ -88,7 +88,7 @@ class _Making:
                 usable += 1
                 yield {"input_ids": fit.ids, "labels": fit.labels}
             if self._reading.rows_read % 1000 == 0:
-                self._telling.tell(rows={"read": self._reading.rows_read})
+                self._pipe.send(rows={"read": self._reading.rows_read})
         if usable == 0:
             raise Failure(DATA_EMPTY, self._why_empty())
 
@@ -130,7 +130,7 @@ class _Making:
         found = []
         limit = f"longer than {self._longest_allowed} tokens (the longest has {self._longest})"
         if self._truncated:
-            found.append(f"{self._truncated} rows are {limit}: their end was cut off; raise max_length to keep it")
+            found.append(f"{self._truncated} rows are {limit}: they were truncated; raise max_length to keep it")
         if self._dropped:
             found.append(f"{self._dropped} rows are {limit} and were left out; raise max_length to keep them")
         if self._reading.unusable:
@@ -167,7 +167,7 @@ def _split(rows: Dataset, config: TuneConfig) -> tuple[Dataset, Dataset | None]:
 
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 or the failure's exit code."""
-    return child(argv, lambda config, telling, _: _done(prepare(config, telling)))
+    return child(argv, lambda config, pipe, _: _done(prepare(config, pipe)))
 
 
 def _done(_: Any) -> None:

@@ -65,4 +65,4 @@ def _rows(file: DataFile, rows: Dataset) -> Iterator[dict[str, Any]]:
     try:
         yield from rows
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise Failure(DATA_UNREADABLE, f"{file.name} breaks off: {error}") from error
+        raise Failure(DATA_UNREADABLE, f"{file.name} ends early: {error}") from error

@@ -8,9 +8,9 @@ from pathlib import Path
 from api.pods.tune import TuneConfig
 from runtime.pod.exit import read_config
 from runtime.tune.classify import failure_of
-from runtime.tune.processes.progress_pipe import Telling
+from runtime.tune.processes.progress_pipe import ProgressPipe
 
-Work = Callable[[TuneConfig, Telling, argparse.Namespace], None]
+Work = Callable[[TuneConfig, ProgressPipe, argparse.Namespace], None]
 
 
 def child(
@@ -19,17 +19,17 @@ def child(
     """Runs the work; on an exception reports it to the supervisor and returns its exit code."""
     parser = argparse.ArgumentParser(description="A process of a training; started by python -m runtime.tune.")
     parser.add_argument("--config", type=Path, required=True, help="tune.json")
-    parser.add_argument("--tell", type=int, required=True, help="number of the pipe to tell through")
+    parser.add_argument("--tell", type=int, required=True, help="file descriptor of the pipe for reports")
     if more is not None:
         more(parser)
     options = parser.parse_args(argv)
-    telling = Telling(options.tell)
+    pipe = ProgressPipe(options.tell)
     config = read_config(options.config, TuneConfig)
     try:
-        work(config, telling, options)
+        work(config, pipe, options)
     except Exception as error:
         failure = failure_of(error, Path(config.checkpoint_folder))
         traceback.print_exc()
-        telling.fail(failure)
+        pipe.fail(failure)
         return failure.kind.exit_code
     return 0

@@ -14,13 +14,13 @@ MESSAGE_BYTES = 1900
 """Escaping quotes may double it, and a pipe writes at most 4096 bytes (PIPE_BUF) atomically."""
 
 
-class Telling:
+class ProgressPipe:
     """The writing end, in every training process; a line is short enough for an atomic write."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def tell(self, **fields: Any) -> None:
+    def send(self, **fields: Any) -> None:
         """Reports changed fields of TuneStatus."""
         self._write(fields)
 

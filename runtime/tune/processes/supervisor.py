@@ -20,7 +20,7 @@ LOOK_S = 0.1
 END_S = 10.0
 """Seconds for the other processes to exit after one has failed; they may be blocked waiting for it."""
 
-Hear = Callable[[Mapping[str, Any]], None]
+Handler = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Limits:
 class Team:
     """The processes of one step, from their start until all have exited."""
 
-    def __init__(self, commands: Sequence[tuple[list[str], Mapping[str, str]]], hear: Hear) -> None:
+    def __init__(self, commands: Sequence[tuple[list[str], Mapping[str, str]]], handle: Handler) -> None:
         """Starts a process for each (argv, environment); appends the pipe's file descriptor to argv."""
         reading, writing = os.pipe()
-        self._hear, self._said, self._broken = hear, _Said(), threading.Event()
-        self.heard_at = time.monotonic()
+        self._handle, self._failure, self._broken = handle, _FirstFailure(), threading.Event()
+        self.last_report_at = time.monotonic()
         self._stopped_at: float | None = None
         try:
             self._members = [
@@ -56,13 +56,13 @@ class Team:
             code = self._wait(limits, is_stopped)
         finally:
             self._end()
-        if self._said.error is not None:
-            raise self._said.error
-        if code != 0 and self._stopped_at is not None and not self._said.code:
+        if self._failure.error is not None:
+            raise self._failure.error
+        if code != 0 and self._stopped_at is not None and not self._failure.code:
             raise Failure(STOPPED, "asked to stop before there was anything to save")
         if code != 0:
-            kind = kind_of_exit(self._said.code or code)
-            raise Failure(kind, self._said.message or f"a training process ended with code {code}; see the log")
+            kind = kind_of_exit(self._failure.code or code)
+            raise Failure(kind, self._failure.message or f"a training process ended with code {code}; see the log")
 
     def _wait(self, limits: Limits, is_stopped: Callable[[], bool]) -> int:
         while any(member.poll() is None for member in self._members):
@@ -71,8 +71,8 @@ class Team:
                 return failed or 1
             if is_stopped():
                 self._pass_stop_on(limits)
-            elif time.monotonic() - self.heard_at > limits.stall_s:
-                raise Failure(STALLED, f"nothing was heard of the training for {limits.stall_s:g} s")
+            elif time.monotonic() - self.last_report_at > limits.stall_s:
+                raise Failure(STALLED, f"the training reported nothing for {limits.stall_s:g} s")
             time.sleep(LOOK_S)
         return next((member.returncode for member in self._members if member.returncode != 0), 0)
 
@@ -82,7 +82,7 @@ class Team:
             self._stopped_at = now
             self._signal(signal.SIGTERM)
         elif now - self._stopped_at > limits.stop_s:
-            words = "the last checkpoint before it stays"
+            words = "the last checkpoint before it is kept"
             raise Failure(STOPPED, f"the step under way did not end within {limits.stop_s:g} s; {words}")
 
     def _end(self) -> None:
@@ -104,25 +104,25 @@ class Team:
     def _listen(self, reading: int) -> None:
         with os.fdopen(reading) as lines:
             for line in lines:
-                self.heard_at = time.monotonic()
-                told = json.loads(line)
-                if failure := told.get("failure"):
-                    self._said.first(failure)
+                self.last_report_at = time.monotonic()
+                message = json.loads(line)
+                if failure := message.get("failure"):
+                    self._failure.record(failure)
                     continue
                 try:
-                    self._hear(told)
+                    self._handle(message)
                 except OSError as error:
-                    self._said.error = error
+                    self._failure.error = error
                     self._broken.set()
 
 
-class _Said:
+class _FirstFailure:
     """The failure that a process reported first."""
 
     def __init__(self) -> None:
         self.code, self.message = 0, ""
         self.error: OSError | None = None
 
-    def first(self, failure: Mapping[str, Any]) -> None:
+    def record(self, failure: Mapping[str, Any]) -> None:
         if not self.code:
             self.code, self.message = int(failure["code"]), str(failure["message"])

@@ -15,7 +15,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from runtime.pod.exit import Failure
 from runtime.tune.failures import DIVERGED_FIX, LOSS_NOT_FINITE
-from runtime.tune.processes.progress_pipe import Telling
+from runtime.tune.processes.progress_pipe import ProgressPipe
 from runtime.tune.train.checkpoints import mark_complete, remove_old
 
 
@@ -34,8 +34,8 @@ class Stop:
 class Checkpointing(TrainerCallback):  # type: ignore[misc]
     """Requests checkpoints by time, at the end and when stopped; marks them; removes old ones."""
 
-    def __init__(self, stop: Stop, telling: Telling, identity: str, *, every_s: float, keep: int) -> None:
-        self._stop, self._telling, self._identity = stop, telling, identity
+    def __init__(self, stop: Stop, pipe: ProgressPipe, identity: str, *, every_s: float, keep: int) -> None:
+        self._stop, self._pipe, self._identity = stop, pipe, identity
         self._every_s, self._keep = every_s, keep
         self._saved_at = time.monotonic()
         self._marked = -1
@@ -71,18 +71,18 @@ class Checkpointing(TrainerCallback):  # type: ignore[misc]
         mark_complete(parent / f"checkpoint-{state.global_step}", self._identity)
         best = Path(state.best_model_checkpoint) if state.best_model_checkpoint else None
         remove_old(parent, self._identity, keep=self._keep, best=best)
-        self._telling.tell(last_checkpoint=state.global_step)
+        self._pipe.send(last_checkpoint=state.global_step)
 
 
 class Following(TrainerCallback):  # type: ignore[misc]
     """Reports every step, in the first process; receives the losses from the trainer."""
 
-    def __init__(self, telling: Telling | None) -> None:
-        """`telling` is None in all processes but the first."""
-        self._telling = telling
+    def __init__(self, pipe: ProgressPipe | None) -> None:
+        """`pipe` is None in all processes but the first."""
+        self._pipe = pipe
         self._loss, self._tokens = 0.0, 0
-        self._tokens_told, self._told_at = 0, time.monotonic()
-        self._began_at = self._told_at
+        self._tokens_reported, self._reported_at = 0, time.monotonic()
+        self._began_at = self._reported_at
         self._shown: dict[str, Any] = {}
 
     def batch(self, loss: float, tokens: int) -> None:
@@ -93,18 +93,18 @@ class Following(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self._began_at = self._told_at = time.monotonic()
-        if self._telling is not None:
-            self._telling.tell(phase="training", step=state.global_step, total_steps=state.max_steps)
+        self._began_at = self._reported_at = time.monotonic()
+        if self._pipe is not None:
+            self._pipe.send(phase="training", step=state.global_step, total_steps=state.max_steps)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         loss, self._loss = self._loss, 0.0
-        if self._telling is None:
+        if self._pipe is None:
             return
         now, tokens = time.monotonic(), self._tokens * args.world_size
-        speed = (tokens - self._tokens_told) / max(1e-9, now - self._told_at)
-        self._tokens_told, self._told_at = tokens, now
-        self._telling.step(
+        speed = (tokens - self._tokens_reported) / max(1e-9, now - self._reported_at)
+        self._tokens_reported, self._reported_at = tokens, now
+        self._pipe.step(
             step=state.global_step,
             epoch=round(state.epoch or 0.0, 4),
             loss=round(loss, 6),
@@ -119,9 +119,9 @@ class Following(TrainerCallback):  # type: ignore[misc]
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:  # fmt: skip
-        said = logs or {}
+        values = logs or {}
         names = {"learning_rate": "learning_rate", "grad_norm": "gradient_norm", "eval_loss": "eval_loss"}
-        self._shown |= {ours: float(said[theirs]) for theirs, ours in names.items() if theirs in said}
+        self._shown |= {ours: float(values[theirs]) for theirs, ours in names.items() if theirs in values}
 
 
 def peak_memory_bytes() -> int:
@@ -134,7 +134,7 @@ def peak_memory_bytes() -> int:
 def _check_finite(model: torch.nn.Module, step: int) -> None:
     """Raises Failure for NaN or infinite weights: a checkpoint with them would fail every training resumed from it."""
     if not all(bool(torch.isfinite(one).all()) for one in model.parameters() if one.requires_grad):
-        raise Failure(LOSS_NOT_FINITE, f"the adapter's weights are no numbers after step {step}; {DIVERGED_FIX}")
+        raise Failure(LOSS_NOT_FINITE, f"the adapter's weights are not finite after step {step}; {DIVERGED_FIX}")
 
 
 def _agreed(args: TrainingArguments, *known: bool) -> list[bool]:

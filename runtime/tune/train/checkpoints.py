@@ -40,12 +40,12 @@ def mark_complete(folder: Path, identity: str) -> None:
 def is_complete(folder: Path, identity: str) -> bool:
     """Returns whether the folder is complete and belongs to this training."""
     try:
-        told = json.loads((folder / MARKER).read_bytes())
+        marker = json.loads((folder / MARKER).read_bytes())
     except (FileNotFoundError, ValueError):
         return False
-    if not isinstance(told, dict) or told.get("identity") != identity:
+    if not isinstance(marker, dict) or marker.get("identity") != identity:
         return False
-    files: dict[str, int] = told.get("files") or {}
+    files: dict[str, int] = marker.get("files") or {}
     return bool(files) and all(_size(folder / name) == size for name, size in files.items())
 
 

@@ -20,26 +20,26 @@ from runtime.tune.data.prepared import HELD_OUT, adapter_folder, folder_of
 from runtime.tune.data.tokens import NOT_LEARNT
 from runtime.tune.failures import CRASHED
 from runtime.tune.processes.child import child
-from runtime.tune.processes.progress_pipe import Telling
+from runtime.tune.processes.progress_pipe import ProgressPipe
 from runtime.tune.train.load_model import load_model, this_place
 
-SAY_EVERY = 20
+ROWS_PER_REPORT = 20
 
 
-def evaluate(config: TuneConfig, telling: Telling, _: argparse.Namespace) -> None:
+def evaluate(config: TuneConfig, pipe: ProgressPipe, _: argparse.Namespace) -> None:
     """Reports both losses: means over the learnt tokens. Raises Failure."""
-    telling.tell(phase="evaluating")
+    pipe.send(phase="evaluating")
     base = load_model(config, this_place())
     model = PeftModel.from_pretrained(base, adapter_folder(config)).eval()
     rows = load_from_disk(folder_of(config) / HELD_OUT)
-    with_adapter = _loss(model, rows, telling)
+    with_adapter = _loss(model, rows, pipe)
     with model.disable_adapter():
-        without = _loss(model, rows, telling)
-    telling.tell(eval_loss=round(with_adapter, 6), eval_loss_base=round(without, 6))
+        without = _loss(model, rows, pipe)
+    pipe.send(eval_loss=round(with_adapter, 6), eval_loss_base=round(without, 6))
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not here
-def _loss(model: Any, rows: Any, telling: Telling) -> float:
+def _loss(model: Any, rows: Any, pipe: ProgressPipe) -> float:
     total, tokens = 0.0, 0
     for number, (ids, labels) in enumerate(_inputs(rows, model.device)):
         learnt = int((labels[:, 1:] != NOT_LEARNT).sum())
@@ -47,10 +47,10 @@ def _loss(model: Any, rows: Any, telling: Telling) -> float:
             with torch.autocast("cuda", model.dtype) if model.device.type == "cuda" else nullcontext():
                 total += float(model(input_ids=ids, labels=labels).loss) * learnt
             tokens += learnt
-        if number % SAY_EVERY == 0:
-            telling.tell()  # a sign of life
+        if number % ROWS_PER_REPORT == 0:
+            pipe.send()  # a sign of life
     if tokens == 0:
-        raise Failure(CRASHED, "the rows held out have nothing to learn")
+        raise Failure(CRASHED, "the held-out rows have no tokens to learn")
     return total / tokens
 
 

@@ -14,7 +14,7 @@ from api.configs.servable import lora_problems
 from api.pods.tune import TuneConfig
 from runtime.pod.exit import CONFIG_INVALID, Failure
 from runtime.tune.failures import MODEL_NOT_TUNABLE
-from runtime.tune.processes.progress_pipe import Telling
+from runtime.tune.processes.progress_pipe import ProgressPipe
 from runtime.tune.train.arguments import Place, lora_arguments, quantization_arguments
 
 
@@ -48,12 +48,12 @@ def load_model(config: TuneConfig, place: Place) -> Any:
         raise Failure(MODEL_NOT_TUNABLE, f"{config.model} cannot be loaded for training: {error}") from error
 
 
-def adapter_config(config: TuneConfig, model: nn.Module, telling: Telling) -> LoraConfig:
+def adapter_config(config: TuneConfig, model: nn.Module, pipe: ProgressPipe) -> LoraConfig:
     """Returns the adapter's config. Raises Failure if the model has none of its target modules."""
     wanted = lora_arguments(config)
     names = wanted["target_modules"]
     if isinstance(names, list):
-        wanted["target_modules"] = _there(names, model, telling)
+        wanted["target_modules"] = _there(names, model, pipe)
     elif names != "all-linear":
         _check_pattern(names, model)
     made = LoraConfig(**wanted)
@@ -73,7 +73,7 @@ def _device_map(config: TuneConfig, place: Place) -> Any:
     return {"": 0} if asked == "auto" and torch.cuda.device_count() == 1 else asked
 
 
-def _there(names: Iterable[str], model: nn.Module, telling: Telling) -> list[str]:
+def _there(names: Iterable[str], model: nn.Module, pipe: ProgressPipe) -> list[str]:
     """Returns the modules that the model has. KAITO's list for Phi-3 names five modules that Phi-3 does not have."""
     modules = [name for name, _ in model.named_modules()]
     asked = list(names)
@@ -84,13 +84,13 @@ def _there(names: Iterable[str], model: nn.Module, telling: Telling) -> list[str
             CONFIG_INVALID, f"LoraConfig.target_modules: the model has none of {', '.join(asked)}; {_has(model)}"
         )
     if missing:
-        telling.warn(f"target_modules: the model has no {', '.join(missing)}, so no adapter there; {_has(model)}")
+        pipe.warn(f"target_modules: the model has no {', '.join(missing)}, so no adapter there; {_has(model)}")
     return found
 
 
 def _check_pattern(pattern: str, model: nn.Module) -> None:
     if not any(re.fullmatch(pattern, name) for name, _ in model.named_modules()):
-        raise Failure(CONFIG_INVALID, f"LoraConfig.target_modules: {pattern!r} fits no module; {_has(model)}")
+        raise Failure(CONFIG_INVALID, f"LoraConfig.target_modules: {pattern!r} matches no module; {_has(model)}")
 
 
 def _has(model: nn.Module) -> str:

@@ -19,7 +19,7 @@ from runtime.tune.base_model import changes_tokenizer, load_tokenizer
 from runtime.tune.data.prepared import HELD_OUT, TRAIN, Report, adapter_folder, emptied, folder_of, read_report
 from runtime.tune.failures import CRASHED, STOPPED
 from runtime.tune.processes.child import child
-from runtime.tune.processes.progress_pipe import Telling
+from runtime.tune.processes.progress_pipe import ProgressPipe
 from runtime.tune.train.arguments import Place, evaluates_within, kept_checkpoints, sft_arguments
 from runtime.tune.train.batches import Batch
 from runtime.tune.train.callbacks import Checkpointing, Following, Stop
@@ -28,14 +28,14 @@ from runtime.tune.train.load_model import adapter_config, device_name, load_mode
 from runtime.tune.train.trainer import Trainer
 
 
-def train(config: TuneConfig, telling: Telling, options: argparse.Namespace) -> None:
+def train(config: TuneConfig, pipe: ProgressPipe, options: argparse.Namespace) -> None:
     """Returns when the adapter is complete. Raises Failure, also after SIGTERM."""
     stop = Stop()
     place, report = this_place(), _report(config)
-    telling.tell(phase="loading", device=device_name(place))
-    trainer = _trainer(config, place, report, Batch(options.batch, options.accumulation), telling)
+    pipe.send(phase="loading", device=device_name(place))
+    trainer = _trainer(config, place, report, Batch(options.batch, options.accumulation), pipe)
     checkpointing = Checkpointing(
-        stop, telling, report.identity, every_s=config.checkpoint_s, keep=kept_checkpoints(config)
+        stop, pipe, report.identity, every_s=config.checkpoint_s, keep=kept_checkpoints(config)
     )
     trainer.add_callback(checkpointing)
     if stop.asked:
@@ -48,7 +48,7 @@ def train(config: TuneConfig, telling: Telling, options: argparse.Namespace) -> 
         _leave_adapter(config, trainer, report)
 
 
-def _trainer(config: TuneConfig, place: Place, report: Report, batch: Batch, telling: Telling) -> Trainer:
+def _trainer(config: TuneConfig, place: Place, report: Report, batch: Batch, pipe: ProgressPipe) -> Trainer:
     folder = folder_of(config)
     evaluates = evaluates_within(config, place, report.rows.held_out)
     arguments = SFTConfig(**sft_arguments(config, place, batch, longest=report.longest_row, evaluates=evaluates))
@@ -59,12 +59,12 @@ def _trainer(config: TuneConfig, place: Place, report: Report, batch: Batch, tel
         train_dataset=load_from_disk(folder / TRAIN),
         eval_dataset=load_from_disk(folder / HELD_OUT) if evaluates else None,
         processing_class=load_tokenizer(config),
-        peft_config=adapter_config(config, model, telling),
+        peft_config=adapter_config(config, model, pipe),
     )
     if arguments.fp16:
         # trl converts packed models' adapters to bfloat16, which float16's GradScaler does not support.
         _in_float32(trainer.model)
-    trainer.following = Following(telling if PartialState().is_main_process else None)
+    trainer.following = Following(pipe if PartialState().is_main_process else None)
     trainer.add_callback(trainer.following)
     return trainer
 
@@ -82,9 +82,9 @@ def _leave_adapter(config: TuneConfig, trainer: Trainer, report: Report) -> None
     if changes_tokenizer(config):
         trainer.processing_class.save_pretrained(folder)
     file = folder / ADAPTER_CONFIG
-    told = json.loads(file.read_bytes())
-    told |= {"base_model_name_or_path": config.model, "revision": config.revision, "inference_mode": True}
-    file.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
+    settings = json.loads(file.read_bytes())
+    settings |= {"base_model_name_or_path": config.model, "revision": config.revision, "inference_mode": True}
+    file.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
     (folder / "README.md").unlink(missing_ok=True)
     mark_complete(folder, report.identity)
 

@@ -16,7 +16,7 @@ from api.resource.crd import crd
 from api.validation import limits
 from api.validation.checks.schema import schema_problems
 from api.validation.document import Draft
-from deploy.local.cluster.api import ClusterApiError, request
+from deploy.local.cluster.owner_client import ClusterApiError, request
 from deploy.local.layout import Layout
 from tests.integration.api.test_no_version_loses_what_the_other_wrote import AUTHORED
 

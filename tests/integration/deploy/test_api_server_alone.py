@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.cluster import api, control_plane
+from deploy.local.cluster import control_plane, owner_client
 from deploy.local.host import daemons
 from deploy.local.kubernetes import binaries
 from deploy.local.layout import Layout
@@ -26,14 +26,14 @@ def test_it_serves_keeps_what_it_is_given_over_a_kill_and_leaves_no_process(layo
     assert sorted(daemons.running(layout)) == ["etcd", "kube-apiserver"]
     path = "/api/v1/namespaces/default/configmaps/kept"
     manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept"}, "data": {"colour": "red"}}
-    api.apply(layout, path, manifest)
+    owner_client.apply(layout, path, manifest)
     daemons.stop(layout, "kube-apiserver", deadline_s=0)
     daemons.stop(layout, "etcd", deadline_s=0)
     control_plane.start_control_plane(layout, controllers=False)
-    assert api.request(layout, "GET", path)["data"] == {"colour": "red"}
+    assert owner_client.request(layout, "GET", path)["data"] == {"colour": "red"}
     began = time.monotonic()
     control_plane.stop_control_plane(layout)
     assert daemons.running(layout) == {}
     assert time.monotonic() - began < 30, "it would wait a minute for its clients"
-    with pytest.raises(api.ClusterApiError, match="not reached"):
-        api.read(layout, path)
+    with pytest.raises(owner_client.ClusterApiError, match="not reached"):
+        owner_client.read(layout, path)

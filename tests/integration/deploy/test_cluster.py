@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.local.cluster import api, control_plane, kubeconfigs
+from deploy.local.cluster import control_plane, kubeconfigs, owner_client
 from deploy.local.host import cgroups, daemons, probes
 from deploy.local.images import pause
 from deploy.local.kubernetes import binaries
@@ -88,7 +88,7 @@ def pods(cluster: Layout) -> dict[str, str]:
 
 
 def test_nodes_show_what_they_were_started_with(cluster: Layout) -> None:
-    found = api.request(cluster, "GET", f"/api/v1/nodes/{GPU_NODE.name}")
+    found = owner_client.request(cluster, "GET", f"/api/v1/nodes/{GPU_NODE.name}")
     assert GPU_NODE.labels.items() <= found["metadata"]["labels"].items()
     assert found["spec"]["providerID"] == GPU_NODE.provider_id
     assert found["spec"]["taints"] == [{"key": "sku", "value": "gpu", "effect": "NoSchedule"}]
@@ -105,7 +105,7 @@ def test_a_pod_reaches_a_pod_on_the_other_node(cluster: Layout, pods: dict[str, 
 def test_a_service_address_leads_to_every_pod_from_pods_and_from_the_machine(
     cluster: Layout, pods: dict[str, str]
 ) -> None:
-    address = api.request(cluster, "GET", "/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
+    address = owner_client.request(cluster, "GET", "/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
     everyone = {f"web-{name}" for name in pods}
 
     def reaches_everyone(pod: str) -> bool:
@@ -120,7 +120,7 @@ def test_a_kubelet_that_was_started_again_offers_its_gpus_again(cluster: Layout)
     daemons.stop(cluster, f"kubelet-{GPU_NODE.name}")
     node.start_node(cluster, GPU_NODE)
     for _ in range(15):  # a new kubelet takes extended resources away, once, within its first seconds
-        found = api.request(cluster, "GET", f"/api/v1/nodes/{GPU_NODE.name}")
+        found = owner_client.request(cluster, "GET", f"/api/v1/nodes/{GPU_NODE.name}")
         assert objects.allocatable_gpus(found) == GPU_NODE.gpus
         time.sleep(0.2)
 
@@ -189,7 +189,7 @@ def test_a_gateway_that_was_lost_is_replaced_with_its_routes_and_services(
     daemons.stop(cluster, "namespaces-gateway", deadline_s=0)
     control_plane.start_control_plane(cluster)
     assert fetched(cluster, f"web-{GPU_NODE.name}", pods[PLAIN_NODE.name], 8080) == f"web-{PLAIN_NODE.name}"
-    address = api.request(cluster, "GET", "/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
+    address = owner_client.request(cluster, "GET", "/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
     # kube-proxy says that it is healthy a moment before it has written its rules.
     wait_for(lambda: probes.answers(f"http://{address}/"), 10)
 
@@ -236,22 +236,22 @@ def a_pod(layout: Layout, name: str, on: str, command: str = SERVE) -> dict[str,
 
 def create(layout: Layout, kind: str, manifest: dict[str, Any]) -> None:
     body = {"apiVersion": "v1", **manifest}
-    api.request(layout, "POST", f"/api/v1/namespaces/default/{kind}", body, "application/json")
+    owner_client.request(layout, "POST", f"/api/v1/namespaces/default/{kind}", body, "application/json")
 
 
 def running_pod(layout: Layout, name: str) -> dict[str, Any]:
     path = f"/api/v1/namespaces/default/pods/{name}"
 
     def is_running() -> bool:
-        statuses = api.request(layout, "GET", path)["status"].get("containerStatuses", [])
+        statuses = owner_client.request(layout, "GET", path)["status"].get("containerStatuses", [])
         return bool(statuses) and all(each["ready"] for each in statuses)
 
     wait_for(is_running, 60)
-    return api.request(layout, "GET", path)
+    return owner_client.request(layout, "GET", path)
 
 
 def is_ready(layout: Layout, name: str) -> bool:
-    return objects.is_ready(api.request(layout, "GET", f"/api/v1/nodes/{name}"))
+    return objects.is_ready(owner_client.request(layout, "GET", f"/api/v1/nodes/{name}"))
 
 
 def fetched(layout: Layout, pod: str, host: str, port: int, path: str = "/") -> str:

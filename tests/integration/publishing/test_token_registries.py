@@ -121,7 +121,7 @@ def test_what_a_registry_says_to_a_blob_becomes_a_reason(adapter: Path, status: 
 @pytest.mark.parametrize("host", ["169.254.169.254", "metadata.google.internal"])
 def test_a_realm_inside_the_cloud_is_not_asked(adapter: Path, host: str) -> None:
     with token_registry(Rules(realm=f"https://{host}/token")) as server:
-        with pytest.raises(Failure, match="leads elsewhere") as caught:
+        with pytest.raises(Failure, match="redirects to another host") as caught:
             publish(configured(server, adapter, {"username": "user", "password": "pass"}))
         assert caught.value.kind.reason == "BlobRejected"
 

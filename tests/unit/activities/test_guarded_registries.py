@@ -11,7 +11,7 @@ import pytest
 from activities.clients.guarded_network import Guard, GuardedTransport, Resolve
 from activities.clients.registry import LARGEST_ANSWER, Registries, RegistryUnreachable
 from api.oci.image_reference import ImageReference
-from testing.faults.raw_servers import OK, again_and_again, listening, saying
+from testing.faults.raw_servers import OK, listening, repeating, sending
 
 HERE = "127.0.0.1"
 
@@ -39,7 +39,7 @@ async def test_a_name_is_resolved_once_and_the_judged_address_is_connected_to() 
             raise ValueError(f"{host} is refused")
 
     guard = Guard(judge, 100, rebinding)
-    with listening(saying(OK + b"good"), "127.0.0.2") as port, listening(saying(OK + b"evil"), port=port):
+    with listening(sending(OK + b"good"), "127.0.0.2") as port, listening(sending(OK + b"evil"), port=port):
         transport = GuardedTransport(guard, ssl.create_default_context(), proxies=False)
         async with httpx.AsyncClient(transport=transport, timeout=60) as client:
             assert (await client.get(f"http://data.example:{port}/")).content == b"good"
@@ -51,7 +51,7 @@ async def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
     async def two(host: str, port: int) -> list[str]:
         return ["127.255.255.254", HERE]
 
-    with listening(saying(OK + b"text")) as port:
+    with listening(sending(OK + b"text")) as port:
         assert await status(port, two) == 200
 
 
@@ -77,13 +77,13 @@ async def test_a_token_service_inside_is_not_asked() -> None:
         realm = f"https://tokens.example:{inside}/token"
         refused = f'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm="{realm}"\r\nContent-Length: 0\r\n\r\n'
         told = pytest.raises(RegistryUnreachable, match=r"tokens\.example resolves to 127\.0\.0\.1")
-        with listening(saying(refused.encode())) as port, told:
+        with listening(sending(refused.encode())) as port, told:
             await status(port)
     assert not asked
 
 
 async def test_an_oversize_answer_is_not_read_to_its_end() -> None:
-    endless = again_and_again(b"HTTP/1.1 200 OK\r\n\r\n", bytes(2**16))
+    endless = repeating(b"HTTP/1.1 200 OK\r\n\r\n", bytes(2**16))
     with listening(endless) as port, pytest.raises(RegistryUnreachable, match="larger than anything that was asked"):
         await status(port)
 
@@ -91,13 +91,13 @@ async def test_an_oversize_answer_is_not_read_to_its_end() -> None:
 async def test_a_packed_answer_is_not_unpacked() -> None:
     bomb = gzip.compress(bytes(64 * LARGEST_ANSWER))
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
-    with listening(saying(head + bomb)) as port, pytest.raises(RegistryUnreachable, match="packed"):
+    with listening(sending(head + bomb)) as port, pytest.raises(RegistryUnreachable, match="packed"):
         await status(port)
 
 
 async def test_an_answer_that_drips_and_never_ends_is_given_up() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
-    drip = again_and_again(head, b"x", every_s=0.05)
+    drip = repeating(head, b"x", every_s=0.05)
     with listening(drip) as port, pytest.raises(RegistryUnreachable, match=r"did not answer within 0\.5 s"):
         await status(port, answer_s=0.5)
 
@@ -106,7 +106,7 @@ async def test_the_environments_proxy_is_asked_only_for_what_may_be_asked(monkey
     async def outside(host: str, port: int) -> list[str]:
         return ["93.184.216.34"]
 
-    with listening(saying(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")) as proxy:
+    with listening(sending(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")) as proxy:
         for name in ("HTTPS_PROXY", "https_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy}")
         monkeypatch.setenv("NO_PROXY", "")

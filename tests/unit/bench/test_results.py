@@ -21,5 +21,5 @@ def test_a_percentile_is_one_of_the_values(share: float, value: float) -> None:
 
 
 def test_a_percentile_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="nothing"):
+    with pytest.raises(ValueError, match="at least one value"):
         percentile([], 0.5)

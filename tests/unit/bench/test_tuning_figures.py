@@ -50,7 +50,7 @@ def test_there_is_a_row_for_each_step_and_the_rows_are_the_same_each_time(tmp_pa
     assert len({len(row["completion"].split()) for row in rows}) > BATCH
 
 
-def test_one_missed_goal_is_all_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_missed_goal_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     met, missed = Result("a", 2, "s", "", 3), Result("b", 0.9, "times", "", 1.0, limit="at least")
     assert print_all([met]) and not print_all([missed, met])
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

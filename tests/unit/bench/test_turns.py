@@ -42,12 +42,12 @@ def test_none_is_left_afterwards(tmp_path: Path) -> None:
     assert not [file for file in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path).encode() in content(file)]
 
 
-def test_one_that_ends_early_is_named_with_its_last_words(tmp_path: Path) -> None:
+def test_a_program_that_ends_early_is_named_with_its_last_lines(tmp_path: Path) -> None:
     with pytest.raises(ProgramEnded, match="ended with 0: done"):
         in_turn({"a": a_program(tmp_path, "a", steps=1)}, 2, step_s=30)
 
 
-def test_one_that_makes_no_step_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+def test_a_program_without_steps_runs_into_the_deadline(tmp_path: Path) -> None:
     with pytest.raises(ProgramEnded, match=r"no step within 0\.05 s"):
         in_turn({"a": a_program(tmp_path, "a", steps=100_000)}, 1, step_s=0.05)
 

@@ -55,7 +55,7 @@ def test_a_local_webhook_is_asked_by_address() -> None:
     assert [hook["clientConfig"] for hook in hooks] == [{"url": f"https://127.0.0.1:18445{PATH}"}] * 2
 
 
-def test_an_existing_cluster_is_not_told_to_ask_a_webhook_that_it_cannot_reach() -> None:
+def test_an_existing_cluster_gets_no_webhook_that_it_cannot_reach() -> None:
     assert programs(Layout.of("test", with_nodes=True)) == (*PROGRAMS, WEBHOOK)
     assert programs(Layout.of("test", with_nodes=False)) == PROGRAMS
 

@@ -36,12 +36,12 @@ def test_a_connection_is_not_taken_for_a_listener() -> None:
         assert [listener for listener in listeners() if listener.port == port] == []
 
 
-def test_who_listens_is_told_as_far_as_it_can_be_seen() -> None:
+def test_a_listener_is_described_as_far_as_it_is_visible() -> None:
     assert str(NGINX) == "pid 77 (nginx: master process) on 0.0.0.0:15000"
     assert str(replace(NGINX, pid=UNKNOWN_PID, command="")) == "a process only root can see on 0.0.0.0:15000"
 
 
-def test_a_taken_port_is_named_with_its_holder_and_the_way_out() -> None:
+def test_a_taken_port_is_named_with_its_listener_and_the_fix() -> None:
     problems = checks.port_problems(REGISTRY, "demo", [NGINX], own=set())
     assert len(problems) == 1
     for part in ("port 15000 (registry)", "pid 77 (nginx: master process)", "--instance"):
@@ -86,7 +86,7 @@ def test_available_memory_is_read_in_gib() -> None:
     assert checks.memory_available("MemTotal: 1 kB\nMemAvailable:    8388608 kB\n") == 8.0
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELYARD_HOME", str(tmp_path))
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         addresses = {"registry": one.getsockname(), "mirror": two.getsockname()}

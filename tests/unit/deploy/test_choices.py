@@ -20,7 +20,7 @@ def kubeconfig(tmp_path: Path) -> Path:
     return file
 
 
-def test_what_was_chosen_is_recalled_until_it_is_forgotten(kubeconfig: Path) -> None:
+def test_choices_are_kept_until_they_are_deleted(kubeconfig: Path) -> None:
     assert recall("test") is None
     for choices in (Choices(), Choices(kubeconfig)):
         remember(choices.layout("test"), choices)

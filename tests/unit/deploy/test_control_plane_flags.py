@@ -30,7 +30,7 @@ def test_the_api_server_listens_where_nodes_and_pods_reach_it() -> None:
     assert "--authorization-mode=Node,RBAC" in argv
 
 
-def test_without_nodes_the_api_server_stays_on_loopback_and_names_itself_to_nobody() -> None:
+def test_without_nodes_the_api_server_stays_on_loopback() -> None:
     argv = flags.apiserver(Layout.of("test", with_nodes=False), binaries(20), PAIRS, KEY)
     assert {"--bind-address=127.0.0.1", "--endpoint-reconciler-type=none"} <= set(argv)
 

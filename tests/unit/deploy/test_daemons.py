@@ -58,7 +58,7 @@ def test_stopping_ends_children_too_even_when_the_daemon_ignores_the_signal(layo
     daemons.stop(layout, "sleeper")
 
 
-def test_a_daemon_that_ends_while_starting_is_reported_with_its_last_words(layout: Layout, tmp_path: Path) -> None:
+def test_a_daemon_that_ends_while_starting_is_reported_with_its_log(layout: Layout, tmp_path: Path) -> None:
     with pytest.raises(daemons.DaemonFailed, match=r"sleeper ended while starting(.|\n)*port is taken"):
         daemons.start(layout, a_daemon(tmp_path / "flag", "raise SystemExit('port is taken')"))
     assert daemons.running(layout) == {}

@@ -45,7 +45,7 @@ def test_certificates_outlive_a_year_less_a_day_and_private_keys_are_private(lay
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
 
 
-def test_those_who_ask_at_once_get_certificates_of_one_authority(layout: Layout) -> None:
+def test_concurrent_requests_get_certificates_of_one_authority(layout: Layout) -> None:
     def ask(index: int) -> certificates.KeyPair:
         return certificates.ensure_certificate(layout, f"node-{index % 3}", common_name=f"node-{index % 3}")
 

@@ -120,7 +120,7 @@ def test_an_image_is_built_with_the_torch_of_this_machine(tmp_path: Path) -> Non
     assert "TORCH=index" in build_options(workshop, Wanted("runtime", "t", INDEX), "base", tmp_path / "wheels")
 
 
-def test_pip_is_told_where_torch_is_for_torch_alone(tmp_path: Path) -> None:
+def test_pip_gets_the_torch_index_for_torch_alone(tmp_path: Path) -> None:
     assert "--extra-index-url" not in download_command(tmp_path, Pins(SERVING))
     torch = Pins(pins_file(CPU), ("--extra-index-url", "https://torch.example/cpu"))
     assert download_command(tmp_path, torch)[-2:] == ["--extra-index-url", "https://torch.example/cpu"]

@@ -64,5 +64,5 @@ def test_a_program_that_does_not_run_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "minor"), [("Kubernetes v1.20.2", 20), ("Kubernetes v1.34.0-rc.1", 34)])
-def test_the_minor_version_is_read_from_what_the_program_says(text: str, minor: int) -> None:
+def test_the_minor_version_is_read_from_the_programs_output(text: str, minor: int) -> None:
     assert binaries.minor_version(text) == minor

@@ -10,7 +10,7 @@ from deploy.local.layout import Layout
 from deploy.local.network import bridge
 
 
-def test_hierarchies_of_v1_and_v2_are_told_apart() -> None:
+def test_hierarchies_of_v1_and_v2_differ() -> None:
     mounts = "tmpfs /sys/fs/cgroup tmpfs rw 0 0\ncgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n"
     mounts += "cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n"
     assert cgroups.hierarchies(mounts) == [

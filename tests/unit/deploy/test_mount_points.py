@@ -18,7 +18,7 @@ def folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
     return list(found.values())
 
 
-def test_the_last_one_out_removes_what_was_made_and_nothing_else(folders: list[Path], tmp_path: Path) -> None:
+def test_the_last_stack_removes_what_was_created_and_nothing_else(folders: list[Path], tmp_path: Path) -> None:
     folders[0].mkdir(parents=True)
     with mount_points.made(), mount_points.made():
         mount_points.remove_unused()

@@ -42,7 +42,7 @@ def test_the_runtime_is_named_by_flag_or_by_file_as_the_version_has_it(minor: in
     assert ("containerRuntimeEndpoint" in kubelet_config(minor)) is not by_flag
 
 
-def test_versions_that_refuse_cgroup_v1_are_told_not_to() -> None:
+def test_versions_that_refuse_cgroup_v1_get_the_flag() -> None:
     assert "failCgroupV1" not in kubelet_config(30)
     assert kubelet_config(31)["failCgroupV1"] is False
 

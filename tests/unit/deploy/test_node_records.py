@@ -31,7 +31,7 @@ def test_a_node_keeps_its_number_and_a_forgotten_one_is_given_again(layout: Layo
 
 @pytest.mark.parametrize("name", ["", "Upper", "a/b", "../up", "-a", "a-", "a" * 64, "a b"])
 def test_a_name_that_is_no_node_name_is_refused(layout: Layout, name: str) -> None:
-    with pytest.raises(nodes.NodeFailed, match="no node name"):
+    with pytest.raises(nodes.NodeFailed, match="not a node name"):
         nodes.claim(layout, NodeSpec(name))
 
 

@@ -21,7 +21,7 @@ def test_lines_carry_event_step_and_time() -> None:
     out = io.StringIO()
     display = PlainProgress(out)
     display.started(ETCD)
-    display.said(ETCD, "waiting for its port")
+    display.reported(ETCD, "waiting for its port")
     display.finished(ETCD, 1.25)
     lines = [" ".join(line.split("s] ")[1].split()) for line in out.getvalue().splitlines()]
     assert lines == ["start etcd", "... etcd waiting for its port", "done etcd in 1.2 s"]
@@ -53,7 +53,7 @@ def test_the_table_shows_every_step_in_its_state() -> None:
     display = LiveProgress([ETCD, API], console)
     with display:
         display.started(ETCD)
-        display.said(ETCD, "waiting for its port")
+        display.reported(ETCD, "waiting for its port")
         console.print(display._table())
         display.finished(ETCD, 1.25)
         display.started(API)

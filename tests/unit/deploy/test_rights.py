@@ -27,7 +27,7 @@ def test_the_worker_asks_pods_and_reads_them_but_makes_none_itself() -> None:
     assert verbs("modelyard:cluster-worker", "", "pods/proxy") == {"get", "create"}
 
 
-def test_nobody_writes_secrets_or_rights() -> None:
+def test_no_role_writes_secrets_or_rights() -> None:
     for role in ("modelyard:watcher", "modelyard:cluster-worker", "modelyard:admin"):
         assert verbs(role, "", "secrets") <= {"get"}
         assert not verbs(role, "rbac.authorization.k8s.io", "clusterroles")

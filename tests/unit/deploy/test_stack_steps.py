@@ -42,7 +42,7 @@ def startable(steps: list[Step], done: set[str]) -> list[str]:
 
 def test_an_existing_cluster_gets_only_what_it_lacks() -> None:
     assert set(steps_up(EXISTING)) == {
-        "machine", "Temporal", "CRDs", "roles", "ARM stand-in", "watcher", "worker-cluster", "worker-cloud", "admin",
+        "machine", "Temporal", "CRDs", "roles", "ARM emulator", "watcher", "worker-cluster", "worker-cloud", "admin",
     }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_a_stack_that_only_serves_waits_for_no_image_that_trains() -> None:
 
 def test_programs_come_last_and_need_all_that_they_speak_to() -> None:
     needs = steps_up(OWN)["worker-cluster"].needs
-    assert {"roles", "Temporal", "ARM stand-in", "model mirror"} <= set(needs)
+    assert {"roles", "Temporal", "ARM emulator", "model mirror"} <= set(needs)
 
 
 def test_models_that_are_there_need_no_runtime_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from deploy.local.host.daemons import Daemon
 from deploy.local.layout import Layout
 from deploy.local.stack.choices import Choices, remember
 from deploy.local.stack.components import Component
-from deploy.local.stack.status import NodeStatus, StackStatus, look, node_status, process_status
+from deploy.local.stack.status import NodeStatus, StackStatus, node_status, process_status, read_status
 from deploy.local.stack.status_table import print_status
 
 NODE = {
@@ -38,17 +38,17 @@ def shown(status: StackStatus) -> str:
 
 
 def test_an_instance_that_never_ran_is_down(layout: Layout) -> None:
-    status = look("test")
+    status = read_status("test")
     assert (status.up, status.well, status.processes) == (False, False, [])
     assert "is down" in shown(status)
 
 
 def test_every_process_that_should_run_is_listed_when_none_does(layout: Layout) -> None:
     remember(layout, Choices())
-    status = look("test")
+    status = read_status("test")
     assert {"etcd", "kube-apiserver", "temporal", "arm", "watcher"} <= {each.name for each in status.processes}
     assert {each.state for each in status.processes} == {"stopped"}
-    assert status.problems == ["the nodes are unknown: the cluster was not started yet"]
+    assert status.problems == ["the nodes are unknown: the cluster has not been started"]
     assert not status.well
 
 
@@ -63,7 +63,7 @@ def test_a_process_that_runs_is_ready_when_it_answers(layout: Layout, answers: b
 
 def test_what_still_runs_of_an_instance_that_is_down_is_shown(layout: Layout) -> None:
     daemons.start(layout, Daemon("leftover", ("sleep", "60"), ready=lambda: True))
-    status = look("test")
+    status = read_status("test")
     assert [each.name for each in status.processes] == ["leftover"]
     assert "leftover" in shown(status)
 

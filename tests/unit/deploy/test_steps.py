@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from deploy.local.layout import Say
+from deploy.local.layout import Report
 from deploy.local.stack.runner import Step, StepFailed, order_of, run_steps
 
 
@@ -19,7 +19,7 @@ class Recorder:
     def started(self, step: Step) -> None:
         self.events.append(("started", step.name))
 
-    def said(self, step: Step, text: str) -> None:
+    def reported(self, step: Step, text: str) -> None:
         self.events.append((text, step.name))
 
     def finished(self, step: Step, seconds: float) -> None:
@@ -35,11 +35,11 @@ class Recorder:
         self.events.append(("stopped", step.name))
 
 
-def nothing(say: Say) -> None:
+def nothing(report: Report) -> None:
     return None
 
 
-def broken(say: Say) -> None:
+def broken(report: Report) -> None:
     raise RuntimeError("no such luck")
 
 
@@ -55,18 +55,18 @@ def test_a_step_starts_only_when_all_it_needs_is_done() -> None:
     assert set(took) == {"a", "b", "c"}
 
 
-def test_steps_that_do_not_need_one_another_run_side_by_side() -> None:
+def test_independent_steps_run_concurrently() -> None:
     meeting = threading.Barrier(2, timeout=10)
 
-    def meet(say: Say) -> None:
+    def meet(report: Report) -> None:
         meeting.wait()
 
     run_steps([Step("a", meet), Step("b", meet)], Recorder(), stop_commands=never_asked_to_stop)
 
 
-def test_what_a_step_says_reaches_the_display() -> None:
+def test_progress_of_a_step_reaches_the_display() -> None:
     display = Recorder()
-    run_steps([Step("a", lambda say: say("unpacking"))], display, stop_commands=never_asked_to_stop)
+    run_steps([Step("a", lambda report: report("unpacking"))], display, stop_commands=never_asked_to_stop)
     assert ("unpacking", "a") in display.events
 
 
@@ -74,7 +74,7 @@ def test_a_failure_stops_what_runs_and_starts_nothing_more() -> None:
     display = Recorder()
     asked = threading.Event()
 
-    def until_stopped(say: Say) -> None:
+    def until_stopped(report: Report) -> None:
         assert asked.wait(10)
         raise RuntimeError("ended by a signal")
 
@@ -90,7 +90,7 @@ def test_an_interrupt_stops_what_runs_and_is_passed_on() -> None:
     display = Recorder()
     asked = threading.Event()
 
-    def interrupted(say: Say) -> None:
+    def interrupted(report: Report) -> None:
         _thread.interrupt_main()
         assert asked.wait(10)
 
@@ -100,11 +100,11 @@ def test_an_interrupt_stops_what_runs_and_is_passed_on() -> None:
     assert ("started", "b") not in display.events
 
 
-def test_a_step_that_ignores_the_stop_is_left_behind_and_named() -> None:
+def test_a_step_that_ignores_the_stop_is_abandoned_and_named() -> None:
     display = Recorder()
     over = threading.Event()
 
-    def deaf(say: Say) -> None:
+    def deaf(report: Report) -> None:
         over.wait(3600)
 
     with pytest.raises(StepFailed):
@@ -118,9 +118,7 @@ def test_a_step_that_ignores_the_stop_is_left_behind_and_named() -> None:
     [
         pytest.param([Step("a", nothing), Step("a", nothing)], "'a' appears 2 times", id="twice"),
         pytest.param([Step("a", nothing, ("z",))], "'a' needs 'z', which is not a step", id="unknown need"),
-        pytest.param(
-            [Step("a", nothing, ("b",)), Step("b", nothing, ("a",))], "in a circle: (a, b|b, a)$", id="circle"
-        ),
+        pytest.param([Step("a", nothing, ("b",)), Step("b", nothing, ("a",))], "in a cycle: (a, b|b, a)$", id="circle"),
     ],
 )
 def test_a_graph_that_cannot_be_run_is_refused(steps: list[Step], reason: str) -> None:
@@ -133,7 +131,7 @@ def test_what_can_start_together_keeps_the_order_given() -> None:
     assert order_of(steps).get_ready() == ("b", "a")
 
 
-def test_what_waits_for_a_circle_is_not_blamed_for_it() -> None:
+def test_steps_that_wait_for_a_cycle_are_not_named() -> None:
     steps = [Step("a", nothing, ("b",)), Step("b", nothing, ("a",)), Step("after", nothing, ("a",))]
-    with pytest.raises(ValueError, match=r"in a circle: (a, b|b, a)$"):
+    with pytest.raises(ValueError, match=r"in a cycle: (a, b|b, a)$"):
         order_of(steps)

@@ -60,7 +60,7 @@ def test_the_cpu_build_is_taken_wherever_it_is_and_the_large_one_where_it_is_not
         pytest.param({NAMED: PLAIN}, id="the named index lacks it"),
     ],
 )
-def test_where_it_was_looked_for_is_said_when_nothing_fits(offers: dict[str, set[str]]) -> None:
+def test_the_searched_places_are_named_when_no_build_fits(offers: dict[str, set[str]]) -> None:
     with pytest.raises(TorchUnavailable, match=INDEX_VARIABLE) as raised:
         choose(offers)
     assert all(place in str(raised.value) for place in offers)
@@ -150,13 +150,13 @@ def test_pip_is_asked_once_and_again_when_the_user_names_an_index(
     index: SimpleIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert known_torch(tmp_path) is None
-    said: list[str] = []
-    chosen = torch_build(tmp_path, said.append)
-    assert chosen == torch_build(tmp_path, said.append) == known_torch(tmp_path) == Torch(CPU, CONFIGURED)
-    assert said == ["asking pip where torch's CPU build is"]
+    reported: list[str] = []
+    chosen = torch_build(tmp_path, reported.append)
+    assert chosen == torch_build(tmp_path, reported.append) == known_torch(tmp_path) == Torch(CPU, CONFIGURED)
+    assert reported == ["asking pip for torch's CPU build"]
     monkeypatch.setenv(INDEX_VARIABLE, index.url)
     assert known_torch(tmp_path) is None
-    assert torch_build(tmp_path, said.append) == Torch(CPU, NAMED)
+    assert torch_build(tmp_path, reported.append) == Torch(CPU, NAMED)
 
 
 def test_what_is_kept_holds_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def test_strength_scales_every_alpha_and_nothing_else() -> None:
     assert scaled(CONFIG, 0.0)["lora_alpha"] == 0
 
 
-def test_another_models_name_is_a_doubt_and_a_path_is_none() -> None:
+def test_another_models_name_is_a_warning_and_a_path_is_not() -> None:
     assert "org/other" in compatibility_warning({"base_model_name_or_path": "org/other"}, "org/m")
     for base in ("Org/M", "/workspace/weights", "", None):
         assert compatibility_warning({"base_model_name_or_path": base}, "org/m") == ""

@@ -54,7 +54,7 @@ def test_messages_are_answered_without_being_repeated() -> None:
     ("body", "words"),
     [({}, PROMPT_REQUIRED), ({"prompt": ""}, PROMPT_REQUIRED), ({"messages": []}, MESSAGES_REQUIRED)],
 )
-def test_a_missing_question_is_refused_in_kaitos_words(body: dict[str, Any], words: str) -> None:
+def test_a_missing_question_is_refused_with_kaitos_message(body: dict[str, Any], words: str) -> None:
     with pytest.raises(ChatRefused, match=f"^{words}$"):
         question(a_request(**body))
 

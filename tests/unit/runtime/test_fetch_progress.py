@@ -26,7 +26,7 @@ def test_a_download_that_stands_still_keeps_the_time_it_last_moved() -> None:
     assert progress.moved_at == 1.0
 
 
-def test_the_metrics_say_when_the_weights_are_there() -> None:
+def test_the_metrics_report_when_the_weights_are_complete() -> None:
     progress = Progress(phase=COMPLETE, bytes_done=5, bytes_total=5)
     assert "\nmodelyard_fetch_complete 1\n" in progress.metrics()
     assert "\nkaito_model_download_remaining_seconds 0\n" in progress.metrics()

@@ -27,7 +27,7 @@ def run(argv: list[str], folder: Path, patience: RetryPolicy = QUICK) -> tuple[P
     return progress, said
 
 
-def test_the_plan_that_the_download_tells_becomes_the_progress(tmp_path: Path) -> None:
+def test_the_reported_plan_becomes_the_progress(tmp_path: Path) -> None:
     progress, _ = run(program(f"print('''{json.dumps({'files': 3, 'bytes': 77})}''')"), tmp_path)
     assert (progress.files, progress.bytes_total, progress.attempts) == (3, 77, 1)
 
@@ -43,7 +43,7 @@ def test_a_download_that_breaks_off_is_tried_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "kind", [termination.GATED, termination.NOT_FOUND, termination.TOKEN_INVALID, termination.DISK_FULL]
 )
-def test_what_somebody_has_to_act_on_is_not_tried_again(kind: termination.Kind, tmp_path: Path) -> None:
+def test_failures_that_a_user_must_fix_are_not_retried(kind: termination.Kind, tmp_path: Path) -> None:
     text = f"print('''{json.dumps({'reason': kind.reason, 'message': 'why'})}'''); raise SystemExit({kind.exit_code})"
     with pytest.raises(FetchFailure, match="why") as caught:
         run(program(f"import pathlib; open({str(tmp_path / 'tries')!r}, 'a').write('x'); {text}"), tmp_path)
@@ -51,14 +51,14 @@ def test_what_somebody_has_to_act_on_is_not_tried_again(kind: termination.Kind, 
     assert (tmp_path / "tries").read_text() == "x"
 
 
-def test_a_crash_is_tried_as_often_as_allowed_and_then_told(tmp_path: Path) -> None:
+def test_a_crash_is_retried_up_to_the_limit_and_then_reported(tmp_path: Path) -> None:
     with pytest.raises(FetchFailure, match="ended with code 9") as caught:
         run(program(f"open({str(tmp_path / 'tries')!r}, 'a').write('x'); raise SystemExit(9)"), tmp_path)
     assert caught.value.kind == termination.BROKEN_OFF
     assert (tmp_path / "tries").read_text() == "xxx"
 
 
-def test_a_stall_is_ended_and_told(tmp_path: Path) -> None:
+def test_a_stalled_download_is_ended_and_reported(tmp_path: Path) -> None:
     patience = RetryPolicy(stall_s=0.3, attempts=1, sample_s=0.05)
     with pytest.raises(FetchFailure, match="no byte arrived") as caught:
         run(program("import time; time.sleep(3600)"), tmp_path, patience)

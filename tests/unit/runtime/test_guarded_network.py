@@ -15,7 +15,7 @@ from runtime.data.guarded_http import GuardedHttp, LinkBroken
 from runtime.pod.guarded_network import Guard, GuardedTransport
 from runtime.registry.client import ANSWER_MAX, repository
 from runtime.registry.faults import RegistryFault, Trouble
-from testing.faults.raw_servers import OK, again_and_again, listening, redirect, saying, self_signed
+from testing.faults.raw_servers import OK, listening, redirect, repeating, self_signed, sending
 
 STALL_S = 60.0
 
@@ -49,8 +49,8 @@ def test_a_name_is_resolved_once_and_the_judged_address_is_connected_to() -> Non
 
     guard = Guard(judge, 5, 100, lambda host, port: next(answers))
     with (
-        listening(saying(OK + b"good"), "127.0.0.2") as port,
-        listening(saying(OK + b"evil"), port=port),
+        listening(sending(OK + b"good"), "127.0.0.2") as port,
+        listening(sending(OK + b"evil"), port=port),
         httpx.Client(transport=GuardedTransport(guard, ssl.create_default_context())) as client,
     ):
         assert client.get(f"http://data.example:{port}/").content == b"good"
@@ -60,7 +60,7 @@ def test_a_name_is_resolved_once_and_the_judged_address_is_connected_to() -> Non
 
 
 def test_a_registry_that_the_operator_names_may_be_anywhere() -> None:
-    with listening(saying(OK + b"text")) as port:
+    with listening(sending(OK + b"text")) as port:
         assert named(port) == b"text"
 
 
@@ -83,15 +83,15 @@ def test_a_registry_leads_nowhere_inside(place: str) -> None:
         asked.append(1)
         connection.sendall(OK + b"evil")
 
-    with listening(storage) as inside, listening(saying(redirect(place.format(port=inside)))) as port:
+    with listening(storage) as inside, listening(sending(redirect(place.format(port=inside)))) as port:
         assert fault(port).trouble is Trouble.REJECTED
     assert not asked
 
 
 def test_a_storage_that_the_operator_allows_is_led_to() -> None:
     with (
-        listening(saying(OK + b"blob")) as inside,
-        listening(saying(redirect(f"http://storage.example:{inside}/"))) as port,
+        listening(sending(OK + b"blob")) as inside,
+        listening(sending(redirect(f"http://storage.example:{inside}/"))) as port,
     ):
         assert named(port, allowed_hosts=("storage.example",)) == b"blob"
 
@@ -103,7 +103,7 @@ HEADS = {"head": b"HTTP/1.1 200 OK\r\nX-Head: ", "body": b"HTTP/1.1 200 OK\r\nCo
 def test_an_answer_that_drips_and_never_ends_is_given_up(head: bytes) -> None:
     guard = Guard(lambda host, port, addresses: None, 0.5, 2**30, lambda host, port: ["127.0.0.1"])
     with (
-        listening(again_and_again(head, b"x", every_s=0.05)) as port,
+        listening(repeating(head, b"x", every_s=0.05)) as port,
         httpx.Client(transport=GuardedTransport(guard, ssl.create_default_context()), timeout=STALL_S) as client,
         pytest.raises(httpx.ReadTimeout, match=r"no whole answer in 0\.5 s"),
     ):
@@ -111,7 +111,7 @@ def test_an_answer_that_drips_and_never_ends_is_given_up(head: bytes) -> None:
 
 
 def test_a_registry_that_drips_is_tried_again_later() -> None:
-    with listening(again_and_again(HEADS["body"], b"x", every_s=0.05)) as port:
+    with listening(repeating(HEADS["body"], b"x", every_s=0.05)) as port:
         host = f"registry.example:{port}"
         with pytest.raises(RegistryFault) as caught:
             manifest(host, RegistryAccess(plain_http=(host,)), stall_s=0.5)
@@ -128,7 +128,7 @@ def test_a_registry_that_drips_is_tried_again_later() -> None:
     ids=["as told", "in chunks", "until the end"],
 )
 def test_an_oversize_answer_is_not_read_to_its_end(head: bytes, part: bytes) -> None:
-    with listening(again_and_again(b"HTTP/1.1 200 OK\r\n" + head, part)) as port:
+    with listening(repeating(b"HTTP/1.1 200 OK\r\n" + head, part)) as port:
         found = fault(port)
     assert found.trouble is Trouble.REJECTED
     assert "larger than anything that was asked for" in str(found)
@@ -137,7 +137,7 @@ def test_an_oversize_answer_is_not_read_to_its_end(head: bytes, part: bytes) -> 
 def test_a_packed_answer_is_not_unpacked() -> None:
     bomb = gzip.compress(bytes(16 * ANSWER_MAX))
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
-    with listening(saying(head + bomb)) as port:
+    with listening(sending(head + bomb)) as port:
         found = fault(port)
     assert found.trouble is Trouble.REJECTED
     assert "packed, which was not asked for" in str(found)
@@ -147,7 +147,7 @@ def test_tls_is_by_the_name_that_was_asked_for(tmp_path: Path) -> None:
     certificate, tls = self_signed(tmp_path, "right.example")
     trusting = ssl.create_default_context(cafile=str(certificate))
     http = GuardedHttp(lambda host, port: ["127.0.0.1"], {"right.example", "wrong.example"}, 5, trusting)
-    with listening(saying(OK + b"text"), tls=tls) as port:
+    with listening(sending(OK + b"text"), tls=tls) as port:
         with http.open(f"https://right.example:{port}/file") as response:
             assert b"".join(response.iter_raw()) == b"text"
         wrong = http.open(f"https://wrong.example:{port}/file")
@@ -157,7 +157,7 @@ def test_tls_is_by_the_name_that_was_asked_for(tmp_path: Path) -> None:
 
 def test_registries_are_asked_by_the_environments_proxy_and_links_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     http = GuardedHttp(lambda host, port: ["127.0.0.1"], {"data.example"}, 5)
-    with listening(saying(OK + b"over")) as proxy, listening(saying(OK + b"past")) as port:
+    with listening(sending(OK + b"over")) as proxy, listening(sending(OK + b"past")) as port:
         for name in ("HTTP_PROXY", "http_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy}")
         for name in ("NO_PROXY", "no_proxy"):

@@ -64,7 +64,7 @@ def test_every_reason_is_one_that_the_status_knows() -> None:
     assert told <= set(REASONS)
 
 
-def test_exit_codes_tell_the_kinds_apart() -> None:
+def test_every_kind_has_its_own_exit_code() -> None:
     codes = [kind.exit_code for kind in termination.KINDS]
     assert len(set(codes)) == len(codes)
     assert all(termination.kind_of_exit(kind.exit_code) == kind for kind in termination.KINDS)

@@ -19,7 +19,7 @@ ARM = "processor\t: 0\nFeatures\t: fp asimd bf16 i8mm\n"
         (set(), "auto", "float32"),
     ],
 )
-def test_a_cpu_without_units_for_bfloat16_computes_in_float32_unless_told(
+def test_a_cpu_without_units_for_bfloat16_computes_in_float32_by_default(
     flags: set[str], asked: str, dtype: str
 ) -> None:
     assert dtype_on_cpu(asked, flags) == dtype

@@ -11,7 +11,7 @@ def a_config(**fields: Any) -> ServeConfig:
     return ServeConfig.model_validate(given | fields)
 
 
-def test_nothing_is_reported_to_anybody_and_no_hub_is_asked() -> None:
+def test_telemetry_is_off_and_no_hub_is_contacted() -> None:
     found = variables(a_config(), "cuda", 4, {})
     assert found["VLLM_NO_USAGE_STATS"] == found["DO_NOT_TRACK"] == found["HF_HUB_OFFLINE"] == "1"
 

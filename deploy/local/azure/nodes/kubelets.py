@@ -44,11 +44,11 @@ class Kubelets:
     async def remove(self, pool: str, name: str, *, drain_seconds: float) -> None:
         try:
             for left in await empty_node(self._api, name, drain_seconds):
-                log.warning("%s goes with node %s: it did not leave in %.0f s", left, name, drain_seconds)
+                log.warning("pod %s goes with node %s: no eviction within %.0f s", left, name, drain_seconds)
             await asyncio.to_thread(node.stop_node, self._layout, name)
             await forget_node(self._api, name)
         except (RuntimeError, ClusterRefused) as failed:
-            raise MachineFailed(f"{name} did not go: {failed}") from failed
+            raise MachineFailed(f"{name} was not removed: {failed}") from failed
 
     async def present(self, pool: str) -> list[str]:
         names = await asyncio.to_thread(node.list_nodes, self._layout)

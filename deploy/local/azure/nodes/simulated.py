@@ -65,7 +65,7 @@ class Simulated:
             await forget_node(self._api, name)
             await self._api.delete(f"{LEASES}/{name}")
         except ClusterRefused as refused:
-            raise MachineFailed(f"{name} did not go: {refused}") from refused
+            raise MachineFailed(f"{name} was not removed: {refused}") from refused
 
     async def present(self, pool: str) -> list[str]:
         try:
@@ -97,10 +97,10 @@ class Simulated:
             for node in found.get("items", []):
                 name = node["metadata"]["name"]
                 if name in self._alive and not _is_ready(node):
-                    log.warning("%s was called lost, and reports again", name)
+                    log.warning("%s was marked lost; reporting it as ready again", name)
                     await self._api.patch_status(f"{NODES}/{name}", {"conditions": _conditions()})
         except ClusterRefused as refused:
-            log.warning("nodes that were called lost are not reported again: %s", refused)
+            log.warning("nodes that were marked lost cannot be reported as ready: %s", refused)
 
 
 def node_object(machine: Machine) -> dict[str, Any]:

@@ -32,19 +32,19 @@ def recipe(tmp_path: Path) -> Recipe:
 
 def test_a_repository_is_built_once_and_again_when_its_recipe_changes(tmp_path: Path, recipe: Recipe) -> None:
     folders = Folders(tmp_path / "mirror")
-    said: list[str] = []
+    reported: list[str] = []
     built = folders.files("models", "acme/tiny") / "a"
-    build_missing(folders, [recipe], said.append, python=PYTHON)
+    build_missing(folders, [recipe], reported.append, python=PYTHON)
     assert built.read_text() == "1"
-    build_missing(folders, [recipe], said.append, python=Path("/nowhere"))
+    build_missing(folders, [recipe], reported.append, python=Path("/nowhere"))
     recipe.programs[0].write_text(PROGRAM.replace("'1'", "'2'"))
     assert missing(folders, [recipe]) == [recipe]
-    build_missing(folders, [recipe], said.append, python=PYTHON)
+    build_missing(folders, [recipe], reported.append, python=PYTHON)
     assert built.read_text() == "2"
-    assert said == ["building acme/tiny"] * 2
+    assert reported == ["building acme/tiny"] * 2
 
 
-def test_a_build_that_fails_leaves_no_repository_and_says_where_the_log_is(tmp_path: Path, recipe: Recipe) -> None:
+def test_a_build_that_fails_leaves_no_repository_and_names_the_log(tmp_path: Path, recipe: Recipe) -> None:
     folders = Folders(tmp_path / "mirror")
     recipe.programs[0].write_text(PROGRAM + "raise SystemExit('no answer')\n")
     with pytest.raises(CommandFailed, match=r"(?s)log: .*build\.log.*no answer"):
@@ -71,7 +71,7 @@ def test_a_build_that_fails_keeps_the_repository_that_was_there(tmp_path: Path, 
     assert (folders.files("models", "acme/tiny") / "a").read_text() == "1"
 
 
-def test_without_the_runtime_environment_the_build_says_what_is_missing(tmp_path: Path) -> None:
+def test_without_the_runtime_environment_the_build_names_it(tmp_path: Path) -> None:
     with pytest.raises(BuildRefused, match="SmolLM2-135M-Instruct is built by /nowhere/python, which is missing"):
         ensure_repos(tmp_path, print, runtime_python=Path("/nowhere/python"))
 

@@ -35,7 +35,7 @@ Told = tuple[int, str]
         ("/_lfs/models/acme/tiny/abc/a/b.bin", Target("download", "models", "acme/tiny", "abc", "a/b.bin")),
     ],
 )
-def test_an_address_says_what_is_asked_for(path: str, target: Target) -> None:
+def test_an_address_is_parsed(path: str, target: Target) -> None:
     assert parse(path) == target
 
 

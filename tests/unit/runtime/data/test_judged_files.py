@@ -114,7 +114,7 @@ def test_no_row_to_learn_from_names_file_row_and_column(tmp_path: Path) -> None:
     write(tmp_path, "a.csv", [{"prompt": "x", "completion": ""}])
     assert refused(tmp_path) == (
         "DataEmpty",
-        "none of 1 rows can be learnt from: a.csv row 1: column completion is empty",
+        "none of 1 rows can be trained on: a.csv row 1: column completion is empty",
     )
 
 
@@ -126,7 +126,7 @@ def test_no_row_to_learn_from_names_file_row_and_column(tmp_path: Path) -> None:
         ("a.json", '[{"text": "a"}, 7]', "DataUnreadable", "a.json: row 2: it is int"),
         ("a.json", '{"data":\n []}', "DataUnreadable", "a.json: row 1"),
         ("a.json", '[{"text": "a"} {"text": "b"}]', "DataUnreadable", "a.json: row 1: '{' where a comma"),
-        ("a.json", '[{"text": "a"}, {"text', "DataUnreadable", "a.json: row 2: the list breaks off"),
+        ("a.json", '[{"text": "a"}, {"text', "DataUnreadable", "a.json: row 2: the list ends early"),
         ("a.json", f'[{{"text": {"[" * 20_000}', "DataUnreadable", "a.json: row 1: it is nested too deep"),
         ("a.jsonl", f"{{}}\n{'[' * 20_000}", "DataUnreadable", "a.jsonl: row 2: it is nested too deep"),
         ("a.json", " [ ]", "DataEmpty", "no rows"),
@@ -139,7 +139,7 @@ def test_no_row_to_learn_from_names_file_row_and_column(tmp_path: Path) -> None:
         ("a.txt", "text", "DataEmpty", "holds no data file (a.txt)"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told_with_its_place(
+def test_an_error_in_a_file_is_reported_with_its_place(
     tmp_path: Path, name: str, content: str, reason: str, words: str
 ) -> None:
     (tmp_path / name).write_bytes(content.encode("latin-1"))

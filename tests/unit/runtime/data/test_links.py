@@ -13,7 +13,7 @@ def test_a_name_is_the_last_part_of_the_path() -> None:
     assert names("https://a.example/x/train%20set.parquet?sig=1#f") == ["train_set.parquet"]
 
 
-def test_names_that_clash_are_told_apart_whatever_the_order() -> None:
+def test_names_that_clash_get_suffixes_whatever_the_order() -> None:
     urls = ("https://a.example/train.json", "https://b.example/train.json", "https://b.example/Train.parquet")
     found = names(*urls)
     assert len(set(found)) == 3

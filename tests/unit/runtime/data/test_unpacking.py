@@ -63,8 +63,8 @@ def test_a_later_layer_replaces_and_removes(unpacking: Unpacking, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["../a", "data/../../a", "data/sub/../../../etc/a", "/data/../a", "data/.wh../../a"])
-def test_a_way_out_is_refused(unpacking: Unpacking, tmp_path: Path, name: str) -> None:
-    with pytest.raises(UnsafeArchive, match="leads out"):
+def test_path_traversal_is_refused(unpacking: Unpacking, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UnsafeArchive, match="points outside"):
         unpacking.layer(layer(tmp_path, (name, b"x")))
     assert not (tmp_path / "a").exists()
 
@@ -80,7 +80,7 @@ def test_links_of_the_base_image_are_left_alone(unpacking: Unpacking, tmp_path: 
     assert contents(unpacking) == {"a": b"a"}
 
 
-def test_a_bomb_stops_at_its_limit(unpacking: Unpacking, tmp_path: Path) -> None:
+def test_a_decompression_bomb_stops_at_the_limit(unpacking: Unpacking, tmp_path: Path) -> None:
     file = tmp_path / "bomb"
     file.write_bytes(gzip.compress(layer(tmp_path, ("data/a", bytes(1_000_000))).read_bytes()))
     with pytest.raises(SizeLimitExceeded, match="data/a"):
@@ -88,7 +88,7 @@ def test_a_bomb_stops_at_its_limit(unpacking: Unpacking, tmp_path: Path) -> None
     assert sum(len(content) for content in contents(unpacking).values()) <= 10_000
 
 
-def test_too_many_files_are_too_many(unpacking: Unpacking, tmp_path: Path) -> None:
+def test_too_many_files_are_refused(unpacking: Unpacking, tmp_path: Path) -> None:
     with pytest.raises(SizeLimitExceeded, match="more files"):
         unpacking.layer(layer(tmp_path, *((f"data/{n}", b"") for n in range(11))))
 
@@ -97,18 +97,18 @@ def test_a_header_that_would_fill_the_memory_is_refused(unpacking: Unpacking, tm
     info = tarfile.TarInfo("long")
     info.type, info.size = tarfile.GNUTYPE_LONGNAME, HEADER_MAX + 1
     (tmp_path / "x").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(HEADER_MAX + 5000))
-    with pytest.raises(UnsafeArchive, match="a header claims"):
+    with pytest.raises(UnsafeArchive, match="a header has"):
         unpacking.layer(tmp_path / "x")
 
 
 @pytest.mark.parametrize("content", [b"no archive at all" * 100, b"\x1f\x8b\x08 broken", b"\x28\xb5\x2f\xfd broken"])
-def test_what_is_no_archive_is_told(unpacking: Unpacking, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_archive_is_refused(unpacking: Unpacking, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x").write_bytes(content)
-    with pytest.raises(UnsafeArchive, match="no tar archive, or is damaged"):
+    with pytest.raises(UnsafeArchive, match="not a tar archive, or is damaged"):
         unpacking.layer(tmp_path / "x")
 
 
-def test_a_layer_that_was_cut_off_is_told(unpacking: Unpacking, tmp_path: Path) -> None:
+def test_a_truncated_layer_is_refused(unpacking: Unpacking, tmp_path: Path) -> None:
     file = layer(tmp_path, ("data/a", b"a" * 5000))
     file.write_bytes(file.read_bytes()[:3000])
     with pytest.raises(UnsafeArchive, match="damaged"):

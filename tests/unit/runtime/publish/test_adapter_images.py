@@ -71,12 +71,12 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         "holds no adapter_model.safetensors",
     ),
     "no config": (lambda folder: (folder / "adapter_config.json").unlink(), "holds no adapter_config.json"),
-    "cut off": (truncate, "has 1000 bytes, and its header speaks of"),
-    "empty": (lambda folder: (folder / "adapter_model.safetensors").write_bytes(b""), "is no safetensors file"),
+    "cut off": (truncate, "has 1000 bytes, and its header describes"),
+    "empty": (lambda folder: (folder / "adapter_model.safetensors").write_bytes(b""), "is not a safetensors file"),
     "no header": (lambda folder: (folder / "adapter_model.safetensors").write_bytes(b"\x05" + bytes(20)), "header"),
     "config is no JSON": (
         lambda folder: (folder / "adapter_config.json").write_text("{"),
-        "no adapter's configuration",
+        "not an adapter's configuration",
     ),
     "config is no adapter's": (lambda folder: (folder / "adapter_config.json").write_text("{}"), "it has no peft_type"),
     "changed": (change, "adapter_config.json is not what training wrote"),
@@ -96,6 +96,6 @@ def test_what_is_not_whole_is_not_published(tmp_path: Path, spoil: Callable[[Pat
     assert caught.value.kind is failures.ADAPTER_INCOMPLETE
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="training has left nothing"):
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="training has written nothing"):
         read_adapter(tmp_path / "nothing")

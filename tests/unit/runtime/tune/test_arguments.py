@@ -45,12 +45,12 @@ def arguments(place: Place = CPU, *, evaluates: bool = False, **options: Any) ->
     return sft_arguments(config(**options), place, Batch(2, 3), longest=512, evaluates=evaluates)
 
 
-def test_the_users_words_reach_trl() -> None:
+def test_the_users_options_reach_trl() -> None:
     found = arguments(learning_rate=3e-4, lr_scheduler_type="cosine", num_train_epochs=2)
     assert (found["learning_rate"], found["lr_scheduler_type"], found["num_train_epochs"]) == (3e-4, "cosine", 2)
 
 
-def test_what_a_training_lives_by_is_not_the_users_to_change() -> None:
+def test_options_that_the_training_needs_cannot_be_changed() -> None:
     found = arguments(
         output_dir="/mnt/results", save_only_model=True, save_total_limit=1, auto_find_batch_size=True,
         logging_nan_inf_filter=True, per_device_train_batch_size=64,

@@ -36,8 +36,8 @@ def test_the_user_may_name_a_format_a_folder_or_a_file(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("chosen", "why"),
     [
-        ({"dataset_path": "data/nowhere"}, "nowhere is not there"),
-        ({"dataset_path": "data/README.md"}, "is of no known format"),
+        ({"dataset_path": "data/nowhere"}, "nowhere does not exist"),
+        ({"dataset_path": "data/README.md"}, "has an unknown format"),
         ({"dataset_extension": "arrow"}, r"holds no data file \(\.e\.csv, \.part, README\.md, a\.CSV"),
     ],
 )

@@ -61,7 +61,7 @@ def test_any_other_code_is_a_crash(code: int) -> None:
         (Failure(CONFIG_INVALID, "wrong"), CONFIG_INVALID),
     ],
 )
-def test_exceptions_are_told_apart(error: Exception, kind: Kind, tmp_path: Path) -> None:
+def test_exceptions_map_to_their_kinds(error: Exception, kind: Kind, tmp_path: Path) -> None:
     assert failure_of(error, tmp_path).kind is kind
 
 

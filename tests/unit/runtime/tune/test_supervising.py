@@ -40,13 +40,13 @@ def pids(team: Team) -> list[int]:
     return [member.pid for member in team._members]
 
 
-def test_what_is_told_is_heard_in_order() -> None:
+def test_reports_arrive_in_order() -> None:
     heard: list[Mapping[str, Any]] = []
     run(team("tell(step=1)\ntell(step=2)\n", heard=heard))
     assert heard == [{"step": 1}, {"step": 2}]
 
 
-def test_a_failure_is_told_in_the_words_of_the_process_and_ends_the_others() -> None:
+def test_a_failure_has_the_message_of_its_process_and_ends_the_others() -> None:
     both = team(SLEEPS, FAILS)
     with pytest.raises(Failure, match="loss is nan") as caught:
         run(both)
@@ -54,7 +54,7 @@ def test_a_failure_is_told_in_the_words_of_the_process_and_ends_the_others() -> 
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids(both))
 
 
-def test_a_process_that_dies_without_a_word_is_a_crash() -> None:
+def test_a_process_that_ends_without_a_report_is_a_crash() -> None:
     with pytest.raises(Failure, match="ended with code -9") as caught:
         run(team("os.kill(os.getpid(), 9)\n"))
     assert caught.value.kind is CRASHED
@@ -67,7 +67,7 @@ def test_a_stop_is_passed_on_and_waited_for() -> None:
     assert caught.value.kind is STOPPED
 
 
-def test_who_does_not_stop_in_time_is_ended() -> None:
+def test_a_process_that_does_not_stop_in_time_is_killed() -> None:
     heard: list[Mapping[str, Any]] = []
     deaf = team(DEAF, heard=heard)
     with pytest.raises(Failure, match=r"did not end within 0\.3 s") as caught:
@@ -77,7 +77,7 @@ def test_who_does_not_stop_in_time_is_ended() -> None:
 
 
 def test_silence_is_a_stall() -> None:
-    with pytest.raises(Failure, match=r"nothing was heard of the training for 0\.5 s") as caught:
+    with pytest.raises(Failure, match=r"the training reported nothing for 0\.5 s") as caught:
         run(team(SLEEPS), stall_s=0.5)
     assert caught.value.kind is STALLED
 
@@ -91,7 +91,7 @@ def test_a_disk_that_takes_no_status_ends_the_training() -> None:
         run(sleeping)
 
 
-def test_who_is_stopped_before_it_listens_was_stopped_and_did_not_crash() -> None:
+def test_a_process_stopped_before_its_handler_is_set_did_not_crash() -> None:
     with pytest.raises(Failure, match="before there was anything to save") as caught:
         run(team(SLEEPS), stopped=lambda: True)
     assert caught.value.kind is STOPPED

@@ -63,7 +63,7 @@ def test_a_template_that_ends_no_turns_gets_the_end_appended() -> None:
     assert learnt(tokens(said("hi", "yes"), Letters(ends_turns=False))) == "yes\n]"
 
 
-def test_a_template_that_forgets_what_earlier_turns_thought_teaches_what_it_shows() -> None:
+def test_a_template_that_drops_earlier_reasoning_trains_on_what_it_renders() -> None:
     found = learnt(tokens(said("hi", "(thinks)yes", "and?", "(thinks)no"), Letters(forgets=True)))
     assert found.endswith("(thinks)no]\n") and "user" not in found and "and?" not in found
 
@@ -83,7 +83,7 @@ def test_a_text_is_learnt_whole_and_ended_once() -> None:
     assert learnt(tokenizing.tokens(Example(text="abc]"))) == "abc]"
 
 
-def test_a_row_that_the_template_refuses_says_why() -> None:
+def test_a_row_that_the_template_refuses_has_the_cause() -> None:
     with pytest.raises(RowUnusable, match="the chat template refuses it: no robots"):
         tokens(({"role": "robot", "content": "beep"}, {"role": "assistant", "content": "no"}))
 

@@ -25,7 +25,7 @@ def test_steps_are_counted_also_those_that_are_trained_again(tmp_path: Path) -> 
     assert [line["step"] for line in lines] == [1, 2, 3, 3]
 
 
-def test_what_an_earlier_pod_found_out_is_kept_and_what_it_failed_of_is_not(tmp_path: Path) -> None:
+def test_results_of_an_earlier_pod_are_kept_and_its_failure_is_not(tmp_path: Path) -> None:
     progress = Progress(tmp_path)
     progress.update(attempts=1, adjustments=["halved"], batch_size=4, identity="i", phase="failed", reason="X")
     status = Progress(tmp_path).status
@@ -56,7 +56,7 @@ def test_metrics_are_gauges_of_what_is_known(tmp_path: Path) -> None:
     assert all(re.fullmatch(r"modelyard_tune_\w+", name) for name in found)
 
 
-def test_warnings_are_told_once(tmp_path: Path) -> None:
+def test_warnings_are_reported_once(tmp_path: Path) -> None:
     progress = Progress(tmp_path)
     for _ in range(2):
         progress.take({"warning": "3 rows were cut off"})

@@ -34,18 +34,18 @@ def read(row: dict[str, Any], **chosen: str) -> Example:
         (("talk", "text"), {"messages_column": "talk"}, Shape.MESSAGES),
     ],
 )
-def test_columns_are_known_by_name_or_by_the_users_word(
+def test_columns_are_known_by_name_or_by_the_users_choice(
     names: tuple[str, ...], chosen: dict[str, str], shape: Shape
 ) -> None:
     assert columns(*names, **chosen).shape is shape
 
 
-def test_unknown_columns_are_told_with_those_that_would_do() -> None:
+def test_unknown_columns_are_reported_with_the_known_ones() -> None:
     with pytest.raises(ColumnsUnknown, match=r"none of the columns colour, flavour is known; use messages; prompt and"):
         columns("flavour", "colour")
 
 
-def test_a_column_that_the_user_names_and_that_is_not_there_is_told_with_those_that_are() -> None:
+def test_a_missing_named_column_is_reported_with_the_existing_ones() -> None:
     with pytest.raises(ColumnsUnknown, match="no column 'reply'; the columns are answer, question"):
         columns("question", "answer", response_column="reply")
 
@@ -98,6 +98,6 @@ def test_a_number_is_an_answer() -> None:
         ({"prompt": [ASSISTANT], "completion": [USER]}, "no message with the role assistant"),
     ],
 )
-def test_a_row_with_nothing_to_learn_says_why(row: dict[str, Any], why: str) -> None:
+def test_a_row_with_nothing_to_learn_has_the_cause(row: dict[str, Any], why: str) -> None:
     with pytest.raises(RowUnusable, match=why):
         read(row)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from deploy.local.azure.control_client import ControlClient
-from deploy.local.cluster import api
+from deploy.local.cluster import owner_client
 from deploy.local.layout import Layout
 from testing.deadlines import PATIENCE_S
 
@@ -19,19 +19,19 @@ GPU_TAINT = {"key": "sku", "value": "gpu", "effect": "NoSchedule"}
 @pytest.fixture(scope="module")
 def cluster(shared_api_server: Layout) -> Layout:
     """With what a controller makes elsewhere: the default ServiceAccount, without which pods are refused."""
-    if api.read(shared_api_server, f"{SERVICE_ACCOUNTS}/default") is None:
+    if owner_client.read(shared_api_server, f"{SERVICE_ACCOUNTS}/default") is None:
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
-        api.request(shared_api_server, "POST", SERVICE_ACCOUNTS, account, "application/json")
+        owner_client.request(shared_api_server, "POST", SERVICE_ACCOUNTS, account, "application/json")
     return shared_api_server
 
 
 @pytest.fixture
-def arm(new_stand_in: Any, cluster: Layout) -> Any:
-    return new_stand_in("--nodes", "simulated", "--kubeconfig", str(cluster.admin_kubeconfig))
+def arm(new_emulator: Any, cluster: Layout) -> Any:
+    return new_emulator("--nodes", "simulated", "--kubeconfig", str(cluster.admin_kubeconfig))
 
 
 def nodes(layout: Layout, pool: str) -> list[dict[str, Any]]:
-    found = api.read(layout, f"/api/v1/nodes?labelSelector=agentpool%3D{pool}")
+    found = owner_client.read(layout, f"/api/v1/nodes?labelSelector=agentpool%3D{pool}")
     assert found is not None
     items: list[dict[str, Any]] = found["items"]
     return items
@@ -52,10 +52,10 @@ async def test_a_pools_nodes_join_ready_with_gpus_and_go_with_it(arm: Any, clust
         assert {node["status"]["allocatable"]["nvidia.com/gpu"] for node in (first, second)} == {"1"}
         assert {c["type"]: c["status"] for c in first["status"]["conditions"]}["Ready"] == "True"
         assert first["metadata"]["labels"]["kaito.sh/workspace"] == "phi"
-        assert api.read(cluster, f"{LEASES}/{first['metadata']['name']}") is not None
+        assert owner_client.read(cluster, f"{LEASES}/{first['metadata']['name']}") is not None
         await mine.delete("ws1")
     assert nodes(cluster, "ws1") == []
-    assert api.read(cluster, f"{LEASES}/{first['metadata']['name']}") is None
+    assert owner_client.read(cluster, f"{LEASES}/{first['metadata']['name']}") is None
 
 
 async def test_scaling_down_removes_the_newest_nodes_and_the_pods_on_them(
@@ -66,13 +66,13 @@ async def test_scaling_down_removes_the_newest_nodes_and_the_pods_on_them(
         await mine.create("scaled", count=2)
         [kept, gone] = [node["metadata"]["name"] for node in nodes(cluster, "scaled")]
         for name, node in (("stays", kept), ("goes", gone)):
-            api.request(cluster, "POST", PODS, a_pod(name, node), "application/json")
+            owner_client.request(cluster, "POST", PODS, a_pod(name, node), "application/json")
         await mine.create("scaled", count=1)
         assert [node["metadata"]["name"] for node in nodes(cluster, "scaled")] == [kept]
-        assert api.read(cluster, f"{PODS}/goes") is None
-        assert api.read(cluster, f"{PODS}/stays") is not None
+        assert owner_client.read(cluster, f"{PODS}/goes") is None
+        assert owner_client.read(cluster, f"{PODS}/stays") is not None
         await mine.delete("scaled")
-    assert api.read(cluster, f"{PODS}/stays") is None
+    assert owner_client.read(cluster, f"{PODS}/stays") is None
 
 
 async def test_flawed_machines_do_not_join_or_join_without_gpu(arm: Any, cluster: Layout, pools: Any) -> None:
@@ -105,7 +105,7 @@ async def test_nodes_of_an_operation_that_failed_come_late_and_go_with_the_pool(
     assert nodes(cluster, "late") == []
 
 
-async def test_a_restarted_stand_in_adopts_its_nodes(arm: Any, cluster: Layout, pools: Any) -> None:
+async def test_a_restarted_emulator_adopts_its_nodes(arm: Any, cluster: Layout, pools: Any) -> None:
     async with arm.azure() as client:
         mine = type(pools)(client)
         await mine.create("adopted", count=2)
@@ -115,7 +115,7 @@ async def test_a_restarted_stand_in_adopts_its_nodes(arm: Any, cluster: Layout, 
         assert [node["metadata"]["uid"] for node in nodes(cluster, "adopted")] == before
         # A stack that was down has lost its nodes; the pool still stands for them.
         arm.kill()
-        api.request(cluster, "DELETE", f"/api/v1/nodes/{nodes(cluster, 'adopted')[0]['metadata']['name']}")
+        owner_client.request(cluster, "DELETE", f"/api/v1/nodes/{nodes(cluster, 'adopted')[0]['metadata']['name']}")
         arm.start()
         deadline = time.monotonic() + PATIENCE_S
         while len(nodes(cluster, "adopted")) < 2:
@@ -124,8 +124,8 @@ async def test_a_restarted_stand_in_adopts_its_nodes(arm: Any, cluster: Layout, 
     assert nodes(cluster, "adopted") == []
 
 
-async def test_without_an_api_server_the_operation_fails_and_says_why(
-    new_stand_in: Any, pools: Any, tmp_path: Any
+async def test_without_an_api_server_the_operation_fails_with_the_cause(
+    new_emulator: Any, pools: Any, tmp_path: Any
 ) -> None:
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(
@@ -134,7 +134,7 @@ async def test_without_an_api_server_the_operation_fails_and_says_why(
         '"clusters": [{"name": "x", "cluster": {"server": "https://127.0.0.1:1"}}], '
         '"contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}]}'
     )
-    arm = new_stand_in("--nodes", "simulated", "--kubeconfig", str(kubeconfig))
+    arm = new_emulator("--nodes", "simulated", "--kubeconfig", str(kubeconfig))
     ControlClient(arm.address).change_settings(machine_seconds=1)
     async with arm.azure() as client:
         poller = await type(pools)(client).begin("alone")

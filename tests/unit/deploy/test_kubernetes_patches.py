@@ -2,24 +2,24 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.kubernetes import patches as mends
+from deploy.local.kubernetes import patches
 
 
 def test_the_comparison_with_a_zero_value_is_left_out_where_it_is(tmp_path: Path) -> None:
-    validator = tmp_path / mends.TYPE_VALIDATORS[0]
+    validator = tmp_path / patches.TYPE_VALIDATORS[0]
     validator.parent.mkdir(parents=True)
-    validator.write_text(f"\tif {mends.ZERO_TAKEN_FOR_NULL} {{\n\t\treturn result\n\t}}\n")
-    (tmp_path / mends.REFLECT).mkdir(parents=True)
-    mends.mend(tmp_path)
+    validator.write_text(f"\tif {patches.ZERO_TAKEN_FOR_NULL} {{\n\t\treturn result\n\t}}\n")
+    (tmp_path / patches.REFLECT).mkdir(parents=True)
+    patches.apply_patches(tmp_path)
     assert validator.read_text() == "\tif data == nil {\n\t\treturn result\n\t}\n"
 
 
-@pytest.mark.parametrize("text", ["if data == nil {", f"{mends.ZERO_TAKEN_FOR_NULL} {mends.ZERO_TAKEN_FOR_NULL}"])
+@pytest.mark.parametrize("text", ["if data == nil {", f"{patches.ZERO_TAKEN_FOR_NULL} {patches.ZERO_TAKEN_FOR_NULL}"])
 def test_a_source_that_is_not_as_expected_is_not_built(tmp_path: Path, text: str) -> None:
     source = tmp_path / "type.go"
     source.write_text(text)
-    with pytest.raises(mends.MendFailed, match=r"type\.go.* times instead of once"):
-        mends.replace_once(source, mends.ZERO_TAKEN_FOR_NULL, "data == nil")
+    with pytest.raises(patches.PatchFailed, match=r"type\.go.* times instead of once"):
+        patches.replace_once(source, patches.ZERO_TAKEN_FOR_NULL, "data == nil")
     assert source.read_text() == text
 
 
@@ -29,5 +29,5 @@ def test_a_module_is_replaced_whole_but_for_its_tests(tmp_path: Path) -> None:
         folder.mkdir()
         for name in names:
             (folder / name).write_text(name)
-    mends.replace_module(old, new)
+    patches.replace_module(old, new)
     assert sorted(path.name for path in old.iterdir()) == ["LICENSE", "kept.go", "kept.s"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.local.azure.control_client import ControlClient
-from deploy.local.cluster import api, control_plane
+from deploy.local.cluster import control_plane, owner_client
 from deploy.local.host import daemons
 from deploy.local.images import pause
 from deploy.local.kubernetes import binaries
@@ -55,8 +55,8 @@ def cluster(home: Path) -> Iterator[Layout]:
 
 
 @pytest.fixture
-def arm(new_stand_in: Any, cluster: Layout, home: Path) -> Any:
-    return new_stand_in("--nodes", "kubelet", home=home, instance="arm", with_nodes=True)
+def arm(new_emulator: Any, cluster: Layout, home: Path) -> Any:
+    return new_emulator("--nodes", "kubelet", home=home, instance="arm", with_nodes=True)
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -68,7 +68,7 @@ def until(true: Callable[[], bool]) -> None:
 
 def nodes_of(cluster: Layout) -> list[dict[str, Any]]:
     """Those with a kubelet behind them."""
-    items = api.request(cluster, "GET", "/api/v1/nodes")["items"]
+    items = owner_client.request(cluster, "GET", "/api/v1/nodes")["items"]
     return [item for item in items if item["metadata"]["name"] != bridge.GATEWAY]
 
 
@@ -79,7 +79,7 @@ def a_pod(layout: Layout, name: str, on: str, command: str) -> dict[str, Any]:
 
 
 def is_running(layout: Layout, pod: str) -> bool:
-    return bool((api.read(layout, f"{PODS}/{pod}") or {})["status"]["phase"] == "Running")
+    return bool((owner_client.read(layout, f"{PODS}/{pod}") or {})["status"]["phase"] == "Running")
 
 
 async def test_a_pool_is_a_kubelet_that_joins_survives_a_restart_is_drained_and_goes(
@@ -104,10 +104,10 @@ async def test_a_pool_is_a_kubelet_that_joins_survives_a_restart_is_drained_and_
         assert adopted["metadata"]["uid"] == joined["metadata"]["uid"]
 
         command = "trap 'exit 0' TERM; while true; do sleep 0.2; done"
-        api.request(cluster, "POST", PODS, a_pod(cluster, "polite", name, command), "application/json")
+        owner_client.request(cluster, "POST", PODS, a_pod(cluster, "polite", name, command), "application/json")
         until(lambda: is_running(cluster, "polite"))
         await mine.delete("ws1")
-        assert api.read(cluster, f"{PODS}/polite") is None
+        assert owner_client.read(cluster, f"{PODS}/polite") is None
     assert node.list_nodes(cluster) == []
     assert nodes_of(cluster) == []
 
@@ -123,11 +123,11 @@ async def test_a_pod_that_a_budget_holds_goes_with_its_node_after_the_deadline(
         [joined] = nodes_of(cluster)
         assert "nvidia.com/gpu" not in joined["status"]["allocatable"]
         pod = a_pod(cluster, "held", joined["metadata"]["name"], "sleep 1000")
-        api.request(cluster, "POST", PODS, pod, "application/json")
+        owner_client.request(cluster, "POST", PODS, pod, "application/json")
         until(lambda: is_running(cluster, "held"))
         budget = {"minAvailable": 1, "selector": {"matchLabels": {"app": "held"}}}
-        version = "v1beta1" if api.read(cluster, "/apis/policy/v1") is None else "v1"
-        api.request(
+        version = "v1beta1" if owner_client.read(cluster, "/apis/policy/v1") is None else "v1"
+        owner_client.request(
             cluster,
             "POST",
             f"/apis/policy/{version}/namespaces/default/poddisruptionbudgets",
@@ -137,5 +137,5 @@ async def test_a_pod_that_a_budget_holds_goes_with_its_node_after_the_deadline(
         begun = time.monotonic()
         await mine.delete("ws2")
         assert time.monotonic() - begun >= 2
-    assert api.read(cluster, f"{PODS}/held") is None
+    assert owner_client.read(cluster, f"{PODS}/held") is None
     assert node.list_nodes(cluster) == []

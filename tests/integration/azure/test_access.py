@@ -11,38 +11,38 @@ from azure.mgmt.containerservice.aio import ContainerServiceClient
 from deploy.local.azure.control_client import Address, ControlClient, ControlFailed
 
 
-def ask(stand_in: Any, path: str, **headers: str) -> httpx.Response:
-    context = ssl.create_default_context(cafile=str(stand_in.address.ca))
+def ask(emulator: Any, path: str, **headers: str) -> httpx.Response:
+    context = ssl.create_default_context(cafile=str(emulator.address.ca))
     with httpx.Client(verify=context, trust_env=False) as client:
-        return client.get(stand_in.address.url + path, headers=headers)
+        return client.get(emulator.address.url + path, headers=headers)
 
 
-async def test_a_wrong_token_is_refused_through_the_sdk(stand_in: Any) -> None:
-    async with stand_in.azure() as right:
+async def test_a_wrong_token_is_refused_through_the_sdk(emulator: Any) -> None:
+    async with emulator.azure() as right:
         wrong = type(right._config.credential)("wrong")
-    options = {"base_url": stand_in.address.url, "connection_verify": str(stand_in.address.ca)}
+    options = {"base_url": emulator.address.url, "connection_verify": str(emulator.address.ca)}
     async with ContainerServiceClient(wrong, "00000000-0000-0000-0000-000000000000", **options) as client:
         with pytest.raises(ClientAuthenticationError, match="InvalidAuthenticationToken"):
             await client.managed_clusters.get("modelyard", "local")
 
 
-def test_without_a_token_nothing_is_answered_but_the_state(stand_in: Any) -> None:
+def test_without_a_token_nothing_is_answered_but_the_state(emulator: Any) -> None:
     for path in ("/subscriptions/x/providers/Microsoft.Compute/skus?api-version=1", "/_control/faults"):
-        response = ask(stand_in, path)
+        response = ask(emulator, path)
         assert (response.status_code, response.json()["error"]["code"]) == (401, "AuthenticationFailed")
         assert "Bearer" in response.headers["www-authenticate"]
-    assert stand_in.address.token not in ask(stand_in, "/_control/state").text
+    assert emulator.address.token not in ask(emulator, "/_control/state").text
 
 
-def test_the_token_is_for_its_owner_only(stand_in: Any) -> None:
-    assert (stand_in.layout.state / "azure-token").stat().st_mode & 0o777 == 0o600
+def test_the_token_is_for_its_owner_only(emulator: Any) -> None:
+    assert (emulator.layout.state / "azure-token").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_request_without_version_or_to_nowhere_is_answered_in_arms_words(stand_in: Any) -> None:
-    token = {"Authorization": f"Bearer {stand_in.address.token}"}
-    unversioned = ask(stand_in, "/subscriptions", **token)
+def test_errors_have_arms_format(emulator: Any) -> None:
+    token = {"Authorization": f"Bearer {emulator.address.token}"}
+    unversioned = ask(emulator, "/subscriptions", **token)
     assert (unversioned.status_code, unversioned.json()["error"]["code"]) == (400, "MissingApiVersionParameter")
-    nowhere = ask(stand_in, "/subscriptions?api-version=1", **token)
+    nowhere = ask(emulator, "/subscriptions?api-version=1", **token)
     assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "InvalidResourceType")
 
 
@@ -81,7 +81,7 @@ def test_clearing_a_fault_that_is_not_set_is_refused(control: ControlClient) -> 
         control.clear_faults("fault-0")
 
 
-def test_a_stand_in_that_is_not_there_is_named(stand_in: Any) -> None:
-    nobody = Address(url="https://127.0.0.1:1", ca=stand_in.address.ca, token="x")
+def test_an_unreachable_emulator_is_named(emulator: Any) -> None:
+    nobody = Address(url="https://127.0.0.1:1", ca=emulator.address.ca, token="x")
     with pytest.raises(ControlFailed, match=r"127\.0\.0\.1:1.*modelyard local status"):
         ControlClient(nobody).faults()

@@ -1,4 +1,4 @@
-"""What survives: the client that polls, the connection, the stand-in itself."""
+"""What survives: the client that polls, the connection, the ARM emulator itself."""
 
 import time
 from typing import Any
@@ -9,27 +9,27 @@ from azure.core.rest import HttpRequest
 
 from deploy.local.azure.control_client import ControlClient
 
-# Longer than the stand-in takes to start again on a machine that does much else.
+# Longer than the ARM emulator takes to start again on a machine that does much else.
 SLOW_S = 20
 
 
-async def test_a_second_client_takes_up_a_create_by_its_continuation_token(stand_in: Any, pools: Any) -> None:
+async def test_a_second_client_takes_up_a_create_by_its_continuation_token(emulator: Any, pools: Any) -> None:
     token = (await pools.begin("resumed")).continuation_token()
-    async with stand_in.azure() as other:
+    async with emulator.azure() as other:
         created = await (await type(pools)(other).resume("resumed", token)).result()
     assert (created.name, created.provisioning_state) == ("resumed", "Succeeded")
 
 
-async def test_a_second_client_takes_up_a_delete_by_its_continuation_token(stand_in: Any, pools: Any) -> None:
+async def test_a_second_client_takes_up_a_delete_by_its_continuation_token(emulator: Any, pools: Any) -> None:
     await pools.create("leaving")
     token = (await pools.begin_delete("leaving")).continuation_token()
-    async with stand_in.azure() as other:
+    async with emulator.azure() as other:
         await (await type(pools)(other).begin_delete("leaving", continuation_token=token)).result()
     assert "leaving" not in await pools.names()
 
 
-async def test_a_killed_stand_in_comes_back_with_what_it_had_promised(new_stand_in: Any, pools: Any) -> None:
-    arm = new_stand_in()
+async def test_a_killed_emulator_resumes_its_operations(new_emulator: Any, pools: Any) -> None:
+    arm = new_emulator()
     async with arm.azure() as client:
         mine = type(pools)(client)
         await mine.create("deleted")
@@ -46,8 +46,8 @@ async def test_a_killed_stand_in_comes_back_with_what_it_had_promised(new_stand_
         assert await mine.names() == ["system", "created"]
 
 
-async def test_faults_and_settings_survive_a_restart(new_stand_in: Any, pools: Any) -> None:
-    arm = new_stand_in()
+async def test_faults_and_settings_survive_a_restart(new_emulator: Any, pools: Any) -> None:
+    arm = new_emulator()
     control = ControlClient(arm.address)
     control.add_fault("quota-exceeded", times=1)
     control.change_settings(create_seconds=0.1)
@@ -60,8 +60,8 @@ async def test_faults_and_settings_survive_a_restart(new_stand_in: Any, pools: A
         await type(pools)(client).create("accepted")
 
 
-async def test_an_operation_that_nobody_knows_is_not_found(stand_in: Any) -> None:
-    async with stand_in.azure() as client:
+async def test_an_unknown_operation_is_not_found(emulator: Any) -> None:
+    async with emulator.azure() as client:
         path = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.ContainerService"
         request = HttpRequest("GET", f"{path}/locations/eastus/operations/unknown?api-version=2026-08-01")
         response = await client.send_request(request)

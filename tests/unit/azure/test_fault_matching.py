@@ -47,7 +47,7 @@ def test_looking_at_a_fault_does_not_use_it_up() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_can_be_ordered_and_says_what_it_imitates(kind: str) -> None:
+def test_every_kind_can_be_set_and_describes_what_it_imitates(kind: str) -> None:
     fault = Fault(kind=kind)
     assert fault.variant in (*KINDS[kind].variants, "")
     assert KINDS[kind].imitates
@@ -66,7 +66,7 @@ def test_every_kind_can_be_ordered_and_says_what_it_imitates(kind: str) -> None:
         pytest.param("/somewhere", "other", "", id="unknown"),
     ],
 )
-def test_requests_are_told_apart_by_their_path(path: str, route: str, pool: str) -> None:
+def test_requests_are_classified_by_their_path(path: str, route: str, pool: str) -> None:
     assert target_of("GET", path) == Target(pool=pool, method="GET", route=route)
 
 

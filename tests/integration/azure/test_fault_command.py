@@ -1,4 +1,4 @@
-"""`modelyard local fault` against a running stand-in: what it prints, and its exit codes."""
+"""`modelyard local fault` against a running ARM emulator: what it prints, and its exit codes."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from deploy.local.cluster.certificates import ensure_authority
 from deploy.local.layout import Layout
 from deploy.local.stack.choices import Choices, remember
 
-# The command finds a stand-in where its instance's layout says; no other test serves on this one's loopback port.
+# The command finds an ARM emulator where its instance's layout says; no other test serves on this one's loopback port.
 INSTANCE = "arm"
 Command = Callable[..., int]
 
@@ -30,14 +30,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def arm(new_stand_in: Any, home: Path) -> Any:
-    """A stand-in where a stack without nodes of its own would have it."""
+def arm(new_emulator: Any, home: Path) -> Any:
+    """An ARM emulator where a stack without nodes of its own would have it."""
     layout = Layout.of(INSTANCE, with_nodes=False)
     remember(layout, Choices(kubeconfig=home / "kubeconfig"))
-    return new_stand_in(home=home, instance=INSTANCE, port=layout.ports.arm)
+    return new_emulator(home=home, instance=INSTANCE, port=layout.ports.arm)
 
 
-async def test_a_fault_is_added_listed_felt_and_cleared(
+async def test_a_fault_is_added_listed_applied_and_cleared(
     arm: Any, pools: Any, error_of: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("add", "quota-exceeded", "--times", "2", "--pool", "ws*", "--variant", "nested") == 0
@@ -62,7 +62,7 @@ async def test_settings_are_changed_while_it_runs(arm: Any, capsys: pytest.Captu
     assert "create_seconds" in capsys.readouterr().err
 
 
-async def test_what_the_stand_in_refuses_is_said_with_exit_code_1(arm: Any, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_refused_fault_is_printed_with_exit_code_1(arm: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("add", "quota-exceeded", "--variant", "odd") == 1
     assert run("clear", "fault-9") == 1
     said = capsys.readouterr().err
@@ -80,12 +80,14 @@ def test_every_kind_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"{name}\n    {kind.imitates}" in said for name, kind in KINDS.items())
 
 
-def test_without_a_stack_it_says_how_to_start_one(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_stack_the_message_names_the_command_that_starts_one(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("list") == 1
     assert "modelyard local up" in capsys.readouterr().err
 
 
-def test_a_stand_in_that_is_down_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stopped_emulator_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layout = Layout.of(INSTANCE, with_nodes=False)
     remember(layout, Choices(kubeconfig=home / "kubeconfig"))
     ensure_authority(layout)

@@ -43,10 +43,10 @@ A100_FAMILY = "StandardNCADSA100v4Family"
     ],
 )
 async def test_a_refusal_reaches_the_client_and_buys_nothing(
-    stand_in: Any, pools: Any, control: Any, error_of: Any, fault: dict[str, Any], status: int, code: str, words: str
+    emulator: Any, pools: Any, control: Any, error_of: Any, fault: dict[str, Any], status: int, code: str, words: str
 ) -> None:
     control.add_fault(**fault, times=1, method="PUT")
-    async with stand_in.azure(retry_total=0) as impatient:
+    async with emulator.azure(retry_total=0) as impatient:
         with pytest.raises(HttpResponseError, match=words) as refused:
             await type(pools)(impatient).begin("refused", count=2)
     assert (refused.value.status_code, error_of(refused.value)) == (status, code)
@@ -67,7 +67,7 @@ async def test_a_quota_error_can_hide_in_the_details_of_a_bad_request(pools: Any
     assert "Current Limit: 0, Current Usage: 0, Additional Required: 48" in inner.message
 
 
-async def test_the_sdk_waits_as_told_when_it_is_throttled(pools: Any, control: Any) -> None:
+async def test_the_sdk_waits_for_retry_after_when_throttled(pools: Any, control: Any) -> None:
     control.add_fault("throttled", seconds=1, times=1, method="PUT")
     begun = time.monotonic()
     created = await pools.create("throttled")
@@ -76,13 +76,13 @@ async def test_the_sdk_waits_as_told_when_it_is_throttled(pools: Any, control: A
     assert control.calls()["PUT agentPool"] >= 2
 
 
-async def test_the_sdk_rides_out_trouble_while_it_polls(pools: Any, control: Any) -> None:
+async def test_the_sdk_retries_server_errors_while_it_polls(pools: Any, control: Any) -> None:
     control.add_fault("server-error", status=502, times=2, route="operation")
     assert (await pools.create("ridden")).provisioning_state == "Succeeded"
     assert control.faults() == []
 
 
-async def test_somebody_elses_write_makes_the_etag_stale(pools: Any, control: Any) -> None:
+async def test_a_concurrent_write_makes_the_etag_stale(pools: Any, control: Any) -> None:
     pool = await pools.create("raced")
     control.add_fault("etag-conflict", times=1)
     fresh = {"etag": pool.e_tag, "match_condition": MatchConditions.IfNotModified}
@@ -102,7 +102,7 @@ async def test_a_fault_strikes_only_the_pools_it_names(pools: Any, control: Any)
         await pools.begin("bad2")
 
 
-async def test_a_stopped_cluster_says_so_until_the_fault_is_cleared(pools: Any, control: Any) -> None:
+async def test_a_cluster_is_stopped_until_the_fault_is_cleared(pools: Any, control: Any) -> None:
     fault = control.add_fault("cluster-stopped")
     assert (await pools.cluster()).power_state.code == "Stopped"
     with pytest.raises(ResourceExistsError):
@@ -121,7 +121,7 @@ async def test_a_lost_answer_has_its_effect_and_the_sdks_retry_finds_the_pool_bu
     assert (await pools.get("lost")).provisioning_state in ("Creating", "Succeeded")
 
 
-async def test_a_lost_answer_to_a_delete_has_its_effect(stand_in: Any, pools: Any, control: Any) -> None:
+async def test_a_lost_answer_to_a_delete_has_its_effect(emulator: Any, pools: Any, control: Any) -> None:
     await pools.create("lostdel")
     control.add_fault("lost-response", times=1, method="DELETE")
     # The SDK repeats the DELETE, which joins the one that is under way.
@@ -129,11 +129,11 @@ async def test_a_lost_answer_to_a_delete_has_its_effect(stand_in: Any, pools: An
     assert "lostdel" not in await pools.names()
 
 
-async def test_without_retries_a_lost_answer_is_a_lost_connection(stand_in: Any, pools: Any, control: Any) -> None:
+async def test_without_retries_a_lost_answer_is_a_lost_connection(emulator: Any, pools: Any, control: Any) -> None:
     # aiohttp, below the SDK, repeats a PUT once by itself when the connection ends: its second answer is lost too.
     # The SDK then says ServiceRequestError, as if nothing had been sent: only a GET tells what really happened.
     control.add_fault("lost-response", times=2)
-    async with stand_in.azure(retry_total=0) as impatient:
+    async with emulator.azure(retry_total=0) as impatient:
         with pytest.raises(ServiceRequestError):
             await type(pools)(impatient).begin("unheard")
     assert "unheard" in await pools.names()

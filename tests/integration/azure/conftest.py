@@ -1,4 +1,4 @@
-"""A stand-in in a process of its own, on loopback and without machines, and the unmodified Azure SDK to talk to it."""
+"""An ARM emulator in its own process, on loopback and without machines, and the unmodified Azure SDK against it."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ QUICK = ("--create-seconds", "0.3", "--update-seconds", "0.1", "--delete-seconds
 
 
 class LocalCredential:
-    """Hands the SDK the token that the stand-in asks for."""
+    """Hands the SDK the token that the ARM emulator asks for."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -46,7 +46,7 @@ class LocalCredential:
         return None
 
 
-class StandIn:
+class ArmEmulator:
     """The process: started, killed, started again on the same port and records."""
 
     def __init__(
@@ -93,7 +93,7 @@ class StandIn:
         return self._process.wait(PATIENCE_S)
 
     def azure(self, **options: Any) -> ContainerServiceClient:
-        """The SDK's client for this stand-in."""
+        """The SDK's client for this ARM emulator."""
         return ContainerServiceClient(
             LocalCredential(self.address.token), Identity().subscription, **_sdk_options(self.address), **options
         )
@@ -143,9 +143,9 @@ class Pools:
 
 
 @pytest.fixture(scope="module")
-def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArmEmulator]:
     """One process for all tests of a file; each test uses pools of its own."""
-    started = StandIn(tmp_path_factory.mktemp("arm"))
+    started = ArmEmulator(tmp_path_factory.mktemp("arm"))
     try:
         started.start()
         yield started
@@ -156,12 +156,12 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def new_stand_in(tmp_path: Path) -> Iterator[Callable[..., StandIn]]:
-    """Makes stand-ins of the test's own, and ends them."""
+def new_emulator(tmp_path: Path) -> Iterator[Callable[..., ArmEmulator]]:
+    """Makes emulators of the test's own, and ends them."""
     with contextlib.ExitStack() as ended:
 
-        def make(*options: str, home: Path = tmp_path, **where: Any) -> StandIn:
-            made = StandIn(home, *options, **where)
+        def make(*options: str, home: Path = tmp_path, **where: Any) -> ArmEmulator:
+            made = ArmEmulator(home, *options, **where)
             ended.callback(made.kill)
             made.start()
             return made
@@ -170,9 +170,9 @@ def new_stand_in(tmp_path: Path) -> Iterator[Callable[..., StandIn]]:
 
 
 @pytest.fixture
-def control(stand_in: StandIn) -> Iterator[ControlClient]:
+def control(emulator: ArmEmulator) -> Iterator[ControlClient]:
     """The control endpoint; faults and settings are as before when the test ends."""
-    client = ControlClient(stand_in.address)
+    client = ControlClient(emulator.address)
     settings = client.state()["settings"]
     yield client
     client.clear_faults()
@@ -180,8 +180,8 @@ def control(stand_in: StandIn) -> Iterator[ControlClient]:
 
 
 @pytest.fixture
-async def pools(stand_in: StandIn) -> AsyncIterator[Pools]:
-    async with stand_in.azure() as client:
+async def pools(emulator: ArmEmulator) -> AsyncIterator[Pools]:
+    async with emulator.azure() as client:
         yield Pools(client)
 
 

@@ -28,7 +28,7 @@ async def test_a_pool_that_is_not_there_is_not_found_and_its_delete_is_done_at_o
     await pools.delete("missing")
 
 
-async def test_the_cluster_tells_its_state_and_its_pools(pools: Any) -> None:
+async def test_the_cluster_lists_its_state_and_its_pools(pools: Any) -> None:
     cluster = await pools.cluster()
     assert (cluster.location, cluster.provisioning_state, cluster.power_state.code) == (
         "eastus",
@@ -51,7 +51,7 @@ async def test_a_size_is_answered_in_azures_spelling(pools: Any) -> None:
     await pools.create("spelling", vmSize="STANDARD_NC24ADS_A100_V4")
 
 
-async def test_a_pool_is_scaled(pools: Any, stand_in: Any, control: Any) -> None:
+async def test_a_pool_is_scaled(pools: Any, emulator: Any, control: Any) -> None:
     await pools.create("scaled", count=3)
     assert len(control.state()["pools"]["scaled"]["nodes"]) == 3
     updated = await pools.create("scaled", count=1)
@@ -178,14 +178,14 @@ async def test_what_aks_would_refuse_is_refused(
     assert name not in await pools.names()
 
 
-async def test_what_a_pool_keeps_for_life_cannot_change(pools: Any, error_of: Any) -> None:
+async def test_immutable_properties_of_a_pool_cannot_change(pools: Any, error_of: Any) -> None:
     await pools.create("lasting")
     with pytest.raises(HttpResponseError, match=r"properties\.vmSize") as refused:
         await pools.begin("lasting", vmSize="Standard_NC48ads_A100_v4")
     assert error_of(refused.value) == "PropertyChangeNotAllowed"
 
 
-async def test_the_cluster_has_room_for_so_many_pools(pools: Any, control: Any, error_of: Any) -> None:
+async def test_the_number_of_pools_is_limited(pools: Any, control: Any, error_of: Any) -> None:
     control.change_settings(pool_limit=len(await pools.names()))
     with pytest.raises(HttpResponseError, match="limit") as refused:
         await pools.begin("onemore")
@@ -205,8 +205,8 @@ async def test_a_stopped_or_upgrading_cluster_takes_no_writes(pools: Any, contro
     await pools.create("stopped")
 
 
-async def test_other_clusters_and_groups_do_not_exist(stand_in: Any, error_of: Any) -> None:
-    async with stand_in.azure() as client:
+async def test_other_clusters_and_groups_do_not_exist(emulator: Any, error_of: Any) -> None:
+    async with emulator.azure() as client:
         for group, cluster, code in [
             ("modelyard", "other", "ResourceNotFound"),
             ("x", "local", "ResourceGroupNotFound"),

@@ -1,4 +1,4 @@
-"""Our own provider against the stand-in: spot and zones are bought as planned, and lost machines are brought back."""
+"""The `aks` provider against the ARM emulator: it buys spot and zones as planned, and replaces lost machines."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,13 +26,13 @@ def two_machines(pool: str, **more: Any) -> Plan:
 
 
 @pytest.fixture
-async def azure(stand_in: Any, tmp_path: Any) -> AsyncIterator[azure_client.Azure]:
+async def azure(emulator: Any, tmp_path: Any) -> AsyncIterator[azure_client.Azure]:
     token = tmp_path / "token"
-    token.write_text(stand_in.address.token)
+    token.write_text(emulator.address.token)
     identity = Identity()
     settings = AzureSettings(
         subscription_id=identity.subscription, resource_group=identity.group, cluster=identity.cluster,
-        location="eastus", endpoint=stand_in.url, ca_file=stand_in.address.ca, credential=f"token-file:{token}",
+        location="eastus", endpoint=emulator.url, ca_file=emulator.address.ca, credential=f"token-file:{token}",
         polling_interval=0.05,
     )  # fmt: skip
     async with AsyncExitStack() as stack:
@@ -53,9 +53,7 @@ async def test_a_spot_pool_is_bought_in_its_zone_with_its_price(azure: Any, pool
     assert "kubernetes.azure.com/scalesetpriority=spot:NoSchedule" in pool.node_taints
 
 
-async def test_machines_that_were_taken_back_come_again_only_where_it_is_asked_for(
-    azure: Any, pools: Any, control: Any
-) -> None:
+async def test_preempted_machines_return_only_on_request(azure: Any, pools: Any, control: Any) -> None:
     plan = two_machines("spotback", spot=True)
     await bought(azure, plan)
     control.add_fault("spot-eviction", pool="spotback", seconds=0, times=1)
