@@ -26,7 +26,7 @@ from deploy.local.host.probes import once_answers
 from deploy.local.layout import Layout
 from deploy.local.network.bridge import ensure_network
 from deploy.local.services import modelyard
-from deploy.local.services.stand_ins import arm_daemon, mirror_daemon
+from deploy.local.services.emulators import arm_daemon, mirror_daemon
 from deploy.local.services.temporal import temporal_daemon
 from deploy.local.stack import down
 from deploy.local.stack.runner import Step, run_steps

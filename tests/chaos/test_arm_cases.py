@@ -4,7 +4,7 @@ from deploy.local.azure.faults import KINDS
 from tests.chaos.arm_cases import CASES, NOT_MET
 
 
-def test_every_fault_of_the_stand_in_has_a_case() -> None:
+def test_every_fault_of_the_emulator_has_a_case() -> None:
     known = {(kind, variant) for kind, about in KINDS.items() for variant in about.variants or ("",)}
     met = {(fault["kind"], fault.get("variant", "")) for case in CASES for fault in case.faults}
     assert met.isdisjoint(NOT_MET)

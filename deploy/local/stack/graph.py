@@ -20,8 +20,8 @@ from deploy.local.network.bridge import ensure_network
 from deploy.local.network.nodes import NodeSpec
 from deploy.local.nodes.node import start_node
 from deploy.local.services import modelyard
+from deploy.local.services.emulators import arm_daemon, mirror_daemon
 from deploy.local.services.registry import registry_daemon
-from deploy.local.services.stand_ins import arm_daemon, mirror_daemon
 from deploy.local.services.temporal import temporal_daemon
 from deploy.local.services.webhook import ensure_admission
 from deploy.local.stack.checks import check_machine
