@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local.host.commands import run_logged
-from deploy.local.images.torch_build import Torch, torch_build
+from deploy.local.images.torch_build import INDEX, TO_HAVE_IT, Torch, torch_build
 from deploy.local.images.wheels import PYTHON, SERVING, TUNING, Pins, digest_of, ensure_wheels, one_at_a_time
 from deploy.local.layout import REPOSITORY, Layout, Report
 
@@ -31,8 +31,14 @@ INSTALL_DEADLINE_S = 1800.0
 PYTHON_DEADLINE_S = 600.0
 
 
+# With torch for GPUs, on one file system: packages 3, this environment 6, images with all their layers while they are
+# built, pushed and unpacked on a node LAYERS. Measured, see docs/local-stack.md.
+LARGE_GIB = 45
+GIB = 1 << 30
+
+
 class RuntimeUnavailable(RuntimeError):
-    """This Python cannot run the pinned packages; the message says which can."""
+    """This machine cannot run the pinned packages, or has no room for them; the message says what to change."""
 
 
 def ensure_runtime_venv(cache: Path, log: Path, report: Report) -> Path:
@@ -60,8 +66,19 @@ def check_python(version: tuple[int, int]) -> None:
         raise RuntimeUnavailable(f"the runtime's pins are for Python {PYTHON}, this is {found}: use python{PYTHON}")
 
 
+def check_disk(torch: Torch, cache: Path, free_bytes: int) -> None:
+    """Raises RuntimeUnavailable if what is made of torch for GPUs would not fit; the CPU build was checked before."""
+    if torch.build == INDEX and free_bytes < LARGE_GIB * GIB:
+        raise RuntimeUnavailable(
+            f"{cache} has {free_bytes / GIB:.1f} GiB free, and {LARGE_GIB} GiB are needed with torch for GPUs, which is "
+            f"the only build that pip found.\nFix: free some, put the cache elsewhere with XDG_CACHE_HOME, or, for the "
+            f"CPU build, {TO_HAVE_IT}"
+        )
+
+
 def _install_packages(packages: Path, torch: Torch, cache: Path, log: Path, report: Report) -> None:
     check_python(sys.version_info[:2])
+    check_disk(torch, cache, shutil.disk_usage(cache).free)
     report(str(torch))
     lists = (Pins(SERVING), torch.pins, Pins(TUNING))
     wheels = ensure_wheels(cache, lists, log, report)

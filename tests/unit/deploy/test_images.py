@@ -13,7 +13,7 @@ from deploy.local.images.containerfile import stages_of
 from deploy.local.images.images import FETCH, RUNTIME, TUNE, tag_of
 from deploy.local.images.push import PushFailed, blob, manifest_of
 from deploy.local.images.rootfs import BASE_VARIABLE, sources_of
-from deploy.local.images.runtime_env import RuntimeUnavailable, check_python
+from deploy.local.images.runtime_env import LARGE_GIB, RuntimeUnavailable, check_disk, check_python
 from deploy.local.images.torch_build import CONFIGURED, CPU, INDEX, Torch, pins_file
 from deploy.local.images.wheels import FETCHING, SERVING, TUNING, Pins, download_command
 from deploy.local.layout import REPOSITORY, Layout
@@ -151,6 +151,15 @@ def test_another_python_is_refused_with_the_one_that_works() -> None:
     check_python((3, 11))
     with pytest.raises(RuntimeUnavailable, match=r"use python3\.11"):
         check_python((3, 13))
+
+
+def test_the_large_torch_is_not_installed_where_it_would_not_fit(tmp_path: Path) -> None:
+    check_disk(Torch(INDEX, CONFIGURED), tmp_path, LARGE_GIB << 30)
+    check_disk(Torch(CPU, CONFIGURED), tmp_path, 0)
+    with pytest.raises(
+        RuntimeUnavailable, match=rf"has 30\.0 GiB free, and {LARGE_GIB} GiB are needed with torch for GPUs"
+    ):
+        check_disk(Torch(INDEX, CONFIGURED), tmp_path, 30 << 30)
 
 
 def test_an_oci_layout_holds_one_image(tmp_path: Path) -> None:
