@@ -70,9 +70,9 @@ def check_disk(torch: Torch, cache: Path, free_bytes: int) -> None:
     """Raises RuntimeUnavailable if what is made of torch for GPUs would not fit; the CPU build was checked before."""
     if torch.build == INDEX and free_bytes < LARGE_GIB * GIB:
         raise RuntimeUnavailable(
-            f"{cache} has {free_bytes / GIB:.1f} GiB free, and {LARGE_GIB} GiB are needed with torch for GPUs, which is "
-            f"the only build that pip found.\nFix: free some, put the cache elsewhere with XDG_CACHE_HOME, or, for the "
-            f"CPU build, {TO_HAVE_IT}"
+            f"{cache} has {free_bytes / GIB:.1f} GiB free, and {LARGE_GIB} GiB are needed with torch for GPUs, "
+            "which is the only build that pip found.\nFix: free some, put the cache elsewhere with XDG_CACHE_HOME, or, "
+            f"for the CPU build, {TO_HAVE_IT}"
         )
 
 
