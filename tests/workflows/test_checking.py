@@ -43,7 +43,7 @@ async def test_what_could_not_be_checked_warns_and_stops_nothing(live_bench: Ben
     await live_bench.until(lambda _: "PriceLimit" in preflight(live_bench).get("message", ""))
     assert preflight(live_bench)["status"] == "True"
     assert preflight(live_bench)["message"] == (
-        "passed: SkuOffered, ModelReadable; not known: VcpuQuota: Azure did not answer; "
+        "passed: SkuOffered, ModelReadable; unknown: VcpuQuota: Azure did not answer; "
         "PriceLimit: it restarts; ImagesPullable: it restarts"
     )
 
@@ -62,7 +62,7 @@ async def test_after_the_first_no_the_others_get_a_little_time_and_no_more(bench
     state = await bench.settled("failed")
     assert (state.status.reason, state.status.message) == ("QuotaExceeded", "0 of 24 left")
     unanswered = next(check for check in state.status.checks if check.name == "ModelReadable")
-    assert (unanswered.outcome, unanswered.message) == ("unknown", "stopped before it had answered")
+    assert (unanswered.outcome, unanswered.message) == ("unknown", "cancelled before it had a result")
     began, ended = state.status.steps[0].started, state.status.steps[-1].ended
     assert began is not None and ended is not None
     assert (ended - began).total_seconds() < 30

@@ -61,7 +61,7 @@ async def test_when_nothing_is_left_all_reasons_are_told_and_nothing_is_kept(liv
     state = await live_bench.settled("failed")
     assert (state.status.phase, state.status.reason) == (Phase.FAILED, "QuotaExceeded")
     assert state.status.message == (
-        f"none of 3 ways to get the nodes works. {FIRST}: 0 of 24 left [QuotaExceeded]; "
+        f"none of 3 purchase options worked. {FIRST}: 0 of 24 left [QuotaExceeded]; "
         f"{SECOND} as spot: no machine [AllocationFailed]; {SECOND}: not sold [SkuNotAvailable]"
     )
     assert not live_bench.world.pools and not live_bench.world.workloads and not state.resources.holdings
@@ -128,7 +128,7 @@ async def test_an_edit_that_needs_nothing_bought_does_not_ask_what_stands_agains
     state = await live_bench.settled()
     assert live_bench.world.applied == "digest-2" and live_bench.world.calls["read_preflight"] == 1
     told = {check.name: (check.outcome, check.message) for check in state.status.checks}
-    assert told["VcpuQuota"] == told["SkuOffered"] == ("passed", "the nodes are there already")
+    assert told["VcpuQuota"] == told["SkuOffered"] == ("passed", "the nodes are already there")
 
 
 async def test_an_edit_after_a_loss_asks_again_what_stands_against_buying(live_bench: Bench) -> None:

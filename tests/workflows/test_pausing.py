@@ -21,7 +21,7 @@ async def test_a_workspace_that_comes_paused_buys_nothing_until_the_annotation_g
     await annotate(live_bench, paused=True)
     state = await live_bench.until(lambda state: state.status.reason == "Paused")
     assert state.status.phase is Phase.PAUSED
-    assert state.status.message == "generation 1 is paused and waits: remove the annotation modelyard.dev/paused"
+    assert state.status.message == "generation 1 is paused; to continue, remove the annotation modelyard.dev/paused"
     await live_bench.until(lambda _: live_bench.world.statuses[-1]["phase"] == "Paused")
     assert live_bench.world.calls["build_plan"] == 0
     await annotate(live_bench, paused=False)
@@ -36,7 +36,7 @@ async def test_an_edit_of_what_serves_waits_and_the_serving_goes_on(live_bench: 
     live_bench.world.generation = 2
     await live_bench.tell(paused=True)
     state = await live_bench.until(lambda state: state.status.reason == "Paused")
-    assert state.status.phase is Phase.READY and "generation 2 is paused and waits" in state.status.message
+    assert state.status.phase is Phase.READY and "generation 2 is paused" in state.status.message
     assert live_bench.world.applied == "digest-1"
     await annotate(live_bench, paused=False)
     await live_bench.settled()
@@ -49,7 +49,7 @@ async def test_what_the_update_pauses_is_told_and_resumed(live_bench: Bench) -> 
     await handle.execute_update(WorkspaceWorkflow.pause)
     await live_bench.edit(digest="digest-2")
     state = await live_bench.until(lambda state: state.status.reason == "Paused")
-    assert state.status.message.endswith("waits: resume it (POST /workspaces/NS/NAME/resume)")
+    assert state.status.message.endswith("to continue, resume it (POST /workspaces/NS/NAME/resume)")
     await handle.execute_update(WorkspaceWorkflow.resume)
     assert (await live_bench.settled()).spec.observed == 2
 
@@ -60,7 +60,7 @@ async def test_a_pause_by_annotation_is_not_ended_by_the_update(live_bench: Benc
     assert live_bench.handle is not None
     with pytest.raises(WorkflowUpdateFailedError) as refused:
         await live_bench.handle.execute_update(WorkspaceWorkflow.resume)
-    assert "annotation modelyard.dev/paused is to be removed" in str(refused.value.cause)
+    assert "annotation modelyard.dev/paused must be removed" in str(refused.value.cause)
 
 
 async def test_a_delete_goes_through_a_pause(live_bench: Bench) -> None:

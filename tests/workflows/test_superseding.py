@@ -195,7 +195,7 @@ async def test_a_successor_is_told_what_it_waits_for(live_bench: Bench) -> None:
     await live_bench.until(lambda _: world.told["uid-2"]["reason"] == "CloudForbidden")
     told = world.told["uid-2"]
     assert told["phase"] == "Pending" and told["observedGeneration"] == 0
-    assert told["message"].startswith("waits until everything is given back that the Workspace of this name before it")
+    assert told["message"].startswith("waits until the resources of the deleted Workspace of this name are released")
     assert "may not delete pools" in told["message"] and not told["plan"]
     await handle.execute_update(WorkspaceWorkflow.retry)
     await live_bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")
