@@ -96,10 +96,8 @@ class Successor:
         if successor is None or successor.deleting:
             return None
         progress = self._reporter.state.status.message
-        return (
-            successor.uid,
-            f"waits until the resources of the deleted Workspace of this name are released: {progress}",
-        )
+        message = f"waits until the resources of the deleted Workspace of this name are released: {progress}"
+        return successor.uid, message
 
     async def _write(self, uid: str, message: str) -> None:
         """Writes the successor's status. A failed write is logged only; the next change retries."""

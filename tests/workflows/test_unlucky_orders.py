@@ -88,7 +88,8 @@ async def test_what_cannot_be_given_back_after_a_failure_stays_on_record_and_is_
     await live_bench.tell()
     state = await live_bench.settled("failed")
     assert (state.status.phase, state.status.reason) == (Phase.FAILED, "ContainerOOMKilled")
-    assert "not released, and still costs money: node_pool wsjje2z6fgxv, because the role is gone" in state.status.message
+    left = "not released, and still costs money: node_pool wsjje2z6fgxv, because the role is gone"
+    assert left in state.status.message
     assert world.pools and world.finalizer
     await live_bench.tell(resync=True, generation=0)
     state = await live_bench.until(lambda state: not state.resources.holdings)

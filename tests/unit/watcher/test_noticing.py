@@ -139,9 +139,9 @@ async def test_a_word_that_temporal_did_not_take_is_said_again_with_what_came_si
         said.append(message)
 
     signaller = Signaller(send)
-    signaller.tell(KEY, Changed(uid="u1", generation=1))
+    signaller.enqueue(KEY, Changed(uid="u1", generation=1))
     await asyncio.sleep(0)
-    signaller.tell(KEY, Changed(uid="u1", generation=2))
+    signaller.enqueue(KEY, Changed(uid="u1", generation=2))
     async with asyncio.timeout(PATIENCE_S):
         await signaller.idle()
     assert said == [Changed(uid="u1", generation=2)]

@@ -65,6 +65,5 @@ def test_the_last_word_has_the_reason_of_what_was_wanted_most() -> None:
     error = all_failed(tried)
     assert error.type == "QuotaExceeded"
     assert str(error.message) == (
-        "none of 2 purchase options worked. A as spot: none left [QuotaExceeded]; "
-        "A in zone 2: full [AllocationFailed]"
+        "none of 2 purchase options worked. A as spot: none left [QuotaExceeded]; A in zone 2: full [AllocationFailed]"
     )

@@ -153,7 +153,7 @@ async def test_the_inventory_has_every_pool_of_ours_and_no_other() -> None:
 
 
 async def test_a_look_shows_the_workspaces_own_pool_whatever_its_state() -> None:
-    shown = await AgentPools(FakeAgentPools(a_pool("Failed")).azure).look(KEY)
+    shown = await AgentPools(FakeAgentPools(a_pool("Failed")).azure).read_held(KEY)
     assert shown is not None and shown.provisioning_state == "Failed"
     for arm in (FakeAgentPools(), FakeAgentPools(a_pool(plan=OTHERS))):
-        assert await AgentPools(arm.azure).look(KEY) is None
+        assert await AgentPools(arm.azure).read_held(KEY) is None

@@ -67,7 +67,7 @@ async def test_gpus_that_are_not_free_are_told_of_and_waited_for(
 ) -> None:
     (free,) = await checks(a_plan(provider="byo"), nodes=nodes, pods=pods)
     assert free.outcome == outcome and says in free.message
-    assert free.message.endswith("They are waited for") == (outcome == "unknown")
+    assert free.message.endswith("The Workspace waits for free GPUs") == (outcome == "unknown")
 
 
 def holdings(installed: Any, *, with_cloud: bool = False, **objects: Any) -> ClusterHoldings:

@@ -62,7 +62,7 @@ def test_every_providers_activities_take_and_give_the_same() -> None:
 
 @pytest.mark.parametrize("provider", [AgentPools, NodeClaims, OwnNodes])
 def test_a_provider_has_what_the_protocol_asks(provider: type) -> None:
-    for method in ("ensure_node_pool", "delete_node_pool", "look"):
+    for method in ("ensure_node_pool", "delete_node_pool", "read_held"):
         assert get_type_hints(getattr(provider, method)) == get_type_hints(getattr(NodeProvider, method))
 
 
