@@ -66,7 +66,7 @@ async def test_a_repeated_request_with_one_key_is_one_update(live_bench: Bench, 
     assert live_bench.world.calls["ensure_node_pool"] == 2
 
 
-async def test_what_is_not_there_is_404_and_nonsense_422(http: httpx.AsyncClient) -> None:
+async def test_a_missing_workspace_is_404_and_an_invalid_body_422(http: httpx.AsyncClient) -> None:
     assert (await http.get("/workspaces/default/nobody")).status_code == 404
     assert (await http.post("/workspaces/default/nobody/pause")).status_code == 404
     assert (await http.get("/workspaces", params={"phase": "Sleeping"})).status_code == 422
@@ -78,7 +78,7 @@ async def test_health_and_metrics_answer(http: httpx.AsyncClient) -> None:
     assert "python_info" in (await http.get("/metrics")).text
 
 
-async def test_a_workflow_whose_task_fails_is_told_with_where_its_cause_is(
+async def test_a_workflow_whose_task_fails_is_reported_with_the_place_of_its_cause(
     live_bench: Bench, http: httpx.AsyncClient
 ) -> None:
     at = f"/workspaces/default/{live_bench.name}"

@@ -15,7 +15,7 @@ def preflight(bench: Bench) -> dict[str, str]:
     return next((one for one in conditions if one["type"] == "PreflightPassed"), {"status": ""})
 
 
-async def test_all_that_failed_is_told_together_in_the_order_of_the_table(live_bench: Bench) -> None:
+async def test_all_failures_are_reported_at_once_in_the_order_of_the_table(live_bench: Bench) -> None:
     live_bench.world.checks = [OFFERED, QUOTA]
     live_bench.world.workload_checks = [IMAGE]
     live_bench.world.fail_next(s.READ_MODEL_REVISION, failure("ModelGated", "accept the licence"))
@@ -35,7 +35,7 @@ async def test_all_that_failed_is_told_together_in_the_order_of_the_table(live_b
     }  # fmt: skip
 
 
-async def test_what_could_not_be_checked_warns_and_stops_nothing(live_bench: Bench) -> None:
+async def test_unknown_checks_are_reported_and_do_not_stop_a_workspace(live_bench: Bench) -> None:
     live_bench.world.checks = [OFFERED, Check(name="VcpuQuota", outcome="unknown", message="Azure did not answer")]
     live_bench.world.fail_next(s.READ_WORKLOAD_PREFLIGHT, failure("ApiServerUnavailable", "it restarts", final=True))
     await live_bench.tell()
@@ -48,14 +48,14 @@ async def test_what_could_not_be_checked_warns_and_stops_nothing(live_bench: Ben
     )
 
 
-async def test_a_check_that_may_not_be_made_is_a_no(live_bench: Bench) -> None:
+async def test_a_forbidden_check_fails(live_bench: Bench) -> None:
     live_bench.world.fail_next(s.READ_WORKLOAD_PREFLIGHT, failure("ApiServerRefused", "no right to read Secrets"))
     await live_bench.tell()
     state = await live_bench.settled("failed")
     assert (state.status.reason, state.status.message) == ("ApiServerRefused", "no right to read Secrets")
 
 
-async def test_after_the_first_no_the_others_get_a_little_time_and_no_more(bench: Bench) -> None:
+async def test_after_the_first_failure_the_other_checks_get_a_grace_period(bench: Bench) -> None:
     bench.world.checks = [QUOTA]
     bench.world.fail_next(s.READ_MODEL_REVISION, *(failure("ModelHubBusy", "slow down") for _ in range(50)))
     await bench.tell()
@@ -68,7 +68,7 @@ async def test_after_the_first_no_the_others_get_a_little_time_and_no_more(bench
     assert (ended - began).total_seconds() < 30
 
 
-async def test_a_refused_edit_keeps_what_runs_and_says_which_checks_failed(live_bench: Bench) -> None:
+async def test_a_refused_edit_keeps_what_runs_and_names_the_failed_checks(live_bench: Bench) -> None:
     await live_bench.tell()
     await live_bench.settled()
     live_bench.world.workload_checks = [IMAGE]

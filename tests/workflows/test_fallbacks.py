@@ -14,7 +14,7 @@ PRICE = Check(name="PriceLimit", outcome="failed", reason="PriceAboveLimit", mes
 OFFERED = Check(name="SkuOffered", outcome="passed")
 
 
-async def test_an_option_that_fails_its_checks_is_skipped_and_told(live_bench: Bench) -> None:
+async def test_an_option_that_fails_its_checks_is_skipped_and_reported(live_bench: Bench) -> None:
     live_bench.world.options = [(FIRST, False), (SECOND, False)]
     live_bench.world.checks_of = {FIRST: [QUOTA]}
     await live_bench.tell()
@@ -29,7 +29,7 @@ async def test_an_option_that_fails_its_checks_is_skipped_and_told(live_bench: B
     assert await live_bench.delete() == []
 
 
-async def test_the_report_for_people_is_that_of_the_machine_that_was_got(live_bench: Bench) -> None:
+async def test_the_report_is_that_of_the_bought_machine(live_bench: Bench) -> None:
     live_bench.world.uid = UID
     live_bench.world.planned = options_of([FIRST, SECOND], name=live_bench.name)
     live_bench.world.checks_of = {FIRST: [QUOTA]}
@@ -40,7 +40,7 @@ async def test_the_report_for_people_is_that_of_the_machine_that_was_got(live_be
     assert spec.report == live_bench.world.planned[1].report
 
 
-async def test_what_cannot_be_had_is_given_back_before_the_next_is_bought(live_bench: Bench) -> None:
+async def test_a_failed_option_is_released_before_the_next_is_bought(live_bench: Bench) -> None:
     live_bench.world.options = [(FIRST, True), (FIRST, False)]
     live_bench.world.fail_next(s.ENSURE_NODE_POOL, failure("AllocationFailed", "no spot machine is free", final=True))
     await live_bench.tell()
@@ -52,7 +52,7 @@ async def test_what_cannot_be_had_is_given_back_before_the_next_is_bought(live_b
     assert live_bench.world.calls["delete_workload"] == 0, "the pods fit the same machine, bought in another way"
 
 
-async def test_when_nothing_is_left_all_reasons_are_told_and_nothing_is_kept(live_bench: Bench) -> None:
+async def test_when_all_options_failed_all_reasons_are_reported_and_nothing_is_kept(live_bench: Bench) -> None:
     live_bench.world.options = [(FIRST, False), (SECOND, True), (SECOND, False)]
     live_bench.world.checks_of = {FIRST: [QUOTA]}
     errors = (failure("AllocationFailed", "no machine", final=True), failure("SkuNotAvailable", "not sold"))
@@ -67,7 +67,7 @@ async def test_when_nothing_is_left_all_reasons_are_told_and_nothing_is_kept(liv
     assert not live_bench.world.pools and not live_bench.world.workloads and not state.resources.holdings
 
 
-async def test_what_is_no_matter_of_the_machine_is_not_tried_on_another(live_bench: Bench) -> None:
+async def test_a_failure_unrelated_to_the_machine_has_no_fallback(live_bench: Bench) -> None:
     live_bench.world.options = [(FIRST, False), (SECOND, False)]
     live_bench.world.fail_next(s.READ_MODEL_REVISION, failure("ModelGated", "accept the licence"))
     await live_bench.tell()
@@ -108,7 +108,7 @@ async def test_an_edit_keeps_the_option_that_serves(live_bench: Bench) -> None:
     assert live_bench.world.calls["delete_node_pool"] == 0
 
 
-async def test_an_edit_that_is_refused_does_not_move_what_serves(live_bench: Bench) -> None:
+async def test_a_refused_edit_does_not_move_what_serves(live_bench: Bench) -> None:
     live_bench.world.options = [(FIRST, False), (SECOND, False)]
     await live_bench.tell()
     await live_bench.settled()
@@ -120,7 +120,7 @@ async def test_an_edit_that_is_refused_does_not_move_what_serves(live_bench: Ben
     assert live_bench.world.applied == "digest-1"
 
 
-async def test_an_edit_that_needs_nothing_bought_does_not_ask_what_stands_against_buying(live_bench: Bench) -> None:
+async def test_an_edit_that_needs_no_purchase_skips_the_provider_checks(live_bench: Bench) -> None:
     await live_bench.tell()
     await live_bench.settled()
     live_bench.world.checks_of = {FIRST: [QUOTA]}
@@ -131,7 +131,7 @@ async def test_an_edit_that_needs_nothing_bought_does_not_ask_what_stands_agains
     assert told["VcpuQuota"] == told["SkuOffered"] == ("passed", "the nodes are already there")
 
 
-async def test_an_edit_after_a_loss_asks_again_what_stands_against_buying(live_bench: Bench) -> None:
+async def test_an_edit_after_a_node_loss_runs_the_provider_checks_again(live_bench: Bench) -> None:
     await live_bench.tell()
     await live_bench.settled()
     live_bench.world.pools.clear()

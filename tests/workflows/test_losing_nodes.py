@@ -21,7 +21,7 @@ async def lose_one(bench: Bench, watches: int) -> None:
 
 
 @pytest.mark.parametrize("at_work", [s.WAIT_FOR_SERVING, s.READ_COMPLETIONS], ids=["AwaitServing", "Verify"])
-async def test_a_node_that_is_lost_at_work_is_brought_back_and_the_work_begins_again(
+async def test_a_node_lost_during_the_work_is_replaced_and_the_work_restarts(
     live_bench: Bench,
     at_work: Signature[Any, Any],
 ) -> None:
@@ -40,7 +40,7 @@ async def test_a_node_that_is_lost_at_work_is_brought_back_and_the_work_begins_a
     assert await live_bench.delete() == []
 
 
-async def test_the_loss_is_said_while_the_node_is_brought_back(live_bench: Bench) -> None:
+async def test_the_loss_is_reported_while_the_node_is_replaced(live_bench: Bench) -> None:
     world = live_bench.world
     world.block(s.WAIT_FOR_SERVING)
     await live_bench.tell()
@@ -56,7 +56,7 @@ async def test_the_loss_is_said_while_the_node_is_brought_back(live_bench: Bench
     gate.set()
 
 
-async def test_nodes_that_are_lost_again_and_again_are_given_back(live_bench: Bench) -> None:
+async def test_nodes_that_are_lost_repeatedly_are_released(live_bench: Bench) -> None:
     world = live_bench.world
     world.block(s.WAIT_FOR_SERVING)
     await live_bench.tell()
@@ -68,7 +68,7 @@ async def test_nodes_that_are_lost_again_and_again_are_given_back(live_bench: Be
     assert len(world.bought) == NODE_ATTEMPTS and not world.pools and not state.resources.holdings
 
 
-async def test_spot_nodes_that_are_taken_back_during_a_pass_are_followed_by_the_next_option(live_bench: Bench) -> None:
+async def test_after_spot_evictions_during_a_pass_the_next_option_is_tried(live_bench: Bench) -> None:
     world = live_bench.world
     world.options = [(FIRST, True), (FIRST, False)]
     gate = world.block(s.WAIT_FOR_SERVING)

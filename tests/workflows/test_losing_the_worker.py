@@ -15,7 +15,7 @@ IN_THE_MIDDLE = [s.BUILD_PLAN, s.READ_PREFLIGHT, s.ENSURE_NODE_POOL, s.ENSURE_WO
 
 
 @pytest.mark.parametrize("signature", IN_THE_MIDDLE, ids=lambda signature: signature.name)
-async def test_a_workflow_dropped_in_the_middle_of_a_step_is_swept_up_silently(
+async def test_a_workflow_evicted_in_the_middle_of_a_step_is_collected_silently(
     live: WorkflowEnvironment, signature: Signature[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     complaints: list[str] = []

@@ -17,7 +17,7 @@ async def annotate(bench: Bench, *, paused: bool) -> None:
     await bench.tell(paused=paused)
 
 
-async def test_a_workspace_that_comes_paused_buys_nothing_until_the_annotation_goes(live_bench: Bench) -> None:
+async def test_a_workspace_created_paused_buys_nothing_until_the_annotation_is_removed(live_bench: Bench) -> None:
     await annotate(live_bench, paused=True)
     state = await live_bench.until(lambda state: state.status.reason == "Paused")
     assert state.status.phase is Phase.PAUSED
@@ -43,7 +43,7 @@ async def test_an_edit_of_what_serves_waits_and_the_serving_goes_on(live_bench: 
     assert live_bench.world.applied == "digest-2"
 
 
-async def test_what_the_update_pauses_is_told_and_resumed(live_bench: Bench) -> None:
+async def test_a_pause_by_the_update_is_reported_and_resumed(live_bench: Bench) -> None:
     handle = await live_bench.tell()
     await live_bench.settled()
     await handle.execute_update(WorkspaceWorkflow.pause)
@@ -71,7 +71,7 @@ async def test_a_delete_goes_through_a_pause(live_bench: Bench) -> None:
     assert not live_bench.world.pools
 
 
-async def test_a_pass_under_way_goes_on(live_bench: Bench) -> None:
+async def test_a_pass_under_way_continues(live_bench: Bench) -> None:
     gate = live_bench.world.block(s.WAIT_FOR_SERVING)
     await live_bench.tell()
     await live_bench.world.entered["wait_for_serving"].wait()
@@ -80,7 +80,7 @@ async def test_a_pass_under_way_goes_on(live_bench: Bench) -> None:
     assert (await live_bench.settled()).status.phase is Phase.READY
 
 
-async def test_the_end_of_a_pause_that_nobody_told_of_is_noticed(bench: Bench) -> None:
+async def test_the_end_of_a_pause_without_a_message_is_noticed(bench: Bench) -> None:
     await annotate(bench, paused=True)
     await bench.until(lambda state: state.status.reason == "Paused")
     bench.world.paused = False

@@ -52,7 +52,7 @@ async def test_a_workspace_keeps_its_provider_when_the_installation_changes(
 
 
 @pytest.mark.parametrize("provider", EVERY)
-async def test_who_holds_something_is_asked_where_no_plan_is_known(live_bench: Bench, provider: Provider) -> None:
+async def test_providers_that_hold_nodes_are_listed_without_a_plan(live_bench: Bench, provider: Provider) -> None:
     world = live_bench.world
     world.provider, world.pools = provider, {"left-by-a-workflow-before": world.instance_type}
     world.fail_next(s.BUILD_PLAN, failure("InvalidSpec", "resource.count is 0"))
@@ -63,7 +63,7 @@ async def test_who_holds_something_is_asked_where_no_plan_is_known(live_bench: B
     assert provider_calls(live_bench) == {STEPS[provider].release.name: 1}
 
 
-async def test_own_nodes_that_are_not_free_in_time_are_told_of_and_let_go(live_bench: Bench) -> None:
+async def test_byo_nodes_that_are_not_free_in_time_are_reported_and_released(live_bench: Bench) -> None:
     live_bench.world.provider = "byo"
     words = "after 45 min: 0 of 2 matching nodes have a free GPU, 1 is needed"
     live_bench.world.fail_next(s.ENSURE_NODE_RESERVATIONS, failure("NoMatchingNodes", words, final=True))
@@ -73,7 +73,7 @@ async def test_own_nodes_that_are_not_free_in_time_are_told_of_and_let_go(live_b
     assert live_bench.world.calls["delete_node_reservations"] == 1 and not state.resources.holdings
 
 
-async def test_own_nodes_have_no_price_and_only_their_time_is_told(live_bench: Bench) -> None:
+async def test_byo_nodes_have_no_price_and_only_node_seconds_are_reported(live_bench: Bench) -> None:
     live_bench.world.provider = "byo"
     await live_bench.tell()
     state = await live_bench.settled()
@@ -85,7 +85,7 @@ async def test_own_nodes_have_no_price_and_only_their_time_is_told(live_bench: B
     assert plans and all(plan["provider"] == "byo" and "instanceType" not in plan for plan in plans)
 
 
-async def test_a_lost_own_node_is_noticed_though_there_is_none_to_plan_for(live_bench: Bench) -> None:
+async def test_a_lost_byo_node_is_noticed_without_a_node_to_plan_for(live_bench: Bench) -> None:
     live_bench.world.provider = "byo"
     await live_bench.tell()
     await live_bench.settled()

@@ -10,7 +10,7 @@ from workflows.workspace import RESYNC
 SOON_AFTER = RESYNC + timedelta(minutes=1)
 
 
-async def test_a_ready_workspace_that_vanished_unheard_is_given_back(bench: Bench) -> None:
+async def test_a_ready_workspace_that_vanished_without_an_event_is_released(bench: Bench) -> None:
     handle = await bench.tell()
     await bench.settled()
     bench.world.exists = False
@@ -19,7 +19,7 @@ async def test_a_ready_workspace_that_vanished_unheard_is_given_back(bench: Benc
     assert not bench.world.pools and not bench.world.workloads
 
 
-async def test_a_failed_workspace_that_vanished_unheard_ends(bench: Bench) -> None:
+async def test_a_failed_workspace_that_vanished_without_an_event_ends(bench: Bench) -> None:
     bench.world.fail_next(s.BUILD_PLAN, failure("PresetUnknown", "no such preset"))
     handle = await bench.tell()
     await bench.settled("failed")
@@ -28,7 +28,7 @@ async def test_a_failed_workspace_that_vanished_unheard_ends(bench: Bench) -> No
     assert await handle.result() == []
 
 
-async def test_an_edit_of_a_failed_workspace_that_nobody_told_of_is_noticed(bench: Bench) -> None:
+async def test_an_edit_of_a_failed_workspace_without_an_event_is_noticed(bench: Bench) -> None:
     bench.world.fail_next(s.BUILD_PLAN, failure("PresetUnknown", "no such preset"))
     await bench.tell()
     await bench.settled("failed")
@@ -37,7 +37,7 @@ async def test_an_edit_of_a_failed_workspace_that_nobody_told_of_is_noticed(benc
     assert (await bench.settled()).spec.observed == 2
 
 
-async def test_the_cost_of_the_last_hour_is_told(bench: Bench) -> None:
+async def test_the_cost_of_the_last_hour_is_reported(bench: Bench) -> None:
     await bench.tell()
     await bench.settled()
     await bench.env.sleep(SOON_AFTER)

@@ -16,7 +16,7 @@ def last(bench: Bench, condition: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("bench", [100, 0], ids=["cached", "replayed at every step"], indirect=True)
-async def test_a_workspace_becomes_ready_and_a_delete_gives_everything_back(bench: Bench) -> None:
+async def test_a_workspace_becomes_ready_and_a_delete_releases_everything(bench: Bench) -> None:
     await bench.tell()
     state = await bench.settled()
     assert state.status.phase is Phase.READY
@@ -63,7 +63,7 @@ async def test_the_workload_is_created_while_nodes_are_still_being_bought(bench:
     await bench.settled()
 
 
-async def test_a_failed_plan_buys_nothing_and_says_why(bench: Bench) -> None:
+async def test_a_failed_plan_buys_nothing_and_reports_the_reason(bench: Bench) -> None:
     bench.world.fail_next(s.BUILD_PLAN, failure("PresetUnknown", "unknown preset 'x': did you mean y?"))
     await bench.tell()
     state = await bench.settled("failed")
@@ -94,7 +94,7 @@ async def test_a_busy_cluster_is_waited_out(bench: Bench) -> None:
     assert bench.world.calls["ensure_node_pool"] == 13
 
 
-async def test_nodes_that_never_join_are_replaced_twice_and_then_given_back(live_bench: Bench) -> None:
+async def test_nodes_that_never_join_are_replaced_twice_and_then_released(live_bench: Bench) -> None:
     live_bench.world.fail_next(s.WAIT_FOR_NODES, *(failure("NodeNotJoined", "0 of 1", final=True) for _ in range(3)))
     await live_bench.tell()
     state = await live_bench.settled("failed")
@@ -103,7 +103,7 @@ async def test_nodes_that_never_join_are_replaced_twice_and_then_given_back(live
     assert not live_bench.world.pools
 
 
-async def test_a_pod_that_cannot_serve_costs_no_gpu_for_longer_than_it_takes_to_know(live_bench: Bench) -> None:
+async def test_a_pod_that_cannot_serve_fails_the_pass_and_releases_the_nodes(live_bench: Bench) -> None:
     live_bench.world.fail_next(s.WAIT_FOR_SERVING, failure("ContainerOOMKilled", "out of memory", final=True))
     await live_bench.tell()
     state = await live_bench.settled("failed")

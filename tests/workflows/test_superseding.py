@@ -21,7 +21,7 @@ EVERY_STEP: list[Signature[Any, Any]] = [
 ]  # fmt: skip
 
 
-async def test_every_step_is_all_that_a_generation_asks_for(live_bench: Bench) -> None:
+async def test_the_list_of_steps_is_complete(live_bench: Bench) -> None:
     await live_bench.tell()
     await live_bench.settled()
     asked = await live_bench.asked_for()
@@ -52,7 +52,7 @@ async def test_a_newer_generation_cancels_the_older_and_waits_for_it_to_confirm(
     assert len(live_bench.world.pools) == 1
 
 
-async def test_another_machine_type_gives_the_old_pool_back_first(live_bench: Bench) -> None:
+async def test_another_machine_type_releases_the_old_pool_first(live_bench: Bench) -> None:
     await live_bench.tell()
     await live_bench.settled()
     await live_bench.edit(instance_type="Standard_NC48ads_A100_v4", digest="digest-2")
@@ -60,7 +60,7 @@ async def test_another_machine_type_gives_the_old_pool_back_first(live_bench: Be
     assert live_bench.world.pools == {"wsjje2z6fgxv": "Standard_NC48ads_A100_v4"}
 
 
-async def test_stale_and_duplicate_words_change_nothing(live_bench: Bench) -> None:
+async def test_stale_and_duplicate_messages_change_nothing(live_bench: Bench) -> None:
     live_bench.world.generation = 5
     await live_bench.tell()
     await live_bench.settled()
@@ -71,7 +71,7 @@ async def test_stale_and_duplicate_words_change_nothing(live_bench: Bench) -> No
     assert await live_bench.asked_for() == asked
 
 
-async def test_a_late_word_of_a_predecessor_does_not_end_its_namesake(live_bench: Bench) -> None:
+async def test_a_late_message_of_a_predecessor_does_not_end_its_successor(live_bench: Bench) -> None:
     await live_bench.tell()
     await live_bench.settled()
     await live_bench.tell(uid="uid-0", deleting=True)
@@ -80,7 +80,7 @@ async def test_a_late_word_of_a_predecessor_does_not_end_its_namesake(live_bench
     assert live_bench.world.pools
 
 
-async def test_a_namesake_begins_a_life_of_its_own_after_everything_is_given_back(live_bench: Bench) -> None:
+async def test_a_successor_starts_after_everything_is_released(live_bench: Bench) -> None:
     await live_bench.tell()
     await live_bench.settled()
     live_bench.world.uid, live_bench.world.generation = "uid-2", 1
@@ -101,7 +101,7 @@ async def test_a_refused_edit_leaves_the_running_model_alone(live_bench: Bench) 
     assert live_bench.world.pools and live_bench.world.workloads
 
 
-async def test_a_poke_repairs_a_lost_node_and_ignores_a_false_alarm(live_bench: Bench) -> None:
+async def test_a_resync_repairs_a_lost_node_and_ignores_a_false_alarm(live_bench: Bench) -> None:
     await live_bench.tell()
     await live_bench.settled()
     await live_bench.tell(resync=True, generation=0)
@@ -128,7 +128,7 @@ async def test_a_blocked_cleanup_keeps_the_finalizer_until_a_retry_succeeds(live
     assert not live_bench.world.finalizer
 
 
-async def test_a_forced_cleanup_says_what_it_leaves_behind(live_bench: Bench) -> None:
+async def test_a_forced_cleanup_returns_what_it_leaves_behind(live_bench: Bench) -> None:
     await live_bench.tell()
     await live_bench.settled()
     live_bench.world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "the role is gone"))
@@ -141,7 +141,7 @@ async def test_a_forced_cleanup_says_what_it_leaves_behind(live_bench: Bench) ->
     assert not live_bench.world.finalizer
 
 
-async def test_updates_that_make_no_sense_are_refused_and_leave_no_trace(live_bench: Bench) -> None:
+async def test_invalid_updates_are_refused_without_an_event(live_bench: Bench) -> None:
     handle = await live_bench.tell()
     await live_bench.settled()
     for update in (WorkspaceWorkflow.retry, WorkspaceWorkflow.resume, WorkspaceWorkflow.force_cleanup):
@@ -157,7 +157,7 @@ async def test_a_failed_workspace_is_tried_again_on_request(live_bench: Bench) -
     assert (await live_bench.settled()).status.phase is Phase.READY
 
 
-async def test_a_paused_workspace_begins_nothing_and_can_be_deleted(live_bench: Bench) -> None:
+async def test_a_paused_workspace_starts_no_pass_and_can_be_deleted(live_bench: Bench) -> None:
     handle = await live_bench.tell()
     await live_bench.settled()
     await handle.execute_update(WorkspaceWorkflow.pause)
@@ -175,7 +175,7 @@ async def test_cancelling_the_workflow_is_a_delete(live_bench: Bench) -> None:
     assert not live_bench.world.pools and not live_bench.world.finalizer
 
 
-async def test_preflight_that_says_no_stops_before_buying(live_bench: Bench) -> None:
+async def test_a_failed_preflight_stops_before_buying(live_bench: Bench) -> None:
     refused = Check(name="VcpuQuota", outcome="failed", reason="QuotaExceeded", message="0 of 24 left")
     live_bench.world.checks = [refused]
     await live_bench.tell()
@@ -184,7 +184,7 @@ async def test_preflight_that_says_no_stops_before_buying(live_bench: Bench) -> 
     assert live_bench.world.calls["ensure_node_pool"] == 0
 
 
-async def test_a_successor_is_told_what_it_waits_for(live_bench: Bench) -> None:
+async def test_the_status_of_a_successor_shows_what_it_waits_for(live_bench: Bench) -> None:
     world = live_bench.world
     await live_bench.tell()
     await live_bench.settled()

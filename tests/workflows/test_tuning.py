@@ -43,7 +43,7 @@ async def test_data_then_nodes_then_the_adapters_image_and_no_node_is_left(bench
     assert not bench.world.jobs and not bench.world.volume and not bench.world.exists
 
 
-async def test_the_status_has_kaitos_words_the_data_and_the_adapters_digest(bench: Bench) -> None:
+async def test_the_status_has_kaitos_conditions_the_data_and_the_adapters_digest(bench: Bench) -> None:
     await bench.tell()
     await bench.settled()
     await written(bench, "Succeeded")
@@ -75,7 +75,7 @@ async def test_bad_data_buys_nothing(live_bench: Bench) -> None:
     assert status(live_bench)["state"] == "Failed"
 
 
-async def test_a_training_that_fails_gives_its_nodes_back_and_keeps_its_volume(live_bench: Bench) -> None:
+async def test_a_failed_training_releases_its_nodes_and_keeps_its_volume(live_bench: Bench) -> None:
     bench = live_bench
     bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, failure("TrainingDiverged", "loss is NaN", final=True)])
     await bench.tell()
@@ -87,7 +87,7 @@ async def test_a_training_that_fails_gives_its_nodes_back_and_keeps_its_volume(l
     assert last(bench, "WorkspaceSucceeded")["reason"] == "TrainingDiverged"
 
 
-async def test_a_registry_that_says_no_costs_no_gpu_and_no_second_training(bench: Bench) -> None:
+async def test_a_registry_that_refuses_costs_no_gpu_and_no_second_training(bench: Bench) -> None:
     no = failure("PushForbidden", "Secret push may not push to registry.example", final=True)
     bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, None, no, no])
     await bench.tell()
@@ -100,7 +100,7 @@ async def test_a_registry_that_says_no_costs_no_gpu_and_no_second_training(bench
     assert told[0]["phase"] == "Publishing"
 
 
-async def test_after_a_last_no_a_retry_publishes_without_training_again(live_bench: Bench) -> None:
+async def test_after_the_last_refusal_a_retry_publishes_without_another_training(live_bench: Bench) -> None:
     bench = live_bench
     no = failure("BlobRejected", "the registry takes no blobs over 100 MB", final=True)
     bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, None, no])
@@ -131,7 +131,7 @@ async def test_another_output_is_another_push_and_another_configuration_another_
     assert not bench.world.pools
 
 
-async def test_a_job_that_somebody_removes_is_made_again(live_bench: Bench) -> None:
+async def test_a_job_removed_from_outside_is_created_again(live_bench: Bench) -> None:
     bench = live_bench
     gone = failure("TrainingStopped", "Job default/w was removed while it ran", final=True)
     bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, gone])

@@ -17,7 +17,7 @@ def deciding(env: WorkflowEnvironment) -> Worker:
     return Worker(env.client, task_queue=queues.WORKSPACES, workflows=[WorkspaceWorkflow], max_cached_workflows=0)
 
 
-async def test_an_edit_that_is_heard_of_together_with_the_plan_is_not_lost(live: WorkflowEnvironment) -> None:
+async def test_an_edit_whose_message_arrives_with_the_plan_is_not_lost(live: WorkflowEnvironment) -> None:
     """Both are waiting for the workflow when it is looked at again: the plan is not the edit's, and neither is lost."""
     world = World()
     async with workers(live, world.activities(), cached_workflows=0, workflows=()):
@@ -39,7 +39,7 @@ async def test_an_edit_that_is_heard_of_together_with_the_plan_is_not_lost(live:
             await bench.end()
 
 
-async def test_a_late_word_does_not_hide_a_namesake_that_came_during_the_clean_up(live_bench: Bench) -> None:
+async def test_a_late_message_does_not_hide_a_successor_created_during_the_clean_up(live_bench: Bench) -> None:
     world = live_bench.world
     await live_bench.tell()
     await live_bench.settled()
@@ -69,7 +69,7 @@ async def test_a_refused_edit_after_another_edit_leaves_the_running_model_alone(
     assert world.pools and world.workloads
 
 
-async def test_cancelling_the_workflow_while_it_asks_who_is_there_is_a_delete(live_bench: Bench) -> None:
+async def test_cancelling_the_workflow_while_it_reads_the_workspace_is_a_delete(live_bench: Bench) -> None:
     handle = await live_bench.tell()
     await live_bench.settled()
     gate = live_bench.world.block(s.READ_WORKSPACE)
@@ -81,7 +81,7 @@ async def test_cancelling_the_workflow_while_it_asks_who_is_there_is_a_delete(li
     assert not live_bench.world.pools and not live_bench.world.finalizer
 
 
-async def test_what_cannot_be_given_back_after_a_failure_stays_on_record_and_is_tried_again(live_bench: Bench) -> None:
+async def test_what_cannot_be_released_after_a_failure_stays_on_record_and_is_retried(live_bench: Bench) -> None:
     world = live_bench.world
     world.fail_next(s.WAIT_FOR_SERVING, failure("ContainerOOMKilled", "out of memory", final=True))
     world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "the role is gone"))

@@ -47,7 +47,7 @@ def test_a_certificate_is_for_its_subject(certificate: bytes, authority: Pair) -
     ],
     ids=["name", "organizations", "hosts", "no hosts"],
 )
-def test_it_is_for_nobody_else(certificate: bytes, authority: Pair, other: Subject) -> None:
+def test_it_is_for_no_other_subject(certificate: bytes, authority: Pair, other: Subject) -> None:
     assert not is_for(certificate, other, authority.certificate)
 
 

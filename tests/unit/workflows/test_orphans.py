@@ -36,19 +36,19 @@ def test_nothing_of_a_living_or_attended_workspace_is_ever_an_orphan(
 
 
 @given(SOME, SOME, SOME)
-def test_a_world_in_order_has_no_findings(
+def test_a_consistent_inventory_has_no_findings(
     paid: list[WorkspaceKey], alive: list[WorkspaceKey], runs: list[WorkspaceKey]
 ) -> None:
     everyone = sorted({*paid, *alive, *runs}, key=lambda key: key.uid)
     assert not look(paid, everyone, everyone)
 
 
-def test_only_what_both_looks_found_counts() -> None:
+def test_only_what_both_scans_found_counts() -> None:
     first, second = look(KEYS[:2], [], []), look(KEYS[1:3], [], [])
     assert [thing.workspace for thing in confirmed(first, second).orphans] == [KEYS[1]]
 
 
-def test_a_namesake_does_not_protect_the_pool_of_its_predecessor() -> None:
+def test_a_successor_does_not_protect_the_pool_of_its_predecessor() -> None:
     old, new = KEYS[0], KEYS[1]
     assert [thing.workspace for thing in look([old], [new], []).orphans] == [old]
     assert [thing.workspace for thing in look([old], [new], [new]).orphans] == [old]

@@ -74,7 +74,7 @@ def reserved(node: Object) -> int:
     st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=3, max_size=3),
     st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 9)), max_size=120),
 )
-def test_under_any_interleaving_no_gpu_is_promised_twice(
+def test_under_any_interleaving_no_gpu_is_reserved_twice(
     offered: list[int], wanted: list[tuple[int, int]], steps: list[tuple[int, int]]
 ) -> None:
     cluster = NodeCluster(*(a_node(f"n{i}", gpus=gpus) for i, gpus in enumerate(offered)), workspaces=set(UIDS))
@@ -108,7 +108,7 @@ def test_a_gang_gets_all_its_nodes_or_holds_none() -> None:
     assert len(taken_by(cluster, second)) == 2
 
 
-def test_who_is_overtaken_in_the_middle_gives_back_what_it_had() -> None:
+def test_a_conflict_in_the_middle_releases_what_was_reserved() -> None:
     cluster = NodeCluster(a_node("n1"), a_node("n2"), workspaces=set(UIDS))
     slow, fast = Actor(cluster, "a", 2, 1), Actor(cluster, "b", 1, 1)
     work = reserve(slow.cluster, slow.plan, View(dict(cluster.nodes), ()))
@@ -127,14 +127,14 @@ def test_a_half_made_reservation_of_a_killed_worker_is_completed_or_dropped() ->
     assert not any(map(reserved, cluster.nodes.values()))
 
 
-def test_fewer_nodes_than_before_free_the_others() -> None:
+def test_fewer_nodes_than_before_release_the_others() -> None:
     cluster = NodeCluster(a_node("n1"), a_node("n2"), workspaces=set(UIDS))
     taken_by(cluster, Actor(cluster, "a", 2, 1))
     assert taken_by(cluster, Actor(cluster, "a", 1, 1)) == ["n1"]
     assert sum(map(reserved, cluster.nodes.values())) == 1
 
 
-def test_the_reservation_of_a_workspace_that_is_gone_is_cleared_and_no_other() -> None:
+def test_only_the_reservation_of_a_deleted_workspace_is_cleared() -> None:
     held = {reservation_label("gone"): "1", reservation_label("a"): "1"}
     cluster = NodeCluster(a_node("n1", gpus=2, labels=held), workspaces={"a", "b"})
     actor = Actor(cluster, "b", 1, 1)
