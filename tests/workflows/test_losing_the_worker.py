@@ -22,7 +22,7 @@ async def test_a_workflow_evicted_in_the_middle_of_a_step_is_collected_silently(
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: complaints.append(repr(unraisable)))
     async with working(live) as bench:
         bench.world.block(signature)
-        await bench.tell()
+        await bench.signal()
         await bench.world.entered[signature.name].wait()
     gc.collect()
     assert complaints == []

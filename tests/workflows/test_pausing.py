@@ -14,7 +14,7 @@ from workflows.workspace import RESYNC, WorkspaceWorkflow
 async def annotate(bench: Bench, *, paused: bool) -> None:
     """The annotation comes or goes, and the watcher tells of it."""
     bench.world.paused = paused
-    await bench.tell(paused=paused)
+    await bench.signal(paused=paused)
 
 
 async def test_a_workspace_created_paused_buys_nothing_until_the_annotation_is_removed(live_bench: Bench) -> None:
@@ -29,12 +29,12 @@ async def test_a_workspace_created_paused_buys_nothing_until_the_annotation_is_r
 
 
 async def test_an_edit_of_what_serves_waits_and_the_serving_goes_on(live_bench: Bench) -> None:
-    await live_bench.tell(paused=False)
+    await live_bench.signal(paused=False)
     await live_bench.settled()
     await annotate(live_bench, paused=True)
     live_bench.world.digest = "digest-2"
     live_bench.world.generation = 2
-    await live_bench.tell(paused=True)
+    await live_bench.signal(paused=True)
     state = await live_bench.until(lambda state: state.status.reason == "Paused")
     assert state.status.phase is Phase.READY and "generation 2 is paused" in state.status.message
     assert live_bench.world.applied == "digest-1"
@@ -44,7 +44,7 @@ async def test_an_edit_of_what_serves_waits_and_the_serving_goes_on(live_bench: 
 
 
 async def test_a_pause_by_the_update_is_reported_and_resumed(live_bench: Bench) -> None:
-    handle = await live_bench.tell()
+    handle = await live_bench.signal()
     await live_bench.settled()
     await handle.execute_update(WorkspaceWorkflow.pause)
     await live_bench.edit(digest="digest-2")
@@ -64,7 +64,7 @@ async def test_a_pause_by_annotation_is_not_ended_by_the_update(live_bench: Benc
 
 
 async def test_a_delete_goes_through_a_pause(live_bench: Bench) -> None:
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled()
     await annotate(live_bench, paused=True)
     assert await live_bench.delete() == []
@@ -73,7 +73,7 @@ async def test_a_delete_goes_through_a_pause(live_bench: Bench) -> None:
 
 async def test_a_pass_under_way_continues(live_bench: Bench) -> None:
     gate = live_bench.world.block(s.WAIT_FOR_SERVING)
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.world.entered["wait_for_serving"].wait()
     await annotate(live_bench, paused=True)
     gate.set()

@@ -88,7 +88,7 @@ async def test_a_workspace_without_a_workflow_gets_one_that_brings_it_up(live_be
 
 
 async def test_a_workflow_whose_workspace_is_gone_finishes(live_bench: Bench) -> None:
-    handle = await live_bench.tell()
+    handle = await live_bench.signal()
     await live_bench.settled()
     live_bench.world.exists = False
     live_bench.world.runs = [WorkspaceKey(namespace="default", name=live_bench.name, uid=live_bench.world.uid)]

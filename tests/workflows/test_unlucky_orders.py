@@ -24,7 +24,7 @@ async def test_an_edit_whose_message_arrives_with_the_plan_is_not_lost(live: Wor
         bench = Bench(env=live, client=live.client, world=world)
         gate = world.block(s.BUILD_PLAN)
         async with deciding(live):
-            handle = await bench.tell()
+            handle = await bench.signal()
             await world.entered["build_plan"].wait()
         gate.set()
         while (await handle.describe()).raw_description.pending_activities:
@@ -41,20 +41,20 @@ async def test_an_edit_whose_message_arrives_with_the_plan_is_not_lost(live: Wor
 
 async def test_a_late_message_does_not_hide_a_successor_created_during_the_clean_up(live_bench: Bench) -> None:
     world = live_bench.world
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled()
     gate = world.block(s.DELETE_NODE_POOL)
-    await live_bench.tell(deleting=True)
+    await live_bench.signal(deleting=True)
     await world.entered["delete_node_pool"].wait()
     world.uid, world.generation = "uid-2", 1  # somebody has removed the finalizer by hand
-    await live_bench.tell()
-    await live_bench.tell(uid="uid-0", deleting=True)
+    await live_bench.signal()
+    await live_bench.signal(uid="uid-0", deleting=True)
     gate.set()
     await live_bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")
 
 
 async def test_a_refused_edit_after_another_edit_leaves_the_running_model_alone(live_bench: Bench) -> None:
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled()
     world = live_bench.world
     world.entered["read_workload_preflight"].clear()
@@ -70,10 +70,10 @@ async def test_a_refused_edit_after_another_edit_leaves_the_running_model_alone(
 
 
 async def test_cancelling_the_workflow_while_it_reads_the_workspace_is_a_delete(live_bench: Bench) -> None:
-    handle = await live_bench.tell()
+    handle = await live_bench.signal()
     await live_bench.settled()
     gate = live_bench.world.block(s.READ_WORKSPACE)
-    await live_bench.tell(uid="uid-0", deleting=True)
+    await live_bench.signal(uid="uid-0", deleting=True)
     await live_bench.world.entered["read_workspace"].wait()
     await handle.cancel()
     gate.set()
@@ -85,13 +85,13 @@ async def test_what_cannot_be_released_after_a_failure_stays_on_record_and_is_re
     world = live_bench.world
     world.fail_next(s.WAIT_FOR_SERVING, failure("ContainerOOMKilled", "out of memory", final=True))
     world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "the role is gone"))
-    await live_bench.tell()
+    await live_bench.signal()
     state = await live_bench.settled("failed")
     assert (state.status.phase, state.status.reason) == (Phase.FAILED, "ContainerOOMKilled")
     left = "not released, and still costs money: node_pool wsjje2z6fgxv, because the role is gone"
     assert left in state.status.message
     assert world.pools and world.finalizer
-    await live_bench.tell(resync=True, generation=0)
+    await live_bench.signal(resync=True, generation=0)
     state = await live_bench.until(lambda state: not state.resources.holdings)
     assert (state.status.settled, state.status.reason, state.status.message) == (
         "failed",

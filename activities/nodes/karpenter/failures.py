@@ -55,7 +55,7 @@ def withdrawn(events: list[Object]) -> Problem:
     """Why Karpenter deleted a claim of ours, as far as its events show. Newest last."""
     texts = [f"{event.get('reason')}: {event.get('message')}" for event in events if event.get("type") == "Warning"]
     if not texts:
-        return Problem("AllocationFailed", "gpu-provisioner or Karpenter deleted it, and no event gives the reason")
+        return Problem("AllocationFailed", "it was deleted, and no event gives the reason")
     problem = problem_in(texts[-1])
     return Problem("AllocationFailed", problem.message) if problem.reason == "PoolFailed" else problem
 

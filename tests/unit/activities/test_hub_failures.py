@@ -42,10 +42,10 @@ TABLE = [
 
 @pytest.mark.parametrize(("error", "with_token", "reason", "message"), TABLE)
 def test_errors_have_reasons(error: Exception, with_token: bool, reason: str, message: str) -> None:
-    told = hub_failure(error, WHERE, with_token=with_token)
-    assert isinstance(told, ApplicationError) and told.type == reason
-    assert told.message.startswith(WHERE)
-    assert any(part in told.message for part in message.split("|"))
+    failure = hub_failure(error, WHERE, with_token=with_token)
+    assert isinstance(failure, ApplicationError) and failure.type == reason
+    assert failure.message.startswith(WHERE)
+    assert any(part in failure.message for part in message.split("|"))
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("30", 30), ("999999", 600), ("soon", None), ("-3", None)])

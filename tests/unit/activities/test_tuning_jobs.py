@@ -187,8 +187,8 @@ async def test_a_wait_for_the_start_ends_when_the_program_runs() -> None:
 
 
 async def test_a_wait_for_the_end_returns_what_the_program_reported() -> None:
-    told = json.dumps({"digest": "sha256:abc", "rows": 7})
-    found = await outcome(waiting(FakeCluster(Job=a_job(), Pod=a_pod(terminated={"exitCode": 0, "message": told}))))
+    report = json.dumps({"digest": "sha256:abc", "rows": 7})
+    found = await outcome(waiting(FakeCluster(Job=a_job(), Pod=a_pod(terminated={"exitCode": 0, "message": report}))))
     assert found.data is not None and (found.data.digest, found.data.rows) == ("sha256:abc", 7)
 
 
@@ -200,8 +200,8 @@ async def test_pods_of_another_plan_are_ignored() -> None:
 
 
 async def test_a_final_problem_is_raised_at_once_with_the_pods_message() -> None:
-    said = json.dumps({"reason": "DataEmpty", "message": "no row is left"})
-    pod = a_pod(terminated={"exitCode": 1, "message": said})
+    report = json.dumps({"reason": "DataEmpty", "message": "no row is left"})
+    pod = a_pod(terminated={"exitCode": 1, "message": report})
     error = await trouble(waiting(FakeCluster(Job=a_job(), Pod=pod)))
     assert error.type == "DataEmpty" and error.non_retryable and "no row is left" in error.message
 

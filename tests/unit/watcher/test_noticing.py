@@ -1,4 +1,4 @@
-"""Which sightings are news, and how unsent words are merged."""
+"""Which events are sent, and how unsent messages are merged."""
 
 import asyncio
 from typing import Any
@@ -128,7 +128,7 @@ def test_two_messages_are_merged_into_one() -> None:
 
 
 async def test_a_message_that_temporal_refused_is_merged_and_sent_again() -> None:
-    said: list[Changed] = []
+    sent: list[Changed] = []
     away = True
 
     async def send(key: WorkspaceKey, message: Changed) -> None:
@@ -136,7 +136,7 @@ async def test_a_message_that_temporal_refused_is_merged_and_sent_again() -> Non
         if away:
             away = False
             raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
-        said.append(message)
+        sent.append(message)
 
     signaller = Signaller(send)
     signaller.enqueue(KEY, Changed(uid="u1", generation=1))
@@ -144,4 +144,4 @@ async def test_a_message_that_temporal_refused_is_merged_and_sent_again() -> Non
     signaller.enqueue(KEY, Changed(uid="u1", generation=2))
     async with asyncio.timeout(PATIENCE_S):
         await signaller.idle()
-    assert said == [Changed(uid="u1", generation=2)]
+    assert sent == [Changed(uid="u1", generation=2)]

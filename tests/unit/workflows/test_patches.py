@@ -23,7 +23,7 @@ def problems(patches: Sequence[Patch]) -> list[str]:
     return found + [f"{patch.id} does not say all" for patch in patches if not (patch.guards and patch.until)]
 
 
-def asked_of_temporal(source: str) -> list[str]:
+def patch_calls(source: str) -> list[str]:
     """Temporal's own words for patches that a module uses, as an attribute or by import."""
     nodes = list(ast.walk(ast.parse(source)))
     used = [node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) != "patches"]
@@ -59,7 +59,7 @@ def test_an_id_that_is_not_in_the_table_is_refused() -> None:
 
 
 def test_no_workflow_bypasses_the_helper() -> None:
-    files = {file.name: asked_of_temporal(file.read_text()) for file in ROOM.rglob("*.py")}
+    files = {file.name: patch_calls(file.read_text()) for file in ROOM.rglob("*.py")}
     assert files.pop("patches.py") == ["patched"]
     assert {name: used for name, used in files.items() if used} == {}
 
@@ -69,4 +69,4 @@ def test_no_workflow_bypasses_the_helper() -> None:
     ["from temporalio import workflow\nworkflow.patched('a')", "from temporalio.workflow import patched as ask"],
 )
 def test_a_module_that_does_is_found(source: str) -> None:
-    assert asked_of_temporal(source) == ["patched"]
+    assert patch_calls(source) == ["patched"]

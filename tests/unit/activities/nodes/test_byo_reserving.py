@@ -54,7 +54,7 @@ class Actor:
             self._work, self.view = None, None
             self.has = done.value if isinstance(done.value, list) else []
 
-    def await_uncancelled(self, work: Coroutine[Any, Any, Any]) -> Any:
+    def run_to_the_end(self, work: Coroutine[Any, Any, Any]) -> Any:
         self._work = work
         while True:
             try:
@@ -88,13 +88,13 @@ def test_under_any_interleaving_no_gpu_is_reserved_twice(
             assert reserved(node) <= gpus
     for actor in actors:
         actor.die()
-        actor.await_uncancelled(release(actor.cluster, actor.plan.key))
-    assert not any(map(reserved, cluster.nodes.values())), "whatever died where, a release finds it"
+        actor.run_to_the_end(release(actor.cluster, actor.plan.key))
+    assert not any(map(reserved, cluster.nodes.values())), "a release finds every reservation, wherever a worker died"
 
 
 def taken_by(cluster: NodeCluster, actor: Actor) -> list[str]:
     view = View(dict(cluster.nodes), ())
-    return list(actor.await_uncancelled(reserve(actor.cluster, actor.plan, view)))
+    return list(actor.run_to_the_end(reserve(actor.cluster, actor.plan, view)))
 
 
 def test_a_gang_gets_all_its_nodes_or_holds_none() -> None:
@@ -104,7 +104,7 @@ def test_a_gang_gets_all_its_nodes_or_holds_none() -> None:
     assert taken_by(cluster, first) == ["n1", "n2"], "a repeat changes nothing"
     assert taken_by(cluster, second) == []
     assert sum(map(reserved, cluster.nodes.values())) == 2
-    first.await_uncancelled(release(first.cluster, first.plan.key))
+    first.run_to_the_end(release(first.cluster, first.plan.key))
     assert len(taken_by(cluster, second)) == 2
 
 
@@ -115,7 +115,7 @@ def test_a_conflict_in_the_middle_releases_what_was_reserved() -> None:
     while not reserved(cluster.nodes["n1"]):
         work.send(None)
     assert taken_by(cluster, fast) == ["n2"]
-    assert slow.await_uncancelled(work) == []
+    assert slow.run_to_the_end(work) == []
     assert [reservations_of(node) for node in cluster.nodes.values()] == [{}, {"b": 1}]
 
 
@@ -139,6 +139,6 @@ def test_only_the_reservation_of_a_deleted_workspace_is_cleared() -> None:
     cluster = NodeCluster(a_node("n1", gpus=2, labels=held), workspaces={"a", "b"})
     actor = Actor(cluster, "b", 1, 1)
     assert taken_by(cluster, actor) == []
-    assert actor.await_uncancelled(clear_stale(actor.cluster, View(dict(cluster.nodes), ()))) == ["gone"]
+    assert actor.run_to_the_end(clear_stale(actor.cluster, View(dict(cluster.nodes), ()))) == ["gone"]
     assert reservations_of(cluster.nodes["n1"]) == {"a": 1}
     assert taken_by(cluster, actor) == ["n1"]
