@@ -83,4 +83,4 @@ async def _detect_drift(reporter: StatusReporter, plan: Plan) -> bool:
 
 async def _wanted_digest(state: WorkspaceState, plan: Plan) -> str:
     request = WantedRequest(**request_of(state).model_dump(), terms=plan.terms)
-    return (await call(signatures.READ_WANTED, request, summary="Resync: compute the digest of the current spec")).digest
+    return (await call(signatures.READ_WANTED, request, summary="Resync: compute the wanted digest")).digest
