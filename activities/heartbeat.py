@@ -22,7 +22,7 @@ class Progress:
     def __init__(self) -> None:
         self.details: tuple[Any, ...] = tuple(activity.info().heartbeat_details)
 
-    def say(self, *details: Any) -> None:
+    def report(self, *details: Any) -> None:
         """Replaces the details and beats now; the next attempt reads them from `activity.info().heartbeat_details`."""
         self.details = details
         activity.heartbeat(*details)
@@ -53,7 +53,7 @@ async def heartbeating() -> AsyncIterator[Progress]:
     except asyncio.CancelledError:
         if draining:
             raise failure(
-                "WorkerDraining", "this worker is shutting down; another one goes on", retry_after=timedelta(0)
+                "WorkerDraining", "this worker is shutting down; another worker continues", retry_after=timedelta(0)
             ) from None
         raise
     finally:

@@ -57,5 +57,5 @@ async def endpoint(address: str, ready: Callable[[], bool], sdk_metrics_port: in
 
 async def _sdk_metrics(port: int) -> bytes:
     async with httpx.AsyncClient(trust_env=False, timeout=SDK_METRICS_TIMEOUT_S) as client:
-        answer = await client.get(f"http://127.0.0.1:{port}/metrics")
-        return answer.content
+        response = await client.get(f"http://127.0.0.1:{port}/metrics")
+        return response.content

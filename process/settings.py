@@ -12,11 +12,11 @@ from api.providers import Provider
 from api.validation.document import PROVISIONERS
 
 
-def _in_our_words(word: object) -> object:
-    return PROVISIONERS.get(word, word) if isinstance(word, str) else word
+def _provider_name(value: object) -> object:
+    return PROVISIONERS.get(value, value) if isinstance(value, str) else value
 
 
-InstalledProvider = Annotated[Provider, BeforeValidator(_in_our_words)]
+InstalledProvider = Annotated[Provider, BeforeValidator(_provider_name)]
 """aks, karpenter or byo, or KAITO's name for one of them."""
 
 

@@ -151,7 +151,7 @@ def _signed_by(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
 def _load_key(pem: Pem) -> ec.EllipticCurvePrivateKey:
     key = serialization.load_pem_private_key(pem, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"the authority's key is a {type(key).__name__}, and ours are elliptic-curve keys")
+        raise ValueError(f"the authority's key is a {type(key).__name__}; use an elliptic-curve key")
     return key
 
 

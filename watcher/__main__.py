@@ -31,7 +31,7 @@ OWNED: Final[Mapping[str, str]] = {"Deployment": labels.WORKSPACE_UID, "Node": "
 """Watched kinds, with the label selector for objects of a Workspace. All Nodes are watched: a reservation's label key
 contains the Workspace's UID, and selectors cannot match key prefixes."""
 
-EVENTS = Counter("modelyard_watcher_events", "Sightings handed on by the watches", ["kind"])
+EVENTS = Counter("modelyard_watcher_events", "Events delivered by the watches", ["kind"])
 LEADING = Gauge("modelyard_watcher_leading", "1 while this process holds the Lease")
 
 
@@ -60,13 +60,13 @@ class Watching:
         message = self._workspaces.change_of(seen, item)
         if message:
             metadata = item["metadata"]
-            self._signaller.tell(WorkspaceKey(metadata["namespace"], metadata["name"]), message)
+            self._signaller.enqueue(WorkspaceKey(metadata["namespace"], metadata["name"]), message)
 
     async def _owned_seen(self, seen: EventType, item: Object) -> None:
         EVENTS.labels("owned").inc()
         if self._owned.became_unhealthy(seen, item):
             for key, uid in owners_of(item, self._workspaces):
-                self._signaller.tell(key, Changed(uid=uid, generation=0, resync=True))
+                self._signaller.enqueue(key, Changed(uid=uid, generation=0, resync=True))
 
 
 async def work(settings: ProcessSettings, stop: asyncio.Event) -> None:

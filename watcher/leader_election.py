@@ -83,10 +83,10 @@ async def _ensure_lease(cluster: Cluster, namespace: str) -> bool:
             return True
         if error.status not in BUSY and error.status < 500:
             raise
-        log.warning("the Lease could not be made: the API server said %s %s", error.status, error.reason)
+        log.warning("the Lease could not be created: the API server answered %s %s", error.status, error.reason)
         return False
     except (aiohttp.ClientError, TimeoutError) as error:
-        log.warning("the Lease could not be made: %r", error)
+        log.warning("the Lease could not be created: %r", error)
         return False
     return True
 

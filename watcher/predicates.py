@@ -17,7 +17,7 @@ class WorkspaceMemory:
     """The last message sent to each Workspace's workflow."""
 
     def __init__(self) -> None:
-        self._told: dict[str, Changed] = {}
+        self._sent: dict[str, Changed] = {}
         self._keys: dict[str, WorkspaceKey] = {}
 
     def key_of(self, uid: str) -> WorkspaceKey | None:
@@ -28,22 +28,22 @@ class WorkspaceMemory:
         """Returns the message to send, None if nothing relevant changed. First sight in a list requests a resync."""
         message = message_of(seen, item)
         if seen is EventType.GONE:
-            self._told.pop(message.uid, None)
+            self._sent.pop(message.uid, None)
             self._keys.pop(message.uid, None)
             return message
         self._keys[message.uid] = WorkspaceKey(item["metadata"]["namespace"], item["metadata"]["name"])
-        if self._told.get(message.uid) == message:
+        if self._sent.get(message.uid) == message:
             return None
-        unheard_of = message.uid not in self._told
-        self._told[message.uid] = message
-        return message.model_copy(update={"resync": unheard_of and seen is EventType.LISTED})
+        first_sight = message.uid not in self._sent
+        self._sent[message.uid] = message
+        return message.model_copy(update={"resync": first_sight and seen is EventType.LISTED})
 
 
 class OwnedMemory:
     """Whether each owned object was healthy when it was last seen."""
 
     def __init__(self) -> None:
-        self._in_order: dict[str, bool] = {}
+        self._healthy: dict[str, bool] = {}
 
     def became_unhealthy(self, seen: EventType, item: Object) -> bool:
         """Whether a healthy object became unhealthy or was deleted.
@@ -52,11 +52,11 @@ class OwnedMemory:
         in a list counts, as its change may have been missed.
         """
         uid = item["metadata"]["uid"]
-        before = self._in_order.pop(uid, seen is EventType.LISTED)
+        before = self._healthy.pop(uid, seen is EventType.LISTED)
         if seen is EventType.GONE:
             return before
-        self._in_order[uid] = in_order(item)
-        return before and not self._in_order[uid]
+        self._healthy[uid] = in_order(item)
+        return before and not self._healthy[uid]
 
 
 def message_of(seen: EventType, item: Object) -> Changed:

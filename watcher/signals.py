@@ -55,7 +55,7 @@ class Signaller:
         self._slots = asyncio.Semaphore(SENDING_AT_ONCE)
         self.sent = 0
 
-    def tell(self, key: names.WorkspaceKey, message: Changed) -> None:
+    def enqueue(self, key: names.WorkspaceKey, message: Changed) -> None:
         """Queues the message without waiting."""
         self._waiting[key] = merged(self._waiting.get(key), message)
         if key not in self._senders:
@@ -76,7 +76,7 @@ class Signaller:
                         await self._send(key, message)
                     self.sent, failures = self.sent + 1, 0
                 except (RPCError, RuntimeError) as error:  # the SDK raises RuntimeError when it cannot connect
-                    log.warning("workflow of %s/%s was not told: %s", *key, error)
+                    log.warning("could not signal the workflow of %s/%s, trying again: %s", *key, error)
                     self._waiting[key] = merged(message, self._waiting.get(key, message))
                     failures += 1
                     await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S)) - 1])

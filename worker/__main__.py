@@ -196,12 +196,12 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
         await stack.enter_async_context(endpoint(settings.metrics_address, lambda: True, sdk_port))
         logging.getLogger(__name__).info("polling %s", ", ".join(wanted))
         await stop.wait()
-        asyncio.get_running_loop().call_later(STOP_LIMIT.total_seconds(), _leave)
+        asyncio.get_running_loop().call_later(STOP_LIMIT.total_seconds(), _exit_now)
 
 
-def _leave() -> None:
+def _exit_now() -> None:
     """Exits although the SDK's shutdown hangs on a poll that never returns; Temporal retries what was not finished."""
-    logging.getLogger(__name__).error("the worker did not stop within %s and leaves at once", STOP_LIMIT)
+    logging.getLogger(__name__).error("the worker did not stop within %s; exiting now", STOP_LIMIT)
     os._exit(os.EX_TEMPFAIL)
 
 

@@ -33,11 +33,11 @@ async def call(
     result: Result = await workflow.execute_activity(
         signature.name, argument, result_type=signature.result, summary=summary, **options
     )
-    _stop_if_asked()
+    _raise_if_cancelled()
     return result
 
 
-def _stop_if_asked() -> None:
+def _raise_if_cancelled() -> None:
     """A cancelled activity may still complete successfully; without this check the cancellation would be lost."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
@@ -74,13 +74,13 @@ async def await_uncancelled(work: "asyncio.Task[Any]") -> bool:
 
     A plain `await asyncio.shield(work)` is not enough: the outer await still raises and abandons the work.
     """
-    asked = False
+    cancelled = False
     while not work.done():
         try:
             await workflow.wait([work])
         except asyncio.CancelledError:
-            asked = True
-    return asked
+            cancelled = True
+    return cancelled
 
 
 def is_cancelled(error: BaseException) -> bool:
@@ -93,10 +93,10 @@ def reason_and_message(error: FailureError) -> tuple[str, str]:
     cause: BaseException | None = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, TimeoutError):
         last = cause.cause
-        said = f"; the last word was: {last.message}" if isinstance(last, ApplicationError) else ""
+        cause_text = f"; the last error was: {last.message}" if isinstance(last, ApplicationError) else ""
         what = error.activity_type if isinstance(error, ActivityError) else "a step"
         reason = last.type if isinstance(last, ApplicationError) and last.type in REASONS else "DeadlineExceeded"
-        return str(reason), f"{what} did not end before its deadline{said}"
+        return str(reason), f"{what} did not end before its deadline{cause_text}"
     if isinstance(cause, ApplicationError) and cause.type in REASONS:
         return str(cause.type), cause.message
     return "ControllerError", f"{type(cause or error).__name__}: {cause or error}"

@@ -47,7 +47,7 @@ async def _run_option(reporter: StatusReporter, option: Option) -> None:
         raise failure(option.refused.reason, option.refused.message)
     plan = option.plan
     nothing_to_buy = _has_its_nodes(reporter, plan)
-    await _free_what_does_not_fit(reporter, plan)
+    await _release_unless_reusable(reporter, plan)
     reporter.state.spec.decide(option)
     if plan.kind == "tuning":
         return await tune(reporter, plan)
@@ -57,8 +57,8 @@ async def _run_option(reporter: StatusReporter, option: Option) -> None:
 async def _try_next(reporter: StatusReporter, following: Option) -> None:
     """Releases the nodes bought for the last option. The workload stays; applying the next option updates it."""
     state, last = reporter.state, reporter.state.status.tried[-1]
-    words = f"{last.option}: {last.message}; {option_of(following.plan)} is tried next"
-    reporter.set_status(Phase.PROVISIONING, last.reason, words)
+    message = f"{last.option}: {last.message}; trying {option_of(following.plan)} next"
+    reporter.set_status(Phase.PROVISIONING, last.reason, message)
     if state.resources.holds("node_pool"):
         await release_nodes(reporter)
     if following.refused is None:
@@ -69,8 +69,8 @@ async def _size(reporter: StatusReporter) -> list[Option]:
     """Returns every purchase option of the newest generation, in the user's order."""
     spec = reporter.state.spec
     with reporter.step(Step.SIZE):
-        asked = request_of(reporter.state)
-        planned = await call(signatures.BUILD_PLAN, asked, summary=f"Size: plan generation {spec.desired}")
+        request = request_of(reporter.state)
+        planned = await call(signatures.BUILD_PLAN, request, summary=f"Size: plan generation {spec.desired}")
     generation = planned.first.plan.generation
     if spec.plan is None or spec.plan.generation != generation:
         reporter.state.resources.evictions = {}
@@ -91,7 +91,7 @@ def _has_its_nodes(reporter: StatusReporter, plan: Plan) -> bool:
     return same_purchase(held, plan) and held.node_count == plan.node_count
 
 
-async def _free_what_does_not_fit(reporter: StatusReporter, plan: Plan) -> None:
+async def _release_unless_reusable(reporter: StatusReporter, plan: Plan) -> None:
     """Releases everything held before buying if the plan needs another pool: machine type, zone and capacity type of a
     pool are immutable."""
     held = reporter.state.spec.plan

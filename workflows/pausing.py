@@ -13,7 +13,7 @@ from workflows.status.reporter import StatusReporter
 def require_paused(control: Control) -> None:
     """Raises ValueError if the update `resume` would have no effect."""
     if not control.paused:
-        also = f"; its annotation {labels.PAUSED} is to be removed" if control.held_back else ""
+        also = f"; its annotation {labels.PAUSED} must be removed" if control.held_back else ""
         raise ValueError(f"the Workspace is not paused{also}")
 
 
@@ -28,9 +28,9 @@ def apply_annotation(control: Control, paused: bool | None) -> bool:
 def report(reporter: StatusReporter) -> None:
     """Reports in the status what waits for the end of the pause. A serving Workspace keeps serving and stays Ready."""
     control, status = reporter.state.control, reporter.state.status
-    ways = [f"remove the annotation {labels.PAUSED}"] if control.held_back else []
-    ways += ["resume it (POST /workspaces/NS/NAME/resume)"] if control.paused else []
+    actions = [f"remove the annotation {labels.PAUSED}"] if control.held_back else []
+    actions += ["resume it (POST /workspaces/NS/NAME/resume)"] if control.paused else []
     phase = Phase.READY if status.settled == "ready" else Phase.PAUSED
-    words = f"generation {reporter.state.spec.desired} is paused and waits: {' and '.join(ways)}"
-    if (status.phase, status.message) != (phase, words):
-        reporter.set_status(phase, "Paused", words)
+    message = f"generation {reporter.state.spec.desired} is paused; to continue, {' and '.join(actions)}"
+    if (status.phase, status.message) != (phase, message):
+        reporter.set_status(phase, "Paused", message)

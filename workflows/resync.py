@@ -25,10 +25,10 @@ async def has_drifted(reporter: StatusReporter) -> bool:
     state = reporter.state
     try:
         if state.status.settled == "failed" and state.resources.to_release:
-            await _give_back(reporter)
+            await _release_again(reporter)
         plan = state.spec.plan
         if plan is None or plan.kind == "tuning" or state.control.resting or state.status.settled != "ready":
-            await _ask_the_object(reporter)
+            await _read_workspace(reporter)
             return False
         return await _detect_drift(reporter, plan)
     except ActivityError as error:
@@ -36,51 +36,51 @@ async def has_drifted(reporter: StatusReporter) -> bool:
             raise asyncio.CancelledError from None
         reason, message = reason_and_message(error)
         reporter.gone = reporter.gone or reason == "WorkspaceGone"
-        workflow.logger.warning("the resync could not look", extra={"cause": message})
+        workflow.logger.warning("the resync failed; the next one repeats it", extra={"cause": message})
         return False
 
 
-async def _give_back(reporter: StatusReporter) -> None:
+async def _release_again(reporter: StatusReporter) -> None:
     """Releases what could not be released when the pass failed. A retry, an edit or a delete does so, too."""
     status = reporter.state.status
-    words, _, _ = status.message.partition(cleanup.STILL_HELD)
+    message, _, _ = status.message.partition(cleanup.STILL_HELD)
     left = await cleanup.release_all(reporter)
-    reporter.set_status(status.phase, status.reason, words + left)
+    reporter.set_status(status.phase, status.reason, message + left)
 
 
-async def _ask_the_object(reporter: StatusReporter) -> None:
+async def _read_workspace(reporter: StatusReporter) -> None:
     """Reads the Workspace to find a delete, an edit or a disappearance of which no message arrived."""
     state = reporter.state
-    there = await call(signatures.READ_WORKSPACE, state.key, summary="resync: is it still there, and unchanged?")
-    if there.uid != state.key.uid:
+    found = await call(signatures.READ_WORKSPACE, state.key, summary="Resync: read the Workspace")
+    if found.uid != state.key.uid:
         reporter.gone = True
         return
-    state.spec.deleting = state.spec.deleting or there.deleting
-    state.spec.desired = max(state.spec.desired, there.generation)
-    pausing.apply_annotation(state.control, there.paused)
+    state.spec.deleting = state.spec.deleting or found.deleting
+    state.spec.desired = max(state.spec.desired, found.generation)
+    pausing.apply_annotation(state.control, found.paused)
     reporter.mark_dirty()
 
 
 async def _detect_drift(reporter: StatusReporter, plan: Plan) -> bool:
     state = reporter.state
     # Planning needs existing nodes; a byo Workspace may have lost all of them, so node health is checked first.
-    first = await _wanted(state, plan) if plan.provider != "byo" else None
+    first = await _wanted_digest(state, plan) if plan.provider != "byo" else None
     request = HealthRequest(
         workspace=plan.key, provider=plan.provider, digest=plan.digest, gpus_per_node=plan.gpus_per_node
     )
-    health = await call(signatures.READ_HEALTH, request, summary="resync: what runs now?")
+    health = await call(signatures.READ_HEALTH, request, summary="Resync: read the health of nodes and pods")
     if len(health.ready_nodes) < plan.node_count:
         record_node_loss(reporter, plan, sorted(set(state.resources.nodes) - set(health.ready_nodes)), Phase.NOT_READY)
         if not health.ready_nodes:
             state.status.settled = "nothing"  # a pass that fails from here on must not count as one without effect
         return True
-    wanted = await _wanted(state, plan) if first is None else first
+    wanted = await _wanted_digest(state, plan) if first is None else first
     reporter.mark_dirty()  # refreshes the cost in the status
     if wanted != plan.digest or health.digest != plan.digest:
         return True
     return health.ready_pods < plan.node_count
 
 
-async def _wanted(state: WorkspaceState, plan: Plan) -> str:
+async def _wanted_digest(state: WorkspaceState, plan: Plan) -> str:
     request = WantedRequest(**request_of(state).model_dump(), terms=plan.terms)
-    return (await call(signatures.READ_WANTED, request, summary="resync: what is wanted now?")).digest
+    return (await call(signatures.READ_WANTED, request, summary="Resync: compute the wanted digest")).digest

@@ -29,19 +29,21 @@ async def _deploy(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | No
     reporter.state.resources.acquire(HeldResource(kind="workload", name=names.workload(plan.key.name)))
     with reporter.step(Step.DEPLOY):
         request = WorkloadRequest(plan=plan, pinned=pinned)
-        await call(signatures.ENSURE_WORKLOAD, request, summary=f"Deploy: {plan.node_count} pods of {plan.preset}")
+        await call(
+            signatures.ENSURE_WORKLOAD, request, summary=f"Deploy: apply {plan.node_count} pods of {plan.preset}"
+        )
 
 
 async def _await_serving(reporter: StatusReporter, plan: Plan) -> None:
-    words = f"nodes are ready; images are pulled and {plan.preset} is loaded"
+    message = f"nodes are ready; pulling images and loading {plan.preset}"
     wait = timedelta(seconds=plan.deadlines.serving)
-    reporter.set_status(Phase.DEPLOYING, "WorkspaceInferenceStatusPending", words, wait=wait)
+    reporter.set_status(Phase.DEPLOYING, "WorkspaceInferenceStatusPending", message, wait=wait)
     request = ServingRequest(workspace=plan.key, digest=plan.digest, replicas=plan.node_count)
     with reporter.step(Step.AWAIT_SERVING):
         serving = await call(
             signatures.WAIT_FOR_SERVING,
             request,
-            summary=f"AwaitServing: {plan.node_count} pods ready",
+            summary=f"AwaitServing: wait for {plan.node_count} ready pods",
             deadline_s=plan.deadlines.serving,
         )
     if plan.kind == "preset":
@@ -49,13 +51,13 @@ async def _await_serving(reporter: StatusReporter, plan: Plan) -> None:
 
 
 async def _verify(reporter: StatusReporter, plan: Plan, pods: list[str]) -> None:
-    reporter.set_status(Phase.VERIFYING, "WorkspaceInferenceStatusPending", "asking every pod for a completion")
+    reporter.set_status(Phase.VERIFYING, "WorkspaceInferenceStatusPending", "requesting a completion from every pod")
     names_served = [plan.served_model_name, *plan.adapters]
     request = VerifyRequest(workspace=plan.key, pods=pods, model_names=names_served)
     with reporter.step(Step.VERIFY):
         await call(
             signatures.READ_COMPLETIONS,
             request,
-            summary=f"Verify: a completion of {', '.join(names_served)} from {len(pods)} pods",
+            summary=f"Verify: request a completion of {', '.join(names_served)} from {len(pods)} pods",
             deadline_s=plan.deadlines.verify,
         )

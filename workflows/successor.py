@@ -30,67 +30,74 @@ class Successor:
         self.message: Changed | None = None
         self._successor: Changed | None = None
 
-    async def look(self) -> None:
+    async def check_message(self) -> None:
         """Checks a pending message against the API server. If the read fails, the message itself is used."""
-        word, self.message = self.message, None
-        if word is None:
+        message, self.message = self.message, None
+        if message is None:
             return
         key = self._reporter.state.key
         try:
-            there = await call(signatures.READ_WORKSPACE, key, summary=f"who is {word.uid}?")
+            summary = f"Successor: read the Workspace; a message has uid {message.uid}"
+            found = await call(signatures.READ_WORKSPACE, key, summary=summary)
         except ActivityError as error:
             if is_cancelled(error):
                 raise asyncio.CancelledError from None
-            workflow.logger.warning("nobody says who is there", extra={"cause": reason_and_message(error)[1]})
-            self._successor = word
+            workflow.logger.warning(
+                "could not read the Workspace; the message with the new uid is used",
+                extra={"cause": reason_and_message(error)[1]},
+            )
+            self._successor = message
             return
-        if there.uid == key.uid:
+        if found.uid == key.uid:
             return
         self._reporter.gone = True
-        facts = {"uid": there.uid, "generation": there.generation, "deleting": there.deleting}
-        self._successor = word.model_copy(update=facts) if there.found else None
+        facts = {"uid": found.uid, "generation": found.generation, "deleting": found.deleting}
+        self._successor = message.model_copy(update=facts) if found.found else None
 
     async def successor(self) -> Changed | None:
         """Returns the successor, if any. No await may come between this result and continue-as-new."""
         while self.message is not None:
-            await self.look()
+            await self.check_message()
         return self._successor
 
-    async def run_while_reporting(self, way_out: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-        """Returns the result of `way_out`; meanwhile the successor's status shows what it waits for."""
-        telling = asyncio.create_task(self._tell())
+    async def run_while_reporting(self, cleanup: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        """Returns the result of `cleanup`; meanwhile the successor's status shows what it waits for."""
+        reporting = asyncio.create_task(self._report())
         try:
-            result = await way_out()
+            result = await cleanup()
         except GeneratorExit:  # the worker evicted the workflow: this coroutine is being collected and must not await
             raise
         except BaseException:
-            await stop([telling])
+            await stop([reporting])
             raise
-        await stop([telling])
+        await stop([reporting])
         return result
 
-    async def _tell(self) -> None:
+    async def _report(self) -> None:
         """Checks every message and writes the successor's status whenever it has changed, until cancelled."""
-        told: tuple[str, str] | None = None
+        reported: tuple[str, str] | None = None
         while True:
-            await workflow.wait_condition(lambda told=told: self.message is not None or self._news() != told)  # type: ignore[misc]
-            word = self.message
+            await workflow.wait_condition(
+                lambda seen=reported: self.message is not None or self._pending_status() != seen  # type: ignore[misc]
+            )
+            message = self.message
             try:
-                await self.look()
+                await self.check_message()
             except asyncio.CancelledError:
-                self.message = self.message or word  # it has not been checked
+                self.message = self.message or message  # it has not been checked
                 raise
-            told = self._news()
-            if told is not None:
-                await self._write(*told)
+            reported = self._pending_status()
+            if reported is not None:
+                await self._write(*reported)
 
-    def _news(self) -> tuple[str, str] | None:
+    def _pending_status(self) -> tuple[str, str] | None:
         """The successor's uid and what it waits for; None without a successor or if it is being deleted."""
-        after = self._successor
-        if after is None or after.deleting:
+        successor = self._successor
+        if successor is None or successor.deleting:
             return None
-        doing = self._reporter.state.status.message
-        return after.uid, f"waits until everything is given back that the Workspace of this name before it had: {doing}"
+        progress = self._reporter.state.status.message
+        message = f"waits until the resources of the deleted Workspace of this name are released: {progress}"
+        return successor.uid, message
 
     async def _write(self, uid: str, message: str) -> None:
         """Writes the successor's status. A failed write is logged only; the next change retries."""
@@ -100,8 +107,8 @@ class Successor:
         status.reason, status.message, status.since = self._reporter.state.status.reason, message, workflow.now()
         patch = StatusPatch(workspace=state.key, status=content.status_document(state, workflow.now()))
         try:
-            await call(signatures.PATCH_STATUS, patch, summary=f"its successor {uid} waits")
+            await call(signatures.PATCH_STATUS, patch, summary=f"Successor: write the status of uid {uid}")
         except ActivityError as error:
             if is_cancelled(error):
                 raise asyncio.CancelledError from None
-            workflow.logger.warning("the successor could not be told", extra={"cause": str(error.cause)})
+            workflow.logger.warning("the successor's status could not be written", extra={"cause": str(error.cause)})

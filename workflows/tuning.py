@@ -5,6 +5,7 @@ released before the push starts, so that an unavailable registry costs no GPU ti
 a failed pass; `workspace.py` releases what is recorded as held, and keeps the volume with checkpoints and adapter.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -30,6 +31,11 @@ PUSH_AGAIN: Final = ("PushForbidden", "RegistryUnreachable", "RegistryFull", "Se
 """Push failures that a user can fix while the adapter waits: a corrected Secret does not need another pass."""
 PAUSES_S: Final = (30, 60, 120, 300, 900)
 """Backoff between pushes; the last value repeats. A requested retry ends the pause."""
+_STEPS: Final[Mapping[TuningPart, Step]] = {
+    "fetch": Step.FETCH_DATA,
+    "train": Step.TRAIN,
+    "publish": Step.PUBLISH,
+}
 
 
 async def tune(reporter: StatusReporter, plan: Plan) -> None:
@@ -47,7 +53,7 @@ async def tune(reporter: StatusReporter, plan: Plan) -> None:
     else:
         await check_again(reporter, plan)
     if resources.holds("node_pool"):
-        reporter.set_status(Phase.PUBLISHING, "Releasing", "the training has ended; its nodes are given back first")
+        reporter.set_status(Phase.PUBLISHING, "Releasing", "the training has ended; releasing its nodes")
         await release_nodes(reporter)
     if plan.output_image:
         await _publish(reporter, plan)
@@ -65,14 +71,15 @@ def outcome(reporter: StatusReporter, plan: Plan) -> str:
 
 async def _fetch_data(reporter: StatusReporter, plan: Plan) -> None:
     state = reporter.state
-    words = "the data is fetched and judged before anything is bought"
+    message = "fetching and checking the data before buying nodes"
     reporter.set_status(
-        Phase.FETCHING_DATA, "WorkspaceTuningJobStatusPending", words, wait=timedelta(seconds=plan.deadlines.data)
+        Phase.FETCHING_DATA, "WorkspaceTuningJobStatusPending", message, wait=timedelta(seconds=plan.deadlines.data)
     )
     if plan.volume_gib:
         state.resources.acquire(HeldResource(kind="volume", name=names.tuning_volume(plan.key.name)))
     with reporter.step(Step.FETCH_DATA):
-        done = await _run(reporter, plan, "fetch", f"FetchData: data for {plan.model}", plan.deadlines.data)
+        summary = f"FetchData: wait until the data for {plan.model} is fetched"
+        done = await _run(reporter, plan, "fetch", summary, plan.deadlines.data)
     state.resources.run.data = done.data or state.resources.run.data
 
 
@@ -80,8 +87,8 @@ async def _train(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | Non
     """Provisions nodes and creates the training's Job concurrently: its pod waits for the node, not vice versa."""
     for attempt in range(1, TRAIN_ATTEMPTS + 1):
         try:
-            await gather_or_cancel(provision(reporter, plan), _make(reporter, plan, "train", pinned))
-            await run_while_nodes_ready(reporter, plan, lambda: _follow(reporter, plan, pinned))
+            await gather_or_cancel(provision(reporter, plan), _ensure_job(reporter, plan, "train", pinned))
+            await run_while_nodes_ready(reporter, plan, lambda: _await_training(reporter, plan, pinned))
             return
         except ActivityError as error:
             reason, message = reason_and_message(error)
@@ -90,25 +97,31 @@ async def _train(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | Non
         reporter.set_status(Phase.TRAINING, reason, f"{message} (try {attempt + 1})")
 
 
-async def _follow(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None) -> None:
+async def _await_training(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None) -> None:
     state, key = reporter.state, plan.key
-    words = f"nodes are ready; image and weights of {plan.model} are brought to them"
+    message = f"nodes are ready; pulling the image and the weights of {plan.model}"
     start = timedelta(seconds=plan.deadlines.serving)
-    reporter.set_status(Phase.TRAINING, "WorkspaceTuningJobStatusPending", words, wait=start)
+    reporter.set_status(Phase.TRAINING, "WorkspaceTuningJobStatusPending", message, wait=start)
     with reporter.step(Step.TRAIN):
-        applied = await _make(reporter, plan, "train", pinned)
+        applied = await _ensure_job(reporter, plan, "train", pinned)
         wait = JobWait(workspace=key, part="train", digest=applied, until="started")
-        what = f"Train: {plan.method} of {plan.model} on {plan.nodes_description}"
+        what = f"{plan.method} of {plan.model} on {plan.nodes_description}"
         await call(
-            signatures.WAIT_FOR_TUNING_JOB, wait, summary=f"{what}: until it starts", deadline_s=plan.deadlines.serving
+            signatures.WAIT_FOR_TUNING_JOB,
+            wait,
+            summary=f"Train: wait until {what} starts",
+            deadline_s=plan.deadlines.serving,
         )
         state.resources.run.started = True
         limit = timedelta(seconds=plan.deadlines.training)
-        words = f"{plan.method} of {plan.model} is being trained; how far it is: status.training"
-        reporter.set_status(Phase.TRAINING, "WorkspaceTuningJobStatusStarted", words, wait=limit)
+        message = f"running {plan.method} of {plan.model}; its progress is in status.training"
+        reporter.set_status(Phase.TRAINING, "WorkspaceTuningJobStatusStarted", message, wait=limit)
         ended = wait.model_copy(update={"until": "ended"})
         done = await call(
-            signatures.WAIT_FOR_TUNING_JOB, ended, summary=f"{what}: until it ends", deadline_s=plan.deadlines.training
+            signatures.WAIT_FOR_TUNING_JOB,
+            ended,
+            summary=f"Train: wait until {what} ends",
+            deadline_s=plan.deadlines.training,
         )
     state.resources.run.trained = done.trained or Trained()
 
@@ -118,24 +131,25 @@ async def _publish(reporter: StatusReporter, plan: Plan) -> None:
     if run.published is not None and run.published.image == plan.output_image:
         return
     deadline = workflow.now() + timedelta(seconds=plan.deadlines.publishing)
-    words = f"the adapter is pushed to {plan.output_image}"
-    reporter.set_status(Phase.PUBLISHING, "workspacePending", words, wait=deadline - workflow.now())
+    message = f"pushing the adapter to {plan.output_image}"
+    reporter.set_status(Phase.PUBLISHING, "workspacePending", message, wait=deadline - workflow.now())
     attempt = 0
     while True:
         pause = timedelta(seconds=PAUSES_S[min(attempt, len(PAUSES_S) - 1)])
         attempt += 1
         try:
             with reporter.step(Step.PUBLISH):
-                what = f"Publish: the adapter to {plan.output_image}" + (f", try {attempt}" if attempt > 1 else "")
-                done = await _run(reporter, plan, "publish", what, plan.deadlines.publishing)
+                tries = f", try {attempt}" if attempt > 1 else ""
+                summary = f"Publish: wait until the adapter is pushed to {plan.output_image}{tries}"
+                done = await _run(reporter, plan, "publish", summary, plan.deadlines.publishing)
             run.published = done.published
             return
         except ActivityError as error:
             reason, message = reason_and_message(error)
             if is_cancelled(error) or reason not in PUSH_AGAIN or workflow.now() + pause > deadline:
                 raise
-        kept = f"the adapter is kept, and is pushed again in {pause.total_seconds():g} s or when a retry is asked for"
-        reporter.set_status(Phase.PUBLISHING, reason, f"{message}; {kept}", wait=deadline - workflow.now())
+        next_push = f"the adapter is kept; the next push is in {pause.total_seconds():g} s, or at once on a retry"
+        reporter.set_status(Phase.PUBLISHING, reason, f"{message}; {next_push}", wait=deadline - workflow.now())
         await reporter.backoff(pause)
 
 
@@ -144,23 +158,24 @@ async def _verify(reporter: StatusReporter, plan: Plan) -> None:
     published = reporter.state.resources.run.published
     if published is None or not published.digest:
         return
-    reporter.set_status(Phase.VERIFYING, "workspacePending", f"asking the registry for {published.pinned}")
+    reporter.set_status(Phase.VERIFYING, "workspacePending", f"reading {published.pinned} back from the registry")
     request = AdapterRequest(
         workspace=plan.key, image=plan.output_image, digest=published.digest, secret=plan.output_secret
     )
     with reporter.step(Step.VERIFY):
-        await call(signatures.READ_ADAPTER, request, summary=f"Verify: {published.digest} is what the tag names")
+        summary = f"Verify: read the tag, which must name {published.digest}"
+        await call(signatures.READ_ADAPTER, request, summary=summary)
 
 
-async def _make(reporter: StatusReporter, plan: Plan, part: TuningPart, pinned: PinnedModel | None = None) -> str:
+async def _ensure_job(reporter: StatusReporter, plan: Plan, part: TuningPart, pinned: PinnedModel | None = None) -> str:
     reporter.state.resources.acquire(HeldResource(kind="workload", name=names.workload(plan.key.name)))
     request = JobRequest(plan=plan, part=part, pinned=pinned)
     name = names.tuning_job(plan.key.name, part)
-    applied = await call(signatures.ENSURE_TUNING_JOB, request, summary=f"{part}: Job {name} is there")
+    applied = await call(signatures.ENSURE_TUNING_JOB, request, summary=f"{_STEPS[part]}: apply Job {name}")
     return applied.digest
 
 
 async def _run(reporter: StatusReporter, plan: Plan, part: TuningPart, summary: str, deadline_s: int) -> JobDone:
-    digest = await _make(reporter, plan, part)
+    digest = await _ensure_job(reporter, plan, part)
     wait = JobWait(workspace=plan.key, part=part, digest=digest)
     return await call(signatures.WAIT_FOR_TUNING_JOB, wait, summary=summary, deadline_s=deadline_s)

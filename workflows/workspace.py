@@ -39,7 +39,7 @@ class WorkspaceWorkflow:
         self.reporter = StatusReporter(self.state)
         self._seed = seed
         self.successor = Successor(self.reporter)
-        self._resync_asked = False
+        self._resync_requested = False
         self._retry = False
         self._forced = False
 
@@ -53,20 +53,20 @@ class WorkspaceWorkflow:
                 await self._step()
         except asyncio.CancelledError:  # cancelling the workflow is treated as a delete
             self.state.spec.deleting = True
-        way_out = asyncio.create_task(self.successor.run_while_reporting(self._finalize))
-        await await_uncancelled(way_out)
-        left = await way_out
+        cleaning = asyncio.create_task(self.successor.run_while_reporting(self._finalize))
+        await await_uncancelled(cleaning)
+        left = await cleaning
         self.reporter.close()
         await reporter
         await workflow.wait_condition(workflow.all_handlers_finished)
-        looking = asyncio.create_task(self.successor.successor())
-        await await_uncancelled(looking)
-        self._hand_over(looking.result())
+        checking = asyncio.create_task(self.successor.successor())
+        await await_uncancelled(checking)
+        self._hand_over(checking.result())
         return left
 
     # Signals, updates and queries. Handlers only record.
 
-    @workflow.signal(description="The Workspace, or something it owns, was seen to change")
+    @workflow.signal(description="The Workspace, or an object that it owns, has changed")
     def changed(self, message: Changed) -> None:
         """From the watcher; duplicates, stale and reordered messages change nothing."""
         spec, control = self.state.spec, self.state.control
@@ -75,9 +75,9 @@ class WorkspaceWorkflow:
             return
         newer, spec.desired = message.generation > spec.desired, max(spec.desired, message.generation)
         if pausing.apply_annotation(control, message.paused) or (control.resting and newer):
-            self._resync_asked = True
+            self._resync_requested = True
         spec.deleting = spec.deleting or message.deleting
-        self._resync_asked = self._resync_asked or message.resync
+        self._resync_requested = self._resync_requested or message.resync
         if message.retry and message.retry != control.retry_token:
             control.retry_token = message.retry
             self._retry = self._retry or self.state.status.settled == "failed" or spec.deleting
@@ -90,22 +90,22 @@ class WorkspaceWorkflow:
             self.reporter.wake()
         else:
             self._retry = True
-        return Answer(message="another try begins now")
+        return Answer(message="trying again now")
 
     @retry.validator
     def _may_retry(self) -> None:
         if self.state.status.settled == "ready" and not self._ending():
-            raise ValueError("the Workspace is ready: there is nothing to try again")
+            raise ValueError("the Workspace is ready: there is nothing to retry")
 
-    @workflow.update(description="Begin nothing new; a delete still goes through")
+    @workflow.update(description="Start no new pass; a delete is still carried out")
     def pause(self) -> Answer:
         """Starts no new pass; the pass under way continues."""
         self.state.control.paused = True
         self.reporter.mark_dirty()
-        self._resync_asked = True
-        return Answer(message="paused: the pass under way ends, no other begins until resume")
+        self._resync_requested = True
+        return Answer(message="paused: the pass under way continues, and no other starts until resume")
 
-    @workflow.update(description="Go on after a pause")
+    @workflow.update(description="End a pause")
     def resume(self) -> Answer:
         """Ends a pause."""
         self.state.control.paused = False
@@ -120,15 +120,15 @@ class WorkspaceWorkflow:
     def set_deadline(self, deadline: Deadline) -> Answer:
         """Overrides deadlines (seconds) from the next pass on."""
         self.state.control.extra_time |= deadline.model_dump(exclude_none=True)
-        return Answer(message=f"from the next pass on: {self.state.control.extra_time}")
+        return Answer(message=f"deadlines in seconds from the next pass on: {_listed(self.state.control.extra_time)}")
 
     @set_deadline.validator
     def _is_a_deadline(self, deadline: Deadline) -> None:
         given = deadline.model_dump(exclude_none=True)
         if not given or min(given.values()) < 1:
-            raise ValueError(f"give at least one of {', '.join(Deadline.model_fields)}, in seconds from 1")
+            raise ValueError(f"set at least one of {', '.join(Deadline.model_fields)}, each to 1 second or more")
 
-    @workflow.update(description="Stop a clean-up that cannot finish, and say what it leaves behind")
+    @workflow.update(description="Stop a clean-up that cannot finish, and return what it leaves behind")
     def force_cleanup(self) -> ForcedCleanup:
         """Removes the finalizer without waiting for resources still held. A pool left behind keeps costing money."""
         self._forced = True
@@ -139,7 +139,7 @@ class WorkspaceWorkflow:
         if not self._ending():
             raise ValueError("the Workspace is not being deleted: delete it first")
 
-    @workflow.query(description="Everything the workflow knows")
+    @workflow.query(description="The complete state of the workflow")
     def progress(self) -> WorkspaceState:
         """Returns the complete state."""
         return self.state
@@ -149,36 +149,36 @@ class WorkspaceWorkflow:
     async def _step(self) -> None:
         """Waits for something to do, then does one thing."""
         await self._idle()
-        await self.successor.look()
+        await self.successor.check_message()
         if self._ending():
             return
-        asked, self._resync_asked = self._resync_asked, False
-        if self._stale() or (asked and await resync.has_drifted(self.reporter)):
+        requested, self._resync_requested = self._resync_requested, False
+        if self._stale() or (requested and await resync.has_drifted(self.reporter)):
             await self._reconcile()
         if self._should_continue_as_new():
             await self.reporter.flush()
-            if not (self._ending() or self._resync_asked or self._retry or self.successor.message):
+            if not (self._ending() or self._resync_requested or self._retry or self.successor.message):
                 self._continue_as_new(self.state)
 
     async def _idle(self) -> None:
-        if self.state.control.resting and self._wants():
+        if self.state.control.resting and self._has_work():
             pausing.report(self.reporter)
         try:
             await workflow.wait_condition(
-                lambda: self._ending() or self._stale() or self._resync_asked or self.successor.message is not None,
+                lambda: self._ending() or self._stale() or self._resync_requested or self.successor.message is not None,
                 timeout=RESYNC,
-                timeout_summary="resync",
+                timeout_summary="Wait for a change, or until the hourly resync",
             )
         except TimeoutError:
-            self._resync_asked = True
+            self._resync_requested = True
 
     def _ending(self) -> bool:
         return self.state.spec.deleting or self.reporter.gone
 
     def _stale(self) -> bool:
-        return self._wants() and not self.state.control.resting
+        return self._has_work() and not self.state.control.resting
 
-    def _wants(self) -> bool:
+    def _has_work(self) -> bool:
         spec = self.state.spec
         return spec.desired > spec.observed or self._retry
 
@@ -222,8 +222,8 @@ class WorkspaceWorkflow:
         if spec.plan and spec.plan.kind == "tuning":
             self.reporter.set_status(Phase.SUCCEEDED, "workspaceSucceeded", tuning.outcome(self.reporter, spec.plan))
             return
-        words = f"serving {spec.plan.description}" if spec.plan else "serving"
-        self.reporter.set_status(Phase.READY, "workspaceSucceeded", words)
+        message = f"serving {spec.plan.description}" if spec.plan else "serving"
+        self.reporter.set_status(Phase.READY, "workspaceSucceeded", message)
 
     async def _settle_failed(self, error: FailureError, *, was_ready: bool) -> None:
         """Releases what the failed pass holds; a rejected edit of a running Workspace leaves it running."""
@@ -238,7 +238,7 @@ class WorkspaceWorkflow:
             self.reporter.set_status(phase, reason, f"generation {spec.observed} is not applied: {message}")
             return
         if self.state.resources.to_release:
-            self.reporter.set_status(Phase.NOT_READY, "Releasing", f"{message}; what was bought is being given back")
+            self.reporter.set_status(Phase.NOT_READY, "Releasing", f"{message}; releasing what was bought")
             message += await cleanup.release_all(self.reporter)
         status.settled = "failed"
         self.reporter.set_status(
@@ -270,7 +270,7 @@ class WorkspaceWorkflow:
     async def _finalize(self) -> list[str]:
         """Releases everything and removes the finalizer. A blocked clean-up waits for a retry or `force_cleanup`; the
         finalizer stays meanwhile."""
-        self.reporter.set_status(Phase.DELETING, "Releasing", "everything that was bought is being given back")
+        self.reporter.set_status(Phase.DELETING, "Releasing", "releasing everything that was bought")
         self.state.status.steps.clear()
         while True:
             work = asyncio.create_task(cleanup.finalize(self.reporter))
@@ -292,16 +292,21 @@ class WorkspaceWorkflow:
     async def _blocked(self, error: FailureError) -> None:
         reason, message = reason_and_message(error)
         left = ", ".join(self._left()) or "the finalizer"
-        words = f"{message}; left: {left}. Retry, or force the clean-up if you will remove it by hand"
-        self.reporter.set_status(Phase.DELETING, "CleanupBlocked" if reason == "DeadlineExceeded" else reason, words)
+        message += f"; not released: {left}. Retry, or force the clean-up and remove it by hand"
+        self.reporter.set_status(Phase.DELETING, "CleanupBlocked" if reason == "DeadlineExceeded" else reason, message)
         await workflow.wait_condition(lambda: self._retry or self._forced)
         self._retry = False
 
     async def _release_by_force(self) -> list[str]:
         left = self._left()
         workflow.logger.warning("the clean-up was forced", extra={"left": left})
-        await call(signatures.DELETE_FINALIZER, self.state.key, summary=f"Forget by force; left behind: {left}")
+        summary = f"Forget: remove the finalizer; not released: {', '.join(left) or 'nothing'}"
+        await call(signatures.DELETE_FINALIZER, self.state.key, summary=summary)
         return left
 
     def _left(self) -> list[str]:
         return [f"{holding.kind} {holding.name}" for holding in self.state.resources.holdings]
+
+
+def _listed(seconds: dict[str, int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in seconds.items())

@@ -55,7 +55,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         proxy = environment_proxy(request.url) if self._proxies else None
-        response = await (self._asked_by(proxy, request) if proxy else super().handle_async_request(request))
+        response = await (self._send_through(proxy, request) if proxy else super().handle_async_request(request))
         if response.headers.get("Content-Encoding", "identity") != "identity":
             await response.aclose()
             raise httpx.RemoteProtocolError("the answer is packed, which was not asked for")
@@ -68,7 +68,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         for transport in self._proxied.values():
             await transport.aclose()
 
-    async def _asked_by(self, proxy: str, request: httpx.Request) -> httpx.Response:
+    async def _send_through(self, proxy: str, request: httpx.Request) -> httpx.Response:
         await self._guard.addresses(
             request.url.host, request.url.port or (443 if request.url.scheme == "https" else 80)
         )

@@ -60,7 +60,10 @@ class Hub:
                 "ModelConfigInvalid", f"{repo} has no config.json: use a repository of the transformers library"
             )
         if sizes[name] > LARGEST_CONFIG:
-            raise failure("ModelConfigInvalid", f"{repo}: {name} has {sizes[name]} bytes: choose another model")
+            raise failure(
+                "ModelConfigInvalid",
+                f"{repo}: {name} has {sizes[name]} bytes, over the limit of {LARGEST_CONFIG}: choose another model",
+            )
         return self._json(repo, commit, name)
 
     def _json(self, repo: str, commit: str, name: str) -> dict[str, Any]:
@@ -79,9 +82,9 @@ class Hub:
             # Python's parser accepts NaN and Infinity, which some configurations contain.
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise failure("ModelConfigInvalid", f"{repo}: {name} is no JSON: {error}") from None
+            raise failure("ModelConfigInvalid", f"{repo}: {name} is not JSON: {error}") from None
         if not isinstance(document, dict):
-            raise failure("ModelConfigInvalid", f"{repo}: {name} is no mapping: choose another model")
+            raise failure("ModelConfigInvalid", f"{repo}: {name} is not a JSON object: choose another model")
         return document
 
     @property

@@ -152,9 +152,7 @@ class Cluster:
         }
         if selector:
             query["labelSelector"] = selector
-        response = await self._answer(
-            "GET", path_of(kind, namespace), query=query, timeout_s=seconds + REQUEST_TIMEOUT_S
-        )
+        response = await self._send("GET", path_of(kind, namespace), query=query, timeout_s=seconds + REQUEST_TIMEOUT_S)
         try:
             while line := await response.response.content.readline():
                 if not line.endswith(b"\n"):
@@ -169,7 +167,7 @@ class Cluster:
     async def pod_log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> str:
         """Returns the last lines of a container's log."""
         query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
-        response = await self._answer("GET", path_of("Pod", namespace, pod) + "/log", query=query)
+        response = await self._send("GET", path_of("Pod", namespace, pod) + "/log", query=query)
         return (await response.read() or b"").decode(errors="replace")
 
     async def post_to_pod(
@@ -195,13 +193,13 @@ class Cluster:
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> Object:
         """Sends one request and returns its JSON response. Raises ApiException for a status above 299."""
-        response = await self._answer(
+        response = await self._send(
             method, path, query=query, body=body, content_type=content_type, timeout_s=timeout_s
         )
         answer: Object = json.loads(await response.read() or b"{}")
         return answer
 
-    async def _answer(self, method: str, path: str, **request: Any) -> Any:
+    async def _send(self, method: str, path: str, **request: Any) -> Any:
         """Returns the response if its status is below 300.
 
         A starting API server answers 403 until its RBAC roles are loaded, and 404 for the paths of custom resources

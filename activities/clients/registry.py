@@ -50,31 +50,31 @@ class Registries:
     async def manifest(self, image: ImageReference, account: Account | None = None) -> int:
         """Returns the status of a HEAD for the image's manifest: 200 if it exists. Raises RegistryUnreachable."""
         path = f"/v2/{image.repository}/manifests/{image.version}"
-        return (await self._asked(image, "HEAD", path, account, "pull")).status_code
+        return (await self._request(image, "HEAD", path, account, "pull")).status_code
 
     async def digest(self, image: ImageReference, account: Account | None = None) -> str:
         """Returns the digest of the image's manifest in the registry; empty if it is missing or not reported. Raises
         RegistryUnreachable."""
         path = f"/v2/{image.repository}/manifests/{image.version}"
-        answer = await self._asked(image, "HEAD", path, account, "pull")
-        return answer.headers.get("docker-content-digest", "") if answer.status_code == httpx.codes.OK else ""
+        response = await self._request(image, "HEAD", path, account, "pull")
+        return response.headers.get("docker-content-digest", "") if response.status_code == httpx.codes.OK else ""
 
     async def push(self, image: ImageReference, account: Account | None = None) -> int:
         """Returns the status of opening an upload session: 202 if the account may push. Raises
         RegistryUnreachable."""
-        opened = await self._asked(image, "POST", f"/v2/{image.repository}/blobs/uploads/", account, "pull,push")
+        opened = await self._request(image, "POST", f"/v2/{image.repository}/blobs/uploads/", account, "pull,push")
         return opened.status_code
 
-    async def _asked(
+    async def _request(
         self, image: ImageReference, method: str, path: str, account: Account | None, right: str
     ) -> httpx.Response:
         url = f"{self._scheme(image.host)}://{image.host}{path}"
         scope = f"repository:{image.repository}"
         try:
             async with asyncio.timeout(self._answer_s), self._client(image.host) as client:
-                response = await self._answered(client, method, url, account, f"{scope}:{right}")
+                response = await self._send(client, method, url, account, f"{scope}:{right}")
                 if response.status_code == httpx.codes.ACCEPTED and "location" in response.headers:
-                    await self._cancelled(client, response, account, f"{scope}:delete")
+                    await self._cancel_upload(client, response, account, f"{scope}:delete")
                 return response
         except TimeoutError:
             raise RegistryUnreachable(f"{image.host} did not answer within {self._answer_s:g} s") from None
@@ -83,16 +83,16 @@ class Registries:
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             raise RegistryUnreachable(f"{image.host} cannot be reached: {type(error).__name__}: {error}") from None
 
-    async def _cancelled(
+    async def _cancel_upload(
         self, client: httpx.AsyncClient, opened: httpx.Response, account: Account | None, scope: str
     ) -> None:
         """Cancels the upload. Best effort: registries expire abandoned uploads, and push rights do not imply delete.
         Never sends credentials to another host than the registry's own."""
         upload = urljoin(str(opened.url), opened.headers["location"])
         if urlsplit(upload).netloc == opened.url.netloc.decode():
-            await self._answered(client, "DELETE", upload, account, scope)
+            await self._send(client, "DELETE", upload, account, scope)
 
-    async def _answered(
+    async def _send(
         self, client: httpx.AsyncClient, method: str, url: str, account: Account | None, scope: str
     ) -> httpx.Response:
         """Returns the response, after answering the registry's authentication challenge if there is one."""
@@ -122,10 +122,10 @@ class Registries:
     ) -> str | None:
         if problem := realm_problem(challenge.realm, self._plain_http):
             raise RegistryUnreachable(f"the registry's token service cannot be used: {problem}")
-        asked = token_request(challenge, scope, account)
-        url = httpx.URL(asked.url).copy_merge_params(asked.query)
-        answer = await client.request(asked.method, url, data=asked.form or None, headers=asked.headers)
-        return token_in(answer.content) if answer.is_success else None
+        request = token_request(challenge, scope, account)
+        url = httpx.URL(request.url).copy_merge_params(request.query)
+        response = await client.request(request.method, url, data=request.form or None, headers=request.headers)
+        return token_in(response.content) if response.is_success else None
 
     def _judge(self, host: str, port: int, addresses: list[str]) -> None:
         check_registry(host, port, addresses, named=self._plain_http)

@@ -98,8 +98,8 @@ class Reflector(Generic[Kept]):
 
     async def _pause(self, error: Exception, at_once: bool) -> None:
         self._failures += 1
-        said = f"{error.status} {error.reason}" if isinstance(error, ApiException) else repr(error)
-        log.info("relisting %s: %s", self._kind, said)
+        cause = f"{error.status} {error.reason}" if isinstance(error, ApiException) else repr(error)
+        log.info("relisting %s: %s", self._kind, cause)
         if not at_once or self._failures > 1:
             await asyncio.sleep(PAUSES_S[min(self._failures, len(PAUSES_S)) - 1])
 
@@ -114,7 +114,7 @@ class Reflector(Generic[Kept]):
 
     async def _watch(self, until: datetime | None) -> AsyncIterator[Change[Kept]]:
         while (left := _left(until)) > 0:
-            began, heard = time.monotonic(), False
+            began, received = time.monotonic(), False
             events = self._cluster.watch(
                 self._kind,
                 self._namespace,
@@ -123,11 +123,11 @@ class Reflector(Generic[Kept]):
                 seconds=math.ceil(min(WATCH_S, left)),
             )
             async for kind, item in events:
-                heard = True
+                received = True
                 self._version, self._failures = item["metadata"]["resourceVersion"], 0
                 if kind != "BOOKMARK":
                     yield self._noted(EventType.GONE if kind == "DELETED" else EventType.CHANGED, item)
-            if not heard and time.monotonic() - began < SHORTEST_WATCH_S:
+            if not received and time.monotonic() - began < SHORTEST_WATCH_S:
                 raise aiohttp.ServerDisconnectedError("the watch ended at once")
             self._failures = 0
 

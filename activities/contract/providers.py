@@ -17,7 +17,8 @@ from api.providers import Provider
 
 @dataclass(frozen=True)
 class Steps:
-    """The activities of one provider, and their texts for people: `{nodes}` and `{pool}` are filled in.
+    """The activities of one provider, and their texts: `ensuring` in the status, `to_ensure` and `releasing` in the
+    Temporal UI. `{nodes}` and `{pool}` are filled in.
 
     `more_time_s` is what `ensure` gets beyond the plan's deadline, if it ends there by itself. `nodes_go` is whether
     the nodes themselves are released, so that none may be left.
@@ -27,6 +28,7 @@ class Steps:
     ensure: Signature[c.Plan, c.PoolBought]
     release: Signature[c.PoolKey, c.Released]
     ensuring: str
+    to_ensure: str
     releasing: str
     more_time_s: int = 0
     nodes_go: bool = True
@@ -38,14 +40,16 @@ STEPS: Final[Mapping[Provider, Steps]] = {
         s.ENSURE_NODE_POOL,
         s.DELETE_NODE_POOL,
         ensuring="buying {nodes} as pool {pool}",
-        releasing="delete node pool {pool}, verify it is gone",
+        to_ensure="buy {nodes} as pool {pool}",
+        releasing="delete node pool {pool} and wait until it is gone",
     ),
     "karpenter": Steps(
         s.READ_CLUSTER_PREFLIGHT,
         s.ENSURE_NODE_CLAIMS,
         s.DELETE_NODE_CLAIMS,
         ensuring="claiming {nodes}",
-        releasing="delete the NodeClaims of {pool}, verify that their nodes are gone",
+        to_ensure="create NodeClaims for {nodes}",
+        releasing="delete the NodeClaims of {pool} and wait until their nodes are gone",
         more_time_s=OWN_DEADLINE_S,
     ),
     "byo": Steps(
@@ -53,7 +57,8 @@ STEPS: Final[Mapping[Provider, Steps]] = {
         s.ENSURE_NODE_RESERVATIONS,
         s.DELETE_NODE_RESERVATIONS,
         ensuring="reserving GPUs on {nodes}",
-        releasing="let go of the reserved GPUs; the nodes stay",
+        to_ensure="reserve GPUs on {nodes}",
+        releasing="release the reserved GPUs; the nodes stay",
         more_time_s=OWN_DEADLINE_S,
         nodes_go=False,
     ),

@@ -39,14 +39,14 @@ def hub_failure(error: BaseException, where: str, *, with_token: bool) -> Applic
     if isinstance(error, RepositoryNotFoundError):
         if with_token and error.response.status_code == 401:
             return failure("ModelTokenInvalid", f"{where} refused the token in the Secret's {TOKEN_KEY}")
-        advice = "the token may not see it" if with_token else "is private: then give modelAccessSecret"
+        advice = "the token has no access to it" if with_token else "is private: in that case set modelAccessSecret"
         return failure("ModelNotFound", f"{where} does not exist, or {advice}")
     if isinstance(error, RevisionNotFoundError):
         return failure("ModelNotFound", f"{where}: the model has no such revision")
     if isinstance(error, HFValidationError):
-        return failure("ModelNotFound", f"{where}: no hub has such a name: {error}")
+        return failure("ModelNotFound", f"{where}: not a valid model name: {error}")
     if isinstance(error, HfHubHTTPError) and error.response is not None:
-        return _answered(error, where)
+        return _http_failure(error, where)
     if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
         return failure("ModelNotFound", f"{where}: a file is gone: {error}")
     return failure("ModelUnreachable", f"{where} cannot be reached: {type(error).__name__}: {error}")
@@ -55,19 +55,19 @@ def hub_failure(error: BaseException, where: str, *, with_token: bool) -> Applic
 _GIVE_TOKEN: Final = f"accept its licence, and name a Secret with {TOKEN_KEY} in modelAccessSecret"
 
 
-def _answered(error: HfHubHTTPError, where: str) -> ApplicationError:
+def _http_failure(error: HfHubHTTPError, where: str) -> ApplicationError:
     status = error.response.status_code
     if status in (401, 403):
         return failure("ModelTokenInvalid", f"{where} refused the token in the Secret's {TOKEN_KEY}")
     if status == BUSY:
-        message = f"{where} asks to slow down: requests with a token may come more often"
-        return failure("ModelHubBusy", message, retry_after=_asked_wait(error.response.headers))
+        message = f"{where} throttles requests: requests with a token have a higher limit"
+        return failure("ModelHubBusy", message, retry_after=_retry_after(error.response.headers))
     if status == 404:
         return failure("ModelNotFound", f"{where}: {error}")
     return failure("ModelUnreachable", f"{where} answered HTTP {status}: {error}")
 
 
-def _asked_wait(headers: Any) -> timedelta | None:
+def _retry_after(headers: Any) -> timedelta | None:
     """The hub's Retry-After; None if there is no usable one."""
     text = str(headers.get("Retry-After", ""))
     return timedelta(seconds=min(int(text), LONGEST_WAIT_S)) if text.isdigit() else None

@@ -33,7 +33,7 @@ class NodeProvider(Protocol):
         """Returns when nothing that costs money is left, or raises CleanupBlocked or CloudBusy."""
         ...
 
-    async def look(self, key: c.PoolKey) -> c.PoolBought | None:
+    async def read_held(self, key: c.PoolKey) -> c.PoolBought | None:
         """Returns what the Workspace holds now; None if nothing."""
         ...
 
@@ -44,26 +44,26 @@ def provider_of(annotations: Mapping[str, str], *, installed: Provider, held: Pr
     Raises InvalidSpec for an unknown value, for two annotations that differ, and for another provider than the one that
     its nodes came from, because it could not release them.
     """
-    asked = {key: _parsed(key, annotations[key]) for key in _KEYS if annotations.get(key, "").strip()}
-    if len(set(asked.values())) > 1:
-        words = " and ".join(f"{key}={annotations[key]}" for key in asked)
-        raise failure("InvalidSpec", f"the annotations {words} contradict each other: keep one of them")
-    chosen = next(iter(asked.values()), held or installed)
+    requested = {key: _parsed(key, annotations[key]) for key in _KEYS if annotations.get(key, "").strip()}
+    if len(set(requested.values())) > 1:
+        listed = " and ".join(f"{key}={annotations[key]}" for key in requested)
+        raise failure("InvalidSpec", f"the annotations {listed} contradict each other: keep one of them")
+    chosen = next(iter(requested.values()), held or installed)
     if held is not None and chosen != held:
         raise failure(
             "InvalidSpec",
-            f"annotation {next(iter(asked))}: this Workspace's nodes come from {held}, and it keeps its provider for "
-            f"life. Remove the annotation, or make a new Workspace for {chosen}",
+            f"annotation {next(iter(requested))}: this Workspace's nodes come from {held}, and it keeps its "
+            f"provider for life. Remove the annotation, or make a new Workspace for {chosen}",
         )
     return chosen
 
 
-def _parsed(key: str, word: str) -> Provider:
-    given = word.strip().lower()
+def _parsed(key: str, value: str) -> Provider:
+    given = value.strip().lower()
     provider = _PROVIDERS.get(PROVISIONERS.get(given, given))
     if provider is None:
         known = ", ".join(sorted({*_PROVIDERS, *PROVISIONERS}))
-        raise failure("InvalidSpec", f"annotation {key} is {word!r}: use one of {known}")
+        raise failure("InvalidSpec", f"annotation {key} is {value!r}: use one of {known}")
     return provider
 
 

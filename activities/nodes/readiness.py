@@ -61,7 +61,7 @@ class Nodes:
                 async with aclosing(looks):
                     async for nodes in looks:
                         missing = missing_names(nodes, held)
-                        progress.say({"missing": missing})
+                        progress.report({"missing": missing})
                         if any(is_going(nodes.get(name)) for name in missing):
                             return NodesLost(names=missing)
                         if bool(missing) != bool(since):
@@ -133,4 +133,4 @@ def _report(progress: Progress, nodes: Collection, plan: Plan) -> None:
         "withGpu": len(ready_names(nodes, plan.gpus_per_node)),
         "wanted": plan.node_count,
     }
-    progress.say(counts)
+    progress.report(counts)

@@ -41,8 +41,8 @@ def _on_machine(machine: str, first: Option, found: Object, plan_option: PlanOpt
     try:
         other = plan_option(with_machine(found, machine))
     except ApplicationError as error:
-        no = Check(name="Size", outcome="failed", reason=error.type or "", message=error.message)
-        return first.model_copy(update={"plan": plan.model_copy(update={"instance_type": machine}), "refused": no})
+        refusal = Check(name="Size", outcome="failed", reason=error.type or "", message=error.message)
+        return first.model_copy(update={"plan": plan.model_copy(update={"instance_type": machine}), "refused": refusal})
     digest = hashlib.sha256(f"{plan.digest} {other.plan.instance_type}".encode()).hexdigest()[:16]
     digests = {"digest": digest, "training_digest": plan.training_digest}
     return other.model_copy(update={"plan": other.plan.model_copy(update=digests)})

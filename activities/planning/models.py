@@ -61,7 +61,7 @@ class Models:
             files = hub.files(request.model, commit)
             return PinnedModel(model=request.model, revision=commit, weight_bytes=weight_bytes(files))
 
-        return await self._asked(pinned, f"{request.model}@{request.revision}", token)
+        return await self._query(pinned, f"{request.model}@{request.revision}", token)
 
     async def read_facts(
         self, namespace: str, repo: str, access_secret: str = "", revision: str = DEFAULT_REVISION
@@ -80,13 +80,13 @@ class Models:
             except HubProblem as problem:
                 raise failure(REASONS[type(problem)], str(problem)) from None
 
-        return await self._asked(facts, f"{repo}@{revision}", token)
+        return await self._query(facts, f"{repo}@{revision}", token)
 
-    async def _asked(self, ask: Callable[[Hub], Answer], what: str, token: str | None) -> Answer:
+    async def _query(self, query: Callable[[Hub], Answer], what: str, token: str | None) -> Answer:
         where = f"{what} at {self._endpoint}"
         try:
             async with asyncio.timeout(DEADLINE_S):
-                return await asyncio.to_thread(ask, Hub(self._endpoint, token))
+                return await asyncio.to_thread(query, Hub(self._endpoint, token))
         except TimeoutError:
             raise failure("ModelUnreachable", f"{where} did not answer within {DEADLINE_S:g} s") from None
         except HUB_ERRORS as error:

@@ -95,7 +95,7 @@ class Planner:
             region=self._location,
             provider=provider,
             config_maps=config_maps,
-            model=await self._asked_model(key.namespace, found),
+            model=await self._hub_model(key.namespace, found),
             machine=machine,
         )
         first = plan_option(found, around, self._deadlines)
@@ -120,15 +120,18 @@ class Planner:
         provider = provider_of(annotations, installed=self._provider, held=held or planned_before(found))
         if provider == "aks" and not self._with_cloud:
             message = "this installation has no worker for Azure, and the Workspace asks for node pools"
-            raise failure("InvalidSpec", f"{message}. Use karpenter or byo, or run `worker --queues cloud` and say so")
+            raise failure(
+                "InvalidSpec",
+                f"{message}. Use karpenter or byo, or run `worker --queues cloud` and set MODELYARD_CLOUD_WORKER=true",
+            )
         return provider
 
-    async def _asked_model(self, namespace: str, found: Object) -> Model | None:
+    async def _hub_model(self, namespace: str, found: Object) -> Model | None:
         """Reads the facts of a repository that is not in the catalogue. Raises the reasons of the hub's reader."""
         preset = Part("", found)["tuning" if found.get("tuning") else "inference"]["preset"]
         repo = preset["name"].text.strip()
-        asked = "/" in repo and is_model_name(repo) and known_model(preset) is None
-        if self._read_facts is None or not asked:
+        from_hub = "/" in repo and is_model_name(repo) and known_model(preset) is None
+        if self._read_facts is None or not from_hub:
             return None
         return await self._read_facts(namespace, repo, preset["presetOptions"]["modelAccessSecret"].text)
 

@@ -15,7 +15,7 @@ from activities.nodes.byo.provider import selector_of
 from api import labels
 from api.preflight import CheckName
 
-NOT_ASKED = "quota and capacity are asked of the cloud by gpu-provisioner or Karpenter, not by Modelyard"
+NOT_CHECKED = "gpu-provisioner or Karpenter checks quota and capacity when it creates the nodes"
 
 
 class ClusterChecks:
@@ -29,7 +29,7 @@ class ClusterChecks:
         """Returns failed checks as results; the workflow decides by them."""
         if plan.provider == "byo":
             return Preflight(checks=[await self._free_gpus(plan)])
-        quota = Check(name=CheckName.VCPU_QUOTA, outcome="unknown", message=NOT_ASKED)
+        quota = Check(name=CheckName.VCPU_QUOTA, outcome="unknown", message=NOT_CHECKED)
         return Preflight(checks=[await self._claims_are_known(), quota])
 
     async def _claims_are_known(self) -> Check:
@@ -57,4 +57,4 @@ class ClusterChecks:
             return Check(name=CheckName.FREE_GPUS, outcome="passed")
         own = labels.without_reserved(plan.node_labels)
         lacks = shortage(uses, uid, gpus=gpus, count=count, match_labels=own)
-        return Check(name=CheckName.FREE_GPUS, outcome="unknown", message=f"{lacks}. They are waited for")
+        return Check(name=CheckName.FREE_GPUS, outcome="unknown", message=f"{lacks}. The Workspace waits for free GPUs")

@@ -29,7 +29,11 @@ def pull_verdict(reference: str, status: int, with_account: bool) -> Check:
             f"{reference}: the registry refused the account of the pull secret (HTTP {status}). Correct the Secret"
         )
         return Check(name=name, outcome="failed", reason="ImagePullError", message=message)
-    why = "wants an account, and nodes may have one" if status in (UNAUTHORIZED, FORBIDDEN) else "gave no clear answer"
+    why = (
+        "requires credentials, which the nodes may have"
+        if status in (UNAUTHORIZED, FORBIDDEN)
+        else "gave no clear answer"
+    )
     return Check(name=name, outcome="unknown", message=f"{reference}: the registry {why} (HTTP {status})")
 
 
@@ -47,10 +51,14 @@ def adapter_verdict(
         return Check(name=check, outcome="failed", reason="AdapterNotFound", message=message)
     refused = bool(statuses) and set(statuses) <= {UNAUTHORIZED, FORBIDDEN}
     if refused and by_identity and not secrets:
-        return Check(name=check, outcome="unknown", message=f"{where}: the pod shows its workload identity, not we")
+        return Check(
+            name=check,
+            outcome="unknown",
+            message=f"{where}: not checked, because only the pod has its workload identity",
+        )
     if refused:
-        whom = f"the accounts of {', '.join(secrets)}" if secrets else "pulls without an account"
-        fix = "Correct a Secret" if secrets else "Name a Secret with an account in imagePullSecrets"
+        whom = f"the accounts of {', '.join(secrets)}" if secrets else "anonymous pulls"
+        fix = "Correct a Secret" if secrets else "Name a Secret with credentials in imagePullSecrets"
         message = f"{where}: the registry refuses {whom} (HTTP {statuses[-1]}). {fix}"
         return Check(name=check, outcome="failed", reason="AdapterForbidden", message=message)
     return Check(name=check, outcome="unknown", message=f"{where}: the registry gave no clear answer ({statuses})")
@@ -62,10 +70,10 @@ def push_verdict(plan: Plan, status: int, account: Account | None) -> Check:
     if status == ACCEPTED:
         return Check(name=name, outcome="passed")
     if status in (UNAUTHORIZED, FORBIDDEN, NOT_FOUND):
-        who = f"the account of Secret {account.secret}" if account else "anybody without an account"
+        who = f"the account of Secret {account.secret}" if account else "anonymous users"
         message = (
-            f"{plan.output_image}: the registry takes no push from {who} (HTTP {status}). "
-            "Give the account the right to push, or name another repository"
+            f"{plan.output_image}: the registry refuses a push from {who} (HTTP {status}). "
+            "Grant the right to push, or name another repository"
         )
         return Check(name=name, outcome="failed", reason="PushForbidden", message=message)
     return Check(
@@ -85,14 +93,14 @@ def all_of(name: CheckName, found: Sequence[Check]) -> Check:
 def classes_there(wanted: Sequence[str], classes: Sequence[Object]) -> Check:
     """Whether each of the StorageClasses exists; an empty name requires a default one."""
     name = CheckName.STORAGE_CLASS
-    there = sorted(found["metadata"]["name"] for found in classes)
+    existing = sorted(found["metadata"]["name"] for found in classes)
     defaults = [found for found in classes if (found["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true"]
-    missing = [f"StorageClass {one!r} is not there" for one in wanted if one and one not in there]
+    missing = [f"StorageClass {one!r} does not exist" for one in wanted if one and one not in existing]
     if "" in wanted and not defaults:
         missing.append("no StorageClass is the default, and a volume names none")
     if not missing:
         return Check(name=name, outcome="passed")
-    message = f"{'; '.join(missing)}. The cluster has: {', '.join(there) or 'none'}"
+    message = f"{'; '.join(missing)}. The cluster has: {', '.join(existing) or 'none'}"
     return Check(name=name, outcome="failed", reason="StorageClassMissing", message=message)
 
 
@@ -103,7 +111,7 @@ def within_price(plan: Plan) -> Check:
     if most is None:
         return Check(name=name, outcome="passed")
     if plan.spot:
-        return Check(name=name, outcome="passed", message=f"spot: Azure is told to take back {what} above ${most:.2f}")
+        return Check(name=name, outcome="passed", message=f"spot: Azure evicts {what} above ${most:.2f} per hour")
     if price is None:
         return Check(
             name=name, outcome="unknown", message=f"no list price of {what} is known, at most ${most:.2f} is allowed"

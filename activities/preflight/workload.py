@@ -70,13 +70,13 @@ class WorkloadPreflight:
         images = self._own_images_checked(kind) if pod is None else self._images(plan.key.namespace, pod)
         if written and plan.adapters:
             images = self._with_adapters(images, plan, written)
-        asked = [images]
+        checks = [images]
         if plan.output_image:
-            asked.append(self._output(plan))
+            checks.append(self._output(plan))
         wanted = storage_classes(pod) if pod is not None else [self._tuning_class] if plan.volume_gib else []
         if wanted:
-            asked.append(self._storage(wanted))
-        return Preflight(checks=[within_price(plan), *await asyncio.gather(*asked)])
+            checks.append(self._storage(wanted))
+        return Preflight(checks=[within_price(plan), *await asyncio.gather(*checks)])
 
     async def _workspace(self, plan: Plan) -> Part:
         found = await self._cluster.get("Workspace", plan.key.name, plan.key.namespace)

@@ -34,7 +34,7 @@ class Verification:
                     started = time.monotonic()
                     await self._complete(request.workspace.namespace, pod, model)
                     slowest, answered = max(slowest, time.monotonic() - started), answered + 1
-                    progress.say({"answered": answered})
+                    progress.report({"answered": answered})
         return Completions(answered=answered, slowest_s=round(slowest, 3))
 
     async def _complete(self, namespace: str, pod: str, model: str) -> None:

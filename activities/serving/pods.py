@@ -78,10 +78,10 @@ def _last_end(container: Object) -> Object | None:
 
 
 def _crash(where: str, ended: Object, restarts: int, tolerated: int) -> Problem:
-    told = _told(ended.get("message") or "")
+    reported = _reported(ended.get("message") or "")
     final = restarts > tolerated
-    if told:
-        return Problem(told[0], f"{where}: {told[1]}", final=final or REASONS[told[0]].failure == "fail")
+    if reported:
+        return Problem(reported[0], f"{where}: {reported[1]}", final=final or REASONS[reported[0]].failure == "fail")
     if ended.get("reason") == "OOMKilled":
         return Problem("ContainerOOMKilled", f"{where} ran out of memory ({restarts} restarts)", final=final)
     tail = " | ".join(line.strip() for line in (ended.get("message") or "").strip().splitlines()[-3:])
@@ -89,7 +89,7 @@ def _crash(where: str, ended: Object, restarts: int, tolerated: int) -> Problem:
     return Problem("ContainerCrashLoopBackOff", text, final=final)
 
 
-def _told(message: str) -> tuple[str, str] | None:
+def _reported(message: str) -> tuple[str, str] | None:
     """Returns the (reason, message) that the runtime left; None for any other text."""
     try:
         left: Any = json.loads(message.strip().splitlines()[-1]) if message.strip() else None

@@ -75,7 +75,7 @@ class Workloads:
         async with heartbeating() as progress:
             async for seen in observe(self._cluster, "Pod", key.namespace, selector=_selector(key), until=deadline):
                 ready = sorted(name for name, pod in seen.items() if pods.is_ready(pod, request.digest))
-                progress.say({"ready": len(ready), "wanted": request.replicas})
+                progress.report({"ready": len(ready), "wanted": request.replicas})
                 if len(ready) >= request.replicas:
                     return ServingReady(pods=ready, nodes=sorted({seen[name]["spec"]["nodeName"] for name in ready}))
                 _raise_final_problem(seen, request.digest)
@@ -158,5 +158,5 @@ def _timeout(seen: Collection, request: ServingRequest) -> Exception:
     if found:
         return failure(found[0].reason, found[0].message, final=True)
     names_seen = ", ".join(sorted(seen)) or "no pod"
-    message = f"{request.replicas} ready pods were wanted at the deadline, there was: {names_seen}. Read the pods' logs"
+    message = f"{request.replicas} ready pods were expected at the deadline, found: {names_seen}. Read the pods' logs"
     return failure("ServingTimeout", message)

@@ -53,9 +53,9 @@ def _claimed(claims: list[Object]) -> list[OwnedResource]:
     """Claims without our uid are another controller's; the sweeper ignores them."""
     found = []
     for claim in claims:
-        told = [(claim["metadata"].get("labels") or {}).get(label) for label in _LABELS]
-        if all(told):
-            namespace, name, uid = map(str, told)
+        owner = [(claim["metadata"].get("labels") or {}).get(label) for label in _LABELS]
+        if all(owner):
+            namespace, name, uid = map(str, owner)
             key = WorkspaceKey(namespace=namespace, name=name, uid=uid)
             found.append(OwnedResource(kind="node_claims", name=f"{names.pool_name(uid)[:-2]}*", workspace=key))
     return found

@@ -32,9 +32,11 @@ class Adapters:
         except RegistryUnreachable as error:
             raise failure("RegistryUnreachable", f"{request.image}: {error}") from None
         if found and found != request.digest:
-            message = f"{request.image} is {found} now, and {request.digest} was pushed: somebody else has pushed there"
+            message = (
+                f"{request.image} is {found} now, but {request.digest} was pushed: another client has pushed to it"
+            )
             raise failure("VerifyFailed", message)
         if not found:
-            message = f"{request.image} was pushed as {request.digest}, and the registry does not show it to us"
+            message = f"{request.image} was pushed as {request.digest}, but the registry does not return it"
             raise failure("VerifyFailed", message)
         return PublishedAdapter(image=request.image, digest=found)

@@ -51,8 +51,10 @@ class TuningJobs:
         async with heartbeating():
             tuning = await read_tuning(self._cluster, plan)
             await self._require_secrets(plan.key, tuning_objects.secrets_of(plan, part, tuning))
-            told = tuning_objects.config_of(plan, part, tuning, request.pinned, self._around, self._images.hf_endpoint)
-            content = told.model_dump_json(indent=2)
+            pod_config = tuning_objects.config_of(
+                plan, part, tuning, request.pinned, self._around, self._images.hf_endpoint
+            )
+            content = pod_config.model_dump_json(indent=2)
             job = tuning_objects.job(plan, part, "", tuning, request.pinned, self._around, self._images)
             digest = part_digest(content, job)
             job = tuning_objects.job(plan, part, digest, tuning, request.pinned, self._around, self._images)
@@ -78,7 +80,7 @@ class TuningJobs:
         last = Verdict()
         async with heartbeating() as progress:
             training = TrainingProgress(self._cluster, wait) if wait.part == "train" else None
-            async for found in self._looks(wait, deadline):
+            async for found in self._snapshots(wait, deadline):
                 verdict = judged(wait.part, found.values(), wait.digest)
                 last = verdict if verdict.problem or not last.problem else last
                 if verdict.done or (verdict.running and wait.until == "started"):
@@ -88,9 +90,9 @@ class TuningJobs:
                 if verdict.problem and verdict.problem.final:
                     raise failure(verdict.problem.reason, verdict.problem.message, final=True)
                 if training and verdict.running:
-                    await training.look(verdict.running, progress)
+                    await training.update(verdict.running, progress)
                 else:
-                    _say(progress, verdict)
+                    _report(progress, verdict)
                 if not found and (ended := await self._ended_without_pods(wait)):
                     return ended
         raise _too_late(wait, last)
@@ -110,7 +112,7 @@ class TuningJobs:
                 await delete_ours(self._cluster, "PersistentVolumeClaim", names.tuning_volume(key.name), key)
         return Observed(found=False)
 
-    async def _looks(self, wait: JobWait, until: datetime) -> AsyncIterator[Collection]:
+    async def _snapshots(self, wait: JobWait, until: datetime) -> AsyncIterator[Collection]:
         """Yields the pods after every change, and every LOOK_S without one."""
         key = wait.workspace
         watch = observe(self._cluster, "Pod", key.namespace, selector=_selector(key, wait.part), until=until)
@@ -137,7 +139,7 @@ class TuningJobs:
         job = await self._cluster.get("Job", names.tuning_job(key.name, wait.part), key.namespace)
         if job is None or not owned(job, key):
             where = f"{key.namespace}/{names.tuning_job(key.name, wait.part)}"
-            raise failure("TrainingStopped", f"Job {where} was removed while it ran; it is made again", final=True)
+            raise failure("TrainingStopped", f"Job {where} was removed while it ran; it is created again", final=True)
         return JobDone() if job_complete(job) else None
 
     async def _require_secrets(self, key: WorkspaceKey, wanted: list[str]) -> None:
@@ -173,8 +175,8 @@ class TuningJobs:
         while (there := await self._cluster.get("Job", name, key.namespace)) is not None and datetime.now(UTC) < until:
             await asyncio.sleep(GONE_LOOK_S)
         if left or there is not None:
-            words = f"pods of Job {key.namespace}/{name} are still there: {', '.join(sorted(left)) or 'none'}"
-            raise failure("CleanupBlocked", words)
+            message = f"pods of Job {key.namespace}/{name} are still there: {', '.join(sorted(left)) or 'none'}"
+            raise failure("CleanupBlocked", message)
 
 
 def _is_good(job: Object, digest: str) -> bool:
@@ -187,11 +189,11 @@ def _selector(key: WorkspaceKey, part: TuningPart) -> str:
     return f"{labels.WORKSPACE_UID}={key.uid},{labels.COMPONENT}={part}"
 
 
-def _say(progress: Progress, verdict: Verdict) -> None:
+def _report(progress: Progress, verdict: Verdict) -> None:
     if verdict.problem:
-        progress.say({"reason": verdict.problem.reason, "message": verdict.problem.message})
+        progress.report({"reason": verdict.problem.reason, "message": verdict.problem.message})
     elif verdict.running:
-        progress.say({"running": verdict.running})
+        progress.report({"running": verdict.running})
 
 
 def _too_late(wait: JobWait, last: Verdict) -> Exception:

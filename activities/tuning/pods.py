@@ -57,39 +57,39 @@ def job_failed(job: Object | None) -> bool:
 
 def done(part: TuningPart, message: str) -> JobDone:
     """The result as the program reported it; empty if it cannot be parsed, because the Job succeeded."""
-    told = _told(message)
+    report = _reported(message)
     if part == "fetch":
-        return JobDone(data=_as(DataFound, told))
+        return JobDone(data=_as(DataFound, report))
     if part == "publish":
-        return JobDone(published=_as(PublishedAdapter, told))
-    return JobDone(trained=_as(Trained, told))
+        return JobDone(published=_as(PublishedAdapter, report))
+    return JobDone(trained=_as(Trained, report))
 
 
-def training_status(told: TuneStatus, now: datetime | None = None) -> Training:
+def training_status(status: TuneStatus, now: datetime | None = None) -> Training:
     """status.training, from the training's own report."""
     return Training(
-        phase=told.phase,
-        step=told.step,
-        total_steps=told.total_steps or None,
-        epoch=_decimal(told.epoch, 2),
-        loss=_decimal(told.loss, 4),
-        eval_loss=_decimal(told.eval_loss, 4),
-        eval_loss_base=_decimal(told.eval_loss_base, 4),
-        tokens_per_second=_decimal(told.tokens_per_s, 1),
-        eta_seconds=None if told.eta_s is None else round(told.eta_s),
-        last_checkpoint=told.last_checkpoint,
-        resumed_from=told.resumed_from or None,
-        steps_trained=told.steps_trained,
-        attempts=told.attempts,
-        adjustments=told.adjustments or None,
+        phase=status.phase,
+        step=status.step,
+        total_steps=status.total_steps or None,
+        epoch=_decimal(status.epoch, 2),
+        loss=_decimal(status.loss, 4),
+        eval_loss=_decimal(status.eval_loss, 4),
+        eval_loss_base=_decimal(status.eval_loss_base, 4),
+        tokens_per_second=_decimal(status.tokens_per_s, 1),
+        eta_seconds=None if status.eta_s is None else round(status.eta_s),
+        last_checkpoint=status.last_checkpoint,
+        resumed_from=status.resumed_from or None,
+        steps_trained=status.steps_trained,
+        attempts=status.attempts,
+        adjustments=status.adjustments or None,
         as_of=now or datetime.now(UTC),
     )
 
 
 def tune_status(message: str) -> TuneStatus | None:
     """The training's last report; None for any other text."""
-    told = _told(message)
-    return _as(TuneStatus, told) if "phase" in told else None
+    report = _reported(message)
+    return _as(TuneStatus, report) if "phase" in report else None
 
 
 def last_message(found: Iterable[Object], part: TuningPart, digest: str) -> str:
@@ -132,7 +132,7 @@ def _message(pod: Object, part: TuningPart) -> str:
     return str(ended.get("message") or "")
 
 
-def _told(message: str) -> dict[str, Any]:
+def _reported(message: str) -> dict[str, Any]:
     lines = message.strip().splitlines()
     try:
         left = json.loads(lines[-1]) if lines else {}
@@ -141,8 +141,8 @@ def _told(message: str) -> dict[str, Any]:
     return left if isinstance(left, dict) else {}
 
 
-def _as(model: type[Any], told: dict[str, Any]) -> Any:
+def _as(model: type[Any], report: dict[str, Any]) -> Any:
     try:
-        return model.model_validate(told)
+        return model.model_validate(report)
     except ValidationError:
         return model()

@@ -31,24 +31,24 @@ class TrainingProgress:
     def __init__(self, cluster: Cluster, wait: JobWait) -> None:
         self._cluster = cluster
         self._wait = wait
-        self._looked = -EVERY_S
+        self._queried_at = -EVERY_S
         self._written: TuneStatus | None = None
 
-    async def look(self, pod: str, progress: Progress) -> None:
+    async def update(self, pod: str, progress: Progress) -> None:
         """Queries the pod, at most every EVERY_S; writes changes to the status and reports them in the next
         heartbeat."""
-        if time.monotonic() - self._looked < EVERY_S:
+        if time.monotonic() - self._queried_at < EVERY_S:
             return
-        self._looked = time.monotonic()
+        self._queried_at = time.monotonic()
         try:
-            told = await self._cluster.get_from_pod(
+            body = await self._cluster.get_from_pod(
                 self._wait.workspace.namespace, pod, TUNE_PORT, "/healthz", ANSWER_S
             )
-            status = TuneStatus.model_validate(told)
+            status = TuneStatus.model_validate(body)
         except (ApiException, aiohttp.ClientError, TimeoutError, ValidationError, ValueError) as error:
             activity.logger.info("the training's progress could not be read", extra={"cause": str(error)[:300]})
             return
-        progress.say(status.model_dump(include=_TOLD, exclude_none=True))
+        progress.report(status.model_dump(include=_REPORTED, exclude_none=True))
         await self._write(status)
 
     async def note_end(self, pods: Iterable[Object]) -> None:
@@ -74,4 +74,4 @@ class TrainingProgress:
             activity.logger.warning("the training's progress could not be written", extra={"cause": str(error)[:300]})
 
 
-_TOLD: Final = {"phase", "step", "total_steps", "loss", "tokens_per_s", "eta_s", "last_checkpoint", "resumed_from"}
+_REPORTED: Final = {"phase", "step", "total_steps", "loss", "tokens_per_s", "eta_s", "last_checkpoint", "resumed_from"}

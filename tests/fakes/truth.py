@@ -55,14 +55,14 @@ class Owned:
 
 @dataclass
 class Truth:
-    """What is there. `words` is what a watcher may say, oldest first; `wrong` what must never have happened."""
+    """What is there. `messages` are those of the watcher, oldest first; `wrong` what must never have happened."""
 
     name: str
     troubles: dict[str, list[Trouble]] = field(default_factory=dict)
     there: Stored | None = None
     pool: Owned | None = None
     workload: Owned | None = None
-    words: list[Changed] = field(default_factory=list)
+    messages: list[Changed] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     status: dict[str, Any] = field(default_factory=dict)
     _born: int = 0
@@ -85,36 +85,36 @@ class Truth:
     def ask_again(self) -> None:
         """The retry annotation gets a new value."""
         if self.there and not self.there.deleting:
-            self._change(replace(self.there, retry=f"{len(self.words)}"))
+            self._change(replace(self.there, retry=f"{len(self.messages)}"))
 
     def delete(self) -> None:
         """Gone at once where no finalizer holds it."""
         if self.there and not self.there.deleting:
             self._change(replace(self.there, deleting=True, generation=self.there.generation + 1))
-            self._let_go()
+            self._remove_if_released()
 
     def tear_away(self) -> None:
         """Somebody removes the finalizer by hand from what is being deleted."""
         self.delete()
         if self.there:
             self.there = replace(self.there, finalizer=False)
-            self._let_go()
+            self._remove_if_released()
 
     def lose_a_node(self) -> None:
         """The nodes of the pool are gone, and what the watcher sees of it."""
         if self.pool:
             self.pool = replace(self.pool, broken=True)
-            self.words.append(Changed(uid=self.pool.uid, generation=0, resync=True))
+            self.messages.append(Changed(uid=self.pool.uid, generation=0, resync=True))
 
     def _change(self, stored: Stored) -> None:
         self.there = stored
-        word = Changed(uid=stored.uid, generation=stored.generation, deleting=stored.deleting, retry=stored.retry)
-        self.words.append(word)
+        message = Changed(uid=stored.uid, generation=stored.generation, deleting=stored.deleting, retry=stored.retry)
+        self.messages.append(message)
 
-    def _let_go(self) -> None:
+    def _remove_if_released(self) -> None:
         if self.there and self.there.deleting and not self.there.finalizer:
-            last = self.words[-1].model_copy(update={"uid": self.there.uid, "deleting": True, "gone": True})
-            self.words.append(last)
+            last = self.messages[-1].model_copy(update={"uid": self.there.uid, "deleting": True, "gone": True})
+            self.messages.append(last)
             self.there = None
 
     # What activities do.
@@ -212,7 +212,7 @@ class Truth:
         if found and not found.finalizer:
             self.wrong.append(f"a pool of {uid} was bought before the finalizer was there")
         if self.pool and (self.pool.uid, self.pool.what) != (uid, plan.instance_type):
-            self.wrong.append(f"a second pool of {uid} was wanted beside {self.pool}")
+            self.wrong.append(f"a second pool of {uid} was requested beside {self.pool}")
         self.pool = Owned(uid, plan.instance_type)
         return c.PoolBought(
             pool_name=plan.pool_name,
@@ -244,7 +244,7 @@ class Truth:
 
     def _wait_for_serving(self, request: c.ServingRequest) -> c.ServingReady:
         if self.workload != Owned(request.workspace.uid, request.digest):
-            self.wrong.append(f"{request.digest} was waited for, {self.workload} is there")
+            self.wrong.append(f"{request.digest} was waited for, but {self.workload} exists")
         return c.ServingReady(pods=["pod-1"], nodes=["node-1"])
 
     def _read_completions(self, request: c.VerifyRequest) -> c.Completions:
@@ -291,8 +291,8 @@ class Truth:
             self.wrong.append(f"the finalizer of {key.uid} was removed while {held} was held")
         found = self._ours(key)
         if found and not found.deleting:
-            self.wrong.append(f"the finalizer of {key.uid} was removed while nobody wanted it gone")
+            self.wrong.append(f"the finalizer of {key.uid} was removed without a delete")
         if found:
             self.there = replace(found, finalizer=False)
-            self._let_go()
+            self._remove_if_released()
         return c.Observed(found=False, uid=key.uid)

@@ -64,7 +64,7 @@ class World:
         self.population: list[c.WorkspaceRef] = []
         self.runs: list[c.WorkspaceKey] = []
         self.statuses: list[dict[str, Any]] = []
-        self.told: dict[str, dict[str, Any]] = {}
+        self.statuses_by_uid: dict[str, dict[str, Any]] = {}
         self.calls: Counter[str] = Counter()
         self.order: list[str] = []
         self.cancelled: Counter[str] = Counter()
@@ -276,7 +276,7 @@ class World:
     def _patch_status(self, patch: c.StatusPatch) -> c.Observed:
         if self.exists:
             self.statuses.append(patch.status)
-            self.told[patch.workspace.uid] = patch.status
+            self.statuses_by_uid[patch.workspace.uid] = patch.status
         return self._observed()
 
     def _delete_workload(self, key: c.WorkspaceKey) -> c.Observed:

@@ -25,14 +25,14 @@ Scenario = Callable[[Bench], Awaitable[object]]
 
 
 async def served_and_deleted(bench: Bench) -> None:
-    await bench.tell()
+    await bench.signal()
     await bench.settled()
     await bench.delete()
 
 
 async def superseded_while_serving_is_awaited(bench: Bench) -> None:
     gate = bench.world.block(s.WAIT_FOR_SERVING)
-    await bench.tell()
+    await bench.signal()
     await bench.world.entered["wait_for_serving"].wait()
     gate.set()
     await bench.edit(digest="digest-2")
@@ -42,7 +42,7 @@ async def superseded_while_serving_is_awaited(bench: Bench) -> None:
 
 async def deleted_while_nodes_are_bought(bench: Bench) -> None:
     bench.world.block(s.ENSURE_NODE_POOL)
-    await bench.tell()
+    await bench.signal()
     await bench.world.entered["ensure_node_pool"].wait()
     await bench.delete()
 
@@ -51,7 +51,7 @@ async def refused_for_quota_and_tried_again(bench: Bench) -> None:
     from workflows.workspace import WorkspaceWorkflow
 
     bench.world.fail_next(s.ENSURE_NODE_POOL, failure("QuotaExceeded", "0 of 24 vCPUs are left"))
-    handle = await bench.tell()
+    handle = await bench.signal()
     await bench.settled("failed")
     await handle.execute_update(WorkspaceWorkflow.retry)
     await bench.settled()
@@ -60,7 +60,7 @@ async def refused_for_quota_and_tried_again(bench: Bench) -> None:
 
 async def node_replaced(bench: Bench) -> None:
     bench.world.fail_next(s.WAIT_FOR_NODES, failure("NodeWithoutGpu", "0 of 1 GPUs", final=True))
-    await bench.tell()
+    await bench.signal()
     await bench.settled()
     await bench.delete()
 
@@ -81,7 +81,7 @@ async def trained_and_published(bench: Bench) -> None:
     bench.world.kind = "tuning"
     no = failure("PushForbidden", "Secret push may not push", final=True)
     bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, None, None, None, no)
-    handle = await bench.tell()
+    handle = await bench.signal()
     await bench.until(lambda state: state.status.reason == "PushForbidden")
     await handle.execute_update(WorkspaceWorkflow.retry)
     await bench.settled()
@@ -90,7 +90,7 @@ async def trained_and_published(bench: Bench) -> None:
 
 async def trained_again_after_an_edit(bench: Bench) -> None:
     bench.world.kind = "tuning"
-    await bench.tell()
+    await bench.signal()
     await bench.settled()
     bench.world.training_digest = "training-2"
     await bench.edit(digest="digest-2")
@@ -106,7 +106,7 @@ async def second_way_taken(bench: Bench) -> None:
 
 async def node_lost_at_work(bench: Bench) -> None:
     gate = bench.world.block(s.WAIT_FOR_SERVING)
-    await bench.tell()
+    await bench.signal()
     await bench.until(lambda _: bench.world.calls["wait_for_node_loss"] == 1)
     bench.world.lose_a_node()
     await bench.until(lambda _: bench.world.calls["wait_for_node_loss"] == 2)
@@ -116,20 +116,20 @@ async def node_lost_at_work(bench: Bench) -> None:
 
 
 async def node_lost_later(bench: Bench) -> None:
-    await bench.tell()
+    await bench.signal()
     await bench.settled()
     bench.world.pools.clear()
-    await bench.tell(resync=True, generation=0)
+    await bench.signal(resync=True, generation=0)
     await bench.until(lambda state: bench.world.repairs == 1 and state.status.settled == "ready")
     await bench.delete()
 
 
 async def edited_while_paused(bench: Bench) -> None:
     bench.world.paused = True
-    await bench.tell(paused=True)
+    await bench.signal(paused=True)
     await bench.until(lambda state: state.status.reason == "Paused")
     bench.world.paused = False
-    await bench.tell(paused=False)
+    await bench.signal(paused=False)
     await bench.settled()
     await bench.edit(digest="digest-2")
     await bench.settled()
@@ -140,19 +140,19 @@ async def successor_told_to_wait(bench: Bench) -> None:
     """The workflow of the predecessor: the successor's is a run of its own."""
     from workflows.workspace import WorkspaceWorkflow
 
-    await bench.tell()
+    await bench.signal()
     await bench.settled()
     bench.world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "may not delete pools"))
     bench.world.uid, bench.world.generation = "uid-2", 1
-    handle = await bench.tell()
-    await bench.until(lambda state: state.status.reason == "CloudForbidden" and "uid-2" in bench.world.told)
+    handle = await bench.signal()
+    await bench.until(lambda state: state.status.reason == "CloudForbidden" and "uid-2" in bench.world.statuses_by_uid)
     await handle.execute_update(WorkspaceWorkflow.retry)
     await bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")
 
 
 async def still_ready(bench: Bench) -> None:
     """Open: a Workspace that an upgrade finds at rest."""
-    await bench.tell()
+    await bench.signal()
     await bench.settled()
 
 

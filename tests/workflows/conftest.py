@@ -73,7 +73,7 @@ class Bench:
     name: str = field(default_factory=lambda: f"w-{uuid4().hex[:8]}")
     handle: WorkflowHandle[WorkspaceWorkflow, list[str]] | None = None
 
-    async def tell(self, **changes: Any) -> WorkflowHandle[WorkspaceWorkflow, list[str]]:
+    async def signal(self, **changes: Any) -> WorkflowHandle[WorkspaceWorkflow, list[str]]:
         """Signal-with-start, as the watcher does it."""
         message = Changed(**({"uid": self.world.uid, "generation": self.world.generation} | changes))
         self.handle = await self.client.start_workflow(
@@ -91,27 +91,27 @@ class Bench:
         for key, value in changes.items():
             setattr(self.world, key, value)
         self.world.generation += 1
-        await self.tell()
+        await self.signal()
 
     async def delete(self) -> list[str]:
         """Deletes the Workspace and waits for its workflow to end."""
         self.world.deleting = True
-        handle = await self.tell(deleting=True)
+        handle = await self.signal(deleting=True)
         return await handle.result()
 
     async def progress(self) -> WorkspaceState:
         assert self.handle is not None
         return await self.handle.query(WorkspaceWorkflow.progress)
 
-    async def asked_for(self) -> Counter[str]:
-        """How often the workflow has asked for each activity, after everything that it was told before this call: a
-        query is answered by a workflow task that has seen every earlier message.
+    async def scheduled(self) -> Counter[str]:
+        """How often the workflow has scheduled each activity, after every message sent before this call: a query is
+        answered by a workflow task that has seen them.
         """
         assert self.handle is not None
         await self.progress()
         events = (await self.handle.fetch_history()).events
-        asked = [one.activity_task_scheduled_event_attributes.activity_type.name for one in events]
-        return Counter(name for name in asked if name)
+        found = [one.activity_task_scheduled_event_attributes.activity_type.name for one in events]
+        return Counter(name for name in found if name)
 
     async def until(self, condition: Any) -> WorkspaceState:
         """Lets time pass until the state fulfils the condition: virtual time in growing steps, real time patiently."""

@@ -1,6 +1,6 @@
-"""Lives of Workspaces as data: what people do, what the watcher says of it and when, and what activities meet.
+"""Lives of Workspaces as data: what people do, what the watcher sends and when, and the troubles of activities.
 
-Words may be lost, repeated, late and in any order; only the newest one is always said, as the watcher promises. A life
+Messages may be lost, repeated, late and in any order; only the newest is always sent, as the watcher promises. A life
 ends well when what is there is what the newest generation wants, and after a delete nothing at all.
 """
 
@@ -35,7 +35,7 @@ LONG_S: Final = 6.0
 
 @dataclass(frozen=True)
 class Act:
-    """One thing that happens, and the pause after it; `back` tells how many words ago the one that is said was news."""
+    """One thing that happens, and the pause after it; `back` counts from the newest message back to the sent one."""
 
     what: str
     pause_s: float = 0.0
@@ -44,7 +44,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Life:
-    """Acts in their order, words that are said again after the newest, and the troubles of each activity's calls."""
+    """Acts in their order, messages that are sent again after the newest, and the troubles of each activity's calls."""
 
     acts: tuple[Act, ...]
     late: tuple[int, ...] = ()
@@ -55,7 +55,7 @@ EVERYDAY = ("edit", "edit", "another machine", "another machine", "refused edit"
 ENDINGS = ("delete", "delete", "create", "create", "tear away")
 _ACT = st.builds(
     Act,
-    what=st.sampled_from(("say",) * 6 + EVERYDAY + ENDINGS),
+    what=st.sampled_from(("send",) * 6 + EVERYDAY + ENDINGS),
     pause_s=st.sampled_from((0.0, 0.0, 0.02, 0.1, 0.4)),
     back=st.sampled_from((0, 0, 0, 1, 2, 5)),
 )
@@ -77,7 +77,7 @@ LIVES = st.builds(
 )
 
 
-class WorkspaceRef:
+class LifeRun:
     """One life, lived."""
 
     def __init__(self, life: Life, truth: Truth, client: Client) -> None:
@@ -91,27 +91,27 @@ class WorkspaceRef:
             WorkspaceWorkflow.run, self.workflow_id
         )
 
-    async def await_uncancelled(self) -> list[str]:
+    async def run(self) -> list[str]:
         """What went wrong; nothing in a good life."""
         self.truth.create()
         for act in self.life.acts:
             await self._do(act)
             await asyncio.sleep(act.pause_s)
-        await self._say(0)
+        await self._send_message(0)
         for back in self.life.late:
-            await self._say(back)
+            await self._send_message(back)
         complaints = await self._settled("in the end")
         if self.truth.there and not complaints:
             self.truth.delete()
-            await self._say(0)
+            await self._send_message(0)
             complaints = await self._settled("after the delete")
         return self.truth.wrong + complaints
 
     async def _do(self, act: Act) -> None:
         truth = self.truth
         match act.what:
-            case "say":
-                await self._say(act.back)
+            case "send":
+                await self._send_message(act.back)
             case "edit":
                 truth.edit()
             case "another machine":
@@ -120,7 +120,7 @@ class WorkspaceRef:
                 truth.edit(refused=True)
             case "lose a node":
                 truth.lose_a_node()
-                await self._say(0)
+                await self._send_message(0)
             case "ask again":
                 truth.ask_again()
             case "create":
@@ -130,15 +130,15 @@ class WorkspaceRef:
             case "tear away":
                 truth.tear_away()
 
-    async def _say(self, back: int) -> None:
-        words = self.truth.words
-        await self._send(self._key, words[max(0, len(words) - 1 - back)])
+    async def _send_message(self, back: int) -> None:
+        messages = self.truth.messages
+        await self._send(self._key, messages[max(0, len(messages) - 1 - back)])
 
     async def _settled(self, when: str) -> list[str]:
         """Waits until all is as it must be, and once more a little later, so that it is no passing moment."""
-        before, since = "not looked at yet", time.monotonic()
+        before, since = "not checked yet", time.monotonic()
         while True:
-            lacking = await self._looked_at()
+            lacking = await self._checked()
             if not lacking and not before:
                 return []
             if lacking != before:
@@ -147,17 +147,17 @@ class WorkspaceRef:
                 return [f"{when}: {lacking}"]
             await asyncio.sleep(LOOK_S)
 
-    async def _looked_at(self) -> str:
-        """As `_lacking`, which may be asked again."""
+    async def _checked(self) -> str:
+        """As `_lacking`; a query that may be repeated is not an error."""
         try:
             return await self._lacking()
         except RPCError as error:
             if not may_be_asked_again(error):
                 raise
-            return f"the workflow cannot be asked: {error}"
+            return f"the workflow cannot be queried: {error}"
 
     async def _lacking(self) -> str:
-        """What is not as it must be in the end; empty when all is. Asks the workflow last: that costs a replay."""
+        """What is not as it must be in the end; empty when all is. Queries the workflow last: that costs a replay."""
         truth, there = self.truth, self.truth.there
         status = await self._status()
         running = status is WorkflowExecutionStatus.RUNNING
@@ -170,7 +170,7 @@ class WorkspaceRef:
         if there is None and not running:
             return held(truth)
         if not running:
-            return f"nobody looks after {there}"
+            return f"no workflow runs for {there}"
         state = await self._handle.query(WorkspaceWorkflow.progress)
         if there is None or there.deleting:
             await self._as_a_person_would(state)

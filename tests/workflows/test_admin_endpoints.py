@@ -1,4 +1,4 @@
-"""The admin endpoints over a real Temporal server: lists, views, updates, and how each refusal is told."""
+"""The admin endpoints over a real Temporal server: lists, views, updates, and how each refusal is reported."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ async def http(live_bench: Bench) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_a_workspace_is_listed_and_viewed(live_bench: Bench, http: httpx.AsyncClient) -> None:
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled()
     view = (await http.get(f"/workspaces/default/{live_bench.name}")).raise_for_status().json()
     assert (view["phase"], view["nodes"], view["price_per_hour"]) == ("Ready", ["node-1"], 3.67)
@@ -41,7 +41,7 @@ async def test_a_workspace_is_listed_and_viewed(live_bench: Bench, http: httpx.A
 
 
 async def test_updates_reach_the_workflow_and_refusals_are_409(live_bench: Bench, http: httpx.AsyncClient) -> None:
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled()
     at = f"/workspaces/default/{live_bench.name}"
     assert "paused" in (await http.post(f"{at}/pause")).raise_for_status().json()["message"]
@@ -57,7 +57,7 @@ async def test_updates_reach_the_workflow_and_refusals_are_409(live_bench: Bench
 
 async def test_a_repeated_request_with_one_key_is_one_update(live_bench: Bench, http: httpx.AsyncClient) -> None:
     live_bench.world.fail_next(s.ENSURE_NODE_POOL, failure("QuotaExceeded", "0 of 24 left"))
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled("failed")
     at = f"/workspaces/default/{live_bench.name}/retry"
     for _ in range(3):
@@ -66,7 +66,7 @@ async def test_a_repeated_request_with_one_key_is_one_update(live_bench: Bench, 
     assert live_bench.world.calls["ensure_node_pool"] == 2
 
 
-async def test_what_is_not_there_is_404_and_nonsense_422(http: httpx.AsyncClient) -> None:
+async def test_a_missing_workspace_is_404_and_an_invalid_body_422(http: httpx.AsyncClient) -> None:
     assert (await http.get("/workspaces/default/nobody")).status_code == 404
     assert (await http.post("/workspaces/default/nobody/pause")).status_code == 404
     assert (await http.get("/workspaces", params={"phase": "Sleeping"})).status_code == 422
@@ -78,7 +78,7 @@ async def test_health_and_metrics_answer(http: httpx.AsyncClient) -> None:
     assert "python_info" in (await http.get("/metrics")).text
 
 
-async def test_a_workflow_whose_task_fails_is_told_with_where_its_cause_is(
+async def test_a_workflow_whose_task_fails_is_reported_with_the_place_of_its_cause(
     live_bench: Bench, http: httpx.AsyncClient
 ) -> None:
     at = f"/workspaces/default/{live_bench.name}"
@@ -91,9 +91,9 @@ async def test_a_workflow_whose_task_fails_is_told_with_where_its_cause_is(
             async with asyncio.timeout(PATIENCE_S):
                 while (await handle.describe()).raw_description.pending_workflow_task.attempt < 3:
                     await live_bench.env.sleep(0.1)
-            told = await http.get(at)
-            assert told.status_code == 503
-            assert "WorkflowTaskFailed" in told.json()["detail"]
+            response = await http.get(at)
+            assert response.status_code == 503
+            assert "WorkflowTaskFailed" in response.json()["detail"]
             refused = await http.post(f"{at}/pause")
             assert (refused.status_code, refused.json()["detail"][:27]) == (503, "the workflow's task fails a")
             assert "Workspace" in (await faults_of(live_bench.client, handle.id))[0]

@@ -21,7 +21,7 @@ from activities.contract.signatures import Signature
 from testing.workflow_tasks import faults_of
 from tests.fakes.truth import Truth
 from tests.workflows.conftest import workers
-from tests.workflows.lives import ACTIVITIES, LIVES, Life, WorkspaceRef
+from tests.workflows.lives import ACTIVITIES, LIVES, Life, LifeRun
 
 AT_ONCE: Final = 12
 SEARCHING: Final = "MODELYARD_LIVES" in os.environ
@@ -56,12 +56,12 @@ class Lives:
         first = len(self._truths)
         truths = [Truth(f"life-{first + number}") for number in range(len(lives))]
         self._truths |= {f"workspace/default/{truth.name}": truth for truth in truths}
-        living = [WorkspaceRef(life, truth, self._client) for life, truth in zip(lives, truths, strict=True)]
-        complaints = await asyncio.gather(*(self._complaints(one) for one in living))
+        runs = [LifeRun(life, truth, self._client) for life, truth in zip(lives, truths, strict=True)]
+        complaints = await asyncio.gather(*(self._complaints(one) for one in runs))
         return {life: found for life, found in zip(lives, complaints, strict=True) if found}
 
-    async def _complaints(self, living: WorkspaceRef) -> list[str]:
-        return await living.await_uncancelled() + await faults_of(self._client, living.workflow_id)
+    async def _complaints(self, run: LifeRun) -> list[str]:
+        return await run.run() + await faults_of(self._client, run.workflow_id)
 
 
 @pytest.fixture

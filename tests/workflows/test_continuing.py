@@ -34,7 +34,7 @@ async def test_nothing_is_lost_over_continue_as_new(live_bench: Bench) -> None:
     after = await bench.progress()
     but_conditions = {"status": {"conditions"}}
     assert after.model_dump(exclude=but_conditions) == before.model_dump(exclude=but_conditions)
-    await bench.tell(resync=True)
+    await bench.signal(resync=True)
     await bench.until(lambda _: bench.world.calls["read_health"] == 1)
     assert bench.world.calls["ensure_node_pool"] == 1
     assert await bench.delete() == []

@@ -34,11 +34,11 @@ def activity_payloads(found: Iterable[HistoryEvent]) -> Iterator[tuple[str, int]
             yield name, len(payload.data)
 
 
-async def test_an_hourly_look_that_finds_nothing_changed_writes_little(bench: Bench) -> None:
+async def test_an_hourly_resync_without_changes_writes_little(bench: Bench) -> None:
     bench.world.uid = UID
     bench.world.planned = options_of(machines(12), name=bench.name, capacity_types="spot,on-demand")
     assert len(bench.world.planned) == OPTIONS_MAX
-    await bench.tell()
+    await bench.signal()
     await bench.settled()
     await bench.env.sleep(timedelta(minutes=1))
     before, calls = await events(bench), Counter(bench.world.calls)

@@ -21,13 +21,13 @@ async def lose_one(bench: Bench, watches: int) -> None:
 
 
 @pytest.mark.parametrize("at_work", [s.WAIT_FOR_SERVING, s.READ_COMPLETIONS], ids=["AwaitServing", "Verify"])
-async def test_a_node_that_is_lost_at_work_is_brought_back_and_the_work_begins_again(
+async def test_a_node_lost_during_the_work_is_replaced_and_the_work_restarts(
     live_bench: Bench,
     at_work: Signature[Any, Any],
 ) -> None:
     world = live_bench.world
     gate = world.block(at_work)
-    await live_bench.tell()
+    await live_bench.signal()
     await world.entered[at_work.name].wait()
     await lose_one(live_bench, 1)
     await live_bench.until(lambda _: world.calls["wait_for_node_loss"] == 2)
@@ -35,15 +35,15 @@ async def test_a_node_that_is_lost_at_work_is_brought_back_and_the_work_begins_a
     state = await live_bench.settled()
     assert (state.status.phase, state.resources.nodes, state.resources.lost) == (Phase.READY, ["node-1"], False)
     assert world.repairs == 1 and len(world.bought) == 2
-    assert world.calls["wait_for_serving"] == 2, "the work began anew"
+    assert world.calls["wait_for_serving"] == 2, "the work restarted"
     assert world.calls["delete_node_pool"] == 0 and world.calls["build_plan"] == 1
     assert await live_bench.delete() == []
 
 
-async def test_the_loss_is_said_while_the_node_is_brought_back(live_bench: Bench) -> None:
+async def test_the_loss_is_reported_while_the_node_is_replaced(live_bench: Bench) -> None:
     world = live_bench.world
     world.block(s.WAIT_FOR_SERVING)
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.until(lambda _: world.calls["wait_for_node_loss"] == 1)
     gate = world.block(s.ENSURE_NODE_POOL)
     world.lose_a_node()
@@ -56,10 +56,10 @@ async def test_the_loss_is_said_while_the_node_is_brought_back(live_bench: Bench
     gate.set()
 
 
-async def test_nodes_that_are_lost_again_and_again_are_given_back(live_bench: Bench) -> None:
+async def test_nodes_that_are_lost_repeatedly_are_released(live_bench: Bench) -> None:
     world = live_bench.world
     world.block(s.WAIT_FOR_SERVING)
-    await live_bench.tell()
+    await live_bench.signal()
     for times in range(1, NODE_ATTEMPTS + 1):
         await lose_one(live_bench, times)
     state = await live_bench.settled("failed")
@@ -68,11 +68,11 @@ async def test_nodes_that_are_lost_again_and_again_are_given_back(live_bench: Be
     assert len(world.bought) == NODE_ATTEMPTS and not world.pools and not state.resources.holdings
 
 
-async def test_spot_nodes_that_are_taken_back_during_a_pass_are_followed_by_the_next_option(live_bench: Bench) -> None:
+async def test_after_spot_evictions_during_a_pass_the_next_option_is_tried(live_bench: Bench) -> None:
     world = live_bench.world
     world.options = [(FIRST, True), (FIRST, False)]
     gate = world.block(s.WAIT_FOR_SERVING)
-    await live_bench.tell()
+    await live_bench.signal()
     for times in range(1, NODE_ATTEMPTS + 1):
         await lose_one(live_bench, times)
     gate.set()
@@ -86,7 +86,7 @@ async def test_a_watch_that_fails_leaves_the_work_alone(live_bench: Bench) -> No
     world = live_bench.world
     world.fail_next(s.WAIT_FOR_NODE_LOSS, failure("ApiServerRefused", "nodes may not be watched"))
     at_work = world.block(s.WAIT_FOR_SERVING)
-    await live_bench.tell()
+    await live_bench.signal()
     await lose_one(live_bench, 1)  # it would be told of, if the watch had not failed
     await live_bench.until(lambda _: not world.failures_left(s.WAIT_FOR_NODE_LOSS))
     at_work.set()
@@ -97,7 +97,7 @@ async def test_a_watch_that_fails_leaves_the_work_alone(live_bench: Bench) -> No
 async def test_an_edit_ends_the_watch_and_what_it_watched_beside(live_bench: Bench) -> None:
     world = live_bench.world
     gate = world.block(s.WAIT_FOR_SERVING)
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.until(lambda _: world.calls["wait_for_node_loss"] == 1)
     gate.set()
     await live_bench.edit(digest="digest-2")

@@ -15,14 +15,14 @@ IN_THE_MIDDLE = [s.BUILD_PLAN, s.READ_PREFLIGHT, s.ENSURE_NODE_POOL, s.ENSURE_WO
 
 
 @pytest.mark.parametrize("signature", IN_THE_MIDDLE, ids=lambda signature: signature.name)
-async def test_a_workflow_dropped_in_the_middle_of_a_step_is_swept_up_silently(
+async def test_a_workflow_evicted_in_the_middle_of_a_step_is_collected_silently(
     live: WorkflowEnvironment, signature: Signature[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     complaints: list[str] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: complaints.append(repr(unraisable)))
     async with working(live) as bench:
         bench.world.block(signature)
-        await bench.tell()
+        await bench.signal()
         await bench.world.entered[signature.name].wait()
     gc.collect()
     assert complaints == []

@@ -27,7 +27,7 @@ def provider_calls(bench: Bench) -> dict[str, int]:
 @pytest.mark.parametrize("provider", EVERY)
 async def test_a_workspace_lives_and_goes_with_one_provider(live_bench: Bench, provider: Provider) -> None:
     live_bench.world.provider, steps = provider, STEPS[provider]
-    await live_bench.tell()
+    await live_bench.signal()
     state = await live_bench.settled()
     assert state.status.phase is Phase.READY and state.spec.plan is not None and state.spec.plan.provider == provider
     assert await live_bench.delete() == []
@@ -41,7 +41,7 @@ async def test_a_workspace_keeps_its_provider_when_the_installation_changes(
     live_bench: Bench, provider: Provider
 ) -> None:
     live_bench.world.provider = provider
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled()
     live_bench.world.provider = "aks"
     await live_bench.edit(digest="digest-2")
@@ -52,30 +52,30 @@ async def test_a_workspace_keeps_its_provider_when_the_installation_changes(
 
 
 @pytest.mark.parametrize("provider", EVERY)
-async def test_who_holds_something_is_asked_where_no_plan_is_known(live_bench: Bench, provider: Provider) -> None:
+async def test_providers_that_hold_nodes_are_listed_without_a_plan(live_bench: Bench, provider: Provider) -> None:
     world = live_bench.world
     world.provider, world.pools = provider, {"left-by-a-workflow-before": world.instance_type}
     world.fail_next(s.BUILD_PLAN, failure("InvalidSpec", "resource.count is 0"))
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled("failed")
     await live_bench.delete()
     assert world.calls["read_providers"] == 1 and not world.pools
     assert provider_calls(live_bench) == {STEPS[provider].release.name: 1}
 
 
-async def test_own_nodes_that_are_not_free_in_time_are_told_of_and_let_go(live_bench: Bench) -> None:
+async def test_byo_nodes_that_are_not_free_in_time_are_reported_and_released(live_bench: Bench) -> None:
     live_bench.world.provider = "byo"
-    words = "after 45 min: 0 of 2 matching nodes have a free GPU, 1 is needed"
-    live_bench.world.fail_next(s.ENSURE_NODE_RESERVATIONS, failure("NoMatchingNodes", words, final=True))
-    await live_bench.tell()
+    message = "after 45 min: 0 of 2 matching nodes have a free GPU, 1 is needed"
+    live_bench.world.fail_next(s.ENSURE_NODE_RESERVATIONS, failure("NoMatchingNodes", message, final=True))
+    await live_bench.signal()
     state = await live_bench.settled("failed")
-    assert (state.status.reason, state.status.message) == ("NoMatchingNodes", words)
+    assert (state.status.reason, state.status.message) == ("NoMatchingNodes", message)
     assert live_bench.world.calls["delete_node_reservations"] == 1 and not state.resources.holdings
 
 
-async def test_own_nodes_have_no_price_and_only_their_time_is_told(live_bench: Bench) -> None:
+async def test_byo_nodes_have_no_price_and_only_node_seconds_are_reported(live_bench: Bench) -> None:
     live_bench.world.provider = "byo"
-    await live_bench.tell()
+    await live_bench.signal()
     state = await live_bench.settled()
     assert state.status.message == "serving org/model on 1 x own node with 1 GPU"
     await live_bench.delete()
@@ -85,13 +85,13 @@ async def test_own_nodes_have_no_price_and_only_their_time_is_told(live_bench: B
     assert plans and all(plan["provider"] == "byo" and "instanceType" not in plan for plan in plans)
 
 
-async def test_a_lost_own_node_is_noticed_though_there_is_none_to_plan_for(live_bench: Bench) -> None:
+async def test_a_lost_byo_node_is_noticed_without_a_node_to_plan_for(live_bench: Bench) -> None:
     live_bench.world.provider = "byo"
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled()
     live_bench.world.nodes_are_there = False
     live_bench.world.fail_next(s.BUILD_PLAN, failure("NoMatchingNodes", "no node has these labels", final=True))
-    await live_bench.tell(resync=True)
+    await live_bench.signal(resync=True)
     state = await live_bench.settled("failed")
     assert (state.status.phase, state.status.reason) == (Phase.FAILED, "NoMatchingNodes")
     assert not live_bench.world.pools and not state.resources.holdings
@@ -124,4 +124,6 @@ async def test_what_a_workspace_left_in_the_cluster_is_swept(
     report = await sweep(live_bench)
     assert report.found.orphans == (orphan,) and not report.failed
     assert live_bench.world.calls[release.name] == 1 and live_bench.world.inventory == []
-    assert (live_bench.world.calls["read_owned_pools"] > 0) == (installed == "aks"), "no cloud is asked without one"
+    assert (live_bench.world.calls["read_owned_pools"] > 0) == (installed == "aks"), (
+        "without a cloud worker, the cloud is not queried"
+    )

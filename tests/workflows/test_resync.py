@@ -10,8 +10,8 @@ from workflows.workspace import RESYNC
 SOON_AFTER = RESYNC + timedelta(minutes=1)
 
 
-async def test_a_ready_workspace_that_vanished_unheard_is_given_back(bench: Bench) -> None:
-    handle = await bench.tell()
+async def test_a_ready_workspace_that_vanished_without_an_event_is_released(bench: Bench) -> None:
+    handle = await bench.signal()
     await bench.settled()
     bench.world.exists = False
     await bench.env.sleep(SOON_AFTER)
@@ -19,26 +19,26 @@ async def test_a_ready_workspace_that_vanished_unheard_is_given_back(bench: Benc
     assert not bench.world.pools and not bench.world.workloads
 
 
-async def test_a_failed_workspace_that_vanished_unheard_ends(bench: Bench) -> None:
+async def test_a_failed_workspace_that_vanished_without_an_event_ends(bench: Bench) -> None:
     bench.world.fail_next(s.BUILD_PLAN, failure("PresetUnknown", "no such preset"))
-    handle = await bench.tell()
+    handle = await bench.signal()
     await bench.settled("failed")
     bench.world.exists = False
     await bench.env.sleep(SOON_AFTER)
     assert await handle.result() == []
 
 
-async def test_an_edit_of_a_failed_workspace_that_nobody_told_of_is_noticed(bench: Bench) -> None:
+async def test_an_edit_of_a_failed_workspace_without_an_event_is_noticed(bench: Bench) -> None:
     bench.world.fail_next(s.BUILD_PLAN, failure("PresetUnknown", "no such preset"))
-    await bench.tell()
+    await bench.signal()
     await bench.settled("failed")
     bench.world.generation += 1
     await bench.env.sleep(SOON_AFTER)
     assert (await bench.settled()).spec.observed == 2
 
 
-async def test_the_cost_of_the_last_hour_is_told(bench: Bench) -> None:
-    await bench.tell()
+async def test_the_cost_of_the_last_hour_is_reported(bench: Bench) -> None:
+    await bench.signal()
     await bench.settled()
     await bench.env.sleep(SOON_AFTER)
     costs = [status["cost"] for status in bench.world.statuses if "cost" in status]
@@ -49,7 +49,7 @@ async def test_the_cost_of_the_last_hour_is_told(bench: Bench) -> None:
 
 async def test_a_purchase_that_the_cloud_refused_has_cost_nothing(live_bench: Bench) -> None:
     live_bench.world.fail_next(s.ENSURE_NODE_POOL, failure("QuotaExceeded", "0 of 24 vCPUs"))
-    await live_bench.tell()
+    await live_bench.signal()
     state = await live_bench.settled("failed")
     assert state.resources.ledger.open == [] and state.resources.ledger.node_seconds == 0
     assert not live_bench.world.statuses[-1]["cost"]

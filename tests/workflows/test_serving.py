@@ -16,8 +16,8 @@ def last(bench: Bench, condition: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("bench", [100, 0], ids=["cached", "replayed at every step"], indirect=True)
-async def test_a_workspace_becomes_ready_and_a_delete_gives_everything_back(bench: Bench) -> None:
-    await bench.tell()
+async def test_a_workspace_becomes_ready_and_a_delete_releases_everything(bench: Bench) -> None:
+    await bench.signal()
     state = await bench.settled()
     assert state.status.phase is Phase.READY
     assert [record.step for record in state.status.steps] == [
@@ -30,7 +30,7 @@ async def test_a_workspace_becomes_ready_and_a_delete_gives_everything_back(benc
 
 
 async def test_conditions_become_true_with_kaitos_reasons(bench: Bench) -> None:
-    await bench.tell()
+    await bench.signal()
     await bench.settled()
     await bench.until(lambda _: bench.world.statuses[-1].get("phase") == "Ready")
     types = ["NodeClaimReady", "NodesReady", "ResourceReady", "InferenceReady", "WorkspaceSucceeded"]
@@ -41,13 +41,13 @@ async def test_conditions_become_true_with_kaitos_reasons(bench: Bench) -> None:
 
 async def test_the_model_and_every_adapter_are_verified(bench: Bench) -> None:
     bench.world.adapters = ("facts", "tone")
-    await bench.tell()
+    await bench.signal()
     assert (await bench.settled()).status.phase is Phase.READY
     assert bench.world.verified == ["model", "facts", "tone"]
 
 
 async def test_the_finalizer_is_there_before_anything_is_bought(bench: Bench) -> None:
-    await bench.tell()
+    await bench.signal()
     await bench.settled()
     order = bench.world.order
     assert order.index("ensure_finalizer") < order.index("ensure_node_pool")
@@ -56,16 +56,16 @@ async def test_the_finalizer_is_there_before_anything_is_bought(bench: Bench) ->
 
 async def test_the_workload_is_created_while_nodes_are_still_being_bought(bench: Bench) -> None:
     gate = bench.world.block(s.ENSURE_NODE_POOL)
-    await bench.tell()
+    await bench.signal()
     await bench.until(lambda _: bool(bench.world.workloads))
     assert not bench.world.pools
     gate.set()
     await bench.settled()
 
 
-async def test_a_failed_plan_buys_nothing_and_says_why(bench: Bench) -> None:
+async def test_a_failed_plan_buys_nothing_and_reports_the_reason(bench: Bench) -> None:
     bench.world.fail_next(s.BUILD_PLAN, failure("PresetUnknown", "unknown preset 'x': did you mean y?"))
-    await bench.tell()
+    await bench.signal()
     state = await bench.settled("failed")
     assert (state.status.phase, state.status.reason, state.status.message) == (
         Phase.FAILED, "PresetUnknown", "unknown preset 'x': did you mean y?",
@@ -77,7 +77,7 @@ async def test_a_failed_plan_buys_nothing_and_says_why(bench: Bench) -> None:
 
 async def test_quota_is_not_tried_again_and_what_was_deployed_is_removed(live_bench: Bench) -> None:
     live_bench.world.fail_next(s.ENSURE_NODE_POOL, failure("QuotaExceeded", "needs 24 vCPUs, 0 of 24 are left"))
-    await live_bench.tell()
+    await live_bench.signal()
     state = await live_bench.settled("failed")
     assert state.status.reason == "QuotaExceeded"
     assert live_bench.world.calls["ensure_node_pool"] == 1
@@ -89,23 +89,23 @@ async def test_quota_is_not_tried_again_and_what_was_deployed_is_removed(live_be
 
 async def test_a_busy_cluster_is_waited_out(bench: Bench) -> None:
     bench.world.fail_next(s.ENSURE_NODE_POOL, *(failure("CloudBusy", "another operation") for _ in range(12)))
-    await bench.tell()
+    await bench.signal()
     await bench.settled()
     assert bench.world.calls["ensure_node_pool"] == 13
 
 
-async def test_nodes_that_never_join_are_replaced_twice_and_then_given_back(live_bench: Bench) -> None:
+async def test_nodes_that_never_join_are_replaced_twice_and_then_released(live_bench: Bench) -> None:
     live_bench.world.fail_next(s.WAIT_FOR_NODES, *(failure("NodeNotJoined", "0 of 1", final=True) for _ in range(3)))
-    await live_bench.tell()
+    await live_bench.signal()
     state = await live_bench.settled("failed")
     assert state.status.reason == "NodeNotJoined"
     assert live_bench.world.calls["ensure_node_pool"] == 3
     assert not live_bench.world.pools
 
 
-async def test_a_pod_that_cannot_serve_costs_no_gpu_for_longer_than_it_takes_to_know(live_bench: Bench) -> None:
+async def test_a_pod_that_cannot_serve_fails_the_pass_and_releases_the_nodes(live_bench: Bench) -> None:
     live_bench.world.fail_next(s.WAIT_FOR_SERVING, failure("ContainerOOMKilled", "out of memory", final=True))
-    await live_bench.tell()
+    await live_bench.signal()
     state = await live_bench.settled("failed")
     assert state.status.reason == "ContainerOOMKilled"
     assert not live_bench.world.pools and not live_bench.world.workloads
@@ -113,7 +113,7 @@ async def test_a_pod_that_cannot_serve_costs_no_gpu_for_longer_than_it_takes_to_
 
 async def test_a_bug_in_an_activity_ends_the_pass_and_not_the_controller(bench: Bench) -> None:
     bench.world.fail_next(s.ENSURE_WORKLOAD, *(ZeroDivisionError("oops") for _ in range(9)))
-    await bench.tell()
+    await bench.signal()
     state = await bench.settled("failed")
     assert (state.status.phase, state.status.reason) == (Phase.CONTROLLER_ERROR, "ControllerError")
     assert "ZeroDivisionError" in state.status.message

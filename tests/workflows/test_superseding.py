@@ -21,20 +21,20 @@ EVERY_STEP: list[Signature[Any, Any]] = [
 ]  # fmt: skip
 
 
-async def test_every_step_is_all_that_a_generation_asks_for(live_bench: Bench) -> None:
-    await live_bench.tell()
+async def test_the_list_of_steps_is_complete(live_bench: Bench) -> None:
+    await live_bench.signal()
     await live_bench.settled()
-    asked = await live_bench.asked_for()
-    assert asked.keys() - {s.PATCH_STATUS.name} == {signature.name for signature in EVERY_STEP}
+    scheduled = await live_bench.scheduled()
+    assert scheduled.keys() - {s.PATCH_STATUS.name} == {signature.name for signature in EVERY_STEP}
 
 
 @pytest.mark.parametrize("signature", EVERY_STEP, ids=lambda signature: signature.name)
 async def test_a_delete_during_any_step_leaves_nothing(live_bench: Bench, signature: Signature[Any, Any]) -> None:
     gate = live_bench.world.block(signature)
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.world.entered[signature.name].wait()
     live_bench.world.deleting = True
-    handle = await live_bench.tell(deleting=True)
+    handle = await live_bench.signal(deleting=True)
     gate.set()
     assert await handle.result() == []
     assert not live_bench.world.pools and not live_bench.world.workloads and not live_bench.world.exists
@@ -42,7 +42,7 @@ async def test_a_delete_during_any_step_leaves_nothing(live_bench: Bench, signat
 
 async def test_a_newer_generation_cancels_the_older_and_waits_for_it_to_confirm(live_bench: Bench) -> None:
     gate = live_bench.world.block(s.WAIT_FOR_SERVING)
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.world.entered["wait_for_serving"].wait()
     gate.set()
     await live_bench.edit(digest="digest-2")
@@ -52,46 +52,46 @@ async def test_a_newer_generation_cancels_the_older_and_waits_for_it_to_confirm(
     assert len(live_bench.world.pools) == 1
 
 
-async def test_another_machine_type_gives_the_old_pool_back_first(live_bench: Bench) -> None:
-    await live_bench.tell()
+async def test_another_machine_type_releases_the_old_pool_first(live_bench: Bench) -> None:
+    await live_bench.signal()
     await live_bench.settled()
     await live_bench.edit(instance_type="Standard_NC48ads_A100_v4", digest="digest-2")
     await live_bench.settled()
     assert live_bench.world.pools == {"wsjje2z6fgxv": "Standard_NC48ads_A100_v4"}
 
 
-async def test_stale_and_duplicate_words_change_nothing(live_bench: Bench) -> None:
+async def test_stale_and_duplicate_messages_change_nothing(live_bench: Bench) -> None:
     live_bench.world.generation = 5
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled()
     await live_bench.until(lambda _: live_bench.world.statuses[-1].get("phase") == "Ready")
-    asked = await live_bench.asked_for()
+    scheduled = await live_bench.scheduled()
     for generation in (5, 3, 1, 5):
-        await live_bench.tell(generation=generation)
-    assert await live_bench.asked_for() == asked
+        await live_bench.signal(generation=generation)
+    assert await live_bench.scheduled() == scheduled
 
 
-async def test_a_late_word_of_a_predecessor_does_not_end_its_namesake(live_bench: Bench) -> None:
-    await live_bench.tell()
+async def test_a_late_message_of_a_predecessor_does_not_end_its_successor(live_bench: Bench) -> None:
+    await live_bench.signal()
     await live_bench.settled()
-    await live_bench.tell(uid="uid-0", deleting=True)
+    await live_bench.signal(uid="uid-0", deleting=True)
     await live_bench.until(lambda _: live_bench.world.calls["read_workspace"] == 1)
     assert (await live_bench.progress()).status.phase is Phase.READY
     assert live_bench.world.pools
 
 
-async def test_a_namesake_begins_a_life_of_its_own_after_everything_is_given_back(live_bench: Bench) -> None:
-    await live_bench.tell()
+async def test_a_successor_starts_after_everything_is_released(live_bench: Bench) -> None:
+    await live_bench.signal()
     await live_bench.settled()
     live_bench.world.uid, live_bench.world.generation = "uid-2", 1
-    await live_bench.tell()
+    await live_bench.signal()
     state = await live_bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")
     assert live_bench.world.calls["delete_node_pool"] == 1
     assert state.status.phase is Phase.READY
 
 
 async def test_a_refused_edit_leaves_the_running_model_alone(live_bench: Bench) -> None:
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled()
     live_bench.world.fail_next(s.BUILD_PLAN, failure("InvalidSpec", "resource.count is 0"))
     await live_bench.edit()
@@ -101,25 +101,25 @@ async def test_a_refused_edit_leaves_the_running_model_alone(live_bench: Bench) 
     assert live_bench.world.pools and live_bench.world.workloads
 
 
-async def test_a_poke_repairs_a_lost_node_and_ignores_a_false_alarm(live_bench: Bench) -> None:
-    await live_bench.tell()
+async def test_a_resync_repairs_a_lost_node_and_ignores_a_false_alarm(live_bench: Bench) -> None:
+    await live_bench.signal()
     await live_bench.settled()
-    await live_bench.tell(resync=True, generation=0)
+    await live_bench.signal(resync=True, generation=0)
     await live_bench.until(lambda _: live_bench.world.calls["read_health"] == 1)
     assert live_bench.world.calls["ensure_node_pool"] == 1
     live_bench.world.pools.clear()
-    await live_bench.tell(resync=True, generation=0)
+    await live_bench.signal(resync=True, generation=0)
     await live_bench.until(
         lambda state: live_bench.world.calls["ensure_node_pool"] == 2 and state.status.settled == "ready"
     )
 
 
 async def test_a_blocked_cleanup_keeps_the_finalizer_until_a_retry_succeeds(live_bench: Bench) -> None:
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled()
     live_bench.world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "the role is gone"))
     live_bench.world.deleting = True
-    handle = await live_bench.tell(deleting=True)
+    handle = await live_bench.signal(deleting=True)
     state = await live_bench.until(lambda state: state.status.reason == "CloudForbidden")
     assert "node_pool" in state.status.message
     assert live_bench.world.finalizer
@@ -128,12 +128,12 @@ async def test_a_blocked_cleanup_keeps_the_finalizer_until_a_retry_succeeds(live
     assert not live_bench.world.finalizer
 
 
-async def test_a_forced_cleanup_says_what_it_leaves_behind(live_bench: Bench) -> None:
-    await live_bench.tell()
+async def test_a_forced_cleanup_returns_what_it_leaves_behind(live_bench: Bench) -> None:
+    await live_bench.signal()
     await live_bench.settled()
     live_bench.world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "the role is gone"))
     live_bench.world.deleting = True
-    handle = await live_bench.tell(deleting=True)
+    handle = await live_bench.signal(deleting=True)
     await live_bench.until(lambda state: state.status.reason == "CloudForbidden")
     answer = await handle.execute_update(WorkspaceWorkflow.force_cleanup)
     assert answer.left == ["node_pool wsjje2z6fgxv"]
@@ -141,8 +141,8 @@ async def test_a_forced_cleanup_says_what_it_leaves_behind(live_bench: Bench) ->
     assert not live_bench.world.finalizer
 
 
-async def test_updates_that_make_no_sense_are_refused_and_leave_no_trace(live_bench: Bench) -> None:
-    handle = await live_bench.tell()
+async def test_invalid_updates_are_refused_without_an_event(live_bench: Bench) -> None:
+    handle = await live_bench.signal()
     await live_bench.settled()
     for update in (WorkspaceWorkflow.retry, WorkspaceWorkflow.resume, WorkspaceWorkflow.force_cleanup):
         with pytest.raises(WorkflowUpdateFailedError):
@@ -151,51 +151,51 @@ async def test_updates_that_make_no_sense_are_refused_and_leave_no_trace(live_be
 
 async def test_a_failed_workspace_is_tried_again_on_request(live_bench: Bench) -> None:
     live_bench.world.fail_next(s.ENSURE_NODE_POOL, failure("QuotaExceeded", "0 of 24 left"))
-    handle = await live_bench.tell()
+    handle = await live_bench.signal()
     await live_bench.settled("failed")
     await handle.execute_update(WorkspaceWorkflow.retry)
     assert (await live_bench.settled()).status.phase is Phase.READY
 
 
-async def test_a_paused_workspace_begins_nothing_and_can_be_deleted(live_bench: Bench) -> None:
-    handle = await live_bench.tell()
+async def test_a_paused_workspace_starts_no_pass_and_can_be_deleted(live_bench: Bench) -> None:
+    handle = await live_bench.signal()
     await live_bench.settled()
     await handle.execute_update(WorkspaceWorkflow.pause)
     await live_bench.edit(digest="digest-2")
-    assert (await live_bench.asked_for())["build_plan"] == 1
+    assert (await live_bench.scheduled())["build_plan"] == 1
     assert (await live_bench.progress()).spec.observed == 1
     assert await live_bench.delete() == []
 
 
 async def test_cancelling_the_workflow_is_a_delete(live_bench: Bench) -> None:
-    handle = await live_bench.tell()
+    handle = await live_bench.signal()
     await live_bench.settled()
     await handle.cancel()
     assert await handle.result() == []
     assert not live_bench.world.pools and not live_bench.world.finalizer
 
 
-async def test_preflight_that_says_no_stops_before_buying(live_bench: Bench) -> None:
+async def test_a_failed_preflight_stops_before_buying(live_bench: Bench) -> None:
     refused = Check(name="VcpuQuota", outcome="failed", reason="QuotaExceeded", message="0 of 24 left")
     live_bench.world.checks = [refused]
-    await live_bench.tell()
+    await live_bench.signal()
     state = await live_bench.settled("failed")
     assert (state.status.reason, state.status.message) == ("QuotaExceeded", "0 of 24 left")
     assert live_bench.world.calls["ensure_node_pool"] == 0
 
 
-async def test_a_successor_is_told_what_it_waits_for(live_bench: Bench) -> None:
+async def test_the_status_of_a_successor_shows_what_it_waits_for(live_bench: Bench) -> None:
     world = live_bench.world
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled()
     world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "may not delete pools"))
     world.uid, world.generation = "uid-2", 1  # somebody has removed the finalizer by hand and made a new one
-    handle = await live_bench.tell()
-    await live_bench.until(lambda state: state.status.reason == "CloudForbidden" and "uid-2" in world.told)
-    await live_bench.until(lambda _: world.told["uid-2"]["reason"] == "CloudForbidden")
-    told = world.told["uid-2"]
-    assert told["phase"] == "Pending" and told["observedGeneration"] == 0
-    assert told["message"].startswith("waits until everything is given back that the Workspace of this name before it")
-    assert "may not delete pools" in told["message"] and not told["plan"]
+    handle = await live_bench.signal()
+    await live_bench.until(lambda state: state.status.reason == "CloudForbidden" and "uid-2" in world.statuses_by_uid)
+    await live_bench.until(lambda _: world.statuses_by_uid["uid-2"]["reason"] == "CloudForbidden")
+    status = world.statuses_by_uid["uid-2"]
+    assert status["phase"] == "Pending" and status["observedGeneration"] == 0
+    assert status["message"].startswith("waits until the resources of the deleted Workspace of this name are released")
+    assert "may not delete pools" in status["message"] and not status["plan"]
     await handle.execute_update(WorkspaceWorkflow.retry)
     await live_bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")

@@ -27,7 +27,7 @@ async def sweep(bench: Bench, *, dry_run: bool = False, pause_s: int = 0) -> Swe
     )
 
 
-async def test_when_nothing_is_amiss_there_is_one_look_and_no_act(live_bench: Bench) -> None:
+async def test_without_findings_there_is_one_scan_and_no_repair(live_bench: Bench) -> None:
     report = await sweep(live_bench)
     assert not report.found
     assert live_bench.world.calls["read_owned_pools"] == 1
@@ -40,13 +40,13 @@ async def test_an_orphaned_pool_is_deleted(live_bench: Bench) -> None:
     assert live_bench.world.inventory == []
 
 
-async def test_a_dry_run_only_tells(live_bench: Bench) -> None:
+async def test_a_dry_run_only_reports(live_bench: Bench) -> None:
     live_bench.world.inventory = [ORPHAN]
     assert (await sweep(live_bench, dry_run=True)).found.orphans == (ORPHAN,)
     assert live_bench.world.inventory == [ORPHAN]
 
 
-async def test_a_look_that_fails_touches_nothing(live_bench: Bench) -> None:
+async def test_a_failed_scan_changes_nothing(live_bench: Bench) -> None:
     live_bench.world.inventory = [ORPHAN]
     live_bench.world.fail_next(s.READ_POPULATION, failure("ApiServerRefused", "no"))
     with pytest.raises(WorkflowFailureError):
@@ -54,7 +54,7 @@ async def test_a_look_that_fails_touches_nothing(live_bench: Bench) -> None:
     assert live_bench.world.inventory == [ORPHAN]
 
 
-async def test_what_the_second_look_does_not_find_is_left_alone(live_bench: Bench) -> None:
+async def test_what_the_second_scan_does_not_find_is_left_alone(live_bench: Bench) -> None:
     live_bench.world.inventory = [ORPHAN]
     gate = live_bench.world.block(s.READ_RUNS)
     gate.set()
@@ -69,7 +69,7 @@ async def test_what_the_second_look_does_not_find_is_left_alone(live_bench: Benc
     assert live_bench.world.inventory == [ORPHAN]
 
 
-async def test_an_orphan_that_cannot_be_deleted_is_told_with_its_reason(live_bench: Bench) -> None:
+async def test_an_orphan_that_cannot_be_deleted_is_reported_with_its_reason(live_bench: Bench) -> None:
     live_bench.world.inventory = [ORPHAN]
     live_bench.world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "no right to delete pools"))
     report = await sweep(live_bench)
@@ -88,7 +88,7 @@ async def test_a_workspace_without_a_workflow_gets_one_that_brings_it_up(live_be
 
 
 async def test_a_workflow_whose_workspace_is_gone_finishes(live_bench: Bench) -> None:
-    handle = await live_bench.tell()
+    handle = await live_bench.signal()
     await live_bench.settled()
     live_bench.world.exists = False
     live_bench.world.runs = [WorkspaceKey(namespace="default", name=live_bench.name, uid=live_bench.world.uid)]

@@ -29,7 +29,7 @@ async def written(bench: Bench, phase: str) -> None:
 
 @pytest.mark.parametrize("bench", [100, 0], ids=["cached", "replayed at every step"], indirect=True)
 async def test_data_then_nodes_then_the_adapters_image_and_no_node_is_left(bench: Bench) -> None:
-    await bench.tell()
+    await bench.signal()
     state = await bench.settled()
     assert state.status.phase is Phase.SUCCEEDED
     steps = [record.step for record in state.status.steps]
@@ -43,8 +43,8 @@ async def test_data_then_nodes_then_the_adapters_image_and_no_node_is_left(bench
     assert not bench.world.jobs and not bench.world.volume and not bench.world.exists
 
 
-async def test_the_status_has_kaitos_words_the_data_and_the_adapters_digest(bench: Bench) -> None:
-    await bench.tell()
+async def test_the_status_has_kaitos_conditions_the_data_and_the_adapters_digest(bench: Bench) -> None:
+    await bench.signal()
     await bench.settled()
     await written(bench, "Succeeded")
     found = status(bench)
@@ -60,14 +60,14 @@ async def test_the_status_has_kaitos_words_the_data_and_the_adapters_digest(benc
 
 
 async def test_bad_data_buys_nothing(live_bench: Bench) -> None:
-    words = "train.jsonl has the columns a, b; a pair needs prompt and completion"
-    live_bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, failure("DataColumnsUnknown", words))
-    await live_bench.tell()
+    message = "train.jsonl has the columns a, b; a pair needs prompt and completion"
+    live_bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, failure("DataColumnsUnknown", message))
+    await live_bench.signal()
     state = await live_bench.settled("failed")
     assert (state.status.phase, state.status.reason, state.status.message) == (
         Phase.FAILED,
         "DataColumnsUnknown",
-        words,
+        message,
     )
     assert live_bench.world.calls["ensure_node_pool"] == 0
     assert not live_bench.world.jobs
@@ -75,10 +75,10 @@ async def test_bad_data_buys_nothing(live_bench: Bench) -> None:
     assert status(live_bench)["state"] == "Failed"
 
 
-async def test_a_training_that_fails_gives_its_nodes_back_and_keeps_its_volume(live_bench: Bench) -> None:
+async def test_a_failed_training_releases_its_nodes_and_keeps_its_volume(live_bench: Bench) -> None:
     bench = live_bench
     bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, failure("TrainingDiverged", "loss is NaN", final=True)])
-    await bench.tell()
+    await bench.signal()
     state = await bench.settled("failed")
     assert state.status.reason == "TrainingDiverged"
     assert not bench.world.pools and not bench.world.jobs and bench.world.volume
@@ -87,24 +87,24 @@ async def test_a_training_that_fails_gives_its_nodes_back_and_keeps_its_volume(l
     assert last(bench, "WorkspaceSucceeded")["reason"] == "TrainingDiverged"
 
 
-async def test_a_registry_that_says_no_costs_no_gpu_and_no_second_training(bench: Bench) -> None:
-    no = failure("PushForbidden", "Secret push may not push to registry.example", final=True)
-    bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, None, no, no])
-    await bench.tell()
+async def test_a_registry_that_refuses_costs_no_gpu_and_no_second_training(bench: Bench) -> None:
+    refusal = failure("PushForbidden", "Secret push may not push to registry.example", final=True)
+    bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, None, refusal, refusal])
+    await bench.signal()
     state = await bench.settled()
     assert state.status.phase is Phase.SUCCEEDED
     assert [record.step for record in state.status.steps].count(Step.PUBLISH) == 3
     assert bench.world.calls["ensure_node_pool"] == 1
-    told = [found for found in bench.world.statuses if found.get("reason") == "PushForbidden"]
-    assert told and "Secret push" in told[0]["message"] and "the adapter is kept" in told[0]["message"]
-    assert told[0]["phase"] == "Publishing"
+    statuses = [found for found in bench.world.statuses if found.get("reason") == "PushForbidden"]
+    assert statuses and "Secret push" in statuses[0]["message"] and "the adapter is kept" in statuses[0]["message"]
+    assert statuses[0]["phase"] == "Publishing"
 
 
-async def test_after_a_last_no_a_retry_publishes_without_training_again(live_bench: Bench) -> None:
+async def test_after_the_last_refusal_a_retry_publishes_without_another_training(live_bench: Bench) -> None:
     bench = live_bench
-    no = failure("BlobRejected", "the registry takes no blobs over 100 MB", final=True)
-    bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, None, no])
-    await bench.tell()
+    refusal = failure("BlobRejected", "the registry takes no blobs over 100 MB", final=True)
+    bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, None, refusal])
+    await bench.signal()
     state = await bench.settled("failed")
     assert state.status.reason == "BlobRejected" and bench.world.volume and not bench.world.pools
     assert bench.handle is not None
@@ -117,7 +117,7 @@ async def test_after_a_last_no_a_retry_publishes_without_training_again(live_ben
 
 async def test_another_output_is_another_push_and_another_configuration_another_training(live_bench: Bench) -> None:
     bench = live_bench
-    await bench.tell()
+    await bench.signal()
     await bench.settled()
     bench.world.output_image, bench.world.digest = "registry.example/adapters/one:v2", "digest-2"
     await bench.edit()
@@ -131,11 +131,11 @@ async def test_another_output_is_another_push_and_another_configuration_another_
     assert not bench.world.pools
 
 
-async def test_a_job_that_somebody_removes_is_made_again(live_bench: Bench) -> None:
+async def test_a_job_removed_from_outside_is_created_again(live_bench: Bench) -> None:
     bench = live_bench
     gone = failure("TrainingStopped", "Job default/w was removed while it ran", final=True)
     bench.world.fail_next(s.WAIT_FOR_TUNING_JOB, *[None, None, gone])
-    await bench.tell()
+    await bench.signal()
     state = await bench.settled()
     assert state.status.phase is Phase.SUCCEEDED
     assert bench.world.order.count("ensure_tuning_job") >= 5
@@ -143,7 +143,7 @@ async def test_a_job_that_somebody_removes_is_made_again(live_bench: Bench) -> N
 
 async def test_a_delete_while_it_trains_leaves_nothing(live_bench: Bench) -> None:
     bench = live_bench
-    await bench.tell()
+    await bench.signal()
     await bench.until(lambda _: bool(bench.world.pools))
     bench.world.block(s.WAIT_FOR_TUNING_JOB)
     assert await bench.delete() == []

@@ -17,14 +17,14 @@ def deciding(env: WorkflowEnvironment) -> Worker:
     return Worker(env.client, task_queue=queues.WORKSPACES, workflows=[WorkspaceWorkflow], max_cached_workflows=0)
 
 
-async def test_an_edit_that_is_heard_of_together_with_the_plan_is_not_lost(live: WorkflowEnvironment) -> None:
+async def test_an_edit_whose_message_arrives_with_the_plan_is_not_lost(live: WorkflowEnvironment) -> None:
     """Both are waiting for the workflow when it is looked at again: the plan is not the edit's, and neither is lost."""
     world = World()
     async with workers(live, world.activities(), cached_workflows=0, workflows=()):
         bench = Bench(env=live, client=live.client, world=world)
         gate = world.block(s.BUILD_PLAN)
         async with deciding(live):
-            handle = await bench.tell()
+            handle = await bench.signal()
             await world.entered["build_plan"].wait()
         gate.set()
         while (await handle.describe()).raw_description.pending_activities:
@@ -39,22 +39,22 @@ async def test_an_edit_that_is_heard_of_together_with_the_plan_is_not_lost(live:
             await bench.end()
 
 
-async def test_a_late_word_does_not_hide_a_namesake_that_came_during_the_clean_up(live_bench: Bench) -> None:
+async def test_a_late_message_does_not_hide_a_successor_created_during_the_clean_up(live_bench: Bench) -> None:
     world = live_bench.world
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled()
     gate = world.block(s.DELETE_NODE_POOL)
-    await live_bench.tell(deleting=True)
+    await live_bench.signal(deleting=True)
     await world.entered["delete_node_pool"].wait()
     world.uid, world.generation = "uid-2", 1  # somebody has removed the finalizer by hand
-    await live_bench.tell()
-    await live_bench.tell(uid="uid-0", deleting=True)
+    await live_bench.signal()
+    await live_bench.signal(uid="uid-0", deleting=True)
     gate.set()
     await live_bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")
 
 
 async def test_a_refused_edit_after_another_edit_leaves_the_running_model_alone(live_bench: Bench) -> None:
-    await live_bench.tell()
+    await live_bench.signal()
     await live_bench.settled()
     world = live_bench.world
     world.entered["read_workload_preflight"].clear()
@@ -69,11 +69,11 @@ async def test_a_refused_edit_after_another_edit_leaves_the_running_model_alone(
     assert world.pools and world.workloads
 
 
-async def test_cancelling_the_workflow_while_it_asks_who_is_there_is_a_delete(live_bench: Bench) -> None:
-    handle = await live_bench.tell()
+async def test_cancelling_the_workflow_while_it_reads_the_workspace_is_a_delete(live_bench: Bench) -> None:
+    handle = await live_bench.signal()
     await live_bench.settled()
     gate = live_bench.world.block(s.READ_WORKSPACE)
-    await live_bench.tell(uid="uid-0", deleting=True)
+    await live_bench.signal(uid="uid-0", deleting=True)
     await live_bench.world.entered["read_workspace"].wait()
     await handle.cancel()
     gate.set()
@@ -81,16 +81,17 @@ async def test_cancelling_the_workflow_while_it_asks_who_is_there_is_a_delete(li
     assert not live_bench.world.pools and not live_bench.world.finalizer
 
 
-async def test_what_cannot_be_given_back_after_a_failure_stays_on_record_and_is_tried_again(live_bench: Bench) -> None:
+async def test_what_cannot_be_released_after_a_failure_stays_on_record_and_is_retried(live_bench: Bench) -> None:
     world = live_bench.world
     world.fail_next(s.WAIT_FOR_SERVING, failure("ContainerOOMKilled", "out of memory", final=True))
     world.fail_next(s.DELETE_NODE_POOL, failure("CloudForbidden", "the role is gone"))
-    await live_bench.tell()
+    await live_bench.signal()
     state = await live_bench.settled("failed")
     assert (state.status.phase, state.status.reason) == (Phase.FAILED, "ContainerOOMKilled")
-    assert "still there, and costs money: node_pool wsjje2z6fgxv, because the role is gone" in state.status.message
+    left = "not released, and still costs money: node_pool wsjje2z6fgxv, because the role is gone"
+    assert left in state.status.message
     assert world.pools and world.finalizer
-    await live_bench.tell(resync=True, generation=0)
+    await live_bench.signal(resync=True, generation=0)
     state = await live_bench.until(lambda state: not state.resources.holdings)
     assert (state.status.settled, state.status.reason, state.status.message) == (
         "failed",

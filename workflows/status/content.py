@@ -29,7 +29,7 @@ _PARTS = ("plan", "cost")
 _PARTS_OF_TRAININGS = ("data", "adapter")
 """Written even when empty: older API servers (seen in 1.20) set an object that an apply omits to null, and then reject
 the whole status."""
-_OWN_WORDS = ("NodesReleased", "WorkspaceTuningJobStatusFailed")
+_KEPT_REASONS = ("NodesReleased", "WorkspaceTuningJobStatusFailed")
 """Condition reasons that the reason of a stopped Workspace does not replace."""
 
 
@@ -40,14 +40,15 @@ def refresh_conditions(state: WorkspaceState, now: datetime) -> None:
         _set(state, ConditionType.PREFLIGHT_PASSED, *preflight_condition(status.checks), now)
     if _tunes(state):  # before planning, a training has the conditions of inference
         status.conditions = [found for found in status.conditions if found.type != ConditionType.INFERENCE_READY]
-    for type_, holds, good, good_words, bad, bad_words in _training_facts(state) if _tunes(state) else _facts(state):
-        reason, message = (good, good_words) if holds else (bad, bad_words)
-        if not holds and status.phase in _STOPPED and bad not in _OWN_WORDS:
+    facts = _training_facts(state) if _tunes(state) else _facts(state)
+    for type_, holds, good, good_message, bad, bad_message in facts:
+        reason, message = (good, good_message) if holds else (bad, bad_message)
+        if not holds and status.phase in _STOPPED and bad not in _KEPT_REASONS:
             reason, message = status.reason, status.message
         _set(state, type_, "True" if holds else "False", reason, message, now)
     if state.spec.deleting:
-        words = "workspace is being deleted"
-        _set(state, ConditionType.WORKSPACE_DELETING, "True", "workspaceDeleted", words, now)
+        message = "workspace is being deleted"
+        _set(state, ConditionType.WORKSPACE_DELETING, "True", "workspaceDeleted", message, now)
 
 
 _Fact = tuple[ConditionType, bool, str, str, str, str]
@@ -78,22 +79,22 @@ def _training_facts(state: WorkspaceState) -> list[_Fact]:
     status, resources, run = state.status, state.resources, state.resources.run
     trained = run.trained is not None
     bought, joined = resources.pool_ready, bool(resources.nodes) and not resources.lost
-    gone, gone_words = "NodesReleased", "the training has ended and its nodes were given back"
+    gone, gone_message = "NodesReleased", "the training has ended and its nodes were released"
     failed = any(record.step is Step.TRAIN and record.outcome == "failed" for record in status.steps)
     failed = failed and status.phase in _STOPPED
     started = "WorkspaceTuningJobStatusFailed" if failed else "WorkspaceTuningJobStatusPending"
     return [
         (ConditionType.NODE_CLAIM_READY, bought, "NodeClaimsReady", "Enough nodes were bought",
-         gone if trained else "NodeClaimNotReady", gone_words if trained else "Not enough nodes were bought yet"),
+         gone if trained else "NodeClaimNotReady", gone_message if trained else "Not enough nodes were bought yet"),
         (ConditionType.NODES_READY, joined, "NodesReady", "Enough Nodes are ready",
-         gone if trained else "NodeNotReady", gone_words if trained else "Not enough Nodes are ready"),
+         gone if trained else "NodeNotReady", gone_message if trained else "Not enough Nodes are ready"),
         (ConditionType.RESOURCE_READY, joined or trained, "workspaceResourceStatusSuccess",
-         gone_words if trained and not joined else "workspace resource is ready",
+         gone_message if trained and not joined else "workspace resource is ready",
          "workspaceResourceStatusNotReady", "workspace resource is not ready"),
         (ConditionType.JOB_STARTED, (run.started or trained) and not failed, "WorkspaceTuningJobStatusStarted",
          "Tuning job has started", started, status.message if failed else "Tuning job has not started"),
         (ConditionType.WORKSPACE_SUCCEEDED, status.phase is Phase.SUCCEEDED, "workspaceSucceeded", "workspace succeeds",
-         "workspacePending", "the adapter is not there yet"),
+         "workspacePending", "the adapter is not ready yet"),
     ]  # fmt: skip
 
 
@@ -106,11 +107,11 @@ def preflight_condition(checks: Sequence[Check]) -> tuple[ConditionStatus, str, 
     with unknown result."""
     failed = [check for check in checks if check.outcome == "failed"]
     if failed:
-        words = f"{len(failed)} of {len(checks)} checks failed: {_each(failed)}"
-        return "False", failed[0].reason, words
+        message = f"{len(failed)} of {len(checks)} checks failed: {_each(failed)}"
+        return "False", failed[0].reason, message
     unknown = [check for check in checks if check.outcome == "unknown"]
     passed = f"passed: {', '.join(check.name for check in checks if check.outcome == 'passed') or 'none'}"
-    return "True", "PreflightPassed", f"{passed}; not known: {_each(unknown)}" if unknown else passed
+    return "True", "PreflightPassed", f"{passed}; unknown: {_each(unknown)}" if unknown else passed
 
 
 def status_document(state: WorkspaceState, now: datetime) -> dict[str, Any]:

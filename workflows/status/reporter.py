@@ -101,7 +101,9 @@ class StatusReporter:
         """Waits for `pause`, or until `wake` is called."""
         self.resting = True
         try:
-            await workflow.wait_condition(lambda: not self.resting, timeout=pause, timeout_summary="until the next try")
+            await workflow.wait_condition(
+                lambda: not self.resting, timeout=pause, timeout_summary="Backoff: wait for the next try"
+            )
         except TimeoutError:
             self.resting = False
 
@@ -123,8 +125,8 @@ class StatusReporter:
         document = content.status_document(state, workflow.now())
         patch = StatusPatch(workspace=state.key, status=document)
         try:
-            words = f"{state.status.phase}: {state.status.message[:120]}"
-            seen = await call(signatures.PATCH_STATUS, patch, summary=words)
+            summary = f"Status: write {state.status.phase}: {state.status.message[:120]}"
+            seen = await call(signatures.PATCH_STATUS, patch, summary=summary)
         except ActivityError as error:
             if is_cancelled(error):
                 raise asyncio.CancelledError from None

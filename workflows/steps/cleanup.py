@@ -20,7 +20,7 @@ from api.resource.status import Step
 from workflows.execute import call, is_cancelled, reason_and_message
 from workflows.status.reporter import StatusReporter
 
-STILL_HELD: Final = "; still there, and costs money: "
+STILL_HELD: Final = "; not released, and still costs money: "
 
 
 async def undeploy(reporter: StatusReporter, *, for_good: bool = False) -> None:
@@ -80,7 +80,7 @@ async def release_all(reporter: StatusReporter) -> str:
         if is_cancelled(error):
             raise asyncio.CancelledError from None
         left = ", ".join(f"{holding.kind} {holding.name}" for holding in reporter.state.resources.to_release)
-        return f"{STILL_HELD}{left}, because {reason_and_message(error)[1]}. It is tried again every hour"
+        return f"{STILL_HELD}{left}, because {reason_and_message(error)[1]}. The release is retried every hour"
     return ""
 
 
@@ -90,7 +90,7 @@ async def finalize(reporter: StatusReporter) -> None:
     for provider in await _providers(reporter):
         await release_nodes(reporter, provider)
     with reporter.step(Step.FORGET):
-        workflow.logger.info("everything is given back")
+        workflow.logger.info("everything is released")
         # Even if the Workspace seems gone: "gone" may mean that it is still being deleted and waits for this finalizer.
         await call(signatures.DELETE_FINALIZER, reporter.state.key, summary="Forget: remove the finalizer")
 
@@ -101,5 +101,5 @@ async def _providers(reporter: StatusReporter) -> list[Provider]:
     state = reporter.state
     if state.spec.plan is not None:
         return [state.spec.plan.provider]
-    found = await call(signatures.READ_PROVIDERS, state.key, summary="ReleaseNodes: who may hold something for us?")
+    found = await call(signatures.READ_PROVIDERS, state.key, summary="ReleaseNodes: list providers that hold nodes")
     return found.names

@@ -59,5 +59,5 @@ def allows_fallback(option: Option, reason: str) -> bool:
 
 def all_failed(tried: Sequence[FailedFallback]) -> ApplicationError:
     """Returns the failure when no option is left: the reason of the user's first choice, and the messages of all."""
-    told = "; ".join(f"{one.option}: {one.message} [{one.reason}]" for one in tried)
-    return failure(tried[0].reason, f"none of {len(tried)} ways to get the nodes works. {told}")
+    each = "; ".join(f"{one.option}: {one.message} [{one.reason}]" for one in tried)
+    return failure(tried[0].reason, f"none of {len(tried)} purchase options worked. {each}")

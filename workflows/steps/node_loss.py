@@ -42,8 +42,8 @@ async def run_while_nodes_ready(
         record_node_loss(reporter, plan, lost.names, Phase.PROVISIONING)
         if attempt < NODE_ATTEMPTS:
             await provision(reporter, plan)
-    words = f"nodes were lost {NODE_ATTEMPTS} times in one pass: {reporter.state.resources.loss}"
-    raise failure(loss_reason(plan), words)
+    message = f"nodes were lost {NODE_ATTEMPTS} times in one pass: {reporter.state.resources.loss}"
+    raise failure(loss_reason(plan), message)
 
 
 async def _until_one_ends(
@@ -73,8 +73,8 @@ async def _loss(reporter: StatusReporter, plan: Plan) -> NodesLost:
     held = NodesHeld(plan=plan, names=reporter.state.resources.nodes)
     while True:
         try:
-            words = f"watching {len(held.names)} nodes for as long as the work lasts"
-            return await call(signatures.WAIT_FOR_NODE_LOSS, held, summary=words)
+            summary = f"Watch {len(held.names)} nodes until one is lost or the work ends"
+            return await call(signatures.WAIT_FOR_NODE_LOSS, held, summary=summary)
         except ActivityError as error:
             if is_cancelled(error):
                 raise
@@ -85,15 +85,15 @@ async def _loss(reporter: StatusReporter, plan: Plan) -> NodesLost:
 def record_node_loss(reporter: StatusReporter, plan: Plan, names: Sequence[str], phase: Phase) -> None:
     """Records and reports these nodes as lost. Spot evictions are counted, because Azure may keep evicting."""
     resources = reporter.state.resources
-    resources.lost, resources.loss = True, _words(resources, plan, ", ".join(names) or "a node")
+    resources.lost, resources.loss = True, _loss_message(resources, plan, ", ".join(names) or "a node")
     resources.nodes = [name for name in resources.nodes if name not in names]
     reporter.set_status(phase, loss_reason(plan), resources.loss)
 
 
-def _words(resources: Resources, plan: Plan, lost: str) -> str:
+def _loss_message(resources: Resources, plan: Plan, lost: str) -> str:
     if not plan.spot:
         return f"no longer ready: {lost}; it is replaced"
     option = option_of(plan)
     resources.evictions[option] = resources.evictions.get(option, 0) + 1
-    times = f"{resources.evictions[option]} times now, {EVICTIONS_MAX} times it is bought again before the next option"
-    return f"no longer ready: {lost}. It was bought as spot, which Azure takes back ({times})"
+    count = f"eviction {resources.evictions[option]}; after more than {EVICTIONS_MAX} the other options come first"
+    return f"no longer ready: {lost}. Azure can evict spot nodes at any time ({count})"

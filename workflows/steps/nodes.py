@@ -35,47 +35,50 @@ async def provision(reporter: StatusReporter, plan: Plan) -> None:
             reason, message = reason_and_message(error)
             if reason not in _REPLACEABLE or attempt == NODE_ATTEMPTS:
                 raise
-        reporter.set_status(Phase.PROVISIONING, reason, f"{message}; the nodes are replaced (try {attempt + 1})")
+        reporter.set_status(Phase.PROVISIONING, reason, f"{message}; replacing the nodes (try {attempt + 1})")
         await release_nodes(reporter)
 
 
 async def _buy(reporter: StatusReporter, plan: Plan, attempt: int) -> None:
     resources, tries = reporter.state.resources, f", try {attempt}" if attempt > 1 else ""
     steps = STEPS[plan.provider]
-    words = steps.ensuring.format(nodes=plan.nodes_description, pool=plan.pool_name) + tries
+    texts = {"nodes": plan.nodes_description, "pool": plan.pool_name}
+    message = steps.ensuring.format(**texts) + tries
     resources.acquire(HeldResource(kind="node_pool", name=plan.pool_name, instance_type=plan.instance_type))
     resources.ledger.intend(_purchase(plan))
     provision_time = timedelta(seconds=plan.deadlines.provision)
-    reporter.set_status(Phase.PROVISIONING, *_said(reporter, plan, "NodeClaimNotReady", words), wait=provision_time)
+    reporter.set_status(
+        Phase.PROVISIONING, *_with_loss(reporter, plan, "NodeClaimNotReady", message), wait=provision_time
+    )
     with reporter.step(Step.PROVISION_NODES):
         bought = await call(
             steps.ensure,
             plan.model_copy(update={"repair": resources.lost and attempt == 1}),
-            summary=f"ProvisionNodes: {words}",
+            summary=f"ProvisionNodes: {steps.to_ensure.format(**texts)}{tries}",
             deadline_s=plan.deadlines.provision + steps.more_time_s,
         )
     resources.pool_ready = True
     resources.ledger.confirm(plan.pool_name, bought.accepted_at)
     joining = timedelta(seconds=plan.deadlines.nodes)
-    words = f"waiting for {plan.nodes_description} to join"
-    reporter.set_status(Phase.PROVISIONING, *_said(reporter, plan, "NodeNotReady", words), wait=joining)
+    message = f"waiting for {plan.nodes_description} to join"
+    reporter.set_status(Phase.PROVISIONING, *_with_loss(reporter, plan, "NodeNotReady", message), wait=joining)
     with reporter.step(Step.AWAIT_NODES):
         ready = await call(
             signatures.WAIT_FOR_NODES,
             plan,
-            summary=f"AwaitNodes: {plan.node_count} Ready with {plan.gpus_per_node} GPU each",
+            summary=f"AwaitNodes: wait for {plan.node_count} Ready nodes with {plan.gpus_per_node} GPU each",
             deadline_s=plan.deadlines.nodes + OWN_DEADLINE_S,  # the activity fails at its own deadline, with a reason
         )
     resources.nodes, resources.lost = ready.names, False
     reporter.mark_dirty()
 
 
-def _said(reporter: StatusReporter, plan: Plan, reason: str, words: str) -> tuple[str, str]:
+def _with_loss(reporter: StatusReporter, plan: Plan, reason: str, message: str) -> tuple[str, str]:
     """Returns reason and message; while lost nodes are being replaced, the loss is the reason."""
     resources = reporter.state.resources
     if resources.lost and resources.loss:
-        return loss_reason(plan), f"{resources.loss}: {words}"
-    return reason, words
+        return loss_reason(plan), f"{resources.loss}: {message}"
+    return reason, message
 
 
 def loss_reason(plan: Plan) -> str:

@@ -43,20 +43,20 @@ async def check(reporter: StatusReporter, plan: Plan, *, nothing_to_buy: bool = 
         call(signatures.ENSURE_FINALIZER, plan.key, summary="Preflight: add the finalizer before anything is bought"),
         _workload(reporter, plan),
     ]
-    _, pinned, _, _ = await _to_the_last_answer(reporter, work)
+    _, pinned, _, _ = await _gather_all(reporter, work)
     reporter.state.spec.pinned = pinned
     return pinned  # type: ignore[no-any-return]
 
 
 async def check_again(reporter: StatusReporter, plan: Plan) -> None:
     """Runs only the workload checks, for a pass that buys nothing more. Raises like `check`."""
-    reporter.set_status(Phase.PREFLIGHT, "Preflight", f"checking where the adapter of {plan.preset} goes")
+    reporter.set_status(Phase.PREFLIGHT, "Preflight", f"checking the destination of the adapter of {plan.preset}")
     with reporter.step(Step.PREFLIGHT):
         reporter.state.status.checks = []
         await _workload(reporter, plan)
 
 
-async def _to_the_last_answer(reporter: StatusReporter, work: list[Any]) -> list[Any]:
+async def _gather_all(reporter: StatusReporter, work: list[Any]) -> list[Any]:
     """Returns all results. After a failure, waits GRACE for the rest and raises one error for all failures."""
     tasks = [asyncio.create_task(one) for one in work]
     try:
@@ -81,19 +81,20 @@ async def _to_the_last_answer(reporter: StatusReporter, work: list[Any]) -> list
 
 async def _nodes(reporter: StatusReporter, plan: Plan) -> None:
     with reporter.step(Step.PREFLIGHT):
-        summary = f"Preflight: may we have {plan.nodes_description}?"
+        summary = f"Preflight: check whether {plan.nodes_description} can be provisioned"
         await _checked(reporter, STEPS[plan.provider].check, plan, summary, PROVIDER_CHECKS[plan.provider])
 
 
 async def _nodes_are_there(reporter: StatusReporter, plan: Plan) -> None:
     """Records the provider's checks as passed: an edit of a serving Workspace does not depend on quota."""
-    told = "the nodes are there already"
+    message = "the nodes are already there"
     with reporter.step(Step.PREFLIGHT):
-        _record(reporter, [Check(name=name, outcome="passed", message=told) for name in PROVIDER_CHECKS[plan.provider]])
+        names = PROVIDER_CHECKS[plan.provider]
+        _record(reporter, [Check(name=name, outcome="passed", message=message) for name in names])
 
 
 async def _workload(reporter: StatusReporter, plan: Plan) -> None:
-    summary = f"Preflight: price, images and storage of {plan.preset}"
+    summary = f"Preflight: check price, images and storage of {plan.preset}"
     await _checked(reporter, signatures.READ_WORKLOAD_PREFLIGHT, plan, summary, WORKLOAD_CHECKS)
 
 
@@ -109,12 +110,12 @@ async def _checked(
         found = (await call(signature, plan, summary=summary)).checks
     except ActivityError as error:
         if is_cancelled(error):
-            _record(reporter, [_unanswered(name) for name in names])
+            _record(reporter, [_unfinished(name) for name in names])
             raise
         found = [_of_failure(name, error) for name in names]
     _record(reporter, found)
-    if no := [check for check in found if check.outcome == "failed"]:
-        raise refusal(no)
+    if failed := [check for check in found if check.outcome == "failed"]:
+        raise refusal(failed)
 
 
 async def _model(reporter: StatusReporter, plan: Plan) -> PinnedModel | None:
@@ -134,12 +135,12 @@ async def _model(reporter: StatusReporter, plan: Plan) -> PinnedModel | None:
             )
         except ActivityError as error:
             if is_cancelled(error):
-                _record(reporter, [_unanswered(name)])
+                _record(reporter, [_unfinished(name)])
                 raise
             reason, message = reason_and_message(error)
-            no = Check(name=name, outcome="failed", reason=reason, message=message)
-            _record(reporter, [no])
-            raise refusal([no]) from error
+            failed = Check(name=name, outcome="failed", reason=reason, message=message)
+            _record(reporter, [failed])
+            raise refusal([failed]) from error
         _record(reporter, [Check(name=name, outcome="passed", message=f"{pinned.model} at {pinned.revision[:12]}")])
         return pinned
 
@@ -150,8 +151,8 @@ def _record(reporter: StatusReporter, found: Iterable[Check]) -> None:
     reporter.mark_dirty()
 
 
-def _unanswered(name: CheckName) -> Check:
-    return Check(name=name, outcome="unknown", message="stopped before it had answered")
+def _unfinished(name: CheckName) -> Check:
+    return Check(name=name, outcome="unknown", message="cancelled before it had a result")
 
 
 def _of_failure(name: CheckName, error: ActivityError) -> Check:

@@ -32,7 +32,7 @@ async def ensure_sweep_schedule(client: Client) -> None:
             id="sweep",
             task_queue=queues.WORKSPACES,
             execution_timeout=LONGEST,
-            static_summary="Sweep: is anything paid for that nobody uses?",
+            static_summary="Sweep: delete orphaned resources, start missing workflows",
         ),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=EVERY)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=1)),

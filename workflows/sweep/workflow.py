@@ -66,32 +66,32 @@ class SweepWorkflow:
     @workflow.run
     async def run(self, request: SweepRequest) -> SweepReport:
         """Raises ActivityError if one of the two scans failed; nothing is changed then."""
-        first = await self._look("first look")
+        first = await self._scan("First scan")
         if not first:
             return SweepReport(dry_run=request.dry_run, found=first)
-        await workflow.sleep(request.pause_s, summary="what is amiss now must still be so after this")
-        found = confirmed(first, await self._look("second look"))
-        workflow.set_current_details(_in_words(found))
-        failed = {} if request.dry_run else await self._mend(found)
+        await workflow.sleep(request.pause_s, summary="Wait; only what the second scan finds, too, is repaired")
+        found = confirmed(first, await self._scan("Second scan"))
+        workflow.set_current_details(_details(found))
+        failed = {} if request.dry_run else await self._repair(found)
         return SweepReport(dry_run=request.dry_run, found=found, failed=failed)
 
-    async def _look(self, which: str) -> Findings:
+    async def _scan(self, which: str) -> Findings:
         scope = SweepScope()
         # Resources are read first: then a Workspace created during the scan cannot have its pool taken for an orphan.
         inventory = await _inventory(scope, which)
         living, attended = await gather_or_cancel(
-            call(signatures.READ_POPULATION, scope, summary=f"{which}: Workspaces in the cluster"),
-            call(signatures.READ_RUNS, scope, summary=f"{which}: Workspaces with a workflow"),
+            call(signatures.READ_POPULATION, scope, summary=f"{which}: list the Workspaces in the cluster"),
+            call(signatures.READ_RUNS, scope, summary=f"{which}: list the Workspaces with a workflow"),
         )
         population, runs = WorkspaceList.model_validate(living), RunningWorkflows.model_validate(attended)
         return findings(inventory, population, runs)
 
-    async def _mend(self, found: Findings) -> dict[str, str]:
+    async def _repair(self, found: Findings) -> dict[str, str]:
         failed: dict[str, str] = {}
         for workspace in found.without_workflow:
-            await _attend(workspace)
+            await _start_workflow(workspace)
         for key in found.without_workspace:
-            await _tell(key)
+            await _request_resync(key)
         for thing in found.orphans:
             try:
                 await _release(thing)
@@ -102,14 +102,14 @@ class SweepWorkflow:
 
 
 async def _inventory(scope: SweepScope, which: str) -> Inventory:
-    here = await call(signatures.READ_OWNED_NODES, scope, summary=f"{which}: NodeClaims and reservations of ours")
+    here = await call(signatures.READ_OWNED_NODES, scope, summary=f"{which}: list our NodeClaims and reservations")
     if not here.cloud:
         return here
-    bought = await call(signatures.READ_OWNED_POOLS, scope, summary=f"{which}: pools with our tags")
+    bought = await call(signatures.READ_OWNED_POOLS, scope, summary=f"{which}: list the node pools with our tags")
     return bought.model_copy(update={"things": [*bought.things, *here.things]})
 
 
-async def _attend(workspace: WorkspaceRef) -> None:
+async def _start_workflow(workspace: WorkspaceRef) -> None:
     """Starts the workflow that the watcher's message should have started, unless it has started meanwhile."""
     key = workspace.key
     try:
@@ -124,27 +124,27 @@ async def _attend(workspace: WorkspaceRef) -> None:
             search_attributes=search_attributes.at_start(key.namespace),
         )
     except WorkflowAlreadyStartedError:
-        workflow.logger.info("has a workflow by now", extra={"workspace": _full(key)})
+        workflow.logger.info("the workflow was started meanwhile", extra={"workspace": _full(key)})
         return
     # If this signal is lost, the new workflow reads the API server itself within the hour.
     message = Changed(uid=key.uid, generation=workspace.generation, deleting=workspace.deleting)
     await child.signal(SIGNAL_CHANGED, message)
 
 
-async def _tell(key: WorkspaceKey) -> None:
+async def _request_resync(key: WorkspaceKey) -> None:
     """Triggers a resync: the workflow itself reads from the API server whether its Workspace is gone."""
     handle = workflow.get_external_workflow_handle(names.workflow_id(key.namespace, key.name))
     try:
         await handle.signal(SIGNAL_CHANGED, Changed(uid=key.uid, generation=0, resync=True))
     except FailureError:
-        workflow.logger.info("has ended by now", extra={"workspace": _full(key)})
+        workflow.logger.info("the workflow has ended meanwhile", extra={"workspace": _full(key)})
 
 
 async def _release(thing: OwnedResource) -> None:
     await call(
         _RELEASES[thing.kind],
         PoolKey(workspace=thing.workspace, pool_name=thing.name),
-        summary=f"delete orphaned {in_words(thing)}, which is gone",
+        summary=f"Delete the orphaned {in_words(thing)}, which is gone",
         deadline_s=RELEASE_S,
     )
 
@@ -155,11 +155,11 @@ def in_words(thing: OwnedResource) -> str:
     return f"{thing.kind.replace('_', ' ')} {thing.name} of {owner}"
 
 
-def _in_words(found: Findings) -> str:
+def _details(found: Findings) -> str:
     lines = [f"- {in_words(thing)}, which is gone" for thing in found.orphans]
     lines += [f"- {_full(one.key)} has no workflow" for one in found.without_workflow]
     lines += [f"- {_full(key)} is gone and has a workflow" for key in found.without_workspace]
-    return "\n".join(lines) or "nothing is amiss"
+    return "\n".join(lines) or "nothing is orphaned"
 
 
 def _full(key: WorkspaceKey) -> str:

@@ -21,9 +21,9 @@ class PoolState(Enum):
 
     READY = "as planned"
     BUSY = "an operation is running"
-    DELETING = "on its way out"
+    DELETING = "is being deleted"
     TO_REPAIR = "failed, or not as planned: put it again"
-    FOREIGN = "bought by somebody else"
+    FOREIGN = "has another owner's tags"
 
 
 def pool_of(plan: Plan) -> AgentPool:

@@ -52,7 +52,7 @@ class AgentPools:
         async with heartbeating() as progress:
             pool = await self._read(key.pool_name)
             while pool is not None and agent_pool_spec.owned_by(pool, key.workspace.uid):
-                progress.say(DELETING)
+                progress.report(DELETING)
                 await self._delete(key.pool_name, pool)
                 pool = await self._read(key.pool_name)
             gone_at = datetime.now(UTC)
@@ -62,7 +62,7 @@ class AgentPools:
                 raise failure("CloudBusy", f"node pool {key.pool_name} appeared while it was being released")
             return Released(pool_name=key.pool_name, gone_at=gone_at, existed=DELETING in progress.details)
 
-    async def look(self, key: PoolKey) -> PoolBought | None:
+    async def read_held(self, key: PoolKey) -> PoolBought | None:
         """Returns the Workspace's pool in any state."""
         pool = await self._read(key.pool_name)
         if pool is None or not agent_pool_spec.owned_by(pool, key.workspace.uid):
@@ -128,7 +128,7 @@ class AgentPools:
     async def _outcome(
         self, plan: Plan, progress: Progress, poller: AsyncLROPoller[AgentPool], accepted_at: datetime
     ) -> PoolBought:
-        progress.say(poller.continuation_token(), accepted_at.isoformat())
+        progress.report(poller.continuation_token(), accepted_at.isoformat())
         pool = await poller.result()
         known = {"pool_name": plan.pool_name, "accepted_at": accepted_at}
         return agent_pool_spec.bought(pool).model_copy(update=known)

@@ -14,7 +14,7 @@ from activities.nodes.readiness import gpus_of, is_ready
 from activities.nodes.reservations import reservations_of
 from api import labels
 
-NODES_TOLD: Final = 5
+NODES_LISTED: Final = 5
 _ENDED: Final = {"Succeeded", "Failed"}
 _KEEPS_PODS_OUT: Final = {"NoSchedule", "NoExecute"}
 
@@ -135,14 +135,14 @@ def shortage(uses: list[NodeUse], uid: str, *, gpus: int, count: int, match_labe
     """`0 of 2 matching nodes have a free GPU, 1 is needed: gpu-1 uses 1 of 1 (default/other-pod), ...`."""
     wanted = "a free GPU" if gpus == 1 else f"{gpus} free GPUs"
     if not uses:
-        words = ",".join(f"{key}={value}" for key, value in sorted(match_labels.items()))
-        return f"no node has the labels {words}. Label one: kubectl label node NAME {words.replace(',', ' ')}"
+        selector = ",".join(f"{key}={value}" for key, value in sorted(match_labels.items()))
+        return f"no node has the labels {selector}. Label one: kubectl label node NAME {selector.replace(',', ' ')}"
     able = pick(uses, uid, gpus=gpus, count=len(uses))
     short = [_state_of(use, uid) for use in uses if use.name not in able]
-    more = f", and {len(short) - NODES_TOLD} more" if len(short) > NODES_TOLD else ""
+    more = f", and {len(short) - NODES_LISTED} more" if len(short) > NODES_LISTED else ""
     needed = f"{count} {'is' if count == 1 else 'are'} needed"
-    told = ", ".join(short[:NODES_TOLD]) + more
-    return f"{len(able)} of {len(uses)} matching nodes have {wanted}, {needed}" + (f": {told}" if told else "")
+    listed = ", ".join(short[:NODES_LISTED]) + more
+    return f"{len(able)} of {len(uses)} matching nodes have {wanted}, {needed}" + (f": {listed}" if listed else "")
 
 
 def _state_of(use: NodeUse, uid: str) -> str:

@@ -63,7 +63,7 @@ class OwnNodes:
                 raise failure("CloudBusy", "a reservation of GPUs appeared while they were being released")
         return Released(pool_name=key.pool_name, gone_at=gone_at, existed=existed)
 
-    async def look(self, key: PoolKey) -> PoolBought | None:
+    async def read_held(self, key: PoolKey) -> PoolBought | None:
         """Returns the nodes where the Workspace has GPUs reserved."""
         nodes = await reserve.holding(self._cluster, key.workspace)
         if not nodes:
@@ -95,7 +95,7 @@ def _reserved(plan: Plan, nodes: list[str]) -> PoolBought:
 def _report(progress: Progress, plan: Plan, view: View) -> None:
     uses = uses_of(view.nodes, view.pods)
     free = pick(uses, plan.key.uid, gpus=plan.gpus_per_node, count=len(uses))
-    progress.say({"matching": len(uses), "free": len(free), "wanted": plan.node_count})
+    progress.report({"matching": len(uses), "free": len(free), "wanted": plan.node_count})
 
 
 def _shortage(plan: Plan, view: View) -> str:

@@ -24,16 +24,16 @@ async def reserve(cluster: Cluster, plan: Plan, view: View) -> list[str]:
     uses = uses_of(view.nodes, view.pods)
     chosen = pick(uses, uid, gpus=gpus, count=plan.node_count)
     if len(chosen) < plan.node_count:
-        await _let_go(cluster, view, uid, [use.name for use in uses if not use.runs_pods_of(uid)])
+        await _remove_reservations(cluster, view, uid, [use.name for use in uses if not use.runs_pods_of(uid)])
         return []
     made: list[str] = []
     for use in (use for use in uses if use.name in chosen and use.reserved.get(uid) != gpus):
-        if not await _patched(cluster, use.name, reservations.reserving(view.nodes[use.name], uid, gpus)):
+        if not await _patch(cluster, use.name, reservations.reserving(view.nodes[use.name], uid, gpus)):
             for name in made:
-                await _patched(cluster, name, reservations.releasing(uid))
+                await _patch(cluster, name, reservations.releasing(uid))
             return []
         made.append(use.name)
-    await _let_go(cluster, view, uid, [use.name for use in uses if use.name not in chosen])
+    await _remove_reservations(cluster, view, uid, [use.name for use in uses if use.name not in chosen])
     return sorted(chosen)
 
 
@@ -41,7 +41,7 @@ async def release(cluster: Cluster, key: WorkspaceKey) -> bool:
     """Removes the Workspace's reservations from every node; returns whether there was one."""
     nodes = await holding(cluster, key)
     for node in nodes:
-        await _patched(cluster, node["metadata"]["name"], reservations.releasing(key.uid))
+        await _patch(cluster, node["metadata"]["name"], reservations.releasing(key.uid))
     return bool(nodes)
 
 
@@ -63,18 +63,18 @@ async def clear_stale(cluster: Cluster, view: View) -> list[str]:
     found, _ = await cluster.list_all("Workspace")
     stale = sorted(holders - {workspace["metadata"]["uid"] for workspace in found})
     for uid in stale:
-        await _let_go(cluster, view, uid, view.nodes)
+        await _remove_reservations(cluster, view, uid, view.nodes)
     return stale
 
 
-async def _let_go(cluster: Cluster, view: View, uid: str, names: Iterable[str]) -> None:
+async def _remove_reservations(cluster: Cluster, view: View, uid: str, names: Iterable[str]) -> None:
     """Removes the view's reservations from these nodes. A Node that has changed since is left for the next view."""
     for name in names:
         if uid in reservations.reservations_of(view.nodes[name]):
-            await _patched(cluster, name, reservations.letting_go(view.nodes[name], uid))
+            await _patch(cluster, name, reservations.letting_go(view.nodes[name], uid))
 
 
-async def _patched(cluster: Cluster, name: str, operations: list[Object]) -> bool:
+async def _patch(cluster: Cluster, name: str, operations: list[Object]) -> bool:
     """Applies the patch. Returns False if the Node has changed, does not exist, or has no such reservation."""
     try:
         await cluster.patch("Node", name, None, operations)

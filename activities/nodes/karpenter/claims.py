@@ -100,7 +100,7 @@ class Claims:
     async def until_all_gone(self, key: WorkspaceKey, until: datetime, deleting: Callable[[], None]) -> bool:
         """Deletes claims until none is left and no Node of theirs; returns whether there was one. Calls `deleting`
         before the first delete. Raises CleanupBlocked that names what is left."""
-        existed, asked = False, set[str]()
+        existed, deleted = False, set[str]()
         left: list[Object] = []
         if await self.listed(key):
             async for claims in self.observed(key, until=until):
@@ -109,12 +109,12 @@ class Claims:
                     break
                 existed = True
                 for claim in left:
-                    if not node_claim.is_deleting(claim) and claim["metadata"]["uid"] not in asked:
+                    if not node_claim.is_deleting(claim) and claim["metadata"]["uid"] not in deleted:
                         deleting()
-                        asked.add(claim["metadata"]["uid"])
+                        deleted.add(claim["metadata"]["uid"])
                         await self.delete(claim)
         if left:
-            raise blocked("NodeClaim", left, "Look whether gpu-provisioner or Karpenter runs, and at its log")
+            raise blocked("NodeClaim", left, "Check that gpu-provisioner or Karpenter runs, and read its log")
         await self._until_no_nodes(key, until)
         return existed
 
@@ -124,7 +124,7 @@ class Claims:
             left = [node for node in nodes.values() if node_claim.node_belongs_to(node, key)]
             if not left:
                 return
-        raise blocked("Node", left, "Its NodeClaim is gone: see that the machine is gone too, then delete the Node")
+        raise blocked("Node", left, "Its NodeClaim is gone: check that the machine is gone too, then delete the Node")
 
     async def _stamp(self, kind: str, item: Object, own: dict[str, str]) -> None:
         present = item["metadata"].get("labels") or {}
@@ -145,8 +145,8 @@ class Claims:
 
 def blocked(kind: str, left: list[Object], hint: str) -> Exception:
     """What could not be released, with the finalizers of each, and what to do."""
-    words = "; ".join(sorted(map(_held_by, left)))
-    return failure("CleanupBlocked", f"{len(left)} {kind}s are left after their delete: {words}. {hint}")
+    listed = "; ".join(sorted(map(_held_by, left)))
+    return failure("CleanupBlocked", f"{len(left)} {kind}s are left after their delete: {listed}. {hint}")
 
 
 def _held_by(item: Object) -> str:

@@ -96,16 +96,16 @@ class Attempt:
         self._since = {name: self._since.get(name, now) for name in problems}
         for name, problem in problems.items():
             # A machine that is being deleted still uses quota, so a refusal of its successor is not final.
-            hopeless = class_of(problem.reason) is FailureClass.FAIL and not decision.leaving
-            if hopeless or now - self._since[name] >= self.patience:
-                raise told(problem, name, decision, plan)
+            final = class_of(problem.reason) is FailureClass.FAIL and not decision.leaving
+            if final or now - self._since[name] >= self.patience:
+                raise failure_of(problem, name, decision, plan)
 
     def look_again_at(self, deadline: datetime) -> datetime:
         """When the next patience ends, or the deadline."""
         return min([deadline, *(since + self.patience for since in self._since.values())])
 
 
-def told(problem: Problem, name: str, decision: Decision, plan: Plan) -> Exception:
+def failure_of(problem: Problem, name: str, decision: Decision, plan: Plan) -> Exception:
     """Returns the failure, with numbers first."""
     numbers = f"{len(decision.ready)} of {plan.node_count} {plan.instance_type} are ready"
     return failure(problem.reason, f"{numbers}; NodeClaim {name}: {problem.message}")
@@ -113,7 +113,7 @@ def told(problem: Problem, name: str, decision: Decision, plan: Plan) -> Excepti
 
 def too_late(decision: Decision, plan: Plan) -> Exception:
     """Why the gang is not complete at the deadline: the earliest missing stage is the reason."""
-    states = "; ".join(map(node_claim.state_of, decision.kept + decision.leaving)) or "there is none"
+    states = "; ".join(map(node_claim.state_of, decision.kept + decision.leaving)) or "no NodeClaim exists"
     minutes = f"{plan.deadlines.provision / 60:.0f} min"
     message = f"{len(decision.ready)} of {plan.node_count} NodeClaims are ready after {minutes}: {states}"
     waiting = [claim for claim in decision.kept if not node_claim.is_ready(claim)]
@@ -121,5 +121,5 @@ def too_late(decision: Decision, plan: Plan) -> Exception:
     if problem is not None:
         return failure(problem.reason, message, final=True)
     launched = bool(waiting) and all(node_claim.stages_passed(claim) > 0 for claim in waiting)
-    message += "" if launched else ". Look whether gpu-provisioner or Karpenter runs, and at its log"
+    message += "" if launched else ". Check that gpu-provisioner or Karpenter runs, and read its log"
     return failure("NodeNotJoined" if launched else "AllocationFailed", message, final=True)

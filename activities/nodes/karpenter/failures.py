@@ -15,7 +15,7 @@ MESSAGE_MAX: Final = 700
 _WAITING: Final = {"", "AwaitingReconciliation", "Launched", "NodeClassReadinessUnknown"}
 """Reasons of a condition that is not true yet, without a problem."""
 
-_WORDS: Final = (
+_PATTERNS: Final = (
     (r"InsufficientVCPUQuota|QuotaExceeded|exceeding approved .*quota", "QuotaExceeded"),
     (r"SkuNotAvailable|NotAvailableForSubscription|VM size .* is not (allowed|available)", "SkuNotAvailable"),
     (r"(maximum|limit).{0,40}(node|agent) ?pools", "PoolLimitReached"),
@@ -46,8 +46,8 @@ def problem_of(claim: Object) -> Problem | None:
         return problem_in(f"{launched['reason']}: {launched.get('message') or 'no message'}")
     registered = node_claim.condition(claim, "Registered")
     if registered.get("status") == "False":
-        said = f"{registered.get('reason')}: {registered.get('message') or 'no message'}"
-        return Problem("NodeNotJoined", _shortened(said))
+        text = f"{registered.get('reason')}: {registered.get('message') or 'no message'}"
+        return Problem("NodeNotJoined", _shortened(text))
     return None
 
 
@@ -55,14 +55,14 @@ def withdrawn(events: list[Object]) -> Problem:
     """Why Karpenter deleted a claim of ours, as far as its events show. Newest last."""
     texts = [f"{event.get('reason')}: {event.get('message')}" for event in events if event.get("type") == "Warning"]
     if not texts:
-        return Problem("AllocationFailed", "it was deleted by whoever fulfils it, and no event tells why")
+        return Problem("AllocationFailed", "it was deleted, and no event gives the reason")
     problem = problem_in(texts[-1])
     return Problem("AllocationFailed", problem.message) if problem.reason == "PoolFailed" else problem
 
 
 def problem_in(text: str) -> Problem:
     """The reason for a message of Azure's or Karpenter's; PoolFailed if the message is unknown."""
-    reason = next((reason for words, reason in _WORDS if re.search(words, text, re.IGNORECASE)), "PoolFailed")
+    reason = next((reason for pattern, reason in _PATTERNS if re.search(pattern, text, re.IGNORECASE)), "PoolFailed")
     fix = _FIXES.get(reason)
     return Problem(reason, _shortened(text) + (f". {fix}" if fix else ""))
 

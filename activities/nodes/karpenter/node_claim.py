@@ -144,8 +144,8 @@ def state_of(claim: Object) -> str:
     if passed == len(_STAGES):
         return f"{name} is ready"
     found = condition(claim, _STAGES[passed])
-    said = ": ".join(word for word in (found.get("reason"), found.get("message")) if word)
-    return f"{name} is not {_STAGES[passed]}" + (f" ({said[:256]})" if said else "")
+    detail = ": ".join(part for part in (found.get("reason"), found.get("message")) if part)
+    return f"{name} is not {_STAGES[passed]}" + (f" ({detail[:256]})" if detail else "")
 
 
 def bought(plan_or_key: Plan | PoolKey, claims: list[Object]) -> PoolBought:

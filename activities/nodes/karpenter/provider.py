@@ -19,7 +19,7 @@ from activities.contract.payloads import Plan, PoolBought, PoolKey, Released
 from activities.heartbeat import Progress, heartbeating
 from activities.nodes.karpenter import failures, node_claim
 from activities.nodes.karpenter.claims import Claims
-from activities.nodes.karpenter.decisions import Attempt, Decision, decide, told, too_late
+from activities.nodes.karpenter.decisions import Attempt, Decision, decide, failure_of, too_late
 from activities.nodes.karpenter.node_claim import NodeClass
 
 PATIENCE: Final = timedelta(seconds=90)
@@ -52,7 +52,7 @@ class NodeClaims:
         """Returns when every claim has its Node. Raises QuotaExceeded, SkuNotAvailable, AllocationFailed, PoolFailed,
         NodeNotJoined, OwnershipConflict, and InvalidSpec for more nodes than there are names."""
         if plan.node_count > node_claim.NODES_MAX:
-            raise failure("InvalidSpec", f"{plan.node_count} nodes are wanted: at most {node_claim.NODES_MAX} can be")
+            raise failure("InvalidSpec", f"the plan has {plan.node_count} nodes: use at most {node_claim.NODES_MAX}")
         deadline = activity.info().scheduled_time + timedelta(seconds=plan.deadlines.provision)
         attempt, decision = Attempt(self._patience), decide({}, plan)
         async with heartbeating() as progress:
@@ -75,15 +75,15 @@ class NodeClaims:
         names what is left, with its finalizers."""
         async with heartbeating() as progress:
             until = datetime.now(UTC) + self._gone_within
-            existed = await self._claims.until_all_gone(key.workspace, until, lambda: progress.say(DELETING))
+            existed = await self._claims.until_all_gone(key.workspace, until, lambda: progress.report(DELETING))
             gone_at = datetime.now(UTC)
             await asyncio.sleep(SETTLE_S)
-            if await self.look(key) is not None:
+            if await self.read_held(key) is not None:
                 raise failure("CloudBusy", f"a NodeClaim of {key.pool_name} appeared while they were being released")
             existed = existed or DELETING in progress.details
             return Released(pool_name=key.pool_name, gone_at=gone_at, existed=existed)
 
-    async def look(self, key: PoolKey) -> PoolBought | None:
+    async def read_held(self, key: PoolKey) -> PoolBought | None:
         """Returns the Workspace's claims, including those being deleted."""
         ours = await self._claims.listed(key.workspace)
         return node_claim.bought(key, ours) if ours else None
@@ -92,7 +92,7 @@ class NodeClaims:
         """Executes the current decision. Raises if Karpenter has withdrawn a claim of ours."""
         for name in attempt.withdrawn(observed):
             problem = failures.withdrawn(await self._claims.events(name))
-            raise told(problem, name, decide(observed, plan), plan)
+            raise failure_of(problem, name, decide(observed, plan), plan)
         decision = decide(observed, plan, attempt.under_way)
         for claim in decision.adopt:
             await self._claims.adopt(claim, plan.key)
@@ -122,4 +122,4 @@ def _report(progress: Progress, decision: Decision, plan: Plan) -> None:
         "ready": len(decision.ready),
         "wanted": plan.node_count,
     }
-    progress.say(counts)
+    progress.report(counts)

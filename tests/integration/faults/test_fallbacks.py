@@ -83,7 +83,7 @@ async def test_when_nothing_can_be_had_every_reason_is_told_and_nothing_is_bough
     found = (await workspaces.until(["never"], is_failed))["never"]
     status = status_of(found)
     assert status["reason"] == "QuotaExceeded"
-    assert "none of 4 ways" in status["message"]
+    assert "none of 4 purchase options" in status["message"]
     assert "PriceAboveLimit" in status["message"] and "lowPriorityCores" in status["message"]
     assert condition(found, "PreflightPassed")["status"] == "False"
     assert pools(stack) == []

@@ -120,7 +120,7 @@ async def _claim_of_kaito(admin: Cluster, name: str, plan: Plan) -> None:
     await admin.create("NodeClaim", claim)
 
 
-async def test_a_namesakes_claims_are_left_alone(admin: Cluster, cluster: Cluster, provisioner: Provisioner) -> None:
+async def test_a_successors_claims_are_left_alone(admin: Cluster, cluster: Cluster, provisioner: Provisioner) -> None:
     nodes, plan, namesakes = node_claims(cluster), a_plan(), a_plan(a_key(uid="22222222-0000-4000-8000-000000000000"))
     await done(nodes.ensure_node_pool, namesakes)
     await done(nodes.ensure_node_pool, plan)
@@ -207,5 +207,5 @@ async def test_without_anybody_to_fulfil_claims_the_deadline_says_so(cluster: Cl
     nodes, plan = node_claims(cluster), a_plan(provision_s=2)
     error = await refused(nodes.ensure_node_pool, plan)
     assert error.type == "AllocationFailed" and error.non_retryable
-    assert "0 of 1 NodeClaims are ready" in error.message and "Look whether gpu-provisioner" in error.message
+    assert "0 of 1 NodeClaims are ready" in error.message and "Check that gpu-provisioner" in error.message
     await done(nodes.delete_node_pool, pool_key(plan))

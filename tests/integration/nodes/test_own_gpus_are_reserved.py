@@ -33,10 +33,10 @@ async def test_gpus_are_reserved_once_and_let_go(bench: Bench, cluster: Cluster)
     assert (await done(nodes.ensure_node_pool, plan)).node_count == 2
     assert (await done(nodes.ensure_node_pool, plan)).node_count == 2
     assert await reservations(bench) == {names[0]: {plan.key.uid: 2}, names[1]: {plan.key.uid: 2}, names[2]: {}}
-    looked = await nodes.look(pool_key(plan))
+    looked = await nodes.read_held(pool_key(plan))
     assert looked is not None and looked.node_count == 2
     assert (await done(nodes.delete_node_pool, pool_key(plan))).existed
-    assert await nodes.look(pool_key(plan)) is None
+    assert await nodes.read_held(pool_key(plan)) is None
     assert not (await done(nodes.delete_node_pool, pool_key(plan))).existed
 
 

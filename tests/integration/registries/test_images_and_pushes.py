@@ -92,7 +92,7 @@ async def test_without_a_secret_the_nodes_may_still_have_an_account(kind: str, r
     pod = {"containers": [{"image": f"{hosts[0]}/team/server:1"}]}
     found = await checked(Objects({}, pod), a_template(), *hosts)
     assert found["ImagesPullable"].outcome == "unknown"
-    assert "wants an account" in found["ImagesPullable"].message
+    assert "requires credentials" in found["ImagesPullable"].message
 
 
 async def test_a_pull_secret_is_used_and_a_wrong_one_is_told(password_registry: str) -> None:
@@ -161,7 +161,7 @@ async def test_a_wrong_password_a_missing_secret_and_one_for_another_registry_ar
     assert {name: check.reason for name, check in found.items()} == {
         "missing": "SecretNotFound", "wrong": "PushForbidden", "other": "PushForbidden", "none": "PushForbidden",
     }  # fmt: skip
-    assert "anybody without an account" in found["other"].message
+    assert "anonymous users" in found["other"].message
     assert "the Secret push has no .dockerconfigjson" in found["none"].message
 
 
@@ -194,7 +194,7 @@ async def test_a_storage_class_is_looked_for_where_a_volume_needs_one() -> None:
     default = {"metadata": {"name": "slow", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}}
     found = await checked(Objects({}, pod, (default,)), a_template())
     assert found["StorageClass"].reason == "StorageClassMissing"
-    assert found["StorageClass"].message == "StorageClass 'fast' is not there. The cluster has: slow"
+    assert found["StorageClass"].message == "StorageClass 'fast' does not exist. The cluster has: slow"
     found = await checked(Objects({}, pod, ({"metadata": {"name": "fast"}},)), a_template())
     assert "no StorageClass is the default" in found["StorageClass"].message
     assert "StorageClass" not in await checked(Objects({}, {"volumes": [{"emptyDir": {}}]}), a_template())

@@ -53,21 +53,21 @@ def test_without_adapters_nothing_is_added() -> None:
     assert {volume["name"] for volume in pod()["volumes"]} == {"weights", "config", "shm"}
 
 
-def test_adapters_are_brought_while_weights_come() -> None:
+def test_adapters_are_pulled_while_weights_are_downloaded() -> None:
     found = pod("facts", "tone", LONG)
     assert [container["name"] for container in found["containers"]] == ["fetch", "adapters", "serve"]
     assert found["containers"][1]["image"] == "data:1"
     assert "initContainers" not in found
 
 
-def test_serve_is_told_where_each_will_be() -> None:
+def test_serve_gets_the_path_of_each_adapter() -> None:
     config = ServeConfig.model_validate_json(objects("facts", "tone", LONG)["ConfigMap"]["data"]["serve.json"])
     assert [(adapter.name, adapter.path) for adapter in config.adapters] == [
         ("facts", "/adapters/facts"), ("tone", "/adapters/tone"), (LONG, f"/adapters/{LONG}"),
     ]  # fmt: skip
 
 
-def test_the_bringer_is_told_of_images_strengths_and_secrets_by_file() -> None:
+def test_the_adapters_container_gets_images_strengths_and_secrets_by_file() -> None:
     config = AdaptersConfig.model_validate_json(objects("facts", "tone", LONG)["ConfigMap"]["data"]["adapters.json"])
     assert [(source.name, source.image, source.strength) for source in config.adapters] == [
         ("facts", "registry:5000/facts:1", 1.0), ("tone", "registry:5000/tone:1", 0.5), (LONG, None, 1.0),
@@ -76,7 +76,7 @@ def test_the_bringer_is_told_of_images_strengths_and_secrets_by_file() -> None:
     assert config.registry.plain_http == ("registry:5000",)
 
 
-def test_only_the_bringer_sees_secrets_and_the_users_volumes_and_writes_nothing_there() -> None:
+def test_only_the_adapters_container_mounts_secrets_and_user_volumes_read_only() -> None:
     fetch, bringer, serve = pod("facts", "tone", LONG)["containers"]
     assert mounted(bringer) == {
         "/etc/modelyard": True, "/adapters": False, "/pull-secrets": True, f"/mnt/adapter/{LONG}": True,
@@ -87,14 +87,14 @@ def test_only_the_bringer_sees_secrets_and_the_users_volumes_and_writes_nothing_
     assert "env" not in bringer and "one" not in json.dumps(bringer["command"])
 
 
-def test_a_missing_secret_does_not_hold_the_pod_back_in_silence() -> None:
+def test_a_missing_secret_does_not_block_the_pod_silently() -> None:
     (volume,) = [volume for volume in pod("facts", "tone")["volumes"] if volume["name"] == "pull-secrets"]
     sources = [source["secret"] for source in volume["projected"]["sources"]]
     assert [(source["name"], source["optional"]) for source in sources] == [("one", True), ("two", True)]
     assert sources[0]["items"] == [{"key": ".dockerconfigjson", "path": "one.json"}]
 
 
-def test_a_workload_identity_is_shown_by_the_bringer_alone_and_needs_no_secret() -> None:
+def test_only_the_adapters_container_has_the_workload_identity_and_needs_no_secret() -> None:
     identity = AzureIdentity(tenant_id="t", client_id="c")
     images = replace(IMAGES, registry=IMAGES.registry.model_copy(update={"azure": identity}))
     specs = [AdapterSpec.model_validate({"source": {"name": "facts", "image": "team.azurecr.io/facts:1"}})]
@@ -126,7 +126,7 @@ def test_volumes_have_names_that_kubernetes_takes_and_every_mount_has_its_volume
     assert theirs["persistentVolumeClaim"] == {"claimName": "mine"}
 
 
-def test_an_adapter_that_a_newer_edit_added_is_left_to_its_own_plan() -> None:
+def test_an_adapter_of_a_newer_edit_is_left_to_its_own_plan() -> None:
     config = ServeConfig.model_validate_json(objects("tone")["ConfigMap"]["data"]["serve.json"])
     assert [adapter.name for adapter in config.adapters] == ["tone"]
 

@@ -30,7 +30,7 @@ DOCUMENTS = st.recursive(
         pytest.param({"a": [1, {}]}, {"a": [1, {}]}, {}, id="nothing"),
     ],
 )
-def test_only_what_differs_is_told(first: Any, second: Any, expected: dict[str, JsonValue]) -> None:
+def test_only_differences_are_returned(first: Any, second: Any, expected: dict[str, JsonValue]) -> None:
     assert json.dumps(differences(first, second)) == json.dumps(expected)
 
 

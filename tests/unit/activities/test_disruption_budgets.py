@@ -35,7 +35,7 @@ async def test_the_version_is_the_clusters(versions: tuple[str, ...], version: s
     assert f"/policy/{version}/" in PATHS[kind]
 
 
-async def test_a_cluster_that_is_upgraded_under_us_is_asked_until_it_has_the_stable_version() -> None:
+async def test_a_cluster_being_upgraded_is_queried_until_it_has_the_stable_version() -> None:
     cluster: Any = Discovery("v1beta1")
     budgets = DisruptionBudgets(cluster)
     assert await budgets.kind() == "PodDisruptionBudget/v1beta1"
@@ -44,14 +44,14 @@ async def test_a_cluster_that_is_upgraded_under_us_is_asked_until_it_has_the_sta
     assert cluster.asked == 2
 
 
-async def test_one_replica_gets_none_and_nobody_is_asked() -> None:
+async def test_one_replica_gets_none_and_no_request_is_sent() -> None:
     cluster: Any = Discovery("v1")
     alone = DEPLOYMENT | {"spec": DEPLOYMENT["spec"] | {"replicas": 1}}
     assert await DisruptionBudgets(cluster).of(alone, "w") == []
     assert cluster.asked == 0
 
 
-def test_it_lets_one_pod_go_and_is_owned_as_the_deployment_is() -> None:
+def test_it_allows_one_eviction_and_has_the_deployments_owner() -> None:
     body = budget(DEPLOYMENT, "w", "v1")
     assert body["spec"] == {"maxUnavailable": 1, "selector": DEPLOYMENT["spec"]["selector"]}
     assert body["metadata"] == DEPLOYMENT["metadata"] | {"name": "w-pdb"}

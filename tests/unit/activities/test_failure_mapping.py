@@ -96,7 +96,7 @@ def test_attempts_of_what_is_retried_end() -> None:
     assert isinstance(last, ApplicationError) and last.non_retryable and "tried 4 times" in last.message
 
 
-def test_a_bug_is_tried_a_few_times_and_then_named() -> None:
+def test_a_bug_is_retried_a_few_times_and_then_reported() -> None:
     bug = ZeroDivisionError("division by zero")
     assert mapped_failure(bug, BUG_ATTEMPTS - 1) is bug
     named = mapped_failure(bug, BUG_ATTEMPTS)

@@ -21,7 +21,7 @@ TABLE = [
     ),
     pytest.param(answered(errors.GatedRepoError, 401), False, "ModelGated", "modelAccessSecret", id="gated, no token"),
     pytest.param(answered(errors.RepositoryNotFoundError, 401), False, "ModelNotFound", "private", id="missing"),
-    pytest.param(answered(errors.RepositoryNotFoundError, 404), True, "ModelNotFound", "may not see", id="not visible"),
+    pytest.param(answered(errors.RepositoryNotFoundError, 404), True, "ModelNotFound", "no access", id="not visible"),
     pytest.param(answered(errors.RepositoryNotFoundError, 401), True, "ModelTokenInvalid", "refused", id="old token"),
     pytest.param(answered(errors.HfHubHTTPError, 401), True, "ModelTokenInvalid", "refused the token", id="bad token"),
     pytest.param(
@@ -29,9 +29,9 @@ TABLE = [
     ),
     pytest.param(answered(errors.DisabledRepoError, 403), False, "ModelNotFound", "disabled", id="disabled"),
     pytest.param(answered(errors.RemoteEntryNotFoundError, 404), False, "ModelNotFound", "HTTP|said no", id="no file"),
-    pytest.param(answered(errors.HfHubHTTPError, 429), False, "ModelHubBusy", "slow down", id="too many requests"),
+    pytest.param(answered(errors.HfHubHTTPError, 429), False, "ModelHubBusy", "throttles", id="too many requests"),
     pytest.param(answered(errors.HfHubHTTPError, 502), False, "ModelUnreachable", "HTTP 502", id="gateway"),
-    pytest.param(errors.HFValidationError("bad name"), False, "ModelNotFound", "no hub has such a name", id="name"),
+    pytest.param(errors.HFValidationError("bad name"), False, "ModelNotFound", "not a valid model name", id="name"),
     pytest.param(httpx2.ConnectError("refused"), False, "ModelUnreachable", "ConnectError", id="no connection"),
     pytest.param(httpx2.ReadTimeout("slow"), False, "ModelUnreachable", "ReadTimeout", id="no answer"),
     pytest.param(errors.OfflineModeIsEnabled("offline"), False, "ModelUnreachable", "offline", id="offline"),
@@ -42,10 +42,10 @@ TABLE = [
 
 @pytest.mark.parametrize(("error", "with_token", "reason", "message"), TABLE)
 def test_errors_have_reasons(error: Exception, with_token: bool, reason: str, message: str) -> None:
-    told = hub_failure(error, WHERE, with_token=with_token)
-    assert isinstance(told, ApplicationError) and told.type == reason
-    assert told.message.startswith(WHERE)
-    assert any(part in told.message for part in message.split("|"))
+    failure = hub_failure(error, WHERE, with_token=with_token)
+    assert isinstance(failure, ApplicationError) and failure.type == reason
+    assert failure.message.startswith(WHERE)
+    assert any(part in failure.message for part in message.split("|"))
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("30", 30), ("999999", 600), ("soon", None), ("-3", None)])

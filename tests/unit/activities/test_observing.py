@@ -140,7 +140,7 @@ async def heard(cluster: Cluster, until: set[tuple[EventType, str]]) -> list[tup
     return found
 
 
-async def test_what_is_there_is_listed_and_what_happens_is_watched() -> None:
+async def test_existing_objects_are_listed_and_later_events_are_watched() -> None:
     lines = (event("ADDED", pod("b", version=2)), event("MODIFIED", pod("a", version=3)), event("DELETED", pod("b")))
     async with served(listing(pod("a")), watch(*lines)) as (cluster, script):
         found = await heard(cluster, {(EventType.GONE, "b")})
@@ -165,7 +165,7 @@ async def test_what_is_there_is_listed_and_what_happens_is_watched() -> None:
     ids=["410 in the stream", "410", "error without a code", "500", "429", "broken off", "in the middle of a line",
          "the same without an end in HTTP", "the same with an end in HTTP"],
 )  # fmt: skip
-async def test_after_a_surprise_all_is_listed_again_and_what_is_lost_is_handed_on(surprise: Answer) -> None:
+async def test_after_an_unexpected_event_all_is_relisted_and_missed_deletes_are_delivered(surprise: Answer) -> None:
     again = listing(pod("b", version=8), version=9)
     async with served(listing(pod("a")), surprise, again, watch(event("ADDED", pod("c")))) as (cluster, script):
         found = await heard(cluster, {(EventType.CHANGED, "c")})
@@ -205,7 +205,7 @@ async def test_a_watch_that_ends_in_time_without_events_goes_on_from_where_it_wa
     assert script.kinds == ["list", "5", "5"]
 
 
-async def test_a_watch_that_ends_at_once_and_says_nothing_is_a_failure() -> None:
+async def test_a_watch_that_ends_at_once_without_events_is_a_failure() -> None:
     """Such a server would be asked again and again. However slow this machine is, one watch is quick enough."""
 
     async def hasty(request: web.Request) -> web.StreamResponse:
@@ -228,19 +228,19 @@ async def test_a_list_whose_next_page_has_expired_is_read_anew_and_whole() -> No
     assert [sorted(query) for query in script.asked[:3]] == [["limit"], ["continue", "limit"], []]
 
 
-async def test_a_listing_that_fails_is_tried_again_by_who_follows_for_ever() -> None:
+async def test_a_failed_list_is_retried_by_an_endless_watch() -> None:
     async with served(refusal(500), refusal(429), listing(pod("a"))) as (cluster, _):
         assert await heard(cluster, {(EventType.LISTED, "a")}) == [(EventType.LISTED, "a")]
 
 
-async def test_a_listing_that_fails_is_told_to_who_waits_for_something() -> None:
+async def test_a_failed_list_is_raised_to_a_waiting_caller() -> None:
     async with served(refusal(500)) as (cluster, _):
         with pytest.raises(ApiException, match="500"):
             await anext(observe(cluster, "Pod", selector="a=b", until=in_a_while()))
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-async def test_a_refusal_that_no_repeat_mends_is_raised(status: int) -> None:
+async def test_a_permanent_refusal_is_raised(status: int) -> None:
     async with served(listing(pod("a")), *[refusal(status)] * 2) as (cluster, _):
         with pytest.raises(ApiException, match=str(status)):
             await heard(cluster, {(EventType.GONE, "a")})

@@ -29,7 +29,7 @@ async def test_every_option_fits_into_one_small_payload(most: int, annotations: 
     assert planned.options == options
 
 
-async def test_what_an_activity_is_told_is_the_plan_alone() -> None:
+async def test_the_argument_of_an_activity_is_the_plan_alone() -> None:
     [first, *_] = options_of(machines(2))
     [payload] = await pydantic_data_converter.encode([first.plan])
     print(f"one plan: {len(payload.data)} bytes")

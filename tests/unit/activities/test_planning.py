@@ -102,7 +102,7 @@ def test_the_digest_follows_what_shapes_the_pods_and_nothing_else() -> None:
     assert digest_of(a_workspace(resource__count=2), "", images) != digest
 
 
-def test_beside_the_plan_there_is_the_whole_report_for_people() -> None:
+def test_the_plan_comes_with_the_whole_report() -> None:
     option = planned_and_told(a_workspace())
     plan, report = option.plan, option.report
     assert (report.max_model_len, report.price_per_hour) == (plan.max_model_len, plan.price_per_hour)
@@ -111,7 +111,7 @@ def test_beside_the_plan_there_is_the_whole_report_for_people() -> None:
     assert Option.model_validate_json(option.model_dump_json()) == option
 
 
-def test_what_the_config_map_asks_of_vllm_is_sized_for() -> None:
+def test_the_options_of_the_config_map_are_sized_for() -> None:
     config = "vllm: {max-model-len: 8000, tensor-parallel-size: 2, gpu-memory-utilization: 0.8, kv-cache-dtype: fp8}"
     option = planned_and_told(a_workspace(resource__instanceType="Standard_NC48ads_A100_v4"), config)
     plan, report = option.plan, option.report
@@ -189,7 +189,7 @@ def test_adapters_that_cannot_be_served_are_refused_before_anything_is_bought(pr
     assert (caught.value.type, caught.value.non_retryable) == ("AdapterNotServable", True)
 
 
-def test_a_model_of_the_hub_is_asked_for_its_class_too() -> None:
+def test_a_model_of_the_hub_is_checked_for_its_class() -> None:
     model = find_model("phi-4").model_copy(update={"repo": "org/own", "architecture": "BloomForCausalLM"})
     document = a_workspace(inference__preset={"name": "org/own"}, inference__adapters=ADAPTERS)
     with pytest.raises(ApplicationError, match="org/own is a BloomForCausalLM") as caught:

@@ -67,7 +67,7 @@ def planner(cluster: Objects, hub: Hub | None = None, provider: Provider = "aks"
     )  # fmt: skip
 
 
-async def test_the_hub_is_asked_for_what_the_catalogue_does_not_have() -> None:
+async def test_the_hub_is_queried_for_models_outside_the_catalogue() -> None:
     hub = Hub()
     plan = (await planner(Objects(a_workspace("acme/model")), hub).build_plan(KEY)).first.plan
     assert (plan.model, plan.max_model_len) == ("acme/model", 9000)
@@ -75,14 +75,14 @@ async def test_the_hub_is_asked_for_what_the_catalogue_does_not_have() -> None:
 
 
 @pytest.mark.parametrize("name", ["phi-4", "microsoft/phi-4"])
-async def test_the_hub_is_not_asked_for_what_is_known(name: str) -> None:
+async def test_the_hub_is_not_queried_for_known_models(name: str) -> None:
     hub = Hub()
     await planner(Objects(a_workspace(name)), hub).build_plan(KEY)
     assert hub.asked == []
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a/b/c", "phi-44", "http://x/y"])
-async def test_the_hub_is_not_asked_for_what_is_no_name(name: str) -> None:
+async def test_the_hub_is_not_queried_for_invalid_names(name: str) -> None:
     hub = Hub()
     with pytest.raises(ApplicationError):
         await planner(Objects(a_workspace(name)), hub).build_plan(KEY)
@@ -125,7 +125,7 @@ async def test_a_config_map_that_cannot_be_used_stops_the_plan(config_maps: list
         ),
     ],
 )
-async def test_what_is_gone_is_not_planned(found: dict[str, Any] | None) -> None:
+async def test_a_deleted_workspace_is_not_planned(found: dict[str, Any] | None) -> None:
     with pytest.raises(ApplicationError) as caught:
         await planner(Objects(found)).build_plan(KEY)
     assert caught.value.type == "WorkspaceGone"
@@ -141,14 +141,14 @@ def on_own_nodes(**partition: Any) -> dict[str, Any]:
     return a_workspace() | {"resource": resource | ({"partition": partition} if partition else {})}
 
 
-async def test_own_nodes_are_sized_by_what_their_labels_tell() -> None:
+async def test_byo_nodes_are_sized_by_their_labels() -> None:
     cluster = Objects(on_own_nodes(), nodes=[a_node("a"), a_node("b")])
     plan = (await planner(cluster, provider="byo").build_plan(KEY)).first.plan
     assert (plan.instance_type, plan.gpus_per_node, plan.data_parallel, plan.max_model_len) == ("", 2, 2, 16384)
     assert (plan.price_per_hour, plan.vcpus_per_node) == (None, 0)
 
 
-async def test_a_part_of_an_own_node_is_taken_as_asked() -> None:
+async def test_a_part_of_a_byo_node_is_used_as_requested() -> None:
     cluster = Objects(on_own_nodes(mode="accelerator", count=1), nodes=[a_node("a")])
     plan = (await planner(cluster, provider="byo").build_plan(KEY)).first.plan
     assert (plan.gpus_per_node, plan.data_parallel) == (1, 1)
@@ -170,7 +170,7 @@ async def test_a_part_of_an_own_node_is_taken_as_asked() -> None:
         pytest.param(on_own_nodes(), [a_node("a", "NVIDIA-A10", 1, 23028)], "DoesNotFit", "needs 30", id="too small"),
     ],
 )
-async def test_own_nodes_that_cannot_do_it_are_told_of(
+async def test_byo_nodes_that_are_too_small_are_reported(
     workspace: dict[str, Any], nodes: list[dict[str, Any]], reason: str, says: str
 ) -> None:
     with pytest.raises(ApplicationError, match=says) as caught:
@@ -200,7 +200,7 @@ BOUGHT = {"resource": a_workspace()["resource"]}
         pytest.param(with_provider(told="gcp", **BOUGHT), "aks", None, "aks", id="a status that nobody understands"),
     ],
 )
-async def test_a_plan_names_who_brings_the_nodes(
+async def test_a_plan_names_the_node_provider(
     workspace: dict[str, Any], installed: Provider, held: Any, expected: str
 ) -> None:
     cluster = Objects(workspace, nodes=[a_node("a")])
@@ -218,13 +218,13 @@ async def test_a_plan_names_who_brings_the_nodes(
         pytest.param(with_provider("gcp"), "use one of aks, azure-gpu-provisioner, byo, karpenter", id="unknown"),
     ],
 )
-async def test_a_provider_that_cannot_be_is_refused(workspace: dict[str, Any], says: str) -> None:
+async def test_an_invalid_provider_is_refused(workspace: dict[str, Any], says: str) -> None:
     with pytest.raises(ApplicationError, match=says) as caught:
         await planner(Objects(workspace, nodes=[a_node("a")])).build_plan(KEY)
     assert caught.value.type == "InvalidSpec"
 
 
-async def test_pools_are_refused_where_no_worker_could_buy_them() -> None:
+async def test_pools_are_refused_without_a_cloud_worker() -> None:
     alone = Planner(
         Objects(a_workspace()),  # type: ignore[arg-type]  # what is used of a cluster
         location="eastus", deadlines=Deadlines(), images=("r", "f"), with_cloud=False,

@@ -54,6 +54,6 @@ def test_a_problem_has_a_reason(pod: dict[str, Any], reason: str, final: bool) -
     assert (problem.reason, problem.final) == (reason, final)
 
 
-def test_a_pod_on_its_way_has_no_problem() -> None:
+def test_a_starting_pod_has_no_problem() -> None:
     assert pods.problem_of(a_pod(state={"waiting": {"reason": "ContainerCreating"}})) is None
     assert pods.problem_of(a_pod(**ended(0))) is None

@@ -43,7 +43,9 @@ def a_sku(zones: tuple[str, ...] = ("1", "2"), restricted: dict[str, tuple[str, 
         pytest.param((), Thing(resource_type="disks", name=A100), "is not offered in eastus", id="not listed"),
     ],
 )
-def test_a_size_is_offered_in_region_and_zone_or_it_is_said_where(zones: tuple[str, ...], sku: Any, says: str) -> None:
+def test_a_size_is_offered_in_region_and_zone_or_the_message_lists_where(
+    zones: tuple[str, ...], sku: Any, says: str
+) -> None:
     check = offered(two_machines(zones=zones), "eastus", [sku])
     assert check.outcome == ("failed" if says else "passed")
     assert says in check.message
@@ -78,7 +80,7 @@ def test_quota_is_counted_for_the_family_the_region_or_spot(
         pytest.param({"max_price_per_hour": 1.0, "spot": True}, "passed", "above $1.00", id="spot is capped by Azure"),
     ],
 )
-def test_a_price_is_judged_for_all_nodes(changes: dict[str, Any], outcome: str, says: str) -> None:
+def test_a_price_is_checked_for_all_nodes(changes: dict[str, Any], outcome: str, says: str) -> None:
     check = within_price(two_machines(**changes))
     assert (check.outcome, says in check.message) == (outcome, True)
 
@@ -91,11 +93,11 @@ def test_a_price_is_judged_for_all_nodes(changes: dict[str, Any], outcome: str, 
         (500, True, "unknown"),
     ],
 )  # fmt: skip
-def test_only_a_plain_no_of_a_registry_stops_a_workspace(status: int, with_account: bool, outcome: str) -> None:
+def test_only_a_refusal_by_the_registry_fails_the_check(status: int, with_account: bool, outcome: str) -> None:
     assert pull_verdict("r.example.com/a:1", status, with_account).outcome == outcome
 
 
-def test_of_several_images_every_failure_is_told() -> None:
+def test_of_several_images_every_failure_is_reported() -> None:
     checks = [
         Check(name="ImagesPullable", outcome="passed"),
         Check(name="ImagesPullable", outcome="unknown", message="a"),

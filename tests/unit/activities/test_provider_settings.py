@@ -17,7 +17,9 @@ from worker.settings import WorkerSettings
         ("azure-gpu-provisioner", "karpenter", False),
     ],
 )
-def test_ours_and_kaitos_words(word: str, provider: str, with_cloud: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_and_kaitos_provider_names_are_accepted(
+    word: str, provider: str, with_cloud: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MODELYARD_PROVIDER", word)
     assert WorkerSettings().provider == WebhookSettings().provider == provider
     assert WorkerSettings().with_cloud == with_cloud
@@ -25,7 +27,7 @@ def test_ours_and_kaitos_words(word: str, provider: str, with_cloud: bool, monke
     assert WorkerSettings().with_cloud
 
 
-def test_another_word_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_provider_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELYARD_PROVIDER", "gcp")
     with pytest.raises(ValidationError, match="'aks', 'karpenter' or 'byo'"):
         WorkerSettings()

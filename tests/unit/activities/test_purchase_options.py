@@ -40,7 +40,7 @@ def plans(provider: Provider = "aks", **annotations: str) -> list[Plan]:
     return [option.plan for option in options(provider, **annotations)]
 
 
-def test_without_annotations_there_is_one_way_and_the_digest_stays() -> None:
+def test_without_annotations_there_is_one_option_and_the_digest_stays() -> None:
     [only] = plans()
     assert (only.instance_type, only.spot, only.zones, only.digest) == (A100, False, (), "d")
     properties = pool_of(only).properties
@@ -69,7 +69,7 @@ def test_a_machine_that_cannot_serve_the_model_is_kept_with_its_reason() -> None
     assert refused.refused is not None and refused.refused.reason == "DoesNotFit"
 
 
-def test_a_spot_pool_is_asked_for_with_the_limit_for_each_node() -> None:
+def test_a_spot_pool_is_requested_with_the_limit_for_each_node() -> None:
     [spot] = plans(capacity_types="spot", max_price_per_hour="3.00003", zones="1")
     properties = pool_of(spot).properties
     assert properties is not None
@@ -78,7 +78,7 @@ def test_a_spot_pool_is_asked_for_with_the_limit_for_each_node() -> None:
     assert spot.price_per_hour is None, "what spot costs is not known beforehand"
 
 
-def test_whoever_fulfils_claims_chooses_zones_and_capacity() -> None:
+def test_the_provisioner_of_claims_chooses_zones_and_capacity() -> None:
     assert len(options("karpenter", instance_type_fallbacks=H100, capacity_types="spot,on-demand", zones="1,2")) == 2
 
 

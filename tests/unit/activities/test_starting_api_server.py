@@ -27,14 +27,12 @@ def a_status(code: int, **details: str) -> str:
         pytest.param(503, "", False, id="unavailable by its own word"),
     ],
 )
-def test_a_refusal_is_believed_at_once_unless_a_starting_server_may_say_it(
-    status: int, body: str, starting: bool
-) -> None:
+def test_a_refusal_is_final_unless_a_starting_server_may_send_it(status: int, body: str, starting: bool) -> None:
     assert is_of_a_starting_server(ApiException(status=status, body=body)) is starting
 
 
 @pytest.mark.parametrize(
     ("status", "passing"), [(0, True), (429, True), (502, True), (503, True), (504, True), (400, False), (500, False)]
 )
-def test_a_completion_is_asked_for_again_when_only_the_way_to_the_pod_fails(status: int, passing: bool) -> None:
+def test_a_completion_is_requested_again_when_only_the_connection_to_the_pod_fails(status: int, passing: bool) -> None:
     assert is_passing(status) is passing

@@ -93,7 +93,7 @@ async def trouble(attempt: Attempt) -> ApplicationError:
     return error.value
 
 
-async def test_a_job_is_made_with_its_volume_and_what_it_is_told_and_is_not_made_twice() -> None:
+async def test_a_job_is_created_once_with_its_volume_and_config_map() -> None:
     cluster = FakeCluster(Workspace=a_workspace())
     made = await ensured(cluster)
     assert (cluster.names("Job"), cluster.names("ConfigMap")) == ([JOB], [CONFIG])
@@ -102,7 +102,7 @@ async def test_a_job_is_made_with_its_volume_and_what_it_is_told_and_is_not_made
     assert cluster.calls["apply", "Job"] == cluster.calls["create", "PersistentVolumeClaim"] == 1
 
 
-async def test_a_job_of_another_plan_makes_way_first() -> None:
+async def test_a_job_of_another_plan_is_deleted_first() -> None:
     cluster = FakeCluster(Workspace=a_workspace(), Job=a_job("of an older plan"))
     made = await ensured(cluster)
     assert cluster.calls["delete", "Job"] == cluster.calls["apply", "Job"] == 1
@@ -117,7 +117,7 @@ async def test_a_job_of_another_plan_makes_way_first() -> None:
         pytest.param({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}, id="going"),
     ],
 )
-async def test_a_job_of_this_plan_that_failed_or_goes_is_made_anew(changes: dict[str, Object]) -> None:
+async def test_a_failed_or_deleted_job_of_this_plan_is_created_again(changes: dict[str, Object]) -> None:
     cluster = FakeCluster(Workspace=a_workspace())
     made = await ensured(cluster)
     there = await cluster.get("Job", JOB, KEY.namespace)
@@ -141,7 +141,7 @@ async def test_the_next_job_waits_for_the_last_pod_of_the_one_before() -> None:
     assert cluster.names("Job") == [JOB]
 
 
-async def test_a_volume_that_somebody_made_at_the_same_moment_is_taken() -> None:
+async def test_a_volume_created_at_the_same_moment_is_used() -> None:
     cluster = FakeCluster(Workspace=a_workspace())
     cluster.fail_next("create", ApiException(status=409))
     await ensured(cluster)
@@ -167,7 +167,7 @@ async def test_a_volume_that_somebody_made_at_the_same_moment_is_taken() -> None
         ),
     ],
 )  # fmt: skip
-async def test_what_is_missing_or_somebody_elses_is_told_and_no_job_is_made(
+async def test_a_missing_or_foreign_object_is_reported_and_no_job_is_created(
     objects: dict[str, Any], part: TuningPart, reason: str
 ) -> None:
     cluster = FakeCluster(**objects)
@@ -186,22 +186,22 @@ async def test_a_wait_for_the_start_ends_when_the_program_runs() -> None:
     assert await outcome(attempt) == JobDone()
 
 
-async def test_a_wait_for_the_end_brings_what_the_program_told() -> None:
-    told = json.dumps({"digest": "sha256:abc", "rows": 7})
-    found = await outcome(waiting(FakeCluster(Job=a_job(), Pod=a_pod(terminated={"exitCode": 0, "message": told}))))
+async def test_a_wait_for_the_end_returns_what_the_program_reported() -> None:
+    report = json.dumps({"digest": "sha256:abc", "rows": 7})
+    found = await outcome(waiting(FakeCluster(Job=a_job(), Pod=a_pod(terminated={"exitCode": 0, "message": report}))))
     assert found.data is not None and (found.data.digest, found.data.rows) == ("sha256:abc", 7)
 
 
-async def test_pods_of_another_plan_say_nothing() -> None:
+async def test_pods_of_another_plan_are_ignored() -> None:
     other = a_pod(digest="old", terminated={"exitCode": 0})
     attempt = waiting(FakeCluster(Job=a_job(), Pod=other), timedelta(seconds=8))
     error = await trouble(attempt)
     assert error.type == "DeadlineExceeded" and "did not end before its deadline" in error.message
 
 
-async def test_a_problem_that_no_restart_mends_is_told_at_once_in_the_pods_words() -> None:
-    said = json.dumps({"reason": "DataEmpty", "message": "no row is left"})
-    pod = a_pod(terminated={"exitCode": 1, "message": said})
+async def test_a_final_problem_is_raised_at_once_with_the_pods_message() -> None:
+    report = json.dumps({"reason": "DataEmpty", "message": "no row is left"})
+    pod = a_pod(terminated={"exitCode": 1, "message": report})
     error = await trouble(waiting(FakeCluster(Job=a_job(), Pod=pod)))
     assert error.type == "DataEmpty" and error.non_retryable and "no row is left" in error.message
 
@@ -220,13 +220,13 @@ async def test_a_job_that_ended_well_and_lost_its_pods_with_their_node_is_done()
 
 
 @pytest.mark.parametrize("there", [{}, {"Job": {"metadata": {"name": JOB, "namespace": KEY.namespace}}}])
-async def test_a_job_that_is_taken_away_is_made_again(there: dict[str, Any]) -> None:
+async def test_a_deleted_job_fails_with_training_stopped(there: dict[str, Any]) -> None:
     error = await trouble(waiting(FakeCluster(**there)))
     assert error.type == "TrainingStopped" and error.non_retryable
 
 
 @pytest.mark.parametrize("volume", [False, True])
-async def test_a_clean_up_takes_everything_of_ours_and_the_volume_only_if_it_is_to_go(volume: bool) -> None:
+async def test_a_clean_up_deletes_everything_of_ours_and_the_volume_only_on_request(volume: bool) -> None:
     cluster = FakeCluster(
         Job=a_job(), ConfigMap={"metadata": metadata(CONFIG)}, PersistentVolumeClaim={"metadata": metadata(VOLUME)}
     )
@@ -235,7 +235,7 @@ async def test_a_clean_up_takes_everything_of_ours_and_the_volume_only_if_it_is_
     assert cluster.names("PersistentVolumeClaim") == ([] if volume else [VOLUME])
 
 
-async def test_a_clean_up_leaves_what_is_somebody_elses() -> None:
+async def test_a_clean_up_leaves_objects_of_other_owners() -> None:
     others = {"metadata": {"name": JOB, "namespace": KEY.namespace}}
     cluster = FakeCluster(Job=others, ConfigMap={"metadata": {"name": CONFIG, "namespace": KEY.namespace}})
     await done(jobs(cluster).delete_tuning, TuningKey(workspace=KEY, volume=True))

@@ -31,7 +31,7 @@ def containers(part: TuningPart, around: TuningPodSettings) -> dict[str, dict[st
     return {one["name"]: one for one in made["spec"]["template"]["spec"]["containers"]}
 
 
-def test_what_trains_gets_the_installations_variables_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_trainer_gets_the_installations_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELYARD_TUNING_ENVIRONMENT", '{"NCCL_DEBUG": "INFO"}')
     around = tuning_pod_settings(WorkerSettings())
     assert containers("train", around)["train"]["env"] == [{"name": "NCCL_DEBUG", "value": "INFO"}]
@@ -41,13 +41,13 @@ def test_what_trains_gets_the_installations_variables_and_nothing_else_does(monk
 
 
 @pytest.mark.parametrize("text", ['{"NCCL DEBUG": "INFO"}', '{"": "x"}', '{"A": {"b": 1}}', '["A"]'])
-def test_what_is_no_variable_is_refused_when_the_worker_starts(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_an_invalid_variable_name_is_refused_when_the_worker_starts(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("MODELYARD_TUNING_ENVIRONMENT", text)
     with pytest.raises(ValidationError, match="tuning_environment"):
         WorkerSettings()
 
 
-def test_the_gpus_and_the_shared_memory_are_the_trainers_alone() -> None:
+def test_only_the_trainer_gets_gpus_and_shared_memory() -> None:
     found = containers("train", TuningPodSettings(tune_image="tune:1", data_image="data:1"))
     assert found["train"]["resources"]["limits"] == {"nvidia.com/gpu": "2"}
     assert "limits" not in found["fetch"]["resources"]

@@ -8,7 +8,7 @@ from api.pods.registries import AzureIdentity
 from worker.settings import WorkerSettings
 
 
-def test_without_a_word_the_clusters_default_class_and_no_identity_count() -> None:
+def test_the_defaults_are_the_default_class_and_no_identity() -> None:
     settings = WorkerSettings()
     assert (settings.tune_image, settings.data_image) == ("modelyard/tune:dev", "modelyard/data:dev")
     assert settings.tuning_storage_class == ""

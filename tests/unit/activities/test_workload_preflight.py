@@ -60,7 +60,7 @@ async def checks(plan: Plan, registries: Registries, cluster: FakeCluster | None
     return {check.name: check for check in (await preflight.read_workload_preflight(plan)).checks}
 
 
-async def test_our_own_images_are_asked_for_once_for_many_workspaces() -> None:
+async def test_our_own_images_are_checked_once_for_many_workspaces() -> None:
     registries = Answering()
     preflight = WorkloadPreflight(FakeCluster(), OWN, registries)
     found = await asyncio.gather(*(preflight.read_workload_preflight(a_plan()) for _ in range(5)))
@@ -68,7 +68,7 @@ async def test_our_own_images_are_asked_for_once_for_many_workspaces() -> None:
     assert sorted(registries.asked) == [("fetch", ""), ("serve", "")]
 
 
-async def test_a_template_is_asked_for_with_its_own_secrets_those_that_are_missing_left_out() -> None:
+async def test_a_templates_images_are_checked_with_its_existing_secrets() -> None:
     containers = [{"image": f"{HOST}/a:1"}, {"image": f"{HOST}/b:1"}, {"image": f"{HOST}/a:1"}]
     pod = {"containers": containers, "imagePullSecrets": [{"name": "missing"}, {"name": "mine"}]}
     cluster = FakeCluster(Workspace=a_workspace(template={"spec": pod}), Secret=a_secret("mine", "ann"))
@@ -79,7 +79,7 @@ async def test_a_template_is_asked_for_with_its_own_secrets_those_that_are_missi
     assert f"{HOST}/b:1" in found["ImagesPullable"].message and f"{HOST}/a:1" not in found["ImagesPullable"].message
 
 
-async def test_a_namesake_of_the_workspace_is_not_judged() -> None:
+async def test_a_successor_of_the_workspace_is_not_checked() -> None:
     other = a_workspace(template={"spec": {}})
     other["metadata"]["uid"] = "another"
     with pytest.raises(ApplicationError) as error:
@@ -87,7 +87,7 @@ async def test_a_namesake_of_the_workspace_is_not_judged() -> None:
     assert error.value.type == "WorkspaceGone"
 
 
-async def test_a_registry_that_cannot_be_reached_stops_nothing() -> None:
+async def test_an_unreachable_registry_leaves_the_check_unknown() -> None:
     silent = RegistryUnreachable("no answer")
     plan = a_plan(kind="tuning", output_image=f"{HOST}/out:1")
     found = await checks(plan, Answering(tune=silent, out=silent))
@@ -101,7 +101,7 @@ ADAPTERS = [
 ]
 
 
-async def test_an_adapter_is_asked_for_with_every_secret_of_its_own_in_their_order() -> None:
+async def test_an_adapter_is_checked_with_each_of_its_secrets_in_order() -> None:
     secrets = [a_secret("one", "ann"), a_secret("two", "bob")]
     cluster = FakeCluster(Workspace=a_workspace(adapters=ADAPTERS), Secret=secrets)
     registries = Answering()
@@ -134,7 +134,7 @@ async def test_an_adapter_that_the_pod_cannot_pull_fails(status: int, secrets: l
         (202, [a_secret("push", "ann")], ""),
     ],
 )
-async def test_where_the_result_goes_is_asked_with_the_secret_of_the_output(
+async def test_the_output_is_checked_with_the_secret_of_the_output(
     status: int, there: list[Object], reason: str
 ) -> None:
     plan = a_plan(kind="tuning", output_image=f"{HOST}/out:1", output_secret="push")
@@ -144,7 +144,7 @@ async def test_where_the_result_goes_is_asked_with_the_secret_of_the_output(
     assert ("out", "ann") in registries.asked or reason == "SecretNotFound"
 
 
-async def test_a_training_wants_a_storage_class_and_a_preset_does_not() -> None:
+async def test_a_training_needs_a_storage_class_and_a_preset_does_not() -> None:
     default = {"metadata": {"name": "fast", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}}
     training = a_plan(kind="tuning", volume_gib=10)
     without = (await checks(training, Answering()))["StorageClass"]

@@ -29,7 +29,7 @@ def test_a_signal_lets_it_finish_and_end_with_0(number: signal.Signals) -> None:
         assert process.wait() == 0
 
 
-def test_what_makes_it_impossible_to_go_on_ends_it_with_1() -> None:
+def test_an_unrecoverable_error_ends_it_with_1() -> None:
     ended = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert ended.stderr.endswith("OSError: the address is taken\n")

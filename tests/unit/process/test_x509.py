@@ -47,7 +47,7 @@ def test_a_certificate_is_for_its_subject(certificate: bytes, authority: Pair) -
     ],
     ids=["name", "organizations", "hosts", "no hosts"],
 )
-def test_it_is_for_nobody_else(certificate: bytes, authority: Pair, other: Subject) -> None:
+def test_it_is_for_no_other_subject(certificate: bytes, authority: Pair, other: Subject) -> None:
     assert not is_for(certificate, other, authority.certificate)
 
 
@@ -69,5 +69,5 @@ def test_a_certificate_does_not_outlive_its_authority(authority: Pair) -> None:
 
 def test_an_authority_with_a_key_of_another_kind_signs_nothing(authority: Pair) -> None:
     key = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    with pytest.raises(ValueError, match="ours are elliptic-curve keys"):
+    with pytest.raises(ValueError, match="use an elliptic-curve key"):
         make_certificate(KUBELET, Pair(authority.certificate, key), uses=SERVER, now=NOW, lifetime=YEAR)

@@ -27,7 +27,7 @@ def answering(error: Exception | None) -> Cluster:
 
 
 @pytest.mark.parametrize("error", [None, ApiException(status=409)])
-async def test_a_lease_that_is_there_is_as_good_as_one_that_was_made(error: Exception | None) -> None:
+async def test_an_existing_lease_is_used(error: Exception | None) -> None:
     assert await _ensure_lease(answering(error), "system")
 
 
@@ -41,7 +41,7 @@ async def test_a_lease_that_is_there_is_as_good_as_one_that_was_made(error: Exce
     ],
     ids=["reset", "timeout", "503", "429"],
 )
-async def test_an_api_server_that_is_away_or_busy_is_asked_again(error: Exception) -> None:
+async def test_an_unreachable_or_busy_api_server_is_queried_again(error: Exception) -> None:
     assert not await _ensure_lease(answering(error), "system")
 
 

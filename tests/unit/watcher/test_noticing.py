@@ -1,4 +1,4 @@
-"""Which sightings are news, and how unsent words are merged."""
+"""Which events are sent, and how unsent messages are merged."""
 
 import asyncio
 from typing import Any
@@ -29,7 +29,7 @@ def a_deployment(ready: int, replicas: int = 1) -> dict[str, Any]:
     }
 
 
-def test_an_echo_of_our_own_status_is_no_news() -> None:
+def test_an_event_of_our_own_status_is_not_sent() -> None:
     memory = WorkspaceMemory()
     assert memory.change_of(EventType.CHANGED, a_workspace()) == Changed(uid="u1", generation=1, paused=False)
     assert memory.change_of(EventType.CHANGED, a_workspace()) is None
@@ -37,7 +37,7 @@ def test_an_echo_of_our_own_status_is_no_news() -> None:
     assert memory.change_of(EventType.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2, paused=False)
 
 
-def test_a_delete_a_retry_and_a_disappearance_are_news() -> None:
+def test_a_delete_a_retry_and_a_disappearance_are_sent() -> None:
     memory = WorkspaceMemory()
     memory.change_of(EventType.LISTED, a_workspace())
     retry = memory.change_of(EventType.CHANGED, a_workspace(annotations={"modelyard.dev/retry": "1"}))
@@ -48,7 +48,7 @@ def test_a_delete_a_retry_and_a_disappearance_are_news() -> None:
     assert gone is not None and gone.gone and gone.deleting
 
 
-def test_a_pause_and_its_end_are_news() -> None:
+def test_a_pause_and_its_end_are_sent() -> None:
     memory = WorkspaceMemory()
     memory.change_of(EventType.LISTED, a_workspace())
     for value, is_paused in (("true", True), ("false", False), ("", True)):
@@ -58,13 +58,13 @@ def test_a_pause_and_its_end_are_news() -> None:
     assert change_of is not None and change_of.paused is False
 
 
-def test_what_a_workspace_owns_says_nothing_of_a_pause() -> None:
+def test_an_owned_object_does_not_report_a_pause() -> None:
     waiting = Changed(uid="u1", generation=1, paused=True)
     assert merged(waiting, Changed(uid="u1", generation=0, resync=True)).paused is True
     assert merged(waiting, Changed(uid="u1", generation=1, paused=False)).paused is False
 
 
-def test_only_breaking_is_news_of_what_a_workspace_owns() -> None:
+def test_of_owned_objects_only_becoming_unhealthy_is_sent() -> None:
     memory = OwnedMemory()
     assert not memory.became_unhealthy(EventType.CHANGED, a_deployment(0))
     assert not memory.became_unhealthy(EventType.CHANGED, a_deployment(1))
@@ -74,7 +74,7 @@ def test_only_breaking_is_news_of_what_a_workspace_owns() -> None:
     assert memory.became_unhealthy(EventType.GONE, a_deployment(1))
 
 
-def test_after_a_start_every_workspace_is_looked_into_once() -> None:
+def test_after_a_start_every_workspace_is_resynced_once() -> None:
     memory = WorkspaceMemory()
     assert memory.change_of(EventType.LISTED, a_workspace()) == Changed(
         uid="u1", generation=1, resync=True, paused=False
@@ -83,7 +83,7 @@ def test_after_a_start_every_workspace_is_looked_into_once() -> None:
     assert memory.change_of(EventType.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2, paused=False)
 
 
-def test_what_a_listing_shows_broken_may_have_broken_unseen() -> None:
+def test_an_unhealthy_object_in_a_list_may_have_become_so_unseen() -> None:
     memory = OwnedMemory()
     assert memory.became_unhealthy(EventType.LISTED, a_deployment(0))
     assert not memory.became_unhealthy(EventType.CHANGED, a_deployment(0))
@@ -95,7 +95,7 @@ def test_an_owner_is_named_by_labels() -> None:
     assert owner_of({"metadata": {"name": "stranger"}}) is None
 
 
-def test_a_node_of_ones_own_matters_to_everyone_with_gpus_there() -> None:
+def test_a_byo_node_concerns_every_workspace_with_a_reservation_there() -> None:
     workspaces = WorkspaceMemory()
     node = a_node("n1", labels={f"gpus.modelyard.dev/{uid}": "1" for uid in ("u1", "not-seen-yet")})
     assert owners_of(node, workspaces) == []
@@ -107,7 +107,7 @@ def test_a_node_of_ones_own_matters_to_everyone_with_gpus_there() -> None:
     assert owners_of(a_deployment(1), workspaces) == [(KEY, "u1")]
 
 
-def test_a_node_that_is_not_ready_any_more_or_gone_has_broken() -> None:
+def test_a_node_that_is_no_longer_ready_or_gone_became_unhealthy() -> None:
     memory = OwnedMemory()
     assert not memory.became_unhealthy(EventType.LISTED, a_node("n1"))
     assert memory.became_unhealthy(EventType.CHANGED, a_node("n1", ready=False))
@@ -115,20 +115,20 @@ def test_a_node_that_is_not_ready_any_more_or_gone_has_broken() -> None:
     assert memory.became_unhealthy(EventType.GONE, trim(a_node("n1")))
 
 
-def test_what_is_remembered_of_an_object_is_judged_like_the_whole_of_it() -> None:
+def test_a_trimmed_object_is_evaluated_like_the_whole() -> None:
     for item in (a_node("n1"), a_node("n1", ready=False), a_deployment(0), a_deployment(1)):
         assert in_order(trim(item)) == in_order(item)
         assert "allocatable" not in trim(item)["status"]
 
 
-def test_two_words_become_one_that_says_both() -> None:
+def test_two_messages_are_merged_into_one() -> None:
     both = merged(Changed(uid="u1", generation=2, resync=True), Changed(uid="u1", generation=1, deleting=True))
     assert both == Changed(uid="u1", generation=2, resync=True, deleting=True)
     assert merged(Changed(uid="u0", generation=9), Changed(uid="u1", generation=1)) == Changed(uid="u1", generation=1)
 
 
-async def test_a_word_that_temporal_did_not_take_is_said_again_with_what_came_since() -> None:
-    said: list[Changed] = []
+async def test_a_message_that_temporal_refused_is_merged_and_sent_again() -> None:
+    sent: list[Changed] = []
     away = True
 
     async def send(key: WorkspaceKey, message: Changed) -> None:
@@ -136,12 +136,12 @@ async def test_a_word_that_temporal_did_not_take_is_said_again_with_what_came_si
         if away:
             away = False
             raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
-        said.append(message)
+        sent.append(message)
 
     signaller = Signaller(send)
-    signaller.tell(KEY, Changed(uid="u1", generation=1))
+    signaller.enqueue(KEY, Changed(uid="u1", generation=1))
     await asyncio.sleep(0)
-    signaller.tell(KEY, Changed(uid="u1", generation=2))
+    signaller.enqueue(KEY, Changed(uid="u1", generation=2))
     async with asyncio.timeout(PATIENCE_S):
         await signaller.idle()
-    assert said == [Changed(uid="u1", generation=2)]
+    assert sent == [Changed(uid="u1", generation=2)]

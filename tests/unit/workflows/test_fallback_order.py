@@ -45,19 +45,19 @@ def test_a_pool_serves_only_the_option_that_it_was_bought_for() -> None:
     assert not same_purchase(SPOT, SPOT.model_copy(update={"spot_max_price": 1.5})), "Azure never changes it"
 
 
-def test_what_is_wanted_is_looked_up_for_the_nodes_that_are_there() -> None:
+def test_the_wanted_digest_is_that_of_the_held_nodes() -> None:
     planned = [an_option(plan.model_copy(update={"digest": f"for {option_of(plan)}"})) for plan in (SPOT, ZONE, OTHER)]
     assert Wanted.of(planned, OTHER.terms).digest == "for B"
     assert Wanted.of(planned, on("C").terms).digest == "for A as spot"
 
 
-def test_only_reasons_about_the_machine_lead_to_another_one() -> None:
+def test_only_reasons_about_the_machine_allow_a_fallback() -> None:
     assert allows_fallback(an_option(OTHER), "QuotaExceeded") and not allows_fallback(an_option(OTHER), "ModelGated")
     refused = Check(name="Size", outcome="failed", reason="ConfigInvalid")
     assert allows_fallback(an_option(OTHER, refused), "ConfigInvalid")
 
 
-def test_the_last_word_has_the_reason_of_what_was_wanted_most() -> None:
+def test_the_failure_has_the_reason_of_the_first_choice() -> None:
     tried = [
         FailedFallback(option=option_of(SPOT), reason="QuotaExceeded", message="none left"),
         FailedFallback(option=option_of(ZONE), reason="AllocationFailed", message="full"),
@@ -65,6 +65,5 @@ def test_the_last_word_has_the_reason_of_what_was_wanted_most() -> None:
     error = all_failed(tried)
     assert error.type == "QuotaExceeded"
     assert str(error.message) == (
-        "none of 2 ways to get the nodes works. A as spot: none left [QuotaExceeded]; "
-        "A in zone 2: full [AllocationFailed]"
+        "none of 2 purchase options worked. A as spot: none left [QuotaExceeded]; A in zone 2: full [AllocationFailed]"
     )

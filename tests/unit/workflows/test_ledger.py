@@ -63,7 +63,7 @@ def test_a_refused_purchase_costs_nothing() -> None:
     assert ledger.total(after(hours=2)) is None
 
 
-def test_a_purchase_whose_answer_was_lost_is_paid_from_the_intent() -> None:
+def test_a_purchase_whose_response_was_lost_is_paid_from_the_intent() -> None:
     ledger = Ledger()
     ledger.intend(a_purchase())
     ledger.close("ws1", after(hours=1), existed=True)

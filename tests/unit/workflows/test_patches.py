@@ -23,7 +23,7 @@ def problems(patches: Sequence[Patch]) -> list[str]:
     return found + [f"{patch.id} does not say all" for patch in patches if not (patch.guards and patch.until)]
 
 
-def asked_of_temporal(source: str) -> list[str]:
+def patch_calls(source: str) -> list[str]:
     """Temporal's own words for patches that a module uses, as an attribute or by import."""
     nodes = list(ast.walk(ast.parse(source)))
     used = [node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) != "patches"]
@@ -49,17 +49,17 @@ def test_a_table_that_is_not_is_found(patches: list[str], expected: list[str]) -
     assert problems([Patch(name, guards="a call more", until="2027") for name in patches]) == expected
 
 
-def test_a_patch_says_what_it_guards_and_until_when() -> None:
+def test_a_patch_describes_what_it_guards_and_until_when() -> None:
     assert problems([Patch("a-2026-11", guards="", until="2027")]) == ["a-2026-11 does not say all"]
 
 
-def test_an_id_that_is_not_in_the_table_is_a_mistake() -> None:
+def test_an_id_that_is_not_in_the_table_is_refused() -> None:
     with pytest.raises(KeyError, match="invented-2026-11"):
         patched("invented-2026-11")
 
 
-def test_no_workflow_asks_temporal_past_the_helper() -> None:
-    files = {file.name: asked_of_temporal(file.read_text()) for file in ROOM.rglob("*.py")}
+def test_no_workflow_bypasses_the_helper() -> None:
+    files = {file.name: patch_calls(file.read_text()) for file in ROOM.rglob("*.py")}
     assert files.pop("patches.py") == ["patched"]
     assert {name: used for name, used in files.items() if used} == {}
 
@@ -69,4 +69,4 @@ def test_no_workflow_asks_temporal_past_the_helper() -> None:
     ["from temporalio import workflow\nworkflow.patched('a')", "from temporalio.workflow import patched as ask"],
 )
 def test_a_module_that_does_is_found(source: str) -> None:
-    assert asked_of_temporal(source) == ["patched"]
+    assert patch_calls(source) == ["patched"]

@@ -47,7 +47,7 @@ async def refused(arm: FakeAgentPools, plan: Plan = PLAN) -> tuple[str | None, s
     return error.value.type, error.value.message
 
 
-async def test_a_pool_that_is_not_there_is_bought_only_if_it_is_still_missing() -> None:
+async def test_a_missing_pool_is_bought_only_if_it_is_still_missing() -> None:
     arm = FakeAgentPools()
     found = await bought(arm)
     assert (found.pool_name, found.node_count, found.provisioning_state) == (PLAN.pool_name, 1, "Succeeded")
@@ -69,20 +69,22 @@ async def test_a_pool_as_planned_is_not_bought_again() -> None:
         pytest.param(a_pool(plan=a_plan(node_count=2)), PLAN, id="another number of nodes"),
     ],
 )
-async def test_what_is_not_as_planned_is_put_again_unless_somebody_was_quicker(there: AgentPool, plan: Plan) -> None:
+async def test_a_pool_that_differs_from_the_plan_is_put_again_unless_its_etag_changed(
+    there: AgentPool, plan: Plan
+) -> None:
     arm = FakeAgentPools(there)
     await bought(arm, plan)
     [sent] = arm.sent
     assert sent.options == {"etag": "tag-1", "match_condition": MatchConditions.IfNotModified}
 
 
-async def test_a_repair_whose_answer_was_lost_is_not_sent_twice() -> None:
+async def test_a_repair_whose_response_was_lost_is_not_sent_twice() -> None:
     arm = FakeAgentPools(a_pool())
     await bought(arm, PLAN.model_copy(update={"repair": True}), "token-1", datetime.now(UTC).isoformat())
     assert arm.sent == []
 
 
-async def test_an_operation_of_ours_is_gone_on_with_by_its_token() -> None:
+async def test_our_operation_is_resumed_from_its_token() -> None:
     arm, accepted = FakeAgentPools(a_pool("Creating")), datetime(2026, 1, 1, tzinfo=UTC)
     found = await bought(arm, PLAN, "token-1", accepted.isoformat())
     assert [sent.options for sent in arm.sent] == [{"continuation_token": "token-1"}]
@@ -97,7 +99,7 @@ async def test_an_operation_whose_token_is_lost_is_waited_for_and_nothing_is_sen
 
 
 @pytest.mark.parametrize(("ends", "word"), [(a_pool("Failed"), "Failed"), (None, "NotFound")])
-async def test_an_operation_of_a_lost_worker_that_fails_is_told(ends: AgentPool | None, word: str) -> None:
+async def test_a_failed_operation_of_a_lost_worker_is_reported(ends: AgentPool | None, word: str) -> None:
     arm = FakeAgentPools()
     arm.looks.extend([a_pool("Creating"), ends])
     reason, message = await refused(arm)
@@ -111,33 +113,33 @@ async def test_an_operation_of_a_lost_worker_that_fails_is_told(ends: AgentPool 
         pytest.param(a_pool("Deleting"), "CloudBusy", "is being deleted", id="on its way out"),
     ],
 )
-async def test_a_pool_that_is_not_to_be_touched_is_told(there: AgentPool, reason: str, words: str) -> None:
+async def test_a_pool_that_must_not_be_changed_fails_with_a_reason(there: AgentPool, reason: str, words: str) -> None:
     arm = FakeAgentPools(there)
     found, message = await refused(arm)
     assert found == reason and words in message and PLAN.pool_name in message
     assert arm.sent == []
 
 
-async def test_a_release_deletes_whatever_the_budgets_of_others_say() -> None:
+async def test_a_release_ignores_disruption_budgets_of_others() -> None:
     arm = FakeAgentPools(a_pool())
     assert (await released(arm)).existed
     assert [(sent.verb, sent.options) for sent in arm.sent] == [("DELETE", {"ignore_pod_disruption_budget": True})]
 
 
-async def test_a_release_of_what_is_not_there_or_another_s_deletes_nothing() -> None:
+async def test_a_release_of_a_missing_or_foreign_pool_deletes_nothing() -> None:
     for arm in (FakeAgentPools(), FakeAgentPools(a_pool(plan=OTHERS))):
         assert not (await released(arm)).existed
         assert arm.sent == []
 
 
-async def test_a_pool_that_is_going_already_is_only_waited_for() -> None:
+async def test_a_pool_that_is_being_deleted_is_only_waited_for() -> None:
     arm = FakeAgentPools()
     arm.looks.extend([a_pool("Deleting"), a_pool("Deleting"), None, None])
     assert (await released(arm)).existed
     assert arm.sent == []
 
 
-async def test_a_purchase_that_arrives_late_is_no_release() -> None:
+async def test_a_release_fails_when_a_pool_appears_meanwhile() -> None:
     arm = FakeAgentPools()
     arm.looks.extend([None, a_pool("Creating")])
     with pytest.raises(ApplicationError, match="appeared while it was being released") as error:
@@ -152,8 +154,8 @@ async def test_the_inventory_has_every_pool_of_ours_and_no_other() -> None:
     assert [(one.kind, one.name, one.workspace) for one in found.things] == [("node_pool", PLAN.pool_name, PLAN.key)]
 
 
-async def test_a_look_shows_the_workspaces_own_pool_whatever_its_state() -> None:
-    shown = await AgentPools(FakeAgentPools(a_pool("Failed")).azure).look(KEY)
+async def test_read_held_returns_the_workspaces_own_pool_in_any_state() -> None:
+    shown = await AgentPools(FakeAgentPools(a_pool("Failed")).azure).read_held(KEY)
     assert shown is not None and shown.provisioning_state == "Failed"
     for arm in (FakeAgentPools(), FakeAgentPools(a_pool(plan=OTHERS))):
-        assert await AgentPools(arm.azure).look(KEY) is None
+        assert await AgentPools(arm.azure).read_held(KEY) is None

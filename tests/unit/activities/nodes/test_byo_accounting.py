@@ -66,26 +66,26 @@ def free(node: dict[str, Any], *pods: dict[str, Any], uid: str = UID) -> int:
     return uses_of({"n": node}, filter(None, map(gpu_pod, pods)))[0].free_for(uid)
 
 
-def test_free_is_what_nobody_else_uses_or_has_reserved() -> None:
+def test_free_gpus_are_neither_used_nor_reserved_by_others() -> None:
     assert free(a_node("n", gpus=8)) == 8
     assert free(a_node("n", gpus=8), a_pod("a", "n", gpus=2), a_pod("b", "elsewhere", gpus=2)) == 6
     reserved = a_node("n", gpus=8, labels={reservation_label(OTHER): "4"})
     assert free(reserved) == 4
     assert free(reserved, a_pod("a", "n", gpus=3, workspace=OTHER)) == 4, "counted within its reservation"
     assert free(reserved, a_pod("a", "n", gpus=6, workspace=OTHER)) == 2, "more than it reserved"
-    assert free(reserved, uid=OTHER) == 8, "one's own is free for oneself"
+    assert free(reserved, uid=OTHER) == 8, "a Workspace may use its own reservation"
 
 
 def test_a_pod_whose_reservation_is_gone_still_counts() -> None:
     assert free(a_node("n", gpus=2), a_pod("a", "n", gpus=1, workspace=OTHER)) == 1
 
 
-def test_a_reservation_that_somebody_misspelt_counts_as_a_gpu() -> None:
+def test_a_reservation_with_an_invalid_number_counts_as_one_gpu() -> None:
     assert free(a_node("n", gpus=2, labels={reservation_label(OTHER): "many"})) == 1
 
 
 @pytest.mark.parametrize(
-    ("node", "words"),
+    ("node", "message"),
     [
         pytest.param(a_node("n"), "", id="fine"),
         pytest.param(a_node("n", ready=False), "is not Ready", id="not ready"),
@@ -100,12 +100,12 @@ def test_a_reservation_that_somebody_misspelt_counts_as_a_gpu() -> None:
         ),
     ],
 )
-def test_a_node_where_no_pod_of_ours_could_start_has_nothing_free(node: dict[str, Any], words: str) -> None:
-    assert blocked(node) == words
-    assert free(node) == (0 if words else 1)
+def test_a_node_where_our_pods_cannot_start_has_no_free_gpu(node: dict[str, Any], message: str) -> None:
+    assert blocked(node) == message
+    assert free(node) == (0 if message else 1)
 
 
-def test_where_the_workspace_is_already_comes_first_then_the_tightest_fit() -> None:
+def test_nodes_in_use_by_the_workspace_come_first_then_the_tightest_fit() -> None:
     nodes = {
         "large": a_node("large", gpus=8),
         "mine": a_node("mine", gpus=8, labels={reservation_label(UID): "1"}),
@@ -120,7 +120,7 @@ def test_where_the_workspace_is_already_comes_first_then_the_tightest_fit() -> N
     assert pick(uses, UID, gpus=2, count=2) == ["running", "mine"]
 
 
-def test_too_few_free_gpus_are_told_node_by_node() -> None:
+def test_too_few_free_gpus_are_reported_by_node() -> None:
     nodes = {"gpu-1": a_node("gpu-1"), "gpu-2": a_node("gpu-2", labels={reservation_label(OTHER): "1"})}
     pod = gpu_pod(a_pod("other-pod", "gpu-1"))
     assert pod is not None
@@ -130,19 +130,21 @@ def test_too_few_free_gpus_are_told_node_by_node() -> None:
     )
 
 
-def test_nodes_that_lack_something_else_are_told_too_and_a_long_list_is_cut() -> None:
+def test_nodes_that_lack_something_else_are_reported_and_a_long_list_is_cut() -> None:
     nodes = {f"n-{i}": a_node(f"n-{i}", gpus=0) for i in range(9)} | {"a": a_node("a"), "b": a_node("b", ready=False)}
-    words = shortage(uses_of(nodes, []), UID, gpus=1, count=2, match_labels={})
-    assert words.startswith("1 of 11 matching nodes have a free GPU, 2 are needed: b is not Ready, n-0 offers no GPU")
-    assert words.endswith("and 5 more")
+    message = shortage(uses_of(nodes, []), UID, gpus=1, count=2, match_labels={})
+    assert message.startswith("1 of 11 matching nodes have a free GPU, 2 are needed: b is not Ready, n-0 offers no GPU")
+    assert message.endswith("and 5 more")
 
 
-def test_labels_that_no_node_has_are_told_with_the_command() -> None:
-    words = shortage([], UID, gpus=1, count=1, match_labels={"apps": "w", "team": "b"})
-    assert words == "no node has the labels apps=w,team=b. Label one: kubectl label node NAME apps=w team=b"
+def test_labels_that_no_node_has_are_reported_with_the_command() -> None:
+    message = shortage([], UID, gpus=1, count=1, match_labels={"apps": "w", "team": "b"})
+    assert message == "no node has the labels apps=w,team=b. Label one: kubectl label node NAME apps=w team=b"
 
 
 @given(st.integers(0, 8), st.dictionaries(st.sampled_from("abc"), st.integers(0, 8)), st.lists(st.integers(1, 8)))
-def test_free_is_never_negative_and_never_more_than_there_is(gpus: int, held: dict[str, int], pods: list[int]) -> None:
+def test_free_gpus_are_never_negative_and_never_more_than_offered(
+    gpus: int, held: dict[str, int], pods: list[int]
+) -> None:
     node = a_node("n", gpus=gpus, labels={reservation_label(uid): str(count) for uid, count in held.items()})
     assert 0 <= free(node, *(a_pod(f"p{i}", "n", gpus=count) for i, count in enumerate(pods)), uid="a") <= gpus

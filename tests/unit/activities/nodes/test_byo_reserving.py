@@ -54,7 +54,7 @@ class Actor:
             self._work, self.view = None, None
             self.has = done.value if isinstance(done.value, list) else []
 
-    def await_uncancelled(self, work: Coroutine[Any, Any, Any]) -> Any:
+    def run_to_the_end(self, work: Coroutine[Any, Any, Any]) -> Any:
         self._work = work
         while True:
             try:
@@ -74,7 +74,7 @@ def reserved(node: Object) -> int:
     st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=3, max_size=3),
     st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 9)), max_size=120),
 )
-def test_under_any_interleaving_no_gpu_is_promised_twice(
+def test_under_any_interleaving_no_gpu_is_reserved_twice(
     offered: list[int], wanted: list[tuple[int, int]], steps: list[tuple[int, int]]
 ) -> None:
     cluster = NodeCluster(*(a_node(f"n{i}", gpus=gpus) for i, gpus in enumerate(offered)), workspaces=set(UIDS))
@@ -88,13 +88,13 @@ def test_under_any_interleaving_no_gpu_is_promised_twice(
             assert reserved(node) <= gpus
     for actor in actors:
         actor.die()
-        actor.await_uncancelled(release(actor.cluster, actor.plan.key))
-    assert not any(map(reserved, cluster.nodes.values())), "whatever died where, a release finds it"
+        actor.run_to_the_end(release(actor.cluster, actor.plan.key))
+    assert not any(map(reserved, cluster.nodes.values())), "a release finds every reservation, wherever a worker died"
 
 
 def taken_by(cluster: NodeCluster, actor: Actor) -> list[str]:
     view = View(dict(cluster.nodes), ())
-    return list(actor.await_uncancelled(reserve(actor.cluster, actor.plan, view)))
+    return list(actor.run_to_the_end(reserve(actor.cluster, actor.plan, view)))
 
 
 def test_a_gang_gets_all_its_nodes_or_holds_none() -> None:
@@ -104,18 +104,18 @@ def test_a_gang_gets_all_its_nodes_or_holds_none() -> None:
     assert taken_by(cluster, first) == ["n1", "n2"], "a repeat changes nothing"
     assert taken_by(cluster, second) == []
     assert sum(map(reserved, cluster.nodes.values())) == 2
-    first.await_uncancelled(release(first.cluster, first.plan.key))
+    first.run_to_the_end(release(first.cluster, first.plan.key))
     assert len(taken_by(cluster, second)) == 2
 
 
-def test_who_is_overtaken_in_the_middle_gives_back_what_it_had() -> None:
+def test_a_conflict_in_the_middle_releases_what_was_reserved() -> None:
     cluster = NodeCluster(a_node("n1"), a_node("n2"), workspaces=set(UIDS))
     slow, fast = Actor(cluster, "a", 2, 1), Actor(cluster, "b", 1, 1)
     work = reserve(slow.cluster, slow.plan, View(dict(cluster.nodes), ()))
     while not reserved(cluster.nodes["n1"]):
         work.send(None)
     assert taken_by(cluster, fast) == ["n2"]
-    assert slow.await_uncancelled(work) == []
+    assert slow.run_to_the_end(work) == []
     assert [reservations_of(node) for node in cluster.nodes.values()] == [{}, {"b": 1}]
 
 
@@ -127,18 +127,18 @@ def test_a_half_made_reservation_of_a_killed_worker_is_completed_or_dropped() ->
     assert not any(map(reserved, cluster.nodes.values()))
 
 
-def test_fewer_nodes_than_before_free_the_others() -> None:
+def test_fewer_nodes_than_before_release_the_others() -> None:
     cluster = NodeCluster(a_node("n1"), a_node("n2"), workspaces=set(UIDS))
     taken_by(cluster, Actor(cluster, "a", 2, 1))
     assert taken_by(cluster, Actor(cluster, "a", 1, 1)) == ["n1"]
     assert sum(map(reserved, cluster.nodes.values())) == 1
 
 
-def test_the_reservation_of_a_workspace_that_is_gone_is_cleared_and_no_other() -> None:
+def test_only_the_reservation_of_a_deleted_workspace_is_cleared() -> None:
     held = {reservation_label("gone"): "1", reservation_label("a"): "1"}
     cluster = NodeCluster(a_node("n1", gpus=2, labels=held), workspaces={"a", "b"})
     actor = Actor(cluster, "b", 1, 1)
     assert taken_by(cluster, actor) == []
-    assert actor.await_uncancelled(clear_stale(actor.cluster, View(dict(cluster.nodes), ()))) == ["gone"]
+    assert actor.run_to_the_end(clear_stale(actor.cluster, View(dict(cluster.nodes), ()))) == ["gone"]
     assert reservations_of(cluster.nodes["n1"]) == {"a": 1}
     assert taken_by(cluster, actor) == ["n1"]

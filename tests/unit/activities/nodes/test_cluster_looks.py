@@ -62,12 +62,12 @@ async def test_a_cluster_without_node_claims_cannot_have_any() -> None:
         pytest.param([], [], "unknown", "no node has the labels apps=w", id="none"),
     ],
 )
-async def test_gpus_that_are_not_free_are_told_of_and_waited_for(
+async def test_missing_free_gpus_are_reported_and_waited_for(
     nodes: list[Any], pods: list[Any], outcome: str, says: str
 ) -> None:
     (free,) = await checks(a_plan(provider="byo"), nodes=nodes, pods=pods)
     assert free.outcome == outcome and says in free.message
-    assert free.message.endswith("They are waited for") == (outcome == "unknown")
+    assert free.message.endswith("The Workspace waits for free GPUs") == (outcome == "unknown")
 
 
 def holdings(installed: Any, *, with_cloud: bool = False, **objects: Any) -> ClusterHoldings:
@@ -89,7 +89,7 @@ def holdings(installed: Any, *, with_cloud: bool = False, **objects: Any) -> Clu
                      ["aks"], id="others' are not ours"),
     ],
 )  # fmt: skip
-async def test_who_may_hold_something_is_who_shows_something_and_the_cloud(
+async def test_providers_that_may_hold_nodes_are_those_with_objects_and_the_cloud(
     installed: str, with_cloud: bool, objects: dict[str, Any], expected: list[str]
 ) -> None:
     found = await holdings(installed, with_cloud=with_cloud, **objects).read_providers(a_key())

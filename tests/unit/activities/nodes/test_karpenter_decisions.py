@@ -27,13 +27,13 @@ def names_of(claims: list[dict[str, Any]]) -> list[str]:
     return [claim["metadata"]["name"] for claim in claims]
 
 
-def test_what_is_missing_is_created_under_the_first_free_names() -> None:
+def test_missing_claims_are_created_under_the_first_free_names() -> None:
     plan = a_plan(node_count=3)
     assert decide({}, plan).create == NAMES[:3]
     assert decide(by_name(a_claim(NAMES[0], deleting=True), a_claim(NAMES[2])), plan).create == [NAMES[1], NAMES[3]]
 
 
-def test_what_was_created_a_moment_ago_is_not_created_again() -> None:
+def test_claims_created_a_moment_ago_are_not_created_again() -> None:
     assert decide({}, a_plan(node_count=2), {NAMES[0]}).create == [NAMES[1]]
     assert decide(by_name(a_claim(NAMES[0])), a_plan(node_count=2), {NAMES[0], NAMES[1]}).create == []
 
@@ -43,7 +43,7 @@ def test_claims_of_a_controller_before_us_are_adopted() -> None:
     assert (names_of(decision.adopt), decision.create, decision.delete) == (["wsold"], [], [])
 
 
-def test_what_does_not_fit_or_is_too_much_is_given_back() -> None:
+def test_claims_that_do_not_fit_or_are_too_many_are_released() -> None:
     claims = by_name(
         a_claim("slow", passed=1), a_claim("ready"), a_claim("small", sku="Standard_NV36ads_A10_v5"),
         a_claim("case", passed=2, sku="standard_nc24ads_a100_v4"),
@@ -53,7 +53,7 @@ def test_what_does_not_fit_or_is_too_much_is_given_back() -> None:
     assert sorted(names_of(decision.delete)) == ["slow", "small"]
 
 
-def test_a_namesakes_claims_are_left_alone() -> None:
+def test_a_successors_claims_are_left_alone() -> None:
     decision = decide(by_name(a_claim("theirs", a_key(uid="other"))), a_plan())
     assert (decision.kept, decision.delete, decision.create) == ([], [], [NAMES[0]])
 
@@ -66,7 +66,7 @@ def test_a_namesakes_claims_are_left_alone() -> None:
     st.integers(1, 5),
     st.sets(st.sampled_from(NAMES)),
 )
-def test_there_are_never_more_than_the_plan_wants(
+def test_there_are_never_more_claims_than_the_plan_has_nodes(
     found: dict[str, dict[str, Any]], wanted: int, under_way: set[str]
 ) -> None:
     other = a_key(uid="other")
@@ -87,13 +87,13 @@ def judged(*claims: dict[str, Any], after_s: int = 0) -> None:
     attempt.judge(decision, plan, NOW + timedelta(seconds=after_s))
 
 
-def test_a_refusal_that_waiting_cannot_mend_ends_the_gang_at_once_with_numbers() -> None:
+def test_a_final_refusal_ends_the_gang_at_once_with_numbers() -> None:
     with pytest.raises(ApplicationError, match=r"1 of 2 .* are ready; NodeClaim b: .*left 0, requested 24") as refused:
         judged(a_claim("a"), a_claim("b", passed=0, stuck=NO_QUOTA))
     assert refused.value.type == "QuotaExceeded" and refused.value.non_retryable
 
 
-def test_quota_that_a_leaving_machine_still_holds_is_no_refusal_yet() -> None:
+def test_quota_held_by_a_machine_being_deleted_is_not_final() -> None:
     judged(a_claim("a", deleting=True), a_claim("b", passed=0, stuck=NO_QUOTA), after_s=89)
     with pytest.raises(ApplicationError, match="InsufficientVCPUQuota"):
         judged(a_claim("a", deleting=True), a_claim("b", passed=0, stuck=NO_QUOTA), after_s=90)
@@ -107,7 +107,7 @@ def test_missing_capacity_counts_only_when_it_outlasts_gpu_provisioners_own_next
     assert refused.value.type == "AllocationFailed" and not refused.value.non_retryable
 
 
-def test_trouble_that_passes_is_forgotten() -> None:
+def test_a_problem_that_passes_is_forgotten() -> None:
     attempt, plan = Attempt(timedelta(seconds=90)), a_plan()
     attempt.judge(decide(by_name(a_claim("b", passed=0, stuck=NO_CAPACITY)), plan), plan, NOW)
     assert attempt.look_again_at(NOW + timedelta(hours=1)) == NOW + timedelta(seconds=90)
@@ -115,7 +115,7 @@ def test_trouble_that_passes_is_forgotten() -> None:
     assert attempt.look_again_at(NOW + timedelta(hours=1)) == NOW + timedelta(hours=1)
 
 
-def test_a_claim_that_somebody_else_takes_away_is_noticed_and_ours_is_not() -> None:
+def test_a_claim_deleted_by_another_client_is_noticed_and_our_delete_is_not() -> None:
     attempt = Attempt(timedelta(seconds=90), under_way={"a", "b", "c"})
     assert attempt.withdrawn(by_name(a_claim("a"), a_claim("b"))) == []
     assert attempt.under_way == {"c"}

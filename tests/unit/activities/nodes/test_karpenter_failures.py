@@ -21,13 +21,13 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("reason", "text"), WORDS, ids=[text[:40] for _, text in WORDS])
-def test_the_reason_is_read_from_the_words_and_the_words_are_kept(reason: str, text: str) -> None:
+def test_the_reason_is_read_from_the_message_and_the_message_is_kept(reason: str, text: str) -> None:
     problem = problem_in(text)
     assert problem.reason == reason
     assert text in problem.message
 
 
-def test_a_claim_on_its_way_has_no_problem() -> None:
+def test_a_claim_in_progress_has_no_problem() -> None:
     assert problem_of(a_claim("a", passed=0)) is None
     assert problem_of(a_claim("a", passed=0, stuck={"reason": "AwaitingReconciliation"})) is None
     assert problem_of(a_claim("a", passed=1, stuck={"reason": "NodeNotFound", "message": "not yet"})) is None
@@ -44,7 +44,7 @@ def test_a_launch_that_is_false_needs_no_known_reason() -> None:
     assert problem is not None and problem.reason == "AllocationFailed"
 
 
-def test_the_newest_warning_tells_why_a_claim_was_withdrawn() -> None:
+def test_the_newest_warning_gives_the_reason_for_a_withdrawn_claim() -> None:
     events = [
         {"type": "Normal", "reason": "Launched", "message": "fine"},
         {"type": "Warning", "reason": "InsufficientCapacityError", "message": "QuotaExceeded for family NCADS"},

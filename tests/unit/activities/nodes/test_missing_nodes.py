@@ -17,18 +17,18 @@ def test_nothing_is_missing_while_enough_are_ready() -> None:
     assert missing_names(nodes(a=True, b=True), HELD) == []
 
 
-def test_one_that_is_not_ready_or_gone_or_without_its_gpu_is_missing() -> None:
+def test_a_node_that_is_not_ready_gone_or_without_gpu_is_missing() -> None:
     assert missing_names(nodes(a=True, b=False), HELD) == ["b"]
     assert missing_names(nodes(b=True), HELD) == ["a"]
     assert missing_names({}, HELD) == ["a", "b"]
     assert missing_names(nodes(a=True) | {"b": a_node("b", gpus=0)}, HELD) == ["b"]
 
 
-def test_another_node_that_took_the_place_is_as_good() -> None:
+def test_a_replacement_node_counts() -> None:
     assert missing_names(nodes(a=True, c=True), HELD) == []
 
 
-def test_only_what_is_gone_or_on_its_way_out_does_not_come_back() -> None:
+def test_only_a_deleted_node_does_not_come_back() -> None:
     leaving = a_node("a")
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     assert is_going(None) and is_going(leaving)

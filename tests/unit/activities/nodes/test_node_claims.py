@@ -78,7 +78,7 @@ def test_whose_a_claim_is(claim: dict[str, object], ours: bool) -> None:
     assert node_claim.belongs_to(claim, a_key()) is ours
 
 
-def test_a_node_that_somebody_labelled_by_hand_is_not_waited_for() -> None:
+def test_a_node_labelled_by_hand_is_not_waited_for() -> None:
     node = a_claim("a", legacy=True)
     assert not node_claim.node_belongs_to(node, a_key())
     node["metadata"]["labels"]["karpenter.sh/nodepool"] = "kaito"
@@ -98,5 +98,5 @@ def test_a_node_that_somebody_labelled_by_hand_is_not_waited_for() -> None:
         ),
     ],
 )
-def test_a_claim_in_words(claim: dict[str, object], words: str) -> None:
+def test_the_state_of_a_claim_is_described(claim: dict[str, object], words: str) -> None:
     assert node_claim.state_of(claim) == words

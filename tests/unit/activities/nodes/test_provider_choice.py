@@ -44,7 +44,9 @@ def test_a_workspace_has_one_provider(
         pytest.param({KAITOS: "byo"}, "aks", "keeps its provider for life", id="changed"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_fix(annotations: dict[str, str], held: Provider | None, words: str) -> None:
+def test_an_invalid_provider_is_refused_with_the_fix(
+    annotations: dict[str, str], held: Provider | None, words: str
+) -> None:
     with pytest.raises(ApplicationError, match=words) as refused:
         provider_of(annotations, installed="aks", held=held)
     assert refused.value.type == "InvalidSpec"
@@ -61,8 +63,8 @@ def test_every_providers_activities_take_and_give_the_same() -> None:
 
 
 @pytest.mark.parametrize("provider", [AgentPools, NodeClaims, OwnNodes])
-def test_a_provider_has_what_the_protocol_asks(provider: type) -> None:
-    for method in ("ensure_node_pool", "delete_node_pool", "look"):
+def test_a_provider_implements_the_protocol(provider: type) -> None:
+    for method in ("ensure_node_pool", "delete_node_pool", "read_held"):
         assert get_type_hints(getattr(provider, method)) == get_type_hints(getattr(NodeProvider, method))
 
 
