@@ -7,7 +7,7 @@ that happened before the watch began are unknown, so objects in the initial list
 
 from activities.clients.kubernetes import Object
 from activities.clients.watch import EventType
-from activities.nodes.reservations import reservations_of
+from activities.nodes.reservation_labels import reservations_of
 from api import labels
 from api.names import WorkspaceKey
 from workflows.messages import Changed

@@ -38,7 +38,7 @@ from activities.serving.completions import Verification
 from activities.serving.workloads import Workloads
 from activities.sweep.nodes import ClusterHoldings
 from activities.sweep.workspaces import Populations
-from activities.tuning.adapter import Adapters
+from activities.tuning.adapter_verification import Adapters
 from activities.tuning.jobs import TuningJobs
 from activities.workspaces import Workspaces
 from api.pods.registries import RegistryAccess

@@ -11,7 +11,7 @@ from activities.contract.failures import failure
 from activities.contract.payloads import Plan
 from activities.contract.plan import Option
 from api.resource.status import Phase, Step
-from workflows.execute import call, is_cancelled, reason_and_message
+from workflows.activity_calls import call, is_cancelled, reason_and_message
 from workflows.serving import serve
 from workflows.state import FailedFallback, request_of
 from workflows.status.reporter import StatusReporter

@@ -13,7 +13,7 @@ from activities.contract.payloads import HealthRequest, Plan
 from activities.contract.plan import WantedRequest
 from api.resource.status import Phase
 from workflows import pausing
-from workflows.execute import call, is_cancelled, reason_and_message
+from workflows.activity_calls import call, is_cancelled, reason_and_message
 from workflows.state import WorkspaceState, request_of
 from workflows.status.reporter import StatusReporter
 from workflows.steps import cleanup

@@ -10,7 +10,7 @@ from activities.contract import signatures
 from activities.contract.payloads import PinnedModel, Plan, ServingRequest, VerifyRequest, WorkloadRequest
 from api import names
 from api.resource.status import Phase, Step
-from workflows.execute import call, gather_or_cancel
+from workflows.activity_calls import call, gather_or_cancel
 from workflows.state import HeldResource
 from workflows.status.reporter import StatusReporter
 from workflows.steps.node_loss import run_while_nodes_ready

@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError
 
 from activities.contract import signatures
 from activities.contract.payloads import StatusPatch
-from workflows.execute import call, is_cancelled, reason_and_message, stop
+from workflows.activity_calls import call, is_cancelled, reason_and_message, stop
 from workflows.messages import Changed
 from workflows.status import content
 from workflows.status.reporter import StatusReporter

@@ -17,7 +17,7 @@ from activities.contract.payloads import PinnedModel, Plan
 from activities.contract.tuning import AdapterRequest, JobDone, JobRequest, JobWait, Trained, TuningPart
 from api import names
 from api.resource.status import Phase, Step
-from workflows.execute import call, gather_or_cancel, is_cancelled, reason_and_message
+from workflows.activity_calls import call, gather_or_cancel, is_cancelled, reason_and_message
 from workflows.state import HeldResource, TuningRun
 from workflows.status.reporter import StatusReporter
 from workflows.steps.cleanup import release_nodes, undeploy

@@ -15,7 +15,7 @@ from temporalio.exceptions import FailureError
 from activities.contract import signatures
 from api.resource.status import Phase, Step
 from workflows import pausing, resync, tuning
-from workflows.execute import await_uncancelled, call, is_cancelled, reason_and_message
+from workflows.activity_calls import await_uncancelled, call, is_cancelled, reason_and_message
 from workflows.generation import run_generation
 from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, WorkspaceInput
 from workflows.state import WorkspaceState

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from activities.contract import payloads as c
 from activities.contract.failures import failure
-from activities.nodes.reservations import reservation_label
+from activities.nodes.reservation_labels import reservation_label
 from api import labels
 from api.providers import Provider
 from api.validation.document import PROVISIONERS

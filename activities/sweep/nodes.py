@@ -11,7 +11,7 @@ from activities.contract.payloads import Inventory, OwnedResource, Providers, Sw
 from activities.nodes.byo import reserve
 from activities.nodes.karpenter.claims import Claims
 from activities.nodes.karpenter.node_claim import NodeClass
-from activities.nodes.reservations import reservation_label, reservations_of
+from activities.nodes.reservation_labels import reservation_label, reservations_of
 from api import labels, names
 from api.providers import Provider
 

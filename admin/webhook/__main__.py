@@ -15,8 +15,8 @@ from admin.webhook.certificates.secret import CertificateStore
 from admin.webhook.config_maps import ClusterConfigMaps, ConfigMaps
 from admin.webhook.registration import Registration
 from admin.webhook.rotation import CertRotator
-from admin.webhook.serving import Certificates, serving
 from admin.webhook.settings import WebhookSettings
+from admin.webhook.tls_server import Certificates, serving
 from api.validation import Problem
 from presets.admission.rules import problems_on_create, problems_on_update
 from process.health import endpoint

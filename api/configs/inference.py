@@ -1,7 +1,7 @@
 """Parses `inference_config.yaml`: the user's vLLM options, typed and validated before nodes are bought.
 
-Rejects options that would keep the server from starting or break the pod's contract (`owned.py`). Keys that KAITO
-accepts and Modelyard ignores are accepted with a warning.
+Rejects options that would keep the server from starting or break the pod's contract (`reserved_options.py`). Keys that
+KAITO accepts and Modelyard ignores are accepted with a warning.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.configs.arguments import Arguments, arguments_in, fitted
-from api.configs.owned import OWNED
 from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, nearest, shown, without_effect
+from api.configs.reserved_options import OWNED
 from api.configs.yaml_reading import Document, read_yaml
 
 INFERENCE_KEY: Final = "inference_config.yaml"

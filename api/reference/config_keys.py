@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api.configs.owned import OWNED
+from api.configs.reserved_options import OWNED
 from api.configs.servable import UNSERVABLE
 from api.configs.training import OPTIONS, SECTIONS
 from api.configs.training_options import DEFAULTS, REFUSED

@@ -1,6 +1,6 @@
 """Reads the language model's part of an untrusted config.json, with every number validated.
 
-Defines the errors of a repository. `layers.py` and `model.py` interpret the numbers.
+Defines the errors of a repository. `layer_caches.py` and `model.py` interpret the numbers.
 """
 
 from collections.abc import Mapping

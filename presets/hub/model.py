@@ -22,7 +22,7 @@ from presets.hub.config import (
     Settings,
     UnsupportedArchitecture,
 )
-from presets.hub.layers import layer_groups
+from presets.hub.layer_caches import layer_groups
 from presets.hub.lora_targets import lora_targets_of
 from presets.hub.vllm_parsers import parsers_of
 from presets.hub.weight_files import HubFile, only_consolidated, weight_bytes, weight_files

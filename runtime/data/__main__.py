@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from api.pods.data import DataConfig, DataManifest
+from runtime.data.check_files import kept_manifest, manifest_of, write_manifest
 from runtime.data.downloads import WORK, Downloads, Fetched
 from runtime.data.failures import NOT_FOUND, TOO_LARGE
 from runtime.data.guarded_http import GuardedHttp
 from runtime.data.images import pull
-from runtime.data.judge_files import kept_manifest, manifest_of, write_manifest
 from runtime.data.links import Link, links_of
 from runtime.data.progress import DataProgress
 from runtime.pod.exit import MESSAGE_MAX, Failure, log_line, run

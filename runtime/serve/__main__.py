@@ -14,7 +14,7 @@ from api.pods.serve import CONFIG_PATH, ServeConfig
 from runtime.serve.adapters import check_fit, with_adapters
 from runtime.serve.environment import installed_device, usable_cpus, variables
 from runtime.serve.failures import ConfigInvalid, ServeFailure, leave_message
-from runtime.serve.notes import seed_notes
+from runtime.serve.model_class_cache import seed_notes
 from runtime.serve.precision import cpu_flags, dtype_on_cpu
 from runtime.serve.waiting import wait_for_weights
 

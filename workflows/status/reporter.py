@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError
 from activities.contract import signatures
 from activities.contract.payloads import StatusPatch
 from api.resource.status import Phase, Step
-from workflows.execute import call, is_cancelled
+from workflows.activity_calls import call, is_cancelled
 from workflows.state import StepOutcome, StepRecord, WorkspaceState
 from workflows.status import content, search_attributes
 

@@ -17,7 +17,7 @@ from activities.contract.tuning import TuningKey
 from api import names
 from api.providers import Provider
 from api.resource.status import Step
-from workflows.execute import call, is_cancelled, reason_and_message
+from workflows.activity_calls import call, is_cancelled, reason_and_message
 from workflows.status.reporter import StatusReporter
 
 STILL_HELD: Final = "; not released, and still costs money: "

@@ -16,7 +16,7 @@ from activities.contract import signatures
 from activities.contract.failures import failure
 from activities.contract.payloads import NodesHeld, NodesLost, Plan
 from api.resource.status import Phase
-from workflows.execute import call, is_cancelled, reason_and_message, stop
+from workflows.activity_calls import call, is_cancelled, reason_and_message, stop
 from workflows.state import Resources
 from workflows.status.reporter import StatusReporter
 from workflows.steps.fallbacks import EVICTIONS_MAX, option_of

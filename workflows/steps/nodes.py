@@ -14,7 +14,7 @@ from activities.contract.payloads import Plan
 from activities.contract.policies import OWN_DEADLINE_S
 from activities.contract.providers import STEPS
 from api.resource.status import Phase, Step
-from workflows.execute import call, reason_and_message
+from workflows.activity_calls import call, reason_and_message
 from workflows.ledger import Purchase
 from workflows.state import HeldResource
 from workflows.status.reporter import StatusReporter

@@ -21,7 +21,7 @@ from activities.contract.signatures import Signature
 from api.preflight import PROVIDER_CHECKS, WORKLOAD_CHECKS, CheckName, place_of
 from api.reasons import FailureClass
 from api.resource.status import Phase, Step
-from workflows.execute import call, is_cancelled, reason_and_message, stop
+from workflows.activity_calls import call, is_cancelled, reason_and_message, stop
 from workflows.status.reporter import StatusReporter
 
 GRACE = timedelta(seconds=20)

@@ -24,7 +24,7 @@ from activities.contract.payloads import (
     WorkspaceRef,
 )
 from api import names
-from workflows.execute import call, gather_or_cancel, reason_and_message
+from workflows.activity_calls import call, gather_or_cancel, reason_and_message
 from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.status import search_attributes
 from workflows.sweep.orphans import Findings, confirmed, findings

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from activities.clients.kubernetes import Object
 from activities.nodes.readiness import gpus_of, is_ready
-from activities.nodes.reservations import reservations_of
+from activities.nodes.reservation_labels import reservations_of
 from api import labels
 
 NODES_LISTED: Final = 5

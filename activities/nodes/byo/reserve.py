@@ -10,7 +10,7 @@ from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract.payloads import Plan, WorkspaceKey
-from activities.nodes import reservations
+from activities.nodes import reservation_labels
 from activities.nodes.byo.gpu_accounting import pick, uses_of
 from activities.nodes.byo.watch import View
 
@@ -28,9 +28,9 @@ async def reserve(cluster: Cluster, plan: Plan, view: View) -> list[str]:
         return []
     made: list[str] = []
     for use in (use for use in uses if use.name in chosen and use.reserved.get(uid) != gpus):
-        if not await _patch(cluster, use.name, reservations.reserving(view.nodes[use.name], uid, gpus)):
+        if not await _patch(cluster, use.name, reservation_labels.reserving(view.nodes[use.name], uid, gpus)):
             for name in made:
-                await _patch(cluster, name, reservations.releasing(uid))
+                await _patch(cluster, name, reservation_labels.releasing(uid))
             return []
         made.append(use.name)
     await _remove_reservations(cluster, view, uid, [use.name for use in uses if use.name not in chosen])
@@ -41,13 +41,13 @@ async def release(cluster: Cluster, key: WorkspaceKey) -> bool:
     """Removes the Workspace's reservations from every node; returns whether there was one."""
     nodes = await holding(cluster, key)
     for node in nodes:
-        await _patch(cluster, node["metadata"]["name"], reservations.releasing(key.uid))
+        await _patch(cluster, node["metadata"]["name"], reservation_labels.releasing(key.uid))
     return bool(nodes)
 
 
 async def holding(cluster: Cluster, key: WorkspaceKey) -> list[Object]:
     """Returns the nodes with a reservation of the Workspace, whatever their other labels are now."""
-    nodes, _ = await cluster.list_all("Node", selector=reservations.reservation_label(key.uid))
+    nodes, _ = await cluster.list_all("Node", selector=reservation_labels.reservation_label(key.uid))
     return nodes
 
 
@@ -57,7 +57,7 @@ async def clear_stale(cluster: Cluster, view: View) -> list[str]:
     Lists the Workspaces after the view was taken: each holder of a reservation in the view existed before, so one that
     is not listed is deleted for good.
     """
-    holders = {uid for node in view.nodes.values() for uid in reservations.reservations_of(node)}
+    holders = {uid for node in view.nodes.values() for uid in reservation_labels.reservations_of(node)}
     if not holders:
         return []
     found, _ = await cluster.list_all("Workspace")
@@ -70,8 +70,8 @@ async def clear_stale(cluster: Cluster, view: View) -> list[str]:
 async def _remove_reservations(cluster: Cluster, view: View, uid: str, names: Iterable[str]) -> None:
     """Removes the view's reservations from these nodes. A Node that has changed since is left for the next view."""
     for name in names:
-        if uid in reservations.reservations_of(view.nodes[name]):
-            await _patch(cluster, name, reservations.letting_go(view.nodes[name], uid))
+        if uid in reservation_labels.reservations_of(view.nodes[name]):
+            await _patch(cluster, name, reservation_labels.letting_go(view.nodes[name], uid))
 
 
 async def _patch(cluster: Cluster, name: str, operations: list[Object]) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.local.azure.files import ArmFiles
 from deploy.local.azure.nodes.kubelets import Kubelets
 from deploy.local.azure.nodes.machines import Machines
-from deploy.local.azure.nodes.nowhere import NoMachines
+from deploy.local.azure.nodes.no_machines import NoMachines
 from deploy.local.azure.nodes.simulated import Simulated
 from deploy.local.azure.records import Settings
 from deploy.local.azure.server import Endpoint, serve

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from activities.clients.kubernetes import Cluster, Object
-from activities.nodes.reservations import reservations_of
+from activities.nodes.reservation_labels import reservations_of
 from api import labels
 from deploy.local.azure.nodes.machines import Machine
 from deploy.local.azure.nodes.simulated import Simulated

@@ -6,7 +6,7 @@ from typing import Any
 from activities.clients.kubernetes import Cluster
 from activities.contract.payloads import Plan, PoolKey
 from activities.nodes.byo.provider import OwnNodes
-from activities.nodes.reservations import reservations_of
+from activities.nodes.reservation_labels import reservations_of
 from testing.deadlines import PATIENCE_S
 from tests.builders import a_plan
 from tests.integration.nodes.attempts import Attempt, done, refused

@@ -9,7 +9,7 @@ import pytest
 from api.pods.serve import ServeConfig
 from runtime.serve.__main__ import main, read_config
 from runtime.serve.failures import ConfigInvalid, WeightsMissing
-from runtime.serve.notes import seed_notes
+from runtime.serve.model_class_cache import seed_notes
 from runtime.serve.waiting import wait_for_weights
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.nodes.byo.gpu_accounting import blocked, gpu_pod, gpus_requested, pick, shortage, uses_of
-from activities.nodes.reservations import reservation_label
+from activities.nodes.reservation_labels import reservation_label
 from tests.builders import UID
 from tests.fakes.nodes import a_node, a_pod
 

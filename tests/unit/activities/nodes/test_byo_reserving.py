@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from activities.clients.kubernetes import Object
 from activities.nodes.byo.reserve import clear_stale, release, reserve
 from activities.nodes.byo.watch import View
-from activities.nodes.reservations import reservation_label, reservations_of
+from activities.nodes.reservation_labels import reservation_label, reservations_of
 from tests.builders import a_key, a_plan
 from tests.fakes.node_cluster import NodeCluster
 from tests.fakes.nodes import a_node

@@ -6,7 +6,7 @@ import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.contract.payloads import Check, SweepScope, WorkspaceKey
-from activities.nodes.reservations import reservation_label
+from activities.nodes.reservation_labels import reservation_label
 from activities.preflight.cluster import ClusterChecks
 from activities.sweep.nodes import ClusterHoldings
 from api import labels

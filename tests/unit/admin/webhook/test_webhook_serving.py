@@ -14,7 +14,7 @@ from cryptography import x509
 from admin.webhook.app import PATH, webhook_application
 from admin.webhook.certificates.bundle import CertificateBundle, Lifetimes, first_certificates
 from admin.webhook.config_maps import NoConfigMaps
-from admin.webhook.serving import Certificates, serving
+from admin.webhook.tls_server import Certificates, serving
 from testing.workspaces import workspace
 from tests.unit.admin.webhook.test_webhook_answers import Recorded, review
 

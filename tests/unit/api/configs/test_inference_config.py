@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from api.configs.arguments import arguments_in
 from api.configs.inference import InferenceConfig, context_problem, parse_inference_config
-from api.configs.owned import OWNED
 from api.configs.problem import ConfigProblem
+from api.configs.reserved_options import OWNED
 
 
 def vllm(text: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from api.configs.mounted_paths import DATA
 from api.pods.data import MANIFEST_FILE, DataConfig, DataFileRecord, DataManifest, data_digest, request_digest
 from api.pods.training_rows import FORMATS, ColumnsUnknown
+from runtime.data.check_rows import RowCounts, check_rows
 from runtime.data.failures import COLUMNS_UNKNOWN, EMPTY, NOT_FOUND, TOO_LARGE, UNREADABLE
-from runtime.data.judge_rows import RowCounts, check_rows
 from runtime.data.reading import FileUnreadable, read_table
 from runtime.data.tokens import tokens_of
 from runtime.pod.exit import CONFIG_INVALID, Failure

@@ -14,7 +14,7 @@ from api.configs.training_sections import DatasetConfig
 from api.pods.data import DataConfig, DataManifest, data_digest
 from api.reasons import REASONS
 from runtime.data import failures
-from runtime.data.judge_files import manifest_of
+from runtime.data.check_files import manifest_of
 from runtime.pod.exit import Failure
 
 ROWS = [{"prompt": f"What is {n}?", "completion": f"It is {n}."} for n in range(2500)]
