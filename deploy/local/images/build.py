@@ -39,11 +39,12 @@ class BuildContext:
         return self.cache / "images"
 
     def buildah(self, *arguments: str) -> list[str]:
-        # Lowest priority: nodes and servers may be running beside the build.
+        # Nodes and servers may be running beside the build, so they go first; but with nice 10 two busy processes of
+        # somebody else leave a build one tenth of the processors.
         storage = ["--root", str(self.folder / "storage"), "--runroot", "/run/modelyard/images"]
         # Without the option buildah leaves a mount behind on its storage.
         driver = ["--storage-driver", "overlay", "--storage-opt", "overlay.skip_mount_home=true"]
-        return ["nice", "-n", "10", "buildah", *storage, *driver, *arguments]
+        return ["nice", "-n", "5", "buildah", *storage, *driver, *arguments]
 
     def layout_of(self, target: str, tag: str) -> Path:
         return self.folder / "layouts" / f"{target}-{tag}"
