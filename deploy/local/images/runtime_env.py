@@ -31,8 +31,8 @@ INSTALL_DEADLINE_S = 1800.0
 PYTHON_DEADLINE_S = 600.0
 
 
-# With torch for GPUs, on one file system: packages 3, this environment 6, images with all their layers while they are
-# built, pushed and unpacked on a node LAYERS. Measured, see docs/local-stack.md.
+# With torch for GPUs: packages 3, this environment 6, the images of a served model while they are built and pushed 23,
+# unpacked on a node 8; 35 at the peak of `make demo`, measured. Images of trainings come on top.
 LARGE_GIB = 45
 GIB = 1 << 30
 
