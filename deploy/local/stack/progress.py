@@ -22,6 +22,8 @@ from deploy.local.host.commands import tail
 from deploy.local.stack.runner import Display, Step
 
 REFRESH_PER_SECOND = 8
+# A build takes minutes without an event: whoever reads the lines shall see that it goes on.
+SILENCE_S = 60.0
 NAME_WIDTH = 22
 
 
@@ -43,12 +45,26 @@ def progress_for(steps: Sequence[Step], stream: TextIO = sys.stdout) -> Progress
 
 
 class PlainProgress(Progress):
-    """One line per event: seconds since the run began, event, step, current action."""
+    """One line per event: seconds since the run began, event, step, current action. A step without an event for
+    `silence_s` gets a line that it is still running."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, silence_s: float = SILENCE_S) -> None:
         self._stream = stream
+        self._silence_s = silence_s
         self._began = time.monotonic()
         self._lock = threading.Lock()
+        # By name: the text and the moment of its last line.
+        self._running: dict[str, tuple[str, float]] = {}
+        self._over = threading.Event()
+        self._watching = threading.Thread(target=self._report_silence, daemon=True)
+
+    def __enter__(self) -> "PlainProgress":
+        self._watching.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watching.join()
 
     def started(self, step: Step) -> None:
         self._line("start", step)
@@ -57,26 +73,39 @@ class PlainProgress(Progress):
         self._line("...", step, text)
 
     def finished(self, step: Step, seconds: float) -> None:
-        self._line("done", step, f"in {seconds:.1f} s")
+        self._line("done", step, f"in {seconds:.1f} s", ended=True)
 
     def failed(self, step: Step, seconds: float, error: BaseException) -> None:
-        self._line("FAILED", step, f"after {seconds:.1f} s")
-        self._print(explain(step, error))
+        self._line("FAILED", step, f"after {seconds:.1f} s", ended=True)
+        with self._lock:
+            print(explain(step, error), file=self._stream, flush=True)
 
     def stopping(self, running: Sequence[Step]) -> None:
         for step in running:
             self._line("stopping", step, "waiting for its current operation")
 
     def stopped(self, step: Step) -> None:
-        self._line("stopped", step)
+        self._line("stopped", step, ended=True)
 
-    def _line(self, event: str, step: Step, text: str = "") -> None:
-        elapsed = time.monotonic() - self._began
-        self._print(f"[{elapsed:7.1f}s] {event:<9}{step.name:<{NAME_WIDTH}} {text}".rstrip())
-
-    def _print(self, text: str) -> None:
+    def _line(self, event: str, step: Step, text: str = "", *, ended: bool = False) -> None:
         with self._lock:
-            print(text, file=self._stream, flush=True)
+            self._print_event(event, step.name, text)
+            self._running[step.name] = text, time.monotonic()
+            if ended:
+                del self._running[step.name]
+
+    def _report_silence(self) -> None:
+        while not self._over.wait(self._silence_s / 4):
+            with self._lock:
+                now = time.monotonic()
+                for name, (text, last) in self._running.items():
+                    if now - last >= self._silence_s:
+                        self._print_event("still", name, text)
+                        self._running[name] = text, now
+
+    def _print_event(self, event: str, name: str, text: str) -> None:
+        elapsed = time.monotonic() - self._began
+        print(f"[{elapsed:7.1f}s] {event:<9}{name:<{NAME_WIDTH}} {text}".rstrip(), file=self._stream, flush=True)
 
 
 @dataclass

@@ -1,12 +1,14 @@
 """What a run looks like: lines when piped, a table on a terminal, a failure with the end of its log."""
 
 import io
+import time
 from pathlib import Path
 
 from rich.console import Console
 
 from deploy.local.stack.progress import LiveProgress, PlainProgress, explain, progress_for
 from deploy.local.stack.runner import Step
+from testing.deadlines import PATIENCE_S
 
 ETCD = Step("etcd", lambda say: None)
 API = Step("kube-apiserver", lambda say: None, needs=("etcd",))
@@ -25,6 +27,23 @@ def test_lines_carry_event_step_and_time() -> None:
     display.finished(ETCD, 1.25)
     lines = [" ".join(line.split("s] ")[1].split()) for line in out.getvalue().splitlines()]
     assert lines == ["start etcd", "... etcd waiting for its port", "done etcd in 1.2 s"]
+
+
+def test_a_step_without_an_event_is_reported_as_running_until_it_ends() -> None:
+    out = io.StringIO()
+    with PlainProgress(out, silence_s=0.02) as display:
+        display.started(API)
+        display.reported(ETCD, "building")
+        display.finished(API, 1.0)
+        ends = time.monotonic() + PATIENCE_S
+        while out.getvalue().count("still    etcd                   building\n") < 2:
+            assert time.monotonic() < ends, out.getvalue()
+            time.sleep(0.01)
+        display.finished(ETCD, 2.0)
+        reported = out.getvalue()
+        time.sleep(0.1)
+    assert out.getvalue() == reported
+    assert "still    kube-apiserver" not in reported.partition("done     kube-apiserver")[2]
 
 
 def test_a_failure_is_explained_with_the_end_of_the_steps_log(tmp_path: Path) -> None:
