@@ -4,14 +4,16 @@ import gzip
 import socket
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from activities.clients.guarded_network import Guard, GuardedTransport, Resolve
 from activities.clients.registry import LARGEST_ANSWER, Registries, RegistryUnreachable
+from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference
-from testing.faults.raw_servers import OK, again_and_again, listening, saying
+from testing.faults.raw_servers import OK, again_and_again, listening, saying, self_signed
 
 HERE = "127.0.0.1"
 
@@ -100,6 +102,55 @@ async def test_an_answer_that_drips_and_never_ends_is_given_up() -> None:
     drip = again_and_again(head, b"x", every_s=0.05)
     with listening(drip) as port, pytest.raises(RegistryUnreachable, match=r"did not answer within 0\.5 s"):
         await status(port, answer_s=0.5)
+
+
+def accepted(location: str) -> bytes:
+    """The registry's answer to an upload that it takes at `location`."""
+    return f"HTTP/1.1 202 Yes\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+
+
+async def test_an_upload_is_not_cancelled_without_tls_where_it_was_opened_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Registries behind a proxy that ends TLS report such a Location; the account would be sent unencrypted."""
+    certificate, tls = self_signed(tmp_path, "registry.example")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    answers = iter([["127.0.0.1"], ["127.0.0.2"], ["127.0.0.2"]])
+    asked: list[int] = []
+
+    async def first_with_tls(host: str, port: int) -> list[str]:
+        return next(answers)
+
+    def basic(connection: socket.socket) -> None:
+        asked.append(1)
+        connection.sendall(b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n")
+
+    with listening(basic, "127.0.0.2") as port:
+        location = f"http://registry.example:{port}/v2/team/model/blobs/uploads/1"
+        with listening(saying(accepted(location)), port=port, tls=tls):
+            image = ImageReference.parse(f"registry.example:{port}/team/model:1")
+            registries = Registries(("registry.example",), resolve=first_with_tls)
+            assert await registries.push(image, Account("mine", "ann", "sesame")) == 202
+    assert not asked
+
+
+@pytest.mark.parametrize("location", ["https://[", "http://999.1.1.1/", "https://xn--0/", "//[::1", "http://a:99999999/"])
+async def test_a_location_that_is_no_url_changes_nothing_of_what_was_answered(location: str) -> None:
+    with listening(saying(accepted(location))) as port:
+        assert await status(port) == 202
+
+
+async def test_an_upload_whose_cancellation_breaks_off_was_opened_all_the_same() -> None:
+    hosts: list[str] = []
+
+    def once(connection: socket.socket) -> None:
+        hosts.append("asked")
+        if len(hosts) == 1:
+            connection.sendall(accepted("/v2/upload"))
+
+    with listening(once) as port:
+        assert await status(port) == 202
+    assert len(hosts) == 2
 
 
 async def test_the_environments_proxy_is_asked_only_for_what_may_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
