@@ -128,7 +128,7 @@ class _Pull:
             manifest = json.loads(content)
             if kind in INDEXES or "manifests" in manifest:
                 return self._manifest(chosen(manifest["manifests"]))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UnsafeArchive(f"its manifest cannot be read ({type(error).__name__})") from error
         return manifest, digest
 

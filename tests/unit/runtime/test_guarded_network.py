@@ -13,8 +13,9 @@ from api.oci.image_reference import ImageReference
 from api.pods.registries import RegistryAccess
 from runtime.data.guarded_http import GuardedHttp, LinkBroken
 from runtime.pod.guarded_network import Guard, GuardedTransport
+from runtime.registry.blobs import blob_of_bytes
 from runtime.registry.client import ANSWER_MAX, repository
-from runtime.registry.faults import RegistryFault, Trouble
+from runtime.registry.faults import RegistryFault, Trouble, fault_of_transport
 from testing.faults.raw_servers import OK, again_and_again, listening, redirect, saying, self_signed
 
 STALL_S = 60.0
@@ -94,6 +95,50 @@ def test_a_storage_that_the_operator_allows_is_led_to() -> None:
         listening(saying(redirect(f"http://storage.example:{inside}/"))) as port,
     ):
         assert named(port, allowed_hosts=("storage.example",)) == b"blob"
+
+
+NO_URLS = ["https://xn--0/", "http://999.1.1.1/", "https://[", "//", "https://a..b\xe9/"]
+
+
+@pytest.mark.parametrize("place", NO_URLS)
+def test_a_registry_that_leads_to_what_is_no_url_is_a_fault(place: str) -> None:
+    location = f"HTTP/1.1 307 Away\r\nLocation: {place}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with listening(saying(location.encode("latin-1"))) as port:
+        fault(port)
+
+
+@pytest.mark.parametrize("place", NO_URLS)
+def test_an_upload_to_what_is_no_url_is_a_fault(place: str) -> None:
+    location = f"HTTP/1.1 202 Yes\r\nLocation: {place}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with listening(saying(location.encode("latin-1"))) as port:
+        host = f"registry.example:{port}"
+        image, access = ImageReference(host, "team/model", "1"), RegistryAccess(plain_http=(host,))
+        with (
+            pytest.raises(RegistryFault),
+            repository(image, access, None, "pull,push", STALL_S, resolve=lambda host, port: ["127.0.0.1"]) as opened,
+        ):
+            opened.upload(blob_of_bytes("text/plain", b"text"))
+
+
+@pytest.mark.parametrize("realm", ["https://xn--0/", "https://999.1.1.1/"])
+def test_a_token_service_at_what_is_no_url_is_a_fault(realm: str) -> None:
+    refused = f'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm="{realm}"\r\nContent-Length: 0\r\n\r\n'
+    with listening(saying(refused.encode())) as port:
+        fault(port)
+
+
+def test_an_error_of_a_registry_that_is_nested_without_end_is_a_fault() -> None:
+    body = b"[" * 100_000
+    head = f"HTTP/1.1 404 No\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+    with listening(saying(head + body)) as port:
+        assert fault(port).trouble is Trouble.NOT_FOUND
+
+
+def test_a_header_that_cannot_be_written_is_in_no_message() -> None:
+    with httpx.Client() as client, listening(saying(OK)) as port, pytest.raises(httpx.LocalProtocolError) as caught:
+        client.get(f"http://127.0.0.1:{port}/", headers={"Authorization": "Bearer s3cret "})
+    assert "s3cret" in str(caught.value), "what this test is about"
+    assert "s3cret" not in str(fault_of_transport(caught.value, "pulling", "registry.example"))
 
 
 HEADS = {"head": b"HTTP/1.1 200 OK\r\nX-Head: ", "body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"}
