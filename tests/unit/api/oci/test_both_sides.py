@@ -27,7 +27,7 @@ NINE = nine_secrets("registry.azurecr.io")
 def preflight(image: str, document: bytes) -> list[Account] | str:
     secret = {"data": {".dockerconfigjson": b64encode(document).decode()}}
     try:
-        return accounts_for(ImageReference.parse(image), [DockerConfig.of_secret("s", secret, legacy=False)])
+        return accounts_for(ImageReference.parse(image), [DockerConfig.of_secret("s", secret, by_kubelet=False)])
     except DockerConfigError as error:
         return str(error)
 

@@ -120,10 +120,28 @@ def test_an_identity_token_is_for_us_and_not_for_the_kubelet() -> None:
 
 def test_the_older_form_has_registries_at_the_top() -> None:
     document = b64encode(json.dumps({"registry.example.com": GOOD}).encode()).decode()
-    secret = {"data": {".dockercfg": document}}
-    assert found(IMAGE, DockerConfig.of_secret("s", secret, legacy=True)) == [Account("s", USER, PASSWORD)]
+    secret = {"type": "kubernetes.io/dockercfg", "data": {".dockercfg": document}}
+    assert found(IMAGE, DockerConfig.of_secret("s", secret, by_kubelet=True)) == [Account("s", USER, PASSWORD)]
     with pytest.raises(DockerConfigError, match=r"the Secret s has no \.dockerconfigjson"):
-        found(IMAGE, DockerConfig.of_secret("s", secret, legacy=False))
+        found(IMAGE, DockerConfig.of_secret("s", secret, by_kubelet=False))
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("Opaque", ".dockerconfigjson"),
+        (None, ".dockerconfigjson"),
+        ("kubernetes.io/dockercfg", ".dockerconfigjson"),
+        ("kubernetes.io/dockerconfigjson", ".dockercfg"),
+    ],
+)
+def test_the_kubelet_reads_a_secret_by_its_type_and_our_pods_do_not(kind: str | None, key: str) -> None:
+    document = b64encode(json.dumps({"auths": {"registry.example.com": GOOD}}).encode()).decode()
+    secret = {"type": kind, "data": {key: document}}
+    with pytest.raises(DockerConfigError, match=f"is of type {kind or 'Opaque'}|has no .dockerconfigjson"):
+        found(IMAGE, DockerConfig.of_secret("s", secret, by_kubelet=True))
+    if key == ".dockerconfigjson":
+        assert found(IMAGE, DockerConfig.of_secret("s", secret, by_kubelet=False)) == [Account("s", USER, PASSWORD)]
 
 
 def test_each_secret_gives_one_account_in_order_and_a_broken_one_hides_none() -> None:
@@ -148,7 +166,7 @@ def test_each_secret_gives_one_account_in_order_and_a_broken_one_hides_none() ->
 )
 def test_an_invalid_docker_config_is_named_with_what_it_lacks(secret: dict[str, Any], lack: str) -> None:
     with pytest.raises(DockerConfigError, match=f"the Secret s .*{lack}"):
-        found(IMAGE, DockerConfig.of_secret("s", secret, legacy=False))
+        found(IMAGE, DockerConfig.of_secret("s", secret, by_kubelet=False))
 
 
 @pytest.mark.parametrize(
