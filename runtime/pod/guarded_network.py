@@ -16,6 +16,8 @@ from typing import Any, Final
 import httpcore
 import httpx
 
+from api.environment_proxy import proxy_for
+
 Resolve = Callable[[str, int], list[str]]
 """Returns the addresses of a host for a port; raises OSError if it has none."""
 Judge = Callable[[str, int, list[str]], None]
@@ -56,7 +58,8 @@ class GuardedTransport(httpx.HTTPTransport):
         self._proxied: dict[str, httpx.HTTPTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        proxy = environment_proxy(request.url) if self._proxies else None
+        url, proxies = request.url, urllib.request.getproxies() if self._proxies else {}
+        proxy = proxy_for(url.scheme, url.raw_host.decode("ascii"), url.port, proxies)
         response = self._by(proxy).handle_request(request) if proxy else super().handle_request(request)
         if "streamed" in request.extensions and response.status_code in (200, 206):
             stream = response.extensions.get("network_stream")
@@ -77,15 +80,12 @@ class GuardedTransport(httpx.HTTPTransport):
 
     def _by(self, proxy: str) -> httpx.HTTPTransport:
         if proxy not in self._proxied:
-            self._proxied[proxy] = httpx.HTTPTransport(verify=self._tls, proxy=proxy)
+            try:
+                self._proxied[proxy] = httpx.HTTPTransport(verify=self._tls, proxy=proxy)
+            except (ValueError, ImportError, httpx.InvalidURL):
+                # The message of these would quote the proxy, and with it a password.
+                raise httpx.ProxyError("the environment's proxy is not the URL of an HTTP proxy") from None
         return self._proxied[proxy]
-
-
-def environment_proxy(url: httpx.URL) -> str | None:
-    """Returns the proxy set by HTTPS_PROXY, HTTP_PROXY or ALL_PROXY for this URL; None if NO_PROXY lists its host."""
-    found = urllib.request.getproxies()
-    proxy = found.get(url.scheme) or found.get("all")
-    return proxy if proxy and not urllib.request.proxy_bypass(url.host) else None
 
 
 class _Backend(httpcore.NetworkBackend):

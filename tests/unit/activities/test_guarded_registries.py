@@ -134,7 +134,9 @@ async def test_an_upload_is_not_cancelled_without_tls_where_it_was_opened_with_i
     assert not asked
 
 
-@pytest.mark.parametrize("location", ["https://[", "http://999.1.1.1/", "https://xn--0/", "//[::1", "http://a:99999999/"])
+@pytest.mark.parametrize(
+    "location", ["https://[", "http://999.1.1.1/", "https://xn--0/", "//[::1", "http://a:99999999/"]
+)
 async def test_a_location_that_is_no_url_changes_nothing_of_what_was_answered(location: str) -> None:
     with listening(saying(accepted(location))) as port:
         assert await status(port) == 202
@@ -167,3 +169,19 @@ async def test_the_environments_proxy_is_asked_only_for_what_may_be_asked(monkey
             await Registries(resolve=outside).push(image)
         with pytest.raises(RegistryUnreachable, match="which is a loopback address"):
             await Registries(resolve=here).push(image)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://ann:s3cret@p:1", "foo://ann:s3cret@p", "http://ann:s3cret@[::"])
+async def test_a_proxy_that_cannot_be_used_is_reported_without_its_password(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def outside(host: str, port: int) -> list[str]:
+        return ["93.184.216.34"]
+
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, proxy)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
+    with pytest.raises(RegistryUnreachable, match="the environment's proxy is not the URL of an HTTP proxy") as caught:
+        await Registries(resolve=outside).push(ImageReference.parse("registry.example/team/model:1"))
+    assert "s3cret" not in str(caught.value)

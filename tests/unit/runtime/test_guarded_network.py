@@ -210,3 +210,25 @@ def test_registries_are_asked_by_the_environments_proxy_and_links_are_not(monkey
         assert (named(port), named(port, "other.example")) == (b"over", b"past")
         with http.open(f"http://data.example:{port}/file") as response:
             assert b"".join(response.iter_raw()) == b"past"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://ann:s3cret@p:1", "foo://ann:s3cret@p", "http://ann:s3cret@[::"])
+def test_a_proxy_that_cannot_be_used_is_a_fault_without_its_password(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, proxy)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
+    found = fault(5000)
+    assert found.trouble is Trouble.UNREACHABLE
+    assert "the environment's proxy is not the URL of an HTTP proxy" in str(found) and "s3cret" not in str(found)
+
+
+def test_a_proxy_may_be_written_without_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listening(saying(OK + b"over")) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, f"127.0.0.1:{proxy}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, "")
+        assert named(5000) == b"over"
