@@ -55,7 +55,7 @@ class Account:
 
 @dataclass(frozen=True)
 class DockerConfig:
-    """The document of one Secret as it is stored; `content` is None where the Secret has none, for the reason `lack`."""
+    """The document of one Secret as it is stored; `content` is None where it has none, for the reason `lack`."""
 
     secret: str
     content: bytes | None = field(repr=False)
