@@ -1,5 +1,6 @@
 """Connects httpx to checked addresses only: resolves a name once and connects to exactly the addresses checked.
 
+Through a proxy, which resolves names by itself, only hosts that are addresses can be checked, and they are.
 Limits responses in time, counted from the sent request, and in bytes, and never decompresses them. Which addresses are
 allowed is the caller's `Judge`, mostly from api/addresses.py. For asyncio: activities/clients/guarded_network.py.
 """
@@ -10,7 +11,7 @@ import ssl
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import httpcore
@@ -24,6 +25,8 @@ Judge = Callable[[str, int, list[str]], None]
 """Raises if one of a host's addresses is not allowed."""
 STREAMED: Final[dict[str, Any]] = {"streamed": True}
 """Request extensions: a successful response (200, 206) is read by iter_raw(), without a limit on size and time."""
+
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 def system_resolve(host: str, port: int) -> list[str]:
@@ -59,7 +62,10 @@ class GuardedTransport(httpx.HTTPTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url, proxies = request.url, urllib.request.getproxies() if self._proxies else {}
-        proxy = proxy_for(url.scheme, url.raw_host.decode("ascii"), url.port, proxies)
+        host = url.raw_host.decode("ascii")
+        proxy = proxy_for(url.scheme, host, url.port, proxies)
+        if proxy and (addresses := _addresses_without_dns(host)):
+            self._guard.judge(host, url.port or _PORTS[url.scheme], addresses)
         response = self._by(proxy).handle_request(request) if proxy else super().handle_request(request)
         if "streamed" in request.extensions and response.status_code in (200, 206):
             stream = response.extensions.get("network_stream")
@@ -81,11 +87,41 @@ class GuardedTransport(httpx.HTTPTransport):
     def _by(self, proxy: str) -> httpx.HTTPTransport:
         if proxy not in self._proxied:
             try:
-                self._proxied[proxy] = httpx.HTTPTransport(verify=self._tls, proxy=proxy)
+                self._proxied[proxy] = _ProxiedTransport(self._guard, self._tls, httpx.Proxy(proxy))
             except (ValueError, ImportError, httpx.InvalidURL):
                 # The message of these would quote the proxy, and with it a password.
                 raise httpx.ProxyError("the environment's proxy is not the URL of an HTTP proxy") from None
         return self._proxied[proxy]
+
+
+def _addresses_without_dns(host: str) -> list[str]:
+    """Returns the address that `host` is, in any spelling that resolvers take; empty for a name."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return ["127.0.0.1"]
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return []
+    return [str(entry[4][0]) for entry in found]
+
+
+class _ProxiedTransport(httpx.HTTPTransport):
+    """httpx's own transport through an HTTP proxy, which the operator sets and which may have any address; its
+    responses are limited in time as all others are."""
+
+    def __init__(self, guard: Guard, tls: ssl.SSLContext, proxy: httpx.Proxy) -> None:
+        super().__init__(verify=tls, proxy=proxy)
+        anywhere = replace(guard, judge=lambda host, port, addresses: None, resolve=system_resolve)
+        # Private to httpx, as in GuardedTransport.
+        self._pool.close()
+        self._pool = httpcore.HTTPProxy(
+            proxy_url=str(proxy.url),
+            proxy_auth=proxy.raw_auth,
+            proxy_headers=proxy.headers.raw,
+            ssl_context=tls,
+            network_backend=_Backend(anywhere),
+            keepalive_expiry=5.0,
+        )
 
 
 class _Backend(httpcore.NetworkBackend):

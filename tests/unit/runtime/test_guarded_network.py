@@ -3,6 +3,7 @@
 import gzip
 import socket
 import ssl
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from api.oci.image_reference import ImageReference
 from api.pods.registries import RegistryAccess
 from runtime.data.guarded_http import GuardedHttp, LinkBroken
-from runtime.pod.guarded_network import Guard, GuardedTransport
+from runtime.pod.guarded_network import STREAMED, Guard, GuardedTransport
 from runtime.registry.blobs import blob_of_bytes
 from runtime.registry.client import ANSWER_MAX, repository
 from runtime.registry.faults import RegistryFault, Trouble, fault_of_transport
@@ -223,6 +224,69 @@ def test_a_proxy_that_cannot_be_used_is_a_fault_without_its_password(
     found = fault(5000)
     assert found.trouble is Trouble.UNREACHABLE
     assert "the environment's proxy is not the URL of an HTTP proxy" in str(found) and "s3cret" not in str(found)
+
+
+def proxied(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    """Sets the environment's proxies."""
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, f"http://ann:sesame@127.0.0.1:{port}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "127.0.0.1:6443", "localhost", "a.localhost", "[::1]:1", "127.1", "[::ffff:127.0.0.1]"]
+)
+def test_a_proxy_is_not_asked_for_an_address_inside(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    with listening(lambda connection: asked.append(1)) as proxy:
+        proxied(monkeypatch, proxy)
+        with pytest.raises(RegistryFault, match="no request was sent"):
+            manifest(host, RegistryAccess())
+    assert not asked
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_an_answer_that_drips_through_a_proxy_is_given_up(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = Guard(lambda host, port, addresses: None, 0.5, 2**30)
+    with listening(again_and_again(head, b"x", every_s=0.05)) as proxy:
+        proxied(monkeypatch, proxy)
+        transport = GuardedTransport(guard, ssl.create_default_context(), proxies=True)
+        with (
+            httpx.Client(transport=transport, timeout=5) as client,
+            pytest.raises(httpx.ReadTimeout, match=r"no whole answer in 0\.5 s"),
+        ):
+            client.get("http://data.example/")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_data_streams_through_a_proxy_for_as_long_as_it_comes(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, tls = self_signed(tmp_path, "data.example")
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    guard = Guard(lambda host, port, addresses: None, 0.5, 0)
+
+    def slow(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n")
+        for _ in range(12):
+            threading.Event().wait(0.1)
+            connection.sendall(b"x")
+
+    def tunnel(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+        with tls.wrap_socket(connection.dup(), server_side=True) as secured:
+            secured.recv(2**16)
+            slow(secured)
+
+    with listening(slow if scheme == "http" else tunnel) as proxy:
+        proxied(monkeypatch, proxy)
+        transport = GuardedTransport(guard, trusting, proxies=True)
+        with (
+            httpx.Client(transport=transport, timeout=5) as client,
+            client.stream("GET", f"{scheme}://data.example/", extensions=STREAMED) as response,
+        ):
+            assert b"".join(response.iter_raw()) == b"x" * 12
 
 
 def test_a_proxy_may_be_written_without_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
