@@ -175,7 +175,8 @@ def _embedded(address: Address) -> list[IPv4Address]:
     bits = int(address)
     last = IPv4Address(bits & 0xFFFFFFFF)
     found = [part for part in (address.ipv4_mapped, address.sixtofour) if part]
-    # ::a.b.c.d, ::ffff:0:a.b.c.d (RFC 2765), 64:ff9b::a.b.c.d and ISATAP's interface id 0000:5efe:a.b.c.d or 0200:5efe:a.b.c.d
+    # ::a.b.c.d, ::ffff:0:a.b.c.d (RFC 2765), 64:ff9b::a.b.c.d and ISATAP's interface id
+    # 0000:5efe:a.b.c.d or 0200:5efe:a.b.c.d
     if bits >> 32 in (0, 0xFFFF0000, 0x0064FF9B << 64) or (bits >> 32) & 0xFDFFFFFF == 0x5EFE:
         found.append(last)
     return found

@@ -5,12 +5,10 @@ Limits responses in time, counted from the sent request, and in bytes, and never
 allowed is the caller's `Judge`, mostly from api/addresses.py. For asyncio: activities/clients/guarded_network.py.
 """
 
-import math
 import socket
 import ssl
-import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -18,6 +16,7 @@ import httpcore
 import httpx
 
 from api.environment_proxy import proxy_for
+from runtime.pod.bounded_answers import AnswerRefused, BoundedBody, LimitedStream
 
 Resolve = Callable[[str, int], list[str]]
 """Returns the addresses of a host for a port; raises OSError if it has none."""
@@ -33,10 +32,6 @@ def system_resolve(host: str, port: int) -> list[str]:
     """Resolves by the pod's own resolver."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-class AnswerRefused(httpx.ProtocolError):
-    """A response exceeds the size limit, or is compressed although the request did not accept that."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +64,14 @@ class GuardedTransport(httpx.HTTPTransport):
         response = self._by(proxy).handle_request(request) if proxy else super().handle_request(request)
         if "streamed" in request.extensions and response.status_code in (200, 206):
             stream = response.extensions.get("network_stream")
-            if isinstance(stream, _Stream):
+            if isinstance(stream, LimitedStream):
                 stream.answer_without_end()
             return response
         if response.headers.get("Content-Encoding", "identity") != "identity":
             response.close()
             raise AnswerRefused("the answer is packed, which was not asked for")
         assert isinstance(response.stream, httpx.SyncByteStream)
-        response.stream = _Bounded(response.stream, self._guard.answer_max)
+        response.stream = BoundedBody(response.stream, self._guard.answer_max)
         return response
 
     def close(self) -> None:
@@ -110,6 +105,8 @@ class _ProxiedTransport(httpx.HTTPTransport):
     responses are limited in time as all others are."""
 
     def __init__(self, guard: Guard, tls: ssl.SSLContext, proxy: httpx.Proxy) -> None:
+        if proxy.url.scheme not in _PORTS:
+            raise ValueError("not an HTTP proxy")
         super().__init__(verify=tls, proxy=proxy)
         anywhere = replace(guard, judge=lambda host, port, addresses: None, resolve=system_resolve)
         # Private to httpx, as in GuardedTransport.
@@ -151,61 +148,5 @@ class _Backend(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 lost = error
             else:
-                return _Stream(stream, self._guard.answer_s)
+                return LimitedStream(stream, self._guard.answer_s)
         raise lost
-
-
-class _Stream(httpcore.NetworkStream):
-    """A connection with a deadline for the whole response, in however many small parts it arrives."""
-
-    def __init__(self, inner: httpcore.NetworkStream, answer_s: float) -> None:
-        self._inner, self._answer_s = inner, answer_s
-        self._ends: float | None = None
-        """Deadline of the current response; None until its first byte is awaited."""
-
-    def answer_without_end(self) -> None:
-        """Lifts the deadline of the current response; only the read timeout remains."""
-        self._ends = math.inf
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._ends is None:
-            self._ends = time.monotonic() + self._answer_s
-        left = self._ends - time.monotonic()
-        wait = left if timeout is None else min(left, timeout)
-        try:
-            if left > 0:
-                return self._inner.read(max_bytes, None if wait == math.inf else wait)
-        except httpcore.ReadTimeout:
-            if wait < left:
-                raise
-        raise httpcore.ReadTimeout(f"no whole answer in {self._answer_s:g} s")
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._ends = None
-        self._inner.write(buffer, timeout)
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, timeout), self._answer_s)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-class _Bounded(httpx.SyncByteStream):
-    def __init__(self, inner: httpx.SyncByteStream, answer_max: int) -> None:
-        self._inner, self._left = inner, answer_max
-
-    def __iter__(self) -> Iterator[bytes]:
-        for part in self._inner:
-            self._left -= len(part)
-            if self._left < 0:
-                raise AnswerRefused("the answer is larger than anything that was asked for")
-            yield part
-
-    def close(self) -> None:
-        self._inner.close()

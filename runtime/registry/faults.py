@@ -13,7 +13,7 @@ from typing import Final
 
 import httpx
 
-from runtime.pod.guarded_network import AnswerRefused
+from runtime.pod.bounded_answers import AnswerRefused
 
 WORDS_MAX: Final = 300
 """Characters of the registry's error text that a message includes."""

@@ -1,4 +1,4 @@
-"""An image is pulled with the account of every Secret in turn, also where a registry hides what an account may not see."""
+"""An image is pulled with every Secret's account in turn, also where a registry hides what an account may not see."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,9 @@ from testing.faults.raw_servers import listening, saying
     [((404, 403), NOT_FOUND), ((403, 404), NOT_FOUND), ((403, 403), FORBIDDEN), ((404, 404), NOT_FOUND)],
 )
 def test_every_account_is_tried(statuses: tuple[int, int], kind: object, tmp_path: Path) -> None:
-    answers = [f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode() for status in statuses]
+    answers = [
+        f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode() for status in statuses
+    ]
     with listening(lambda connection: saying(answers.pop(0))(connection)) as port:
         host = f"registry.example:{port}"
         for secret in ("one", "two"):
