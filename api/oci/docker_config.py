@@ -12,6 +12,7 @@ that cannot be read is skipped, where the kubelet discards the whole Secret, and
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -28,6 +29,10 @@ _KEYS: Final = {"kubernetes.io/dockerconfigjson": CONFIG_JSON, "kubernetes.io/do
 BYTES_MAX: Final = 1 << 20
 """A Secret has no more (Kubernetes' MaxSecretSize)."""
 ENTRIES_MAX: Final = 500
+DEPTH_MAX: Final = 100
+"""Of arrays and objects in each other; a docker config needs three."""
+_BRACKET_OR_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+"""A string without an end is one, too, so that each byte is read once."""
 
 
 class DockerConfigError(ValueError):
@@ -114,9 +119,12 @@ def _entries(config: DockerConfig) -> Mapping[str, Any]:
         raise DockerConfigError(config.secret, f"{config.lack}: {fix}")
     if len(config.content) > BYTES_MAX:
         raise DockerConfigError(config.secret, f"has a docker config of more than {BYTES_MAX} bytes")
+    # How deep Python's parser goes depends on its caller, and preflight and pods are to find the same account.
+    if _depth(config.content) > DEPTH_MAX:
+        raise DockerConfigError(config.secret, f"has a docker config with more than {DEPTH_MAX} levels")
     try:
         document = json.loads(config.content)
-    except (ValueError, RecursionError):
+    except ValueError:
         # The parser's own message would quote the Secret's content.
         raise DockerConfigError(config.secret, "has a docker config that is not JSON") from None
     entries = document.get("auths") if isinstance(document, dict) and not config.legacy else document
@@ -125,6 +133,15 @@ def _entries(config: DockerConfig) -> Mapping[str, Any]:
     if len(entries) > ENTRIES_MAX:
         raise DockerConfigError(config.secret, f"has {len(entries)} registries, and {ENTRIES_MAX} are read")
     return entries
+
+
+def _depth(content: bytes) -> int:
+    """The most arrays and objects that are open at once; right for JSON, and for nothing else."""
+    depth = deepest = 0
+    for match in _BRACKET_OR_STRING.finditer(content):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match.group(), 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _account(entry: Any, secret: str, identity_tokens: bool) -> tuple[Account | None, str]:
