@@ -31,8 +31,9 @@ BYTES_MAX: Final = 1 << 20
 ENTRIES_MAX: Final = 500
 DEPTH_MAX: Final = 100
 """Of arrays and objects in each other; a docker config needs three."""
-_BRACKET_OR_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
-"""A string without an end is one, too, so that each byte is read once."""
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+"""One without an end is one, too, so that each byte is read once."""
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class DockerConfigError(ValueError):
@@ -120,7 +121,7 @@ def _entries(config: DockerConfig) -> Mapping[str, Any]:
     if len(config.content) > BYTES_MAX:
         raise DockerConfigError(config.secret, f"has a docker config of more than {BYTES_MAX} bytes")
     # How deep Python's parser goes depends on its caller, and preflight and pods are to find the same account.
-    if _depth(config.content) > DEPTH_MAX:
+    if _is_deeper(config.content, DEPTH_MAX):
         raise DockerConfigError(config.secret, f"has a docker config with more than {DEPTH_MAX} levels")
     try:
         document = json.loads(config.content)
@@ -135,13 +136,14 @@ def _entries(config: DockerConfig) -> Mapping[str, Any]:
     return entries
 
 
-def _depth(content: bytes) -> int:
-    """The most arrays and objects that are open at once; right for JSON, and for nothing else."""
-    depth = deepest = 0
-    for match in _BRACKET_OR_STRING.finditer(content):
-        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match.group(), 0)
-        deepest = max(deepest, depth)
-    return deepest
+def _is_deeper(content: bytes, levels: int) -> bool:
+    """Whether more arrays and objects than that are open at once; right for JSON, and for nothing else."""
+    depth = 0
+    for bracket in _STRING.sub(b"", content).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > levels:
+            return True
+    return False
 
 
 def _account(entry: Any, secret: str, identity_tokens: bool) -> tuple[Account | None, str]:
