@@ -127,7 +127,7 @@ def _refused(host: str, addresses: Iterable[str]) -> Iterator[tuple[str, str]]:
 def refused_as(address: Address) -> str | None:
     """What kind of address this is when it is refused, such as "a loopback address"; None for a public one.
 
-    An IPv6 address that embeds an IPv4 address (mapped, compatible, 6to4, NAT64, ISATAP) is also checked by
+    An IPv6 address that embeds an IPv4 address (mapped, translated, compatible, 6to4, NAT64, ISATAP) is also checked by
     that address, because a gateway would route there.
     """
     for candidate in (address, *_embedded(address)):
@@ -175,7 +175,8 @@ def _embedded(address: Address) -> list[IPv4Address]:
     bits = int(address)
     last = IPv4Address(bits & 0xFFFFFFFF)
     found = [part for part in (address.ipv4_mapped, address.sixtofour) if part]
-    # ::a.b.c.d, 64:ff9b::a.b.c.d and ISATAP's interface id 0000:5efe:a.b.c.d or 0200:5efe:a.b.c.d
-    if bits >> 32 in (0, 0x0064FF9B << 64) or (bits >> 32) & 0xFDFFFFFF == 0x5EFE:
+    # ::a.b.c.d, ::ffff:0:a.b.c.d (RFC 2765), 64:ff9b::a.b.c.d and ISATAP's interface id
+    # 0000:5efe:a.b.c.d or 0200:5efe:a.b.c.d
+    if bits >> 32 in (0, 0xFFFF0000, 0x0064FF9B << 64) or (bits >> 32) & 0xFDFFFFFF == 0x5EFE:
         found.append(last)
     return found

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import httpcore
 import httpx
 
+from api.environment_proxy import proxy_for
+
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Returns the addresses of a host for a port; raises OSError if it has none."""
 Judge = Callable[[str, int, list[str]], None]
@@ -54,7 +56,8 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         self._proxied: dict[str, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        proxy = environment_proxy(request.url) if self._proxies else None
+        url, proxies = request.url, urllib.request.getproxies() if self._proxies else {}
+        proxy = proxy_for(url.scheme, url.raw_host.decode("ascii"), url.port, proxies)
         response = await (self._send_through(proxy, request) if proxy else super().handle_async_request(request))
         if response.headers.get("Content-Encoding", "identity") != "identity":
             await response.aclose()
@@ -70,18 +73,15 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
 
     async def _send_through(self, proxy: str, request: httpx.Request) -> httpx.Response:
         await self._guard.addresses(
-            request.url.host, request.url.port or (443 if request.url.scheme == "https" else 80)
+            request.url.raw_host.decode("ascii"), request.url.port or (443 if request.url.scheme == "https" else 80)
         )
         if proxy not in self._proxied:
-            self._proxied[proxy] = httpx.AsyncHTTPTransport(verify=self._tls, proxy=proxy)
+            try:
+                self._proxied[proxy] = httpx.AsyncHTTPTransport(verify=self._tls, proxy=proxy)
+            except (ValueError, ImportError, httpx.InvalidURL):
+                # The message of these would quote the proxy, and with it a password.
+                raise httpx.ProxyError("the environment's proxy is not the URL of an HTTP proxy") from None
         return await self._proxied[proxy].handle_async_request(request)
-
-
-def environment_proxy(url: httpx.URL) -> str | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY and ALL_PROXY set for this URL; None if NO_PROXY lists its host."""
-    found = urllib.request.getproxies()
-    proxy = found.get(url.scheme) or found.get("all")
-    return proxy if proxy and not urllib.request.proxy_bypass(url.host) else None
 
 
 class _Backend(httpcore.AsyncNetworkBackend):

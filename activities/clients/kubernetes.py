@@ -142,7 +142,7 @@ class Cluster:
         """Yields (type, object) for every change after resourceVersion `since`, bookmarks included, for `seconds`.
 
         Raises ApiException 410 if `since` is too old to continue from: list again. Raises aiohttp.ClientError if the
-        connection is lost, also in the middle of an event.
+        connection is lost, also in the middle of an event, or if something but the API server answers.
         """
         query = {
             "watch": "true",
@@ -157,10 +157,10 @@ class Cluster:
             while line := await response.response.content.readline():
                 if not line.endswith(b"\n"):
                     raise aiohttp.ClientPayloadError(f"a watch of {kind} broke off in the middle of an event")
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    raise ApiException(status=event["object"].get("code", 0), reason=event["object"].get("message"))
-                yield event["type"], event["object"]
+                kind_of_event, item = _event(line)
+                if kind_of_event == "ERROR":
+                    raise ApiException(status=item.get("code", 0), reason=item.get("message"))
+                yield kind_of_event, item
         finally:
             response.response.close()
 
@@ -192,12 +192,12 @@ class Cluster:
         content_type: str = "application/json",
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> Object:
-        """Sends one request and returns its JSON response. Raises ApiException for a status above 299."""
+        """Sends one request and returns its JSON response. Raises ApiException for a status above 299, and
+        aiohttp.ClientError also for a response that is not a JSON object."""
         response = await self._send(
             method, path, query=query, body=body, content_type=content_type, timeout_s=timeout_s
         )
-        answer: Object = json.loads(await response.read() or b"{}")
-        return answer
+        return _object(await response.read() or b"{}")
 
     async def _send(self, method: str, path: str, **request: Any) -> Any:
         """Returns the response if its status is below 300.
@@ -271,6 +271,25 @@ def _names_an_object(body: str) -> bool:
     except ValueError:
         return False
     return isinstance(status, dict) and bool((status.get("details") or {}).get("name"))
+
+
+def _event(line: bytes) -> tuple[str, Object]:
+    event = _object(line)
+    kind, item = event.get("type"), event.get("object")
+    if not isinstance(kind, str) or not isinstance(item, dict):
+        raise aiohttp.ClientPayloadError("a watch has a line that is not an event")
+    return kind, item
+
+
+def _object(text: bytes) -> Object:
+    """Parses what an API server sends. What is between it and us may send another text with the status 200."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise aiohttp.ClientPayloadError("the response is not a JSON object")
+    return found
 
 
 async def _refusal(response: Any) -> ApiException | None:

@@ -7,6 +7,7 @@ cancelled. Returns HTTP statuses; `preflight/verdicts.py` decides what they mean
 import asyncio
 import ssl
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
@@ -30,6 +31,8 @@ MANIFESTS: Final = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
+_FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
+"""What httpx, urllib and the resolver raise for a server or a URL that cannot be used; ValueError covers IDNA's."""
 
 
 class RegistryUnreachable(Exception):
@@ -80,17 +83,18 @@ class Registries:
             raise RegistryUnreachable(f"{image.host} did not answer within {self._answer_s:g} s") from None
         except AddressRefused as refused:
             raise RegistryUnreachable(str(refused)) from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+        except _FAULTS as error:
             raise RegistryUnreachable(f"{image.host} cannot be reached: {type(error).__name__}: {error}") from None
 
     async def _cancel_upload(
         self, client: httpx.AsyncClient, opened: httpx.Response, account: Account | None, scope: str
     ) -> None:
         """Cancels the upload. Best effort: registries expire abandoned uploads, and push rights do not imply delete.
-        Never sends credentials to another host than the registry's own."""
-        upload = urljoin(str(opened.url), opened.headers["location"])
-        if urlsplit(upload).netloc == opened.url.netloc.decode():
-            await self._send(client, "DELETE", upload, account, scope)
+        Sends credentials to the registry's own scheme, host and port only."""
+        with suppress(RegistryUnreachable, *_FAULTS):
+            upload = urlsplit(urljoin(str(opened.url), opened.headers["location"]))
+            if (upload.scheme, upload.netloc) == (opened.url.scheme, opened.url.netloc.decode()):
+                await self._send(client, "DELETE", upload.geturl(), account, scope)
 
     async def _send(
         self, client: httpx.AsyncClient, method: str, url: str, account: Account | None, scope: str

@@ -15,6 +15,8 @@ from activities.contract import signatures
 from activities.contract.failures import failure
 from activities.contract.payloads import Check, Plan, Preflight
 from activities.preflight.verdicts import (
+    NOT_FOUND,
+    OK,
     adapter_verdict,
     all_of,
     classes_there,
@@ -99,8 +101,7 @@ class WorkloadPreflight:
         try:
             image = ImageReference.parse(reference)
             accounts = await self._accounts(namespace, name, image, source)
-            tried: list[Account | None] = [*accounts] or [None]
-            statuses = [await self._registries.manifest(image, account) for account in tried]
+            statuses = await self._statuses(image, accounts)
         except SecretMissing as error:
             return Check(name=check, outcome="failed", reason="SecretNotFound", message=str(error))
         except ValueError as error:
@@ -120,7 +121,7 @@ class WorkloadPreflight:
             if secret is None:
                 message = f"adapter {name}: Secret {namespace}/{part.text} is missing"
                 raise SecretMissing(f"{message}: create it with the registry's account")
-            configs.append(DockerConfig.of_secret(part.text, secret, legacy=False))
+            configs.append(DockerConfig.of_secret(part.text, secret, by_kubelet=False))
         return accounts_for(image, configs)
 
     async def _own_images_checked(self, kind: str) -> Check:
@@ -138,7 +139,7 @@ class WorkloadPreflight:
         found = await asyncio.gather(*(self._cluster.get("Secret", name, namespace) for name in secrets))
         # The kubelet ignores a missing pull secret, and so does this check.
         configs = [
-            DockerConfig.of_secret(name, secret, legacy=True)
+            DockerConfig.of_secret(name, secret, by_kubelet=True)
             for name, secret in zip(secrets, found, strict=True)
             if secret is not None
         ]
@@ -159,11 +160,19 @@ class WorkloadPreflight:
         except ValueError as error:
             return Check(name=name, outcome="failed", reason="ImagePullError", message=f"image {reference!r}: {error}")
         try:
-            # The kubelet pulls without identity tokens.
-            account = next(iter(accounts_for(image, configs, identity_tokens=False)), None)
-            return pull_verdict(reference, await self._registries.manifest(image, account), account is not None)
+            # The kubelet pulls without identity tokens, and tries every account.
+            accounts = accounts_for(image, configs, identity_tokens=False)
+            statuses = await self._statuses(image, accounts)
+            status = next((status for status in (OK, NOT_FOUND) if status in statuses), statuses[-1])
+            return pull_verdict(reference, status, bool(accounts))
         except (RegistryUnreachable, DockerConfigError) as error:
             return Check(name=name, outcome="unknown", message=f"{reference}: {error}")
+
+    async def _statuses(self, image: ImageReference, accounts: Sequence[Account]) -> list[int]:
+        """Returns the registry's response to each account, or to a pull without one if there is none. All are tried
+        concurrently, so that they take no longer than one."""
+        tried: list[Account | None] = [*accounts] or [None]
+        return await asyncio.gather(*(self._registries.manifest(image, account) for account in tried))
 
     async def _output(self, plan: Plan) -> Check:
         """Whether the result may be pushed: a run of hours must not end in a registry's refusal."""
@@ -174,7 +183,7 @@ class WorkloadPreflight:
             return Check(name=name, outcome="failed", reason="SecretNotFound", message=message)
         try:
             image = ImageReference.parse(plan.output_image)
-            configs = [DockerConfig.of_secret(plan.output_secret, secret, legacy=False)] if secret else []
+            configs = [DockerConfig.of_secret(plan.output_secret, secret, by_kubelet=False)] if secret else []
             account = next(iter(accounts_for(image, configs)), None)
         except ValueError as error:
             message = f"output {plan.output_image}: {error}"

@@ -24,7 +24,7 @@ class Adapters:
         secret = await self._cluster.get("Secret", request.secret, namespace) if request.secret else None
         image = ImageReference.parse(request.image)
         try:
-            configs = [DockerConfig.of_secret(request.secret, secret, legacy=False)] if secret else []
+            configs = [DockerConfig.of_secret(request.secret, secret, by_kubelet=False)] if secret else []
             account = next(iter(accounts_for(image, configs)), None)
             found = await self._registries.digest(image, account)
         except DockerConfigError as error:

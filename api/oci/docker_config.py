@@ -12,6 +12,7 @@ that cannot be read is skipped, where the kubelet discards the whole Secret, and
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,9 +24,16 @@ CONFIG_JSON: Final = ".dockerconfigjson"
 """The key of Secrets of type kubernetes.io/dockerconfigjson: registries are below `auths`."""
 LEGACY_CONFIG: Final = ".dockercfg"
 """The key of Secrets of type kubernetes.io/dockercfg: registries are at the top."""
+_KEYS: Final = {"kubernetes.io/dockerconfigjson": CONFIG_JSON, "kubernetes.io/dockercfg": LEGACY_CONFIG}
+"""By a Secret's type."""
 BYTES_MAX: Final = 1 << 20
 """A Secret has no more (Kubernetes' MaxSecretSize)."""
 ENTRIES_MAX: Final = 500
+DEPTH_MAX: Final = 100
+"""Of arrays and objects in each other; a docker config needs three."""
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+"""One without an end is one, too, so that each byte is read once."""
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class DockerConfigError(ValueError):
@@ -53,20 +61,22 @@ class Account:
 
 @dataclass(frozen=True)
 class DockerConfig:
-    """The document of one Secret as it is stored; `content` is None where the Secret has no such key."""
+    """The document of one Secret as it is stored; `content` is None where it has none, for the reason `lack`."""
 
     secret: str
     content: bytes | None = field(repr=False)
     legacy: bool = False
+    lack: str = f"has no {CONFIG_JSON}"
 
     @classmethod
-    def of_secret(cls, name: str, secret: Mapping[str, Any], *, legacy: bool) -> "DockerConfig":
-        """From a Secret as the API server gives it. `legacy`: the older form is taken, too, as the kubelet does."""
-        data = secret.get("data") or {}
-        for key in (CONFIG_JSON, LEGACY_CONFIG) if legacy else (CONFIG_JSON,):
-            if data.get(key):
-                return cls(name, _decoded(str(data[key])), key == LEGACY_CONFIG)
-        return cls(name, None)
+    def of_secret(cls, name: str, secret: Mapping[str, Any], *, by_kubelet: bool) -> "DockerConfig":
+        """From a Secret as the API server gives it. `by_kubelet`: read by the Secret's type, also in the older form, as
+        in pkg/credentialprovider/secrets; pods of ours mount a Secret of any type."""
+        data, kind = secret.get("data") or {}, str(secret.get("type") or "Opaque")
+        if by_kubelet and kind not in _KEYS:
+            return cls(name, None, lack=f"is of type {kind}, which the kubelet does not pull with")
+        key = _KEYS[kind] if by_kubelet else CONFIG_JSON
+        return cls(name, _decoded(str(data[key])), key == LEGACY_CONFIG) if data.get(key) else cls(name, None)
 
 
 def accounts_for(
@@ -107,12 +117,15 @@ def _account_in(config: DockerConfig, image: ImageReference, identity_tokens: bo
 def _entries(config: DockerConfig) -> Mapping[str, Any]:
     if config.content is None:
         fix = "create it with kubectl create secret docker-registry"
-        raise DockerConfigError(config.secret, f"has no {CONFIG_JSON}: {fix}")
+        raise DockerConfigError(config.secret, f"{config.lack}: {fix}")
     if len(config.content) > BYTES_MAX:
         raise DockerConfigError(config.secret, f"has a docker config of more than {BYTES_MAX} bytes")
+    # How deep Python's parser goes depends on its caller, and preflight and pods are to find the same account.
+    if _is_deeper(config.content, DEPTH_MAX):
+        raise DockerConfigError(config.secret, f"has a docker config with more than {DEPTH_MAX} levels")
     try:
         document = json.loads(config.content)
-    except (ValueError, RecursionError):
+    except ValueError:
         # The parser's own message would quote the Secret's content.
         raise DockerConfigError(config.secret, "has a docker config that is not JSON") from None
     entries = document.get("auths") if isinstance(document, dict) and not config.legacy else document
@@ -121,6 +134,16 @@ def _entries(config: DockerConfig) -> Mapping[str, Any]:
     if len(entries) > ENTRIES_MAX:
         raise DockerConfigError(config.secret, f"has {len(entries)} registries, and {ENTRIES_MAX} are read")
     return entries
+
+
+def _is_deeper(content: bytes, levels: int) -> bool:
+    """Whether more arrays and objects than that are open at once; right for JSON, and for nothing else."""
+    depth = 0
+    for bracket in _STRING.sub(b"", content).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > levels:
+            return True
+    return False
 
 
 def _account(entry: Any, secret: str, identity_tokens: bool) -> tuple[Account | None, str]:

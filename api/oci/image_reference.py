@@ -7,6 +7,7 @@ The grammar is that of github.com/distribution/reference (reference.go, regexp.g
 import hashlib
 import re
 from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
 NAME_MAX: Final = 255
@@ -20,6 +21,7 @@ _PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
 _HOST = re.compile(rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?")
 _TAG = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
+_FOUR_NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 _IDENTIFIER = re.compile(r"[0-9a-f]{64}")
 
 
@@ -75,7 +77,7 @@ def reference_problem(text: str) -> str | None:
     name, tag = _split_tag(rest)
     if tag is not None and not _TAG.fullmatch(tag):
         return "the tag must be 1 to 128 letters, digits, '_', '.' and '-'"
-    if _IDENTIFIER.fullmatch(name):
+    if _IDENTIFIER.fullmatch(text):
         return "64 hexadecimal digits are an image ID, not a name"
     return _name_problem(name)
 
@@ -96,7 +98,7 @@ def _split_tag(text: str) -> tuple[str, str | None]:
 
 def _name_problem(name: str) -> str | None:
     host, path = _split_host(name)
-    if host and not _HOST.fullmatch(host):
+    if host and not (_HOST.fullmatch(host) and _is_address_or_name(host)):
         return f"{host[:60]!r} is not a registry host"
     if len(name) > NAME_MAX:
         return f"the name may have {NAME_MAX} characters"
@@ -104,6 +106,24 @@ def _name_problem(name: str) -> str | None:
         upper = " It holds upper-case letters." if path != path.lower() else ""
         return f"the name must be lower-case letters and digits, separated by '/', '.', '_' or '-'.{upper}"
     return None
+
+
+def _is_address_or_name(host: str) -> bool:
+    """Whether programs can connect to it: a port from 1 to 65535, and an address that is one if it looks like one.
+
+    The tools' grammar leaves that to the connection.
+    """
+    name, port = host, "443"
+    if not host.endswith("]") and ":" in host:
+        name, _, port = host.rpartition(":")
+    try:
+        if name.startswith("["):
+            IPv6Address(name[1:-1])
+        elif _FOUR_NUMBERS.fullmatch(name):
+            IPv4Address(name)
+    except AddressValueError:
+        return False
+    return 0 < int(port) <= 65535
 
 
 def _split_host(name: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ Authentication OAuth 2.0 Specification"). Do not follow redirects: they would fo
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -15,6 +16,7 @@ from api.oci.docker_config import Account
 CLIENT_ID: Final = "modelyard"
 TOKEN_MAX: Final = 64 << 10
 """Bytes of an answer."""
+_VISIBLE: Final = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,13 @@ def token_request(challenge: Challenge, scope: str, account: Account | None) -> 
 
 
 def token_in(content: bytes) -> str:
-    """The token in the body of a successful answer, as it fits in a header; empty where there is none."""
+    """The token in the body of a successful answer; empty where there is none that a header can hold.
+
+    h11 quotes a header that it refuses, such as one with a space at its end, and the token would be in the message.
+    """
     try:
         document = json.loads(content) if len(content) <= TOKEN_MAX else None
     except (ValueError, RecursionError):
         return ""
     token = (document.get("token") or document.get("access_token")) if isinstance(document, dict) else None
-    return token if isinstance(token, str) and token.isascii() and token.isprintable() else ""
+    return token if isinstance(token, str) and _VISIBLE.fullmatch(token) else ""

@@ -99,8 +99,13 @@ def _next(url: str, response: httpx.Response) -> str:
     if response.status_code not in _REDIRECTS or not location:
         text = f"{target.hostname} answered {response.status_code} {response.reason_phrase}: check the link"
         raise LinkBroken(text, status=response.status_code)
-    following = urljoin(url, str(location))
-    if target.scheme.lower() == "https" and urlsplit(following).scheme.lower() == "http":
+    try:
+        following = urljoin(url, str(location))
+        scheme = urlsplit(following).scheme.lower()
+    except ValueError:
+        text = f"{target.hostname} redirects to something that is not a URL: check the link"
+        raise LinkBroken(text, status=response.status_code) from None
+    if target.scheme.lower() == "https" and scheme == "http":
         text = f"{target.hostname} redirects from https to http: give a link that stays with https"
         raise LinkBroken(text, status=response.status_code)
     return following

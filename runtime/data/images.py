@@ -74,15 +74,18 @@ def _reference(text: str) -> ImageReference:
 
 def _pull(image: ImageReference, config: DataConfig, folder: Path, progress: DataProgress) -> Pulled:
     candidates: list[Account | None] = [*read_accounts(image, config.registry.docker_configs)] or [None]
-    for number, account in enumerate(candidates, start=1):
+    faults = list[RegistryFault]()
+    for account in candidates:
         try:
             with repository(image, config.registry, account, "pull", config.stall_s) as opened:
                 return _Pull(opened, config, folder / WORK, progress).run(folder)
         except RegistryFault as fault:
-            if fault.trouble is not Trouble.FORBIDDEN or number == len(candidates):
+            # Some registries answer 404 to accounts that may not see the repository.
+            if fault.trouble not in (Trouble.FORBIDDEN, Trouble.NOT_FOUND):
                 raise
-            log_line(f"{fault}; trying the next Secret")
-    raise AssertionError("there is always one candidate")
+            faults.append(fault)
+            log_line(f"{fault}{'; trying the next Secret' if len(faults) < len(candidates) else ''}")
+    raise next((fault for fault in faults if fault.trouble is Trouble.NOT_FOUND), faults[-1])
 
 
 @dataclass
@@ -128,7 +131,7 @@ class _Pull:
             manifest = json.loads(content)
             if kind in INDEXES or "manifests" in manifest:
                 return self._manifest(chosen(manifest["manifests"]))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UnsafeArchive(f"its manifest cannot be read ({type(error).__name__})") from error
         return manifest, digest
 

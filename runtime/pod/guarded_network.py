@@ -1,20 +1,22 @@
 """Connects httpx to checked addresses only: resolves a name once and connects to exactly the addresses checked.
 
+Through a proxy, which resolves names by itself, only hosts that are addresses can be checked, and they are.
 Limits responses in time, counted from the sent request, and in bytes, and never decompresses them. Which addresses are
 allowed is the caller's `Judge`, mostly from api/addresses.py. For asyncio: activities/clients/guarded_network.py.
 """
 
-import math
 import socket
 import ssl
-import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import httpcore
 import httpx
+
+from api.environment_proxy import proxy_for
+from runtime.pod.bounded_answers import AnswerRefused, BoundedBody, LimitedStream
 
 Resolve = Callable[[str, int], list[str]]
 """Returns the addresses of a host for a port; raises OSError if it has none."""
@@ -23,15 +25,13 @@ Judge = Callable[[str, int, list[str]], None]
 STREAMED: Final[dict[str, Any]] = {"streamed": True}
 """Request extensions: a successful response (200, 206) is read by iter_raw(), without a limit on size and time."""
 
+_PORTS: Final = {"http": 80, "https": 443}
+
 
 def system_resolve(host: str, port: int) -> list[str]:
     """Resolves by the pod's own resolver."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-class AnswerRefused(httpx.ProtocolError):
-    """A response exceeds the size limit, or is compressed although the request did not accept that."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +56,22 @@ class GuardedTransport(httpx.HTTPTransport):
         self._proxied: dict[str, httpx.HTTPTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        proxy = environment_proxy(request.url) if self._proxies else None
+        url, proxies = request.url, urllib.request.getproxies() if self._proxies else {}
+        host = url.raw_host.decode("ascii")
+        proxy = proxy_for(url.scheme, host, url.port, proxies)
+        if proxy and (addresses := _addresses_without_dns(host)):
+            self._guard.judge(host, url.port or _PORTS[url.scheme], addresses)
         response = self._by(proxy).handle_request(request) if proxy else super().handle_request(request)
         if "streamed" in request.extensions and response.status_code in (200, 206):
             stream = response.extensions.get("network_stream")
-            if isinstance(stream, _Stream):
+            if isinstance(stream, LimitedStream):
                 stream.answer_without_end()
             return response
         if response.headers.get("Content-Encoding", "identity") != "identity":
             response.close()
             raise AnswerRefused("the answer is packed, which was not asked for")
         assert isinstance(response.stream, httpx.SyncByteStream)
-        response.stream = _Bounded(response.stream, self._guard.answer_max)
+        response.stream = BoundedBody(response.stream, self._guard.answer_max)
         return response
 
     def close(self) -> None:
@@ -77,15 +81,44 @@ class GuardedTransport(httpx.HTTPTransport):
 
     def _by(self, proxy: str) -> httpx.HTTPTransport:
         if proxy not in self._proxied:
-            self._proxied[proxy] = httpx.HTTPTransport(verify=self._tls, proxy=proxy)
+            try:
+                self._proxied[proxy] = _ProxiedTransport(self._guard, self._tls, httpx.Proxy(proxy))
+            except (ValueError, ImportError, httpx.InvalidURL):
+                # The message of these would quote the proxy, and with it a password.
+                raise httpx.ProxyError("the environment's proxy is not the URL of an HTTP proxy") from None
         return self._proxied[proxy]
 
 
-def environment_proxy(url: httpx.URL) -> str | None:
-    """Returns the proxy set by HTTPS_PROXY, HTTP_PROXY or ALL_PROXY for this URL; None if NO_PROXY lists its host."""
-    found = urllib.request.getproxies()
-    proxy = found.get(url.scheme) or found.get("all")
-    return proxy if proxy and not urllib.request.proxy_bypass(url.host) else None
+def _addresses_without_dns(host: str) -> list[str]:
+    """Returns the address that `host` is, in any spelling that resolvers take; empty for a name."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return ["127.0.0.1"]
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return []
+    return [str(entry[4][0]) for entry in found]
+
+
+class _ProxiedTransport(httpx.HTTPTransport):
+    """httpx's own transport through an HTTP proxy, which the operator sets and which may have any address; its
+    responses are limited in time as all others are."""
+
+    def __init__(self, guard: Guard, tls: ssl.SSLContext, proxy: httpx.Proxy) -> None:
+        if proxy.url.scheme not in _PORTS:
+            raise ValueError("not an HTTP proxy")
+        super().__init__(verify=tls, proxy=proxy)
+        anywhere = replace(guard, judge=lambda host, port, addresses: None, resolve=system_resolve)
+        # Private to httpx, as in GuardedTransport.
+        self._pool.close()
+        self._pool = httpcore.HTTPProxy(
+            proxy_url=str(proxy.url),
+            proxy_auth=proxy.raw_auth,
+            proxy_headers=proxy.headers.raw,
+            ssl_context=tls,
+            network_backend=_Backend(anywhere),
+            keepalive_expiry=5.0,
+        )
 
 
 class _Backend(httpcore.NetworkBackend):
@@ -115,61 +148,5 @@ class _Backend(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 lost = error
             else:
-                return _Stream(stream, self._guard.answer_s)
+                return LimitedStream(stream, self._guard.answer_s)
         raise lost
-
-
-class _Stream(httpcore.NetworkStream):
-    """A connection with a deadline for the whole response, in however many small parts it arrives."""
-
-    def __init__(self, inner: httpcore.NetworkStream, answer_s: float) -> None:
-        self._inner, self._answer_s = inner, answer_s
-        self._ends: float | None = None
-        """Deadline of the current response; None until its first byte is awaited."""
-
-    def answer_without_end(self) -> None:
-        """Lifts the deadline of the current response; only the read timeout remains."""
-        self._ends = math.inf
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._ends is None:
-            self._ends = time.monotonic() + self._answer_s
-        left = self._ends - time.monotonic()
-        wait = left if timeout is None else min(left, timeout)
-        try:
-            if left > 0:
-                return self._inner.read(max_bytes, None if wait == math.inf else wait)
-        except httpcore.ReadTimeout:
-            if wait < left:
-                raise
-        raise httpcore.ReadTimeout(f"no whole answer in {self._answer_s:g} s")
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._ends = None
-        self._inner.write(buffer, timeout)
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, timeout), self._answer_s)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-class _Bounded(httpx.SyncByteStream):
-    def __init__(self, inner: httpx.SyncByteStream, answer_max: int) -> None:
-        self._inner, self._left = inner, answer_max
-
-    def __iter__(self) -> Iterator[bytes]:
-        for part in self._inner:
-            self._left -= len(part)
-            if self._left < 0:
-                raise AnswerRefused("the answer is larger than anything that was asked for")
-            yield part
-
-    def close(self) -> None:
-        self._inner.close()

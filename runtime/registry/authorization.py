@@ -14,7 +14,7 @@ from api.oci.docker_config import Account
 from api.oci.token_exchange import token_in, token_request
 from api.pods.registries import AzureIdentity
 from runtime.registry.azure_identity import refresh_token
-from runtime.registry.faults import RegistryFault, Trouble, fault_of, fault_of_transport
+from runtime.registry.faults import TRANSPORT_ERRORS, RegistryFault, Trouble, fault_of, fault_of_transport
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Authorization:
             raise self._forbidden(doing, f"its token service cannot be used: {problem}")
         try:
             response = self._ask(challenge)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except TRANSPORT_ERRORS as error:
             raise fault_of_transport(error, f"{doing}: asking for a token", _host(challenge.realm)) from None
         token = token_in(response.content) if response.is_success else ""
         if token:

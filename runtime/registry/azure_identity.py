@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 
 from api.pods.registries import AzureIdentity
-from runtime.registry.faults import RegistryFault, Trouble, fault_of_transport
+from runtime.registry.faults import TRANSPORT_ERRORS, RegistryFault, Trouble, fault_of_transport
 
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -48,7 +48,7 @@ def _token(http: httpx.Client, url: str, form: dict[str, str], wanted: str, doin
     host = httpx.URL(url).host
     try:
         response = http.post(url, data=form, follow_redirects=False)
-    except httpx.HTTPError as error:
+    except TRANSPORT_ERRORS as error:
         raise fault_of_transport(error, doing, host) from None
     # The body may echo the request's secrets, so only Entra's short error code is reported.
     fields = _json_object(response)
@@ -63,6 +63,6 @@ def _token(http: httpx.Client, url: str, form: dict[str, str], wanted: str, doin
 def _json_object(response: httpx.Response) -> dict[str, Any]:
     try:
         fields = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}

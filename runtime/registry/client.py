@@ -19,7 +19,7 @@ from api.pods.registries import RegistryAccess
 from runtime.pod.guarded_network import STREAMED, Guard, GuardedTransport, Resolve, system_resolve
 from runtime.registry.authorization import Authorization
 from runtime.registry.blobs import CHUNK, Blob
-from runtime.registry.faults import RegistryFault, Trouble, fault_of, fault_of_transport
+from runtime.registry.faults import TRANSPORT_ERRORS, RegistryFault, Trouble, fault_of, fault_of_transport
 
 CONNECT_S: Final = 15.0
 ANSWER_STALLS: Final = 2
@@ -48,9 +48,12 @@ class Repository:
         """Uploads a blob in one stream; the registry verifies the digest."""
         doing = f"pushing {blob.digest[:19]} to {self.image.repository}"
         opened = _checked(self._ask("POST", "blobs/uploads/", doing), doing, 202)
-        place = httpx.URL(str(opened.request.url)).join(opened.headers.get("Location", ""))
+        try:
+            place = opened.request.url.join(opened.headers.get("Location", ""))
+            target = place.copy_merge_params({"digest": blob.digest})
+        except TRANSPORT_ERRORS as error:
+            raise fault_of_transport(error, doing, self.image.host) from None
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(blob.size)}
-        target = place.copy_merge_params({"digest": blob.digest})
         _checked(self._send("PUT", target, doing, headers, blob), doing, 201)
 
     def put_manifest(self, manifest: bytes, media_type: str, which: str) -> None:
@@ -77,7 +80,7 @@ class Repository:
                     response.read()
                     raise fault_of(response, doing)
                 yield response.status_code == 206, response.iter_raw(CHUNK)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except TRANSPORT_ERRORS as error:
             raise fault_of_transport(error, doing, self.image.host) from None
 
     @contextmanager
@@ -107,7 +110,7 @@ class Repository:
             content = body.content() if isinstance(body, Blob) else body
             try:
                 response = self.http.request(method, url, headers={**headers, **ours}, content=content)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
+            except TRANSPORT_ERRORS as error:
                 raise fault_of_transport(error, doing, self.image.host) from None
             if response.status_code != 401:
                 return response
@@ -130,7 +133,7 @@ def repository(
 ) -> Iterator[Repository]:
     """Opens a repository. `rights` is pull or pull,push; `stall_s` is the longest time in seconds without a byte."""
     url = f"{'http' if image.host in access.plain_http else 'https'}://{image.host}"
-    leads = _Guard(httpx.URL(url).host, access.allowed_hosts, access.plain_http)
+    leads = _Guard(_host(httpx.URL(url)), access.allowed_hosts, access.plain_http)
     guard = Guard(leads.check_addresses, ANSWER_STALLS * stall_s, ANSWER_MAX, resolve)
     with httpx.Client(
         transport=GuardedTransport(guard, httpx.create_ssl_context(), proxies=True),
@@ -159,9 +162,10 @@ class _Guard:
             raise RegistryFault(Trouble.REJECTED, str(refused)) from None
 
     def check_name(self, request: httpx.Request) -> None:
-        if request.url.host == self.registry:
+        host = _host(request.url)
+        if host == self.registry:
             return
-        problem = problem_of_host(request.url.host, self.allowed_hosts)
+        problem = problem_of_host(host, self.allowed_hosts)
         if problem:
             raise RegistryFault(Trouble.REJECTED, f"{self.registry} redirects to another host: {problem}")
 
@@ -173,4 +177,9 @@ def _checked(response: httpx.Response, doing: str, status: int | None = None) ->
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
+    return url.scheme, _host(url), url.port
+
+
+def _host(url: httpx.URL) -> str:
+    """Returns the host as it is resolved; httpx's `host` decodes punycode, and raises where there is none in it."""
+    return url.raw_host.decode("ascii")

@@ -13,11 +13,13 @@ from typing import Final
 
 import httpx
 
-from runtime.pod.guarded_network import AnswerRefused
+from runtime.pod.bounded_answers import AnswerRefused
 
 WORDS_MAX: Final = 300
 """Characters of the registry's error text that a message includes."""
 _FULL: Final = re.compile(r"no space left|enospc|disk (is )?full|quota|insufficient storage|out of (disk )?space", re.I)
+TRANSPORT_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)
+"""What a request raises when it has no response; UnicodeError for a host that is not a name by IDNA."""
 
 
 class Trouble(StrEnum):
@@ -58,9 +60,11 @@ def fault_of(response: httpx.Response, doing: str) -> RegistryFault:
     return RegistryFault(Trouble.REJECTED, text)
 
 
-def fault_of_transport(error: httpx.HTTPError | httpx.InvalidURL, doing: str, host: str) -> RegistryFault:
-    """Maps a transport error to a fault. httpx's messages do not contain request data."""
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.TooManyRedirects):
+def fault_of_transport(error: Exception, doing: str, host: str) -> RegistryFault:
+    """Maps one of `TRANSPORT_ERRORS` to a fault. The message contains no header: h11 quotes the header it refuses."""
+    if isinstance(error, httpx.LocalProtocolError):
+        return RegistryFault(Trouble.REJECTED, f"{doing}: the request for {host} cannot be written as HTTP")
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.TooManyRedirects | UnicodeError):
         return RegistryFault(Trouble.REJECTED, f"{doing}: {host} redirects to an address that cannot be used")
     if isinstance(error, AnswerRefused):
         return RegistryFault(Trouble.REJECTED, f"{doing}: the response of {host} cannot be used: {error}")
@@ -73,7 +77,7 @@ def words_of(response: httpx.Response) -> str:
     try:
         errors = json.loads(response.content)["errors"]
         text = "; ".join(_words(error) for error in errors)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         text = "" if "<" in response.text else response.text
     return " ".join(text.split())[:WORDS_MAX]
 

@@ -55,7 +55,7 @@ DATA = Image(
     "data",
     (DATA_PINS,),
     (
-        *("api/__init__.py", "api/addresses.py", "api/configs", "api/oci"),
+        *("api/__init__.py", "api/addresses.py", "api/environment_proxy.py", "api/configs", "api/oci"),
         *_below("api/pods", "adapter_records", "adapters", "data", "publish", "registries"),
         *("api/pods/training_rows.py", "api/pods/tune.py", "api/pods/weights.py"),
         *("runtime/__init__.py", "runtime/pod", "runtime/registry", "runtime/data"),

@@ -39,7 +39,8 @@ def secret_for(host: str, user: str = USER, password: str = PASSWORD) -> Object:
     """A Secret of type kubernetes.io/dockerconfigjson, as kubectl makes it."""
     auth = b64encode(f"{user}:{password}".encode()).decode()
     config = {"auths": {host: {"username": user, "password": password, "auth": auth}}}
-    return {"data": {".dockerconfigjson": b64encode(json.dumps(config).encode()).decode()}}
+    data = {".dockerconfigjson": b64encode(json.dumps(config).encode()).decode()}
+    return {"type": "kubernetes.io/dockerconfigjson", "data": data}
 
 
 @pytest.fixture(scope="session")

@@ -109,11 +109,13 @@ async def test_a_pull_secret_is_used_and_a_wrong_one_is_told(password_registry: 
 async def test_the_kubelet_takes_both_forms_of_a_secret_and_no_identity_token(password_registry: str) -> None:
     pod = {"containers": [{"image": f"{password_registry}/team/s:1"}], "imagePullSecrets": [{"name": "s"}]}
     document = json.loads(b64decode(secret_for(password_registry)["data"][".dockerconfigjson"]))["auths"]
-    older = {"data": {".dockercfg": b64encode(json.dumps(document).encode()).decode()}}
+    data = {".dockercfg": b64encode(json.dumps(document).encode()).decode()}
+    older = {"type": "kubernetes.io/dockercfg", "data": data}
     found = await checked(Objects({"s": older}, pod), a_template(), password_registry)
     assert "has no such image" in found["ImagesPullable"].message
     login = {"auths": {password_registry: {"identitytoken": "refresh"}}}
-    secret = {"data": {".dockerconfigjson": b64encode(json.dumps(login).encode()).decode()}}
+    data = {".dockerconfigjson": b64encode(json.dumps(login).encode()).decode()}
+    secret = {"type": "kubernetes.io/dockerconfigjson", "data": data}
     found = await checked(Objects({"s": secret}, pod), a_template(), password_registry)
     assert found["ImagesPullable"].outcome == "unknown"
     assert "identity token, which the kubelet does not use" in found["ImagesPullable"].message

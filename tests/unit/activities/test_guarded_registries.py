@@ -4,14 +4,16 @@ import gzip
 import socket
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from activities.clients.guarded_network import Guard, GuardedTransport, Resolve
 from activities.clients.registry import LARGEST_ANSWER, Registries, RegistryUnreachable
+from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference
-from testing.faults.raw_servers import OK, listening, repeating, sending
+from testing.faults.raw_servers import OK, listening, repeating, self_signed, sending
 
 HERE = "127.0.0.1"
 
@@ -102,6 +104,57 @@ async def test_an_answer_that_drips_and_never_ends_is_given_up() -> None:
         await status(port, answer_s=0.5)
 
 
+def accepted(location: str) -> bytes:
+    """The registry's answer to an upload that it takes at `location`."""
+    return f"HTTP/1.1 202 Yes\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+
+
+async def test_an_upload_is_not_cancelled_without_tls_where_it_was_opened_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Registries behind a proxy that ends TLS report such a Location; the account would be sent unencrypted."""
+    certificate, tls = self_signed(tmp_path, "registry.example")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    answers = iter([["127.0.0.1"], ["127.0.0.2"], ["127.0.0.2"]])
+    asked: list[int] = []
+
+    async def first_with_tls(host: str, port: int) -> list[str]:
+        return next(answers)
+
+    def basic(connection: socket.socket) -> None:
+        asked.append(1)
+        connection.sendall(b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n")
+
+    with listening(basic, "127.0.0.2") as port:
+        location = f"http://registry.example:{port}/v2/team/model/blobs/uploads/1"
+        with listening(sending(accepted(location)), port=port, tls=tls):
+            image = ImageReference.parse(f"registry.example:{port}/team/model:1")
+            registries = Registries(("registry.example",), resolve=first_with_tls)
+            assert await registries.push(image, Account("mine", "ann", "sesame")) == 202
+    assert not asked
+
+
+@pytest.mark.parametrize(
+    "location", ["https://[", "http://999.1.1.1/", "https://xn--0/", "//[::1", "http://a:99999999/"]
+)
+async def test_a_location_that_is_no_url_changes_nothing_of_what_was_answered(location: str) -> None:
+    with listening(sending(accepted(location))) as port:
+        assert await status(port) == 202
+
+
+async def test_an_upload_whose_cancellation_breaks_off_was_opened_all_the_same() -> None:
+    hosts: list[str] = []
+
+    def once(connection: socket.socket) -> None:
+        hosts.append("asked")
+        if len(hosts) == 1:
+            connection.sendall(accepted("/v2/upload"))
+
+    with listening(once) as port:
+        assert await status(port) == 202
+    assert len(hosts) == 2
+
+
 async def test_the_environments_proxy_is_asked_only_for_what_may_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     async def outside(host: str, port: int) -> list[str]:
         return ["93.184.216.34"]
@@ -116,3 +169,19 @@ async def test_the_environments_proxy_is_asked_only_for_what_may_be_asked(monkey
             await Registries(resolve=outside).push(image)
         with pytest.raises(RegistryUnreachable, match="which is a loopback address"):
             await Registries(resolve=here).push(image)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://ann:s3cret@p:1", "foo://ann:s3cret@p", "http://ann:s3cret@[::"])
+async def test_a_proxy_that_cannot_be_used_is_reported_without_its_password(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def outside(host: str, port: int) -> list[str]:
+        return ["93.184.216.34"]
+
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, proxy)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
+    with pytest.raises(RegistryUnreachable, match="the environment's proxy is not the URL of an HTTP proxy") as caught:
+        await Registries(resolve=outside).push(ImageReference.parse("registry.example/team/model:1"))
+    assert "s3cret" not in str(caught.value)

@@ -161,9 +161,14 @@ async def test_existing_objects_are_listed_and_later_events_are_watched() -> Non
         watch(event("ADDED", pod("half"))[:30], breaks=True),
         watch(event("ADDED", pod("half"))[:30], plain=True),
         watch(event("ADDED", pod("half"))[:30], ends=True),
+        watch(b"<html>too busy</html>\n", ends=True),
+        watch(b"[]\n", ends=True),
+        watch(b'{"type": "ADDED"}\n', ends=True),
+        watch(b"[" * 100_000 + b"\n", ends=True),
     ],
     ids=["410 in the stream", "410", "error without a code", "500", "429", "broken off", "in the middle of a line",
-         "the same without an end in HTTP", "the same with an end in HTTP"],
+         "the same without an end in HTTP", "the same with an end in HTTP", "a web page", "no object",
+         "no object of an event", "nested without end"],
 )  # fmt: skip
 async def test_after_an_unexpected_event_all_is_relisted_and_missed_deletes_are_delivered(surprise: Answer) -> None:
     again = listing(pod("b", version=8), version=9)
@@ -229,7 +234,8 @@ async def test_a_list_whose_next_page_has_expired_is_read_anew_and_whole() -> No
 
 
 async def test_a_failed_list_is_retried_by_an_endless_watch() -> None:
-    async with served(refusal(500), refusal(429), listing(pod("a"))) as (cluster, _):
+    page: Answer = lambda request: _answered(web.Response(text="<html>too busy</html>"))  # noqa: E731
+    async with served(refusal(500), refusal(429), page, listing(pod("a"))) as (cluster, _):
         assert await heard(cluster, {(EventType.LISTED, "a")}) == [(EventType.LISTED, "a")]
 
 

@@ -38,8 +38,9 @@ class Answering(Registries):
 
     def _answer(self, image: ImageReference, account: Account | None, good: int) -> int:
         name = image.repository.rpartition("/")[2]
-        self.asked.append((name, account.user if account else ""))
-        found = self._statuses.get(name, good)
+        user = account.user if account else ""
+        self.asked.append((name, user))
+        found = self._statuses.get(user, self._statuses.get(name, good))
         if isinstance(found, Exception):
             raise found
         return found
@@ -48,7 +49,8 @@ class Answering(Registries):
 def a_secret(name: str, user: str) -> Object:
     document = {"auths": {HOST: {"username": user, "password": "sesame"}}}
     data = {".dockerconfigjson": base64.b64encode(json.dumps(document).encode()).decode()}
-    return {"metadata": {"name": name, "namespace": KEY.namespace}, "data": data}
+    metadata = {"name": name, "namespace": KEY.namespace}
+    return {"metadata": metadata, "type": "kubernetes.io/dockerconfigjson", "data": data}
 
 
 def a_workspace(**inference: Any) -> Object:
@@ -77,6 +79,30 @@ async def test_a_templates_images_are_checked_with_its_existing_secrets() -> Non
     assert sorted(registries.asked) == [("a", "ann"), ("b", "ann")]
     assert (found["ImagesPullable"].outcome, found["ImagesPullable"].reason) == ("failed", "ImagePullError")
     assert f"{HOST}/b:1" in found["ImagesPullable"].message and f"{HOST}/a:1" not in found["ImagesPullable"].message
+
+
+@pytest.mark.parametrize(
+    ("statuses", "outcome"),
+    [
+        pytest.param({"ann": 401}, "passed", id="the other one may"),
+        pytest.param({"ann": 401, "bob": 403}, "failed", id="none may"),
+        pytest.param({"ann": 401, "bob": 500}, "unknown", id="the other one might"),
+    ],
+)
+async def test_a_pull_is_tried_with_every_secret_as_the_kubelet_does(statuses: dict[str, int], outcome: str) -> None:
+    pod = {"containers": [{"image": f"{HOST}/a:1"}], "imagePullSecrets": [{"name": "one"}, {"name": "two"}]}
+    secrets = [a_secret("one", "ann"), a_secret("two", "bob")]
+    cluster = FakeCluster(Workspace=a_workspace(template={"spec": pod}), Secret=secrets)
+    found = await checks(a_plan(kind="template"), Answering(**statuses), cluster)
+    assert found["ImagesPullable"].outcome == outcome
+
+
+async def test_a_secret_of_another_type_is_no_account_for_the_kubelet() -> None:
+    pod = {"containers": [{"image": f"{HOST}/a:1"}], "imagePullSecrets": [{"name": "one"}]}
+    secret = a_secret("one", "ann") | {"type": "Opaque"}
+    cluster = FakeCluster(Workspace=a_workspace(template={"spec": pod}), Secret=[secret])
+    found = (await checks(a_plan(kind="template"), Answering(), cluster))["ImagesPullable"]
+    assert found.outcome == "unknown" and "the Secret one is of type Opaque" in found.message
 
 
 async def test_a_successor_of_the_workspace_is_not_checked() -> None:

@@ -36,7 +36,13 @@ def spellings(address: IPv4Address) -> list[str]:
     ]
     high, low = number >> 16, number & 0xFFFF
     within_v6 = [
-        *(f"[::ffff:{address}]", f"[::{address}]", f"[64:ff9b::{address}]", f"[0:0:0:0:0:ffff:{high:x}:{low:x}]"),
+        *(
+            f"[::ffff:{address}]",
+            f"[::{address}]",
+            f"[64:ff9b::{address}]",
+            f"[::ffff:0:{address}]",
+            f"[0:0:0:0:0:ffff:{high:x}:{low:x}]",
+        ),
         *(f"[2002:{high:x}:{low:x}::]", f"[2001:db9::5efe:{high:x}:{low:x}]", f"[fe80::{address}%25eth0]"),
         f"[{IPv6Address((0x20010000 << 96) | (number ^ 0xFFFFFFFF))}]",
     ]

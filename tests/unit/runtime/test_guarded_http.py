@@ -109,6 +109,12 @@ def test_a_redirect_to_where_it_may_lead_is_followed(site: Site) -> None:
     assert fetched(allowing("data.example"), f"http://data.example:{site.port}/to?/file") == b"bytes"
 
 
+@pytest.mark.parametrize("target", ["https://[", "//[::1", "http://xn--0/", "http://a:x/"])
+def test_a_redirect_to_what_is_no_url_is_a_broken_link(site: Site, target: str) -> None:
+    with pytest.raises(LinkBroken):
+        fetched(allowing("data.example"), f"http://data.example:{site.port}/to?{target}")
+
+
 def test_redirect_loops_end(site: Site) -> None:
     http = GuardedHttp(lambda host, port: ["127.0.0.1"], allowed_hosts={"data.example"}, timeout_s=5)
     circle = f"http://data.example:{site.port}/to?"

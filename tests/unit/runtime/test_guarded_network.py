@@ -3,6 +3,7 @@
 import gzip
 import socket
 import ssl
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 from api.oci.image_reference import ImageReference
 from api.pods.registries import RegistryAccess
 from runtime.data.guarded_http import GuardedHttp, LinkBroken
-from runtime.pod.guarded_network import Guard, GuardedTransport
+from runtime.pod.guarded_network import STREAMED, Guard, GuardedTransport
+from runtime.registry.blobs import blob_of_bytes
 from runtime.registry.client import ANSWER_MAX, repository
-from runtime.registry.faults import RegistryFault, Trouble
+from runtime.registry.faults import RegistryFault, Trouble, fault_of_transport
 from testing.faults.raw_servers import OK, listening, redirect, repeating, self_signed, sending
 
 STALL_S = 60.0
@@ -96,6 +98,50 @@ def test_a_storage_that_the_operator_allows_is_led_to() -> None:
         assert named(port, allowed_hosts=("storage.example",)) == b"blob"
 
 
+NO_URLS = ["https://xn--0/", "http://999.1.1.1/", "https://[", "//", "https://a..b\xe9/"]
+
+
+@pytest.mark.parametrize("place", NO_URLS)
+def test_a_registry_that_leads_to_what_is_no_url_is_a_fault(place: str) -> None:
+    location = f"HTTP/1.1 307 Away\r\nLocation: {place}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with listening(sending(location.encode("latin-1"))) as port:
+        fault(port)
+
+
+@pytest.mark.parametrize("place", NO_URLS)
+def test_an_upload_to_what_is_no_url_is_a_fault(place: str) -> None:
+    location = f"HTTP/1.1 202 Yes\r\nLocation: {place}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with listening(sending(location.encode("latin-1"))) as port:
+        host = f"registry.example:{port}"
+        image, access = ImageReference(host, "team/model", "1"), RegistryAccess(plain_http=(host,))
+        with (
+            pytest.raises(RegistryFault),
+            repository(image, access, None, "pull,push", STALL_S, resolve=lambda host, port: ["127.0.0.1"]) as opened,
+        ):
+            opened.upload(blob_of_bytes("text/plain", b"text"))
+
+
+@pytest.mark.parametrize("realm", ["https://xn--0/", "https://999.1.1.1/"])
+def test_a_token_service_at_what_is_no_url_is_a_fault(realm: str) -> None:
+    refused = f'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm="{realm}"\r\nContent-Length: 0\r\n\r\n'
+    with listening(sending(refused.encode())) as port:
+        fault(port)
+
+
+def test_an_error_of_a_registry_that_is_nested_without_end_is_a_fault() -> None:
+    body = b"[" * 100_000
+    head = f"HTTP/1.1 404 No\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+    with listening(sending(head + body)) as port:
+        assert fault(port).trouble is Trouble.NOT_FOUND
+
+
+def test_a_header_that_cannot_be_written_is_in_no_message() -> None:
+    with httpx.Client() as client, listening(sending(OK)) as port, pytest.raises(httpx.LocalProtocolError) as caught:
+        client.get(f"http://127.0.0.1:{port}/", headers={"Authorization": "Bearer s3cret "})
+    assert "s3cret" in str(caught.value), "what this test is about"
+    assert "s3cret" not in str(fault_of_transport(caught.value, "pulling", "registry.example"))
+
+
 HEADS = {"head": b"HTTP/1.1 200 OK\r\nX-Head: ", "body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"}
 
 
@@ -165,3 +211,88 @@ def test_registries_are_asked_by_the_environments_proxy_and_links_are_not(monkey
         assert (named(port), named(port, "other.example")) == (b"over", b"past")
         with http.open(f"http://data.example:{port}/file") as response:
             assert b"".join(response.iter_raw()) == b"past"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://ann:s3cret@p:1", "foo://ann:s3cret@p", "http://ann:s3cret@[::"])
+def test_a_proxy_that_cannot_be_used_is_a_fault_without_its_password(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, proxy)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
+    found = fault(5000)
+    assert found.trouble is Trouble.UNREACHABLE
+    assert "the environment's proxy is not the URL of an HTTP proxy" in str(found) and "s3cret" not in str(found)
+
+
+def proxied(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    """Sets the environment's proxies."""
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, f"http://ann:sesame@127.0.0.1:{port}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "")
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "127.0.0.1:6443", "localhost", "a.localhost", "[::1]:1", "127.1", "[::ffff:127.0.0.1]"]
+)
+def test_a_proxy_is_not_asked_for_an_address_inside(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    with listening(lambda connection: asked.append(1)) as proxy:
+        proxied(monkeypatch, proxy)
+        with pytest.raises(RegistryFault, match="no request was sent"):
+            manifest(host, RegistryAccess())
+    assert not asked
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_an_answer_that_drips_through_a_proxy_is_given_up(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = Guard(lambda host, port, addresses: None, 0.5, 2**30)
+    with listening(repeating(head, b"x", every_s=0.05)) as proxy:
+        proxied(monkeypatch, proxy)
+        transport = GuardedTransport(guard, ssl.create_default_context(), proxies=True)
+        with (
+            httpx.Client(transport=transport, timeout=5) as client,
+            pytest.raises(httpx.ReadTimeout, match=r"no whole answer in 0\.5 s"),
+        ):
+            client.get("http://data.example/")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_data_streams_through_a_proxy_for_as_long_as_it_comes(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, tls = self_signed(tmp_path, "data.example")
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    guard = Guard(lambda host, port, addresses: None, 0.5, 0)
+
+    def slow(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n")
+        for _ in range(12):
+            threading.Event().wait(0.1)
+            connection.sendall(b"x")
+
+    def tunnel(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+        with tls.wrap_socket(connection.dup(), server_side=True) as secured:
+            secured.recv(2**16)
+            slow(secured)
+
+    with listening(slow if scheme == "http" else tunnel) as proxy:
+        proxied(monkeypatch, proxy)
+        transport = GuardedTransport(guard, trusting, proxies=True)
+        with (
+            httpx.Client(transport=transport, timeout=5) as client,
+            client.stream("GET", f"{scheme}://data.example/", extensions=STREAMED) as response,
+        ):
+            assert b"".join(response.iter_raw()) == b"x" * 12
+
+
+def test_a_proxy_may_be_written_without_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listening(sending(OK + b"over")) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, f"127.0.0.1:{proxy}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, "")
+        assert named(5000) == b"over"

@@ -27,7 +27,7 @@ NINE = nine_secrets("registry.azurecr.io")
 def preflight(image: str, document: bytes) -> list[Account] | str:
     secret = {"data": {".dockerconfigjson": b64encode(document).decode()}}
     try:
-        return accounts_for(ImageReference.parse(image), [DockerConfig.of_secret("s", secret, legacy=False)])
+        return accounts_for(ImageReference.parse(image), [DockerConfig.of_secret("s", secret, by_kubelet=False)])
     except DockerConfigError as error:
         return str(error)
 
@@ -54,6 +54,16 @@ def test_the_nine_secrets_are_read_alike(name: str) -> None:
 def test_any_docker_config_is_read_alike(document: bytes) -> None:
     # An empty value is no value in a Secret, and an empty document in a file.
     assert preflight(f"{HOST}/team/a:1", document or b" ") == pod(f"{HOST}/team/a:1", document or b" ")
+
+
+@pytest.mark.parametrize("depth", [80, 700, 900, 930, 950, 970])
+def test_nesting_is_read_alike_by_whoever_calls(depth: int) -> None:
+    document = f'{{"auths": {{"{HOST}": {json.dumps(GOOD)}}}, "more": {"[" * depth}{"]" * depth}}}'.encode()
+
+    def from_below(frames: int) -> list[Account] | str:
+        return from_below(frames - 1) if frames else preflight(f"{HOST}/team/a:1", document)
+
+    assert from_below(100) == pod(f"{HOST}/team/a:1", document)
 
 
 def test_a_secret_that_is_not_mounted_hides_no_other(tmp_path: Path) -> None:

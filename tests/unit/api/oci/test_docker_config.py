@@ -45,7 +45,12 @@ def found(image: str, *configs: DockerConfig, **more: bool) -> list[Account]:
         pytest.param(IMAGE, "registry.example.com/team", id="path"),
         pytest.param(IMAGE, "registry.example.com/team/server", id="whole path"),
         pytest.param(IMAGE, "*.example.com", id="glob"),
-        pytest.param(IMAGE, "reg*.example.c?m/team", id="globs and path"),
+        pytest.param(IMAGE, "reg*.example.c[n-p]m/team", id="globs and path"),
+        pytest.param(IMAGE, "r[!e]gistry.example.com", id="an exclamation mark in brackets is one of the letters"),
+        pytest.param(IMAGE, "https://ann:x@registry.example.com", id="address with a user"),
+        pytest.param(IMAGE, "registry.example.com?a=b", id="address with a query"),
+        pytest.param(IMAGE, "registry.example.com/team#a", id="address with a fragment"),
+        pytest.param(IMAGE, "registry.example.com/te%61m", id="encoded path"),
         pytest.param("phi:1", "https://index.docker.io/v1/", id="docker's hub"),
         pytest.param("docker.io/ann/phi", "docker.io", id="docker's hub by name"),
         pytest.param("ann/phi", "registry-1.docker.io", id="docker's hub by address"),
@@ -66,6 +71,13 @@ def test_a_registry_gets_its_account(image: str, key: str) -> None:
         pytest.param(IMAGE, "registry.example.com/te", id="half a path"),
         pytest.param(IMAGE, "*.com", id="a star is one part of a name"),
         pytest.param(IMAGE, "*", id="a star alone"),
+        pytest.param(IMAGE, "r?gistry.example.com", id="a question mark begins a query"),
+        pytest.param(IMAGE, "[r]egistry.example.com", id="brackets at the beginning are an address"),
+        pytest.param(IMAGE, "r[!x]gistry.example.com", id="brackets do not negate"),
+        pytest.param(IMAGE, "r[^x]gistry.example.com", id="a host has no circumflex"),
+        pytest.param(IMAGE, "r[]e]gistry.example.com", id="empty brackets"),
+        pytest.param(IMAGE, "r\\egistry.example.com", id="a host has no backslash"),
+        pytest.param(IMAGE, "registry.example.com//team", id="two slashes"),
         pytest.param(IMAGE, "oci://registry.example.com", id="another scheme"),
         pytest.param("r.example.com:5000/phi", "r.example.com", id="another port"),
         pytest.param("r.example.com:5000/phi", "r.example.com:*", id="a port is no glob"),
@@ -120,10 +132,28 @@ def test_an_identity_token_is_for_us_and_not_for_the_kubelet() -> None:
 
 def test_the_older_form_has_registries_at_the_top() -> None:
     document = b64encode(json.dumps({"registry.example.com": GOOD}).encode()).decode()
-    secret = {"data": {".dockercfg": document}}
-    assert found(IMAGE, DockerConfig.of_secret("s", secret, legacy=True)) == [Account("s", USER, PASSWORD)]
+    secret = {"type": "kubernetes.io/dockercfg", "data": {".dockercfg": document}}
+    assert found(IMAGE, DockerConfig.of_secret("s", secret, by_kubelet=True)) == [Account("s", USER, PASSWORD)]
     with pytest.raises(DockerConfigError, match=r"the Secret s has no \.dockerconfigjson"):
-        found(IMAGE, DockerConfig.of_secret("s", secret, legacy=False))
+        found(IMAGE, DockerConfig.of_secret("s", secret, by_kubelet=False))
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("Opaque", ".dockerconfigjson"),
+        (None, ".dockerconfigjson"),
+        ("kubernetes.io/dockercfg", ".dockerconfigjson"),
+        ("kubernetes.io/dockerconfigjson", ".dockercfg"),
+    ],
+)
+def test_the_kubelet_reads_a_secret_by_its_type_and_our_pods_do_not(kind: str | None, key: str) -> None:
+    document = b64encode(json.dumps({"auths": {"registry.example.com": GOOD}}).encode()).decode()
+    secret = {"type": kind, "data": {key: document}}
+    with pytest.raises(DockerConfigError, match=f"is of type {kind or 'Opaque'}|has no .dockerconfigjson"):
+        found(IMAGE, DockerConfig.of_secret("s", secret, by_kubelet=True))
+    if key == ".dockerconfigjson":
+        assert found(IMAGE, DockerConfig.of_secret("s", secret, by_kubelet=False)) == [Account("s", USER, PASSWORD)]
 
 
 def test_each_secret_gives_one_account_in_order_and_a_broken_one_hides_none() -> None:
@@ -140,7 +170,9 @@ def test_each_secret_gives_one_account_in_order_and_a_broken_one_hides_none() ->
         ({}, r"has no \.dockerconfigjson"),
         ({"data": {"token": "eA=="}}, r"has no \.dockerconfigjson"),
         ({"data": {".dockerconfigjson": "!"}}, "not JSON"),
-        ({"data": {".dockerconfigjson": encoded("[" * 200_000)}}, "not JSON"),
+        ({"data": {".dockerconfigjson": encoded("[" * 200_000)}}, "more than 100 levels"),
+        ({"data": {".dockerconfigjson": encoded('["[[[[[' + '\\"[' * 300_000)}}, "not JSON"),
+        ({"data": {".dockerconfigjson": encoded("{" * 101 + "}" * 101)}}, "more than 100 levels"),
         ({"data": {".dockerconfigjson": encoded("[]")}}, "without registries"),
         ({"data": {".dockerconfigjson": encoded('{"auths": "s3cret"}')}}, "without registries"),
         ({"data": {".dockerconfigjson": encoded(" " * BYTES_MAX + "{}")}}, f"more than {BYTES_MAX} bytes"),
@@ -148,7 +180,7 @@ def test_each_secret_gives_one_account_in_order_and_a_broken_one_hides_none() ->
 )
 def test_an_invalid_docker_config_is_named_with_what_it_lacks(secret: dict[str, Any], lack: str) -> None:
     with pytest.raises(DockerConfigError, match=f"the Secret s .*{lack}"):
-        found(IMAGE, DockerConfig.of_secret("s", secret, legacy=False))
+        found(IMAGE, DockerConfig.of_secret("s", secret, by_kubelet=False))
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,14 @@ VALID = [
     "ubuntu", "ubuntu:22.04", "library/ubuntu", "docker.io/library/ubuntu:latest", "localhost/a", "localhost:5000/a:b",
     "registry.example.com:5000/team/app/x:v1.2-3_4", "10.0.0.1:5000/a", "[2001:db8::1]:5000/a", "a.b/c__d/e--f.g",
     "Host.Example/a", "UPPER/a:b", "a@sha256:" + "0" * 64, "r.io/a:t@sha256:" + "f" * 64, "a/" + "b" * 253,
+    "f" * 64 + ":t", "r.io/" + "f" * 64, "r.io:65535/a", "1.2.3/a", "[::1]/a", "[::ffff:a00:1]/a",
 ]  # fmt: skip
 INVALID = [
     "", " ", "!Valid", "Upper", "a/Upper", "a:", ":tag", "a@", "a@sha256:abc", "a@sha256:" + "G" * 64, "a//b", "/a",
     "a/", "a_", "a___b", "a..b", "a:t:u", "a:" + "t" * 129, "a b", "a\n", "a\x00", "-a", "a;b", "$(id)", "`id`",
     "'; rm -rf / #", "http://r.io/a", "a:té", "r.io:port/a", "a/" + "b" * 254, "f" * 64, "a" * 2000, "r.io/a@b@c",
+    "r.io:65536/a", "r.io:0/a", "r.io:/a", "999.1.1.1/a", "[:::::]/a", "[1]/a", "[::1]:99999/a", "[::1/a",
+    "[::1%eth0]/a",
 ]  # fmt: skip
 
 

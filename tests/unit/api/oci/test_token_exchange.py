@@ -2,6 +2,7 @@
 
 import json
 
+import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +50,10 @@ def test_nothing_of_a_credential_is_shown() -> None:
         (b'{"token": ""}', ""),
         (b'{"token": 1}', ""),
         (b'{"token": "a\\nb"}', ""),
+        (b'{"token": "a b"}', ""),
+        (b'{"token": "t "}', ""),
+        (b'{"token": " t"}', ""),
+        (b'{"token": "\\u007f"}', ""),
         ('{"token": "é"}'.encode(), ""),
         (b'["token"]', ""),
         (b"[" * TOKEN_MAX, ""),
@@ -64,3 +69,9 @@ def test_a_token_is_taken_from_what_is_answered(content: bytes, token: str) -> N
 @given(st.binary(max_size=60))
 def test_any_answer_is_read(content: bytes) -> None:
     assert isinstance(token_in(content), str)
+
+
+@given(st.text(max_size=20))
+def test_every_token_fits_in_a_header(text: str) -> None:
+    token = token_in(json.dumps({"token": text}).encode())
+    h11.Request(method="GET", target="/", headers=[("Host", "a"), ("Authorization", f"Bearer {token or 't'}")])
