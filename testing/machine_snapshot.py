@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deploy.local.host import cgroups, mount_points, processes
 from deploy.local.layout import INSTANCES, Layout
+from testing.deadlines import PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -86,4 +87,4 @@ def _marks_of(others: list[Layout]) -> re.Pattern[str]:
 
 
 def _lines(*argv: str) -> list[str]:
-    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30).stdout.splitlines()
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=PATIENCE_S).stdout.splitlines()

@@ -15,6 +15,7 @@ from deploy.local.cluster.kubectl import kubectl, kubectl_json
 from deploy.local.demo import demo
 from deploy.local.demo.chat import ask_kaito, ask_openai
 from deploy.local.layout import Layout
+from testing.deadlines import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(2400)
 
@@ -59,7 +60,7 @@ def test_its_node_was_bought_once_and_offers_the_gpu(served: demo.Target, stack:
 
 def test_the_admin_endpoint_and_the_workflow_tell_the_same_story(served: demo.Target, stack: Layout) -> None:
     url = f"http://{stack.address}:{stack.ports.admin}/workspaces/default/{served.name}"
-    view: dict[str, Any] = httpx.get(url, trust_env=False, timeout=30).raise_for_status().json()
+    view: dict[str, Any] = httpx.get(url, trust_env=False, timeout=PATIENCE_S).raise_for_status().json()
     assert view["phase"] == "Ready"
     assert [step["outcome"] for step in view["steps"]] == ["done"] * len(view["steps"])
     held = {holding["kind"]: holding["name"] for holding in view["holdings"]}

@@ -19,6 +19,7 @@ from deploy.local.demo import demo
 from deploy.local.demo.chat import ask_model
 from deploy.local.layout import Layout
 from deploy.local.mirror.repositories.build_facts_dataset import FACTS, WAYS
+from testing.deadlines import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(2400)
 
@@ -41,7 +42,7 @@ def manifest(layout: Layout, image: str) -> tuple[str, dict[str, Any]]:
     """Digest and content, as the registry has them."""
     repository, _, tag = image.removeprefix(f"{layout.registry}/").rpartition(":")
     url = f"http://{layout.registry}/v2/{repository}/manifests/{tag}"
-    answer = httpx.get(url, headers={"Accept": OCI_MANIFEST}, trust_env=False, timeout=30).raise_for_status()
+    answer = httpx.get(url, headers={"Accept": OCI_MANIFEST}, trust_env=False, timeout=PATIENCE_S).raise_for_status()
     return answer.headers["docker-content-digest"], answer.json()
 
 
@@ -102,7 +103,7 @@ def test_the_adapters_image_is_in_the_registry_as_kaito_lays_it_out(learnt: dict
 
 def test_the_nodes_were_gone_before_the_push_began(learnt: dict[str, Any], stack: Layout) -> None:
     url = f"http://{stack.address}:{stack.ports.admin}/workspaces/default/tune-facts"
-    view: dict[str, Any] = httpx.get(url, trust_env=False, timeout=30).raise_for_status().json()
+    view: dict[str, Any] = httpx.get(url, trust_env=False, timeout=PATIENCE_S).raise_for_status().json()
     steps = {step["step"]: step for step in view["steps"]}
     job = kubectl_json(stack.admin_kubeconfig, "get", "job", "tune-facts-publish")
     released = datetime.fromisoformat(steps["ReleaseNodes"]["ended"])

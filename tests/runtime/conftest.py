@@ -26,6 +26,7 @@ from deploy.local.layout import Layout
 from deploy.local.mirror.repositories.catalog import SMOLLM2, ensure_repos, repositories_folder
 from runtime.adapters.__main__ import bring_all
 from testing.adapters import write_lora
+from testing.deadlines import PATIENCE_S
 
 PYTHON = ENVIRONMENT / "bin" / "python"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -55,7 +56,7 @@ class Server:
         return httpx.post(f"{self.url}{path}", json=body, timeout=120)
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", timeout=30)
+        return httpx.get(f"{self.url}{path}", timeout=PATIENCE_S)
 
     def wait_until_ready(self) -> None:
         ends = time.monotonic() + READY_S

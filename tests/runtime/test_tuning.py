@@ -12,6 +12,7 @@ import pytest
 from api.configs.servable import lora_problems
 from api.pods.tune import ADAPTER_CONFIG, ADAPTER_WEIGHTS, SENTINEL_FILE, SUMMARY_FILE
 from runtime.tune.train.checkpoints import complete_checkpoints
+from testing.deadlines import PATIENCE_S
 from tests.runtime.tuning import Training, lose, make_model, settings
 
 pytestmark = pytest.mark.timeout(600)
@@ -60,7 +61,7 @@ def test_a_lost_training_resumes_with_the_same_result(model: Path, finished: Tra
     first = training.start()
     try:
         training.wait_until(lambda: training.status.last_checkpoint >= 2 * INTERVAL, first)
-        metrics = httpx.get(f"http://127.0.0.1:{training.port}/metrics", timeout=10).text
+        metrics = httpx.get(f"http://127.0.0.1:{training.port}/metrics", timeout=PATIENCE_S).text
     finally:
         lose(first)
     assert "modelyard_tune_last_checkpoint_step" in metrics
@@ -87,7 +88,7 @@ def test_a_stopped_training_writes_a_checkpoint_first(model: Path, tmp_path: Pat
     try:
         training.wait_until(lambda: training.status.step >= 3, process)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 143, training.log[-3000:]
+        assert process.wait(PATIENCE_S) == 143, training.log[-3000:]
     finally:
         lose(process)
     status = training.status

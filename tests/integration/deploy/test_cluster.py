@@ -22,6 +22,7 @@ from deploy.local.network import bridge
 from deploy.local.network.nodes import NodeSpec
 from deploy.local.nodes import node, objects
 from deploy.local.services import registry
+from testing.deadlines import PATIENCE_S
 from testing.machine_snapshot import Snapshot, snapshot
 
 pytestmark = [
@@ -161,7 +162,10 @@ def test_a_claim_gets_a_volume_below_this_stacks_own_folder(cluster: Layout) -> 
 def test_a_minted_identity_may_do_what_rbac_says_and_no_more(cluster: Layout) -> None:
     nobody = kubeconfigs.mint_kubeconfig(cluster, "modelyard:nobody")
     refused = subprocess.run(
-        [kubectl_program(), "--kubeconfig", str(nobody), "get", "nodes"], capture_output=True, text=True, timeout=30
+        [kubectl_program(), "--kubeconfig", str(nobody), "get", "nodes"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert refused.returncode == 1
     assert 'User "modelyard:nobody" cannot list resource "nodes"' in refused.stderr
@@ -246,7 +250,7 @@ def running_pod(layout: Layout, name: str) -> dict[str, Any]:
         statuses = owner_client.request(layout, "GET", path)["status"].get("containerStatuses", [])
         return bool(statuses) and all(each["ready"] for each in statuses)
 
-    wait_for(is_running, 60)
+    wait_for(is_running, PATIENCE_S)
     return owner_client.request(layout, "GET", path)
 
 

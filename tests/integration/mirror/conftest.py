@@ -71,7 +71,7 @@ class RunningMirror:
 
     def stop(self) -> None:
         self.process.terminate()
-        assert self.process.wait(timeout=20) in (0, -15)
+        assert self.process.wait(timeout=PATIENCE_S) in (0, -15)
 
 
 Starter = Callable[..., RunningMirror]

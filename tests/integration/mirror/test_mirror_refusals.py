@@ -15,6 +15,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from testing.deadlines import PATIENCE_S
 from tests.integration.mirror.conftest import RunningMirror, Starter
 
 TOKENS = {"hf_in": {"user": "ann", "repos": ["acme/tiny"]}, "hf_out": {"user": "bob"}}
@@ -132,7 +133,7 @@ def test_no_path_leads_out_of_a_repository(mirror: RunningMirror, path: str) -> 
     link = mirror.root / "models/acme/tiny/main/link"
     if not link.is_symlink():
         link.symlink_to(mirror.root / "secret")
-    connection = http.client.HTTPConnection(mirror.url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(mirror.url.removeprefix("http://"), timeout=PATIENCE_S)
     connection.request("GET", path)  # sent as written, where other clients would tidy the path
     answer = connection.getresponse()
     body = answer.read()

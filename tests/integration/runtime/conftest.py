@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from testing.deadlines import PATIENCE_S
 from testing.oci.registry import OciRegistry, registries_below
 from tests.integration.runtime.fetch_processes import FILES, MODEL, Fetcher, Hub, answers, free_port, wait_for
 
@@ -26,7 +27,7 @@ def running_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         wait_for(lambda: answers(f"{hub.url}/healthz"), "the mirror was ready")
         yield hub
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def fetcher(hub: Hub, tmp_path: Path) -> Iterator[Callable[..., Fetcher]]:
     for one in started:
         if one.process.poll() is None:
             one.process.terminate()
-            one.process.communicate(timeout=30)
+            one.process.communicate(timeout=PATIENCE_S)
 
 
 @pytest.fixture

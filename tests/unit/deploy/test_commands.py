@@ -19,19 +19,19 @@ from testing.deadlines import PATIENCE_S
 
 def test_output_goes_to_the_log_after_the_command_line(tmp_path: Path) -> None:
     log = tmp_path / "logs" / "a.log"
-    run_logged(["sh", "-c", "echo out; echo err >&2"], log, deadline_s=10)
+    run_logged(["sh", "-c", "echo out; echo err >&2"], log, deadline_s=PATIENCE_S)
     assert log.read_text() == "\n$ sh -c 'echo out; echo err >&2'\nout\nerr\n"
 
 
 def test_stdin_is_what_was_given(tmp_path: Path) -> None:
-    run_logged(["cat"], tmp_path / "log", deadline_s=10, stdin="kind: Namespace")
+    run_logged(["cat"], tmp_path / "log", deadline_s=PATIENCE_S, stdin="kind: Namespace")
     assert "kind: Namespace" in (tmp_path / "log").read_text()
 
 
 def test_a_failure_names_command_code_last_lines_log_and_fix(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with pytest.raises(CommandFailed) as failure:
-        run_logged(["sh", "-c", "seq 100; exit 3"], log, deadline_s=10, fix="count less")
+        run_logged(["sh", "-c", "seq 100; exit 3"], log, deadline_s=PATIENCE_S, fix="count less")
     message = str(failure.value)
     for part in ("sh -c", "exit code 3", "  | 100", str(log), "Fix: count less"):
         assert part in message
@@ -51,9 +51,9 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_question_gets_stdout_and_a_failure_stderr() -> None:
-    assert output_of([sys.executable, "-c", "print('yes')"], deadline_s=10) == "yes\n"
+    assert output_of([sys.executable, "-c", "print('yes')"], deadline_s=PATIENCE_S) == "yes\n"
     with pytest.raises(CommandFailed, match="no such thing"):
-        output_of(["sh", "-c", "echo no such thing >&2; exit 1"], deadline_s=10)
+        output_of(["sh", "-c", "echo no such thing >&2; exit 1"], deadline_s=PATIENCE_S)
 
 
 def alone(act: Callable[[Path], None], tmp_path: Path) -> None:

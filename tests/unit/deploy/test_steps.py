@@ -1,6 +1,6 @@
 """The graph of steps: order, side by side, what a failure and an interrupt leave."""
 
-import _thread
+import signal
 import threading
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ import pytest
 
 from deploy.local.layout import Report
 from deploy.local.stack.runner import Step, StepFailed, order_of, run_steps
+from testing.deadlines import PATIENCE_S
 
 
 class Recorder:
@@ -56,7 +57,7 @@ def test_a_step_starts_only_when_all_it_needs_is_done() -> None:
 
 
 def test_independent_steps_run_concurrently() -> None:
-    meeting = threading.Barrier(2, timeout=10)
+    meeting = threading.Barrier(2, timeout=PATIENCE_S)
 
     def meet(report: Report) -> None:
         meeting.wait()
@@ -75,7 +76,7 @@ def test_a_failure_stops_what_runs_and_starts_nothing_more() -> None:
     asked = threading.Event()
 
     def until_stopped(report: Report) -> None:
-        assert asked.wait(10)
+        assert asked.wait(PATIENCE_S)
         raise RuntimeError("ended by a signal")
 
     steps = [Step("slow", until_stopped), Step("bad", broken), Step("after", nothing, ("bad",))]
@@ -91,8 +92,9 @@ def test_an_interrupt_stops_what_runs_and_is_passed_on() -> None:
     asked = threading.Event()
 
     def interrupted(report: Report) -> None:
-        _thread.interrupt_main()
-        assert asked.wait(10)
+        # As a terminal's Ctrl-C: unlike _thread.interrupt_main it wakes a main thread that waits.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        assert asked.wait(PATIENCE_S)
 
     with pytest.raises(KeyboardInterrupt):
         run_steps([Step("a", interrupted), Step("b", nothing, ("a",))], display, stop_commands=asked.set)

@@ -17,6 +17,7 @@ from runtime.pod.guarded_network import STREAMED, Guard, GuardedTransport
 from runtime.registry.blobs import blob_of_bytes
 from runtime.registry.client import ANSWER_MAX, repository
 from runtime.registry.faults import RegistryFault, Trouble, fault_of_transport
+from testing.deadlines import PATIENCE_S
 from testing.faults.raw_servers import OK, listening, redirect, repeating, self_signed, sending
 
 STALL_S = 60.0
@@ -253,7 +254,7 @@ def test_an_answer_that_drips_through_a_proxy_is_given_up(head: bytes, monkeypat
         proxied(monkeypatch, proxy)
         transport = GuardedTransport(guard, ssl.create_default_context(), proxies=True)
         with (
-            httpx.Client(transport=transport, timeout=5) as client,
+            httpx.Client(transport=transport, timeout=PATIENCE_S) as client,
             pytest.raises(httpx.ReadTimeout, match=r"no whole answer in 0\.5 s"),
         ):
             client.get("http://data.example/")
@@ -265,11 +266,11 @@ def test_data_streams_through_a_proxy_for_as_long_as_it_comes(
 ) -> None:
     certificate, tls = self_signed(tmp_path, "data.example")
     trusting = ssl.create_default_context(cafile=str(certificate))
-    guard = Guard(lambda host, port, addresses: None, 0.5, 0)
+    guard = Guard(lambda host, port, addresses: None, 3.0, 0)  # for a head on a busy machine; the body takes longer
 
     def slow(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n")
-        for _ in range(12):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\nConnection: close\r\n\r\n")
+        for _ in range(40):
             threading.Event().wait(0.1)
             connection.sendall(b"x")
 
@@ -283,10 +284,10 @@ def test_data_streams_through_a_proxy_for_as_long_as_it_comes(
         proxied(monkeypatch, proxy)
         transport = GuardedTransport(guard, trusting, proxies=True)
         with (
-            httpx.Client(transport=transport, timeout=5) as client,
+            httpx.Client(transport=transport, timeout=PATIENCE_S) as client,
             client.stream("GET", f"{scheme}://data.example/", extensions=STREAMED) as response,
         ):
-            assert b"".join(response.iter_raw()) == b"x" * 12
+            assert b"".join(response.iter_raw()) == b"x" * 40
 
 
 def test_a_proxy_may_be_written_without_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
