@@ -1,7 +1,7 @@
 """Connects httpx to checked addresses only, for asyncio: the counterpart of runtime/pod/guarded_network.py in pods.
 
 Resolves a name once and connects to the addresses that were checked. Response bodies are bounded in bytes and never
-decompressed. The caller limits the time, by asyncio.timeout(), and supplies the address policy as a `Judge`.
+decompressed. The caller limits the time, by asyncio.timeout(), and supplies the address policy as a `AddressCheck`.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from api.environment_proxy import proxy_for
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Returns the addresses of a host for a port; raises OSError if it has none."""
-Judge = Callable[[str, int, list[str]], None]
+AddressCheck = Callable[[str, int, list[str]], None]
 """Raises if connections to one of the host's addresses are not allowed."""
 
 
@@ -32,14 +32,14 @@ async def system_resolve(host: str, port: int) -> list[str]:
 class Guard:
     """`answer_max` limits a response's body, in bytes."""
 
-    judge: Judge
+    check: AddressCheck
     answer_max: int
     resolve: Resolve = system_resolve
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """Returns the addresses that may be connected to. Raises OSError, UnicodeError, and what the judge raises."""
+        """Returns the addresses that may be connected to. Raises OSError, UnicodeError, and what the check raises."""
         found = await self.resolve(host, port)
-        self.judge(host, port, found)
+        self.check(host, port, found)
         return found
 
 
@@ -61,7 +61,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         response = await (self._send_through(proxy, request) if proxy else super().handle_async_request(request))
         if response.headers.get("Content-Encoding", "identity") != "identity":
             await response.aclose()
-            raise httpx.RemoteProtocolError("the answer is packed, which was not asked for")
+            raise httpx.RemoteProtocolError("the response is compressed although no compression was requested")
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _Bounded(response.stream, self._guard.answer_max)
         return response
@@ -117,7 +117,7 @@ class _Bounded(httpx.AsyncByteStream):
         async for part in self._inner:
             self._left -= len(part)
             if self._left < 0:
-                raise httpx.RemoteProtocolError("the answer is larger than anything that was asked for")
+                raise httpx.RemoteProtocolError("the response is larger than any that was requested")
             yield part
 
     async def aclose(self) -> None:

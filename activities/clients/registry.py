@@ -131,7 +131,7 @@ class Registries:
         response = await client.request(request.method, url, data=request.form or None, headers=request.headers)
         return token_in(response.content) if response.is_success else None
 
-    def _judge(self, host: str, port: int, addresses: list[str]) -> None:
+    def _check_addresses(self, host: str, port: int, addresses: list[str]) -> None:
         check_registry(host, port, addresses, named=self._plain_http)
 
     def _scheme(self, netloc: str) -> str:
@@ -141,7 +141,7 @@ class Registries:
         # Reading the certificates again for every client would block the whole worker for a tenth of a second.
         self._tls = self._tls or httpx.create_ssl_context()
         # The environment's proxy leads outside the network, where a registry without TLS is never reached.
-        guard = Guard(self._judge, LARGEST_ANSWER, self._resolve)
+        guard = Guard(self._check_addresses, LARGEST_ANSWER, self._resolve)
         transport = GuardedTransport(guard, self._tls, proxies=host not in self._plain_http)
         return httpx.AsyncClient(
             transport=transport, timeout=self._answer_s, follow_redirects=False, headers={"Accept-Encoding": "identity"}

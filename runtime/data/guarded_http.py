@@ -50,7 +50,7 @@ class GuardedHttp:
     ) -> Iterator[httpx.Response]:
         """Yields the response with one of these statuses (200 or 206); read its body by iter_raw() only. Raises
         AddressRefused or LinkBroken; the body raises httpx.HTTPError."""
-        transport = GuardedTransport(Guard(self._judge, self.timeout_s, ANSWER_MAX, self.resolve), self.tls)
+        transport = GuardedTransport(Guard(self._check_addresses, self.timeout_s, ANSWER_MAX, self.resolve), self.tls)
         with httpx.Client(transport=transport, timeout=self.timeout_s, headers=_HEADERS, trust_env=False) as client:
             for _ in range(HOPS_MAX + 1):
                 response = self._asked(client, url, headers or {})
@@ -64,7 +64,7 @@ class GuardedHttp:
         text = f"{urlsplit(url).hostname} redirects more than {HOPS_MAX} times: give the last link"
         raise LinkBroken(text, status=response.status_code)
 
-    def _judge(self, host: str, _port: int, addresses: list[str]) -> None:
+    def _check_addresses(self, host: str, _port: int, addresses: list[str]) -> None:
         check_resolved(host, addresses, self.allowed_hosts)
 
     def _asked(self, client: httpx.Client, url: str, headers: Mapping[str, str]) -> httpx.Response:

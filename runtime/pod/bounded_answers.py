@@ -37,7 +37,7 @@ class LimitedStream(httpcore.NetworkStream):
         except httpcore.ReadTimeout:
             if wait < left:
                 raise
-        raise httpcore.ReadTimeout(f"no whole answer in {self._answer_s:g} s")
+        raise httpcore.ReadTimeout(f"no complete response within {self._answer_s:g} s")
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._ends = None
@@ -63,7 +63,7 @@ class BoundedBody(httpx.SyncByteStream):
         for part in self._inner:
             self._left -= len(part)
             if self._left < 0:
-                raise AnswerRefused("the answer is larger than anything that was asked for")
+                raise AnswerRefused("the response is larger than any that was requested")
             yield part
 
     def close(self) -> None:

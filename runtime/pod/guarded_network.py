@@ -2,7 +2,8 @@
 
 Through a proxy, which resolves names by itself, only hosts that are addresses can be checked, and they are.
 Limits responses in time, counted from the sent request, and in bytes, and never decompresses them. Which addresses are
-allowed is the caller's `Judge`, mostly from api/addresses.py. For asyncio: activities/clients/guarded_network.py.
+allowed is the caller's `AddressCheck`, mostly from api/addresses.py. `activities/clients/guarded_network.py` is the
+same for asyncio.
 """
 
 import socket
@@ -20,7 +21,7 @@ from runtime.pod.bounded_answers import AnswerRefused, BoundedBody, LimitedStrea
 
 Resolve = Callable[[str, int], list[str]]
 """Returns the addresses of a host for a port; raises OSError if it has none."""
-Judge = Callable[[str, int, list[str]], None]
+AddressCheck = Callable[[str, int, list[str]], None]
 """Raises if one of a host's addresses is not allowed."""
 STREAMED: Final[dict[str, Any]] = {"streamed": True}
 """Request extensions: a successful response (200, 206) is read by iter_raw(), without a limit on size and time."""
@@ -38,7 +39,7 @@ def system_resolve(host: str, port: int) -> list[str]:
 class Guard:
     """`answer_s`: seconds from a request's last byte to its response's last; `answer_max`: bytes of the body."""
 
-    judge: Judge
+    check: AddressCheck
     answer_s: float
     answer_max: int
     resolve: Resolve = system_resolve
@@ -60,7 +61,7 @@ class GuardedTransport(httpx.HTTPTransport):
         host = url.raw_host.decode("ascii")
         proxy = proxy_for(url.scheme, host, url.port, proxies)
         if proxy and (addresses := _addresses_without_dns(host)):
-            self._guard.judge(host, url.port or _PORTS[url.scheme], addresses)
+            self._guard.check(host, url.port or _PORTS[url.scheme], addresses)
         response = self._by(proxy).handle_request(request) if proxy else super().handle_request(request)
         if "streamed" in request.extensions and response.status_code in (200, 206):
             stream = response.extensions.get("network_stream")
@@ -69,7 +70,7 @@ class GuardedTransport(httpx.HTTPTransport):
             return response
         if response.headers.get("Content-Encoding", "identity") != "identity":
             response.close()
-            raise AnswerRefused("the answer is packed, which was not asked for")
+            raise AnswerRefused("the response is compressed although no compression was requested")
         assert isinstance(response.stream, httpx.SyncByteStream)
         response.stream = BoundedBody(response.stream, self._guard.answer_max)
         return response
@@ -108,7 +109,7 @@ class _ProxiedTransport(httpx.HTTPTransport):
         if proxy.url.scheme not in _PORTS:
             raise ValueError("not an HTTP proxy")
         super().__init__(verify=tls, proxy=proxy)
-        anywhere = replace(guard, judge=lambda host, port, addresses: None, resolve=system_resolve)
+        anywhere = replace(guard, check=lambda host, port, addresses: None, resolve=system_resolve)
         # Private to httpx, as in GuardedTransport.
         self._pool.close()
         self._pool = httpcore.HTTPProxy(
@@ -138,7 +139,7 @@ class _Backend(httpcore.NetworkBackend):
             addresses = self._guard.resolve(host, port)
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"it has no address: {getattr(error, 'strerror', None) or error}") from error
-        self._guard.judge(host, port, addresses)
+        self._guard.check(host, port, addresses)
         lost: Exception = httpcore.ConnectError("it has no address")
         # An address that drops packets must leave time for the others.
         each_s = None if timeout is None else timeout / max(1, len(addresses))
