@@ -3,6 +3,7 @@
 At the end of a run it tells which costly programs were started.
 """
 
+import signal
 from typing import Final
 
 import pytest
@@ -26,6 +27,9 @@ INTERRUPTED: Final = "ignore:Exception ignored in. <function gc_cumulative_time:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A script's background job starts with SIGINT ignored, and so do its children: nothing could be interrupted.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for harmless in (LATE_CANCELLATION, INTERRUPTED):
         config.addinivalue_line("filterwarnings", harmless)
     for tier, description in DESCRIPTIONS.items():
