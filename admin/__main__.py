@@ -9,10 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from admin.app import admin_application
 from process.asgi import listening
-from process.health import free_loopback_port
 from process.run import run
 from process.settings import TemporalSettings
-from process.temporal import connect
+from process.temporal import connect, runtime_with_metrics
 
 DRAIN_S: Final = 10
 
@@ -27,8 +26,8 @@ class AdminSettings(BaseSettings):
 
 async def work(settings: AdminSettings, stop: asyncio.Event) -> None:
     """Serves until `stop` is set. Raises OSError if the address cannot be bound."""
-    sdk_port = free_loopback_port()
-    client = await connect(TemporalSettings(), sdk_metrics_port=sdk_port, lazy=True)
+    runtime, sdk_port = runtime_with_metrics()
+    client = await connect(TemporalSettings(), runtime=runtime, lazy=True)
     app = admin_application(client, sdk_port)
     config = uvicorn.Config(app, log_level="info", access_log=False, timeout_graceful_shutdown=DRAIN_S)
     async with listening(settings.admin_address, config):

@@ -18,10 +18,10 @@ from activities.clients.kubernetes import Cluster, Object
 from activities.clients.watch import EventType, follow
 from api import labels
 from api.names import WorkspaceKey
-from process.health import endpoint, free_loopback_port
+from process.health import endpoint
 from process.run import run
 from process.settings import ProcessSettings
-from process.temporal import connect
+from process.temporal import connect, runtime_with_metrics
 from watcher.leader_election import lead
 from watcher.predicates import OwnedMemory, WorkspaceMemory, owners_of, trim
 from watcher.signals import Signaller, to_temporal
@@ -71,8 +71,8 @@ class Watching:
 
 async def work(settings: ProcessSettings, stop: asyncio.Event) -> None:
     """Watches until `stop` is set. Raises unrecoverable errors, so that the process is restarted."""
-    sdk_port = free_loopback_port()
-    client = await connect(settings, sdk_metrics_port=sdk_port)
+    runtime, sdk_port = runtime_with_metrics()
+    client = await connect(settings, runtime=runtime)
     cluster = await Cluster.connect(settings.kubeconfig)
     identity = f"{socket.gethostname()}-{os.getpid()}"
     try:

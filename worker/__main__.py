@@ -42,9 +42,9 @@ from activities.tuning.adapter_verification import Adapters
 from activities.tuning.jobs import TuningJobs
 from activities.workspaces import Workspaces
 from api.pods.registries import RegistryAccess
-from process.health import endpoint, free_loopback_port
+from process.health import endpoint
 from process.run import run
-from process.temporal import connect
+from process.temporal import connect, runtime_with_metrics
 from worker.settings import WorkerSettings
 from workflows.status import search_attributes
 from workflows.sweep.schedule import ensure_sweep_schedule
@@ -181,8 +181,8 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
     """Polls the wanted queues until `stop` is set."""
     settings, azure = WorkerSettings(), AzureSettings()
     async with AsyncExitStack() as stack:
-        sdk_port = free_loopback_port()
-        client = await connect(settings, sdk_metrics_port=sdk_port)
+        runtime, sdk_port = runtime_with_metrics()
+        client = await connect(settings, runtime=runtime)
         await search_attributes.register(client)
         bodies: Activities = {}
         if queues.CLOUD in wanted:
