@@ -1,7 +1,7 @@
 """Connects httpx to checked addresses only, for asyncio: the counterpart of runtime/pod/guarded_network.py in pods.
 
 Resolves a name once and connects to the addresses that were checked. Response bodies are bounded in bytes and never
-decompressed. The caller limits the time, by asyncio.timeout(), and supplies the address policy as a `AddressCheck`.
+decompressed. The caller limits the time, by asyncio.timeout(), and supplies the address policy as an `AddressCheck`.
 """
 
 import asyncio
