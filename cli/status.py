@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-import aiohttp
-from kubernetes.aio.client.exceptions import ApiException
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from activities.clients.kubernetes import Cluster, Object
+from activities.clients.kubernetes import REQUEST_ERRORS, Cluster, Object
 from api.age import age
 from api.resource.status import Training, WorkspaceStatus, parse_status
 from cli.exit_codes import GOOD, MISUSE, NO
@@ -30,7 +28,7 @@ def run(name: str | None, namespace: str | None) -> int:
     """0 when none has failed, 1 when one has, 2 when the cluster or the Workspace cannot be read."""
     try:
         found = asyncio.run(_read(name, namespace))
-    except (ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
+    except (*REQUEST_ERRORS, OSError) as error:
         print(f"the cluster cannot be read: {error}. set KUBECONFIG to the cluster's kubeconfig", file=sys.stderr)
         return MISUSE
     if name and not found:

@@ -11,13 +11,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import aiohttp
-from kubernetes.aio.client.exceptions import ApiException
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.clients.kubernetes import Cluster, Object
+from activities.clients.kubernetes import REQUEST_ERRORS, Cluster, Object
 from activities.clients.watch import observe
 from api import labels, names
 from deploy.local.layout import Layout
@@ -109,7 +107,7 @@ class Workspaces:
                     found = {name: seen[name] for name in wanted if name in seen}
                     if not missing(found):
                         return found
-            except (ApiException, aiohttp.ClientError, TimeoutError):  # the API server may be the killed process
+            except REQUEST_ERRORS:  # the API server may be the killed process
                 await asyncio.sleep(LOOK_S)
         told = {name: standing(found.get(name)) for name in missing(found)}
         raise TimeoutError(f"after {within_s:g} s these are {wrong}: {told}")

@@ -1,10 +1,10 @@
 """The Kubernetes API as this project uses it: objects are dictionaries, writes are server-side applies.
 
-The kubernetes client does authentication, TLS and transport; paths and content types are here, because the generated
-methods neither accept apply patches for every kind nor return watch events as plain JSON. Decides nothing.
+The kubernetes client does authentication, TLS and transport; content types are here and paths in `kubernetes_paths.py`,
+because the generated methods neither accept apply patches for every kind nor return watch events as plain JSON. Decides
+nothing.
 """
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -14,41 +14,26 @@ from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client.exceptions import ApiException
 from prometheus_client import Counter
 
+from activities.clients.kubernetes_paths import WITH_PODS, kind_of, path_of
+from activities.clients.kubernetes_responses import is_of_a_starting_server, parse_event, parse_object, read_refusal
 from api.labels import FIELD_MANAGER
 
 REQUEST_TIMEOUT_S: Final = 15.0
 PAGE: Final = 500
 STARTING: Final = 503
 EXPIRED: Final = 410
+APPLY: Final = "application/apply-patch+yaml"
+JSON_PATCH: Final = "application/json-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+
+REQUEST_ERRORS: Final = (ApiException, aiohttp.ClientError, TimeoutError)
+"""What a request raises: the API server refused it, cannot be reached, or did not answer in time."""
 
 Object = dict[str, Any]
 
 REQUESTS: Final = Counter(
     "modelyard_kubernetes_requests", "Requests sent to the Kubernetes API server", ["method", "resource"]
 )
-
-PATHS: Final[Mapping[str, str]] = {
-    "Workspace": "/apis/kaito.sh/v1beta1/{scope}workspaces",
-    "Deployment": "/apis/apps/v1/{scope}deployments",
-    "StatefulSet": "/apis/apps/v1/{scope}statefulsets",
-    "Job": "/apis/batch/v1/{scope}jobs",
-    "PodDisruptionBudget": "/apis/policy/v1/{scope}poddisruptionbudgets",
-    "PodDisruptionBudget/v1beta1": "/apis/policy/v1beta1/{scope}poddisruptionbudgets",
-    "PersistentVolumeClaim": "/api/v1/{scope}persistentvolumeclaims",
-    "Service": "/api/v1/{scope}services",
-    "ConfigMap": "/api/v1/{scope}configmaps",
-    "Secret": "/api/v1/{scope}secrets",
-    "Pod": "/api/v1/{scope}pods",
-    "Node": "/api/v1/nodes",
-    "NodeClaim": "/apis/karpenter.sh/v1/nodeclaims",
-    "StorageClass": "/apis/storage.k8s.io/v1/storageclasses",
-    "Lease": "/apis/coordination.k8s.io/v1/{scope}leases",
-    "Event": "/api/v1/{scope}events",
-}
-
-WITH_PODS: Final = ("Deployment", "StatefulSet", "Job")
-"""Kinds that are deleted in the foreground, so that they create no more pods meanwhile. Foreground deletion of other
-kinds would only load the garbage collector, which deletes about twenty objects a second."""
 
 
 class Cluster:
@@ -58,9 +43,14 @@ class Cluster:
         self.api = api
 
     @classmethod
-    async def connect(cls, kubeconfig: str | None) -> "Cluster":
-        """Connects by a kubeconfig file, or as the pod's own service account if `kubeconfig` is None."""
+    async def connect(cls, kubeconfig: str | None, *, direct: bool = False) -> "Cluster":
+        """Connects by a kubeconfig file, or as the pod's own service account if `kubeconfig` is None.
+
+        `direct` ignores the environment's proxy: none can reach an API server on this machine.
+        """
         configuration = kubernetes_client.Configuration()
+        if direct:
+            configuration.client_session_kwargs = {"trust_env": False}
         configuration.connection_pool_maxsize = 0  # aiohttp: no limit; every wait holds one watch open
         load: Any = kubernetes_config  # its functions carry no types
         if kubeconfig:
@@ -84,14 +74,16 @@ class Cluster:
             raise
 
     async def list_all(
-        self, kind: str, namespace: str | None = None, *, selector: str = ""
+        self, kind: str, namespace: str | None = None, *, selector: str = "", fields: str = ""
     ) -> tuple[list[Object], str]:
-        """Returns all objects, page by page, and the resourceVersion to watch from.
+        """Returns all objects that the label and field selectors match, page by page, and the resourceVersion to watch
+        from.
 
         If the continue token has expired, lists everything again in one response, as client-go does.
         """
         items: list[Object] = []
-        chosen = {"labelSelector": selector} if selector else {}
+        selectors = {"labelSelector": selector, "fieldSelector": fields}
+        chosen = {name: value for name, value in selectors.items() if value}
         query = {"limit": str(PAGE)} | chosen
         while True:
             try:
@@ -112,7 +104,7 @@ class Cluster:
         metadata = body["metadata"]
         path = path_of(kind, metadata.get("namespace"), metadata["name"]) + (f"/{subresource}" if subresource else "")
         query = {"fieldManager": manager, "force": "true"}
-        return await self.request("PATCH", path, query=query, body=body, content_type="application/apply-patch+yaml")
+        return await self.request("PATCH", path, query=query, body=body, content_type=APPLY)
 
     async def create(self, kind: str, body: Object) -> Object:
         """Creates the object. Raises ApiException 409 if it exists."""
@@ -121,13 +113,31 @@ class Cluster:
     async def patch(self, kind: str, name: str, namespace: str | None, operations: list[Object]) -> Object:
         """Applies a JSON patch; with a `test` operation it fails with 422 instead of overwriting an unseen change."""
         path = path_of(kind, namespace, name)
-        return await self.request("PATCH", path, body=operations, content_type="application/json-patch+json")
+        return await self.request("PATCH", path, body=operations, content_type=JSON_PATCH)
 
-    async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str = "") -> bool:
+    async def merge(
+        self, kind: str, name: str, namespace: str | None, change: Object, *, subresource: str = ""
+    ) -> bool:
+        """Applies a JSON merge patch. Returns False if the object does not exist."""
+        path = path_of(kind, namespace, name) + (f"/{subresource}" if subresource else "")
+        try:
+            await self.request("PATCH", path, body=change, content_type=MERGE_PATCH)
+        except ApiException as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    async def delete(
+        self, kind: str, name: str, namespace: str | None = None, *, uid: str = "", grace_s: int | None = None
+    ) -> bool:
         """Deletes the object, kinds with pods in the foreground. Returns False if it does not exist or has another
-        UID."""
-        policy = "Foreground" if kind in WITH_PODS else "Background"
-        body: Object = {"propagationPolicy": policy} | ({"preconditions": {"uid": uid}} if uid else {})
+        UID. `grace_s` replaces the grace period of a pod."""
+        body: Object = {"propagationPolicy": "Foreground" if kind in WITH_PODS else "Background"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        if grace_s is not None:
+            body["gracePeriodSeconds"] = grace_s
         try:
             await self.request("DELETE", path_of(kind, namespace, name), body=body)
         except ApiException as error:
@@ -157,7 +167,7 @@ class Cluster:
             while line := await response.response.content.readline():
                 if not line.endswith(b"\n"):
                     raise aiohttp.ClientPayloadError(f"a watch of {kind} broke off in the middle of an event")
-                kind_of_event, item = _event(line)
+                kind_of_event, item = parse_event(line)
                 if kind_of_event == "ERROR":
                     raise ApiException(status=item.get("code", 0), reason=item.get("message"))
                 yield kind_of_event, item
@@ -197,7 +207,7 @@ class Cluster:
         response = await self._send(
             method, path, query=query, body=body, content_type=content_type, timeout_s=timeout_s
         )
-        return _object(await response.read() or b"{}")
+        return parse_object(await response.read() or b"{}")
 
     async def _send(self, method: str, path: str, **request: Any) -> Any:
         """Returns the response if its status is below 300.
@@ -206,13 +216,13 @@ class Cluster:
         until those are. Such a response counts only if the server repeats it once it is ready.
         """
         response = await self._call(method, path, **request)
-        refusal = await _refusal(response)
+        refusal = await read_refusal(response)
         if refusal is not None and is_of_a_starting_server(refusal):
-            ready = await _refusal(await self._call("GET", "/readyz"))
+            ready = await read_refusal(await self._call("GET", "/readyz"))
             if ready is not None:
                 raise ApiException(status=STARTING, reason="the API server is starting", body=refusal.body)
             response = await self._call(method, path, **request)
-            refusal = await _refusal(response)
+            refusal = await read_refusal(response)
         if refusal is not None:
             raise refusal
         return response
@@ -237,63 +247,3 @@ class Cluster:
             auth_settings=["BearerToken"],
         )
         return await self.api.call_api(*request, _request_timeout=timeout_s)
-
-
-def kind_of(path: str) -> str:
-    """Returns the plural and subresource of a path, as a metric label: never a name, to bound the cardinality."""
-    parts = path.strip("/").split("/")
-    if parts[0] not in ("api", "apis"):
-        return parts[0]
-    parts = parts[2:] if parts[0] == "api" else parts[3:]
-    if not parts:
-        return "versions"  # of a group: a discovery request
-    parts = parts[2:] if parts[0] == "namespaces" and len(parts) > 2 else parts
-    return "/".join([parts[0], *parts[2:3]])
-
-
-def path_of(kind: str, namespace: str | None = None, name: str | None = None) -> str:
-    """Returns the URL path of a kind's collection or of one object. Raises KeyError for a kind that is not in PATHS."""
-    scope = f"namespaces/{namespace}/" if namespace else ""
-    return PATHS[kind].format(scope=scope) + (f"/{name}" if name else "")
-
-
-def is_of_a_starting_server(refusal: ApiException) -> bool:
-    """Whether a server that has just started may answer a valid request like this: with 403, or 404 of the path itself.
-
-    A 404 of an object is a Status whose details name the object.
-    """
-    return refusal.status == 403 or (refusal.status == 404 and not _names_an_object(refusal.body or ""))
-
-
-def _names_an_object(body: str) -> bool:
-    try:
-        status = json.loads(body)
-    except ValueError:
-        return False
-    return isinstance(status, dict) and bool((status.get("details") or {}).get("name"))
-
-
-def _event(line: bytes) -> tuple[str, Object]:
-    event = _object(line)
-    kind, item = event.get("type"), event.get("object")
-    if not isinstance(kind, str) or not isinstance(item, dict):
-        raise aiohttp.ClientPayloadError("a watch has a line that is not an event")
-    return kind, item
-
-
-def _object(text: bytes) -> Object:
-    """Parses what an API server sends. What is between it and us may send another text with the status 200."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise aiohttp.ClientPayloadError("the response is not a JSON object")
-    return found
-
-
-async def _refusal(response: Any) -> ApiException | None:
-    if response.status <= 299:
-        return None
-    body = (await response.read() or b"").decode(errors="replace")
-    return ApiException(status=response.status, reason=response.reason, body=body)

@@ -18,7 +18,7 @@ from typing import Final, Generic, TypeVar
 import aiohttp
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.clients.kubernetes import EXPIRED, Cluster, Object
+from activities.clients.kubernetes import EXPIRED, REQUEST_ERRORS, Cluster, Object
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Reflector(Generic[Kept]):
                 del first
                 async for change in self._watch(until):
                     yield deque((change,))
-            except (ApiException, aiohttp.ClientError, TimeoutError) as error:
+            except REQUEST_ERRORS as error:
                 status = error.status if isinstance(error, ApiException) else None
                 if status in REFUSED or not (listed or insist):
                     raise

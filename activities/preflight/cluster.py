@@ -7,7 +7,8 @@ passed.
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.clients.kubernetes import Cluster, path_of
+from activities.clients.kubernetes import Cluster
+from activities.clients.kubernetes_paths import path_of
 from activities.contract import signatures
 from activities.contract.payloads import Check, Plan, Preflight
 from activities.nodes.byo.gpu_accounting import gpu_pod, pick, shortage, uses_of

@@ -9,12 +9,10 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-import aiohttp
-from kubernetes.aio.client.exceptions import ApiException
 from pydantic import ValidationError
 from temporalio import activity
 
-from activities.clients.kubernetes import Cluster, Object
+from activities.clients.kubernetes import REQUEST_ERRORS, Cluster, Object
 from activities.contract.tuning import JobWait
 from activities.heartbeat import Progress
 from activities.tuning.pods import last_message, training_status, tune_status
@@ -45,7 +43,7 @@ class TrainingProgress:
                 self._wait.workspace.namespace, pod, TUNE_PORT, "/healthz", ANSWER_S
             )
             status = TuneStatus.model_validate(body)
-        except (ApiException, aiohttp.ClientError, TimeoutError, ValidationError, ValueError) as error:
+        except (*REQUEST_ERRORS, ValidationError, ValueError) as error:
             activity.logger.info("the training's progress could not be read", extra={"cause": str(error)[:300]})
             return
         progress.report(status.model_dump(include=_REPORTED, exclude_none=True))
@@ -70,7 +68,7 @@ class TrainingProgress:
         try:
             await self._cluster.apply("Workspace", body, subresource="status", manager=labels.TRAINING_MANAGER)
             self._written = status
-        except (ApiException, aiohttp.ClientError, TimeoutError) as error:
+        except REQUEST_ERRORS as error:
             activity.logger.warning("the training's progress could not be written", extra={"cause": str(error)[:300]})
 
 

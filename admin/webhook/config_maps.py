@@ -10,10 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-import aiohttp
-from kubernetes.aio.client.exceptions import ApiException
-
-from activities.clients.kubernetes import Cluster, Object
+from activities.clients.kubernetes import REQUEST_ERRORS, Cluster, Object
 from admin.webhook.admission_review import Review
 
 log = logging.getLogger(__name__)
@@ -54,7 +51,7 @@ class ClusterConfigMaps:
         try:
             async with asyncio.timeout(READ_S):
                 found = [await self._cluster.get("ConfigMap", name, review.namespace) for name in names]
-        except (ApiException, aiohttp.ClientError, TimeoutError) as error:
+        except REQUEST_ERRORS as error:
             log.warning("the ConfigMaps of review %s cannot be read and are not checked: %r", review.uid, error)
             return None
         return {name: config_map for name, config_map in zip(names, found, strict=True) if config_map is not None}

@@ -10,9 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-import aiohttp
-from kubernetes.aio.client.exceptions import ApiException
-
+from activities.clients.kubernetes import REQUEST_ERRORS
 from admin.webhook.certificates.bundle import CertificateBundle, first_certificates, kept_current, reissue
 from admin.webhook.certificates.secret import CertificateStore
 from admin.webhook.metrics import EXPIRY, REGISTERED, RENEWALS
@@ -109,6 +107,6 @@ class CertRotator:
     async def _try_round(self) -> bool:
         try:
             return await self.round()
-        except (ApiException, aiohttp.ClientError, TimeoutError) as error:
+        except REQUEST_ERRORS as error:
             log.warning("certificates could not be checked or renewed; the served one stays: %r", error)
             return False

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import aiohttp
-from kubernetes.aio.client.exceptions import ApiException
-
-from activities.clients.kubernetes import Object
+from activities.clients.kubernetes import REQUEST_ERRORS, Object
 from activities.clients.watch import observe
 from api import labels, names
 from testing.leftovers import SYSTEM_POOL, WANTED
@@ -49,7 +46,7 @@ async def follow(
                         arrived[name] = time.monotonic() - began
                 if None not in arrived.values():
                     break
-        except (ApiException, aiohttp.ClientError, TimeoutError):  # the API server may be the one that was struck
+        except REQUEST_ERRORS:  # the API server may be the one that was struck
             await asyncio.sleep(LOOK_S)
     return arrived
 

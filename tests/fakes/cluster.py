@@ -54,8 +54,10 @@ class FakeCluster(Cluster):
         return copy.deepcopy(self._objects.get((kind, namespace or "", name)))
 
     async def list_all(
-        self, kind: str, namespace: str | None = None, *, selector: str = ""
+        self, kind: str, namespace: str | None = None, *, selector: str = "", fields: str = ""
     ) -> tuple[list[Object], str]:
+        if fields:
+            raise NotImplementedError(f"field selector {fields}: ask a real API server")
         self._begin("list_all", kind)
         items = [body for place, body in self._objects.items() if place[0] == kind]
         return [copy.deepcopy(body) for body in items if _selected(body, namespace, selector)], str(len(self._events))
@@ -79,7 +81,9 @@ class FakeCluster(Cluster):
             carry_out(body, operation)
         return await self._written(kind, body)
 
-    async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str = "") -> bool:
+    async def delete(
+        self, kind: str, name: str, namespace: str | None = None, *, uid: str = "", grace_s: int | None = None
+    ) -> bool:
         self._begin("delete", kind)
         found = self._objects.get((kind, namespace or "", name))
         if found is None or (uid and found["metadata"]["uid"] != uid):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from activities.clients.kubernetes import PATHS
+from activities.clients.kubernetes_paths import PATHS
 from activities.manifests.disruption_budget import DisruptionBudgets, budget
 
 DEPLOYMENT: dict[str, Any] = {

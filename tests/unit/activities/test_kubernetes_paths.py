@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.clients.kubernetes import kind_of, path_of
+from activities.clients.kubernetes_paths import kind_of, path_of
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@
 import asyncio
 import logging
 
-from deploy.local.azure.nodes.cluster_api import ClusterApi, ClusterRefused
+from activities.clients.kubernetes import REQUEST_ERRORS, Cluster
 from deploy.local.azure.nodes.draining import empty_node, forget_node
 from deploy.local.azure.nodes.machines import Machine, MachineFailed
 from deploy.local.layout import Layout
@@ -19,14 +19,16 @@ log = logging.getLogger(__name__)
 class Kubelets:
     """The nodes of one layout that agent pools have started. Failures in `deploy.local` are RuntimeErrors."""
 
+    _cluster: Cluster  # from `open` on
+
     def __init__(self, layout: Layout) -> None:
-        self._layout, self._api = layout, ClusterApi(layout.admin_kubeconfig)
+        self._layout = layout
 
     async def open(self) -> None:
-        await self._api.open()
+        self._cluster = await Cluster.connect(str(self._layout.admin_kubeconfig), direct=True)
 
     async def close(self) -> None:
-        await self._api.close()
+        await self._cluster.close()
 
     async def start(self, machine: Machine) -> None:
         spec = NodeSpec(
@@ -43,11 +45,11 @@ class Kubelets:
 
     async def remove(self, pool: str, name: str, *, drain_seconds: float) -> None:
         try:
-            for left in await empty_node(self._api, name, drain_seconds):
+            for left in await empty_node(self._cluster, name, drain_seconds):
                 log.warning("pod %s goes with node %s: no eviction within %.0f s", left, name, drain_seconds)
             await asyncio.to_thread(node.stop_node, self._layout, name)
-            await forget_node(self._api, name)
-        except (RuntimeError, ClusterRefused) as failed:
+            await forget_node(self._cluster, name)
+        except (RuntimeError, *REQUEST_ERRORS) as failed:
             raise MachineFailed(f"{name} was not removed: {failed}") from failed
 
     async def present(self, pool: str) -> list[str]:

@@ -10,14 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploy.local.azure.nodes.cluster_api import ClusterApi, ClusterRefused
-from deploy.local.azure.nodes.draining import NODES, empty_node, forget_node
+from kubernetes.aio.client.exceptions import ApiException
+
+from activities.clients.kubernetes import REQUEST_ERRORS, Cluster
+from deploy.local.azure.nodes.draining import empty_node, forget_node
 from deploy.local.azure.nodes.machines import POOL_LABEL, Machine, MachineFailed
 
-LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+LEASES = "kube-node-lease"
+"""The namespace of the nodes' leases."""
 RENEW_S = 5.0
 RENEWING_TOGETHER = 16
 LEASE_S = 40
+CONFLICT = 409
 CONDITIONS = {
     "Ready": ("True", "KubeletReady"),
     "MemoryPressure": ("False", "KubeletHasSufficientMemory"),
@@ -30,30 +34,32 @@ log = logging.getLogger(__name__)
 class Simulated:
     """Node objects in the cluster of a kubeconfig."""
 
+    _cluster: Cluster  # from `open` on
+
     def __init__(self, kubeconfig: Path) -> None:
-        self._api = ClusterApi(kubeconfig)
+        self._kubeconfig = kubeconfig
         self._alive: set[str] = set()
         self._renewals = asyncio.Semaphore(RENEWING_TOGETHER)
         self._renewing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        await self._api.open()
+        self._cluster = await Cluster.connect(str(self._kubeconfig), direct=True)
         self._renewing = asyncio.create_task(self._renew_leases())
 
     async def close(self) -> None:
         if self._renewing is not None:
             self._renewing.cancel()
             await asyncio.gather(self._renewing, return_exceptions=True)
-        await self._api.close()
+        await self._cluster.close()
 
     async def start(self, machine: Machine) -> None:
         try:
-            if await self._api.create(NODES, node_object(machine)):
+            if await self._create("Node", node_object(machine)):
                 # The TaintNodesByCondition admission plugin taints every new node as not-ready; without a node
                 # lifecycle controller nothing would remove that taint.
-                await self._api.merge(f"{NODES}/{machine.name}", {"spec": {"taints": _taints(machine)}})
-            await self._api.create(LEASES, _lease(machine.name))
-        except ClusterRefused as refused:
+                await self._cluster.merge("Node", machine.name, None, {"spec": {"taints": _taints(machine)}})
+            await self._create("Lease", _lease(machine.name))
+        except REQUEST_ERRORS as refused:
             raise MachineFailed(f"{machine.name} did not start: {refused}") from refused
         self._alive.add(machine.name)
 
@@ -61,19 +67,29 @@ class Simulated:
         self._alive.discard(name)
         try:
             # No kubelet ends pods here, so waiting for them would never end: they are deleted.
-            await empty_node(self._api, name, 0.0)
-            await forget_node(self._api, name)
-            await self._api.delete(f"{LEASES}/{name}")
-        except ClusterRefused as refused:
+            await empty_node(self._cluster, name, 0.0)
+            await forget_node(self._cluster, name)
+            await self._cluster.delete("Lease", name, LEASES)
+        except REQUEST_ERRORS as refused:
             raise MachineFailed(f"{name} was not removed: {refused}") from refused
 
     async def present(self, pool: str) -> list[str]:
         try:
-            found = await self._api.read(NODES, labelSelector=f"{POOL_LABEL}={pool}") or {}
-        except ClusterRefused as refused:
+            found, _ = await self._cluster.list_all("Node", selector=f"{POOL_LABEL}={pool}")
+        except REQUEST_ERRORS as refused:
             raise MachineFailed(f"the nodes of {pool} cannot be listed: {refused}") from refused
-        names: list[str] = [node["metadata"]["name"] for node in found.get("items", [])]
+        names: list[str] = [node["metadata"]["name"] for node in found]
         return sorted(name for name in names if name.startswith(f"aks-{pool}-"))
+
+    async def _create(self, kind: str, body: dict[str, Any]) -> bool:
+        """Returns False if an object of that name exists."""
+        try:
+            await self._cluster.create(kind, body)
+        except ApiException as refused:
+            if refused.status == CONFLICT:
+                return False
+            raise
+        return True
 
     async def _renew_leases(self) -> None:
         while True:
@@ -85,21 +101,22 @@ class Simulated:
     async def _renew(self, name: str) -> None:
         async with self._renewals:
             try:
-                await self._api.merge(f"{LEASES}/{name}", {"spec": {"renewTime": _now_micro()}})
-            except ClusterRefused as refused:
+                await self._cluster.merge("Lease", name, LEASES, {"spec": {"renewTime": _now_micro()}})
+            except REQUEST_ERRORS as refused:
                 # A restarting API server is back before a lease expires.
                 log.warning("lease of %s not renewed: %s", name, refused)
 
     async def _report_again(self) -> None:
         """Reports Ready again for a node that was marked lost, as a living kubelet does."""
         try:
-            found = await self._api.read(NODES) or {}
-            for node in found.get("items", []):
+            found, _ = await self._cluster.list_all("Node")
+            for node in found:
                 name = node["metadata"]["name"]
                 if name in self._alive and not _is_ready(node):
                     log.warning("%s was marked lost; reporting it as ready again", name)
-                    await self._api.patch_status(f"{NODES}/{name}", {"conditions": _conditions()})
-        except ClusterRefused as refused:
+                    status = {"status": {"conditions": _conditions()}}
+                    await self._cluster.merge("Node", name, None, status, subresource="status")
+        except REQUEST_ERRORS as refused:
             log.warning("nodes that were marked lost cannot be reported as ready: %s", refused)
 
 
@@ -144,7 +161,12 @@ def _taint(text: str) -> dict[str, str]:
 
 def _lease(name: str) -> dict[str, Any]:
     spec = {"holderIdentity": name, "leaseDurationSeconds": LEASE_S, "renewTime": _now_micro()}
-    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": spec}
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": name, "namespace": LEASES},
+        "spec": spec,
+    }
 
 
 def _now_micro() -> str:
