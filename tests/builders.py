@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from activities.contract.payloads import Deadlines, Plan, WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Deadlines, Plan
 from api import names
 
 SKU: Final = "Standard_NC24ads_A100_v4"

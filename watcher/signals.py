@@ -14,7 +14,8 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contract import payloads, queues
+from activities.contract import queues
+from activities.contract.payloads import WorkspaceKey
 from api import names
 from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.status import search_attributes
@@ -91,7 +92,7 @@ def to_temporal(client: Client) -> Send:
         if message.gone:
             await _signal_if_running(client, key, message)
             return
-        workspace = payloads.WorkspaceKey(namespace=key.namespace, name=key.name, uid=message.uid)
+        workspace = WorkspaceKey(namespace=key.namespace, name=key.name, uid=message.uid)
         await client.start_workflow(
             WorkspaceWorkflow.run,
             WorkspaceInput(key=workspace),

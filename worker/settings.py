@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from activities.contract.payloads import Deadlines
+from activities.contract.plan import Deadlines
 from activities.nodes.karpenter.node_claim import NodeClass
 from api.pods.registries import AzureIdentity
 from process.settings import InstalledProvider, ProcessSettings

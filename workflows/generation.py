@@ -8,8 +8,7 @@ from temporalio.exceptions import FailureError
 
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Plan
-from activities.contract.plan import Option
+from activities.contract.plan import Option, Plan
 from api.resource.status import Phase, Step
 from workflows.activity_calls import call, is_cancelled, reason_and_message
 from workflows.serving import serve

@@ -9,8 +9,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.contract import signatures
-from activities.contract.payloads import HealthRequest, Plan
-from activities.contract.plan import WantedRequest
+from activities.contract.plan import Plan, WantedRequest
+from activities.contract.serving import HealthRequest
 from api.resource.status import Phase
 from workflows import pausing
 from workflows.activity_calls import call, is_cancelled, reason_and_message

@@ -7,7 +7,9 @@ Runs the checks that cost nothing first, then provisions nodes while it creates 
 from datetime import timedelta
 
 from activities.contract import signatures
-from activities.contract.payloads import PinnedModel, Plan, ServingRequest, VerifyRequest, WorkloadRequest
+from activities.contract.models import PinnedModel
+from activities.contract.plan import Plan
+from activities.contract.serving import ServingRequest, VerifyRequest, WorkloadRequest
 from api import names
 from api.resource.status import Phase, Step
 from workflows.activity_calls import call, gather_or_cancel

@@ -9,8 +9,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from activities.contract.payloads import Check, PinnedModel, Plan, PlanRequest, WorkspaceKey
-from activities.contract.plan import Option
+from activities.contract.models import PinnedModel
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Check, Option, Plan, PlanRequest
 from activities.contract.tuning import DataFound, PublishedAdapter, Trained
 from api.resource.conditions import Condition
 from api.resource.status import Phase, State, Step

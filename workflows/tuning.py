@@ -13,7 +13,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.contract import signatures
-from activities.contract.payloads import PinnedModel, Plan
+from activities.contract.models import PinnedModel
+from activities.contract.plan import Plan
 from activities.contract.tuning import AdapterRequest, JobDone, JobRequest, JobWait, Trained, TuningPart
 from api import names
 from api.resource.status import Phase, Step

@@ -11,7 +11,7 @@ from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType, ActivityConfig
 
 from activities.contract import signatures as s
-from activities.contract.payloads import Deadlines
+from activities.contract.plan import Deadlines
 
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=20)
 """A lost worker is detected after this long; activities heartbeat every HEARTBEAT_EVERY."""

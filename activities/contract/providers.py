@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from activities.contract import payloads as c
 from activities.contract import signatures as s
+from activities.contract.nodes import PoolBought, PoolKey, Released
+from activities.contract.plan import Plan, Preflight
 from activities.contract.policies import OWN_DEADLINE_S
 from activities.contract.signatures import Signature
 from api.providers import Provider
@@ -24,9 +25,9 @@ class Steps:
     the nodes themselves are released, so that none may be left.
     """
 
-    check: Signature[c.Plan, c.Preflight]
-    ensure: Signature[c.Plan, c.PoolBought]
-    release: Signature[c.PoolKey, c.Released]
+    check: Signature[Plan, Preflight]
+    ensure: Signature[Plan, PoolBought]
+    release: Signature[PoolKey, Released]
     ensuring: str
     to_ensure: str
     releasing: str

@@ -1,13 +1,15 @@
-"""The payloads of a training's activities; `payloads.py` has all others.
+"""The payloads of a training's activities: its data, its Jobs, its adapter.
 
-The same rules: names and small values, and fields are only ever added, with defaults.
+The rules of `payloads.py` hold here.
 """
 
 from typing import Literal
 
 from pydantic import Field
 
-from activities.contract.payloads import Payload, PinnedModel, Plan, WorkspaceKey
+from activities.contract.models import PinnedModel
+from activities.contract.payloads import Payload, WorkspaceKey
+from activities.contract.plan import Plan
 
 TuningPart = Literal["fetch", "train", "publish"]
 """What one Job of a tuning does; also its pods' label modelyard.dev/component."""

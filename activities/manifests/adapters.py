@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from activities.clients.kubernetes import Object
-from activities.contract.payloads import PinnedModel, Plan
+from activities.contract.models import PinnedModel
+from activities.contract.plan import Plan
 from activities.manifests.credentials import DOCKER_CONFIG
 from api.pods import adapters as contract
 from api.pods.adapter_records import ADAPTERS_ROOT, adapter_folder

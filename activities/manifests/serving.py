@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from activities.clients.kubernetes import Object
-from activities.contract.payloads import PinnedModel, Plan
+from activities.contract.models import PinnedModel
+from activities.contract.plan import Plan
 from activities.manifests import adapters as adapter_manifests
 from activities.manifests import credentials
 from activities.nodes.provider import node_selector as own_nodes

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from activities.clients.kubernetes import Object
-from activities.contract.payloads import PinnedModel, Plan
+from activities.contract.models import PinnedModel
+from activities.contract.plan import Plan
 from activities.contract.tuning import TuningPart
 from activities.manifests import credentials
 from activities.manifests import serving as manifests

@@ -11,8 +11,9 @@ The activities of all providers have the same types, so that a workflow only loo
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from activities.contract import payloads as c
 from activities.contract.failures import failure
+from activities.contract.nodes import PoolBought, PoolKey, Released
+from activities.contract.plan import Plan
 from activities.nodes.reservation_labels import reservation_label
 from api import labels
 from api.providers import Provider
@@ -25,15 +26,15 @@ _KEYS: Final = (labels.NODE_PROVIDER, labels.NODE_PROVISIONER)
 class NodeProvider(Protocol):
     """The operations of every provider. All are idempotent; each begins by querying the real state."""
 
-    async def ensure_node_pool(self, plan: c.Plan) -> c.PoolBought:
+    async def ensure_node_pool(self, plan: Plan) -> PoolBought:
         """A gang: returns when all `node_count` nodes are acquired, or raises the reason why they are not."""
         ...
 
-    async def delete_node_pool(self, key: c.PoolKey) -> c.Released:
+    async def delete_node_pool(self, key: PoolKey) -> Released:
         """Returns when nothing that costs money is left, or raises CleanupBlocked or CloudBusy."""
         ...
 
-    async def read_held(self, key: c.PoolKey) -> c.PoolBought | None:
+    async def read_held(self, key: PoolKey) -> PoolBought | None:
         """Returns what the Workspace holds now; None if nothing."""
         ...
 
@@ -67,7 +68,7 @@ def _parsed(key: str, value: str) -> Provider:
     return provider
 
 
-def node_selector(plan: c.Plan) -> dict[str, str]:
+def node_selector(plan: Plan) -> dict[str, str]:
     """Labels of a Workspace's nodes, selected by its pods. Several Workspaces may share one of the user's nodes."""
     if plan.provider == "byo":
         return {reservation_label(plan.key.uid): str(plan.gpus_per_node)}

@@ -14,7 +14,9 @@ from activities.clients.kubernetes import Cluster, Object
 from activities.clients.watch import Collection, observe
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import NodesHeld, NodesLost, NodesReady, Plan, WorkspaceKey
+from activities.contract.nodes import NodesHeld, NodesLost, NodesReady
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Plan
 from activities.heartbeat import Progress, heartbeating
 from activities.nodes.provider import nodes_selector
 from api import labels

@@ -10,8 +10,7 @@ from typing import Any
 from temporalio.exceptions import ApplicationError
 
 from activities.clients.kubernetes import Object
-from activities.contract.payloads import Check
-from activities.contract.plan import Option
+from activities.contract.plan import Check, Option
 from api import labels
 from api.purchasing import PurchaseOption, purchase_options, spot_price
 

@@ -13,7 +13,7 @@ from activities.clients.hub import Hub
 from activities.clients.kubernetes import Cluster
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import ModelRequest, PinnedModel
+from activities.contract.models import ModelRequest, PinnedModel
 from activities.errors.hub import HUB_ERRORS, TOKEN_KEY, hub_failure
 from presets.hub.model import (
     ConfigUnreadable,

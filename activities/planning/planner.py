@@ -13,8 +13,8 @@ from typing import Any, Final
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Deadlines, Plan, PlanRequest, WorkspaceKey
-from activities.contract.plan import Option, Planned, Wanted, WantedRequest
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Deadlines, Option, Plan, Planned, PlanRequest, Wanted, WantedRequest
 from activities.nodes.provider import provider_of
 from activities.planning.byo_machine import read_own_machine
 from activities.planning.fallbacks import all_options

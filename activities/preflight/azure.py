@@ -13,7 +13,7 @@ from azure.core.exceptions import AzureError, ResourceNotFoundError
 
 from activities.clients.azure import Azure
 from activities.contract import signatures
-from activities.contract.payloads import Check, Plan, Preflight
+from activities.contract.plan import Check, Plan, Preflight
 from activities.errors.azure import from_azure
 from activities.nodes.aks import agent_pool_spec
 from api.preflight import CheckName

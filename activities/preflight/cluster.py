@@ -10,7 +10,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.clients.kubernetes import Cluster
 from activities.clients.kubernetes_paths import path_of
 from activities.contract import signatures
-from activities.contract.payloads import Check, Plan, Preflight
+from activities.contract.plan import Check, Plan, Preflight
 from activities.nodes.byo.gpu_accounting import gpu_pod, pick, shortage, uses_of
 from activities.nodes.byo.provider import selector_of
 from api import labels

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from activities.clients.kubernetes import Object
-from activities.contract.payloads import Check, Plan
+from activities.contract.plan import Check, Plan
 from api.oci.docker_config import Account
 from api.preflight import CheckName
 

@@ -13,7 +13,7 @@ from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries, RegistryUnreachable
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Check, Plan, Preflight
+from activities.contract.plan import Check, Plan, Preflight
 from activities.preflight.verdicts import (
     NOT_FOUND,
     OK,

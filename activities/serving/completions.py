@@ -8,7 +8,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.clients.kubernetes import Cluster
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Completions, VerifyRequest
+from activities.contract.serving import Completions, VerifyRequest
 from activities.errors.kubernetes import message_of
 from activities.heartbeat import heartbeating
 from api.pods.serve import SERVE_PORT

@@ -16,16 +16,15 @@ from activities.clients.ownership import delete_ours, require_ours
 from activities.clients.watch import Collection, observe
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import (
+from activities.contract.payloads import Observed, WorkspaceKey
+from activities.contract.plan import Plan
+from activities.contract.serving import (
     Health,
     HealthRequest,
-    Observed,
-    Plan,
     ServingReady,
     ServingRequest,
     WorkloadApplied,
     WorkloadRequest,
-    WorkspaceKey,
 )
 from activities.heartbeat import heartbeating
 from activities.manifests import adapters as adapter_manifests

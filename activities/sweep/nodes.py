@@ -7,7 +7,8 @@ from typing import Final
 
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract import signatures
-from activities.contract.payloads import Inventory, OwnedResource, Providers, SweepScope, WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.sweep import Inventory, OwnedResource, Providers, SweepScope
 from activities.nodes.byo import reserve
 from activities.nodes.karpenter.claims import Claims
 from activities.nodes.karpenter.node_claim import NodeClass

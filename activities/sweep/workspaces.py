@@ -10,7 +10,8 @@ from temporalio.client import Client
 
 from activities.clients.kubernetes import Cluster
 from activities.contract import signatures
-from activities.contract.payloads import RunningWorkflows, SweepScope, WorkspaceKey, WorkspaceList, WorkspaceRef
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.sweep import RunningWorkflows, SweepScope, WorkspaceList, WorkspaceRef
 from api import names
 
 RUNNING: Final = "WorkflowType = 'Workspace' AND ExecutionStatus = 'Running'"

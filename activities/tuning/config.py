@@ -8,7 +8,7 @@ import json
 
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract.failures import failure
-from activities.contract.payloads import Plan
+from activities.contract.plan import Plan
 from activities.manifests.tuning import Tuning
 from api.configs.problem import ConfigProblem
 from api.configs.training import (

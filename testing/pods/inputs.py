@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from activities.contract.payloads import PinnedModel
+from activities.contract.models import PinnedModel
 from activities.manifests.serving import Images
 from api.pods.registries import RegistryAccess
 

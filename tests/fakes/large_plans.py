@@ -3,8 +3,7 @@
 from typing import Any, Final
 
 from activities.clients.kubernetes import Object
-from activities.contract.payloads import Deadlines
-from activities.contract.plan import Option
+from activities.contract.plan import Deadlines, Option
 from activities.planning.fallbacks import all_options
 from activities.planning.planner import plan_option
 from api import labels

@@ -12,12 +12,26 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from activities.contract import payloads as c
 from activities.contract import plan as p
 from activities.contract import signatures
 from activities.contract import tuning as t
 from activities.contract.failures import failure
+from activities.contract.models import ModelRequest, PinnedModel
+from activities.contract.nodes import NodesHeld, NodesLost, NodesReady, PoolBought, PoolKey, Released
+from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
+from activities.contract.plan import Plan, PlanRequest, Preflight
+from activities.contract.serving import (
+    Completions,
+    Health,
+    HealthRequest,
+    ServingReady,
+    ServingRequest,
+    VerifyRequest,
+    WorkloadApplied,
+    WorkloadRequest,
+)
 from activities.contract.signatures import Signature
+from activities.contract.sweep import Providers
 from activities.heartbeat import heartbeating
 from api import names
 from presets.plan.document import PlanReport
@@ -133,7 +147,7 @@ class Truth:
         """Two activities that change the same thing never run at once. A status is that of a uid: a successor is told
         what it waits for while its predecessor's own status is still being written."""
         thing = signature.name.partition("_")[2] if signature.effects else ""
-        if isinstance(argument, c.StatusPatch):
+        if isinstance(argument, StatusPatch):
             thing = f"{thing} of {argument.workspace.uid}"
         if thing and self._touched[thing]:
             self.wrong.append(f"{signature.name} began while another one changed the {thing}")
@@ -143,38 +157,38 @@ class Truth:
         finally:
             self._touched[thing] -= 1
 
-    def _ours(self, key: c.WorkspaceKey) -> Stored | None:
+    def _ours(self, key: WorkspaceKey) -> Stored | None:
         return self.there if self.there and self.there.uid == key.uid else None
 
-    def _observed(self) -> c.Observed:
+    def _observed(self) -> Observed:
         there = self.there
         if there is None:
-            return c.Observed(found=False)
-        return c.Observed(found=True, uid=there.uid, generation=there.generation, deleting=there.deleting)
+            return Observed(found=False)
+        return Observed(found=True, uid=there.uid, generation=there.generation, deleting=there.deleting)
 
-    def _never_back(self, what: str, key: c.WorkspaceKey, generation: int) -> None:
+    def _never_back(self, what: str, key: WorkspaceKey, generation: int) -> None:
         if generation < self._newest[f"{what} {key.uid}"]:
             self.wrong.append(f"{what} of {key.uid} went back to generation {generation}")
         self._newest[f"{what} {key.uid}"] = generation
 
-    def _read_workspace(self, key: c.WorkspaceKey) -> c.Observed:
+    def _read_workspace(self, key: WorkspaceKey) -> Observed:
         return self._observed()
 
-    def _build_plan(self, request: c.PlanRequest) -> p.Planned:
+    def _build_plan(self, request: PlanRequest) -> p.Planned:
         plan = self._plan(request)
         return p.Planned.of([p.Option(plan=plan, report=PlanReport(namespace=plan.key.namespace, name=plan.key.name))])
 
     def _read_wanted(self, request: p.WantedRequest) -> p.Wanted:
         return p.Wanted(digest=self._plan(request).digest)
 
-    def _plan(self, request: c.PlanRequest) -> c.Plan:
-        key = c.WorkspaceKey(namespace=request.namespace, name=request.name, uid=request.uid)
+    def _plan(self, request: PlanRequest) -> Plan:
+        key = WorkspaceKey(namespace=request.namespace, name=request.name, uid=request.uid)
         found = self._ours(key)
         if found is None or found.deleting:
             raise failure("WorkspaceGone", "gone")
         if found.refused:
             raise failure("InvalidSpec", f"generation {found.generation} cannot be read")
-        return c.Plan(
+        return Plan(
             key=key,
             generation=found.generation,
             kind="preset",
@@ -188,33 +202,33 @@ class Truth:
             digest=found.digest,
         )
 
-    def _read_providers(self, key: c.WorkspaceKey) -> c.Providers:
-        return c.Providers(names=["aks"])
+    def _read_providers(self, key: WorkspaceKey) -> Providers:
+        return Providers(names=["aks"])
 
-    def _read_preflight(self, plan: c.Plan) -> c.Preflight:
-        return c.Preflight(checks=[])
+    def _read_preflight(self, plan: Plan) -> Preflight:
+        return Preflight(checks=[])
 
-    def _read_workload_preflight(self, plan: c.Plan) -> c.Preflight:
-        return c.Preflight(checks=[])
+    def _read_workload_preflight(self, plan: Plan) -> Preflight:
+        return Preflight(checks=[])
 
-    def _read_model_revision(self, request: c.ModelRequest) -> c.PinnedModel:
-        return c.PinnedModel(model=request.model, revision="0" * 40, weight_bytes=1)
+    def _read_model_revision(self, request: ModelRequest) -> PinnedModel:
+        return PinnedModel(model=request.model, revision="0" * 40, weight_bytes=1)
 
-    def _ensure_finalizer(self, key: c.WorkspaceKey) -> c.Observed:
+    def _ensure_finalizer(self, key: WorkspaceKey) -> Observed:
         found = self._ours(key)
         if found is None or found.deleting:
             raise failure("WorkspaceGone", "gone")
         self.there = replace(found, finalizer=True)
         return self._observed()
 
-    def _ensure_node_pool(self, plan: c.Plan) -> c.PoolBought:
+    def _ensure_node_pool(self, plan: Plan) -> PoolBought:
         found, uid = self._ours(plan.key), plan.key.uid
         if found and not found.finalizer:
             self.wrong.append(f"a pool of {uid} was bought before the finalizer was there")
         if self.pool and (self.pool.uid, self.pool.what) != (uid, plan.instance_type):
             self.wrong.append(f"a second pool of {uid} was requested beside {self.pool}")
         self.pool = Owned(uid, plan.instance_type)
-        return c.PoolBought(
+        return PoolBought(
             pool_name=plan.pool_name,
             instance_type=plan.instance_type,
             node_count=1,
@@ -222,70 +236,70 @@ class Truth:
             accepted_at=datetime.now(UTC),
         )
 
-    async def _wait_for_node_loss(self, held: c.NodesHeld) -> c.NodesLost:
+    async def _wait_for_node_loss(self, held: NodesHeld) -> NodesLost:
         """The nodes of another's pool are none of ours."""
         async with heartbeating():
             while self.pool is not None and self.pool.uid == held.plan.key.uid and not self.pool.broken:
                 await asyncio.sleep(LOOK_S)
-        return c.NodesLost(names=held.names)
+        return NodesLost(names=held.names)
 
-    def _wait_for_nodes(self, plan: c.Plan) -> c.NodesReady:
+    def _wait_for_nodes(self, plan: Plan) -> NodesReady:
         if self.pool is None or self.pool.broken:
             raise failure("NodeNotJoined", "0 of 1", final=True)
-        return c.NodesReady(names=["node-1"])
+        return NodesReady(names=["node-1"])
 
-    def _ensure_workload(self, request: c.WorkloadRequest) -> c.WorkloadApplied:
+    def _ensure_workload(self, request: WorkloadRequest) -> WorkloadApplied:
         plan = request.plan
         if self.workload and self.workload.uid != plan.key.uid:
             self.wrong.append(f"the workload of {self.workload.uid} is still there for {plan.key.uid}")
         self._never_back("the workload", plan.key, plan.generation)
         self.workload = Owned(plan.key.uid, plan.digest)
-        return c.WorkloadApplied(digest=plan.digest)
+        return WorkloadApplied(digest=plan.digest)
 
-    def _wait_for_serving(self, request: c.ServingRequest) -> c.ServingReady:
+    def _wait_for_serving(self, request: ServingRequest) -> ServingReady:
         if self.workload != Owned(request.workspace.uid, request.digest):
             self.wrong.append(f"{request.digest} was waited for, but {self.workload} exists")
-        return c.ServingReady(pods=["pod-1"], nodes=["node-1"])
+        return ServingReady(pods=["pod-1"], nodes=["node-1"])
 
-    def _read_completions(self, request: c.VerifyRequest) -> c.Completions:
-        return c.Completions(answered=len(request.pods), slowest_s=0.1)
+    def _read_completions(self, request: VerifyRequest) -> Completions:
+        return Completions(answered=len(request.pods), slowest_s=0.1)
 
-    def _read_health(self, request: c.HealthRequest) -> c.Health:
+    def _read_health(self, request: HealthRequest) -> Health:
         uid, owned = request.workspace.uid, self.workload
         serving = owned == Owned(uid, request.digest)
         nodes = self.pool is not None and self.pool.uid == uid and not self.pool.broken
-        return c.Health(
+        return Health(
             workload_found=owned is not None,
             digest=owned.what if owned else "",
             ready_pods=int(serving),
             ready_nodes=["node-1"] if nodes else [],
         )
 
-    def _patch_status(self, patch: c.StatusPatch) -> c.Observed:
+    def _patch_status(self, patch: StatusPatch) -> Observed:
         if self._ours(patch.workspace) is None:
-            return c.Observed(found=False)
+            return Observed(found=False)
         self._never_back("the status", patch.workspace, int(str(patch.status.get("observedGeneration", 0))))
         self.status = patch.status
         return self._observed()
 
-    def _delete_workload(self, key: c.WorkspaceKey) -> c.Observed:
+    def _delete_workload(self, key: WorkspaceKey) -> Observed:
         if self.workload and self.workload.uid == key.uid:
             self.workload = None
-        return c.Observed(found=False)
+        return Observed(found=False)
 
-    def _delete_tuning(self, request: t.TuningKey) -> c.Observed:
+    def _delete_tuning(self, request: t.TuningKey) -> Observed:
         return self._observed()
 
-    def _delete_node_pool(self, key: c.PoolKey) -> c.Released:
+    def _delete_node_pool(self, key: PoolKey) -> Released:
         existed = self.pool is not None and self.pool.uid == key.workspace.uid
         if existed:
             self.pool = None
-        return c.Released(pool_name=key.pool_name, gone_at=datetime.now(UTC), existed=existed)
+        return Released(pool_name=key.pool_name, gone_at=datetime.now(UTC), existed=existed)
 
-    def _wait_for_no_nodes(self, key: c.WorkspaceKey) -> c.NodesReady:
-        return c.NodesReady(names=[])
+    def _wait_for_no_nodes(self, key: WorkspaceKey) -> NodesReady:
+        return NodesReady(names=[])
 
-    def _delete_finalizer(self, key: c.WorkspaceKey) -> c.Observed:
+    def _delete_finalizer(self, key: WorkspaceKey) -> Observed:
         held = [thing for thing in (self.pool, self.workload) if thing and thing.uid == key.uid]
         if held:
             self.wrong.append(f"the finalizer of {key.uid} was removed while {held} was held")
@@ -295,4 +309,4 @@ class Truth:
         if found:
             self.there = replace(found, finalizer=False)
             self._remove_if_released()
-        return c.Observed(found=False, uid=key.uid)
+        return Observed(found=False, uid=key.uid)

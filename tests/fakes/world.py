@@ -11,12 +11,34 @@ from typing import Any, Final, Literal
 
 from temporalio import activity
 
-from activities.contract import payloads as c
 from activities.contract import plan as p
 from activities.contract import signatures
 from activities.contract import tuning as t
 from activities.contract.failures import failure
+from activities.contract.models import ModelRequest, PinnedModel
+from activities.contract.nodes import NodesHeld, NodesLost, NodesReady, PoolBought, PoolKey, Released
+from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
+from activities.contract.plan import Check, Plan, PlanRequest, Preflight
+from activities.contract.serving import (
+    Completions,
+    Health,
+    HealthRequest,
+    ServingReady,
+    ServingRequest,
+    VerifyRequest,
+    WorkloadApplied,
+    WorkloadRequest,
+)
 from activities.contract.signatures import Signature
+from activities.contract.sweep import (
+    Inventory,
+    OwnedResource,
+    Providers,
+    RunningWorkflows,
+    SweepScope,
+    WorkspaceList,
+    WorkspaceRef,
+)
 from activities.heartbeat import heartbeating
 from api import names
 from api.providers import Provider
@@ -39,7 +61,7 @@ class World:
         self.instance_type = INSTANCE_TYPE
         self.digest = "digest-1"
         self.applied = ""
-        self.checks_of: dict[str, list[c.Check]] = {}
+        self.checks_of: dict[str, list[Check]] = {}
         self.bought: list[tuple[str, bool]] = []
         self.repairs = 0
         self.watchable = True
@@ -58,11 +80,11 @@ class World:
         self.ready_pods = 1
         self.adapters: tuple[str, ...] = ()
         self.verified: list[str] = []
-        self.checks = [c.Check(name="SkuOffered", outcome="passed")]
-        self.workload_checks = [c.Check(name="ImagesPullable", outcome="passed")]
-        self.inventory: list[c.OwnedResource] = []
-        self.population: list[c.WorkspaceRef] = []
-        self.runs: list[c.WorkspaceKey] = []
+        self.checks = [Check(name="SkuOffered", outcome="passed")]
+        self.workload_checks = [Check(name="ImagesPullable", outcome="passed")]
+        self.inventory: list[OwnedResource] = []
+        self.population: list[WorkspaceRef] = []
+        self.runs: list[WorkspaceKey] = []
         self.statuses: list[dict[str, Any]] = []
         self.statuses_by_uid: dict[str, dict[str, Any]] = {}
         self.calls: Counter[str] = Counter()
@@ -129,18 +151,18 @@ class World:
         if error is not None:
             raise error
 
-    def _build_plan(self, request: c.PlanRequest) -> p.Planned:
+    def _build_plan(self, request: PlanRequest) -> p.Planned:
         return p.Planned.of(self._options(request))
 
     def _read_wanted(self, request: p.WantedRequest) -> p.Wanted:
         return p.Wanted.of(self._options(request), request.terms)
 
-    def _options(self, request: c.PlanRequest) -> list[p.Option]:
+    def _options(self, request: PlanRequest) -> list[p.Option]:
         if not self.exists or self.deleting:
             raise failure("WorkspaceGone", "gone")
         if self.planned:
             return self.planned
-        key = c.WorkspaceKey(namespace=request.namespace, name=request.name, uid=request.uid)
+        key = WorkspaceKey(namespace=request.namespace, name=request.name, uid=request.uid)
         options = self.options or [(self.instance_type, False)]
         plans = [self._plan(key, request.held or self.provider, *option) for option in options]
         return [
@@ -148,8 +170,8 @@ class World:
             for plan in plans
         ]
 
-    def _plan(self, key: c.WorkspaceKey, provider: Provider, instance_type: str, spot: bool) -> c.Plan:
-        return c.Plan(
+    def _plan(self, key: WorkspaceKey, provider: Provider, instance_type: str, spot: bool) -> Plan:
+        return Plan(
             spot=spot,
             key=key,
             provider=provider,
@@ -179,48 +201,48 @@ class World:
             "training_digest": self.training_digest,
         }
 
-    def _read_workspace(self, key: c.WorkspaceKey) -> c.Observed:
+    def _read_workspace(self, key: WorkspaceKey) -> Observed:
         return self._observed()
 
-    def _observed(self) -> c.Observed:
-        return c.Observed(
+    def _observed(self) -> Observed:
+        return Observed(
             found=self.exists, uid=self.uid, generation=self.generation, deleting=self.deleting, paused=self.paused
         )
 
-    def _read_health(self, request: c.HealthRequest) -> c.Health:
-        return c.Health(
+    def _read_health(self, request: HealthRequest) -> Health:
+        return Health(
             workload_found=bool(self.workloads),
             digest=self.applied if self.workloads else "",
             ready_pods=self.ready_pods,
             ready_nodes=["node-1"] if self.pools and self.nodes_are_there else [],
         )
 
-    def _read_preflight(self, plan: c.Plan) -> c.Preflight:
-        return c.Preflight(checks=self.checks_of.get(plan.instance_type, self.checks))
+    def _read_preflight(self, plan: Plan) -> Preflight:
+        return Preflight(checks=self.checks_of.get(plan.instance_type, self.checks))
 
-    def _read_cluster_preflight(self, plan: c.Plan) -> c.Preflight:
-        return c.Preflight(checks=self.checks)
+    def _read_cluster_preflight(self, plan: Plan) -> Preflight:
+        return Preflight(checks=self.checks)
 
-    def _read_workload_preflight(self, plan: c.Plan) -> c.Preflight:
-        return c.Preflight(checks=self.workload_checks)
+    def _read_workload_preflight(self, plan: Plan) -> Preflight:
+        return Preflight(checks=self.workload_checks)
 
-    def _read_model_revision(self, request: c.ModelRequest) -> c.PinnedModel:
-        return c.PinnedModel(model=request.model, revision="0" * 40, weight_bytes=1)
+    def _read_model_revision(self, request: ModelRequest) -> PinnedModel:
+        return PinnedModel(model=request.model, revision="0" * 40, weight_bytes=1)
 
-    def _read_completions(self, request: c.VerifyRequest) -> c.Completions:
+    def _read_completions(self, request: VerifyRequest) -> Completions:
         self.verified = request.model_names
-        return c.Completions(answered=len(request.pods), slowest_s=0.1)
+        return Completions(answered=len(request.pods), slowest_s=0.1)
 
-    def _ensure_finalizer(self, key: c.WorkspaceKey) -> c.Observed:
+    def _ensure_finalizer(self, key: WorkspaceKey) -> Observed:
         self.finalizer = True
         return self._observed()
 
-    def _ensure_node_pool(self, plan: c.Plan) -> c.PoolBought:
+    def _ensure_node_pool(self, plan: Plan) -> PoolBought:
         self.bought.append((plan.instance_type, plan.spot))
         self.repairs += plan.repair
         held = self.pools.setdefault(plan.pool_name, plan.instance_type)
         assert held == plan.instance_type, "a pool cannot change its machine type"
-        return c.PoolBought(
+        return PoolBought(
             pool_name=plan.pool_name,
             instance_type=held,
             node_count=1,
@@ -230,20 +252,20 @@ class World:
 
     _ensure_node_claims = _ensure_node_reservations = _ensure_node_pool
 
-    def _ensure_workload(self, request: c.WorkloadRequest) -> c.WorkloadApplied:
+    def _ensure_workload(self, request: WorkloadRequest) -> WorkloadApplied:
         self.workloads.add(request.plan.key.name)
         self.applied = request.plan.digest
-        return c.WorkloadApplied(digest=request.plan.digest)
+        return WorkloadApplied(digest=request.plan.digest)
 
-    def _wait_for_nodes(self, plan: c.Plan) -> c.NodesReady:
-        return c.NodesReady(names=["node-1"])
+    def _wait_for_nodes(self, plan: Plan) -> NodesReady:
+        return NodesReady(names=["node-1"])
 
-    def _wait_for_node_loss(self, held: c.NodesHeld) -> c.NodesLost:
+    def _wait_for_node_loss(self, held: NodesHeld) -> NodesLost:
         self._gates[signatures.WAIT_FOR_NODE_LOSS.name].clear()
-        return c.NodesLost(names=held.names)
+        return NodesLost(names=held.names)
 
-    def _wait_for_serving(self, request: c.ServingRequest) -> c.ServingReady:
-        return c.ServingReady(pods=["pod-1"], nodes=["node-1"])
+    def _wait_for_serving(self, request: ServingRequest) -> ServingReady:
+        return ServingReady(pods=["pod-1"], nodes=["node-1"])
 
     def _ensure_tuning_job(self, request: t.JobRequest) -> t.JobApplied:
         plan = request.plan
@@ -265,7 +287,7 @@ class World:
         done = {"fetch": {"data": found}, "train": {"trained": self.trained}, "publish": {"published": adapter}}
         return t.JobDone.model_validate(done[wait.part])
 
-    def _delete_tuning(self, request: t.TuningKey) -> c.Observed:
+    def _delete_tuning(self, request: t.TuningKey) -> Observed:
         self.jobs.clear()
         self.volume = self.volume and not request.volume
         return self._observed()
@@ -273,44 +295,44 @@ class World:
     def _read_adapter(self, request: t.AdapterRequest) -> t.PublishedAdapter:
         return t.PublishedAdapter(image=request.image, digest=request.digest)
 
-    def _patch_status(self, patch: c.StatusPatch) -> c.Observed:
+    def _patch_status(self, patch: StatusPatch) -> Observed:
         if self.exists:
             self.statuses.append(patch.status)
             self.statuses_by_uid[patch.workspace.uid] = patch.status
         return self._observed()
 
-    def _delete_workload(self, key: c.WorkspaceKey) -> c.Observed:
+    def _delete_workload(self, key: WorkspaceKey) -> Observed:
         self.workloads.discard(key.name)
         return self._observed()
 
-    def _delete_node_pool(self, key: c.PoolKey) -> c.Released:
+    def _delete_node_pool(self, key: PoolKey) -> Released:
         existed = bool(self.pools)
         self.pools.clear()
         self.inventory = [thing for thing in self.inventory if thing.name != key.pool_name]
-        return c.Released(pool_name=key.pool_name, gone_at=self.now(), existed=existed)
+        return Released(pool_name=key.pool_name, gone_at=self.now(), existed=existed)
 
     _delete_node_claims = _delete_node_reservations = _delete_node_pool
 
-    def _wait_for_no_nodes(self, key: c.WorkspaceKey) -> c.NodesReady:
-        return c.NodesReady(names=[])
+    def _wait_for_no_nodes(self, key: WorkspaceKey) -> NodesReady:
+        return NodesReady(names=[])
 
-    def _read_providers(self, key: c.WorkspaceKey) -> c.Providers:
-        return c.Providers(names=[self.provider])
+    def _read_providers(self, key: WorkspaceKey) -> Providers:
+        return Providers(names=[self.provider])
 
-    def _read_owned_nodes(self, scope: c.SweepScope) -> c.Inventory:
+    def _read_owned_nodes(self, scope: SweepScope) -> Inventory:
         things = [thing for thing in self.inventory if thing.kind != "node_pool"]
-        return c.Inventory(things=things, cloud=self.provider == "aks")
+        return Inventory(things=things, cloud=self.provider == "aks")
 
-    def _read_owned_pools(self, scope: c.SweepScope) -> c.Inventory:
-        return c.Inventory(things=[thing for thing in self.inventory if thing.kind == "node_pool"])
+    def _read_owned_pools(self, scope: SweepScope) -> Inventory:
+        return Inventory(things=[thing for thing in self.inventory if thing.kind == "node_pool"])
 
-    def _read_population(self, scope: c.SweepScope) -> c.WorkspaceList:
-        return c.WorkspaceList(workspaces=self.population)
+    def _read_population(self, scope: SweepScope) -> WorkspaceList:
+        return WorkspaceList(workspaces=self.population)
 
-    def _read_runs(self, scope: c.SweepScope) -> c.RunningWorkflows:
-        return c.RunningWorkflows(workspaces=self.runs)
+    def _read_runs(self, scope: SweepScope) -> RunningWorkflows:
+        return RunningWorkflows(workspaces=self.runs)
 
-    def _delete_finalizer(self, key: c.WorkspaceKey) -> c.Observed:
+    def _delete_finalizer(self, key: WorkspaceKey) -> Observed:
         self.finalizer = False
         if self.deleting:
             self.exists = False

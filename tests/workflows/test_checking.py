@@ -2,7 +2,7 @@
 
 from activities.contract import signatures as s
 from activities.contract.failures import failure
-from activities.contract.payloads import Check
+from activities.contract.plan import Check
 from tests.workflows.conftest import Bench
 
 QUOTA = Check(name="VcpuQuota", outcome="failed", reason="QuotaExceeded", message="0 of 24 left")

@@ -2,7 +2,7 @@
 
 from activities.contract import signatures as s
 from activities.contract.failures import failure
-from activities.contract.payloads import Check
+from activities.contract.plan import Check
 from api.resource.status import Phase
 from tests.fakes.large_plans import UID, options_of
 from tests.workflows.conftest import Bench

@@ -6,8 +6,9 @@ import pytest
 
 from activities.contract import signatures as s
 from activities.contract.failures import failure
-from activities.contract.payloads import OwnedResource, WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
 from activities.contract.providers import STEPS
+from activities.contract.sweep import OwnedResource
 from api.providers import Provider
 from api.resource.status import Phase
 from tests.workflows.conftest import Bench

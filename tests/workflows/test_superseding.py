@@ -7,7 +7,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from activities.contract import signatures as s
 from activities.contract.failures import failure
-from activities.contract.payloads import Check
+from activities.contract.plan import Check
 from activities.contract.signatures import Signature
 from api.resource.status import Phase
 from tests.workflows.conftest import Bench

@@ -8,7 +8,8 @@ from temporalio.client import WorkflowFailureError
 from activities.contract import queues
 from activities.contract import signatures as s
 from activities.contract.failures import failure
-from activities.contract.payloads import OwnedResource, WorkspaceKey, WorkspaceRef
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.sweep import OwnedResource, WorkspaceRef
 from api import names
 from tests.workflows.conftest import Bench
 from workflows.sweep.workflow import SweepReport, SweepRequest, SweepWorkflow

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from activities.contract.payloads import Check
+from activities.contract.plan import Check
 from activities.contract.tuning import DataFound, PublishedAdapter
 from api.resource.conditions import ConditionStatus, ConditionType, set_condition
 from api.resource.status import (

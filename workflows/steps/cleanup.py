@@ -11,7 +11,8 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.contract import signatures
-from activities.contract.payloads import Plan, PoolKey
+from activities.contract.nodes import PoolKey
+from activities.contract.plan import Plan
 from activities.contract.providers import STEPS
 from activities.contract.tuning import TuningKey
 from api import names

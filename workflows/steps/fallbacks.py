@@ -10,8 +10,7 @@ from typing import Final
 from temporalio.exceptions import ApplicationError
 
 from activities.contract.failures import failure
-from activities.contract.payloads import Plan
-from activities.contract.plan import Option
+from activities.contract.plan import Option, Plan
 from api.purchasing import PurchaseOption
 from workflows.state import FailedFallback
 

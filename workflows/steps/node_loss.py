@@ -14,7 +14,8 @@ from temporalio.exceptions import ActivityError, FailureError
 
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import NodesHeld, NodesLost, Plan
+from activities.contract.nodes import NodesHeld, NodesLost
+from activities.contract.plan import Plan
 from api.resource.status import Phase
 from workflows.activity_calls import call, is_cancelled, reason_and_message, stop
 from workflows.state import Resources

@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.contract import signatures
-from activities.contract.payloads import Plan
+from activities.contract.plan import Plan
 from activities.contract.policies import OWN_DEADLINE_S
 from activities.contract.providers import STEPS
 from api.resource.status import Phase, Step

@@ -15,7 +15,8 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from activities.contract import signatures
 from activities.contract.failures import class_of, failure
-from activities.contract.payloads import Check, ModelRequest, PinnedModel, Plan, Preflight
+from activities.contract.models import ModelRequest, PinnedModel
+from activities.contract.plan import Check, Plan, Preflight
 from activities.contract.providers import STEPS
 from activities.contract.signatures import Signature
 from api.preflight import PROVIDER_CHECKS, WORKLOAD_CHECKS, CheckName, place_of

@@ -5,14 +5,8 @@ Pure. One scan can be wrong, because its lists are read one after the other; `co
 
 from pydantic import BaseModel, ConfigDict
 
-from activities.contract.payloads import (
-    Inventory,
-    OwnedResource,
-    RunningWorkflows,
-    WorkspaceKey,
-    WorkspaceList,
-    WorkspaceRef,
-)
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.sweep import Inventory, OwnedResource, RunningWorkflows, WorkspaceList, WorkspaceRef
 
 
 class Findings(BaseModel):

@@ -13,13 +13,13 @@ from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadySt
 from temporalio.workflow import ParentClosePolicy
 
 from activities.contract import queues, signatures
-from activities.contract.payloads import (
+from activities.contract.nodes import PoolKey
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.sweep import (
     Inventory,
     OwnedResource,
-    PoolKey,
     RunningWorkflows,
     SweepScope,
-    WorkspaceKey,
     WorkspaceList,
     WorkspaceRef,
 )

@@ -9,7 +9,9 @@ from typing import Final
 from azure.mgmt.containerservice.models import AgentPool
 from azure.mgmt.containerservice.models import AgentPoolManagedClusterAgentPoolProfileProperties as Properties
 
-from activities.contract.payloads import Plan, PoolBought, WorkspaceKey
+from activities.contract.nodes import PoolBought
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Plan
 from api import labels
 
 _IMAGE_FAMILIES: Final = {"ubuntu": "Ubuntu", "azurelinux": "AzureLinux"}

@@ -17,7 +17,9 @@ from temporalio import activity
 from activities.clients.azure import Azure
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Inventory, OwnedResource, Plan, PoolBought, PoolKey, Released, SweepScope
+from activities.contract.nodes import PoolBought, PoolKey, Released
+from activities.contract.plan import Plan
+from activities.contract.sweep import Inventory, OwnedResource, SweepScope
 from activities.heartbeat import Progress, heartbeating
 from activities.nodes.aks import agent_pool_spec
 from activities.nodes.aks.agent_pool_spec import PoolState

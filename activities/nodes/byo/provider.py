@@ -13,7 +13,8 @@ from temporalio import activity
 from activities.clients.kubernetes import Cluster
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Plan, PoolBought, PoolKey, Released
+from activities.contract.nodes import PoolBought, PoolKey, Released
+from activities.contract.plan import Plan
 from activities.heartbeat import Progress, heartbeating
 from activities.nodes.byo import reserve
 from activities.nodes.byo.gpu_accounting import pick, shortage, uses_of

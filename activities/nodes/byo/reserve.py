@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster, Object
-from activities.contract.payloads import Plan, WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Plan
 from activities.nodes import reservation_labels
 from activities.nodes.byo.gpu_accounting import pick, uses_of
 from activities.nodes.byo.watch import View

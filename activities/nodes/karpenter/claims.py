@@ -16,7 +16,8 @@ from activities.clients.kubernetes import Cluster, Object
 from activities.clients.kubernetes_paths import path_of
 from activities.clients.watch import Collection, observe
 from activities.contract.failures import failure
-from activities.contract.payloads import Plan, WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Plan
 from activities.nodes.karpenter import node_claim
 from activities.nodes.karpenter.node_claim import NodeClass
 from api import labels

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from activities.clients.kubernetes import Object
 from activities.contract.failures import class_of, failure
-from activities.contract.payloads import Plan
+from activities.contract.plan import Plan
 from activities.nodes.karpenter import node_claim
 from activities.nodes.karpenter.failures import Problem, problem_of
 from api.reasons import FailureClass

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from activities.clients.kubernetes import Object
-from activities.contract.payloads import Plan, PoolBought, PoolKey, WorkspaceKey
+from activities.contract.nodes import PoolBought, PoolKey
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Plan
 from api import labels, names
 
 NODES_MAX: Final = 100

@@ -15,7 +15,8 @@ from activities.clients.kubernetes import Cluster
 from activities.clients.watch import Collection
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Plan, PoolBought, PoolKey, Released
+from activities.contract.nodes import PoolBought, PoolKey, Released
+from activities.contract.plan import Plan
 from activities.heartbeat import Progress, heartbeating
 from activities.nodes.karpenter import failures, node_claim
 from activities.nodes.karpenter.claims import Claims

@@ -11,7 +11,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.clients import azure as azure_client
 from activities.clients.azure import AzureSettings
-from activities.contract.payloads import Plan, PoolBought
+from activities.contract.nodes import PoolBought
+from activities.contract.plan import Plan
 from activities.nodes.aks.provider import AgentPools
 from activities.preflight.azure import PreflightChecks
 from deploy.local.azure.identity import Identity

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contract.payloads import ModelRequest, WorkspaceKey
+from activities.contract.models import ModelRequest
+from activities.contract.payloads import WorkspaceKey
 from activities.planning.models import Models
 
 TOKENS = {"hf_in": {"user": "ann", "repos": ["acme/llama"]}, "hf_out": {"user": "bob"}}

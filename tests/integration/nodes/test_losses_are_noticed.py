@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from activities.clients.kubernetes import Cluster
-from activities.contract.payloads import Deadlines, NodesHeld, WorkspaceKey
+from activities.contract.nodes import NodesHeld
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Deadlines
 from activities.nodes.readiness import Nodes
 from api import labels
 from tests.builders import a_plan

@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from activities.clients.kubernetes import Cluster
-from activities.contract.payloads import Plan, PoolKey, WorkspaceKey
+from activities.contract.nodes import PoolKey
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Plan
 from activities.nodes.karpenter.node_claim import claim_name
 from activities.nodes.karpenter.provider import NodeClaims
 from testing.deadlines import PATIENCE_S

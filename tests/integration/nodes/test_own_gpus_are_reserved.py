@@ -4,7 +4,8 @@ import asyncio
 from typing import Any
 
 from activities.clients.kubernetes import Cluster
-from activities.contract.payloads import Plan, PoolKey
+from activities.contract.nodes import PoolKey
+from activities.contract.plan import Plan
 from activities.nodes.byo.provider import OwnNodes
 from activities.nodes.reservation_labels import reservations_of
 from testing.deadlines import PATIENCE_S

@@ -9,7 +9,8 @@ import pytest
 
 from activities.clients.kubernetes import Object
 from activities.clients.registry import Registries
-from activities.contract.payloads import Plan, WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Plan
 from activities.preflight.workload import WorkloadPreflight
 from api.pods.publish import PublishConfig
 from api.pods.registries import RegistryAccess

@@ -11,7 +11,8 @@ import pytest
 
 from activities.clients.kubernetes import Object
 from activities.clients.registry import Registries, RegistryUnreachable
-from activities.contract.payloads import Check, Plan, WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Check, Plan
 from activities.preflight.verdicts import adapter_verdict
 from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
 from api.oci.image_reference import ImageReference

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.contract.payloads import Plan
+from activities.contract.plan import Plan
 from activities.manifests import adapters
 from activities.manifests.serving import workload_objects
 from api.pods.adapters import AdaptersConfig

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from activities.contract.payloads import Plan, WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Plan
 from activities.manifests.serving import workload_objects
 from api.pods.serve import ServeConfig
 from presets.models.catalog import find_model

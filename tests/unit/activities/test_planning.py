@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contract.payloads import Deadlines, Plan
-from activities.contract.plan import Option
+from activities.contract.plan import Deadlines, Option, Plan
 from activities.planning.planner import digest_of, plan_option
 from api.configs.inference import INFERENCE_KEY
 from presets.models.catalog import find_model

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contract.payloads import Deadlines, PlanRequest
+from activities.contract.plan import Deadlines, PlanRequest
 from activities.planning.planner import Planner
 from api.configs.inference import INFERENCE_KEY
 from api.providers import Provider

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from activities.contract.payloads import Check, Plan
+from activities.contract.plan import Check, Plan
 from activities.preflight.azure import offered, within_quota
 from activities.preflight.verdicts import all_of, pull_verdict, within_price
 from api.preflight import CheckName

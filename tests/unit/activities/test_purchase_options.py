@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from activities.contract.payloads import Deadlines, Plan
-from activities.contract.plan import Option
+from activities.contract.plan import Deadlines, Option, Plan
 from activities.nodes.aks.agent_pool_spec import pool_of
 from activities.planning.fallbacks import all_options
 from activities.planning.planner import plan_option

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clients.kubernetes import Object
 from activities.clients.registry import Registries, RegistryUnreachable
-from activities.contract.payloads import Check, Plan
+from activities.contract.plan import Check, Plan
 from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
 from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference

@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from activities.contract.payloads import Deadlines, WorkspaceKey
-from activities.contract.plan import Option
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Deadlines, Option
 from activities.planning.planner import plan_option
 from admin.plan import add_plans
 from presets.plan.context import PlanContext

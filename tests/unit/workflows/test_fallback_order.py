@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from activities.contract.payloads import Check, Plan
-from activities.contract.plan import Option, Wanted
+from activities.contract.plan import Check, Option, Plan, Wanted
 from presets.plan.document import PlanReport
 from tests.builders import a_plan
 from workflows.state import FailedFallback

@@ -3,14 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.contract.payloads import (
-    Inventory,
-    OwnedResource,
-    RunningWorkflows,
-    WorkspaceKey,
-    WorkspaceList,
-    WorkspaceRef,
-)
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.sweep import Inventory, OwnedResource, RunningWorkflows, WorkspaceList, WorkspaceRef
 from workflows.sweep.orphans import Findings, confirmed, findings
 
 KEYS = [WorkspaceKey(namespace="a", name=name, uid=f"{name}-{age}") for name in "xyz" for age in "12"]

@@ -9,7 +9,9 @@ from azure.mgmt.containerservice.models import AgentPool
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.contract.payloads import Plan, PoolBought, PoolKey, Released, SweepScope
+from activities.contract.nodes import PoolBought, PoolKey, Released
+from activities.contract.plan import Plan
+from activities.contract.sweep import SweepScope
 from activities.nodes.aks.agent_pool_spec import pool_of, properties_of
 from activities.nodes.aks.provider import AgentPools
 from tests.builders import a_key, a_plan

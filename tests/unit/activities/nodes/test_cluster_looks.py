@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.contract.payloads import Check, SweepScope, WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.plan import Check
+from activities.contract.sweep import SweepScope
 from activities.nodes.reservation_labels import reservation_label
 from activities.preflight.cluster import ClusterChecks
 from activities.sweep.nodes import ClusterHoldings

@@ -1,7 +1,7 @@
 """Which nodes of a plan are missing, and which of those are gone for good."""
 
 from activities.clients.watch import Collection
-from activities.contract.payloads import NodesHeld
+from activities.contract.nodes import NodesHeld
 from activities.nodes.readiness import is_going, missing_names
 from tests.builders import a_plan
 from tests.fakes.nodes import a_node

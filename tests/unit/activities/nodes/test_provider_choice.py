@@ -5,7 +5,8 @@ from typing import get_type_hints
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contract.payloads import Plan, PoolBought, PoolKey, Released
+from activities.contract.nodes import PoolBought, PoolKey, Released
+from activities.contract.plan import Plan
 from activities.contract.providers import STEPS
 from activities.nodes.aks.provider import AgentPools
 from activities.nodes.byo.provider import OwnNodes

@@ -1,0 +1,72 @@
+"""The payloads of activities that serve a model: its workload, its pods, and how they are.
+
+The rules of `payloads.py` hold here.
+"""
+
+from pydantic import Field
+
+from activities.contract.models import PinnedModel
+from activities.contract.payloads import Payload, WorkspaceKey
+from activities.contract.plan import Plan
+from api.providers import Provider
+
+
+class WorkloadRequest(Payload):
+    """The plan, with the model's commit if a preset is served."""
+
+    plan: Plan
+    pinned: PinnedModel | None = None
+
+
+class WorkloadApplied(Payload):
+    """The workload's digest; pods with another digest do not count as serving."""
+
+    digest: str
+
+
+class ServingRequest(Payload):
+    """Which workload to wait for, and how many pods it must have ready."""
+
+    workspace: WorkspaceKey
+    digest: str
+    replicas: int
+
+
+class ServingReady(Payload):
+    """Pods that are ready with the wanted digest, and the nodes that they run on."""
+
+    pods: list[str]
+    nodes: list[str]
+
+
+class VerifyRequest(Payload):
+    """Which pods must answer for which model names."""
+
+    workspace: WorkspaceKey
+    pods: list[str]
+    model_names: list[str]
+
+
+class Completions(Payload):
+    """How many completions came back, and the slowest one in seconds."""
+
+    answered: int
+    slowest_s: float
+
+
+class Health(Payload):
+    """What runs for a Workspace now, compared with its plan."""
+
+    workload_found: bool
+    digest: str = ""
+    ready_pods: int = 0
+    ready_nodes: list[str] = Field(default_factory=list)
+
+
+class HealthRequest(Payload):
+    """Which pods and nodes to read, and which count: pods of this digest, nodes with so many GPUs."""
+
+    workspace: WorkspaceKey
+    provider: Provider
+    digest: str
+    gpus_per_node: int
