@@ -96,14 +96,17 @@ def data_path(name: str) -> PurePosixPath | None:
 
 
 class _Bounded(tarfile.TarInfo):
-    """Refuses oversized headers, because tarfile reads a header into memory as a whole."""
+    """Refuses oversized headers, because tarfile reads a header into memory as a whole.
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Bounded":
-        found = super().frombuf(buf, encoding, errors)
-        if found.type in _HEADERS and found.size > HEADER_MAX:
-            raise UnsafeArchive(f"a header has {found.size} bytes")
-        return found
+    `_proc_member` is what tarfile's source names for overriding. `frombuf` is not enough: Python 3.11.2 as patched by
+    Debian, which runs in the images, does not call it.
+    """
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _HEADERS and self.size > HEADER_MAX:
+            raise UnsafeArchive(f"a header has {self.size} bytes")
+        read: Callable[[tarfile.TarFile], tarfile.TarInfo] = super()._proc_member  # type: ignore[misc]  # not in typeshed
+        return read(archive)
 
 
 def _plain(packed: IO[bytes]) -> IO[bytes]:
