@@ -8,14 +8,14 @@ import argparse
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
 from activities.clients import azure as azure_client
 from activities.clients.azure import AzureSettings
@@ -36,6 +36,7 @@ from activities.preflight.cluster import ClusterChecks
 from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
 from activities.serving.completions import Verification
 from activities.serving.workloads import Workloads
+from activities.statuses import Statuses
 from activities.sweep.nodes import ClusterHoldings
 from activities.sweep.workspaces import Populations
 from activities.tuning.adapter_verification import Adapters
@@ -45,7 +46,9 @@ from api.pods.registries import RegistryAccess
 from process.health import endpoint
 from process.run import run
 from process.temporal import connect, runtime_with_metrics
+from worker.offer_again import offer_again
 from worker.settings import WorkerSettings
+from worker.status_interceptor import StatusInterceptor, gone_reporter
 from workflows.status import search_attributes
 from workflows.sweep.schedule import ensure_sweep_schedule
 from workflows.sweep.workflow import SweepWorkflow
@@ -60,12 +63,10 @@ CONCURRENT_WAITS: Final = 2000
 Activities = dict[str, list[Callable[..., Any]]]
 
 
-async def cluster_activities(
-    settings: WorkerSettings, azure: AzureSettings, client: Client, stack: AsyncExitStack
+def cluster_activities(
+    settings: WorkerSettings, azure: AzureSettings, client: Client, cluster: Cluster, statuses: Statuses
 ) -> Activities:
     """Returns the activities of the queues `workspaces` and `waits`."""
-    cluster = await Cluster.connect(settings.kubeconfig)
-    stack.push_async_callback(cluster.close)
     images = Images(
         runtime=settings.runtime_image,
         fetch=settings.fetch_image,
@@ -110,7 +111,7 @@ async def cluster_activities(
             preflight.read_workload_preflight,
             workspaces.ensure_finalizer,
             workspaces.delete_finalizer,
-            workspaces.patch_status,
+            statuses.patch_status,
             workloads.ensure_workload,
             workloads.read_health,
             models.read_model_revision,
@@ -162,13 +163,16 @@ async def cloud_activities(azure: AzureSettings, stack: AsyncExitStack) -> Activ
     }
 
 
-def worker_for(client: Client, queue: str, activities: list[Callable[..., Any]]) -> Worker:
+def worker_for(
+    client: Client, queue: str, activities: list[Callable[..., Any]], interceptors: Sequence[Interceptor] = ()
+) -> Worker:
     """Returns the worker of one queue; workflow tasks are on the `workspaces` queue."""
     return Worker(
         client,
         task_queue=queue,
         workflows=[WorkspaceWorkflow, SweepWorkflow] if queue == queues.WORKSPACES else [],
         activities=activities,
+        interceptors=interceptors,
         max_concurrent_activities=CONCURRENT_WAITS,
         max_task_queue_activities_per_second=queues.CLOUD_STARTS_PER_SECOND if queue == queues.CLOUD else None,
         max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
@@ -185,14 +189,23 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
         client = await connect(settings, runtime=runtime)
         await search_attributes.register(client)
         bodies: Activities = {}
+        interceptors: list[Interceptor] = []
         if queues.CLOUD in wanted:
             bodies |= await cloud_activities(azure, stack)
         if set(wanted) - {queues.CLOUD}:
-            bodies |= await cluster_activities(settings, azure, client, stack)
+            cluster = await Cluster.connect(settings.kubeconfig)
+            stack.push_async_callback(cluster.close)
+            statuses = Statuses(cluster, gone_reporter(client))
+            stack.push_async_callback(statuses.writer.drain)
+            bodies |= cluster_activities(settings, azure, client, cluster, statuses)
+            interceptors.append(StatusInterceptor(statuses.writer))
         if queues.WORKSPACES in wanted:
             await ensure_sweep_schedule(client)
         for queue in wanted:
-            await stack.enter_async_context(worker_for(client, queue, bodies[queue]))
+            await stack.enter_async_context(worker_for(client, queue, bodies[queue], interceptors))
+        if queues.WORKSPACES in wanted:
+            offering = asyncio.create_task(offer_again(client))
+            stack.callback(offering.cancel)
         await stack.enter_async_context(endpoint(settings.metrics_address, lambda: True, sdk_port))
         logging.getLogger(__name__).info("polling %s", ", ".join(wanted))
         await stop.wait()

@@ -4,7 +4,9 @@ Runs the checks that cost nothing first, then provisions nodes while it creates 
 `generation.py` decides which plan is carried out.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any, Literal
 
 from activities.contract import signatures
 from activities.contract.models import PinnedModel
@@ -12,28 +14,36 @@ from activities.contract.plan import Plan
 from activities.contract.serving import ServingRequest, VerifyRequest, WorkloadRequest
 from api import names
 from api.resource.status import Phase, Step
-from workflows.activity_calls import call, gather_or_cancel
+from workflows.activity_calls import call, call_locally, gather_or_cancel
 from workflows.state import HeldResource
 from workflows.status.reporter import StatusReporter
 from workflows.steps.node_loss import run_while_nodes_ready
 from workflows.steps.nodes import provision
 from workflows.steps.preflight import check
 
+NodesThere = Literal["none", "bought", "as they are"]
+"""What is there of a plan's nodes: nothing, all that has to be bought, or nodes that need no change either."""
 
-async def serve(reporter: StatusReporter, plan: Plan, *, nothing_to_buy: bool) -> None:
+
+async def serve(reporter: StatusReporter, plan: Plan, nodes: NodesThere) -> None:
     """Brings the plan's model to Ready. Raises ActivityError or ApplicationError with the reason for a failure."""
-    pinned = await check(reporter, plan, nothing_to_buy=nothing_to_buy)
-    await gather_or_cancel(provision(reporter, plan), _deploy(reporter, plan, pinned))
+    pinned = await check(reporter, plan, nothing_to_buy=nodes != "none")
+    if nodes == "as they are":
+        # A node that is lost by now is noticed while serving is awaited.
+        await _deploy(reporter, plan, pinned, call_locally)
+    else:
+        await gather_or_cancel(provision(reporter, plan), _deploy(reporter, plan, pinned))
     await run_while_nodes_ready(reporter, plan, lambda: _await_serving(reporter, plan))
 
 
-async def _deploy(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None) -> None:
+async def _deploy(
+    reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None, run: Callable[..., Any] = call
+) -> None:
+    """Applies the workload. `run` calls the activity: a local one would hold up a purchase that begins beside it."""
     reporter.state.resources.acquire(HeldResource(kind="workload", name=names.workload(plan.key.name)))
     with reporter.step(Step.DEPLOY):
         request = WorkloadRequest(plan=plan, pinned=pinned)
-        await call(
-            signatures.ENSURE_WORKLOAD, request, summary=f"Deploy: apply {plan.node_count} pods of {plan.preset}"
-        )
+        await run(signatures.ENSURE_WORKLOAD, request, summary=f"Deploy: apply {plan.node_count} pods of {plan.preset}")
 
 
 async def _await_serving(reporter: StatusReporter, plan: Plan) -> None:

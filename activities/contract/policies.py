@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from temporalio.common import RetryPolicy
-from temporalio.workflow import ActivityCancellationType, ActivityConfig
+from temporalio.workflow import ActivityCancellationType, ActivityConfig, LocalActivityConfig
 
 from activities.contract import signatures as s
 from activities.contract.plan import Deadlines
@@ -94,6 +94,22 @@ _TABLE: Final[dict[str, ActivityConfig]] = {
     s.READ_POPULATION.name: _quick(60, 10 * 60),
     s.READ_RUNS.name: _quick(60, 10 * 60),
 }
+
+
+LOCAL_LIMIT: Final = timedelta(seconds=4)
+"""How long a workflow task may be held up by a local activity; well below the 10 seconds of a workflow task."""
+
+
+def local_config_of(signature: s.Signature[Any, Any]) -> LocalActivityConfig:
+    """The options of the activity where it is run locally: one attempt. A refusal or a timeout is left to `config_of`'s
+    attempts."""
+    return LocalActivityConfig(
+        schedule_to_close_timeout=LOCAL_LIMIT,
+        retry_policy=RetryPolicy(maximum_attempts=1),
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+        if signature.effects
+        else ActivityCancellationType.TRY_CANCEL,
+    )
 
 
 def config_of(signature: s.Signature[Any, Any], deadline_s: int | None = None) -> ActivityConfig:

@@ -175,8 +175,9 @@ class Truth:
         return self._observed()
 
     def _build_plan(self, request: PlanRequest) -> p.Planned:
-        plan = self._plan(request)
-        return p.Planned.of([p.Option(plan=plan, report=PlanReport(namespace=plan.key.namespace, name=plan.key.name))])
+        plan, found = self._plan(request), self._ours(request)
+        option = p.Option(plan=plan, report=PlanReport(namespace=plan.key.namespace, name=plan.key.name))
+        return p.Planned.of([option], protected=found is not None and found.finalizer)
 
     def _read_wanted(self, request: p.WantedRequest) -> p.Wanted:
         return p.Wanted(digest=self._plan(request).digest)

@@ -152,7 +152,7 @@ class World:
             raise error
 
     def _build_plan(self, request: PlanRequest) -> p.Planned:
-        return p.Planned.of(self._options(request))
+        return p.Planned.of(self._options(request), protected=self.finalizer)
 
     def _read_wanted(self, request: p.WantedRequest) -> p.Wanted:
         return p.Wanted.of(self._options(request), request.terms)
