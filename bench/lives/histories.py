@@ -2,9 +2,13 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
+from temporalio.api.enums.v1 import EventType, PendingActivityState
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
 QUIET_S: Final = 3.0
@@ -16,14 +20,31 @@ LOOKS_AT_ONCE: Final = 20
 
 @dataclass(frozen=True)
 class Written:
-    """`bytes` are those of the events as the server sends them."""
+    """`bytes` are those of the events as the server sends them; `kinds` counts these by type, scheduled activities by
+    name."""
 
     events: int = 0
     bytes: int = 0
+    kinds: "Counter[str]" = field(default_factory=Counter)
 
     def since(self, before: "Written") -> "Written":
         """Returns what came after `before`."""
-        return Written(self.events - before.events, self.bytes - before.bytes)
+        return Written(self.events - before.events, self.bytes - before.bytes, self.kinds - before.kinds)
+
+    def plus(self, other: "Written") -> "Written":
+        """Returns both together."""
+        return Written(self.events + other.events, self.bytes + other.bytes, self.kinds + other.kinds)
+
+
+def written_in(events: Iterable[HistoryEvent]) -> Written:
+    """Measures the events of one history."""
+    listed = list(events)
+    return Written(len(listed), sum(event.ByteSize() for event in listed), Counter(map(_kind, listed)))
+
+
+def _kind(event: HistoryEvent) -> str:
+    scheduled = event.activity_task_scheduled_event_attributes.activity_type.name
+    return scheduled or EventType.Name(event.event_type).removeprefix("EVENT_TYPE_").lower()
 
 
 async def written_at_rest(client: Client, workflow_id: str) -> Written:
@@ -35,9 +56,16 @@ async def written_at_rest(client: Client, workflow_id: str) -> Written:
             raise TimeoutError(f"{workflow_id} is never at rest: still new events after {WITHIN_S:g} s")
         await asyncio.sleep(LOOK_S)
         now = await _written(client, workflow_id)
-        if now != last:
+        if now != last or await _is_cancelling(client, workflow_id):
             last, since = now, time.monotonic()
     return last
+
+
+async def _is_cancelling(client: Client, workflow_id: str) -> bool:
+    """Whether an activity has yet to confirm that it was cancelled: it hears of that with a heartbeat, seconds later."""
+    described = await client.get_workflow_handle(workflow_id).describe()
+    asked = PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
+    return any(one.state == asked for one in described.raw_description.pending_activities)
 
 
 async def all_events(client: Client, workflow_ids: list[str]) -> int:
@@ -52,9 +80,8 @@ async def all_events(client: Client, workflow_ids: list[str]) -> int:
 
 
 async def _written(client: Client, workflow_id: str) -> Written:
-    events = size = 0
+    found = Written()
     async for run in client.list_workflows(f"WorkflowId = '{workflow_id}'"):
         history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
-        events += len(history.events)
-        size += sum(event.ByteSize() for event in history.events)
-    return Written(events, size)
+        found = found.plus(written_in(history.events))
+    return found

@@ -43,18 +43,23 @@ class Cost:
             f"{stage}_arm_calls": self.calls.arm.total(),
         }
 
-    def told(self) -> str:
-        """Returns every call, for people."""
-        api, arm = by_call(self.calls.api.calls), by_call(self.calls.arm)
-        return f"API server: {api}; refused {dict(self.calls.api.refused) or 'none'}. ARM: {arm}"
+    def told(self, stage: str) -> dict[str, str]:
+        """Returns what each figure is made of, by its name."""
+        kinds = ", ".join(f"{kind} {count}" for kind, count in self.written.kinds.most_common())
+        refused = f"refused: {dict(self.calls.api.refused) or 'none'}"
+        return {
+            f"{stage}_events": kinds,
+            f"{stage}_bytes": "of these events",
+            f"{stage}_api_calls": f"{by_call(self.calls.api.calls)}; {refused}",
+            f"{stage}_arm_calls": by_call(self.calls.arm),
+        }
 
     def plus(self, other: "Cost") -> "Cost":
         """Returns both stages together."""
         api = Seen(
             self.calls.api.calls + other.calls.api.calls, refused=self.calls.api.refused + other.calls.api.refused
         )
-        written = Written(self.written.events + other.written.events, self.written.bytes + other.written.bytes)
-        return Cost(written, Calls(api, self.calls.arm + other.calls.arm))
+        return Cost(self.written.plus(other.written), Calls(api, self.calls.arm + other.calls.arm))
 
 
 class OneLife:
@@ -119,6 +124,6 @@ async def measured(stack: Stack, workspaces: Workspaces, name: str) -> dict[str,
 async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]:
     """Yields every figure with its goal."""
     for stage, cost in (await measured(stack, workspaces, "one-life")).items():
+        told = cost.told(stage)
         for name, value in cost.figures(stage).items():
-            unit = "bytes" if name.endswith("_bytes") else "events" if name.endswith("_events") else "calls"
-            yield Result(name, value, unit, cost.told(), goal=BUDGETS[name].goal)
+            yield Result(name, value, name.rpartition("_")[2], told[name], goal=BUDGETS[name].goal)

@@ -1,0 +1,49 @@
+"""One Workspace's life, an edit, an hourly look and some idle seconds stay within the budgets; counts only, no times.
+
+The stack is whole: API server, Temporal's server, the ARM emulator, our own processes; machines and pods are simulated.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from bench.lives.budgets import BUDGETS, exceeded
+from bench.lives.life import Cost, measured
+from testing.api_calls import POLICY
+from testing.leftovers import settled_leftovers
+from testing.stack import Stack, keep_logs, running
+from testing.workspaces import connected
+from tests.lanes import instance_of_this_lane
+
+# A life before the one that counts: processes read their tables, make connections and begin their watches.
+FIRST: Final = "warm-up"
+
+
+@pytest.fixture(scope="module")
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    with running(instance_of_this_lane(), audit=POLICY) as started:
+        yield started
+        if request.session.testsfailed:
+            keep_logs(started.layout)
+
+
+async def test_a_life_an_edit_an_idle_hour_stay_within_their_budgets(stack: Stack) -> None:
+    async with connected(stack.layout) as workspaces:
+        await measured(stack, workspaces, FIRST)
+        costs = await measured(stack, workspaces, "counted")
+        figures = {name: value for stage, cost in costs.items() for name, value in cost.figures(stage).items()}
+        over = exceeded(figures)
+        assert set(figures) == set(BUDGETS)
+        assert not over, f"{over}; bench/lives/budgets.py has the limits\n{told(costs)}"
+        assert await settled_leftovers(stack, workspaces) == {}
+
+
+def told(costs: dict[str, Cost]) -> str:
+    """Everything that was counted, a line each."""
+    lines = [
+        f"{name} {value:g} of at most {BUDGETS[name].limit:g}: {cost.told(stage)[name]}"
+        for stage, cost in costs.items()
+        for name, value in cost.figures(stage).items()
+    ]
+    return "\n".join(lines)
