@@ -73,6 +73,9 @@ class Crowd:
         for sight in ("workload", "nodes", "ready"):
             for result in self._times(sight, [moment - began for moment in seen[sight].values()], how):
                 yield result
+        behind = [moment - seen["nodes"][name] for name, moment in seen["ready"].items()]
+        for result in self._times("ready_after_nodes", behind, "from ResourceReady to Ready of each"):
+            yield result
         for result in [*self._spent("up", before, after), *(await counted.end()).results("up", self.count)]:
             yield result
         for result in memory_results("with_all", after, self.count, OURS):

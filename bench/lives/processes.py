@@ -41,7 +41,7 @@ def cpu_results(
 ) -> list[Result]:
     """CPU seconds between two looks: those of `measured` together for each of `per` Workspaces, then of every process.
 
-    A process that was started in between counts from its start.
+    A process that was started in between counts from its start; what did nothing is left out.
     """
     spent = {name: now.cpu_s - (before[name].cpu_s if name in before else 0.0) for name, now in after.items()}
     together = sum(seconds for name, seconds in spent.items() if name in measured)
@@ -49,6 +49,7 @@ def cpu_results(
     each = [
         Result(f"cpu_{what}_{name}", seconds, "s", "CPU seconds", n=n)
         for name, seconds in sorted(spent.items(), key=lambda one: -one[1])
+        if seconds > 0
     ]
     how = f"CPU seconds of {', '.join(measured)}; {together:.1f} in all"
     return [Result(f"cpu_{what}_per_life", together / per, "s", how, n=n), *each]
