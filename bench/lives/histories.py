@@ -62,7 +62,7 @@ async def written_at_rest(client: Client, workflow_id: str) -> Written:
 
 
 async def _is_cancelling(client: Client, workflow_id: str) -> bool:
-    """Whether an activity has yet to confirm that it was cancelled: it hears of that with a heartbeat, seconds later."""
+    """Whether an activity has yet to confirm that it was cancelled: it hears of that with a heartbeat, later."""
     described = await client.get_workflow_handle(workflow_id).describe()
     asked = PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
     return any(one.state == asked for one in described.raw_description.pending_activities)
