@@ -4,7 +4,6 @@ The stack is whole: API server, Temporal's server, the ARM emulator, our own pro
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 import pytest
 
@@ -15,9 +14,6 @@ from testing.leftovers import settled_leftovers
 from testing.stack import Stack, keep_logs, running
 from testing.workspaces import connected
 from tests.lanes import instance_of_this_lane
-
-# A life before the one that counts: processes read their tables, make connections and begin their watches.
-FIRST: Final = "warm-up"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +26,6 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
 
 async def test_a_life_an_edit_an_idle_hour_stay_within_their_budgets(stack: Stack) -> None:
     async with connected(stack.layout) as workspaces:
-        await measured(stack, workspaces, FIRST)
         costs = await measured(stack, workspaces, "counted")
         figures = {name: value for stage, cost in costs.items() for name, value in cost.figures(stage).items()}
         over = exceeded(figures)
