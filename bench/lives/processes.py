@@ -32,8 +32,8 @@ class Used:
 
 def used(stack: Stack) -> dict[str, Used]:
     """Of every daemon of the stack, and of this process as `bench`."""
-    found = {name: _used(psutil.Process(pid)) for name, pid in daemons.running(stack.layout).items()}
-    return found | {"bench": _used(psutil.Process(os.getpid()))}
+    found = {name: used_by(psutil.Process(pid)) for name, pid in daemons.running(stack.layout).items()}
+    return found | {"bench": used_by(psutil.Process(os.getpid()))}
 
 
 def cpu_results(
@@ -69,7 +69,8 @@ def memory_results(what: str, now: Mapping[str, Used], n: int, measured: tuple[s
     return [Result(f"resident_{what}_all", sum(one.resident for one in ours.values()), "MiB", how, n=n), *each]
 
 
-def _used(process: psutil.Process) -> Used:
+def used_by(process: psutil.Process) -> Used:
+    """Returns what the kernel has of one process."""
     times, memory = process.cpu_times(), process.memory_full_info()
     return Used(times.user + times.system, memory.rss / MIB, memory.pss / MIB, _peak_mib(process.pid))
 
