@@ -16,6 +16,8 @@ from testing.stack import Stack
 OURS: Final = tuple(program.name for program in PROGRAMS)
 LOAD: Final = (*OURS, "temporal", "kube-apiserver", "etcd", "arm")
 """What a Workspace makes work. Of the others in a stack, controllers and the simulated kubelet work for the pods."""
+MACHINE: Final = "machine"
+"""Under this name: everything that runs on the machine."""
 MIB: Final = 2**20
 
 
@@ -31,19 +33,24 @@ class Used:
 
 
 def used(stack: Stack) -> dict[str, Used]:
-    """Of every daemon of the stack, and of this process as `bench`."""
+    """Of every daemon of the stack, of this process as `bench`, and the CPU seconds of the whole machine."""
     found = {name: used_by(psutil.Process(pid)) for name, pid in daemons.running(stack.layout).items()}
-    return found | {"bench": used_by(psutil.Process(os.getpid()))}
+    times = psutil.cpu_times()
+    busy = sum(times) - times.idle - times.iowait - times.guest - times.guest_nice  # guests are part of user and nice
+    return found | {"bench": used_by(psutil.Process(os.getpid())), MACHINE: Used(busy, 0.0, 0.0, 0.0)}
 
 
 def cpu_results(
     what: str, before: Mapping[str, Used], after: Mapping[str, Used], per: float, measured: tuple[str, ...]
 ) -> list[Result]:
-    """CPU seconds between two looks: those of `measured` together for each of `per` Workspaces, then of every process.
+    """CPU seconds between two looks: those of `measured` together for each of `per` Workspaces, then of every process
+    and of what else runs on the machine, which makes all times longer.
 
     A process that was started in between counts from its start; what did nothing is left out.
     """
     spent = {name: now.cpu_s - (before[name].cpu_s if name in before else 0.0) for name, now in after.items()}
+    machine = spent.pop(MACHINE, sum(spent.values()))
+    spent["others"] = machine - sum(spent.values())
     together = sum(seconds for name, seconds in spent.items() if name in measured)
     n = round(per)
     each = [

@@ -5,7 +5,7 @@ import os
 import psutil
 import pytest
 
-from bench.lives.processes import Used, cpu_results, memory_results, used_by
+from bench.lives.processes import MACHINE, Used, cpu_results, memory_results, used_by
 
 BEFORE = {"worker": Used(1.0, 100.0, 80.0, 120.0), "etcd": Used(5.0, 50.0, 40.0, 60.0)}
 AFTER = {
@@ -27,6 +27,12 @@ def test_processor_time_of_what_counts_is_divided_by_the_lives() -> None:
 
 def test_a_process_that_did_nothing_is_not_told() -> None:
     assert [one.name for one in cpu_results("idle", BEFORE, BEFORE, 1, ("worker",))] == ["cpu_idle_per_life"]
+
+
+def test_what_else_ran_on_the_machine_is_told() -> None:
+    machine = [{MACHINE: Used(seconds, 0.0, 0.0, 0.0)} for seconds in (100.0, 150.0)]
+    each = cpu_results("up", BEFORE | machine[0], AFTER | machine[1], 1, ("worker",))
+    assert [(one.name, one.value) for one in each if "others" in one.name] == [("cpu_up_others", 50.0 - 16.0)]
 
 
 def test_memory_is_told_together_and_each() -> None:
