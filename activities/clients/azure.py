@@ -7,6 +7,7 @@ it can be rotated). How requests are sent is in `azure_transport.py`; what is bo
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from azure.mgmt.containerservice.aio import ContainerServiceClient
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from activities.clients.azure_listings import Listings
 from activities.clients.azure_transport import open_transport, pipeline_options
 
 
@@ -66,11 +68,18 @@ class FileCredential:
 
 @dataclass(frozen=True)
 class Azure:
-    """Both clients and the names of the one cluster they are used for."""
+    """Both clients, the names of the one cluster they are used for, and what is listed for everybody."""
 
     pools: ContainerServiceClient
     compute: ComputeManagementClient
     settings: AzureSettings
+
+    @cached_property
+    def listings(self) -> Listings:
+        """One for all who use these clients."""
+        settings = self.settings
+        cluster = (settings.resource_group, settings.cluster)
+        return Listings(self.pools, self.compute, cluster=cluster, location=settings.location)
 
 
 async def connect(settings: AzureSettings, stack: AsyncExitStack) -> Azure:

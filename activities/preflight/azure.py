@@ -1,15 +1,16 @@
 """Checks in Azure, before anything is bought, whether a plan can be bought: all checks concurrently, one result each.
 
 Fails open: a check that could not be made is `unknown` and does not stop a Workspace, because the purchase itself
-returns the same error a little later. The pure functions at the end compare the responses with the plan.
+returns the same error a little later. What many Workspaces ask is asked once (`clients/azure_listings.py`), but no old
+answer fails a check. The pure functions at the end compare the responses with the plan.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.core.exceptions import AzureError
+from azure.mgmt.containerservice.models import AgentPool
 
 from activities.clients.azure import Azure
 from activities.contract import signatures
@@ -20,75 +21,68 @@ from api.preflight import CheckName
 
 SPOT_QUOTA: Final = "lowPriorityCores"
 """One quota for spot machines of every family in a region."""
-SKU_LIST_KEPT_S: Final = 600.0
-"""Azure's SKU list of a region is several megabytes and changes rarely."""
+CHECK_S: Final = 12.0
+"""A check that lasts longer is unknown; what it asked goes on for whoever asks next."""
+
+Asks = Callable[[Plan, float | None], Awaitable[Check]]
+"""A check of a plan by what Azure listed a short while ago, or by what was asked at that moment or later."""
 
 
 class PreflightChecks:
     """SKU offered, vCPU quota, pool limit, and the cluster's own state."""
 
     def __init__(self, azure: Azure) -> None:
-        self._azure = azure
-        self._skus: tuple[float, list[Any]] = (float("-inf"), [])
-        self._skus_lock = asyncio.Lock()
+        self._settings, self._listings = azure.settings, azure.listings
 
     @signatures.implements(signatures.READ_PREFLIGHT)
     async def read_preflight(self, plan: Plan) -> Preflight:
         """Returns failed checks as results; the workflow decides by them."""
-        checks = {
+        checks: dict[CheckName, Asks] = {
             CheckName.SKU_OFFERED: self._sku,
             CheckName.VCPU_QUOTA: self._quota,
             CheckName.POOL_LIMIT: self._pool_limit,
         }
-        return Preflight(
-            checks=list(await asyncio.gather(*(_guarded(name, check, plan) for name, check in checks.items())))
-        )
+        made = (self._checked(name, check, plan) for name, check in checks.items())
+        return Preflight(checks=list(await asyncio.gather(*made)))
 
-    async def _already_bought(self, plan: Plan) -> bool:
-        settings = self._azure.settings
+    async def _checked(self, name: str, check: Asks, plan: Plan) -> Check:
+        now = self._listings.pools.now()
         try:
-            pool = await self._azure.pools.agent_pools.get(settings.resource_group, settings.cluster, plan.pool_name)
-        except ResourceNotFoundError:
-            return False
-        return agent_pool_spec.owned_by(pool, plan.key.uid)
+            async with asyncio.timeout(CHECK_S):
+                found = await check(plan, None)
+                return await check(plan, now) if found.outcome == "failed" else found
+        except AzureError as error:
+            return Check(name=name, outcome="unknown", message=str(from_azure(error)))
+        except TimeoutError:
+            message = f"Azure Resource Manager did not answer within {CHECK_S:.0f} s"
+            return Check(name=name, outcome="unknown", message=message)
 
-    async def _sku(self, plan: Plan) -> Check:
-        return offered(plan, self._azure.settings.location, await self._skus_of_location())
+    async def _sku(self, plan: Plan, not_before: float | None) -> Check:
+        return offered(plan, self._settings.location, await self._listings.sizes.get(not_before))
 
-    async def _quota(self, plan: Plan) -> Check:
-        if await self._already_bought(plan):
-            return Check(name=CheckName.VCPU_QUOTA, outcome="passed", message="the nodes are bought already")
-        usages = [usage async for usage in self._azure.compute.usage.list(self._azure.settings.location)]
-        return within_quota(
-            plan, {(usage.name.value or "").lower(): (usage.current_value, usage.limit) for usage in usages}
+    async def _quota(self, plan: Plan, not_before: float | None) -> Check:
+        pools, usages = await asyncio.gather(
+            self._listings.pools.get(not_before), self._listings.usages.get(not_before)
         )
+        return _bought_already(plan, pools) or within_quota(plan, usages)
 
-    async def _pool_limit(self, plan: Plan) -> Check:
-        settings = self._azure.settings
-        pools = [
-            pool.name async for pool in self._azure.pools.agent_pools.list(settings.resource_group, settings.cluster)
-        ]
-        others = [name for name in pools if name != plan.pool_name]
-        if len(others) < settings.pools_per_cluster:
-            return Check(name=CheckName.POOL_LIMIT, outcome="passed")
-        message = f"the cluster has {len(others)} of {settings.pools_per_cluster} node pools. Delete unused ones"
-        return Check(name=CheckName.POOL_LIMIT, outcome="failed", reason="PoolLimitReached", message=message)
-
-    async def _skus_of_location(self) -> list[Any]:
-        async with self._skus_lock:
-            read_at, skus = self._skus
-            if time.monotonic() - read_at > SKU_LIST_KEPT_S:
-                where = f"location eq '{self._azure.settings.location}'"
-                skus = [sku async for sku in self._azure.compute.resource_skus.list(filter=where)]
-                self._skus = (time.monotonic(), skus)
-            return skus
+    async def _pool_limit(self, plan: Plan, not_before: float | None) -> Check:
+        return within_pool_limit(plan, await self._listings.pools.get(not_before), self._settings.pools_per_cluster)
 
 
-async def _guarded(name: str, check: Callable[[Plan], Awaitable[Check]], plan: Plan) -> Check:
-    try:
-        return await check(plan)
-    except AzureError as error:
-        return Check(name=name, outcome="unknown", message=str(from_azure(error)))
+def _bought_already(plan: Plan, pools: list[AgentPool]) -> Check | None:
+    ours = any(pool.name == plan.pool_name and agent_pool_spec.owned_by(pool, plan.key.uid) for pool in pools)
+    message = "the nodes are bought already"
+    return Check(name=CheckName.VCPU_QUOTA, outcome="passed", message=message) if ours else None
+
+
+def within_pool_limit(plan: Plan, pools: list[AgentPool], limit: int) -> Check:
+    """Whether the cluster has room for one more pool, if the plan's is not one of those it has."""
+    others = [pool for pool in pools if pool.name != plan.pool_name]
+    if len(others) < limit:
+        return _passed(CheckName.POOL_LIMIT)
+    message = f"the cluster has {len(others)} of {limit} node pools. Delete unused ones"
+    return Check(name=CheckName.POOL_LIMIT, outcome="failed", reason="PoolLimitReached", message=message)
 
 
 def offered(plan: Plan, location: str, skus: list[Any]) -> Check:
