@@ -51,7 +51,8 @@ class Region:
         sizes = [
             Thing(resource_type="virtualMachines", name=name, location_info=[], restrictions=[]) for name in self.sizes
         ]
-        for one in {"pools": self.pools, "usages": usages, "sizes": sizes}[what]:
+        listed: dict[str, list[Any]] = {"pools": self.pools, "usages": usages, "sizes": sizes}
+        for one in listed[what]:
             yield one
 
     async def checked(self, name: str = "one") -> dict[str, Check]:
