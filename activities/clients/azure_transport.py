@@ -23,8 +23,9 @@ WRITE_S: Final = 60.0
 """ARM answers a write only when the resource provider has taken it on; activities that write send heartbeats."""
 REPEATS: Final = 2
 """The SDK repeats single lost requests; longer outages are retried by Temporal, which records them."""
-LONGEST_PAUSE_S: Final = 5.0
-"""Between two repeats. If ARM asks for more, Temporal waits: no place is kept, and people see why."""
+LONGEST_PAUSE_S: Final = 30.0
+"""Between two repeats, if ARM asks for it. If it asks for more, Temporal waits: no place is kept, people see why."""
+_BACKOFF_MAX_S: Final = 5
 _REQUEST_LOG: Final = "azure.core.pipeline.policies.http_logging_policy"
 
 REQUESTS: Final = Counter(
@@ -58,10 +59,10 @@ def pipeline_options(transport: AioHttpTransport) -> dict[str, Any]:
 
 
 class FewRepeats(AsyncRetryPolicy[Any, Any]):
-    """The SDK's repeats, without its obedience to any Retry-After: it would sleep for minutes inside a call."""
+    """The SDK's repeats, but not after any Retry-After: it would sleep for minutes inside a call."""
 
     def __init__(self) -> None:
-        super().__init__(retry_total=REPEATS, retry_backoff_max=LONGEST_PAUSE_S)
+        super().__init__(retry_total=REPEATS, retry_backoff_max=_BACKOFF_MAX_S)
 
     def is_retry(self, settings: dict[str, Any], response: PipelineResponse[Any, Any]) -> bool:
         """Whether an answer is asked for again."""

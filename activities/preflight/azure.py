@@ -7,12 +7,13 @@ answer fails a check. The pure functions at the end compare the responses with t
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.mgmt.containerservice.models import AgentPool
 
 from activities.clients.azure import Azure
+from activities.clients.shared_answer import SharedAnswer
 from activities.contract import signatures
 from activities.contract.plan import Check, Plan, Preflight
 from activities.errors.azure import from_azure
@@ -21,59 +22,64 @@ from api.preflight import CheckName
 
 SPOT_QUOTA: Final = "lowPriorityCores"
 """One quota for spot machines of every family in a region."""
-CHECK_S: Final = 12.0
-"""A check that lasts longer is unknown; what it asked goes on for whoever asks next."""
 
-Asks = Callable[[Plan, float | None], Awaitable[Check]]
-"""A check of a plan by what Azure listed a short while ago, or by what was asked at that moment or later."""
+Answer = TypeVar("Answer")
 
 
 class PreflightChecks:
     """SKU offered, vCPU quota, pool limit, and the cluster's own state."""
 
     def __init__(self, azure: Azure) -> None:
-        self._settings, self._listings = azure.settings, azure.listings
+        self._settings, self._listings, self._pools = azure.settings, azure.listings, azure.pools.agent_pools
 
     @signatures.implements(signatures.READ_PREFLIGHT)
     async def read_preflight(self, plan: Plan) -> Preflight:
         """Returns failed checks as results; the workflow decides by them."""
-        checks: dict[CheckName, Asks] = {
+        checks = {
             CheckName.SKU_OFFERED: self._sku,
             CheckName.VCPU_QUOTA: self._quota,
             CheckName.POOL_LIMIT: self._pool_limit,
         }
-        made = (self._checked(name, check, plan) for name, check in checks.items())
-        return Preflight(checks=list(await asyncio.gather(*made)))
-
-    async def _checked(self, name: str, check: Asks, plan: Plan) -> Check:
-        now = self._listings.pools.now()
-        try:
-            async with asyncio.timeout(CHECK_S):
-                found = await check(plan, None)
-                return await check(plan, now) if found.outcome == "failed" else found
-        except AzureError as error:
-            return Check(name=name, outcome="unknown", message=str(from_azure(error)))
-        except TimeoutError:
-            message = f"Azure Resource Manager did not answer within {CHECK_S:.0f} s"
-            return Check(name=name, outcome="unknown", message=message)
-
-    async def _sku(self, plan: Plan, not_before: float | None) -> Check:
-        return offered(plan, self._settings.location, await self._listings.sizes.get(not_before))
-
-    async def _quota(self, plan: Plan, not_before: float | None) -> Check:
-        pools, usages = await asyncio.gather(
-            self._listings.pools.get(not_before), self._listings.usages.get(not_before)
+        return Preflight(
+            checks=list(await asyncio.gather(*(_guarded(name, check, plan) for name, check in checks.items())))
         )
-        return _bought_already(plan, pools) or within_quota(plan, usages)
 
-    async def _pool_limit(self, plan: Plan, not_before: float | None) -> Check:
-        return within_pool_limit(plan, await self._listings.pools.get(not_before), self._settings.pools_per_cluster)
+    async def _sku(self, plan: Plan) -> Check:
+        return await _judged(self._listings.sizes, lambda sizes: offered(plan, self._settings.location, sizes))
+
+    async def _quota(self, plan: Plan) -> Check:
+        check = _judged(self._listings.usages, lambda usages: within_quota(plan, usages))
+        found, bought = await asyncio.gather(check, self._already_bought(plan))
+        if bought:
+            return Check(name=CheckName.VCPU_QUOTA, outcome="passed", message="the nodes are bought already")
+        return found
+
+    async def _already_bought(self, plan: Plan) -> bool:
+        """What is the Workspace's own is never taken from a list: a purchase of a moment ago counts."""
+        settings = self._settings
+        try:
+            pool = await self._pools.get(settings.resource_group, settings.cluster, plan.pool_name)
+        except ResourceNotFoundError:
+            return False
+        return agent_pool_spec.owned_by(pool, plan.key.uid)
+
+    async def _pool_limit(self, plan: Plan) -> Check:
+        limit = self._settings.pools_per_cluster
+        return await _judged(self._listings.pools, lambda pools: within_pool_limit(plan, pools, limit))
 
 
-def _bought_already(plan: Plan, pools: list[AgentPool]) -> Check | None:
-    ours = any(pool.name == plan.pool_name and agent_pool_spec.owned_by(pool, plan.key.uid) for pool in pools)
-    message = "the nodes are bought already"
-    return Check(name=CheckName.VCPU_QUOTA, outcome="passed", message=message) if ours else None
+async def _judged(listing: SharedAnswer[Answer], judge: Callable[[Answer], Check]) -> Check:
+    """Judges by an answer that others had too. It may be a little old, so a check that fails by it asks again."""
+    now = listing.now()
+    found = judge(await listing.get())
+    return judge(await listing.get(now)) if found.outcome == "failed" else found
+
+
+async def _guarded(name: str, check: Callable[[Plan], Awaitable[Check]], plan: Plan) -> Check:
+    try:
+        return await check(plan)
+    except AzureError as error:
+        return Check(name=name, outcome="unknown", message=str(from_azure(error)))
 
 
 def within_pool_limit(plan: Plan, pools: list[AgentPool], limit: int) -> Check:
