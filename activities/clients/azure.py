@@ -40,7 +40,7 @@ class AzureSettings(BaseSettings):
     """AKS' limit (Microsoft, "Quotas, virtual machine size restrictions, and region availability in AKS"), which
     Microsoft may have raised for a cluster."""
     polling_interval: float = Field(default=5.0, gt=0)
-    """Seconds between two polls of a long-running operation if ARM sends no Retry-After."""
+    """Seconds between two looks at a long-running operation, at least, if ARM sends no Retry-After."""
 
 
 TOKEN_FILE_PREFIX: Final = "token-file:"

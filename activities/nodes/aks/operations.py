@@ -21,6 +21,8 @@ Kind = Literal["put", "delete"]
 LONGEST_WAIT_S: Final = 30.0
 """Between two looks, unless ARM asks for more: how much later than its end a failure may be noticed."""
 REMEMBERED: Final = 20
+UNKNOWN_SHARE: Final = 0.75
+"""A process' first operations are looked at again after this share of their age."""
 LATE_SHARE: Final = 0.25
 """An operation that lasts longer than usual is looked at again after this share of its age."""
 MARGIN_SHARE: Final = 0.02
@@ -50,10 +52,10 @@ class UsualDurations:
 def wait_before_look(age_s: float, *, usual_s: float | None, least_s: float) -> float:
     """Seconds until an operation that began `age_s` ago is looked at (again); `least_s` is ARM's Retry-After.
 
-    Without an operation to compare with the waits double, beginning with twice what ARM allows.
+    Without an operation to compare with the waits grow with its age, beginning with twice what ARM allows.
     """
     if usual_s is None:
-        wait = max(age_s, 2 * least_s)
+        wait = max(age_s * UNKNOWN_SHARE, 2 * least_s - age_s)
     else:
         first_look_s = usual_s * (1 + MARGIN_SHARE) + MARGIN_S
         wait = first_look_s - age_s if age_s < first_look_s else age_s * LATE_SHARE
