@@ -1,5 +1,6 @@
 """How requests get to Azure: few connections, bounded time and repeats, counted, and not in the log."""
 
+import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ServiceResponseTimeoutError
 from prometheus_client import Counter
 
 from activities.clients import azure as azure_client
+from activities.clients import azure_transport
 from activities.clients.azure import Azure, AzureSettings
 from activities.clients.azure_transport import CONNECT_S, READ_S, REPEATED, REPEATS, REQUESTS, open_transport
 from activities.contract import signatures
@@ -53,6 +55,12 @@ async def arm() -> Arm:
 
 
 @pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads that are given up soon; for clients that are made after it."""
+    monkeypatch.setattr(azure_transport, "READ_S", 0.2)
+
+
+@pytest.fixture
 async def azure(arm: Arm, authority: Pair, tmp_path: Path) -> AsyncIterator[Azure]:
     """The SDK's clients for the server, as the cloud worker makes them."""
     made = make_certificate(
@@ -66,7 +74,7 @@ async def azure(arm: Arm, authority: Pair, tmp_path: Path) -> AsyncIterator[Azur
     server_side.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", arm.handle)
-    runner = web.AppRunner(application)
+    runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, LOOPBACK, 0, ssl_context=server_side).start()
     async with AsyncExitStack() as stack:
@@ -118,6 +126,20 @@ async def test_an_outage_is_left_to_temporal_after_the_last_repeat(arm: Arm, azu
     with pytest.raises(HttpResponseError):
         await read_pool(azure)
     assert arm.requests == REPEATS + 1
+
+
+async def test_an_answer_that_does_not_come_is_given_up(quick: None, arm: Arm, azure: Azure) -> None:
+    async def hangs(number: int) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+    arm.answer = hangs
+    lost = REQUESTS.labels("GET", "lost")
+    before = count(lost)
+    with pytest.raises(ServiceResponseTimeoutError) as error:
+        await read_pool(azure)
+    assert arm.requests == count(lost) - before == REPEATS + 1
+    assert from_azure(error.value).type == "CloudUnreachable"
 
 
 @pytest.mark.parametrize(("pause", "requests"), [("1", REPEATS + 1), ("60", 1)])
