@@ -42,7 +42,10 @@ class Listings:
 
         async def list_sizes() -> list[Any]:
             listed = compute.resource_skus.list(filter=f"location eq '{location}'")
-            return [sku async for sku in listed if sku.resource_type == "virtualMachines"]
+            sizes = [sku async for sku in listed if sku.resource_type == "virtualMachines"]
+            for size in sizes:
+                size.capabilities = None  # nine tenths of the list, and nobody asks for them
+            return sizes
 
         self.pools = SharedAnswer(list_pools, kept_s=POOLS_KEPT_S)
         self.usages = SharedAnswer(list_usages, kept_s=USAGES_KEPT_S)

@@ -86,9 +86,9 @@ class AgentPools:
 
     @signatures.implements(signatures.READ_OWNED_POOLS)
     async def read_owned_pools(self, scope: SweepScope) -> Inventory:
-        """Returns every pool of the cluster with our tags, in any state."""
-        found = []
-        async for pool in self._operations.list(*self._cluster):
+        """Returns every pool of the cluster with our tags, in any state, from a list that begins now."""
+        listing, found = self._listings.pools, []
+        for pool in await listing.get(listing.now()):
             owner = agent_pool_spec.owner_of(pool)
             if owner:
                 found.append(OwnedResource(kind="node_pool", name=pool.name or "", workspace=owner))
