@@ -18,7 +18,7 @@ USAGES_KEPT_S: Final = 2.0
 quota that was raised or used up before."""
 SIZES_KEPT_S: Final = 3600.0
 """Azure's list of a region's machine sizes is several megabytes and changes rarely."""
-HINT_KEPT_S: Final = 600.0
+HINT_KEPT_S: Final = 120.0
 """How long a list says which question to begin with. Being wrong costs one request."""
 
 

@@ -25,7 +25,7 @@ from tests.builders import a_key, a_plan
 CALLS_A_LIFE = 10
 CALLS_OF_THE_FIRST = 12
 """It asks for the sizes too, once an hour and process, and nobody knows yet how long operations last."""
-TIMES = ("--create-seconds", "3", "--delete-seconds", "2", "--retry-after-seconds", "1")
+TIMES = {"create_seconds": 3, "delete_seconds": 2, "retry_after_seconds": 1}
 """The defaults, and those of the measurements beside KAITO."""
 
 
@@ -57,24 +57,21 @@ def plan_of(name: str) -> Plan:
 
 
 @pytest.fixture
-def slow_emulator(new_emulator: Callable[..., Any]) -> Any:
-    return new_emulator(*TIMES)
+def arm(control: ControlClient) -> ControlClient:
+    control.change_settings(**TIMES)
+    control.reset_calls()
+    return control
 
 
 @pytest.fixture
-def arm(slow_emulator: Any) -> ControlClient:
-    return ControlClient(slow_emulator.address)
-
-
-@pytest.fixture
-async def new_life(slow_emulator: Any, tmp_path: Path) -> AsyncIterator[Callable[[], Any]]:
+async def new_life(emulator: Any, tmp_path: Path) -> AsyncIterator[Callable[[], Any]]:
     """Makes what a worker process has; a second one knows nothing of the first."""
     token = tmp_path / "token"
-    token.write_text(slow_emulator.address.token)
+    token.write_text(emulator.address.token)
     identity = Identity()
     settings = AzureSettings(
         subscription_id=identity.subscription, resource_group=identity.group, cluster=identity.cluster,
-        location="eastus", endpoint=slow_emulator.url, ca_file=slow_emulator.address.ca,
+        location="eastus", endpoint=emulator.url, ca_file=emulator.address.ca,
         credential=f"token-file:{token}", polling_interval=0.05,
     )  # fmt: skip
     async with AsyncExitStack() as stack:

@@ -171,6 +171,15 @@ async def test_a_ca_file_without_certificates_is_refused_by_its_settings_name(tm
                 await open_transport(file, stack)
 
 
+async def test_the_transport_is_closed_by_its_stack_and_not_by_a_client() -> None:
+    async with AsyncExitStack() as stack:
+        transport = await open_transport(None, stack)
+        async with transport:
+            assert transport.session is not None
+        assert not transport.session.closed, "the other clients go on"
+    assert transport.session.closed
+
+
 def count(counter: Counter) -> float:
     return next(
         sample.value for metric in counter.collect() for sample in metric.samples if sample.name[-6:] == "_total"
