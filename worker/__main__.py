@@ -21,6 +21,7 @@ from activities.clients import azure as azure_client
 from activities.clients.azure import AzureSettings
 from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries
+from activities.clients.view.cluster_view import ClusterView
 from activities.contract import queues
 from activities.contract.policies import HEARTBEAT_EVERY
 from activities.manifests.serving import Images
@@ -55,7 +56,7 @@ DRAIN: Final = timedelta(seconds=20)
 STOP_LIMIT: Final = timedelta(seconds=28)
 """Shorter than the 30 seconds that Kubernetes gives a pod between SIGTERM and SIGKILL."""
 CONCURRENT_WAITS: Final = 2000
-"""A wait costs one open watch and a heartbeat every few seconds; memory is the actual limit."""
+"""A wait costs a heartbeat every few seconds; memory is the actual limit."""
 
 Activities = dict[str, list[Callable[..., Any]]]
 
@@ -66,6 +67,8 @@ async def cluster_activities(
     """Returns the activities of the queues `workspaces` and `waits`."""
     cluster = await Cluster.connect(settings.kubeconfig)
     stack.push_async_callback(cluster.close)
+    view = ClusterView(cluster)
+    stack.push_async_callback(view.close)
     images = Images(
         runtime=settings.runtime_image,
         fetch=settings.fetch_image,
@@ -86,9 +89,9 @@ async def cluster_activities(
         with_cloud=settings.with_cloud,
         read_facts=models.read_facts,
     )
-    workspaces, workloads, nodes = Workspaces(cluster), Workloads(cluster, images), Nodes(cluster)
+    workspaces, workloads, nodes = Workspaces(cluster), Workloads(view, images), Nodes(view)
     populations = Populations(cluster, client)
-    claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(cluster)
+    claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(view)
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
     registries = Registries(settings.plain_http_registries)
     training_images = (settings.fetch_image, settings.data_image, settings.tune_image)
@@ -101,7 +104,7 @@ async def cluster_activities(
     preflight = WorkloadPreflight(
         cluster, images_by_kind, registries, settings.tuning_storage_class, settings.registry_identity
     )
-    jobs = TuningJobs(cluster, images, tuning_pod_settings(settings))
+    jobs = TuningJobs(view, images, tuning_pod_settings(settings))
     return {
         queues.WORKSPACES: [
             planner.build_plan,
@@ -114,7 +117,7 @@ async def cluster_activities(
             workloads.ensure_workload,
             workloads.read_health,
             models.read_model_revision,
-            ClusterChecks(cluster).read_cluster_preflight,
+            ClusterChecks(view).read_cluster_preflight,
             holdings.read_providers,
             holdings.read_owned_nodes,
             populations.read_population,

@@ -106,9 +106,10 @@ class Cluster:
         query = {"fieldManager": manager, "force": "true"}
         return await self.request("PATCH", path, query=query, body=body, content_type=APPLY)
 
-    async def create(self, kind: str, body: Object) -> Object:
-        """Creates the object. Raises ApiException 409 if it exists."""
-        return await self.request("POST", path_of(kind, body["metadata"].get("namespace")), body=body)
+    async def create(self, kind: str, body: Object, *, manager: str = "") -> Object:
+        """Creates the object; `manager` owns its fields. Raises ApiException 409 if it exists."""
+        query = {"fieldManager": manager} if manager else None
+        return await self.request("POST", path_of(kind, body["metadata"].get("namespace")), query=query, body=body)
 
     async def patch(self, kind: str, name: str, namespace: str | None, operations: list[Object]) -> Object:
         """Applies a JSON patch; with a `test` operation it fails with 422 instead of overwriting an unseen change."""

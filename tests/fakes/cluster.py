@@ -66,7 +66,7 @@ class FakeCluster(Cluster):
         self._begin("apply", kind)
         return await self._written(kind, _merged(self._objects.get(_place(kind, body), {}), body))
 
-    async def create(self, kind: str, body: Object) -> Object:
+    async def create(self, kind: str, body: Object, *, manager: str = "") -> Object:
         self._begin("create", kind)
         if _place(kind, body) in self._objects:
             raise ApiException(status=409, reason="AlreadyExists")

@@ -83,7 +83,7 @@ class Looks:
             self._view.list_again()
         again_s = min(self.again_s, RECHECK_S) if self._denials else self.again_s
         await self._next_change(again_s)
-        objects = {item["metadata"]["name"]: item for item in self._group.members.values()}
+        objects = {_name(item, self._scope): item for item in self._group.members.values()}
         self._last = Sight(self._view, self._scope, objects, heard=self._view.heard >= self._began)
         return self._last
 
@@ -106,7 +106,8 @@ class Looks:
 
 
 class Sight:
-    """What one look has shown: the objects in scope, by name. `behind` is set when a check finds it too old."""
+    """What one look has shown: the objects by name, or by namespace/name if the scope has no namespace. `behind` is set
+    when a check finds it too old."""
 
     def __init__(self, view: SharedWatch, scope: Scope, objects: Collection, *, heard: bool) -> None:
         self.objects = objects
@@ -133,6 +134,12 @@ class Sight:
         found = await self._view.cluster.get(self._view.watched.kind, name, self._scope.namespace)
         there = found if found is not None and self._scope.matches(found) else None
         return _identity(there) == _identity(self.objects.get(name))
+
+
+def _name(item: Object, scope: Scope) -> str:
+    metadata = item["metadata"]
+    elsewhere = scope.namespace is None and "namespace" in metadata
+    return f"{metadata['namespace']}/{metadata['name']}" if elsewhere else str(metadata["name"])
 
 
 def _identity(item: Object | None) -> tuple[str, str] | None:

@@ -60,7 +60,7 @@ async def test_two_hundred_waits_of_two_kinds_cost_a_list_and_a_watch_each() -> 
     await until(lambda: asked(cluster) == asked(cluster, "Node") == (1, 1))
     for i in range(200):
         await cluster.put("Pod", owned(f"pod-{i}", f"w{i}"))
-        await cluster.put("Node", owned(f"node-{i}", f"w{i}"))
+        await cluster.put("Node", {"metadata": {"name": f"node-{i}", "labels": {labels.WORKSPACE_UID: f"w{i}"}}})
     async with asyncio.timeout(PATIENCE_S):
         seen = await asyncio.gather(*waits)
     assert asked(cluster) == asked(cluster, "Node") == (1, 1)

@@ -1,10 +1,13 @@
 """What the cluster is asked before anything is claimed or reserved, and about what nobody remembers."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
+from activities.clients.view.cluster_view import ClusterView
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Check
 from activities.contract.sweep import SweepScope
@@ -29,6 +32,11 @@ class Objects:
             raise ApiException(status=404, reason="Not Found")
         return [item for item in self._found[kind] if _matches(item, selector)], "1"
 
+    async def watch(self, kind: str, namespace: str | None = None, **options: Any) -> AsyncIterator[Any]:
+        """Nothing changes."""
+        await asyncio.Event().wait()
+        yield
+
     async def request(self, method: str, path: str, *, query: dict[str, str]) -> dict[str, Any]:
         assert (method, path) == ("GET", "/apis/karpenter.sh/v1/nodeclaims")
         return {"items": (await self.list_all("NodeClaim"))[0]}
@@ -42,7 +50,7 @@ def _matches(item: dict[str, Any], selector: str) -> bool:
 
 async def checks(plan: Any, **objects: Any) -> list[Check]:
     cluster: Any = Objects(**objects)
-    return (await ClusterChecks(cluster).read_cluster_preflight(plan)).checks
+    return (await ClusterChecks(ClusterView(cluster)).read_cluster_preflight(plan)).checks
 
 
 async def test_a_cluster_without_node_claims_cannot_have_any() -> None:
