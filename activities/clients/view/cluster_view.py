@@ -51,6 +51,11 @@ class ClusterView:
                 return sight.objects
         raise TimeoutError(f"{watched.kind}s were not listed within {REQUEST_TIMEOUT_S:g} s")
 
+    @property
+    def running(self) -> list[str]:
+        """The kinds that are listed or watched now."""
+        return [watched.kind for watched, shared in self._views.items() if shared.runs]
+
     async def close(self) -> None:
         """Stops every view."""
         await asyncio.gather(*(view.stop() for view in self._views.values()))

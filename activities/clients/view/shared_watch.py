@@ -40,13 +40,18 @@ class SharedWatch:
         """When (time.monotonic) the API server last sent something."""
         return self._reflector.heard
 
+    @property
+    def runs(self) -> bool:
+        """Whether there is a request under way, or a pause before the next."""
+        return self._task is not None and not self._task.done()
+
     def join(self, scope: Scope, wait: Wait) -> Group:
         """Adds a wait, and starts what does not run."""
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
         group = self._index.join(scope, wait, self._reflector.known)
-        if self._task is None or self._task.done() or (self.listed and time.monotonic() - self.heard > SILENCE_S):
+        if not self.runs or (self.listed and time.monotonic() - self.heard > SILENCE_S):
             self.list_again()
         if self.listed:
             wait.changed.set()
