@@ -49,6 +49,11 @@ class FakeCluster(Cluster):
         """Goes without an event, as what is deleted while nobody watches."""
         del self._objects[kind, namespace, name]
 
+    def gain(self, kind: str, body: Object) -> None:
+        """Comes without an event, as what a watch that is behind has not told yet."""
+        self._store("ADDED", kind, body)
+        self._events[-1] = ("ADDED", "", body)
+
     async def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         self._begin("get", kind)
         return copy.deepcopy(self._objects.get((kind, namespace or "", name)))
@@ -64,6 +69,9 @@ class FakeCluster(Cluster):
 
     async def apply(self, kind: str, body: Object, *, subresource: str = "", manager: str = FIELD_MANAGER) -> Object:
         self._begin("apply", kind)
+        there, uid = self._objects.get(_place(kind, body)), body["metadata"].get("uid")
+        if uid and (there is None or there["metadata"]["uid"] != uid):
+            raise ApiException(status=409, reason="the uid is another one's")
         return await self._written(kind, _merged(self._objects.get(_place(kind, body), {}), body))
 
     async def create(self, kind: str, body: Object, *, manager: str = "") -> Object:
@@ -119,6 +127,8 @@ class FakeCluster(Cluster):
             self._changed.notify_all()
 
     async def request(self, method: str, path: str, **options: Any) -> Object:
+        if (method, path) == ("GET", "/apis/policy"):
+            return {"versions": [{"version": "v1"}]}
         raise NotImplementedError(f"{method} {path}: give the fake a verb, or ask a real API server")
 
     async def _more_than(self, seen: int, seconds: int) -> bool:
