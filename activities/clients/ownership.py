@@ -5,7 +5,7 @@ What exists is read, checked, and applied under its uid, so that an object that 
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from kubernetes.aio.client.exceptions import ApiException
 
@@ -14,8 +14,10 @@ from activities.contract.failures import failure
 from activities.contract.payloads import WorkspaceKey
 from api.labels import FIELD_MANAGER
 
-EXISTS = 409
-"""The status of a create of what exists, and of an apply under another uid."""
+EXISTS: Final = 409
+"""The status of a create of what exists."""
+CHANGED: Final = (409, 422)
+"""Statuses of a write to an object that is another one by now, or gone."""
 
 
 def owned(found: Object, key: WorkspaceKey) -> bool:
@@ -72,15 +74,23 @@ async def _created(cluster: Cluster, kind: str, body: Object) -> bool:
 async def _apply(cluster: Cluster, kind: str, body: Object, found: Object) -> None:
     metadata = found["metadata"]
     operations = made_as_applied(metadata)
-    if operations:
-        try:
+    try:
+        if operations:
             await cluster.patch(kind, metadata["name"], metadata["namespace"], operations)
-        except ApiException as error:
-            if error.status in (EXISTS, 422):
-                message = f"{kind} {metadata['namespace']}/{metadata['name']} changed while it was written"
-                raise failure("ApiServerUnavailable", message) from error
+        await cluster.apply(kind, body | {"metadata": body["metadata"] | {"uid": metadata["uid"]}})
+    except ApiException as error:
+        # An invalid field is refused with 422 as well, but for the same object.
+        if error.status not in CHANGED or not await _changed(cluster, kind, metadata):
             raise
-    await cluster.apply(kind, body | {"metadata": body["metadata"] | {"uid": metadata["uid"]}})
+        message = f"{kind} {metadata['namespace']}/{metadata['name']} changed while it was written"
+        raise failure("ApiServerUnavailable", message) from error
+
+
+async def _changed(cluster: Cluster, kind: str, seen: Object) -> bool:
+    """Whether the object is another one now, or other writers of it are recorded."""
+    there = await cluster.get(kind, seen["name"], seen["namespace"])
+    now = there["metadata"] if there else {}
+    return any(now.get(field) != seen.get(field) for field in ("uid", "managedFields"))
 
 
 def made_as_applied(metadata: Object) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def ready_nodes(view: ClusterView) -> NodesReady:
-    return await asyncio.wait_for(Attempt(Nodes(view).wait_for_nodes, a_plan()).task, PATIENCE_S)  # type: ignore[no-any-return]
+    return await asyncio.wait_for(Attempt(Nodes(view).wait_for_nodes, a_plan()).task, PATIENCE_S)
 
 
 def serving(view: ClusterView) -> Attempt:
