@@ -15,7 +15,10 @@ _METADATA: Final = ("name", "namespace", "uid", "resourceVersion", "deletionTime
 _OWN_LABELS: Final = (labels.WORKSPACE_UID, labels.COMPONENT)
 _CONDITION: Final = ("type", "status", "reason", "message")
 _POD_CONDITIONS: Final = ("Ready", "PodScheduled")
-_CONTAINER: Final = ("name", "image", "restartCount", "state", "lastState")
+_CONTAINERS: Final = ("initContainerStatuses", "containerStatuses")
+_CONTAINER: Final = ("name", "image", "restartCount")
+_STATES: Final = ("waiting", "running", "terminated")
+_STATE: Final = ("reason", "message", "exitCode")
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,7 @@ def kept_pod(pod: Object) -> Object:
         "spec": _picked(pod.get("spec") or {}, ("nodeName",)),
         "status": _picked(status, ("phase", "reason", "message"))
         | {"conditions": _conditions(status, _POD_CONDITIONS, _CONDITION)}
-        | {
-            name: [_picked(container, _CONTAINER) for container in status.get(name) or []]
-            for name in ("initContainerStatuses", "containerStatuses")
-        },
+        | {name: [_container(one) for one in status[name]] for name in _CONTAINERS if status.get(name)},
     }
 
 
@@ -80,6 +80,15 @@ def _metadata(item: Object) -> Object:
 
 def _picked(item: Mapping[str, Any], names: Iterable[str]) -> Object:
     return {name: item[name] for name in names if name in item}
+
+
+def _container(status: Object) -> Object:
+    states = {name: _state(status[name]) for name in ("state", "lastState") if status.get(name)}
+    return _picked(status, _CONTAINER) | states
+
+
+def _state(state: Object) -> Object:
+    return {name: _picked(state[name] or {}, _STATE) for name in _STATES if name in state}
 
 
 def _conditions(status: Object, types: tuple[str, ...], fields: tuple[str, ...]) -> list[Object]:
