@@ -35,11 +35,13 @@ def require_ours(kind: str, existing: Object | None, key: WorkspaceKey) -> None:
         raise failure("OwnershipConflict", message)
 
 
-async def delete_ours(cluster: Cluster, kind: str, name: str, key: WorkspaceKey) -> None:
-    """Deletes the object if it exists and the Workspace owns it; another owner's object stays."""
+async def delete_ours(cluster: Cluster, kind: str, name: str, key: WorkspaceKey) -> Object | None:
+    """Deletes the object if it exists and the Workspace owns it, and returns it; another owner's object stays."""
     found = await cluster.get(kind, name, key.namespace)
-    if found is not None and owned(found, key):
-        await cluster.delete(kind, name, key.namespace, uid=found["metadata"]["uid"])
+    if found is None or not owned(found, key):
+        return None
+    await cluster.delete(kind, name, key.namespace, uid=found["metadata"]["uid"])
+    return found
 
 
 async def ensure_ours(

@@ -81,9 +81,10 @@ class Nodes:
         nodes: Collection = {}
         until = datetime.now(UTC) + GONE_DEADLINE
         selector = f"{labels.WORKSPACE_UID}={key.uid}"
-        async with heartbeating(), self._view.observe(NODES, selector=selector, until=until) as looks:
+        async with heartbeating() as progress, self._view.observe(NODES, selector=selector, until=until) as looks:
             async for sight in looks:
                 nodes = sight.objects
+                progress.report({"left": len(nodes)})
                 if not nodes and await sight.nothing_left():
                     return NodesReady(names=[])
         left = ", ".join(sorted(nodes))

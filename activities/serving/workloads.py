@@ -99,10 +99,7 @@ class Workloads:
         """Returns when the objects and their pods are gone. Raises CleanupBlocked that names what is left."""
         async with heartbeating():
             left: Collection = {}
-            budget = (await self._budgets.kind(), names.disruption_budget(key.name))
-            (kind, name), *others = [*owned_names(key), budget]
-            await delete_ours(self._cluster, kind, name, key)
-            await asyncio.gather(*(delete_ours(self._cluster, kind, name, key) for kind, name in others))
+            await self._delete_objects(key)
             until = datetime.now(UTC) + UNDEPLOY_DEADLINE
             async with self._view.observe(PODS, key.namespace, selector=_selector(key), until=until) as looks:
                 async for sight in looks:
@@ -129,6 +126,15 @@ class Workloads:
             ready_pods=sum(pods.is_ready(pod, request.digest) for pod in found_pods),
             ready_nodes=readiness.ready_names(by_name, request.gpus_per_node),
         )
+
+    async def _delete_objects(self, key: WorkspaceKey) -> None:
+        """Deletes the Service first, so that no more requests come. A budget that several replicas had before an edit
+        allows every eviction, and goes with the Workspace."""
+        (kind, name), *others = owned_names(key)
+        await delete_ours(self._cluster, kind, name, key)
+        deployment, *_ = await asyncio.gather(*(delete_ours(self._cluster, kind, name, key) for kind, name in others))
+        if deployment is None or deployment["spec"]["replicas"] > 1:
+            await delete_ours(self._cluster, await self._budgets.kind(), names.disruption_budget(key.name), key)
 
     async def _template(self, plan: Plan) -> Object:
         template: Object = ((await self._workspace(plan)).get("inference") or {}).get("template") or {}
