@@ -5,7 +5,7 @@ because the generated methods neither accept apply patches for every kind nor re
 nothing.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 import aiohttp
@@ -74,10 +74,16 @@ class Cluster:
             raise
 
     async def list_all(
-        self, kind: str, namespace: str | None = None, *, selector: str = "", fields: str = ""
+        self,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        selector: str = "",
+        fields: str = "",
+        keep: Callable[[Object], Object | None] | None = None,
     ) -> tuple[list[Object], str]:
         """Returns all objects that the label and field selectors match, page by page, and the resourceVersion to watch
-        from.
+        from. With `keep`, returns what it returns of each object, and no more than a page is held whole.
 
         If the continue token has expired, lists everything again in one response, as client-go does.
         """
@@ -93,7 +99,8 @@ class Cluster:
                     raise
                 items, query = [], chosen
                 continue
-            items += page.get("items") or []
+            found = page.get("items") or []
+            items += found if keep is None else [kept for item in found if (kept := keep(item)) is not None]
             token = page["metadata"].get("continue")
             if not token:
                 return items, page["metadata"]["resourceVersion"]

@@ -57,7 +57,8 @@ class Change(Generic[Kept]):
 
 class Reflector(Generic[Kept]):
     """`known` maps each uid to what `keep` returns for the object's last state; objects for which it returns None are
-    left out. `heard` is when (time.monotonic) the API server last sent something, or was asked for a listing."""
+    left out. `shorten` is applied to a listing's objects as they arrive, so that never all of them are held whole.
+    `heard` is when (time.monotonic) the API server last sent something, or was asked for a listing."""
 
     def __init__(
         self,
@@ -67,11 +68,12 @@ class Reflector(Generic[Kept]):
         *,
         selector: str = "",
         keep: Callable[[Object], Kept | None],
+        shorten: Callable[[Object], Object | None] | None = None,
     ) -> None:
         self.known: dict[str, Kept] = {}
         self.heard = -math.inf
         self._cluster, self._kind, self._namespace, self._selector = cluster, kind, namespace, selector
-        self._keep = keep
+        self._keep, self._shorten = keep, shorten
         self._version = ""
         self._failures = 0
         self._received = False
@@ -112,7 +114,9 @@ class Reflector(Generic[Kept]):
 
     async def _list(self) -> deque[Change[Kept]]:
         asked, self._received = time.monotonic(), False
-        items, version = await self._cluster.list_all(self._kind, self._namespace, selector=self._selector)
+        items, version = await self._cluster.list_all(
+            self._kind, self._namespace, selector=self._selector, keep=self._shorten
+        )
         there = {item["metadata"]["uid"] for item in items}
         lost = [uid for uid in self.known if uid not in there]
         found = deque(Change(EventType.GONE, None, self.known.pop(uid), None) for uid in lost)

@@ -7,7 +7,7 @@ what, which fields a schema knows and what controllers make of objects is a real
 import asyncio
 import copy
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from kubernetes.aio.client.exceptions import ApiException
@@ -59,13 +59,21 @@ class FakeCluster(Cluster):
         return copy.deepcopy(self._objects.get((kind, namespace or "", name)))
 
     async def list_all(
-        self, kind: str, namespace: str | None = None, *, selector: str = "", fields: str = ""
+        self,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        selector: str = "",
+        fields: str = "",
+        keep: Callable[[Object], Object | None] | None = None,
     ) -> tuple[list[Object], str]:
         if fields:
             raise NotImplementedError(f"field selector {fields}: ask a real API server")
         self._begin("list_all", kind)
         items = [body for place, body in self._objects.items() if place[0] == kind]
-        return [copy.deepcopy(body) for body in items if _selected(body, namespace, selector)], str(len(self._events))
+        found = [copy.deepcopy(body) for body in items if _selected(body, namespace, selector)]
+        kept = found if keep is None else [one for body in found if (one := keep(body)) is not None]
+        return kept, str(len(self._events))
 
     async def apply(self, kind: str, body: Object, *, subresource: str = "", manager: str = FIELD_MANAGER) -> Object:
         self._begin("apply", kind)

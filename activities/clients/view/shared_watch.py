@@ -7,6 +7,7 @@ that grows with each failure. `watch.py` lists, watches and resumes; `index.py` 
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from contextlib import aclosing
@@ -21,7 +22,11 @@ log = logging.getLogger(__name__)
 
 SILENCE_S: Final = 90.0
 """API servers send a bookmark about once a minute. If none came for longer, the connection may be dead: everything is
-listed again before the next wait looks."""
+listed again, and before the next wait looks."""
+CHECK_S: Final = 15.0
+"""Between two looks for silence."""
+RENEW_S: Final = 5.0
+"""A view that somebody has found behind is listed again this long after its last listing, at the earliest."""
 
 
 class SharedWatch:
@@ -31,8 +36,10 @@ class SharedWatch:
         self.cluster, self.watched = cluster, watched
         self._idle_s = idle_s
         self._failures = 0
+        self._listed_at = -math.inf
         self._task: asyncio.Task[None] | None = None
         self._idle: asyncio.TimerHandle | None = None
+        self._check: asyncio.TimerHandle | None = None
         self._forget()
 
     @property
@@ -51,7 +58,9 @@ class SharedWatch:
             self._idle.cancel()
             self._idle = None
         group = self._index.join(scope, wait, self._reflector.known)
-        if not self.runs or (self.listed and time.monotonic() - self.heard > SILENCE_S):
+        if not self.runs:
+            self._start()
+        elif self._is_silent():
             self.list_again()
         if self.listed:
             wait.changed.set()
@@ -64,9 +73,26 @@ class SharedWatch:
             self._idle = asyncio.get_running_loop().call_later(self._idle_s, self._stop_and_forget)
 
     def list_again(self) -> None:
-        """Starts, or drops the connection and begins with a listing; the waits stay."""
+        """Drops the connection and begins with a listing, unless there was one just now; the waits stay."""
+        if self.listed and time.monotonic() - self._listed_at > RENEW_S:
+            self._start()
+
+    def _start(self) -> None:
         self.listed = False
         self._task = asyncio.create_task(self._run(self._task))
+        if self._check is None:
+            self._check = asyncio.get_running_loop().call_later(CHECK_S, self._look_for_silence)
+
+    def _is_silent(self) -> bool:
+        return self.listed and time.monotonic() - self.heard > SILENCE_S
+
+    def _look_for_silence(self) -> None:
+        self._check = None
+        if self._is_silent():
+            log.info("nothing was heard of %ss for %g s; listing them again", self.watched.kind, SILENCE_S)
+            self._start()
+        elif self.runs:
+            self._check = asyncio.get_running_loop().call_later(CHECK_S, self._look_for_silence)
 
     async def stop(self) -> None:
         """Stops for good."""
@@ -93,7 +119,7 @@ class SharedWatch:
             self._index.note(change.before, change.now)
         self._failures = 0
         if not self.listed:
-            self.listed = True
+            self.listed, self._listed_at = True, time.monotonic()
             for wait in self._index.waits():
                 wait.changed.set()
 
@@ -107,9 +133,10 @@ class SharedWatch:
             wait.changed.set()
 
     def _stop_and_forget(self) -> "asyncio.Task[None] | None":
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
+        for timer in (self._idle, self._check):
+            if timer is not None:
+                timer.cancel()
+        self._idle = self._check = None
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -120,5 +147,9 @@ class SharedWatch:
         self.listed = False
         self._index = Index()
         self._reflector: Reflector[Object] = Reflector(
-            self.cluster, self.watched.kind, selector=self.watched.selector, keep=self.watched.keep
+            self.cluster,
+            self.watched.kind,
+            selector=self.watched.selector,
+            keep=self.watched.keep,
+            shorten=self.watched.keep,
         )

@@ -23,7 +23,10 @@ _STATE: Final = ("reason", "message", "exitCode")
 
 @dataclass(frozen=True)
 class Watched:
-    """One list and one watch: a kind, the label selector of its objects, and what is kept of each; None: nothing."""
+    """One list and one watch: a kind, the label selector of its objects, and what is kept of each; None: nothing.
+
+    `keep` of what it has returned is the same again.
+    """
 
     kind: str
     selector: str

@@ -187,8 +187,18 @@ async def test_a_view_that_has_heard_nothing_for_long_is_listed_anew(monkeypatch
         view = ClusterView(cluster)
         await look_until(looks(view), "one")
         await until(lambda: len(script.asked) == 2)
-        monkeypatch.setattr(shared_watch, "SILENCE_S", 0.0)
+        for limit in ("SILENCE_S", "RENEW_S"):
+            monkeypatch.setattr(shared_watch, limit, 0.0)
         assert await look_until(looks(view), "two") == [["two"]]
+        await view.close()
+
+
+async def test_a_wait_on_a_view_that_hears_nothing_more_is_shown_a_new_listing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_watch, "CHECK_S", 0.1)
+    monkeypatch.setattr(shared_watch, "SILENCE_S", 1.0)
+    async with served(listing(of("a", "one")), watch(), listing(of("a", "two"))) as (cluster, _):
+        view = ClusterView(cluster)
+        assert await look_until(looks(view), "two") == [["one"], ["two"]]
         await view.close()
 
 

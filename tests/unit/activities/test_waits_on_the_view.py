@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from activities.clients.kubernetes import Object
-from activities.clients.view import cluster_view
+from activities.clients.view import cluster_view, shared_watch
 from activities.clients.view.cluster_view import ClusterView
 from activities.clients.view.watched import NODES, PODS
 from activities.contract.nodes import NodesHeld, NodesReady
@@ -58,6 +58,7 @@ async def until(condition: Any) -> None:
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_view, "RECHECK_S", 0.05)
+    monkeypatch.setattr(shared_watch, "RENEW_S", 0.0)
 
 
 async def ready_nodes(view: ClusterView) -> NodesReady:

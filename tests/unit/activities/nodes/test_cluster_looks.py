@@ -27,7 +27,9 @@ class Objects:
     def __init__(self, *, claims: list[Any] | None = None, nodes: Any = (), pods: Any = ()) -> None:
         self._found: dict[str, Any] = {"Node": list(nodes), "Pod": list(pods), "NodeClaim": claims}
 
-    async def list_all(self, kind: str, namespace: str | None = None, *, selector: str = "") -> tuple[list[Any], str]:
+    async def list_all(
+        self, kind: str, namespace: str | None = None, *, selector: str = "", keep: Any = None
+    ) -> tuple[list[Any], str]:
         if self._found[kind] is None:
             raise ApiException(status=404, reason="Not Found")
         return [item for item in self._found[kind] if _matches(item, selector)], "1"
