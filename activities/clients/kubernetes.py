@@ -5,7 +5,9 @@ because the generated methods neither accept apply patches for every kind nor re
 nothing.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, Final
 
 import aiohttp
@@ -20,6 +22,8 @@ from api.labels import FIELD_MANAGER
 
 REQUEST_TIMEOUT_S: Final = 15.0
 PAGE: Final = 500
+UNDER_WAY: Final = 50
+"""Requests at a time that are answered at once: each needs a connection, and a crowd's would all be opened anew."""
 STARTING: Final = 503
 EXPIRED: Final = 410
 APPLY: Final = "application/apply-patch+yaml"
@@ -41,6 +45,7 @@ class Cluster:
 
     def __init__(self, api: kubernetes_client.ApiClient) -> None:
         self.api = api
+        self._slots = asyncio.Semaphore(UNDER_WAY)
 
     @classmethod
     async def connect(cls, kubeconfig: str | None, *, direct: bool = False) -> "Cluster":
@@ -51,7 +56,7 @@ class Cluster:
         configuration = kubernetes_client.Configuration()
         if direct:
             configuration.client_session_kwargs = {"trust_env": False}
-        configuration.connection_pool_maxsize = 0  # aiohttp: no limit; every wait holds one watch open
+        configuration.connection_pool_maxsize = 0  # aiohttp: no limit; watches and completions hold theirs for long
         load: Any = kubernetes_config  # its functions carry no types
         if kubeconfig:
             await load.load_kube_config(kubeconfig, client_configuration=configuration)
@@ -212,10 +217,11 @@ class Cluster:
     ) -> Object:
         """Sends one request and returns its JSON response. Raises ApiException for a status above 299, and
         aiohttp.ClientError also for a response that is not a JSON object."""
-        response = await self._send(
-            method, path, query=query, body=body, content_type=content_type, timeout_s=timeout_s
-        )
-        return parse_object(await response.read() or b"{}")
+        async with self._slots if timeout_s <= REQUEST_TIMEOUT_S else nullcontext():
+            response = await self._send(
+                method, path, query=query, body=body, content_type=content_type, timeout_s=timeout_s
+            )
+            return parse_object(await response.read() or b"{}")
 
     async def _send(self, method: str, path: str, **request: Any) -> Any:
         """Returns the response if its status is below 300.

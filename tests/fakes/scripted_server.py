@@ -113,5 +113,5 @@ async def served(*answers: Answer) -> AsyncIterator[tuple[Cluster, Script]]:
 
 def _application(script: Script) -> web.Application:
     application = web.Application()
-    application.router.add_get("/{path:.*}", script.answer)
+    application.router.add_route("*", "/{path:.*}", script.answer)
     return application
