@@ -205,3 +205,11 @@ async def test_only_what_is_kept_is_known() -> None:
 
 def in_a_while() -> datetime:
     return datetime.now(UTC) + timedelta(seconds=WITHIN_S)
+
+
+async def test_an_event_may_be_as_large_as_an_object_may_be() -> None:
+    large = pod("b", version=2) | {"data": "x" * 3_000_000}
+    async with served(listing(pod("a")), watch(event("ADDED", large), DONE)) as (cluster, script):
+        found = await heard(cluster, {(EventType.CHANGED, "done")})
+    assert found == [(EventType.LISTED, "a"), (EventType.CHANGED, "b"), (EventType.CHANGED, "done")]
+    assert script.kinds == ["list", "1"]
