@@ -86,8 +86,7 @@ class Looks:
         self._denials = self._denials + 1 if self._last and self._last.behind else 0
         if self._denials > 1:
             self._view.list_again()
-        again_s = min(self.again_s, RECHECK_S) if self._denials else self.again_s
-        await self._next_change(again_s)
+        await self._next_change(RECHECK_S if self._denials else self.again_s)
         objects = {_name(item, self._scope): item for item in self._group.members.values()}
         self._last = Sight(self._view, self._scope, objects, heard=self._view.heard >= self._began)
         return self._last
@@ -122,20 +121,24 @@ class Sight:
     async def holds(self, names: Iterable[str], *, strictly: bool = False) -> bool:
         """Whether these objects are as seen here, there or not. Reads them, unless the API server has sent something
         since the wait began and `strictly` is not set."""
-        if strictly or not self._heard:
-            found = await asyncio.gather(*(self._read(name) for name in names))
-            self.behind = not all(found)
-        return not self.behind
+        if self._heard and not strictly:
+            return True
+        found = await asyncio.gather(*(self._is_as_seen(name) for name in names))
+        return self._checked(all(found))
 
     async def nothing_left(self, *, strictly: bool = False) -> bool:
         """Whether the scope is as empty as seen here. Lists it under the same condition."""
-        if strictly or not self._heard:
-            kind, namespace = self._view.watched.kind, self._scope.namespace
-            left, _ = await self._view.cluster.list_all(kind, namespace, selector=self._scope.selector)
-            self.behind = bool(left)
-        return not self.behind
+        if self._heard and not strictly:
+            return True
+        kind, namespace = self._view.watched.kind, self._scope.namespace
+        left, _ = await self._view.cluster.list_all(kind, namespace, selector=self._scope.selector)
+        return self._checked(not left)
 
-    async def _read(self, name: str) -> bool:
+    def _checked(self, true: bool) -> bool:
+        self.behind = self.behind or not true
+        return true
+
+    async def _is_as_seen(self, name: str) -> bool:
         found = await self._view.cluster.get(self._view.watched.kind, name, self._scope.namespace)
         there = found if found is not None and self._scope.matches(found) else None
         return _identity(there) == _identity(self.objects.get(name))

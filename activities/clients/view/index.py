@@ -82,6 +82,11 @@ class Index:
             if not anchored:
                 del self._by_label[_anchor(group.scope)]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody waits."""
+        return not self._groups
+
     def waits(self) -> list[Wait]:
         """Every wait."""
         return [wait for group in self._groups.values() for wait in group.waits]

@@ -69,7 +69,7 @@ class SharedWatch:
     def leave(self, group: Group, wait: Wait) -> None:
         """Removes a wait. Without any, everything stops in a while."""
         self._index.leave(group, wait)
-        if self._idle is None and not self._index.waits():
+        if self._idle is None and self._index.is_empty:
             self._idle = asyncio.get_running_loop().call_later(self._idle_s, self._stop_and_forget)
 
     def list_again(self) -> None:
@@ -88,7 +88,7 @@ class SharedWatch:
 
     def _look_for_silence(self) -> None:
         self._check = None
-        if self._is_silent():
+        if self._is_silent() and not self._index.is_empty:
             log.info("nothing was heard of %ss for %g s; listing them again", self.watched.kind, SILENCE_S)
             self._start()
         elif self.runs:
@@ -137,7 +137,7 @@ class SharedWatch:
             if timer is not None:
                 timer.cancel()
         self._idle = self._check = None
-        task, self._task = self._task, None
+        task, self._task, self._failures = self._task, None, 0
         if task is not None:
             task.cancel()
         self._forget()

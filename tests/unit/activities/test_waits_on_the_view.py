@@ -114,6 +114,19 @@ async def test_a_node_that_is_not_ready_is_lost_when_its_grace_is_over() -> None
     assert (await asyncio.wait_for(waiting.task, PATIENCE_S)).names == ["n1"]
 
 
+async def test_a_node_that_is_ready_again_is_not_lost_by_a_view_that_has_not_heard_of_it() -> None:
+    cluster = FakeCluster(Node=node(ready=False))
+    view = ClusterView(cluster)
+    await shown(view, NODES)
+    cluster.lose("Node", "n1")
+    cluster.gain("Node", node())
+    held = HELD.model_copy(update={"plan": a_plan(deadlines=Deadlines(unready=1))})
+    waiting = Attempt(Nodes(view).wait_for_node_loss, held)
+    await waiting.until_beat(lambda said: said == {"missing": []})
+    assert cluster.calls["get", "Node"] <= 3, "a view that is behind is asked for at intervals"
+    await waiting.cancelled()
+
+
 async def test_nodes_are_gone_when_the_view_says_so_or_a_list_if_it_was_silent() -> None:
     cluster = FakeCluster(Node=node())
     view = ClusterView(cluster)
