@@ -21,6 +21,7 @@ from activities.clients import azure as azure_client
 from activities.clients.azure import AzureSettings
 from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries
+from activities.clients.view.cluster_view import ClusterView
 from activities.contract import queues
 from activities.contract.policies import HEARTBEAT_EVERY
 from activities.manifests.serving import Images
@@ -58,13 +59,18 @@ DRAIN: Final = timedelta(seconds=20)
 STOP_LIMIT: Final = timedelta(seconds=28)
 """Shorter than the 30 seconds that Kubernetes gives a pod between SIGTERM and SIGKILL."""
 CONCURRENT_WAITS: Final = 2000
-"""A wait costs one open watch and a heartbeat every few seconds; memory is the actual limit."""
+"""A wait costs a heartbeat every few seconds; memory is the actual limit."""
 
 Activities = dict[str, list[Callable[..., Any]]]
 
 
 def cluster_activities(
-    settings: WorkerSettings, azure: AzureSettings, client: Client, cluster: Cluster, statuses: Statuses
+    settings: WorkerSettings,
+    azure: AzureSettings,
+    client: Client,
+    cluster: Cluster,
+    view: ClusterView,
+    statuses: Statuses,
 ) -> Activities:
     """Returns the activities of the queues `workspaces` and `waits`."""
     images = Images(
@@ -87,9 +93,9 @@ def cluster_activities(
         with_cloud=settings.with_cloud,
         read_facts=models.read_facts,
     )
-    workspaces, workloads, nodes = Workspaces(cluster), Workloads(cluster, images), Nodes(cluster)
+    workspaces, workloads, nodes = Workspaces(cluster), Workloads(view, images), Nodes(view)
     populations = Populations(cluster, client)
-    claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(cluster)
+    claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(view)
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
     registries = Registries(settings.plain_http_registries)
     training_images = (settings.fetch_image, settings.data_image, settings.tune_image)
@@ -102,7 +108,7 @@ def cluster_activities(
     preflight = WorkloadPreflight(
         cluster, images_by_kind, registries, settings.tuning_storage_class, settings.registry_identity
     )
-    jobs = TuningJobs(cluster, images, tuning_pod_settings(settings))
+    jobs = TuningJobs(view, images, tuning_pod_settings(settings))
     return {
         queues.WORKSPACES: [
             planner.build_plan,
@@ -115,7 +121,7 @@ def cluster_activities(
             workloads.ensure_workload,
             workloads.read_health,
             models.read_model_revision,
-            ClusterChecks(cluster).read_cluster_preflight,
+            ClusterChecks(view).read_cluster_preflight,
             holdings.read_providers,
             holdings.read_owned_nodes,
             populations.read_population,
@@ -195,9 +201,11 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
         if set(wanted) - {queues.CLOUD}:
             cluster = await Cluster.connect(settings.kubeconfig)
             stack.push_async_callback(cluster.close)
+            view = ClusterView(cluster)
+            stack.push_async_callback(view.close)
             statuses = Statuses(cluster, gone_reporter(client))
             stack.push_async_callback(statuses.writer.drain)
-            bodies |= cluster_activities(settings, azure, client, cluster, statuses)
+            bodies |= cluster_activities(settings, azure, client, cluster, view, statuses)
             interceptors.append(StatusInterceptor(statuses.writer))
         if queues.WORKSPACES in wanted:
             await ensure_sweep_schedule(client)

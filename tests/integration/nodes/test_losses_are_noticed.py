@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from activities.clients.kubernetes import Cluster
+from activities.clients.view.cluster_view import ClusterView
 from activities.contract.nodes import NodesHeld
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Deadlines
@@ -54,7 +55,7 @@ async def bought(bench: Bench, key: WorkspaceKey, name: str) -> str:
 
 
 async def test_a_node_that_is_gone_is_noticed_at_once(cluster: Cluster, bench: Bench, held: NodesHeld) -> None:
-    attempt = Attempt(Nodes(cluster).wait_for_node_loss, held)
+    attempt = Attempt(Nodes(ClusterView(cluster)).wait_for_node_loss, held)
     await attempt.until_beat(lambda said: said == {"missing": []})
     await delete(bench.admin, "Node", held.names[1])
     lost = await asyncio.wait_for(attempt.task, timeout=LONG_S / 5)
@@ -63,7 +64,7 @@ async def test_a_node_that_is_gone_is_noticed_at_once(cluster: Cluster, bench: B
 
 async def test_a_node_that_is_not_ready_has_its_grace(cluster: Cluster, bench: Bench, held: NodesHeld) -> None:
     patient = held.model_copy(update={"plan": held.plan.model_copy(update={"deadlines": Deadlines(unready=GRACE_S)})})
-    attempt = Attempt(Nodes(cluster).wait_for_node_loss, patient)
+    attempt = Attempt(Nodes(ClusterView(cluster)).wait_for_node_loss, patient)
     await attempt.until_beat(lambda said: said == {"missing": []})
     began = time.monotonic()
     await set_ready(bench.admin, held.names[0], False)
@@ -73,7 +74,7 @@ async def test_a_node_that_is_not_ready_has_its_grace(cluster: Cluster, bench: B
 
 
 async def test_a_node_that_comes_back_in_time_was_not_lost(cluster: Cluster, bench: Bench, held: NodesHeld) -> None:
-    attempt = Attempt(Nodes(cluster).wait_for_node_loss, held)
+    attempt = Attempt(Nodes(ClusterView(cluster)).wait_for_node_loss, held)
     await attempt.until_beat(lambda said: said == {"missing": []})
     await set_ready(bench.admin, held.names[0], False)
     await attempt.until_beat(lambda said: said == {"missing": [held.names[0]]})
