@@ -1,4 +1,7 @@
-"""Every setting of a worker process, read once from the environment (prefix MODELYARD_) at start."""
+"""Every setting of a worker of the queues `workspaces` and `waits`, read once from the environment (prefix MODELYARD_).
+
+The worker of queue `cloud` has `process/settings.py` and the Azure client's own.
+"""
 
 from typing import Annotated
 
@@ -7,7 +10,8 @@ from pydantic import Field
 from activities.contract.plan import Deadlines
 from activities.nodes.karpenter.node_claim import NodeClass
 from api.pods.registries import AzureIdentity
-from process.settings import InstalledProvider, ProcessSettings
+from process.installed_provider import InstalledProvider
+from process.settings import ProcessSettings
 
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
@@ -19,6 +23,8 @@ class WorkerSettings(ProcessSettings):
     """Node provider of a Workspace that does not name one."""
     cloud_worker: bool | None = None
     """Whether a worker with the cloud's identity runs; empty means only if `provider` is aks."""
+    azure_location: str = ""
+    """The region whose prices plans have; the worker of queue `cloud` needs it too."""
     node_class: NodeClass = NodeClass()
     """JSON: group, kind and name of the node class that NodeClaims reference; gpu-provisioner's by default."""
     runtime_image: str = "modelyard/runtime:dev"

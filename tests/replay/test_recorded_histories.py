@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from process.temporal import plugin
+from worker.plugin import plugin
 from workflows.workspace import WorkspaceWorkflow
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))

@@ -21,10 +21,10 @@ from temporalio.worker import Worker
 from activities.contract import queues
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.policies import HEARTBEAT_EVERY
-from process.temporal import plugin
 from testing.deadlines import PATIENCE_S
 from testing.workflow_tasks import may_be_asked_again
 from tests.fakes.world import World
+from worker.plugin import plugin
 from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.state import WorkspaceState
 from workflows.status import search_attributes
