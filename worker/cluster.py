@@ -45,7 +45,11 @@ async def cluster_queues(settings: WorkerSettings, client: Client, stack: AsyncE
     bodies = await cluster_activities(settings, client, stack)
     return [
         Registration(
-            queues.WORKSPACES, bodies[queues.WORKSPACES], kubernetes_failure, [WorkspaceWorkflow, SweepWorkflow]
+            queues.WORKSPACES,
+            bodies[queues.WORKSPACES],
+            kubernetes_failure,
+            [WorkspaceWorkflow, SweepWorkflow],
+            settings.workflow_cache_mib,
         ),
         Registration(queues.WAITS, bodies[queues.WAITS], kubernetes_failure),
     ]

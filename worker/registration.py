@@ -14,6 +14,9 @@ from activities.errors.interceptor import Mapping
 from worker.plugin import plugin
 
 DRAIN: Final = timedelta(seconds=20)
+CACHED_WORKFLOW_KIB: Final = 160
+"""What one cached Workspace adds to a worker: half of it Python's objects, half the SDK's. Measured: 130 to 140 with a
+plan of one machine (docs/decisions/015)."""
 CONCURRENT_WAITS: Final = 2000
 """A wait costs one open watch and a heartbeat every few seconds; memory is the actual limit."""
 
@@ -26,6 +29,8 @@ class Registration:
     activities: Sequence[Callable[..., Any]]
     failures: Mapping
     workflows: Sequence[type] = ()
+    cache_mib: int = 0
+    """Memory for workflows at rest, so that their next event needs no replay."""
 
 
 def worker_for(client: Client, registration: Registration) -> Worker:
@@ -37,12 +42,18 @@ def worker_for(client: Client, registration: Registration) -> Worker:
         workflows=registration.workflows,
         activities=registration.activities,
         plugins=[plugin([registration.failures], sandboxed=False)],
+        max_cached_workflows=cached_workflows(registration.cache_mib),
         max_concurrent_activities=CONCURRENT_WAITS,
         max_task_queue_activities_per_second=_starts_per_second(registration.queue),
         max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
         default_heartbeat_throttle_interval=HEARTBEAT_EVERY,
         graceful_shutdown_timeout=DRAIN,
     )
+
+
+def cached_workflows(cache_mib: int) -> int:
+    """How many workflows fit."""
+    return cache_mib * 1024 // CACHED_WORKFLOW_KIB
 
 
 def _starts_per_second(queue: str) -> float | None:

@@ -31,6 +31,9 @@ class WorkerSettings(ProcessSettings):
     fetch_image: str = "modelyard/fetch:dev"
     tune_image: str = "modelyard/tune:dev"
     data_image: str = "modelyard/data:dev"
+    workflow_cache_mib: int = Field(default=80, ge=1)
+    """Memory for cached workflows, some 160 KiB each; the history of any other is fetched and replayed at its next
+    event."""
     tuning_storage_class: str = ""
     """StorageClass of the volume for a training's checkpoints and adapter; empty means the cluster's default."""
     tuning_environment: dict[VariableName, str] = Field(default_factory=dict)
