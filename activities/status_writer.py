@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.errors.interceptor import mapped_failure
+from activities.errors.kubernetes import kubernetes_failure
 
 JOIN_S: Final = 1.0
 """Changes that nobody acts on are joined for this long."""
@@ -148,7 +149,7 @@ class StatusWriter:
             try:
                 seen = await self._write(patch)
             except Exception as error:  # every error gets a reason; none is swallowed
-                failure = mapped_failure(error, failed + 1)
+                failure = mapped_failure(error, failed + 1, [kubernetes_failure])
                 _fail_waiting(line, error)
                 if not may_pass(failure) or self._loop.time() - began > GIVE_UP_S:
                     self._give_up(key, line, patch, failure)

@@ -15,9 +15,9 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities.contract import signatures as s
 from activities.contract.failures import failure
-from process.temporal import plugin
 from tests.fakes.world import INSTANCE_TYPE
 from tests.workflows.conftest import Bench, binary, working
+from worker.plugin import plugin
 from workflows.status import search_attributes
 
 HISTORIES = Path(__file__).parent / "histories"

@@ -24,10 +24,10 @@ from activities.contract import queues, signatures
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.contract.policies import HEARTBEAT_EVERY
 from activities.status_writer import StatusWriter, Write
-from process.temporal import plugin
 from testing.deadlines import PATIENCE_S
 from testing.workflow_tasks import may_be_asked_again
 from tests.fakes.world import World
+from worker.plugin import plugin
 from worker.status_interceptor import StatusInterceptor, gone_reporter
 from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.state import WorkspaceState
