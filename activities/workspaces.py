@@ -1,7 +1,7 @@
 """Reads a Workspace, and adds and removes the finalizer.
 
 Every write is guarded by the uid: a later Workspace of the same name is never touched, and a deleted Workspace is not
-an error. `activities/statuses.py` writes the status.
+an error. `activities/status/statuses.py` writes the status.
 """
 
 from typing import Final

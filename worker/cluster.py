@@ -26,7 +26,7 @@ from activities.preflight.cluster import ClusterChecks
 from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
 from activities.serving.completions import Verification
 from activities.serving.workloads import Workloads
-from activities.statuses import Statuses
+from activities.status.statuses import Statuses
 from activities.sweep.nodes import ClusterHoldings
 from activities.sweep.workspaces import Populations
 from activities.tuning.adapter_verification import Adapters

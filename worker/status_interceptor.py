@@ -11,7 +11,7 @@ from temporalio.worker import Interceptor, WorkflowInboundInterceptor, WorkflowI
 
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.status_sink import functions
-from activities.status_writer import StatusWriter
+from activities.status.writer import StatusWriter
 from api import names
 from workflows.messages import SIGNAL_GONE, Gone
 

@@ -23,7 +23,7 @@ from temporalio.worker import Worker
 from activities.contract import queues, signatures
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.contract.policies import HEARTBEAT_EVERY
-from activities.status_writer import StatusWriter, Write
+from activities.status.writer import StatusWriter, Write
 from testing.deadlines import PATIENCE_S
 from testing.workflow_tasks import may_be_asked_again
 from tests.fakes.world import World

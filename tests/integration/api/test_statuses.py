@@ -7,7 +7,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clients.kubernetes import REQUESTS, Cluster, Object
 from activities.contract.payloads import StatusPatch, WorkspaceKey
-from activities.statuses import Statuses
+from activities.status.statuses import Statuses
 from activities.workspaces import Workspaces
 from api import labels
 from deploy.local.layout import Layout

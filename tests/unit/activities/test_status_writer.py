@@ -9,7 +9,7 @@ import pytest
 
 from activities.contract.failures import failure
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
-from activities.status_writer import StatusWriter
+from activities.status.writer import StatusWriter
 from testing.deadlines import PATIENCE_S
 
 KEY = WorkspaceKey(namespace="default", name="one", uid="uid-1")

@@ -2,7 +2,7 @@
 
 The status is a server-side apply of all fields we own, so that fields of others stay. It carries the uid, and the
 resourceVersion that was seen last: if anything has changed meanwhile, the API server refuses it, and the revision of
-the status that is there decides. `activities/status_writer.py` decides when a status is written.
+the status that is there decides. `activities/status/writer.py` decides when a status is written.
 """
 
 from collections import OrderedDict
@@ -15,7 +15,7 @@ from activities.clients.kubernetes import Cluster, Object
 from activities.contract import signatures
 from activities.contract.failures import failure
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
-from activities.status_writer import ReportGone, StatusWriter
+from activities.status.writer import ReportGone, StatusWriter
 from activities.workspaces import observed
 from api import labels
 
