@@ -130,14 +130,13 @@ def cluster_activities(
             own_nodes.ensure_node_pool,
             own_nodes.delete_node_pool,
             nodes.wait_for_nodes,
-            nodes.wait_for_node_loss,
             nodes.wait_for_no_nodes,
             workloads.wait_for_serving,
             workloads.delete_workload,
             jobs.ensure_tuning_job,
             jobs.wait_for_tuning_job,
             jobs.delete_tuning,
-            Verification(cluster).read_completions,
+            Verification(view).read_completions,
         ],
     }
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from activities.contract import signatures
 from activities.contract.models import PinnedModel
+from activities.contract.nodes import NodesHeld
 from activities.contract.plan import Plan
 from activities.contract.serving import ServingRequest, VerifyRequest, WorkloadRequest
 from api import names
@@ -33,7 +34,7 @@ async def serve(reporter: StatusReporter, plan: Plan, nodes: NodesThere) -> None
         await _deploy(reporter, plan, pinned, call_locally)
     else:
         await gather_or_cancel(provision(reporter, plan), _deploy(reporter, plan, pinned))
-    await run_while_nodes_ready(reporter, plan, lambda: _await_serving(reporter, plan))
+    await run_while_nodes_ready(reporter, plan, lambda nodes: _await_serving(reporter, plan, nodes))
 
 
 async def _deploy(
@@ -46,11 +47,11 @@ async def _deploy(
         await run(signatures.ENSURE_WORKLOAD, request, summary=f"Deploy: apply {plan.node_count} pods of {plan.preset}")
 
 
-async def _await_serving(reporter: StatusReporter, plan: Plan) -> None:
+async def _await_serving(reporter: StatusReporter, plan: Plan, nodes: NodesHeld) -> None:
     message = f"nodes are ready; pulling images and loading {plan.preset}"
     wait = timedelta(seconds=plan.deadlines.serving)
     reporter.set_status(Phase.DEPLOYING, "WorkspaceInferenceStatusPending", message, wait=wait)
-    request = ServingRequest(workspace=plan.key, digest=plan.digest, replicas=plan.node_count)
+    request = ServingRequest(workspace=plan.key, digest=plan.digest, replicas=plan.node_count, nodes=nodes)
     with reporter.step(Step.AWAIT_SERVING):
         serving = await call(
             signatures.WAIT_FOR_SERVING,
@@ -59,13 +60,13 @@ async def _await_serving(reporter: StatusReporter, plan: Plan) -> None:
             deadline_s=plan.deadlines.serving,
         )
     if plan.kind == "preset":
-        await _verify(reporter, plan, serving.pods)
+        await _verify(reporter, plan, serving.pods, nodes)
 
 
-async def _verify(reporter: StatusReporter, plan: Plan, pods: list[str]) -> None:
+async def _verify(reporter: StatusReporter, plan: Plan, pods: list[str], nodes: NodesHeld) -> None:
     reporter.set_status(Phase.VERIFYING, "WorkspaceInferenceStatusPending", "requesting a completion from every pod")
     names_served = [plan.served_model_name, *plan.adapters]
-    request = VerifyRequest(workspace=plan.key, pods=pods, model_names=names_served)
+    request = VerifyRequest(workspace=plan.key, pods=pods, model_names=names_served, nodes=nodes)
     with reporter.step(Step.VERIFY):
         await call(
             signatures.READ_COMPLETIONS,

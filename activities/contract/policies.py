@@ -34,9 +34,6 @@ BOUNDED_ATTEMPTS: Final = {"AllocationFailed": 4, "PoolFailed": 3}
 CLEANUP_DEADLINE: Final = timedelta(days=7)
 """A clean-up that has not finished after this long is reported as CleanupBlocked; the finalizer stays."""
 
-WATCH_LIMIT: Final = timedelta(days=30)
-"""Longer than any work during which nodes are watched; a watch ends with the work."""
-
 OWN_DEADLINE_S: Final = 60
 """Extra seconds for an activity that ends at its plan's deadline by itself, with a reason."""
 
@@ -75,7 +72,6 @@ _TABLE: Final[dict[str, ActivityConfig]] = {
     s.ENSURE_NODE_RESERVATIONS.name: _wait(timedelta(seconds=_DEFAULTS.provision + OWN_DEADLINE_S), _CLEANUP),
     s.ENSURE_WORKLOAD.name: _quick(30, 15 * 60),
     s.WAIT_FOR_NODES.name: _wait(timedelta(seconds=_DEFAULTS.nodes), _QUICK),
-    s.WAIT_FOR_NODE_LOSS.name: _wait(WATCH_LIMIT, _QUICK),
     s.WAIT_FOR_SERVING.name: _wait(timedelta(seconds=_DEFAULTS.serving), _QUICK),
     s.ENSURE_TUNING_JOB.name: _wait(timedelta(minutes=15), _QUICK),
     s.WAIT_FOR_TUNING_JOB.name: _wait(timedelta(seconds=_DEFAULTS.training), _QUICK),

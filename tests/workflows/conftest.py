@@ -205,8 +205,6 @@ async def workers(
 async def working(env: WorkflowEnvironment, cached_workflows: int = 100) -> AsyncIterator[Bench]:
     """Workers for every queue, with a world of their own."""
     world = World()
-    # The end of every pass cancels a watch, and the time-skipping server gets stuck over cancellations.
-    world.watchable = not env.supports_time_skipping
     async with workers(env, world.activities(), cached_workflows):
         made = Bench(env=env, client=env.client, world=world)
         yield made
