@@ -41,6 +41,20 @@ class ServingReady(Payload):
     nodes: list[str]
 
 
+class UndeployRequest(Payload):
+    """Whose workload to remove. `nodes_go`: its nodes are released next, so pods that outlast their grace go with
+    them."""
+
+    workspace: WorkspaceKey
+    nodes_go: bool = False
+
+
+class Undeployed(Payload):
+    """Pods that were still there when their grace was over; [] if none is left."""
+
+    left: list[str] = Field(default_factory=list)
+
+
 class VerifyRequest(Payload):
     """Which pods must answer for which model names. A loss among `nodes` ends the requests."""
 

@@ -21,6 +21,8 @@ from activities.contract.serving import (
     HealthRequest,
     ServingReady,
     ServingRequest,
+    Undeployed,
+    UndeployRequest,
     VerifyRequest,
     WorkloadApplied,
     WorkloadRequest,
@@ -76,10 +78,10 @@ WAIT_FOR_NODES = Signature("wait_for_nodes", queues.WAITS, Plan, NodesReady, wai
 WAIT_FOR_SERVING = Signature("wait_for_serving", queues.WAITS, ServingRequest, ServingReady, waits=True)
 ENSURE_TUNING_JOB = Signature("ensure_tuning_job", queues.WAITS, JobRequest, JobApplied, waits=True, effects=True)
 WAIT_FOR_TUNING_JOB = Signature("wait_for_tuning_job", queues.WAITS, JobWait, JobDone, waits=True)
-DELETE_TUNING = Signature("delete_tuning", queues.WAITS, TuningKey, Observed, waits=True, effects=True)
+DELETE_TUNING = Signature("delete_tuning", queues.WAITS, TuningKey, Undeployed, waits=True, effects=True)
 READ_ADAPTER = Signature("read_adapter", queues.WORKSPACES, AdapterRequest, PublishedAdapter)
 PATCH_STATUS = Signature("patch_status", queues.WORKSPACES, StatusPatch, Observed, effects=True)
-DELETE_WORKLOAD = Signature("delete_workload", queues.WAITS, WorkspaceKey, Observed, waits=True, effects=True)
+DELETE_WORKLOAD = Signature("delete_workload", queues.WAITS, UndeployRequest, Undeployed, waits=True, effects=True)
 DELETE_NODE_POOL = Signature("delete_node_pool", queues.CLOUD, PoolKey, Released, waits=True, effects=True)
 DELETE_NODE_CLAIMS = Signature("delete_node_claims", queues.WAITS, PoolKey, Released, waits=True, effects=True)
 DELETE_NODE_RESERVATIONS = Signature(

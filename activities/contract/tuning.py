@@ -88,10 +88,12 @@ class JobDone(Payload):
 
 
 class TuningKey(Payload):
-    """A Workspace whose Jobs to delete, and whether to delete its volume with them."""
+    """A Workspace whose Jobs to delete, and whether to delete its volume with them. `nodes_go`: as in
+    UndeployRequest."""
 
     workspace: WorkspaceKey
     volume: bool = False
+    nodes_go: bool = False
 
 
 class AdapterRequest(Payload):

@@ -18,13 +18,15 @@ from activities.clients.view.watched import PODS
 from activities.clients.watch import Collection
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Observed, WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
 from activities.contract.serving import (
     Health,
     HealthRequest,
     ServingReady,
     ServingRequest,
+    Undeployed,
+    UndeployRequest,
     WorkloadApplied,
     WorkloadRequest,
 )
@@ -33,6 +35,7 @@ from activities.manifests import adapters as adapter_manifests
 from activities.manifests import serving
 from activities.manifests.disruption_budget import DisruptionBudgets
 from activities.nodes import readiness
+from activities.nodes.lasting_pods import seconds_until_late
 from activities.nodes.losses import while_nodes_ready
 from activities.nodes.provider import nodes_selector
 from activities.planning.planner import read_config
@@ -98,17 +101,24 @@ class Workloads:
         raise _timeout(seen, request)
 
     @signatures.implements(signatures.DELETE_WORKLOAD)
-    async def delete_workload(self, key: WorkspaceKey) -> Observed:
-        """Returns when the objects and their pods are gone. Raises CleanupBlocked that names what is left."""
-        async with heartbeating():
+    async def delete_workload(self, request: UndeployRequest) -> Undeployed:
+        """Returns when the objects and their pods are gone, or, if the nodes go next, when the grace of the pods is
+        over. Raises CleanupBlocked that names what is left."""
+        key = request.workspace
+        async with heartbeating() as progress:
             left: Collection = {}
             await self._delete_objects(key)
             until = datetime.now(UTC) + UNDEPLOY_DEADLINE
             async with self._view.observe(PODS, key.namespace, selector=_selector(key), until=until) as looks:
                 async for sight in looks:
                     left = sight.objects
+                    progress.report({"left": len(left)})
                     if not left and await sight.nothing_left(strictly=True):
-                        return Observed(found=False)
+                        return Undeployed()
+                    if request.nodes_go:
+                        looks.again_s = seconds_until_late(left, datetime.now(UTC))
+                        if looks.again_s <= 0:
+                            return Undeployed(left=sorted(left))
         raise failure(
             "CleanupBlocked", f"pods of {key.namespace}/{key.name} are still there: {', '.join(sorted(left))}"
         )

@@ -17,11 +17,13 @@ from activities.clients.view.cluster_view import ClusterView
 from activities.clients.view.watched import JOBS, PODS
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Observed, WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.serving import Undeployed
 from activities.contract.tuning import JobApplied, JobDone, JobRequest, JobWait, TuningKey, TuningPart
 from activities.heartbeat import Progress, heartbeating
 from activities.manifests import serving
 from activities.manifests import tuning as tuning_objects
+from activities.nodes.lasting_pods import seconds_until_late
 from activities.nodes.losses import while_nodes_ready
 from activities.tuning.config import part_digest, read_tuning
 from activities.tuning.pods import Verdict, job_complete, job_failed, judged
@@ -108,19 +110,19 @@ class TuningJobs:
         raise _too_late(wait, last)
 
     @signatures.implements(signatures.DELETE_TUNING)
-    async def delete_tuning(self, request: TuningKey) -> Observed:
-        """Deletes Jobs, their pods and ConfigMaps, and the volume if requested. Returns when nothing is left. Raises
-        CleanupBlocked that names what is."""
-        key = request.workspace
+    async def delete_tuning(self, request: TuningKey) -> Undeployed:
+        """Deletes Jobs, their pods and ConfigMaps, and the volume if requested. Returns when nothing is left, or, if
+        the nodes go next, when the grace of the pods is over. Raises CleanupBlocked that names what is left."""
+        key, left = request.workspace, list[str]()
         async with heartbeating():
             for part in PARTS:
                 found = await self._cluster.get("Job", names.tuning_job(key.name, part), key.namespace)
                 if found is not None and owned(found, key):
-                    await self._delete_job(found, key, part)
+                    left += await self._delete_job(found, key, part, nodes_go=request.nodes_go)
                 await delete_ours(self._cluster, "ConfigMap", names.tuning_config_map(key.name, part), key)
             if request.volume:
                 await delete_ours(self._cluster, "PersistentVolumeClaim", names.tuning_volume(key.name), key)
-        return Observed(found=False)
+        return Undeployed(left=left)
 
     async def _ended_without_pods(self, wait: JobWait) -> JobDone | None:
         """Pods go with their nodes; the Job records whether they had succeeded. None while new ones are created."""
@@ -152,7 +154,10 @@ class TuningJobs:
         require_ours(kind, found, key)
         return found
 
-    async def _delete_job(self, job: Object, key: WorkspaceKey, part: TuningPart) -> None:
+    async def _delete_job(
+        self, job: Object, key: WorkspaceKey, part: TuningPart, *, nodes_go: bool = False
+    ) -> list[str]:
+        """Returns the pods that outlast their grace if their nodes go next; [] when pods and Job are gone."""
         name, uid = job["metadata"]["name"], job["metadata"]["uid"]
         await self._cluster.delete("Job", name, key.namespace, uid=uid)
         until, selector = datetime.now(UTC) + REPLACE_DEADLINE, _selector(key, part)
@@ -162,13 +167,17 @@ class TuningJobs:
                 left = sorted(sight.objects)
                 if not left and await sight.nothing_left(strictly=True):
                     break
+                if nodes_go:
+                    looks.again_s = seconds_until_late(sight.objects, datetime.now(UTC))
+                    if looks.again_s <= 0:
+                        return left
         # The garbage collector deletes the Job after its last pod.
         async with self._view.observe(JOBS, key.namespace, selector=selector, until=until) as looks:
             async for sight in looks:
                 there = sight.objects.get(name)
                 gone = there is None or there["metadata"]["uid"] != uid
                 if gone and await sight.holds([name], strictly=True):
-                    return
+                    return []
         message = f"pods of Job {key.namespace}/{name} are still there: {', '.join(left) or 'none'}"
         raise failure("CleanupBlocked", message)
 

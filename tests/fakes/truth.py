@@ -24,6 +24,8 @@ from activities.contract.serving import (
     HealthRequest,
     ServingReady,
     ServingRequest,
+    Undeployed,
+    UndeployRequest,
     VerifyRequest,
     WorkloadApplied,
     WorkloadRequest,
@@ -278,13 +280,13 @@ class Truth:
         self.status = patch.status
         return self._observed()
 
-    def _delete_workload(self, key: WorkspaceKey) -> Observed:
-        if self.workload and self.workload.uid == key.uid:
+    def _delete_workload(self, request: UndeployRequest) -> Undeployed:
+        if self.workload and self.workload.uid == request.workspace.uid:
             self.workload = None
-        return Observed(found=False)
+        return Undeployed()
 
-    def _delete_tuning(self, request: t.TuningKey) -> Observed:
-        return self._observed()
+    def _delete_tuning(self, request: t.TuningKey) -> Undeployed:
+        return Undeployed()
 
     def _delete_node_pool(self, key: PoolKey) -> Released:
         existed = self.pool is not None and self.pool.uid == key.workspace.uid

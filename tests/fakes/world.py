@@ -25,6 +25,8 @@ from activities.contract.serving import (
     HealthRequest,
     ServingReady,
     ServingRequest,
+    Undeployed,
+    UndeployRequest,
     VerifyRequest,
     WorkloadApplied,
     WorkloadRequest,
@@ -68,6 +70,7 @@ class World:
         self.planned: list[p.Option] = []
         self.provider: Provider = "aks"
         self.nodes_are_there = True
+        self.node_silent = False
         self.pools: dict[str, str] = {}
         self.workloads: set[str] = set()
         self.kind: Literal["preset", "tuning"] = "preset"
@@ -297,10 +300,10 @@ class World:
         done = {"fetch": {"data": found}, "train": {"trained": self.trained}, "publish": {"published": adapter}}
         return t.JobDone.model_validate(done[wait.part])
 
-    def _delete_tuning(self, request: t.TuningKey) -> Observed:
+    def _delete_tuning(self, request: t.TuningKey) -> Undeployed:
         self.jobs.clear()
         self.volume = self.volume and not request.volume
-        return self._observed()
+        return Undeployed(left=self._lasting(nodes_go=request.nodes_go))
 
     def _read_adapter(self, request: t.AdapterRequest) -> t.PublishedAdapter:
         return t.PublishedAdapter(image=request.image, digest=request.digest)
@@ -311,9 +314,16 @@ class World:
             self.statuses_by_uid[patch.workspace.uid] = patch.status
         return self._observed()
 
-    def _delete_workload(self, key: WorkspaceKey) -> Observed:
-        self.workloads.discard(key.name)
-        return self._observed()
+    def _delete_workload(self, request: UndeployRequest) -> Undeployed:
+        left = self._lasting(nodes_go=request.nodes_go)
+        if not left:
+            self.workloads.discard(request.workspace.name)
+        return Undeployed(left=left)
+
+    def _lasting(self, *, nodes_go: bool) -> list[str]:
+        """Pods on a node that does not answer: they are there as long as the node is."""
+        assert not self.node_silent or nodes_go or not self.pools, "the pods last until the node is gone"
+        return ["pod-1"] if self.node_silent and self.pools else []
 
     def _delete_node_pool(self, key: PoolKey) -> Released:
         existed = bool(self.pools)

@@ -73,6 +73,7 @@ async def test_after_spot_evictions_during_a_pass_the_next_option_is_tried(live_
     await live_bench.signal()
     for times in range(1, NODE_ATTEMPTS + 1):
         await lose_one(live_bench, times)
+    await live_bench.until(lambda _: len(world.bought) == NODE_ATTEMPTS + 1)
     gate.set()
     state = await live_bench.settled()
     assert world.bought == [(FIRST, True)] * NODE_ATTEMPTS + [(FIRST, False)]

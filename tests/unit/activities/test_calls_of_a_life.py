@@ -10,7 +10,7 @@ from activities.clients.kubernetes import Object
 from activities.clients.view.cluster_view import ClusterView
 from activities.contract.nodes import NodesHeld
 from activities.contract.payloads import WorkspaceKey
-from activities.contract.serving import ServingRequest, WorkloadRequest
+from activities.contract.serving import ServingRequest, UndeployRequest, WorkloadRequest
 from activities.nodes.readiness import Nodes
 from activities.serving.workloads import Workloads
 from api import labels, names
@@ -64,7 +64,7 @@ class World:
         await starting.until_beat(lambda said: said["ready"] == 0)
         await self.cluster.put("Pod", pod(key))
         await _end(starting)
-        undeploying = Attempt(self._workloads.delete_workload, key)
+        undeploying = Attempt(self._workloads.delete_workload, UndeployRequest(workspace=key))
         async with asyncio.timeout(PATIENCE_S):
             while names.workload(key.name) in self.cluster.names("Deployment"):
                 await asyncio.sleep(0.01)

@@ -1,6 +1,7 @@
 """What waits conclude from a view that may be behind: nothing final without a look at what is there now."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from activities.clients.view.cluster_view import ClusterView
 from activities.clients.view.watched import NODES, PODS
 from activities.contract.nodes import NodesHeld, NodesReady
 from activities.contract.plan import Deadlines
-from activities.contract.serving import ServingRequest
+from activities.contract.serving import ServingRequest, Undeployed, UndeployRequest
 from activities.nodes.readiness import Nodes
 from activities.serving.workloads import Workloads
 from api import labels
@@ -157,8 +158,41 @@ async def test_pods_are_gone_only_when_a_list_says_so() -> None:
     view = ClusterView(cluster)
     await shown(view, PODS)
     cluster.gain("Pod", pod())
-    waiting = Attempt(Workloads(view, IMAGES).delete_workload, a_key())
+    waiting = Attempt(Workloads(view, IMAGES).delete_workload, UndeployRequest(workspace=a_key()))
     await until(lambda: cluster.calls["list_all", "Pod"] > 2 or waiting.task.done())
     assert not waiting.task.done()
     await cluster.delete("Pod", "p1", "default")
     await asyncio.wait_for(waiting.task, PATIENCE_S)
+
+
+def undeploying(view: ClusterView, *, nodes_go: bool) -> Attempt:
+    return Attempt(Workloads(view, IMAGES).delete_workload, UndeployRequest(workspace=a_key(), nodes_go=nodes_go))
+
+
+def ending_pod(ends: datetime) -> Object:
+    made = pod()
+    made["metadata"]["deletionTimestamp"] = ends.isoformat()
+    return made
+
+
+async def test_pods_that_outlast_their_grace_do_not_hold_up_the_release_of_their_nodes() -> None:
+    long_ago = datetime.now(UTC) - timedelta(minutes=5)
+    view = ClusterView(FakeCluster(Pod=ending_pod(long_ago)))
+    left = await asyncio.wait_for(undeploying(view, nodes_go=True).task, PATIENCE_S)
+    assert left == Undeployed(left=["p1"])
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "nodes_go"),
+    [
+        pytest.param(timedelta(hours=1), True, id="within its grace"),
+        pytest.param(None, True, id="not being deleted yet"),
+        pytest.param(timedelta(hours=-1), False, id="the nodes stay"),
+    ],
+)
+async def test_other_pods_are_waited_for(ends_in: timedelta | None, nodes_go: bool) -> None:
+    there = pod() if ends_in is None else ending_pod(datetime.now(UTC) + ends_in)
+    waiting = undeploying(ClusterView(FakeCluster(Pod=there)), nodes_go=nodes_go)
+    await waiting.until_beat(lambda said: said == {"left": 1})
+    assert not waiting.task.done()
+    await waiting.cancelled()
