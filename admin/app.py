@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse
+from starlette.routing import Route
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -15,7 +16,7 @@ from admin.plan import add_plans
 from admin.views import RPC_TIMEOUT, WorkspaceLine, WorkspaceView, list_workspaces, read_workspace
 from api import names
 from api.resource.status import Phase
-from process.health import application
+from process.health import PATHS, Health
 from workflows.messages import Answer, Deadline, ForcedCleanup
 from workflows.workspace import WorkspaceWorkflow
 
@@ -29,7 +30,9 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 def admin_application(client: Client, sdk_metrics_port: int | None = None) -> FastAPI:
     """Returns an application with all routes over one Temporal client."""
-    app = application(lambda: True, sdk_metrics_port)
+    app = FastAPI(openapi_url=None)
+    health = Health(lambda: True, sdk_metrics_port)
+    app.router.routes.extend(Route(path, health) for path in PATHS)
     _add_reads(app, client)
     _add_updates(app, client)
     add_plans(app, client)

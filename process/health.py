@@ -1,22 +1,28 @@
 """Serves /healthz (alive), /readyz (doing its work) and /metrics of a process on one address.
 
 The Temporal SDK exports its metrics on a port of its own; /metrics includes them, so that Prometheus scrapes one
-address per process.
+address per process. Plain ASGI: a framework for three paths would be the largest import of the watcher.
 """
 
+import asyncio
+import http.client
+import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
-import httpx
 import uvicorn
-from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from process.asgi import listening
 
+PATHS: Final = ("/healthz", "/readyz", "/metrics")
 SDK_METRICS_TIMEOUT_S: Final = 2.0
+JSON: Final = "application/json"
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
 
 
 def free_loopback_port() -> int:
@@ -26,36 +32,54 @@ def free_loopback_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def application(ready: Callable[[], bool], sdk_metrics_port: int | None) -> FastAPI:
-    """Returns an application with the three routes."""
-    app = FastAPI(openapi_url=None)
+class Health:
+    """An ASGI application that answers GET for PATHS, and 404 or 405 otherwise."""
 
-    @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        return {"status": "alive"}
+    def __init__(self, ready: Callable[[], bool], sdk_metrics_port: int | None) -> None:
+        self._ready = ready
+        self._sdk_metrics_port = sdk_metrics_port
 
-    @app.get("/readyz")
-    async def readyz(response: Response) -> dict[str, str]:
-        response.status_code = 200 if ready() else 503
-        return {"status": "ready" if ready() else "not ready"}
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        status, content_type, body = await self._answer(scope["method"], scope["path"])
+        headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        text = generate_latest() + (await _sdk_metrics(sdk_metrics_port) if sdk_metrics_port else b"")
-        return Response(text, media_type=CONTENT_TYPE_LATEST)
-
-    return app
+    async def _answer(self, method: str, path: str) -> tuple[int, str, bytes]:
+        if path not in PATHS:
+            return 404, JSON, _json(detail="Not Found")
+        if method != "GET":
+            return 405, JSON, _json(detail="Method Not Allowed")
+        if path == "/metrics":
+            port = self._sdk_metrics_port
+            return 200, CONTENT_TYPE_LATEST, generate_latest() + (await _sdk_metrics(port) if port else b"")
+        if path == "/healthz":
+            return 200, JSON, _json(status="alive")
+        return (200, JSON, _json(status="ready")) if self._ready() else (503, JSON, _json(status="not ready"))
 
 
 @asynccontextmanager
 async def endpoint(address: str, ready: Callable[[], bool], sdk_metrics_port: int | None = None) -> AsyncIterator[None]:
     """Serves while the block runs. Raises what `listening` does."""
-    config = uvicorn.Config(application(ready, sdk_metrics_port), log_level="warning", lifespan="off")
+    config = uvicorn.Config(Health(ready, sdk_metrics_port), log_level="warning", lifespan="off", ws="none")
     async with listening(address, config):
         yield
 
 
 async def _sdk_metrics(port: int) -> bytes:
-    async with httpx.AsyncClient(trust_env=False, timeout=SDK_METRICS_TIMEOUT_S) as client:
-        response = await client.get(f"http://127.0.0.1:{port}/metrics")
-        return response.content
+    return await asyncio.to_thread(_read, port)
+
+
+def _read(port: int) -> bytes:
+    """Blocking: no client of the processes is needed by all of them, and this one comes with Python."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SDK_METRICS_TIMEOUT_S)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
+def _json(**fields: str) -> bytes:
+    return json.dumps(fields).encode()

@@ -1,4 +1,5 @@
-"""Runs a process: configures logging, turns SIGTERM and SIGINT into a stop event, and preserves the exit code.
+"""Runs a process: configures logging, turns SIGTERM and SIGINT into a stop event, keeps its memory low, and preserves
+the exit code.
 
 Its work, and how it drains after the stop event, are left to each process's main module.
 """
@@ -11,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from process.exit import exit_now
+from process.memory import bound_heaps, give_back
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
 """Works until the event is set, then drains and returns."""
@@ -19,6 +21,7 @@ Main = Callable[[asyncio.Event], Awaitable[None]]
 def run(main: Main) -> NoReturn:
     """Ends the process with 0 when `main` returns. Propagates what `main` raises, so that the process is restarted."""
     configure_logging()
+    bound_heaps()
     asyncio.run(_until_stopped(main))
     exit_now(os.EX_OK)
 
@@ -32,4 +35,8 @@ async def _until_stopped(main: Main) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await main(stop)
+    keeping = asyncio.create_task(give_back())
+    try:
+        await main(stop)
+    finally:
+        keeping.cancel()

@@ -3,21 +3,7 @@
 Each process has its own subclass; docs/operations.md explains the values.
 """
 
-from typing import Annotated
-
-from pydantic import BeforeValidator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from api.providers import Provider
-from api.validation.document import PROVISIONERS
-
-
-def _provider_name(value: object) -> object:
-    return PROVISIONERS.get(value, value) if isinstance(value, str) else value
-
-
-InstalledProvider = Annotated[Provider, BeforeValidator(_provider_name)]
-"""aks, karpenter or byo, or KAITO's name for one of them."""
 
 
 class TemporalSettings(BaseSettings):

@@ -1,52 +1,36 @@
-"""Configures the Temporal client: one plugin with converter, sandbox and interceptors, so that workers, clients,
-replays and tests cannot drift apart.
+"""Connects the Temporal client of every process, all with one data converter.
+
+What only workers have is in `worker/plugin.py`: importing the SDK's workers and sandbox costs the others memory.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from temporalio.client import Client
+from temporalio.client import Client, Plugin
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.plugin import SimplePlugin
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.errors.interceptor import FailureInterceptor
 from process.health import free_loopback_port
 from process.settings import TemporalSettings
 
 PORTS_TRIED: Final = 5
 PORT_TAKEN: Final = "Address already in use"
 """How the SDK reports it, in the message of a ValueError."""
-PASSED_THROUGH: Final = (
-    "activities",
-    "api",
-    "presets",
-    "workflows.ledger",
-    "workflows.messages",
-    "workflows.status.search_attributes",
-    "workflows.state",
-)
-"""Modules without workflow code: imported once, the same objects inside and outside the sandbox."""
 
 
-def plugin() -> SimplePlugin:
-    """Returns the plugin that all clients and workers of this project use."""
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
-    return SimplePlugin(
-        "modelyard",
-        data_converter=pydantic_data_converter,
-        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
-        interceptors=[FailureInterceptor()],
-    )
-
-
-async def connect(settings: TemporalSettings, *, runtime: Runtime | None = None, lazy: bool = False) -> Client:
+async def connect(
+    settings: TemporalSettings,
+    *,
+    runtime: Runtime | None = None,
+    lazy: bool = False,
+    plugins: Sequence[Plugin] = (),
+) -> Client:
     """Returns a client, by default on a runtime that exports no metrics. Raises RuntimeError without a server."""
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
-        plugins=[plugin()],
+        data_converter=pydantic_data_converter,
+        plugins=plugins,
         lazy=lazy,
         runtime=runtime or Runtime(telemetry=TelemetryConfig()),
     )

@@ -1,4 +1,7 @@
-"""Every setting of a worker process, read once from the environment (prefix MODELYARD_) at start."""
+"""Every setting of a worker of the queues `workspaces` and `waits`, read once from the environment (prefix MODELYARD_).
+
+The worker of queue `cloud` has `process/settings.py` and the Azure client's own.
+"""
 
 from typing import Annotated
 
@@ -7,7 +10,8 @@ from pydantic import Field
 from activities.contract.plan import Deadlines
 from activities.nodes.karpenter.node_claim import NodeClass
 from api.pods.registries import AzureIdentity
-from process.settings import InstalledProvider, ProcessSettings
+from process.installed_provider import InstalledProvider
+from process.settings import ProcessSettings
 
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
@@ -19,12 +23,17 @@ class WorkerSettings(ProcessSettings):
     """Node provider of a Workspace that does not name one."""
     cloud_worker: bool | None = None
     """Whether a worker with the cloud's identity runs; empty means only if `provider` is aks."""
+    azure_location: str = ""
+    """The region whose prices plans have; the worker of queue `cloud` needs it too."""
     node_class: NodeClass = NodeClass()
     """JSON: group, kind and name of the node class that NodeClaims reference; gpu-provisioner's by default."""
     runtime_image: str = "modelyard/runtime:dev"
     fetch_image: str = "modelyard/fetch:dev"
     tune_image: str = "modelyard/tune:dev"
     data_image: str = "modelyard/data:dev"
+    workflow_cache_mib: int = Field(default=80, ge=1)
+    """Memory for cached workflows, some 160 KiB each; the history of any other is fetched and replayed at its next
+    event."""
     tuning_storage_class: str = ""
     """StorageClass of the volume for a training's checkpoints and adapter; empty means the cluster's default."""
     tuning_environment: dict[VariableName, str] = Field(default_factory=dict)

@@ -1,6 +1,7 @@
 """Queries one model hub, or a mirror of it, through the hub's own client: commits, files, configurations. Blocking.
 
-Caches nothing: a configuration is downloaded to a temporary folder. Every request has a time limit.
+The hub's package imports its parts at their first use, so that what it is for costs no memory before. Caches nothing: a
+configuration is downloaded to a temporary folder. Every request has a time limit.
 """
 
 import json
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from huggingface_hub import HfApi, hf_hub_download
+import huggingface_hub
 
 # The package exports both, but not in the form that type checkers recognise.
 from huggingface_hub.utils import build_hf_headers, paginate  # type: ignore[attr-defined]
@@ -68,7 +69,7 @@ class Hub:
 
     def _json(self, repo: str, commit: str, name: str) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="modelyard-hub-") as folder:
-            path = hf_hub_download(
+            path = huggingface_hub.hf_hub_download(
                 repo,
                 name,
                 revision=commit,
@@ -88,8 +89,8 @@ class Hub:
         return document
 
     @property
-    def _api(self) -> HfApi:
-        return HfApi(endpoint=self.endpoint, token=self.token or False)
+    def _api(self) -> "huggingface_hub.HfApi":
+        return huggingface_hub.HfApi(endpoint=self.endpoint, token=self.token or False)
 
     @property
     def _headers(self) -> dict[str, str]:

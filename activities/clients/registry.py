@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
-import httpx
+import httpx2 as httpx
 
 from activities.clients.guarded_network import Guard, GuardedTransport, Resolve, system_resolve
 from api.addresses import AddressRefused, check_registry

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from temporalio.common import RetryPolicy
-from temporalio.workflow import ActivityCancellationType, ActivityConfig
+from temporalio.workflow import ActivityCancellationType, ActivityConfig, LocalActivityConfig
 
 from activities.contract import signatures as s
 from activities.contract.plan import Deadlines
@@ -33,9 +33,6 @@ BOUNDED_ATTEMPTS: Final = {"AllocationFailed": 4, "PoolFailed": 3}
 
 CLEANUP_DEADLINE: Final = timedelta(days=7)
 """A clean-up that has not finished after this long is reported as CleanupBlocked; the finalizer stays."""
-
-WATCH_LIMIT: Final = timedelta(days=30)
-"""Longer than any work during which nodes are watched; a watch ends with the work."""
 
 OWN_DEADLINE_S: Final = 60
 """Extra seconds for an activity that ends at its plan's deadline by itself, with a reason."""
@@ -75,7 +72,6 @@ _TABLE: Final[dict[str, ActivityConfig]] = {
     s.ENSURE_NODE_RESERVATIONS.name: _wait(timedelta(seconds=_DEFAULTS.provision + OWN_DEADLINE_S), _CLEANUP),
     s.ENSURE_WORKLOAD.name: _quick(30, 15 * 60),
     s.WAIT_FOR_NODES.name: _wait(timedelta(seconds=_DEFAULTS.nodes), _QUICK),
-    s.WAIT_FOR_NODE_LOSS.name: _wait(WATCH_LIMIT, _QUICK),
     s.WAIT_FOR_SERVING.name: _wait(timedelta(seconds=_DEFAULTS.serving), _QUICK),
     s.ENSURE_TUNING_JOB.name: _wait(timedelta(minutes=15), _QUICK),
     s.WAIT_FOR_TUNING_JOB.name: _wait(timedelta(seconds=_DEFAULTS.training), _QUICK),
@@ -94,6 +90,22 @@ _TABLE: Final[dict[str, ActivityConfig]] = {
     s.READ_POPULATION.name: _quick(60, 10 * 60),
     s.READ_RUNS.name: _quick(60, 10 * 60),
 }
+
+
+LOCAL_LIMIT: Final = timedelta(seconds=4)
+"""How long a workflow task may be held up by a local activity; well below the 10 seconds of a workflow task."""
+
+
+def local_config_of(signature: s.Signature[Any, Any]) -> LocalActivityConfig:
+    """The options of the activity where it is run locally: one attempt. A refusal or a timeout is left to `config_of`'s
+    attempts."""
+    return LocalActivityConfig(
+        schedule_to_close_timeout=LOCAL_LIMIT,
+        retry_policy=RetryPolicy(maximum_attempts=1),
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+        if signature.effects
+        else ActivityCancellationType.TRY_CANCEL,
+    )
 
 
 def config_of(signature: s.Signature[Any, Any], deadline_s: int | None = None) -> ActivityConfig:

@@ -12,7 +12,7 @@ from temporalio import activity
 
 from activities.contract import queues
 from activities.contract.models import ModelRequest, PinnedModel
-from activities.contract.nodes import NodesHeld, NodesLost, NodesReady, PoolBought, PoolKey, Released
+from activities.contract.nodes import NodesReady, PoolBought, PoolKey, Released
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.contract.plan import Plan, Planned, PlanRequest, Preflight, Wanted, WantedRequest
 from activities.contract.serving import (
@@ -73,7 +73,6 @@ ENSURE_NODE_RESERVATIONS = Signature(
 )
 ENSURE_WORKLOAD = Signature("ensure_workload", queues.WORKSPACES, WorkloadRequest, WorkloadApplied, effects=True)
 WAIT_FOR_NODES = Signature("wait_for_nodes", queues.WAITS, Plan, NodesReady, waits=True)
-WAIT_FOR_NODE_LOSS = Signature("wait_for_node_loss", queues.WAITS, NodesHeld, NodesLost, waits=True)
 WAIT_FOR_SERVING = Signature("wait_for_serving", queues.WAITS, ServingRequest, ServingReady, waits=True)
 ENSURE_TUNING_JOB = Signature("ensure_tuning_job", queues.WAITS, JobRequest, JobApplied, waits=True, effects=True)
 WAIT_FOR_TUNING_JOB = Signature("wait_for_tuning_job", queues.WAITS, JobWait, JobDone, waits=True)

@@ -40,6 +40,15 @@ _STOPPED_TEXT = re.compile(r"\b(stopped|deallocated|power ?state)\b", re.IGNOREC
 _POOL_LIMIT_TEXT = re.compile(r"(maximum|limit).{0,40}(node|agent) ?pools", re.IGNORECASE)
 
 
+def azure_failure(error: Exception) -> ApplicationError | None:
+    """Returns the failure for what a call of the SDK raises, None for any other exception."""
+    if isinstance(error, AzureError):
+        return from_azure(error)
+    if isinstance(error, TimeoutError):
+        return failure("CloudUnreachable", f"Azure Resource Manager did not answer: {error!r}")
+    return None
+
+
 def from_azure(error: AzureError) -> ApplicationError:
     """Returns a typed failure that keeps Azure's own message, so that its numbers reach the user."""
     if isinstance(error, ClientAuthenticationError):

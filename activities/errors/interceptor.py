@@ -1,50 +1,56 @@
 """Turns clients' exceptions into failures with a reason, and ends attempts.
 
-An interceptor around every activity: each client's exceptions are mapped by the file for that client. An unmapped
-exception is a bug, retried a few times and then reported as ControllerError, so that it stops one pass and not the
-whole controller.
+An interceptor around every activity: each client's exceptions are mapped by the file for that client, and a worker
+names the files for the clients that it has, so that it imports no other. An unmapped exception is a bug, retried a few
+times and then reported as ControllerError, so that it stops one pass and not the whole controller.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import aiohttp
-from azure.core.exceptions import AzureError
-from kubernetes.aio.client.exceptions import ApiException
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities.contract.failures import failure
 from activities.contract.policies import BOUNDED_ATTEMPTS
-from activities.errors.azure import from_azure
-from activities.errors.kubernetes import from_kubernetes
 
 BUG_ATTEMPTS: Final = 5
 
+Mapping = Callable[[Exception], ApplicationError | None]
+"""Returns the failure for an exception of one client, None for any other exception."""
+
 
 class FailureInterceptor(Interceptor):
-    """Registers the interceptor with a worker."""
+    """Registers the interceptor with a worker. The first mapping that knows an exception counts."""
+
+    def __init__(self, mappings: Sequence[Mapping]) -> None:
+        self._mappings = tuple(mappings)
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Wraps one more layer around the activity."""
-        return _Mapping(next)
+        return _Boundary(next, self._mappings)
 
 
-class _Mapping(ActivityInboundInterceptor):
+class _Boundary(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, mappings: Sequence[Mapping]) -> None:
+        super().__init__(next)
+        self._mappings = mappings
+
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         attempt = activity.info().attempt
         try:
             return await super().execute_activity(input)
         except Exception as error:  # the boundary to Temporal: every error gets a type, none is swallowed
-            mapped = mapped_failure(error, attempt)
+            mapped = mapped_failure(error, attempt, self._mappings)
             if mapped is error:
                 raise
             raise mapped from error
 
 
-def mapped_failure(error: Exception, attempt: int) -> Exception:
+def mapped_failure(error: Exception, attempt: int, mappings: Sequence[Mapping]) -> Exception:
     """Returns the error that Temporal should see at this attempt."""
-    known = _known(error)
+    known = _known(error, mappings)
     if known is None:
         return _bug(error) if attempt >= BUG_ATTEMPTS else error
     if attempt >= BOUNDED_ATTEMPTS.get(known.type or "", attempt + 1):
@@ -52,16 +58,11 @@ def mapped_failure(error: Exception, attempt: int) -> Exception:
     return known
 
 
-def _known(error: Exception) -> ApplicationError | None:
+def _known(error: Exception, mappings: Sequence[Mapping]) -> ApplicationError | None:
     if isinstance(error, ApplicationError):
         return error
-    if isinstance(error, ApiException):
-        return from_kubernetes(error)
-    if isinstance(error, AzureError):
-        return from_azure(error)
-    if isinstance(error, aiohttp.ClientError | TimeoutError):
-        return failure("ApiServerUnavailable", f"the Kubernetes API server did not answer: {error!r}")
-    return None
+    found = (mapping(error) for mapping in mappings)
+    return next((mapped for mapped in found if mapped is not None), None)
 
 
 def _bug(error: Exception) -> ApplicationError:

@@ -3,10 +3,20 @@
 import json
 from datetime import timedelta
 
+import aiohttp
 from kubernetes.aio.client.exceptions import ApiException
 from temporalio.exceptions import ApplicationError
 
 from activities.contract.failures import failure
+
+
+def kubernetes_failure(error: Exception) -> ApplicationError | None:
+    """Returns the failure for what a request to the API server raises, None for any other exception."""
+    if isinstance(error, ApiException):
+        return from_kubernetes(error)
+    if isinstance(error, aiohttp.ClientError | TimeoutError):
+        return failure("ApiServerUnavailable", f"the Kubernetes API server did not answer: {error!r}")
+    return None
 
 
 def from_kubernetes(error: ApiException) -> ApplicationError:

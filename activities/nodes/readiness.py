@@ -1,10 +1,9 @@
-"""Waits for all nodes of a Workspace to be ready, for the loss of one, or for all to be gone.
+"""Waits for all nodes of a Workspace to be ready, or for all to be gone; `losses.py` watches those that work.
 
 Ready means: the node's condition Ready, and as many GPUs allocatable as the machine has. Evaluating a node is pure; the
 waits are conditions on the process' view of the cluster, so that a change is detected at once.
 """
 
-import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from activities.clients.view.watched import NODES, OWN_NODES, Watched
 from activities.clients.watch import Collection
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.nodes import NodesHeld, NodesLost, NodesReady
+from activities.contract.nodes import NodesReady
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
 from activities.heartbeat import Progress, heartbeating
@@ -51,29 +50,6 @@ class Nodes:
                 if len(ready) >= plan.node_count and await sight.holds(ready):
                     return NodesReady(names=ready)
         raise shortfall(nodes, plan)
-
-    @signatures.implements(signatures.WAIT_FOR_NODE_LOSS)
-    async def wait_for_node_loss(self, held: NodesHeld) -> NodesLost:
-        """Returns when fewer nodes are ready than the plan wants: at once if a Node is gone, after the plan's `unready`
-        if it is only not ready. Otherwise waits until cancelled."""
-        plan, grace = held.plan, timedelta(seconds=held.plan.deadlines.unready)
-        since: datetime | None = None
-        selector = nodes_selector(plan.key.uid, plan.provider)
-        async with (
-            heartbeating() as progress,
-            self._view.observe(watched_nodes(plan.provider), selector=selector, until=None) as looks,
-        ):
-            async for sight in looks:
-                missing = missing_names(sight.objects, held)
-                progress.report({"missing": missing})
-                since = (since or datetime.now(UTC)) if missing else None
-                left = since + grace - datetime.now(UTC) if since else None
-                looks.again_s = math.inf if left is None else left.total_seconds()
-                gone = any(is_going(sight.objects.get(name)) for name in missing)
-                # Another process may have seen these nodes before this one's view has them: then none of them is lost.
-                if missing and (gone or looks.again_s <= 0) and await sight.holds(missing, strictly=True):
-                    return NodesLost(names=missing)
-        raise AssertionError("looks without a deadline have no end")
 
     @signatures.implements(signatures.WAIT_FOR_NO_NODES)
     async def wait_for_no_nodes(self, key: WorkspaceKey) -> NodesReady:
@@ -111,17 +87,6 @@ def gpus_of(node: Object) -> int:
 def ready_names(nodes: Collection, gpus: int) -> list[str]:
     """Names of the nodes that are ready with `gpus` GPUs, sorted."""
     return sorted(name for name, node in nodes.items() if is_ready(node) and gpus_of(node) >= gpus)
-
-
-def missing_names(nodes: Collection, held: NodesHeld) -> list[str]:
-    """Which of the held nodes are not ready, sorted; [] if enough nodes are ready under other names."""
-    ready = ready_names(nodes, held.plan.gpus_per_node)
-    return [] if len(ready) >= held.plan.node_count else sorted(set(held.names) - set(ready))
-
-
-def is_going(node: Object | None) -> bool:
-    """Whether the node is gone or being deleted, which is permanent."""
-    return node is None or "deletionTimestamp" in node["metadata"]
 
 
 def shortfall(nodes: Collection, plan: Plan) -> Exception:

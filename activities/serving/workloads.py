@@ -33,6 +33,7 @@ from activities.manifests import adapters as adapter_manifests
 from activities.manifests import serving
 from activities.manifests.disruption_budget import DisruptionBudgets
 from activities.nodes import readiness
+from activities.nodes.losses import while_nodes_ready
 from activities.nodes.provider import nodes_selector
 from activities.planning.planner import read_config
 from activities.serving import pods
@@ -76,13 +77,15 @@ class Workloads:
 
     @signatures.implements(signatures.WAIT_FOR_SERVING)
     async def wait_for_serving(self, request: ServingRequest) -> ServingReady:
-        """Returns when enough pods of the digest are ready. Raises the pods' own reason, or ServingTimeout with it."""
+        """Returns when enough pods of the digest are ready. Raises the pods' own reason, ServingTimeout with it, or
+        NodeLost."""
         key = request.workspace
         info = activity.info()
         deadline = info.scheduled_time + (info.schedule_to_close_timeout or timedelta(hours=1)) - timedelta(seconds=5)
         seen: Collection = {}
         async with (
             heartbeating() as progress,
+            while_nodes_ready(self._view, request.nodes),
             self._view.observe(PODS, key.namespace, selector=_selector(key), until=deadline) as looks,
         ):
             async for sight in looks:

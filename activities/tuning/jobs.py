@@ -22,6 +22,7 @@ from activities.contract.tuning import JobApplied, JobDone, JobRequest, JobWait,
 from activities.heartbeat import Progress, heartbeating
 from activities.manifests import serving
 from activities.manifests import tuning as tuning_objects
+from activities.nodes.losses import while_nodes_ready
 from activities.tuning.config import part_digest, read_tuning
 from activities.tuning.pods import Verdict, job_complete, job_failed, judged
 from activities.tuning.progress import TrainingProgress
@@ -73,7 +74,8 @@ class TuningJobs:
     @signatures.implements(signatures.WAIT_FOR_TUNING_JOB)
     async def wait_for_tuning_job(self, wait: JobWait) -> JobDone:
         """Returns when the program has started, or succeeded. Raises the reason that the pod reported, or the pod's own
-        problem, if another start is not worthwhile; TrainingStopped if the Job is gone; DeadlineExceeded."""
+        problem, if another start is not worthwhile; TrainingStopped if the Job is gone; NodeLost;
+        DeadlineExceeded."""
         info = activity.info()
         limit = info.schedule_to_close_timeout or timedelta(days=7)
         deadline = info.scheduled_time + limit - timedelta(seconds=5)
@@ -81,6 +83,7 @@ class TuningJobs:
         where, selector = wait.workspace.namespace, _selector(wait.workspace, wait.part)
         async with (
             heartbeating() as progress,
+            while_nodes_ready(self._view, wait.nodes),
             self._view.observe(PODS, where, selector=selector, until=deadline) as looks,
         ):
             looks.again_s = LOOK_S

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from admin.webhook.certificates.bundle import Lifetimes
-from process.settings import InstalledProvider
+from process.installed_provider import InstalledProvider
 
 
 class WebhookSettings(BaseSettings):

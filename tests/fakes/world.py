@@ -5,7 +5,7 @@ Registers one body per signature, records every call, and can fail, block or los
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -16,7 +16,7 @@ from activities.contract import signatures
 from activities.contract import tuning as t
 from activities.contract.failures import failure
 from activities.contract.models import ModelRequest, PinnedModel
-from activities.contract.nodes import NodesHeld, NodesLost, NodesReady, PoolBought, PoolKey, Released
+from activities.contract.nodes import NodesReady, PoolBought, PoolKey, Released
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.contract.plan import Check, Plan, PlanRequest, Preflight
 from activities.contract.serving import (
@@ -64,7 +64,6 @@ class World:
         self.checks_of: dict[str, list[Check]] = {}
         self.bought: list[tuple[str, bool]] = []
         self.repairs = 0
-        self.watchable = True
         self.options: list[tuple[str, bool]] = []
         self.planned: list[p.Option] = []
         self.provider: Provider = "aks"
@@ -92,7 +91,7 @@ class World:
         self.cancelled: Counter[str] = Counter()
         self._failures: defaultdict[str, list[Exception | None]] = defaultdict(list)
         self._gates: dict[str, asyncio.Event] = {}
-        self._gates[signatures.WAIT_FOR_NODE_LOSS.name] = asyncio.Event()
+        self._loss = asyncio.Event()
         self.entered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def fail_next(self, signature: Signature[Any, Any], *errors: Exception | None) -> None:
@@ -109,8 +108,8 @@ class World:
         return self._gates[signature.name]
 
     def lose_a_node(self) -> None:
-        """Whoever watches the nodes now is told of a loss; those that are bought after it are not lost."""
-        self._gates[signatures.WAIT_FOR_NODE_LOSS.name].set()
+        """Whoever is at work on the nodes now, or is next, is told of a loss; what is bought after it is not lost."""
+        self._loss.set()
 
     @staticmethod
     def now() -> datetime:
@@ -131,7 +130,7 @@ class World:
             self.entered[signature.name].set()
             if signature.waits:
                 async with heartbeating():
-                    await self._obstacles(signature)
+                    await self._unless_lost(argument, self._obstacles(signature))
             else:
                 await self._obstacles(signature)
             return effect(argument)
@@ -139,8 +138,6 @@ class World:
         return body
 
     async def _obstacles(self, signature: Signature[Any, Any]) -> None:
-        if signature is signatures.WAIT_FOR_NODE_LOSS and not self.watchable:
-            raise failure("ApiServerRefused", "nodes may not be watched")
         try:
             if signature.name in self._gates:
                 await self._gates[signature.name].wait()
@@ -151,8 +148,25 @@ class World:
         if error is not None:
             raise error
 
+    async def _unless_lost(self, argument: Any, obstacles: Coroutine[Any, Any, None]) -> None:
+        """Raises NodeLost if a node is lost before the work on it may go on."""
+        held = getattr(argument, "nodes", None)
+        if held is None:
+            return await obstacles
+        work, loss = asyncio.ensure_future(obstacles), asyncio.ensure_future(self._loss.wait())
+        try:
+            await asyncio.wait([work, loss], return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                self._loss.clear()
+                raise failure("NodeLost", f"no longer ready: {held.names}", final=True, names=held.names)
+            work.result()
+        finally:
+            loss.cancel()
+            work.cancel()
+            await asyncio.gather(work, loss, return_exceptions=True)
+
     def _build_plan(self, request: PlanRequest) -> p.Planned:
-        return p.Planned.of(self._options(request))
+        return p.Planned.of(self._options(request), protected=self.finalizer)
 
     def _read_wanted(self, request: p.WantedRequest) -> p.Wanted:
         return p.Wanted.of(self._options(request), request.terms)
@@ -259,10 +273,6 @@ class World:
 
     def _wait_for_nodes(self, plan: Plan) -> NodesReady:
         return NodesReady(names=["node-1"])
-
-    def _wait_for_node_loss(self, held: NodesHeld) -> NodesLost:
-        self._gates[signatures.WAIT_FOR_NODE_LOSS.name].clear()
-        return NodesLost(names=held.names)
 
     def _wait_for_serving(self, request: ServingRequest) -> ServingReady:
         return ServingReady(pods=["pod-1"], nodes=["node-1"])

@@ -6,15 +6,16 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from process.temporal import plugin
+from worker.plugin import plugin
 from workflows.workspace import WorkspaceWorkflow
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
+@pytest.mark.parametrize("sandboxed", [True, False], ids=["sandboxed", "as in production"])
 @pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
-async def test_a_recorded_history_replays(file: Path) -> None:
-    replayer = Replayer(workflows=[WorkspaceWorkflow], plugins=[plugin()])
+async def test_a_recorded_history_replays(file: Path, sandboxed: bool) -> None:
+    replayer = Replayer(workflows=[WorkspaceWorkflow], plugins=[plugin(sandboxed=sandboxed)])
     await replayer.replay_workflow(WorkflowHistory.from_json(f"workspace/replay/{file.stem}", file.read_text()))
 
 

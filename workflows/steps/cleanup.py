@@ -18,7 +18,7 @@ from activities.contract.tuning import TuningKey
 from api import names
 from api.providers import Provider
 from api.resource.status import Step
-from workflows.activity_calls import call, is_cancelled, reason_and_message
+from workflows.activity_calls import call, call_locally, is_cancelled, reason_and_message
 from workflows.status.reporter import StatusReporter
 
 STILL_HELD: Final = "; not released, and still costs money: "
@@ -93,7 +93,8 @@ async def finalize(reporter: StatusReporter) -> None:
     with reporter.step(Step.FORGET):
         workflow.logger.info("everything is released")
         # Even if the Workspace seems gone: "gone" may mean that it is still being deleted and waits for this finalizer.
-        await call(signatures.DELETE_FINALIZER, reporter.state.key, summary="Forget: remove the finalizer")
+        with reporter.held():
+            await call_locally(signatures.DELETE_FINALIZER, reporter.state.key, summary="Forget: remove the finalizer")
 
 
 async def _providers(reporter: StatusReporter) -> list[Provider]:

@@ -58,14 +58,12 @@ class World:
         joining = Attempt(self._nodes.wait_for_nodes, plan)
         await joining.until_beat(lambda said: said["joined"] == 0)
         await self.cluster.put("Node", node(key))
-        held = NodesHeld(plan=plan, names=(await _end(joining)).names)
-        loss = Attempt(self._nodes.wait_for_node_loss, held)
-        serving = ServingRequest(workspace=key, digest=DIGEST, replicas=1)
+        held = NodesHeld.of(plan, (await _end(joining)).names)
+        serving = ServingRequest(workspace=key, digest=DIGEST, replicas=1, nodes=held)
         starting = Attempt(self._workloads.wait_for_serving, serving)
         await starting.until_beat(lambda said: said["ready"] == 0)
         await self.cluster.put("Pod", pod(key))
         await _end(starting)
-        await loss.cancelled()
         undeploying = Attempt(self._workloads.delete_workload, key)
         async with asyncio.timeout(PATIENCE_S):
             while names.workload(key.name) in self.cluster.names("Deployment"):

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 from activities.contract.failures import class_of, failure
 from activities.errors.azure import from_azure
 from activities.errors.interceptor import BUG_ATTEMPTS, mapped_failure
-from activities.errors.kubernetes import from_kubernetes
+from activities.errors.kubernetes import from_kubernetes, kubernetes_failure
 from api.reasons import FailureClass
 
 
@@ -91,15 +91,15 @@ def test_a_class_decides_whether_an_error_is_retried() -> None:
 
 def test_attempts_of_what_is_retried_end() -> None:
     lasting = failure("AllocationFailed", "no capacity")
-    assert mapped_failure(lasting, 3) is lasting
-    last = mapped_failure(lasting, 4)
+    assert mapped_failure(lasting, 3, [kubernetes_failure]) is lasting
+    last = mapped_failure(lasting, 4, [kubernetes_failure])
     assert isinstance(last, ApplicationError) and last.non_retryable and "tried 4 times" in last.message
 
 
 def test_a_bug_is_retried_a_few_times_and_then_reported() -> None:
     bug = ZeroDivisionError("division by zero")
-    assert mapped_failure(bug, BUG_ATTEMPTS - 1) is bug
-    named = mapped_failure(bug, BUG_ATTEMPTS)
+    assert mapped_failure(bug, BUG_ATTEMPTS - 1, [kubernetes_failure]) is bug
+    named = mapped_failure(bug, BUG_ATTEMPTS, [kubernetes_failure])
     assert isinstance(named, ApplicationError)
     assert (named.type, named.message) == ("ControllerError", "ZeroDivisionError: division by zero")
 

@@ -11,7 +11,7 @@ from api.configs.training import parse_training_config
 from api.resource.data import DataDestination, DataSource
 from testing.pods.inputs import IMAGES, PINNED
 from tests.builders import a_key, a_plan
-from worker.__main__ import tuning_pod_settings
+from worker.cluster import tuning_pod_settings
 from worker.settings import WorkerSettings
 
 PLAN = a_plan(

@@ -20,11 +20,11 @@ from testing.pods.inputs import IMAGES
 from tests.builders import UID, a_key, a_plan
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.nodes import a_node
-from tests.integration.nodes.attempts import Attempt
+from tests.integration.nodes.attempts import Attempt, watching
 
 DIGEST = "digest-1"
 OURS = f"{labels.WORKSPACE_UID}={UID}"
-HELD = NodesHeld(plan=a_plan(deadlines=Deadlines(unready=3600)), names=["n1"])
+HELD = NodesHeld.of(a_plan(deadlines=Deadlines(unready=3600)), ["n1"])
 
 
 def node(name: str = "n1", **changes: Any) -> Object:
@@ -101,17 +101,17 @@ async def test_a_node_that_the_view_lacks_is_not_lost_while_it_is_there() -> Non
     view = ClusterView(cluster)
     await shown(view, NODES)
     cluster.gain("Node", node())
-    waiting = Attempt(Nodes(view).wait_for_node_loss, HELD)
+    waiting = watching(view, HELD)
     await waiting.until_beat(lambda said: said == {"missing": []})
     assert not waiting.task.done()
     await cluster.delete("Node", "n1")
-    assert (await asyncio.wait_for(waiting.task, PATIENCE_S)).names == ["n1"]
+    assert await asyncio.wait_for(waiting.task, PATIENCE_S) == ["n1"]
 
 
 async def test_a_node_that_is_not_ready_is_lost_when_its_grace_is_over() -> None:
-    held = HELD.model_copy(update={"plan": a_plan(deadlines=Deadlines(unready=1))})
-    waiting = Attempt(Nodes(ClusterView(FakeCluster(Node=node(ready=False)))).wait_for_node_loss, held)
-    assert (await asyncio.wait_for(waiting.task, PATIENCE_S)).names == ["n1"]
+    held = HELD.model_copy(update={"unready": 1})
+    waiting = watching(ClusterView(FakeCluster(Node=node(ready=False))), held)
+    assert await asyncio.wait_for(waiting.task, PATIENCE_S) == ["n1"]
 
 
 async def test_a_node_that_is_ready_again_is_not_lost_by_a_view_that_has_not_heard_of_it() -> None:
@@ -120,8 +120,8 @@ async def test_a_node_that_is_ready_again_is_not_lost_by_a_view_that_has_not_hea
     await shown(view, NODES)
     cluster.lose("Node", "n1")
     cluster.gain("Node", node())
-    held = HELD.model_copy(update={"plan": a_plan(deadlines=Deadlines(unready=1))})
-    waiting = Attempt(Nodes(view).wait_for_node_loss, held)
+    held = HELD.model_copy(update={"unready": 1})
+    waiting = watching(view, held)
     await waiting.until_beat(lambda said: said == {"missing": []})
     assert cluster.calls["get", "Node"] <= 3, "a view that is behind is asked for at intervals"
     await waiting.cancelled()

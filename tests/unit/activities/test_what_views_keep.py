@@ -7,7 +7,8 @@ import pytest
 from activities.clients.kubernetes import Object
 from activities.clients.view.watched import kept_job, kept_node, kept_pod
 from activities.nodes.byo.gpu_accounting import blocked, gpu_pod, kept_gpu_pod, uses_of
-from activities.nodes.readiness import gpus_of, is_going, is_ready
+from activities.nodes.losses import is_going
+from activities.nodes.readiness import gpus_of, is_ready
 from activities.nodes.reservation_labels import reservations_of, reserving
 from activities.serving import pods
 from activities.tuning.pods import judged

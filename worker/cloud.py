@@ -1,0 +1,25 @@
+"""What a worker of the queue `cloud` registers, with the clients of Azure. It has no kubeconfig.
+
+Imported only by a process that polls this queue: the SDK is its largest part.
+"""
+
+from contextlib import AsyncExitStack
+
+from activities.clients import azure
+from activities.contract import queues
+from activities.errors.azure import azure_failure
+from activities.nodes.aks.provider import AgentPools
+from activities.preflight.azure import PreflightChecks
+from worker.registration import Registration
+
+
+async def cloud_queue(stack: AsyncExitStack) -> Registration:
+    """Returns the registration of the queue `cloud`. Raises ValueError for an incomplete installation."""
+    client = await azure.connect(azure.AzureSettings(), stack)
+    pools = AgentPools(client)
+    checks = PreflightChecks(client)
+    return Registration(
+        queues.CLOUD,
+        [pools.ensure_node_pool, pools.delete_node_pool, pools.read_owned_pools, checks.read_preflight],
+        azure_failure,
+    )

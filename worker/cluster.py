@@ -1,0 +1,154 @@
+"""What a worker of the queues `workspaces` and `waits` registers, with clients of Kubernetes, registries and the model
+hub. It has no cloud credential.
+
+Imported only by a process that polls one of both queues.
+"""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+from temporalio.client import Client
+
+from activities.clients.kubernetes import Cluster
+from activities.clients.registry import Registries
+from activities.clients.view.cluster_view import ClusterView
+from activities.contract import queues
+from activities.errors.kubernetes import kubernetes_failure
+from activities.manifests.serving import Images
+from activities.manifests.tuning import TuningPodSettings
+from activities.nodes.byo.provider import OwnNodes
+from activities.nodes.karpenter.provider import NodeClaims
+from activities.nodes.readiness import Nodes
+from activities.planning.models import Models
+from activities.planning.planner import Planner
+from activities.preflight.cluster import ClusterChecks
+from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
+from activities.serving.completions import Verification
+from activities.serving.workloads import Workloads
+from activities.status.statuses import Statuses
+from activities.sweep.nodes import ClusterHoldings
+from activities.sweep.workspaces import Populations
+from activities.tuning.adapter_verification import Adapters
+from activities.tuning.jobs import TuningJobs
+from activities.workspaces import Workspaces
+from api.pods.registries import RegistryAccess
+from worker.registration import Registration
+from worker.settings import WorkerSettings
+from worker.status_interceptor import StatusInterceptor, gone_reporter
+from workflows.sweep.schedule import ensure_sweep_schedule
+from workflows.sweep.workflow import SweepWorkflow
+from workflows.workspace import WorkspaceWorkflow
+
+
+async def cluster_queues(settings: WorkerSettings, client: Client, stack: AsyncExitStack) -> list[Registration]:
+    """Returns the registrations of both queues, and creates the sweep's schedule; workflow tasks are on `workspaces`.
+    Raises RPCError."""
+    await ensure_sweep_schedule(client)
+    cluster = await Cluster.connect(settings.kubeconfig)
+    stack.push_async_callback(cluster.close)
+    view = ClusterView(cluster)
+    stack.push_async_callback(view.close)
+    statuses = Statuses(cluster, gone_reporter(client))
+    stack.push_async_callback(statuses.writer.drain)
+    bodies = cluster_activities(settings, client, cluster, view, statuses)
+    return [
+        Registration(
+            queues.WORKSPACES,
+            bodies[queues.WORKSPACES],
+            kubernetes_failure,
+            [WorkspaceWorkflow, SweepWorkflow],
+            settings.workflow_cache_mib,
+            [StatusInterceptor(statuses.writer)],
+        ),
+        Registration(queues.WAITS, bodies[queues.WAITS], kubernetes_failure),
+    ]
+
+
+def cluster_activities(
+    settings: WorkerSettings, client: Client, cluster: Cluster, view: ClusterView, statuses: Statuses
+) -> dict[str, list[Callable[..., Any]]]:
+    """Returns the activities of the queues `workspaces` and `waits`."""
+    images = Images(
+        runtime=settings.runtime_image,
+        fetch=settings.fetch_image,
+        data=settings.data_image,
+        hf_endpoint=settings.pods_hf_endpoint or settings.hf_endpoint,
+        cpu_kv_cache_gib=settings.serve_cpu_kvcache_gib,
+        registry=RegistryAccess(plain_http=settings.plain_http_registries, azure=settings.registry_identity),
+    )
+    own_images = (settings.runtime_image, settings.fetch_image)
+    models = Models(cluster, settings.hf_endpoint)
+    planner = Planner(
+        cluster,
+        location=settings.azure_location,
+        deadlines=settings.deadlines,
+        images=own_images,
+        data_image=settings.data_image,
+        provider=settings.provider,
+        with_cloud=settings.with_cloud,
+        read_facts=models.read_facts,
+    )
+    workspaces, workloads, nodes = Workspaces(cluster), Workloads(view, images), Nodes(view)
+    populations = Populations(cluster, client)
+    claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(view)
+    holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
+    registries = Registries(settings.plain_http_registries)
+    training_images = (settings.fetch_image, settings.data_image, settings.tune_image)
+    images_by_kind = {
+        "preset": own_images,
+        WITH_ADAPTERS: (*own_images, settings.data_image),
+        "template": own_images,
+        "tuning": training_images,
+    }
+    preflight = WorkloadPreflight(
+        cluster, images_by_kind, registries, settings.tuning_storage_class, settings.registry_identity
+    )
+    jobs = TuningJobs(view, images, tuning_pod_settings(settings))
+    return {
+        queues.WORKSPACES: [
+            planner.build_plan,
+            planner.read_wanted,
+            workspaces.read_workspace,
+            preflight.read_workload_preflight,
+            workspaces.ensure_finalizer,
+            workspaces.delete_finalizer,
+            statuses.patch_status,
+            workloads.ensure_workload,
+            workloads.read_health,
+            models.read_model_revision,
+            ClusterChecks(view).read_cluster_preflight,
+            holdings.read_providers,
+            holdings.read_owned_nodes,
+            populations.read_population,
+            populations.read_runs,
+            Adapters(cluster, registries).read_adapter,
+        ],
+        queues.WAITS: [
+            claims.ensure_node_pool,
+            claims.delete_node_pool,
+            own_nodes.ensure_node_pool,
+            own_nodes.delete_node_pool,
+            nodes.wait_for_nodes,
+            nodes.wait_for_no_nodes,
+            workloads.wait_for_serving,
+            workloads.delete_workload,
+            jobs.ensure_tuning_job,
+            jobs.wait_for_tuning_job,
+            jobs.delete_tuning,
+            Verification(view).read_completions,
+        ],
+    }
+
+
+def tuning_pod_settings(settings: WorkerSettings) -> TuningPodSettings:
+    """Returns the settings of tuning pods that do not come from the Workspace."""
+    return TuningPodSettings(
+        tune_image=settings.tune_image,
+        data_image=settings.data_image,
+        storage_class=settings.tuning_storage_class,
+        environment=settings.tuning_environment,
+        plain_http=settings.plain_http_registries,
+        allowed_hosts=settings.allowed_hosts,
+        identity=settings.registry_identity,
+    )
