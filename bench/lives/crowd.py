@@ -15,7 +15,7 @@ from bench.lives import moments
 from bench.lives.counting import Counted
 from bench.lives.histories import all_events
 from bench.lives.life import PACE
-from bench.lives.processes import LOAD, OURS, Used, cpu_results, memory_results, used
+from bench.lives.processes import BESIDE, Used, cpu_results, memory_results, used
 from bench.results import Result, percentile
 from testing.leftovers import SYSTEM_POOL, settled_leftovers
 from testing.stack import Stack
@@ -51,7 +51,7 @@ class Crowd:
         """Yields the results in the order in which they are measured."""
         self.stack.arm.change_settings(**self.limits, **PACE)
         fresh = await self._used()
-        for result in memory_results("fresh", fresh, self.count, OURS):
+        for result in memory_results("fresh", fresh, self.count, self.stack.programs):
             yield result
         for stage in (self._up, self._idle, self._down):
             async for result in stage():
@@ -78,7 +78,7 @@ class Crowd:
             yield result
         for result in [*self._spent("up", before, after), *(await counted.end()).results("up", self.count)]:
             yield result
-        for result in memory_results("with_all", after, self.count, OURS):
+        for result in memory_results("with_all", after, self.count, self.stack.programs):
             yield result
 
     async def _idle(self) -> AsyncIterator[Result]:
@@ -111,7 +111,7 @@ class Crowd:
         yield Result("all_clean", time.monotonic() - began, "s", "nothing is left that was made", n=self.count)
         for result in [*self._spent("down", before, after), *(await counted.end()).results("down", self.count)]:
             yield result
-        for result in memory_results("after", await self._used(), self.count, OURS):
+        for result in memory_results("after", await self._used(), self.count, self.stack.programs):
             yield result
         how = f"pools, nodes, objects, Workspaces, workflows after that: {left or 'none'}"
         yield Result("left_over", sum(map(len, left.values())), "things", how, goal=0, n=self.count)
@@ -131,7 +131,7 @@ class Crowd:
         ]
 
     def _spent(self, what: str, before: Mapping[str, Used], after: Mapping[str, Used]) -> list[Result]:
-        return cpu_results(what, before, after, self.count, LOAD)
+        return cpu_results(what, before, after, self.count, (*self.stack.programs, *BESIDE))
 
     async def _used(self) -> dict[str, Used]:
         return await asyncio.to_thread(used, self.stack)

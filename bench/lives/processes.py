@@ -10,12 +10,10 @@ import psutil
 
 from bench.results import Result
 from deploy.local.host import daemons
-from deploy.local.services.modelyard import PROGRAMS
 from testing.stack import Stack
 
-OURS: Final = tuple(program.name for program in PROGRAMS)
-LOAD: Final = (*OURS, "temporal", "kube-apiserver", "etcd", "arm")
-"""What a Workspace makes work. Of the others in a stack, controllers and the simulated kubelet work for the pods."""
+BESIDE: Final = ("temporal", "kube-apiserver", "etcd", "arm")
+"""What a Workspace makes work beside our own processes; controllers and the simulated kubelet work for the pods."""
 MACHINE: Final = "machine"
 """Under this name: everything that runs on the machine."""
 MIB: Final = 2**20
