@@ -12,6 +12,7 @@ from typing import Final
 
 from api import names as made_names
 from bench.lives import moments
+from bench.lives.budgets import STRAGGLER_GOAL
 from bench.lives.counting import Counted
 from bench.lives.histories import all_events
 from bench.lives.life import PACE
@@ -74,7 +75,8 @@ class Crowd:
             for result in self._times(sight, [moment - began for moment in seen[sight].values()], how):
                 yield result
         behind = [moment - seen["nodes"][name] for name, moment in seen["ready"].items()]
-        for result in self._times("ready_after_nodes", behind, "from ResourceReady to Ready of each"):
+        goal = STRAGGLER_GOAL * percentile(behind, 0.5)
+        for result in self._times("ready_after_nodes", behind, "from ResourceReady to Ready of each", goal):
             yield result
         for result in [*self._spent("up", before, after), *(await counted.end()).results("up", self.count)]:
             yield result
@@ -122,12 +124,12 @@ class Crowd:
         deleted = [one for one in operations if one["kind"] == "delete" and one["pool"] != SYSTEM_POOL]
         return [one["ended_at"] - since for one in deleted if one["ended_at"] and one["ended_at"] > since]
 
-    def _times(self, what: str, seconds: list[float], how: str) -> list[Result]:
+    def _times(self, what: str, seconds: list[float], how: str, last_goal: float | None = None) -> list[Result]:
         median, last = percentile(seconds, 0.5), max(seconds)
         more = f"p95 {percentile(seconds, 0.95):.1f}; {how}"
         return [
             Result(f"{what}_median", median, "s", how, n=self.count),
-            Result(f"{what}_last", last, "s", more, n=self.count),
+            Result(f"{what}_last", last, "s", more, last_goal, self.count),
         ]
 
     def _spent(self, what: str, before: Mapping[str, Used], after: Mapping[str, Used]) -> list[Result]:
