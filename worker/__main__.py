@@ -1,4 +1,4 @@
-"""A worker process: `python -m worker --queues workspaces,waits` or `--queues cloud`.
+"""A worker process: `python -m worker --queues workspaces,waits,releases` or `--queues cloud`.
 
 The queues it polls determine the rights it needs, and what it imports: a worker of the cloud queue has no kubeconfig,
 the others have no cloud credential. A worker drains on SIGTERM; its waits move to another worker at once, with their

@@ -1,7 +1,7 @@
-"""What a worker of the queues `workspaces` and `waits` registers, with clients of Kubernetes, registries and the model
-hub. It has no cloud credential.
+"""What a worker of the queues `workspaces`, `waits` and `releases` registers, with clients of Kubernetes, registries
+and the model hub. It has no cloud credential.
 
-Imported only by a process that polls one of both queues.
+Imported only by a process that polls one of these queues.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ from workflows.workspace import WorkspaceWorkflow
 
 
 async def cluster_queues(settings: WorkerSettings, client: Client, stack: AsyncExitStack) -> list[Registration]:
-    """Returns the registrations of both queues, and creates the sweep's schedule; workflow tasks are on `workspaces`.
+    """Returns the registrations of these queues, and creates the sweep's schedule; workflow tasks are on `workspaces`.
     Raises RPCError."""
     await ensure_sweep_schedule(client)
     cluster = await Cluster.connect(settings.kubeconfig)
@@ -62,13 +62,14 @@ async def cluster_queues(settings: WorkerSettings, client: Client, stack: AsyncE
             [StatusInterceptor(statuses.writer)],
         ),
         Registration(queues.WAITS, bodies[queues.WAITS], kubernetes_failure),
+        Registration(queues.RELEASES, bodies[queues.RELEASES], kubernetes_failure),
     ]
 
 
 def cluster_activities(
     settings: WorkerSettings, client: Client, cluster: Cluster, view: ClusterView, statuses: Statuses
 ) -> dict[str, list[Callable[..., Any]]]:
-    """Returns the activities of the queues `workspaces` and `waits`."""
+    """Returns the activities by queue."""
     images = Images(
         runtime=settings.runtime_image,
         fetch=settings.fetch_image,
@@ -116,7 +117,6 @@ def cluster_activities(
             statuses.patch_status,
             workloads.ensure_workload,
             workloads.read_health,
-            models.read_model_revision,
             ClusterChecks(view).read_cluster_preflight,
             holdings.read_providers,
             holdings.read_owned_nodes,
@@ -126,17 +126,20 @@ def cluster_activities(
         ],
         queues.WAITS: [
             claims.ensure_node_pool,
-            claims.delete_node_pool,
             own_nodes.ensure_node_pool,
-            own_nodes.delete_node_pool,
             nodes.wait_for_nodes,
-            nodes.wait_for_no_nodes,
             workloads.wait_for_serving,
-            workloads.delete_workload,
             jobs.ensure_tuning_job,
             jobs.wait_for_tuning_job,
-            jobs.delete_tuning,
+            models.read_model_revision,
             Verification(view).read_completions,
+        ],
+        queues.RELEASES: [
+            claims.delete_node_pool,
+            own_nodes.delete_node_pool,
+            nodes.wait_for_no_nodes,
+            workloads.delete_workload,
+            jobs.delete_tuning,
         ],
     }
 

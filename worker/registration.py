@@ -17,8 +17,6 @@ DRAIN: Final = timedelta(seconds=20)
 CACHED_WORKFLOW_KIB: Final = 160
 """What one cached Workspace adds to a worker: half of it Python's objects, half the SDK's. Measured: 130 to 140 with a
 plan of one machine (docs/decisions/017)."""
-CONCURRENT_WAITS: Final = 2000
-"""A wait costs a heartbeat every few seconds; memory is the actual limit."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ def worker_for(client: Client, registration: Registration) -> Worker:
         interceptors=registration.interceptors,
         plugins=[plugin([registration.failures], sandboxed=False)],
         max_cached_workflows=cached_workflows(registration.cache_mib),
-        max_concurrent_activities=CONCURRENT_WAITS,
+        max_concurrent_activities=queues.AT_ONCE[registration.queue],
         max_task_queue_activities_per_second=_starts_per_second(registration.queue),
         max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
         default_heartbeat_throttle_interval=HEARTBEAT_EVERY,

@@ -157,6 +157,10 @@ class WorkspaceWorkflow:
 
     # The loop.
 
+    def has_begun(self) -> bool:
+        """Whether resources are held: an edit then goes before the beginnings of others."""
+        return bool(self.state.resources.holdings)
+
     async def _step(self) -> None:
         """Waits for something to do, then does one thing."""
         await self._idle()
