@@ -23,6 +23,7 @@ from activities.preflight.cluster import ClusterChecks
 from activities.preflight.workload import WorkloadPreflight
 from activities.serving.completions import Verification
 from activities.serving.workloads import Workloads
+from activities.status.statuses import Statuses
 from activities.sweep.nodes import ClusterHoldings
 from activities.sweep.workspaces import Populations
 from activities.tuning.adapter_verification import Adapters
@@ -42,6 +43,7 @@ CLASSES = (
     PreflightChecks,
     Nodes,
     Planner,
+    Statuses,
     TuningJobs,
     Adapters,
     Verification,
