@@ -183,8 +183,10 @@ async def workers(
     cached_workflows: int,
     workflows: Sequence[type] = WORKFLOWS,
     write: Write | None = None,
+    places: int | None = None,
 ) -> AsyncIterator[None]:
-    """One for every queue, with these bodies of activities; `write` replaces the one that writes statuses."""
+    """One for every queue, with these bodies of activities; `write` replaces the one that writes statuses. `places`:
+    how many activities each runs at once."""
     bodies = [one for one in activities if activity_name(one) != signatures.PATCH_STATUS.name]
     [usual] = [one for one in activities if one not in bodies]
     async with AsyncExitStack() as stack:
@@ -198,6 +200,7 @@ async def workers(
                 activities=[*bodies, confirming(writer)],
                 interceptors=[StatusInterceptor(writer)],
                 max_cached_workflows=cached_workflows,
+                max_concurrent_activities=places,
                 max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
                 default_heartbeat_throttle_interval=HEARTBEAT_EVERY,
             )
