@@ -24,6 +24,7 @@ from activities.contract import queues, signatures
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.contract.policies import HEARTBEAT_EVERY
 from activities.status.writer import StatusWriter, Write
+from deploy.local.services.temporal import dynamic_config
 from testing.deadlines import PATIENCE_S
 from testing.workflow_tasks import may_be_asked_again
 from tests.fakes.world import World
@@ -59,9 +60,12 @@ async def skipping() -> AsyncIterator[WorkflowEnvironment]:
 
 @pytest.fixture(scope="session")
 async def live() -> AsyncIterator[WorkflowEnvironment]:
-    """The dev server, which is the real one: for races, in real time."""
+    """The dev server, which is the real one, as the local stack runs it: for races, in real time."""
     async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary("temporal"), dev_server_log_level="never", plugins=[plugin()]
+        dev_server_existing_path=binary("temporal"),
+        dev_server_log_level="never",
+        dev_server_extra_args=dynamic_config(),
+        plugins=[plugin()],
     ) as environment:
         await search_attributes.register(environment.client)
         yield environment
@@ -179,8 +183,10 @@ async def workers(
     cached_workflows: int,
     workflows: Sequence[type] = WORKFLOWS,
     write: Write | None = None,
+    places: int | None = None,
 ) -> AsyncIterator[None]:
-    """One for every queue, with these bodies of activities; `write` replaces the one that writes statuses."""
+    """One for every queue, with these bodies of activities; `write` replaces the one that writes statuses. `places`:
+    how many activities each runs at once."""
     bodies = [one for one in activities if activity_name(one) != signatures.PATCH_STATUS.name]
     [usual] = [one for one in activities if one not in bodies]
     async with AsyncExitStack() as stack:
@@ -194,6 +200,7 @@ async def workers(
                 activities=[*bodies, confirming(writer)],
                 interceptors=[StatusInterceptor(writer)],
                 max_cached_workflows=cached_workflows,
+                max_concurrent_activities=places,
                 max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
                 default_heartbeat_throttle_interval=HEARTBEAT_EVERY,
             )

@@ -63,9 +63,13 @@ def temporal_argv(layout: Layout, program: str, database: Path) -> tuple[str, ..
     argv += ["--db-filename", str(database), "--log-format", "json", "--log-level", "warn"]
     for attribute in SEARCH_ATTRIBUTES:
         argv += ["--search-attribute", f"{attribute.name}={TYPES[attribute.indexed_value_type]}"]
-    for key, value in DYNAMIC_CONFIG.items():
-        argv += ["--dynamic-config-value", f"{key}={json.dumps(value)}"]
-    return tuple(argv)
+    return (*argv, *dynamic_config())
+
+
+def dynamic_config() -> list[str]:
+    """Returns the arguments that set what the dev server leaves off."""
+    pairs = [f"{key}={json.dumps(value)}" for key, value in DYNAMIC_CONFIG.items()]
+    return [argument for pair in pairs for argument in ("--dynamic-config-value", pair)]
 
 
 def ui_address(layout: Layout) -> str:
