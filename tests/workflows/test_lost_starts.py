@@ -6,6 +6,7 @@ from uuid import uuid4
 from temporalio.api.enums.v1 import TimeoutType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest, PollActivityTaskQueueResponse
+from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from activities.contract import queues
@@ -13,6 +14,7 @@ from activities.contract import signatures as s
 from testing.deadlines import PATIENCE_S
 from tests.fakes.world import World
 from tests.workflows.conftest import Bench, workers
+from workflows.workspace import WorkspaceWorkflow
 
 OTHERS = [queue for queue in queues.ALL if queue != queues.CLOUD]
 
@@ -46,3 +48,21 @@ async def test_what_only_asks_is_begun_again_long_before_its_time_is_over(live: 
     [failure] = [one.last_failure for one in started if one.attempt == 2]
     assert failure.timeout_failure_info.timeout_type == TimeoutType.TIMEOUT_TYPE_HEARTBEAT
     assert world.calls[s.READ_PREFLIGHT.name] == 1
+
+
+async def test_what_asks_for_long_is_not_taken_for_lost(live_bench: Bench) -> None:
+    gate = live_bench.world.block(s.READ_PREFLIGHT)
+    handle = await live_bench.signal()
+    await live_bench.world.entered[s.READ_PREFLIGHT.name].wait()
+    async with asyncio.timeout(PATIENCE_S):
+        while not await beaten(handle):
+            await asyncio.sleep(0.2)
+    gate.set()
+    await live_bench.settled()
+    assert live_bench.world.calls[s.READ_PREFLIGHT.name] == 1
+
+
+async def beaten(handle: WorkflowHandle[WorkspaceWorkflow, list[str]]) -> bool:
+    """Whether the server has heard of the activity since its start."""
+    pending = (await handle.describe()).raw_description.pending_activities
+    return any(one.activity_type.name == s.READ_PREFLIGHT.name and one.last_heartbeat_time.seconds for one in pending)
