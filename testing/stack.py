@@ -63,6 +63,8 @@ class Stack:
         self._environment = {"MODELYARD_AZURE_POLLING_INTERVAL": POLLING_S, **(environment or {})}
         self._daemons: dict[str, Daemon] = {}
         self.arm: ControlClient
+        self.programs: tuple[str, ...] = ()
+        """Names of watcher, workers and admin, once they run."""
 
     def start(self) -> None:
         """Returns when everything is ready. Raises DaemonFailed, CommandFailed, BinariesMissing."""
@@ -84,6 +86,7 @@ class Stack:
             self.arm = ControlClient(Address.of_instance(layout.instance))
             self.arm.change_settings(**ARM_SETTINGS)
             list(pool.map(self._keep, programs))
+        self.programs = tuple(program.name for program in programs)
 
     def stop(self) -> None:
         """Stops every process of the instance and deletes its state and network."""

@@ -12,9 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from temporalio.exceptions import ApplicationError
-
-from activities.clients.kubernetes import REQUEST_ERRORS, Object
+from activities.clients.kubernetes import Object
 from activities.clients.view.cluster_view import ClusterView
 from activities.clients.watch import Collection
 from activities.contract.failures import failure
@@ -60,8 +58,8 @@ async def _until_lost(view: ClusterView, held: NodesHeld) -> list[str]:
     while True:
         try:
             return await next_loss(view, held)
-        except (*REQUEST_ERRORS, ApplicationError) as error:
-            logging.getLogger(__name__).warning("nodes of %s cannot be watched: %s", held.workspace.name, error)
+        except Exception as error:  # whatever it is, the wait goes on, and the watch begins again
+            logging.getLogger(__name__).warning("nodes of %s cannot be watched: %r", held.workspace.name, error)
             await asyncio.sleep(WATCH_AGAIN_S)
 
 

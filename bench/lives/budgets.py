@@ -45,6 +45,10 @@ RATIO_GOALS: Final[dict[str, float]] = {
     "cpu_up_per_life": 0.45,
 }
 """At most so many times what the code of before this table needs in the same run; `python -m bench --at` measures."""
+RESIDENT_GOALS: Final[dict[str, float]] = {"fresh": 300, "after": 420}
+"""MiB of watcher, workers and admin together: when they have just begun, and when a crowd of 200 is gone."""
+STRAGGLER_GOAL: Final = 2.0
+"""From ResourceReady to Ready, the slowest of a crowd takes at most so many times its median."""
 
 
 def exceeded(figures: dict[str, float]) -> dict[str, str]:

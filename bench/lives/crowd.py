@@ -12,10 +12,11 @@ from typing import Final
 
 from api import names as made_names
 from bench.lives import moments
+from bench.lives.budgets import STRAGGLER_GOAL
 from bench.lives.counting import Counted
 from bench.lives.histories import all_events
 from bench.lives.life import PACE
-from bench.lives.processes import LOAD, OURS, Used, cpu_results, memory_results, used
+from bench.lives.processes import BESIDE, Used, cpu_results, memory_results, used
 from bench.results import Result, percentile
 from testing.leftovers import SYSTEM_POOL, settled_leftovers
 from testing.stack import Stack
@@ -51,7 +52,7 @@ class Crowd:
         """Yields the results in the order in which they are measured."""
         self.stack.arm.change_settings(**self.limits, **PACE)
         fresh = await self._used()
-        for result in memory_results("fresh", fresh, self.count, OURS):
+        for result in memory_results("fresh", fresh, self.count, self.stack.programs):
             yield result
         for stage in (self._up, self._idle, self._down):
             async for result in stage():
@@ -74,11 +75,12 @@ class Crowd:
             for result in self._times(sight, [moment - began for moment in seen[sight].values()], how):
                 yield result
         behind = [moment - seen["nodes"][name] for name, moment in seen["ready"].items()]
-        for result in self._times("ready_after_nodes", behind, "from ResourceReady to Ready of each"):
+        goal = STRAGGLER_GOAL * percentile(behind, 0.5)
+        for result in self._times("ready_after_nodes", behind, "from ResourceReady to Ready of each", goal):
             yield result
         for result in [*self._spent("up", before, after), *(await counted.end()).results("up", self.count)]:
             yield result
-        for result in memory_results("with_all", after, self.count, OURS):
+        for result in memory_results("with_all", after, self.count, self.stack.programs):
             yield result
 
     async def _idle(self) -> AsyncIterator[Result]:
@@ -111,7 +113,7 @@ class Crowd:
         yield Result("all_clean", time.monotonic() - began, "s", "nothing is left that was made", n=self.count)
         for result in [*self._spent("down", before, after), *(await counted.end()).results("down", self.count)]:
             yield result
-        for result in memory_results("after", await self._used(), self.count, OURS):
+        for result in memory_results("after", await self._used(), self.count, self.stack.programs):
             yield result
         how = f"pools, nodes, objects, Workspaces, workflows after that: {left or 'none'}"
         yield Result("left_over", sum(map(len, left.values())), "things", how, goal=0, n=self.count)
@@ -122,16 +124,16 @@ class Crowd:
         deleted = [one for one in operations if one["kind"] == "delete" and one["pool"] != SYSTEM_POOL]
         return [one["ended_at"] - since for one in deleted if one["ended_at"] and one["ended_at"] > since]
 
-    def _times(self, what: str, seconds: list[float], how: str) -> list[Result]:
+    def _times(self, what: str, seconds: list[float], how: str, last_goal: float | None = None) -> list[Result]:
         median, last = percentile(seconds, 0.5), max(seconds)
         more = f"p95 {percentile(seconds, 0.95):.1f}; {how}"
         return [
             Result(f"{what}_median", median, "s", how, n=self.count),
-            Result(f"{what}_last", last, "s", more, n=self.count),
+            Result(f"{what}_last", last, "s", more, last_goal, self.count),
         ]
 
     def _spent(self, what: str, before: Mapping[str, Used], after: Mapping[str, Used]) -> list[Result]:
-        return cpu_results(what, before, after, self.count, LOAD)
+        return cpu_results(what, before, after, self.count, (*self.stack.programs, *BESIDE))
 
     async def _used(self) -> dict[str, Used]:
         return await asyncio.to_thread(used, self.stack)

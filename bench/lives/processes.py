@@ -8,14 +8,13 @@ from typing import Final
 
 import psutil
 
+from bench.lives.budgets import RESIDENT_GOALS
 from bench.results import Result
 from deploy.local.host import daemons
-from deploy.local.services.modelyard import PROGRAMS
 from testing.stack import Stack
 
-OURS: Final = tuple(program.name for program in PROGRAMS)
-LOAD: Final = (*OURS, "temporal", "kube-apiserver", "etcd", "arm")
-"""What a Workspace makes work. Of the others in a stack, controllers and the simulated kubelet work for the pods."""
+BESIDE: Final = ("temporal", "kube-apiserver", "etcd", "arm")
+"""What a Workspace makes work beside our own processes; controllers and the simulated kubelet work for the pods."""
 MACHINE: Final = "machine"
 """Under this name: everything that runs on the machine."""
 MIB: Final = 2**20
@@ -73,7 +72,8 @@ def memory_results(what: str, now: Mapping[str, Used], n: int, measured: tuple[s
         sum(values) for values in zip(*((o.proportional, o.peak) for o in ours.values()), strict=True)
     )
     how = f"of {', '.join(ours)}; peaks {peak:.0f}; PSS {proportional:.0f}"
-    return [Result(f"resident_{what}_all", sum(one.resident for one in ours.values()), "MiB", how, n=n), *each]
+    together = sum(one.resident for one in ours.values())
+    return [Result(f"resident_{what}_all", together, "MiB", how, RESIDENT_GOALS.get(what), n), *each]
 
 
 def used_by(process: psutil.Process) -> Used:

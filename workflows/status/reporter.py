@@ -5,8 +5,6 @@ rests, `confirm` makes sure that the status is written, also if the worker's pro
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
 
@@ -40,6 +38,22 @@ class _Recorded:
         if error is not None:
             outcome = "cancelled" if is_cancelled(error) else "failed"
         self._reporter.end(self._record, outcome)
+
+
+class _Held:
+    """Context manager of the removal of the finalizer; if that fails, the writes go on. No generator, as above."""
+
+    def __init__(self, reporter: "StatusReporter") -> None:
+        self._reporter = reporter
+
+    def __enter__(self) -> None:
+        self._reporter.hold(True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, FailureError):
+            self._reporter.hold(False)
 
 
 class StatusReporter:
@@ -154,16 +168,15 @@ class StatusReporter:
         """Records that the Workspace does not exist any more: the workflow ends, and nothing is written."""
         self.gone = self._vanished = True
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> "_Held":
         """Writes nothing while the finalizer is removed, which ends the object; what is not written yet is dropped."""
-        self._held = True
-        forget_status(self.state.key)
-        try:
-            yield
-        except FailureError:
-            self._held = False
-            raise
+        return _Held(self)
+
+    def hold(self, held: bool) -> None:
+        """Stops the writes, or lets them go on."""
+        self._held = held
+        if held:
+            forget_status(self.state.key)
 
     async def close(self) -> None:
         """Ends the reports: nothing is written any more. Raises what went wrong in them."""
