@@ -29,12 +29,16 @@ class WorkspaceMemory:
         return uid in self._sent and self._sent[uid].deleting
 
     def change_of(self, seen: EventType, item: Object) -> Changed | None:
-        """Returns the message to send, None if nothing relevant changed. First sight in a list requests a resync."""
+        """Returns the message to send, None if nothing relevant changed. First sight in a list requests a resync.
+
+        The end of a delete is no news: its workflow, which removed the finalizer, is about to end.
+        """
         message = message_of(seen, item)
         if seen is EventType.GONE:
+            known = self.is_deleting(message.uid)
             self._sent.pop(message.uid, None)
             self._keys.pop(message.uid, None)
-            return message
+            return None if known else message
         self._keys[message.uid] = WorkspaceKey(item["metadata"]["namespace"], item["metadata"]["name"])
         if self._sent.get(message.uid) == message:
             return None

@@ -52,3 +52,16 @@ async def test_requests_that_take_long_leave_the_others_their_place() -> None:
         await busy.until(kubernetes.UNDER_WAY + 1)
         busy.may_answer.set()
         await asyncio.gather(one, *completions)
+
+
+async def test_few_services_are_written_at_a_time_and_they_hold_up_nothing_else() -> None:
+    async with served() as (cluster, script):
+        busy = Busy(script, answers=100)
+        body = {"metadata": {"name": "one", "namespace": "default"}}
+        writes = [asyncio.create_task(cluster.create("Service", body)) for _ in range(50)]
+        await busy.until(kubernetes.SERVICE_WRITES)
+        reads = [asyncio.create_task(cluster.get("Service", "one", "default")) for _ in range(50)]
+        await busy.until(kubernetes.SERVICE_WRITES + kubernetes.UNDER_WAY)
+        busy.may_answer.set()
+        await asyncio.gather(*writes, *reads)
+    assert busy.most == kubernetes.SERVICE_WRITES + kubernetes.UNDER_WAY

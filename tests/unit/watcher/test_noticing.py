@@ -37,15 +37,30 @@ def test_an_event_of_our_own_status_is_not_sent() -> None:
     assert memory.change_of(EventType.CHANGED, a_workspace(2)) == Changed(uid="u1", generation=2, paused=False)
 
 
-def test_a_delete_a_retry_and_a_disappearance_are_sent() -> None:
+def test_a_delete_and_a_retry_are_sent() -> None:
     memory = WorkspaceMemory()
     memory.change_of(EventType.LISTED, a_workspace())
     retry = memory.change_of(EventType.CHANGED, a_workspace(annotations={"modelyard.dev/retry": "1"}))
     assert retry is not None and retry.retry == "1"
     deleting = memory.change_of(EventType.CHANGED, a_workspace(deletionTimestamp="2026-01-01T00:00:00Z"))
     assert deleting is not None and deleting.deleting and not deleting.gone
+
+
+def test_a_disappearance_is_sent_unless_the_delete_was() -> None:
+    memory = WorkspaceMemory()
+    memory.change_of(EventType.LISTED, a_workspace())
     gone = memory.change_of(EventType.GONE, a_workspace())
     assert gone is not None and gone.gone and gone.deleting
+    memory.change_of(EventType.CHANGED, a_workspace(deletionTimestamp="2026-01-01T00:00:00Z"))
+    assert memory.change_of(EventType.GONE, a_workspace()) is None
+
+
+def test_what_a_workspace_that_is_being_deleted_owned_may_go() -> None:
+    workspaces = WorkspaceMemory()
+    workspaces.change_of(EventType.LISTED, a_workspace())
+    assert owners_of(a_deployment(1), workspaces) == [(KEY, "u1")]
+    workspaces.change_of(EventType.CHANGED, a_workspace(deletionTimestamp="2026-01-01T00:00:00Z"))
+    assert owners_of(a_deployment(1), workspaces) == []
 
 
 def test_a_pause_and_its_end_are_sent() -> None:
