@@ -5,6 +5,8 @@ a delete, a retry or pause annotation, the first sight; for owned objects, a cha
 that happened before the watch began are unknown, so objects in the initial list trigger a resync.
 """
 
+from typing import Final
+
 from activities.clients.kubernetes import Object
 from activities.clients.watch import EventType
 from activities.nodes.reservation_labels import reservations_of
@@ -48,23 +50,24 @@ class WorkspaceMemory:
 
 
 class OwnedMemory:
-    """Whether each owned object was healthy when it was last seen."""
+    """Whether each owned object was healthy when it was last seen, and with which digest."""
 
     def __init__(self) -> None:
-        self._healthy: dict[str, bool] = {}
+        self._seen: dict[str, tuple[bool, str]] = {}
 
     def became_unhealthy(self, seen: EventType, item: Object) -> bool:
         """Whether a healthy object became unhealthy or was deleted.
 
-        Becoming healthy does not count: the workflow waits for that itself. An object that is unhealthy at first sight
-        in a list counts, as its change may have been missed.
+        Becoming healthy does not count: the workflow waits for that itself, also after it has applied another digest.
+        An object that is unhealthy at first sight in a list counts, as its change may have been missed.
         """
-        uid = item["metadata"]["uid"]
-        before = self._healthy.pop(uid, seen is EventType.LISTED)
+        uid, digest = item["metadata"]["uid"], _digest(item)
+        before, known = self._seen.pop(uid, (seen is EventType.LISTED, digest))
         if seen is EventType.GONE:
             return before
-        self._healthy[uid] = in_order(item)
-        return before and not self._healthy[uid]
+        healthy = in_order(item)
+        self._seen[uid] = healthy, digest
+        return before and not healthy and digest == known
 
 
 def message_of(seen: EventType, item: Object) -> Changed:
@@ -82,12 +85,14 @@ def message_of(seen: EventType, item: Object) -> Changed:
 
 
 def in_order(item: Object) -> bool:
-    """Whether an object is healthy: a Deployment with all pods ready, a Ready Node, others unless being deleted."""
+    """Whether an object is healthy: a Deployment whose pods are new and ready, a Ready Node, others unless deleted."""
     if "deletionTimestamp" in item["metadata"]:
         return False
     status, spec = item.get("status", {}), item.get("spec", {})
     if "replicas" in spec:
-        return bool(status.get("readyReplicas", 0) >= spec["replicas"])
+        current = status.get("observedGeneration", 0) >= item["metadata"].get("generation", 0)
+        counts = (status.get("updatedReplicas", 0), status.get("readyReplicas", 0))
+        return bool(current and min(counts) >= spec["replicas"])
     for condition in status.get("conditions") or []:
         if condition["type"] == "Ready":
             return bool(condition["status"] == "True")
@@ -117,6 +122,13 @@ def owners_of(item: Object, workspaces: WorkspaceMemory) -> list[tuple[Workspace
     return [(key, uid) for key, uid in found if not workspaces.is_deleting(uid)]
 
 
+def _digest(item: Object) -> str:
+    return str((item["metadata"].get("annotations") or {}).get(labels.CONFIG_HASH, ""))
+
+
+_STATUS: Final = ("observedGeneration", "updatedReplicas", "readyReplicas", "conditions")
+
+
 def trim(item: Object) -> Object:
     """Returns only the fields used here: a cluster has thousands of nodes, and each is kept in memory."""
     metadata = item["metadata"]
@@ -125,5 +137,5 @@ def trim(item: Object) -> Object:
     return {
         "metadata": {key: metadata[key] for key in kept if key in metadata},
         "spec": {key: spec[key] for key in ("replicas",) if key in spec},
-        "status": {key: status[key] for key in ("readyReplicas", "conditions") if key in status},
+        "status": {key: status[key] for key in _STATUS if key in status},
     }

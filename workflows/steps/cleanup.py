@@ -8,7 +8,7 @@ import asyncio
 from typing import Final
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import ActivityError, FailureError
 
 from activities.contract import signatures
 from activities.contract.nodes import PoolKey
@@ -76,13 +76,30 @@ async def release_nodes(reporter: StatusReporter, provider: Provider | None = No
         resources.nodes = []
         resources.pool_ready = False
         key = PoolKey(workspace=state.key, pool_name=pool)
-        released = await call(steps.release, key, summary=f"ReleaseNodes: {steps.releasing.format(pool=pool)}")
-        resources.ledger.close(pool, released.gone_at, existed=released.existed)
+        release = call(steps.release, key, summary=f"ReleaseNodes: {steps.releasing.format(pool=pool)}")
         if steps.nodes_go:
-            await call(
-                signatures.WAIT_FOR_NO_NODES, state.key, summary=f"ReleaseNodes: wait until no node of {pool} is left"
-            )
+            released, gone = await gather_or_cancel(release, _nodes_gone(state.key, pool))
+            if not gone:
+                await _wait_for_no_nodes(state.key, pool)  # before, they may have had their provider to wait for
+        else:
+            released = await release
+        resources.ledger.close(pool, released.gone_at, existed=released.existed)
         resources.release("node_pool")
+
+
+async def _nodes_gone(key: WorkspaceKey, pool: str) -> bool:
+    """Waits beside the release: nodes are gone before their provider says so, as a rule. False if they were not."""
+    try:
+        await _wait_for_no_nodes(key, pool)
+    except ActivityError as error:
+        if is_cancelled(error):
+            raise
+        return False
+    return True
+
+
+async def _wait_for_no_nodes(key: WorkspaceKey, pool: str) -> None:
+    await call(signatures.WAIT_FOR_NO_NODES, key, summary=f"ReleaseNodes: wait until no node of {pool} is left")
 
 
 async def release_everything_held(reporter: StatusReporter) -> None:

@@ -20,12 +20,17 @@ def a_workspace(generation: int = 1, **metadata: Any) -> dict[str, Any]:
     return {"metadata": {"uid": "u1", "name": "w", "namespace": "default", "generation": generation} | metadata}
 
 
-def a_deployment(ready: int, replicas: int = 1) -> dict[str, Any]:
+def a_deployment(ready: int, replicas: int = 1, digest: str = "d1", observed: int = 1) -> dict[str, Any]:
     labels = {"kaito.sh/workspace": "w", "kaito.sh/workspacenamespace": "default", "modelyard.dev/workspace-uid": "u1"}
     return {
-        "metadata": {"uid": "d1", "labels": labels},
+        "metadata": {
+            "uid": "d1",
+            "labels": labels,
+            "generation": int(digest[1:]),
+            "annotations": {"modelyard.dev/config-hash": digest},
+        },
         "spec": {"replicas": replicas},
-        "status": {"readyReplicas": ready},
+        "status": {"readyReplicas": ready, "updatedReplicas": replicas, "observedGeneration": observed},
     }
 
 
@@ -120,6 +125,21 @@ def test_a_byo_node_concerns_every_workspace_with_a_reservation_there() -> None:
     workspaces.change_of(EventType.GONE, a_workspace())
     assert owners_of(node, workspaces) == []
     assert owners_of(a_deployment(1), workspaces) == [(KEY, "u1")]
+
+
+def test_a_new_digest_is_awaited_by_its_workflow_and_what_breaks_afterwards_is_news() -> None:
+    memory = OwnedMemory()
+    memory.became_unhealthy(EventType.LISTED, a_deployment(1))
+    assert not memory.became_unhealthy(EventType.CHANGED, a_deployment(1, digest="d2"))  # not observed yet
+    assert not memory.became_unhealthy(EventType.CHANGED, a_deployment(0, digest="d2", observed=2))
+    assert not memory.became_unhealthy(EventType.CHANGED, a_deployment(1, digest="d2", observed=2))
+    assert memory.became_unhealthy(EventType.CHANGED, a_deployment(0, digest="d2", observed=2))
+
+
+def test_another_hand_on_a_deployment_is_news() -> None:
+    memory = OwnedMemory()
+    memory.became_unhealthy(EventType.LISTED, a_deployment(1, digest="d2", observed=2))
+    assert memory.became_unhealthy(EventType.CHANGED, a_deployment(1, digest="d2", observed=1))
 
 
 def test_a_node_that_is_no_longer_ready_or_gone_became_unhealthy() -> None:
