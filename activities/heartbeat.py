@@ -1,7 +1,7 @@
 """Sends heartbeats to Temporal while an activity waits, and hands the wait over at once when its worker is drained.
 
 `heartbeating()` beats in the background, so that a wait is one plain `await`: Temporal detects a lost worker, delivers
-a cancellation, and shows progress in its UI.
+a cancellation, and shows progress in its UI. `beating()` does so for what only asks, without progress to hand over.
 """
 
 import asyncio
@@ -26,6 +26,22 @@ class Progress:
         """Replaces the details and beats now; the next attempt reads them from `activity.info().heartbeat_details`."""
         self.details = details
         activity.heartbeat(*details)
+
+
+@asynccontextmanager
+async def beating(every: timedelta = HEARTBEAT_EVERY) -> AsyncIterator[None]:
+    """Beats until the block ends; not at once, because most of these blocks are over by then."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(every.total_seconds())
+            activity.heartbeat()
+
+    helper = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        helper.cancel()
 
 
 @asynccontextmanager

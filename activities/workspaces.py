@@ -1,7 +1,7 @@
-"""Reads a Workspace and writes the two parts of it that are ours: the finalizer and the status.
+"""Reads a Workspace, and adds and removes the finalizer.
 
-The status is a server-side apply of all fields we own, so that fields of others stay. Every write is guarded by the
-uid: a later Workspace of the same name is never touched, and a deleted Workspace is not an error.
+Every write is guarded by the uid: a later Workspace of the same name is never touched, and a deleted Workspace is not
+an error. `activities/status/statuses.py` writes the status.
 """
 
 from typing import Final
@@ -11,10 +11,12 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
+from activities.contract.payloads import Observed, WorkspaceKey
 from api import labels
 
 FINALIZERS: Final = "/metadata/finalizers"
+MANAGER: Final = f"{labels.FIELD_MANAGER}-finalizer"
+"""Owns the finalizer alone: an apply of anything else by another manager does not remove it."""
 
 
 class Workspaces:
@@ -32,73 +34,54 @@ class Workspaces:
     async def ensure_finalizer(self, key: WorkspaceKey) -> Observed:
         """From here on Kubernetes keeps the object until we remove the finalizer. Raises WorkspaceGone if it is too
         late."""
-        found = await self._ours(key)
-        if found is None or "deletionTimestamp" in found["metadata"]:
+        metadata = {"name": key.name, "namespace": key.namespace, "uid": key.uid}
+        body = {"apiVersion": labels.V1BETA1, "kind": labels.KIND}
+        finalizers = {"finalizers": [labels.WORKSPACE_FINALIZER]}
+        try:
+            found = await self._cluster.apply("Workspace", body | {"metadata": metadata | finalizers}, manager=MANAGER)
+        except ApiException as error:
+            # 404 or 409: nothing with this uid; 422: no finalizer can be added to what is being deleted.
+            if error.status not in (404, 409, 422) or not await self._too_late(key):
+                raise
+            found = {}
+        if not found or "deletionTimestamp" in found["metadata"]:
             raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
-        await self._change(found, adding_finalizer(found["metadata"]))
         return observed(found)
+
+    async def _too_late(self, key: WorkspaceKey) -> bool:
+        found = await self._ours(key)
+        return found is None or "deletionTimestamp" in found["metadata"]
 
     @signatures.implements(signatures.DELETE_FINALIZER)
     async def delete_finalizer(self, key: WorkspaceKey) -> Observed:
         """Removes the finalizer. A Workspace that is gone, or has another uid, is left alone."""
-        found = await self._ours(key)
-        if found is not None:
-            await self._change(found, removing_finalizer(found["metadata"]))
+        if await self._patch(key, removing_finalizer({"finalizers": [labels.WORKSPACE_FINALIZER]})):
+            return Observed(found=False, uid=key.uid)
+        found = await self._ours(key)  # there are others before ours, or ours is not there
+        operations = removing_finalizer(found["metadata"]) if found is not None else []
+        if operations and not await self._patch(key, operations):
+            raise failure("ApiServerUnavailable", "the Workspace changed while its finalizers were written")
         return Observed(found=False, uid=key.uid)
-
-    @signatures.implements(signatures.PATCH_STATUS)
-    async def patch_status(self, patch: StatusPatch) -> Observed:
-        """Applies the status and returns the generation that the object has by now."""
-        key = patch.workspace
-        body: Object = {
-            "apiVersion": labels.V1BETA1,
-            "kind": labels.KIND,
-            "metadata": {"name": key.name, "namespace": key.namespace, "uid": key.uid},
-            "status": patch.status,
-        }
-        try:
-            return observed(await self._cluster.apply("Workspace", body, subresource="status"))
-        except ApiException as error:
-            if error.status == 404 or (error.status == 409 and await self._ours(key) is None):
-                return Observed(found=False)
-            raise
 
     async def _ours(self, key: WorkspaceKey) -> Object | None:
         found = await self._cluster.get("Workspace", key.name, key.namespace)
         return found if found is not None and found["metadata"]["uid"] == key.uid else None
 
-    async def _change(self, found: Object, operations: list[Object]) -> None:
-        """Fails with 409 or 422, and is retried, if another writer has changed the finalizers in between."""
-        if not operations:
-            return
-        metadata = found["metadata"]
-        same: Object = {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]}
+    async def _patch(self, key: WorkspaceKey, operations: list[Object]) -> bool:
+        """Returns False if one of the tests does not hold, and True if the patch was applied or the object is gone."""
+        same: Object = {"op": "test", "path": "/metadata/uid", "value": key.uid}
         try:
-            await self._cluster.patch("Workspace", metadata["name"], metadata["namespace"], [same, *operations])
+            await self._cluster.patch("Workspace", key.name, key.namespace, [same, *operations])
         except ApiException as error:
-            if error.status in (409, 422):
-                raise failure(
-                    "ApiServerUnavailable", "the Workspace changed while its finalizers were written"
-                ) from error
-            if error.status != 404:
+            if error.status not in (404, 409, 422):
                 raise
+            return bool(error.status == 404)
+        return True
 
 
-def adding_finalizer(metadata: Object) -> list[Object]:
-    """Returns a JSON patch that adds our finalizer; [] if it is there already.
-
-    It tests the list and not the resourceVersion: our own concurrent status writes must not make it fail.
-    """
-    present = metadata.get("finalizers") or []
-    if labels.WORKSPACE_FINALIZER in present:
-        return []
-    if present:
-        return [{"op": "add", "path": f"{FINALIZERS}/-", "value": labels.WORKSPACE_FINALIZER}]
-    # In a JSON patch a test for null means that the field is absent; the API server accepts that.
-    return [
-        {"op": "test", "path": FINALIZERS, "value": None},
-        {"op": "add", "path": FINALIZERS, "value": [labels.WORKSPACE_FINALIZER]},
-    ]
+def is_protected(metadata: Object) -> bool:
+    """Whether our finalizer is there."""
+    return labels.WORKSPACE_FINALIZER in (metadata.get("finalizers") or [])
 
 
 def removing_finalizer(metadata: Object) -> list[Object]:

@@ -9,7 +9,8 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Result:
-    """`goal` is a limit in the same unit; None where there is none, and then `ok` is None too."""
+    """`goal` is a limit in the same unit; None where there is none, and then `ok` is None too. `at` is the commit whose
+    processes were measured, "." for this checkout as it is."""
 
     name: str
     value: float
@@ -18,6 +19,7 @@ class Result:
     goal: float | None = None
     n: int = 1
     limit: Literal["at most", "at least"] = "at most"
+    at: str = "."
 
     @property
     def ok(self) -> bool | None:
@@ -28,7 +30,7 @@ class Result:
     def line(self) -> str:
         """One line of JSON."""
         fields = asdict(self) | {"value": round(self.value, 3), "ok": self.ok}
-        order = ("name", "value", "unit", "goal", "limit", "ok", "n", "how")
+        order = ("name", "value", "unit", "goal", "limit", "ok", "n", "at", "how")
         return json.dumps({key: fields[key] for key in order})
 
 

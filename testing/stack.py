@@ -19,7 +19,7 @@ from deploy.local.azure.control_client import Address, ControlClient
 from deploy.local.cluster.control_plane import start_control_plane
 from deploy.local.cluster.flags import audit_policy
 from deploy.local.cluster.kubeconfigs import mint_kubeconfig
-from deploy.local.cluster.resources import ensure_crds, ensure_roles
+from deploy.local.cluster.resources import DEPLOY, ensure_crds, ensure_roles
 from deploy.local.host import daemons
 from deploy.local.host.daemons import Daemon
 from deploy.local.host.probes import once_answers
@@ -30,10 +30,10 @@ from deploy.local.services.emulators import arm_daemon, mirror_daemon
 from deploy.local.services.temporal import temporal_daemon
 from deploy.local.stack import down
 from deploy.local.stack.runner import Step, run_steps
+from testing.checkouts import ROOT, Checkout, programs_of
 from testing.model_repositories import write_repositories
 from testing.pods.rules import PodRules, set_rules
 
-ROOT: Final = Path(__file__).parents[1]
 KUBELET: Final = "simulated-kubelet"
 # The emulator's default delays in tests and measurements; real ones are minutes.
 ARM_SETTINGS: Final[Mapping[str, object]] = {
@@ -47,20 +47,24 @@ POLLING_S: Final = "0.5"
 
 
 class Stack:
-    """One instance. `environment` adds settings to our own processes, `audit` is the API server's audit policy."""
+    """One instance. `environment` adds settings to our own processes, `audit` is the API server's audit policy;
+    watcher, workers and admin are those of `checkout`, of this one without it."""
 
     def __init__(
-        self, instance: str, environment: Mapping[str, str] | None = None, audit: Mapping[str, object] | None = None
+        self,
+        instance: str,
+        environment: Mapping[str, str] | None = None,
+        audit: Mapping[str, object] | None = None,
+        checkout: Checkout | None = None,
     ) -> None:
         self.layout = Layout.of(instance)
         self._audit = audit
-        self._environment = {
-            "PYTHONPATH": str(ROOT),
-            "MODELYARD_AZURE_POLLING_INTERVAL": POLLING_S,
-            **(environment or {}),
-        }
+        self._checkout = checkout
+        self._environment = {"MODELYARD_AZURE_POLLING_INTERVAL": POLLING_S, **(environment or {})}
         self._daemons: dict[str, Daemon] = {}
         self.arm: ControlClient
+        self.programs: tuple[str, ...] = ()
+        """Names of watcher, workers and admin, once they run."""
 
     def start(self) -> None:
         """Returns when everything is ready. Raises DaemonFailed, CommandFailed, BinariesMissing."""
@@ -73,16 +77,16 @@ class Stack:
         repositories = layout.state / "repositories"
         write_repositories(repositories)
         ensure_network(layout)
+        temporal, programs = self._measured()
         with ThreadPoolExecutor(4) as pool:
             cluster = pool.submit(self._start_cluster)
-            beside = [
-                pool.submit(self._keep, daemon) for daemon in (temporal_daemon(layout), self._mirror(repositories))
-            ]
+            beside = [pool.submit(self._keep, daemon) for daemon in (temporal, self._mirror(repositories))]
             for started in (cluster, *beside):
                 started.result()
             self.arm = ControlClient(Address.of_instance(layout.instance))
             self.arm.change_settings(**ARM_SETTINGS)
-            list(pool.map(self._keep, [self._program(program) for program in modelyard.PROGRAMS]))
+            list(pool.map(self._keep, programs))
+        self.programs = tuple(program.name for program in programs)
 
     def stop(self) -> None:
         """Stops every process of the instance and deletes its state and network."""
@@ -108,16 +112,29 @@ class Stack:
     def _pods_url(self) -> str:
         return f"http://{self.layout.address}:{SERVE_PORT}"
 
+    def _measured(self) -> tuple[Daemon, list[Daemon]]:
+        """Returns Temporal with the search attributes of our processes, and these."""
+        temporal = temporal_daemon(self.layout)
+        if self._checkout is None:
+            return temporal, [self._program(program) for program in modelyard.PROGRAMS]
+        programs = programs_of(self._checkout, self.layout)
+        for identity in programs.identities:
+            mint_kubeconfig(self.layout, identity)
+        unknown = [text for text in programs.search_attributes if text not in temporal.argv]
+        more = [word for text in unknown for word in ("--search-attribute", text)]
+        return replace(temporal, argv=(*temporal.argv, *more)), list(programs.daemons)
+
     def _start_cluster(self) -> None:
         layout, logs = self.layout, self.layout.logs
+        deploy = self._checkout.root / "deploy" if self._checkout else DEPLOY
         start_control_plane(layout)
-        ensure_crds(layout.admin_kubeconfig, logs / "crds.log", _quiet)
-        ensure_roles(layout.admin_kubeconfig, logs / "roles.log", _quiet)
+        ensure_crds(layout.admin_kubeconfig, logs / "crds.log", _quiet, deploy)
+        ensure_roles(layout.admin_kubeconfig, logs / "roles.log", _quiet, deploy)
         self._keep(arm_daemon(layout, layout.admin_kubeconfig))
         self._keep(self._kubelet())
 
     def _keep(self, daemon: Daemon) -> None:
-        daemon = replace(daemon, env={**daemon.env, **self._environment})
+        daemon = replace(daemon, env={"PYTHONPATH": str(ROOT), **daemon.env, **self._environment})
         self._daemons[daemon.name] = daemon
         daemons.start(self.layout, daemon)
 
@@ -135,10 +152,13 @@ class Stack:
 
 @contextlib.contextmanager
 def running(
-    instance: str, environment: Mapping[str, str] | None = None, audit: Mapping[str, object] | None = None
+    instance: str,
+    environment: Mapping[str, str] | None = None,
+    audit: Mapping[str, object] | None = None,
+    checkout: Checkout | None = None,
 ) -> Iterator[Stack]:
     """Runs a stack during the block; if the block fails, its logs are kept beside its state."""
-    stack = Stack(instance, environment, audit)
+    stack = Stack(instance, environment, audit, checkout)
     try:
         stack.start()
         yield stack

@@ -45,6 +45,7 @@ PLACES: Final = (
     Place("tests/integration/faults/test_sweeping.py", Tier.STANDARD, "faults beside the way"),
     Place("tests/integration/faults/test_killed_processes.py", Tier.SLOW, "faults on the way"),
     Place("tests/integration/faults/", Tier.STANDARD, "faults on the way"),
+    Place("tests/integration/costs/", Tier.STANDARD, "costs"),
     Place("tests/integration/deploy/test_cluster.py", Tier.SLOW, "cluster"),
     Place("tests/integration/azure/test_kubelet_nodes.py", Tier.SLOW, "cluster"),
     Place("tests/integration/deploy/", Tier.STANDARD, "cluster"),

@@ -104,6 +104,7 @@ def to_temporal(client: Client) -> Send:
             static_summary=f"Workspace {key.namespace}/{key.name}",
             memo={"uid": message.uid},
             search_attributes=search_attributes.at_start(key.namespace),
+            priority=queues.started_for(key.namespace),
             rpc_timeout=RPC_TIMEOUT,
         )
 

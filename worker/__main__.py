@@ -1,4 +1,4 @@
-"""A worker process: `python -m worker --queues workspaces,waits` or `--queues cloud`.
+"""A worker process: `python -m worker --queues workspaces,waits,releases` or `--queues cloud`.
 
 The queues it polls determine the rights it needs, and what it imports: a worker of the cloud queue has no kubeconfig,
 the others have no cloud credential. A worker drains on SIGTERM; its waits move to another worker at once, with their
@@ -40,6 +40,11 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
         keep_for_life()  # once more, for the modules of these queues
         for registration in registered:
             await stack.enter_async_context(worker_for(client, registration))
+        if queues.WORKSPACES in wanted:
+            from worker.offer_again import offer_again
+
+            offering = asyncio.create_task(offer_again(client))
+            stack.callback(offering.cancel)
         await stack.enter_async_context(endpoint(settings.metrics_address, lambda: True, sdk_port))
         logging.getLogger(__name__).info("polling %s", ", ".join(wanted))
         await stop.wait()

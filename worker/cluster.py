@@ -1,7 +1,7 @@
-"""What a worker of the queues `workspaces` and `waits` registers, with clients of Kubernetes, registries and the model
-hub. It has no cloud credential.
+"""What a worker of the queues `workspaces`, `waits` and `releases` registers, with clients of Kubernetes, registries
+and the model hub. It has no cloud credential.
 
-Imported only by a process that polls one of both queues.
+Imported only by a process that polls one of these queues.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from temporalio.client import Client
 
 from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries
+from activities.clients.view.cluster_view import ClusterView
 from activities.contract import queues
 from activities.errors.kubernetes import kubernetes_failure
 from activities.manifests.serving import Images
@@ -25,6 +26,7 @@ from activities.preflight.cluster import ClusterChecks
 from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
 from activities.serving.completions import Verification
 from activities.serving.workloads import Workloads
+from activities.status.statuses import Statuses
 from activities.sweep.nodes import ClusterHoldings
 from activities.sweep.workspaces import Populations
 from activities.tuning.adapter_verification import Adapters
@@ -33,16 +35,23 @@ from activities.workspaces import Workspaces
 from api.pods.registries import RegistryAccess
 from worker.registration import Registration
 from worker.settings import WorkerSettings
+from worker.status_interceptor import StatusInterceptor, gone_reporter
 from workflows.sweep.schedule import ensure_sweep_schedule
 from workflows.sweep.workflow import SweepWorkflow
 from workflows.workspace import WorkspaceWorkflow
 
 
 async def cluster_queues(settings: WorkerSettings, client: Client, stack: AsyncExitStack) -> list[Registration]:
-    """Returns the registrations of both queues, and creates the sweep's schedule; workflow tasks are on `workspaces`.
+    """Returns the registrations of these queues, and creates the sweep's schedule; workflow tasks are on `workspaces`.
     Raises RPCError."""
     await ensure_sweep_schedule(client)
-    bodies = await cluster_activities(settings, client, stack)
+    cluster = await Cluster.connect(settings.kubeconfig)
+    stack.push_async_callback(cluster.close)
+    view = ClusterView(cluster)
+    stack.push_async_callback(view.close)
+    statuses = Statuses(cluster, gone_reporter(client))
+    stack.push_async_callback(statuses.writer.drain)
+    bodies = cluster_activities(settings, client, cluster, view, statuses)
     return [
         Registration(
             queues.WORKSPACES,
@@ -50,17 +59,17 @@ async def cluster_queues(settings: WorkerSettings, client: Client, stack: AsyncE
             kubernetes_failure,
             [WorkspaceWorkflow, SweepWorkflow],
             settings.workflow_cache_mib,
+            [StatusInterceptor(statuses.writer)],
         ),
         Registration(queues.WAITS, bodies[queues.WAITS], kubernetes_failure),
+        Registration(queues.RELEASES, bodies[queues.RELEASES], kubernetes_failure),
     ]
 
 
-async def cluster_activities(
-    settings: WorkerSettings, client: Client, stack: AsyncExitStack
+def cluster_activities(
+    settings: WorkerSettings, client: Client, cluster: Cluster, view: ClusterView, statuses: Statuses
 ) -> dict[str, list[Callable[..., Any]]]:
-    """Returns the activities of the queues `workspaces` and `waits`."""
-    cluster = await Cluster.connect(settings.kubeconfig)
-    stack.push_async_callback(cluster.close)
+    """Returns the activities by queue."""
     images = Images(
         runtime=settings.runtime_image,
         fetch=settings.fetch_image,
@@ -81,9 +90,9 @@ async def cluster_activities(
         with_cloud=settings.with_cloud,
         read_facts=models.read_facts,
     )
-    workspaces, workloads, nodes = Workspaces(cluster), Workloads(cluster, images), Nodes(cluster)
+    workspaces, workloads, nodes = Workspaces(cluster), Workloads(view, images), Nodes(view)
     populations = Populations(cluster, client)
-    claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(cluster)
+    claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(view)
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
     registries = Registries(settings.plain_http_registries)
     training_images = (settings.fetch_image, settings.data_image, settings.tune_image)
@@ -96,7 +105,7 @@ async def cluster_activities(
     preflight = WorkloadPreflight(
         cluster, images_by_kind, registries, settings.tuning_storage_class, settings.registry_identity
     )
-    jobs = TuningJobs(cluster, images, tuning_pod_settings(settings))
+    jobs = TuningJobs(view, images, tuning_pod_settings(settings))
     return {
         queues.WORKSPACES: [
             planner.build_plan,
@@ -105,11 +114,10 @@ async def cluster_activities(
             preflight.read_workload_preflight,
             workspaces.ensure_finalizer,
             workspaces.delete_finalizer,
-            workspaces.patch_status,
+            statuses.patch_status,
             workloads.ensure_workload,
             workloads.read_health,
-            models.read_model_revision,
-            ClusterChecks(cluster).read_cluster_preflight,
+            ClusterChecks(view).read_cluster_preflight,
             holdings.read_providers,
             holdings.read_owned_nodes,
             populations.read_population,
@@ -118,18 +126,20 @@ async def cluster_activities(
         ],
         queues.WAITS: [
             claims.ensure_node_pool,
-            claims.delete_node_pool,
             own_nodes.ensure_node_pool,
-            own_nodes.delete_node_pool,
             nodes.wait_for_nodes,
-            nodes.wait_for_node_loss,
-            nodes.wait_for_no_nodes,
             workloads.wait_for_serving,
-            workloads.delete_workload,
             jobs.ensure_tuning_job,
             jobs.wait_for_tuning_job,
+            models.read_model_revision,
+            Verification(view).read_completions,
+        ],
+        queues.RELEASES: [
+            claims.delete_node_pool,
+            own_nodes.delete_node_pool,
+            nodes.wait_for_no_nodes,
+            workloads.delete_workload,
             jobs.delete_tuning,
-            Verification(cluster).read_completions,
         ],
     }
 

@@ -1,5 +1,5 @@
-"""Configures the Temporal SDK for workers: one plugin with converter, sandbox and failures, so that workers, replays
-and tests cannot drift apart.
+"""Configures the Temporal SDK for workers: one plugin with converter, sandbox, failures and heartbeats, so that
+workers, replays and tests cannot drift apart.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.errors.interceptor import FailureInterceptor, Mapping
+from worker.heartbeat_interceptor import HeartbeatInterceptor
 
 PASSED_THROUGH: Final = (
     "activities",
@@ -30,7 +31,7 @@ def plugin(mappings: Sequence[Mapping] = (), *, sandboxed: bool = True) -> Simpl
         "modelyard",
         data_converter=pydantic_data_converter,
         workflow_runner=_sandbox() if sandboxed else UnsandboxedWorkflowRunner(),
-        interceptors=[FailureInterceptor(mappings)],
+        interceptors=[FailureInterceptor(mappings), HeartbeatInterceptor()],
     )
 
 

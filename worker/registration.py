@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
 from activities.contract import queues
 from activities.contract.policies import HEARTBEAT_EVERY
@@ -16,9 +16,7 @@ from worker.plugin import plugin
 DRAIN: Final = timedelta(seconds=20)
 CACHED_WORKFLOW_KIB: Final = 160
 """What one cached Workspace adds to a worker: half of it Python's objects, half the SDK's. Measured: 130 to 140 with a
-plan of one machine (docs/decisions/015)."""
-CONCURRENT_WAITS: Final = 2000
-"""A wait costs one open watch and a heartbeat every few seconds; memory is the actual limit."""
+plan of one machine (docs/decisions/017)."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,7 @@ class Registration:
     workflows: Sequence[type] = ()
     cache_mib: int = 0
     """Memory for workflows at rest, so that their next event needs no replay."""
+    interceptors: Sequence[Interceptor] = ()
 
 
 def worker_for(client: Client, registration: Registration) -> Worker:
@@ -41,9 +40,10 @@ def worker_for(client: Client, registration: Registration) -> Worker:
         task_queue=registration.queue,
         workflows=registration.workflows,
         activities=registration.activities,
+        interceptors=registration.interceptors,
         plugins=[plugin([registration.failures], sandboxed=False)],
         max_cached_workflows=cached_workflows(registration.cache_mib),
-        max_concurrent_activities=CONCURRENT_WAITS,
+        max_concurrent_activities=queues.AT_ONCE[registration.queue],
         max_task_queue_activities_per_second=_starts_per_second(registration.queue),
         max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
         default_heartbeat_throttle_interval=HEARTBEAT_EVERY,

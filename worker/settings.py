@@ -1,4 +1,5 @@
-"""Every setting of a worker of the queues `workspaces` and `waits`, read once from the environment (prefix MODELYARD_).
+"""Every setting of a worker of the queues `workspaces`, `waits` and `releases`, read once from the environment (prefix
+MODELYARD_).
 
 The worker of queue `cloud` has `process/settings.py` and the Azure client's own.
 """

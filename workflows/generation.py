@@ -11,11 +11,11 @@ from activities.contract.failures import failure
 from activities.contract.plan import Option, Plan
 from api.resource.status import Phase, Step
 from workflows.activity_calls import call, is_cancelled, reason_and_message
-from workflows.serving import serve
+from workflows.serving import NodesThere, serve
 from workflows.state import FailedFallback, request_of
 from workflows.status.reporter import StatusReporter
 from workflows.steps.cleanup import release_everything_held, release_nodes
-from workflows.steps.fallbacks import all_failed, allows_fallback, in_order, option_of, same_purchase
+from workflows.steps.fallbacks import all_failed, allows_fallback, in_order, option_of, same_nodes, same_purchase
 from workflows.tuning import tune
 
 
@@ -45,12 +45,12 @@ async def _run_option(reporter: StatusReporter, option: Option) -> None:
     if option.refused is not None:
         raise failure(option.refused.reason, option.refused.message)
     plan = option.plan
-    nothing_to_buy = _has_its_nodes(reporter, plan)
+    nodes = _nodes_there(reporter, plan)
     await _release_unless_reusable(reporter, plan)
     reporter.state.spec.decide(option)
     if plan.kind == "tuning":
         return await tune(reporter, plan)
-    await serve(reporter, plan, nothing_to_buy=nothing_to_buy)
+    await serve(reporter, plan, nodes)
 
 
 async def _try_next(reporter: StatusReporter, following: Option) -> None:
@@ -74,6 +74,7 @@ async def _size(reporter: StatusReporter) -> list[Option]:
     if spec.plan is None or spec.plan.generation != generation:
         reporter.state.resources.evictions = {}
     spec.observed = spec.desired = max(generation, spec.desired)
+    reporter.state.resources.protected = planned.protected
     return [_with_deadlines(option, reporter.state.control.extra_time) for option in planned.options]
 
 
@@ -82,12 +83,14 @@ def _with_deadlines(option: Option, extra_time: dict[str, int]) -> Option:
     return option.model_copy(update={"plan": option.plan.model_copy(update={"deadlines": deadlines})})
 
 
-def _has_its_nodes(reporter: StatusReporter, plan: Plan) -> bool:
-    """Whether the nodes that an earlier pass bought satisfy this plan."""
+def _nodes_there(reporter: StatusReporter, plan: Plan) -> NodesThere:
+    """What the nodes that an earlier pass bought are to this plan."""
     held = reporter.state.spec.plan
     if held is None or not reporter.state.resources.nodes_are_there:
-        return False
-    return same_purchase(held, plan) and held.node_count == plan.node_count
+        return "none"
+    if reporter.state.resources.nodes and same_nodes(held, plan):
+        return "as they are"
+    return "bought" if same_purchase(held, plan) and held.node_count == plan.node_count else "none"
 
 
 async def _release_unless_reusable(reporter: StatusReporter, plan: Plan) -> None:

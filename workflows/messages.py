@@ -8,6 +8,8 @@ from workflows.state import Control, Spec, WorkspaceState
 
 SIGNAL_CHANGED = "changed"
 """The signal that the watcher sends with every start."""
+SIGNAL_GONE = "gone"
+"""The signal of the status writer, which found no Workspace to write to."""
 
 
 class WorkspaceInput(Payload):
@@ -34,6 +36,12 @@ class Changed(Payload):
     def beginning(self, key: WorkspaceKey) -> WorkspaceState:
         """Returns the initial state of a Workspace of which only this message is known."""
         return WorkspaceState(key=key, spec=Spec(desired=self.generation), control=Control(held_back=bool(self.paused)))
+
+
+class Gone(Payload):
+    """The Workspace with this uid no longer exists, or never did under this name."""
+
+    uid: str
 
 
 class Answer(Payload):

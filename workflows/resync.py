@@ -53,7 +53,7 @@ async def _read_workspace(reporter: StatusReporter) -> None:
     state = reporter.state
     found = await call(signatures.READ_WORKSPACE, state.key, summary="Resync: read the Workspace")
     if found.uid != state.key.uid:
-        reporter.gone = True
+        reporter.vanish()
         return
     state.spec.deleting = state.spec.deleting or found.deleting
     state.spec.desired = max(state.spec.desired, found.generation)

@@ -4,43 +4,54 @@ Runs the checks that cost nothing first, then provisions nodes while it creates 
 `generation.py` decides which plan is carried out.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any, Literal
 
 from activities.contract import signatures
 from activities.contract.models import PinnedModel
+from activities.contract.nodes import NodesHeld
 from activities.contract.plan import Plan
 from activities.contract.serving import ServingRequest, VerifyRequest, WorkloadRequest
 from api import names
 from api.resource.status import Phase, Step
-from workflows.activity_calls import call, gather_or_cancel
+from workflows.activity_calls import call, call_locally, gather_or_cancel
 from workflows.state import HeldResource
 from workflows.status.reporter import StatusReporter
 from workflows.steps.node_loss import run_while_nodes_ready
 from workflows.steps.nodes import provision
 from workflows.steps.preflight import check
 
+NodesThere = Literal["none", "bought", "as they are"]
+"""What is there of a plan's nodes: nothing, all that has to be bought, or nodes that need no change either."""
 
-async def serve(reporter: StatusReporter, plan: Plan, *, nothing_to_buy: bool) -> None:
+
+async def serve(reporter: StatusReporter, plan: Plan, nodes: NodesThere) -> None:
     """Brings the plan's model to Ready. Raises ActivityError or ApplicationError with the reason for a failure."""
-    pinned = await check(reporter, plan, nothing_to_buy=nothing_to_buy)
-    await gather_or_cancel(provision(reporter, plan), _deploy(reporter, plan, pinned))
-    await run_while_nodes_ready(reporter, plan, lambda: _await_serving(reporter, plan))
+    pinned = await check(reporter, plan, nothing_to_buy=nodes != "none")
+    if nodes == "as they are":
+        # A node that is lost by now is noticed while serving is awaited.
+        await _deploy(reporter, plan, pinned, call_locally)
+    else:
+        await gather_or_cancel(provision(reporter, plan), _deploy(reporter, plan, pinned))
+    await run_while_nodes_ready(reporter, plan, lambda nodes: _await_serving(reporter, plan, nodes))
 
 
-async def _deploy(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None) -> None:
+async def _deploy(
+    reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None, run: Callable[..., Any] = call
+) -> None:
+    """Applies the workload. `run` calls the activity: a local one would hold up a purchase that begins beside it."""
     reporter.state.resources.acquire(HeldResource(kind="workload", name=names.workload(plan.key.name)))
     with reporter.step(Step.DEPLOY):
         request = WorkloadRequest(plan=plan, pinned=pinned)
-        await call(
-            signatures.ENSURE_WORKLOAD, request, summary=f"Deploy: apply {plan.node_count} pods of {plan.preset}"
-        )
+        await run(signatures.ENSURE_WORKLOAD, request, summary=f"Deploy: apply {plan.node_count} pods of {plan.preset}")
 
 
-async def _await_serving(reporter: StatusReporter, plan: Plan) -> None:
+async def _await_serving(reporter: StatusReporter, plan: Plan, nodes: NodesHeld) -> None:
     message = f"nodes are ready; pulling images and loading {plan.preset}"
     wait = timedelta(seconds=plan.deadlines.serving)
     reporter.set_status(Phase.DEPLOYING, "WorkspaceInferenceStatusPending", message, wait=wait)
-    request = ServingRequest(workspace=plan.key, digest=plan.digest, replicas=plan.node_count)
+    request = ServingRequest(workspace=plan.key, digest=plan.digest, replicas=plan.node_count, nodes=nodes)
     with reporter.step(Step.AWAIT_SERVING):
         serving = await call(
             signatures.WAIT_FOR_SERVING,
@@ -49,13 +60,13 @@ async def _await_serving(reporter: StatusReporter, plan: Plan) -> None:
             deadline_s=plan.deadlines.serving,
         )
     if plan.kind == "preset":
-        await _verify(reporter, plan, serving.pods)
+        await _verify(reporter, plan, serving.pods, nodes)
 
 
-async def _verify(reporter: StatusReporter, plan: Plan, pods: list[str]) -> None:
+async def _verify(reporter: StatusReporter, plan: Plan, pods: list[str], nodes: NodesHeld) -> None:
     reporter.set_status(Phase.VERIFYING, "WorkspaceInferenceStatusPending", "requesting a completion from every pod")
     names_served = [plan.served_model_name, *plan.adapters]
-    request = VerifyRequest(workspace=plan.key, pods=pods, model_names=names_served)
+    request = VerifyRequest(workspace=plan.key, pods=pods, model_names=names_served, nodes=nodes)
     with reporter.step(Step.VERIFY):
         await call(
             signatures.READ_COMPLETIONS,

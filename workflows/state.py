@@ -77,10 +77,12 @@ class Spec(BaseModel):
 
 
 class Resources(BaseModel):
-    """Resources held, and their cost. `lost`: a node is gone and not replaced yet; `loss`: the message about it;
-    `evictions` counts spot evictions by option; `run` is a training's progress."""
+    """Resources held, and their cost. `protected`: the finalizer was there when the generation was planned; `lost`: a
+    node is gone and not replaced yet; `loss`: the message about it; `evictions` counts spot evictions by option; `run`
+    is a training's progress."""
 
     holdings: list[HeldResource] = Field(default_factory=list)
+    protected: bool = False
     pool_ready: bool = False
     nodes: list[str] = Field(default_factory=list)
     lost: bool = False
@@ -115,7 +117,7 @@ class Resources(BaseModel):
 
 class Status(BaseModel):
     """The user-facing status. `settled` is the outcome of the last pass; `checks`, `tried` and `steps` belong to that
-    pass."""
+    pass; `revision` is the last status' (milliseconds, but always more than the one before)."""
 
     settled: Settled = "nothing"
     phase: Phase = Phase.PENDING
@@ -124,6 +126,7 @@ class Status(BaseModel):
     message: str = "the Workspace was seen and is about to be planned"
     since: datetime | None = None
     deadline: datetime | None = None
+    revision: int = 0
     checks: list[Check] = Field(default_factory=list)
     tried: list[FailedFallback] = Field(default_factory=list)
     steps: list[StepRecord] = Field(default_factory=list)

@@ -14,6 +14,7 @@ from temporalio.exceptions import ActivityError
 
 from activities.contract import signatures
 from activities.contract.payloads import StatusPatch
+from activities.contract.status_sink import offer_status
 from workflows.activity_calls import call, is_cancelled, reason_and_message, stop
 from workflows.messages import Changed
 from workflows.status import content
@@ -29,6 +30,7 @@ class Successor:
         self._reporter = reporter
         self.message: Changed | None = None
         self._successor: Changed | None = None
+        self._offered: StatusPatch | None = None
 
     async def check_message(self) -> None:
         """Checks a pending message against the API server. If the read fails, the message itself is used."""
@@ -50,7 +52,7 @@ class Successor:
             return
         if found.uid == key.uid:
             return
-        self._reporter.gone = True
+        self._reporter.vanish()
         facts = {"uid": found.uid, "generation": found.generation, "deleting": found.deleting}
         self._successor = message.model_copy(update=facts) if found.found else None
 
@@ -74,7 +76,7 @@ class Successor:
         return result
 
     async def _report(self) -> None:
-        """Checks every message and writes the successor's status whenever it has changed, until cancelled."""
+        """Checks every message and offers the successor's status whenever it has changed, until cancelled."""
         reported: tuple[str, str] | None = None
         while True:
             await workflow.wait_condition(
@@ -88,7 +90,7 @@ class Successor:
                 raise
             reported = self._pending_status()
             if reported is not None:
-                await self._write(*reported)
+                self._offer(*reported)
 
     def _pending_status(self) -> tuple[str, str] | None:
         """The successor's uid and what it waits for; None without a successor or if it is being deleted."""
@@ -99,16 +101,19 @@ class Successor:
         message = f"waits until the resources of the deleted Workspace of this name are released: {progress}"
         return successor.uid, message
 
-    async def _write(self, uid: str, message: str) -> None:
-        """Writes the successor's status. A failed write is logged only; the next change retries."""
+    def _offer(self, uid: str, message: str) -> None:
+        """Offers the successor's status, which its own workflow's replaces. After a replay the next change offers
+        it."""
         assert self._successor is not None
         state = self._successor.beginning(self._reporter.state.key.model_copy(update={"uid": uid}))
-        status = state.status
-        status.reason, status.message, status.since = self._reporter.state.status.reason, message, workflow.now()
-        patch = StatusPatch(workspace=state.key, status=content.status_document(state, workflow.now()))
-        try:
-            await call(signatures.PATCH_STATUS, patch, summary=f"Successor: write the status of uid {uid}")
-        except ActivityError as error:
-            if is_cancelled(error):
-                raise asyncio.CancelledError from None
-            workflow.logger.warning("the successor's status could not be written", extra={"cause": str(error.cause)})
+        status, now = state.status, workflow.now()
+        status.reason, status.message, status.since = self._reporter.state.status.reason, message, now
+        status.revision = int(now.timestamp() * 1000) - 1  # its own workflow's first may come in the same millisecond
+        self._offered = StatusPatch(workspace=state.key, status=content.status_document(state, now))
+        if not workflow.unsafe.is_replaying():
+            self.offer_again()
+
+    def offer_again(self) -> None:
+        """Offers the successor's status once more, if there is one."""
+        if self._offered is not None:
+            offer_status(self._offered)

@@ -14,6 +14,7 @@ from temporalio.exceptions import ActivityError
 
 from activities.contract import signatures
 from activities.contract.models import PinnedModel
+from activities.contract.nodes import NodesHeld
 from activities.contract.plan import Plan
 from activities.contract.tuning import AdapterRequest, JobDone, JobRequest, JobWait, Trained, TuningPart
 from api import names
@@ -89,7 +90,7 @@ async def _train(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | Non
     for attempt in range(1, TRAIN_ATTEMPTS + 1):
         try:
             await gather_or_cancel(provision(reporter, plan), _ensure_job(reporter, plan, "train", pinned))
-            await run_while_nodes_ready(reporter, plan, lambda: _await_training(reporter, plan, pinned))
+            await run_while_nodes_ready(reporter, plan, lambda nodes: _await_training(reporter, plan, pinned, nodes))
             return
         except ActivityError as error:
             reason, message = reason_and_message(error)
@@ -98,14 +99,14 @@ async def _train(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | Non
         reporter.set_status(Phase.TRAINING, reason, f"{message} (try {attempt + 1})")
 
 
-async def _await_training(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None) -> None:
+async def _await_training(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None, nodes: NodesHeld) -> None:
     state, key = reporter.state, plan.key
     message = f"nodes are ready; pulling the image and the weights of {plan.model}"
     start = timedelta(seconds=plan.deadlines.serving)
     reporter.set_status(Phase.TRAINING, "WorkspaceTuningJobStatusPending", message, wait=start)
     with reporter.step(Step.TRAIN):
         applied = await _ensure_job(reporter, plan, "train", pinned)
-        wait = JobWait(workspace=key, part="train", digest=applied, until="started")
+        wait = JobWait(workspace=key, part="train", digest=applied, until="started", nodes=nodes)
         what = f"{plan.method} of {plan.model} on {plan.nodes_description}"
         await call(
             signatures.WAIT_FOR_TUNING_JOB,

@@ -15,9 +15,9 @@ from temporalio.exceptions import FailureError
 from activities.contract import signatures
 from api.resource.status import Phase, Step
 from workflows import pausing, resync, tuning
-from workflows.activity_calls import await_uncancelled, call, is_cancelled, reason_and_message
+from workflows.activity_calls import await_uncancelled, call_locally, is_cancelled, reason_and_message
 from workflows.generation import run_generation
-from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, WorkspaceInput
+from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, Gone, WorkspaceInput
 from workflows.state import WorkspaceState
 from workflows.status.reporter import StatusReporter
 from workflows.steps import cleanup
@@ -46,8 +46,7 @@ class WorkspaceWorkflow:
     @workflow.run
     async def run(self, seed: WorkspaceInput) -> list[str]:
         """Returns the resources left behind: none, unless the clean-up was stopped by `force_cleanup`."""
-        self.reporter.mark_dirty()
-        reporter = asyncio.create_task(self.reporter.run())
+        self.reporter.start()
         try:
             while not self._ending():
                 await self._step()
@@ -56,8 +55,7 @@ class WorkspaceWorkflow:
         cleaning = asyncio.create_task(self.successor.run_while_reporting(self._finalize))
         await await_uncancelled(cleaning)
         left = await cleaning
-        self.reporter.close()
-        await reporter
+        await self.reporter.close()
         await workflow.wait_condition(workflow.all_handlers_finished)
         checking = asyncio.create_task(self.successor.successor())
         await await_uncancelled(checking)
@@ -82,6 +80,12 @@ class WorkspaceWorkflow:
             control.retry_token = message.retry
             self._retry = self._retry or self.state.status.settled == "failed" or spec.deleting
             self.reporter.wake()
+
+    @workflow.signal(description="The Workspace no longer exists: its status found nothing to be written to")
+    def gone(self, message: Gone) -> None:
+        """From the status writer; about another uid it means nothing."""
+        if message.uid == self.state.key.uid:
+            self.reporter.vanish()
 
     @workflow.update(description="Try a failed generation again")
     def retry(self) -> Answer:
@@ -144,7 +148,18 @@ class WorkspaceWorkflow:
         """Returns the complete state."""
         return self.state
 
+    @workflow.query(description="Have the newest status written once more")
+    def offer_status(self) -> str:
+        """For a worker that starts: the process that was handed the status may have died with it. Returns the phase."""
+        self.reporter.offer_again()
+        self.successor.offer_again()
+        return self.state.status.phase
+
     # The loop.
+
+    def has_begun(self) -> bool:
+        """Whether resources are held: an edit then goes before the beginnings of others."""
+        return bool(self.state.resources.holdings)
 
     async def _step(self) -> None:
         """Waits for something to do, then does one thing."""
@@ -163,14 +178,20 @@ class WorkspaceWorkflow:
     async def _idle(self) -> None:
         if self.state.control.resting and self._has_work():
             pausing.report(self.reporter)
+        if not self._awake():
+            self.reporter.rest()
         try:
             await workflow.wait_condition(
-                lambda: self._ending() or self._stale() or self._resync_requested or self.successor.message is not None,
+                self._awake,
                 timeout=RESYNC,
                 timeout_summary="Wait for a change, or until the hourly resync",
             )
         except TimeoutError:
             self._resync_requested = True
+
+    def _awake(self) -> bool:
+        """Whether there is something to do."""
+        return self._ending() or self._stale() or self._resync_requested or self.successor.message is not None
 
     def _ending(self) -> bool:
         return self.state.spec.deleting or self.reporter.gone
@@ -294,6 +315,7 @@ class WorkspaceWorkflow:
         left = ", ".join(self._left()) or "the finalizer"
         message += f"; not released: {left}. Retry, or force the clean-up and remove it by hand"
         self.reporter.set_status(Phase.DELETING, "CleanupBlocked" if reason == "DeadlineExceeded" else reason, message)
+        self.reporter.rest()
         await workflow.wait_condition(lambda: self._retry or self._forced)
         self._retry = False
 
@@ -301,7 +323,8 @@ class WorkspaceWorkflow:
         left = self._left()
         workflow.logger.warning("the clean-up was forced", extra={"left": left})
         summary = f"Forget: remove the finalizer; not released: {', '.join(left) or 'nothing'}"
-        await call(signatures.DELETE_FINALIZER, self.state.key, summary=summary)
+        with self.reporter.held():
+            await call_locally(signatures.DELETE_FINALIZER, self.state.key, summary=summary)
         return left
 
     def _left(self) -> list[str]:

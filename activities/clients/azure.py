@@ -1,22 +1,26 @@
 """The Azure SDK's clients, as production and the local stack both use them: only endpoint, CA and credential differ.
 
 Credentials come from azure-identity, or from a file that holds a token (the local stack's, re-read on every use so that
-it can be rotated). What is bought is decided elsewhere.
+it can be rotated). How requests are sent is in `azure_transport.py`; what is bought is decided elsewhere.
 """
 
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 from azure.core.credentials import AccessToken
-from azure.core.pipeline.policies import AsyncRetryPolicy
+from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import DefaultAzureCredential
 from azure.mgmt.compute.aio import ComputeManagementClient
 from azure.mgmt.containerservice.aio import ContainerServiceClient
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from activities.clients.azure_listings import Listings
+from activities.clients.azure_transport import open_transport, pipeline_options
 
 
 class AzureSettings(BaseSettings):
@@ -36,12 +40,10 @@ class AzureSettings(BaseSettings):
     """AKS' limit (Microsoft, "Quotas, virtual machine size restrictions, and region availability in AKS"), which
     Microsoft may have raised for a cluster."""
     polling_interval: float = Field(default=5.0, gt=0)
-    """Seconds between two polls of a long-running operation if ARM sends no Retry-After."""
+    """Seconds between two looks at a long-running operation, at least, if ARM sends no Retry-After."""
 
 
 TOKEN_FILE_PREFIX: Final = "token-file:"
-RETRIES_INSIDE_A_CALL: Final = 2
-"""The SDK retries single lost connections; longer outages are retried by Temporal, which records them."""
 
 
 class FileCredential:
@@ -66,11 +68,18 @@ class FileCredential:
 
 @dataclass(frozen=True)
 class Azure:
-    """Both clients and the names of the one cluster they are used for."""
+    """Both clients, the names of the one cluster they are used for, and what is listed for everybody."""
 
     pools: ContainerServiceClient
     compute: ComputeManagementClient
     settings: AzureSettings
+
+    @cached_property
+    def listings(self) -> Listings:
+        """One for all who use these clients."""
+        settings = self.settings
+        cluster = (settings.resource_group, settings.cluster)
+        return Listings(self.pools, self.compute, cluster=cluster, location=settings.location)
 
 
 async def connect(settings: AzureSettings, stack: AsyncExitStack) -> Azure:
@@ -78,22 +87,22 @@ async def connect(settings: AzureSettings, stack: AsyncExitStack) -> Azure:
     for name in ("subscription_id", "resource_group", "cluster", "location"):
         if not getattr(settings, name):
             raise ValueError(f"MODELYARD_AZURE_{name.upper()} is not set: the aks provider needs it")
-    credential = await stack.enter_async_context(_credential(settings))
+    transport = await open_transport(settings.ca_file, stack)
+    credential = await stack.enter_async_context(_credential(settings, transport))
     options: dict[str, Any] = {
         "base_url": settings.endpoint,
         "credential_scopes": ["https://management.azure.com/.default"],
         "polling_interval": settings.polling_interval,
-        "retry_policy": AsyncRetryPolicy(retry_total=RETRIES_INSIDE_A_CALL, retry_backoff_max=5),
-        "connection_verify": str(settings.ca_file) if settings.ca_file else True,
-    }
+    } | pipeline_options(transport)
     pools = await stack.enter_async_context(ContainerServiceClient(credential, settings.subscription_id, **options))
     compute = await stack.enter_async_context(ComputeManagementClient(credential, settings.subscription_id, **options))
     return Azure(pools, compute, settings)
 
 
-def _credential(settings: AzureSettings) -> Any:
+def _credential(settings: AzureSettings, transport: AioHttpTransport) -> Any:
     if settings.credential.startswith(TOKEN_FILE_PREFIX):
         return FileCredential(Path(settings.credential.removeprefix(TOKEN_FILE_PREFIX)))
     if settings.credential == "default":
-        return DefaultAzureCredential()
+        # A CA of the endpoint's own has not signed the authority that hands out tokens.
+        return DefaultAzureCredential(**({} if settings.ca_file else {"transport": transport}))
     raise ValueError(f"MODELYARD_AZURE_CREDENTIAL is {settings.credential!r}: use `default` or `token-file:PATH`")

@@ -5,7 +5,9 @@ because the generated methods neither accept apply patches for every kind nor re
 nothing.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, Final
 
 import aiohttp
@@ -20,6 +22,8 @@ from api.labels import FIELD_MANAGER
 
 REQUEST_TIMEOUT_S: Final = 15.0
 PAGE: Final = 500
+UNDER_WAY: Final = 50
+"""Requests at a time that are answered at once: each needs a connection, and a crowd's would all be opened anew."""
 STARTING: Final = 503
 EXPIRED: Final = 410
 APPLY: Final = "application/apply-patch+yaml"
@@ -41,6 +45,7 @@ class Cluster:
 
     def __init__(self, api: kubernetes_client.ApiClient) -> None:
         self.api = api
+        self._slots = asyncio.Semaphore(UNDER_WAY)
 
     @classmethod
     async def connect(cls, kubeconfig: str | None, *, direct: bool = False) -> "Cluster":
@@ -51,7 +56,7 @@ class Cluster:
         configuration = kubernetes_client.Configuration()
         if direct:
             configuration.client_session_kwargs = {"trust_env": False}
-        configuration.connection_pool_maxsize = 0  # aiohttp: no limit; every wait holds one watch open
+        configuration.connection_pool_maxsize = 0  # aiohttp: no limit; watches and completions hold theirs for long
         load: Any = kubernetes_config  # its functions carry no types
         if kubeconfig:
             await load.load_kube_config(kubeconfig, client_configuration=configuration)
@@ -74,10 +79,16 @@ class Cluster:
             raise
 
     async def list_all(
-        self, kind: str, namespace: str | None = None, *, selector: str = "", fields: str = ""
+        self,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        selector: str = "",
+        fields: str = "",
+        keep: Callable[[Object], Object | None] | None = None,
     ) -> tuple[list[Object], str]:
         """Returns all objects that the label and field selectors match, page by page, and the resourceVersion to watch
-        from.
+        from. With `keep`, returns what it returns of each object, and no more than a page is held whole.
 
         If the continue token has expired, lists everything again in one response, as client-go does.
         """
@@ -93,7 +104,8 @@ class Cluster:
                     raise
                 items, query = [], chosen
                 continue
-            items += page.get("items") or []
+            found = page.get("items") or []
+            items += found if keep is None else [kept for item in found if (kept := keep(item)) is not None]
             token = page["metadata"].get("continue")
             if not token:
                 return items, page["metadata"]["resourceVersion"]
@@ -106,9 +118,10 @@ class Cluster:
         query = {"fieldManager": manager, "force": "true"}
         return await self.request("PATCH", path, query=query, body=body, content_type=APPLY)
 
-    async def create(self, kind: str, body: Object) -> Object:
-        """Creates the object. Raises ApiException 409 if it exists."""
-        return await self.request("POST", path_of(kind, body["metadata"].get("namespace")), body=body)
+    async def create(self, kind: str, body: Object, *, manager: str = "") -> Object:
+        """Creates the object; `manager` owns its fields. Raises ApiException 409 if it exists."""
+        query = {"fieldManager": manager} if manager else None
+        return await self.request("POST", path_of(kind, body["metadata"].get("namespace")), query=query, body=body)
 
     async def patch(self, kind: str, name: str, namespace: str | None, operations: list[Object]) -> Object:
         """Applies a JSON patch; with a `test` operation it fails with 422 instead of overwriting an unseen change."""
@@ -204,10 +217,11 @@ class Cluster:
     ) -> Object:
         """Sends one request and returns its JSON response. Raises ApiException for a status above 299, and
         aiohttp.ClientError also for a response that is not a JSON object."""
-        response = await self._send(
-            method, path, query=query, body=body, content_type=content_type, timeout_s=timeout_s
-        )
-        return parse_object(await response.read() or b"{}")
+        async with self._slots if timeout_s <= REQUEST_TIMEOUT_S else nullcontext():
+            response = await self._send(
+                method, path, query=query, body=body, content_type=content_type, timeout_s=timeout_s
+            )
+            return parse_object(await response.read() or b"{}")
 
     async def _send(self, method: str, path: str, **request: Any) -> Any:
         """Returns the response if its status is below 300.

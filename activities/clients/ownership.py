@@ -1,8 +1,23 @@
-"""Checks who owns an object: only objects that this project made for a Workspace are ever changed or deleted."""
+"""Checks who owns an object: only objects that this project made for a Workspace are ever changed or deleted.
+
+What is probably not there yet is created without a look: the API server refuses what exists already, whoever made it.
+What exists is read, checked, and applied under its uid, so that an object that replaced it meanwhile is left alone.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract.failures import failure
 from activities.contract.payloads import WorkspaceKey
+from api.labels import FIELD_MANAGER
+
+EXISTS: Final = 409
+"""The status of a create of what exists."""
+CHANGED: Final = (409, 422)
+"""Statuses of a write to an object that is another one by now, or gone."""
 
 
 def owned(found: Object, key: WorkspaceKey) -> bool:
@@ -20,8 +35,83 @@ def require_ours(kind: str, existing: Object | None, key: WorkspaceKey) -> None:
         raise failure("OwnershipConflict", message)
 
 
-async def delete_ours(cluster: Cluster, kind: str, name: str, key: WorkspaceKey) -> None:
-    """Deletes the object if it exists and the Workspace owns it; another owner's object stays."""
+async def delete_ours(cluster: Cluster, kind: str, name: str, key: WorkspaceKey) -> Object | None:
+    """Deletes the object if it exists and the Workspace owns it, and returns it; another owner's object stays."""
     found = await cluster.get(kind, name, key.namespace)
-    if found is not None and owned(found, key):
-        await cluster.delete(kind, name, key.namespace, uid=found["metadata"]["uid"])
+    if found is None or not owned(found, key):
+        return None
+    await cluster.delete(kind, name, key.namespace, uid=found["metadata"]["uid"])
+    return found
+
+
+async def ensure_ours(
+    cluster: Cluster, kind: str, body: Object, key: WorkspaceKey, *, good: Callable[[Object], bool], new: bool
+) -> None:
+    """Creates the object, or applies it unless it is `good`. `new`: it is probably not there, so do not look first.
+
+    Raises OwnershipConflict if another owner has the name, ApiServerUnavailable while it is being deleted.
+    """
+    if not new or not await _created(cluster, kind, body):
+        found = await cluster.get(kind, body["metadata"]["name"], key.namespace)
+        require_ours(kind, found, key)
+        if found is None:
+            await cluster.create(kind, body, manager=FIELD_MANAGER)
+        elif "deletionTimestamp" in found["metadata"]:
+            name = f"{key.namespace}/{found['metadata']['name']}"
+            raise failure("ApiServerUnavailable", f"{kind} {name} is being deleted; it is made again when it is gone")
+        elif not good(found):
+            await _apply(cluster, kind, body, found)
+
+
+async def _created(cluster: Cluster, kind: str, body: Object) -> bool:
+    try:
+        await cluster.create(kind, body, manager=FIELD_MANAGER)
+    except ApiException as error:
+        if error.status == EXISTS:
+            return False
+        raise
+    return True
+
+
+async def _apply(cluster: Cluster, kind: str, body: Object, found: Object) -> None:
+    metadata = found["metadata"]
+    operations = made_as_applied(metadata)
+    try:
+        if operations:
+            await cluster.patch(kind, metadata["name"], metadata["namespace"], operations)
+        await cluster.apply(kind, body | {"metadata": body["metadata"] | {"uid": metadata["uid"]}})
+    except ApiException as error:
+        # An invalid field is refused with 422 as well, but for the same object.
+        if error.status not in CHANGED or not await _changed(cluster, kind, metadata):
+            raise
+        message = f"{kind} {metadata['namespace']}/{metadata['name']} changed while it was written"
+        raise failure("ApiServerUnavailable", message) from error
+
+
+async def _changed(cluster: Cluster, kind: str, seen: Object) -> bool:
+    """Whether the object is another one now, or other writers of it are recorded."""
+    there = await cluster.get(kind, seen["name"], seen["namespace"])
+    now = there["metadata"] if there else {}
+    return any(now.get(field) != seen.get(field) for field in ("uid", "managedFields"))
+
+
+def made_as_applied(metadata: Object) -> list[dict[str, Any]]:
+    """Returns a JSON patch that records our create as an apply; [] if there is nothing to change.
+
+    A create is recorded as an update, and no later apply removes fields that an update has set.
+    """
+    entries = metadata.get("managedFields") or []
+    ours = {
+        entry["operation"]: index
+        for index, entry in enumerate(entries)
+        if entry["manager"] == FIELD_MANAGER and not entry.get("subresource")
+    }
+    if "Update" not in ours or "Apply" in ours:
+        return []
+    place = f"/metadata/managedFields/{ours['Update']}"
+    return [
+        {"op": "test", "path": "/metadata/uid", "value": metadata["uid"]},
+        {"op": "test", "path": f"{place}/manager", "value": FIELD_MANAGER},
+        {"op": "test", "path": f"{place}/operation", "value": "Update"},
+        {"op": "replace", "path": f"{place}/operation", "value": "Apply"},
+    ]

@@ -1,7 +1,8 @@
 """Follows a set of Kubernetes objects: lists once, watches from there, and lists again when the API server requires it.
 
-Works like client-go's Reflector. Losing the connection, or events, costs a delay and never a change: every listing
-returns all objects, and objects missing from it are reported as gone. Decides nothing about the objects.
+Works like client-go's Reflector. A watch that breaks off after an event goes on from that event. Losing the connection,
+or events, costs a delay and never a change: every listing returns all objects, and objects missing from it are reported
+as gone. Decides nothing about the objects.
 """
 
 import asyncio
@@ -56,7 +57,8 @@ class Change(Generic[Kept]):
 
 class Reflector(Generic[Kept]):
     """`known` maps each uid to what `keep` returns for the object's last state; objects for which it returns None are
-    left out."""
+    left out. `shorten` is applied to a listing's objects as they arrive, so that never all of them are held whole.
+    `heard` is when (time.monotonic) the API server last sent something, or was asked for a listing."""
 
     def __init__(
         self,
@@ -66,12 +68,15 @@ class Reflector(Generic[Kept]):
         *,
         selector: str = "",
         keep: Callable[[Object], Kept | None],
+        shorten: Callable[[Object], Object | None] | None = None,
     ) -> None:
         self.known: dict[str, Kept] = {}
+        self.heard = -math.inf
         self._cluster, self._kind, self._namespace, self._selector = cluster, kind, namespace, selector
-        self._keep = keep
+        self._keep, self._shorten = keep, shorten
         self._version = ""
         self._failures = 0
+        self._received = False
 
     async def changes(
         self, until: datetime | None = None, *, insist: bool = False
@@ -81,40 +86,47 @@ class Reflector(Generic[Kept]):
         `known` is up to date with each. Empty the yielded deque if memory matters: a listing holds all objects. Raises
         ApiException for a refusal that a retry cannot fix, and for any listing that fails, unless `insist`.
         """
+        going_on = False
         while _left(until) > 0:
-            listed = False
+            listed = going_on
             try:
-                first = await self._list()
-                listed = True
-                yield first
-                del first
+                if not going_on:
+                    first = await self._list()
+                    listed = True
+                    yield first
+                    del first
+                going_on = False
                 async for change in self._watch(until):
                     yield deque((change,))
             except REQUEST_ERRORS as error:
                 status = error.status if isinstance(error, ApiException) else None
                 if status in REFUSED or not (listed or insist):
                     raise
+                going_on = self._received and not isinstance(error, ApiException)
                 await self._pause(error, at_once=status == EXPIRED)
 
     async def _pause(self, error: Exception, at_once: bool) -> None:
         self._failures += 1
         cause = f"{error.status} {error.reason}" if isinstance(error, ApiException) else repr(error)
-        log.info("relisting %s: %s", self._kind, cause)
+        log.info("following %s again: %s", self._kind, cause)
         if not at_once or self._failures > 1:
             await asyncio.sleep(PAUSES_S[min(self._failures, len(PAUSES_S)) - 1])
 
     async def _list(self) -> deque[Change[Kept]]:
-        items, version = await self._cluster.list_all(self._kind, self._namespace, selector=self._selector)
+        asked, self._received = time.monotonic(), False
+        items, version = await self._cluster.list_all(
+            self._kind, self._namespace, selector=self._selector, keep=self._shorten
+        )
         there = {item["metadata"]["uid"] for item in items}
         lost = [uid for uid in self.known if uid not in there]
         found = deque(Change(EventType.GONE, None, self.known.pop(uid), None) for uid in lost)
         found.extend(self._noted(EventType.LISTED, item) for item in items)
-        self._version = version
+        self._version, self.heard = version, asked
         return found
 
     async def _watch(self, until: datetime | None) -> AsyncIterator[Change[Kept]]:
         while (left := _left(until)) > 0:
-            began, received = time.monotonic(), False
+            began, self._received = time.monotonic(), False
             events = self._cluster.watch(
                 self._kind,
                 self._namespace,
@@ -123,11 +135,11 @@ class Reflector(Generic[Kept]):
                 seconds=math.ceil(min(WATCH_S, left)),
             )
             async for kind, item in events:
-                received = True
+                self._received, self.heard = True, time.monotonic()
                 self._version, self._failures = item["metadata"]["resourceVersion"], 0
                 if kind != "BOOKMARK":
                     yield self._noted(EventType.GONE if kind == "DELETED" else EventType.CHANGED, item)
-            if not received and time.monotonic() - began < SHORTEST_WATCH_S:
+            if not self._received and time.monotonic() - began < SHORTEST_WATCH_S:
                 raise aiohttp.ServerDisconnectedError("the watch ended at once")
             self._failures = 0
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from activities.contract.payloads import Payload, WorkspaceKey
 from activities.contract.plan import Plan
+from api.providers import Provider
 
 
 class PoolKey(Payload):
@@ -34,16 +35,27 @@ class NodesReady(Payload):
 
 
 class NodesHeld(Payload):
-    """A plan's nodes by name, all ready at the last check."""
+    """A Workspace's nodes by name, all ready at the last check, and what counts as lost: fewer than `count` are ready
+    with so many GPUs, for `unready` seconds or because one is gone."""
 
-    plan: Plan
+    workspace: WorkspaceKey
+    provider: Provider
     names: list[str]
+    count: int
+    gpus_per_node: int
+    unready: int
 
-
-class NodesLost(Payload):
-    """Nodes that do not exist any more, or have been not ready for too long, sorted by name."""
-
-    names: list[str]
+    @classmethod
+    def of(cls, plan: Plan, names: list[str]) -> "NodesHeld":
+        """The nodes that were bought for a plan."""
+        return cls(
+            workspace=plan.key,
+            provider=plan.provider,
+            names=names,
+            count=plan.node_count,
+            gpus_per_node=plan.gpus_per_node,
+            unready=plan.deadlines.unready,
+        )
 
 
 class Released(Payload):

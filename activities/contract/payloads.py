@@ -33,7 +33,14 @@ class Observed(Payload):
 
 
 class StatusPatch(Payload):
-    """The whole of the status that Modelyard owns, applied by server-side apply."""
+    """The whole of the status that Modelyard owns, applied by server-side apply. Its `revision` tells which of two is
+    newer."""
 
     workspace: WorkspaceKey
     status: dict[str, object]
+
+    @property
+    def revision(self) -> int:
+        """The status' revision; 0 for one without."""
+        found = self.status.get("revision")
+        return found if isinstance(found, int) else 0

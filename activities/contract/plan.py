@@ -152,13 +152,17 @@ class Planned(Payload):
 
     first: Option
     fallbacks: tuple[Differences, ...] = ()
+    protected: bool = False
+    """Whether the Workspace has our finalizer already."""
 
     @classmethod
-    def of(cls, options: Sequence[Option]) -> "Planned":
+    def of(cls, options: Sequence[Option], *, protected: bool = False) -> "Planned":
         """Requires at least one option."""
         documents = [_document(option) for option in options]
         return cls(
-            first=options[0], fallbacks=tuple(differences(before, after) for before, after in pairwise(documents))
+            first=options[0],
+            fallbacks=tuple(differences(before, after) for before, after in pairwise(documents)),
+            protected=protected,
         )
 
     @property

@@ -6,6 +6,7 @@ The rules of `payloads.py` hold here.
 from pydantic import Field
 
 from activities.contract.models import PinnedModel
+from activities.contract.nodes import NodesHeld
 from activities.contract.payloads import Payload, WorkspaceKey
 from activities.contract.plan import Plan
 from api.providers import Provider
@@ -25,11 +26,12 @@ class WorkloadApplied(Payload):
 
 
 class ServingRequest(Payload):
-    """Which workload to wait for, and how many pods it must have ready."""
+    """Which workload to wait for, and how many pods it must have ready. A loss among `nodes` ends the wait."""
 
     workspace: WorkspaceKey
     digest: str
     replicas: int
+    nodes: NodesHeld | None = None
 
 
 class ServingReady(Payload):
@@ -39,12 +41,27 @@ class ServingReady(Payload):
     nodes: list[str]
 
 
+class UndeployRequest(Payload):
+    """Whose workload to remove. `nodes_go`: its nodes are released next, so pods that outlast their grace go with
+    them."""
+
+    workspace: WorkspaceKey
+    nodes_go: bool = False
+
+
+class Undeployed(Payload):
+    """Pods that were still there when their grace was over; [] if none is left."""
+
+    left: list[str] = Field(default_factory=list)
+
+
 class VerifyRequest(Payload):
-    """Which pods must answer for which model names."""
+    """Which pods must answer for which model names. A loss among `nodes` ends the requests."""
 
     workspace: WorkspaceKey
     pods: list[str]
     model_names: list[str]
+    nodes: NodesHeld | None = None
 
 
 class Completions(Payload):

@@ -12,7 +12,7 @@ from temporalio import activity
 
 from activities.contract import queues
 from activities.contract.models import ModelRequest, PinnedModel
-from activities.contract.nodes import NodesHeld, NodesLost, NodesReady, PoolBought, PoolKey, Released
+from activities.contract.nodes import NodesReady, PoolBought, PoolKey, Released
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.contract.plan import Plan, Planned, PlanRequest, Preflight, Wanted, WantedRequest
 from activities.contract.serving import (
@@ -21,6 +21,8 @@ from activities.contract.serving import (
     HealthRequest,
     ServingReady,
     ServingRequest,
+    Undeployed,
+    UndeployRequest,
     VerifyRequest,
     WorkloadApplied,
     WorkloadRequest,
@@ -45,8 +47,8 @@ Body = Callable[[Owner, Argument], Coroutine[Any, Any, Result]]
 
 @dataclass(frozen=True)
 class Signature(Generic[Argument, Result]):
-    """One activity. `waits`: it can last over ten seconds and heartbeats; `effects`: it has side effects outside the
-    worker."""
+    """One activity. `waits`: it lasts as long as what it waits for, and its body heartbeats with its progress;
+    `effects`: it has side effects outside the worker."""
 
     name: str
     queue: str
@@ -63,7 +65,7 @@ READ_HEALTH = Signature("read_health", queues.WORKSPACES, HealthRequest, Health)
 READ_PREFLIGHT = Signature("read_preflight", queues.CLOUD, Plan, Preflight)
 READ_CLUSTER_PREFLIGHT = Signature("read_cluster_preflight", queues.WORKSPACES, Plan, Preflight)
 READ_WORKLOAD_PREFLIGHT = Signature("read_workload_preflight", queues.WORKSPACES, Plan, Preflight)
-READ_MODEL_REVISION = Signature("read_model_revision", queues.WORKSPACES, ModelRequest, PinnedModel)
+READ_MODEL_REVISION = Signature("read_model_revision", queues.WAITS, ModelRequest, PinnedModel)
 READ_COMPLETIONS = Signature("read_completions", queues.WAITS, VerifyRequest, Completions, waits=True)
 ENSURE_FINALIZER = Signature("ensure_finalizer", queues.WORKSPACES, WorkspaceKey, Observed, effects=True)
 ENSURE_NODE_POOL = Signature("ensure_node_pool", queues.CLOUD, Plan, PoolBought, waits=True, effects=True)
@@ -73,20 +75,19 @@ ENSURE_NODE_RESERVATIONS = Signature(
 )
 ENSURE_WORKLOAD = Signature("ensure_workload", queues.WORKSPACES, WorkloadRequest, WorkloadApplied, effects=True)
 WAIT_FOR_NODES = Signature("wait_for_nodes", queues.WAITS, Plan, NodesReady, waits=True)
-WAIT_FOR_NODE_LOSS = Signature("wait_for_node_loss", queues.WAITS, NodesHeld, NodesLost, waits=True)
 WAIT_FOR_SERVING = Signature("wait_for_serving", queues.WAITS, ServingRequest, ServingReady, waits=True)
 ENSURE_TUNING_JOB = Signature("ensure_tuning_job", queues.WAITS, JobRequest, JobApplied, waits=True, effects=True)
 WAIT_FOR_TUNING_JOB = Signature("wait_for_tuning_job", queues.WAITS, JobWait, JobDone, waits=True)
-DELETE_TUNING = Signature("delete_tuning", queues.WAITS, TuningKey, Observed, waits=True, effects=True)
+DELETE_TUNING = Signature("delete_tuning", queues.RELEASES, TuningKey, Undeployed, waits=True, effects=True)
 READ_ADAPTER = Signature("read_adapter", queues.WORKSPACES, AdapterRequest, PublishedAdapter)
 PATCH_STATUS = Signature("patch_status", queues.WORKSPACES, StatusPatch, Observed, effects=True)
-DELETE_WORKLOAD = Signature("delete_workload", queues.WAITS, WorkspaceKey, Observed, waits=True, effects=True)
+DELETE_WORKLOAD = Signature("delete_workload", queues.RELEASES, UndeployRequest, Undeployed, waits=True, effects=True)
 DELETE_NODE_POOL = Signature("delete_node_pool", queues.CLOUD, PoolKey, Released, waits=True, effects=True)
-DELETE_NODE_CLAIMS = Signature("delete_node_claims", queues.WAITS, PoolKey, Released, waits=True, effects=True)
+DELETE_NODE_CLAIMS = Signature("delete_node_claims", queues.RELEASES, PoolKey, Released, waits=True, effects=True)
 DELETE_NODE_RESERVATIONS = Signature(
-    "delete_node_reservations", queues.WAITS, PoolKey, Released, waits=True, effects=True
+    "delete_node_reservations", queues.RELEASES, PoolKey, Released, waits=True, effects=True
 )
-WAIT_FOR_NO_NODES = Signature("wait_for_no_nodes", queues.WAITS, WorkspaceKey, NodesReady, waits=True)
+WAIT_FOR_NO_NODES = Signature("wait_for_no_nodes", queues.RELEASES, WorkspaceKey, NodesReady, waits=True)
 DELETE_FINALIZER = Signature("delete_finalizer", queues.WORKSPACES, WorkspaceKey, Observed, effects=True)
 READ_PROVIDERS = Signature("read_providers", queues.WORKSPACES, WorkspaceKey, Providers)
 READ_OWNED_NODES = Signature("read_owned_nodes", queues.WORKSPACES, SweepScope, Inventory)

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from activities.contract.models import PinnedModel
+from activities.contract.nodes import NodesHeld
 from activities.contract.payloads import Payload, WorkspaceKey
 from activities.contract.plan import Plan
 
@@ -31,12 +32,14 @@ class JobApplied(Payload):
 
 
 class JobWait(Payload):
-    """Which Job to wait for: until its program has `started` on a node, or until it has `ended`."""
+    """Which Job to wait for: until its program has `started` on a node, or until it has `ended`. A loss among `nodes`
+    ends the wait."""
 
     workspace: WorkspaceKey
     part: TuningPart
     digest: str
     until: Literal["started", "ended"] = "ended"
+    nodes: NodesHeld | None = None
 
 
 class DataFound(Payload):
@@ -85,10 +88,12 @@ class JobDone(Payload):
 
 
 class TuningKey(Payload):
-    """A Workspace whose Jobs to delete, and whether to delete its volume with them."""
+    """A Workspace whose Jobs to delete, and whether to delete its volume with them. `nodes_go`: as in
+    UndeployRequest."""
 
     workspace: WorkspaceKey
     volume: bool = False
+    nodes_go: bool = False
 
 
 class AdapterRequest(Payload):

@@ -1,28 +1,28 @@
-"""Waits for all nodes of a Workspace to be ready, for the loss of one, or for all to be gone.
+"""Waits for all nodes of a Workspace to be ready, or for all to be gone; `losses.py` watches those that work.
 
 Ready means: the node's condition Ready, and as many GPUs allocatable as the machine has. Evaluating a node is pure; the
-waits watch, so that a change is detected at once.
+waits are conditions on the process' view of the cluster, so that a change is detected at once.
 """
 
-from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import activity
 
-from activities.clients.kubernetes import Cluster, Object
-from activities.clients.watch import Collection, observe
+from activities.clients.kubernetes import Object
+from activities.clients.view.cluster_view import ClusterView
+from activities.clients.view.watched import NODES, OWN_NODES, Watched
+from activities.clients.watch import Collection
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.nodes import NodesHeld, NodesLost, NodesReady
+from activities.contract.nodes import NodesReady
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
 from activities.heartbeat import Progress, heartbeating
 from activities.nodes.provider import nodes_selector
 from api import labels
+from api.providers import Provider
 
-LOOK_AGAIN = timedelta(hours=1)
-"""A watch of nodes is restarted after this long."""
 GONE_DEADLINE = timedelta(minutes=10)
 """The cloud's node controller removes Node objects of deleted machines within a minute or so."""
 
@@ -30,61 +30,46 @@ GONE_DEADLINE = timedelta(minutes=10)
 class Nodes:
     """Nodes that were bought or reserved for a Workspace."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, view: ClusterView) -> None:
+        self._view = view
 
     @signatures.implements(signatures.WAIT_FOR_NODES)
     async def wait_for_nodes(self, plan: Plan) -> NodesReady:
         """Returns when all nodes are ready. Raises NodeNotJoined or NodeWithoutGpu at the plan's deadline."""
         deadline = activity.info().scheduled_time + timedelta(seconds=plan.deadlines.nodes)
         nodes: Collection = {}
-        async with heartbeating() as progress:
-            async for nodes in observe(
-                self._cluster, "Node", selector=nodes_selector(plan.key.uid, plan.provider), until=deadline
-            ):
+        selector = nodes_selector(plan.key.uid, plan.provider)
+        async with (
+            heartbeating() as progress,
+            self._view.observe(watched_nodes(plan.provider), selector=selector, until=deadline) as looks,
+        ):
+            async for sight in looks:
+                nodes = sight.objects
                 _report(progress, nodes, plan)
                 ready = ready_names(nodes, plan.gpus_per_node)
-                if len(ready) >= plan.node_count:
+                if len(ready) >= plan.node_count and await sight.holds(ready):
                     return NodesReady(names=ready)
         raise shortfall(nodes, plan)
-
-    @signatures.implements(signatures.WAIT_FOR_NODE_LOSS)
-    async def wait_for_node_loss(self, held: NodesHeld) -> NodesLost:
-        """Returns when fewer nodes are ready than the plan wants: at once if a Node is gone, after the plan's `unready`
-        if it is only not ready. Otherwise waits until cancelled."""
-        plan, grace = held.plan, timedelta(seconds=held.plan.deadlines.unready)
-        since: datetime | None = None
-        async with heartbeating() as progress:
-            while True:
-                until = since + grace if since else datetime.now(UTC) + LOOK_AGAIN
-                looks = observe(
-                    self._cluster, "Node", selector=nodes_selector(plan.key.uid, plan.provider), until=until
-                )
-                async with aclosing(looks):
-                    async for nodes in looks:
-                        missing = missing_names(nodes, held)
-                        progress.report({"missing": missing})
-                        if any(is_going(nodes.get(name)) for name in missing):
-                            return NodesLost(names=missing)
-                        if bool(missing) != bool(since):
-                            since = datetime.now(UTC) if missing else None
-                            break
-                if since and datetime.now(UTC) >= since + grace:
-                    return NodesLost(names=missing)
 
     @signatures.implements(signatures.WAIT_FOR_NO_NODES)
     async def wait_for_no_nodes(self, key: WorkspaceKey) -> NodesReady:
         """Returns when no Node object carries the uid. Raises CleanupBlocked that names what is left."""
         nodes: Collection = {}
-        async with heartbeating():
-            until = datetime.now(UTC) + GONE_DEADLINE
-            async for nodes in observe(
-                self._cluster, "Node", selector=f"{labels.WORKSPACE_UID}={key.uid}", until=until
-            ):
-                if not nodes:
+        until = datetime.now(UTC) + GONE_DEADLINE
+        selector = f"{labels.WORKSPACE_UID}={key.uid}"
+        async with heartbeating() as progress, self._view.observe(NODES, selector=selector, until=until) as looks:
+            async for sight in looks:
+                nodes = sight.objects
+                progress.report({"left": len(nodes)})
+                if not nodes and await sight.nothing_left():
                     return NodesReady(names=[])
         left = ", ".join(sorted(nodes))
         raise failure("CleanupBlocked", f"what was bought is gone, but Node objects are left: {left}. Delete them")
+
+
+def watched_nodes(provider: Provider) -> Watched:
+    """Which nodes are watched for a provider: the user's own carry no label that all of them share."""
+    return OWN_NODES if provider == "byo" else NODES
 
 
 def is_ready(node: Object) -> bool:
@@ -102,17 +87,6 @@ def gpus_of(node: Object) -> int:
 def ready_names(nodes: Collection, gpus: int) -> list[str]:
     """Names of the nodes that are ready with `gpus` GPUs, sorted."""
     return sorted(name for name, node in nodes.items() if is_ready(node) and gpus_of(node) >= gpus)
-
-
-def missing_names(nodes: Collection, held: NodesHeld) -> list[str]:
-    """Which of the held nodes are not ready, sorted; [] if enough nodes are ready under other names."""
-    ready = ready_names(nodes, held.plan.gpus_per_node)
-    return [] if len(ready) >= held.plan.node_count else sorted(set(held.names) - set(ready))
-
-
-def is_going(node: Object | None) -> bool:
-    """Whether the node is gone or being deleted, which is permanent."""
-    return node is None or "deletionTimestamp" in node["metadata"]
 
 
 def shortfall(nodes: Collection, plan: Plan) -> Exception:

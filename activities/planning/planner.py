@@ -18,6 +18,7 @@ from activities.contract.plan import Deadlines, Option, Plan, Planned, PlanReque
 from activities.nodes.provider import provider_of
 from activities.planning.byo_machine import read_own_machine
 from activities.planning.fallbacks import all_options
+from activities.workspaces import is_protected
 from api import labels, names
 from api.configs.inference import INFERENCE_KEY, parse_inference_config
 from api.configs.problem import ConfigProblem
@@ -75,17 +76,21 @@ class Planner:
     async def build_plan(self, request: PlanRequest) -> Planned:
         """Plans the generation that the API server has now. Raises WorkspaceGone and every reason of class `fail` that
         can be known without querying a cloud."""
-        return Planned.of(await self._options(request))
+        found = await self._read(request)
+        return Planned.of(await self._options(request, found), protected=is_protected(found["metadata"]))
 
     @signatures.implements(signatures.READ_WANTED)
     async def read_wanted(self, request: WantedRequest) -> Wanted:
         """Returns what is wanted now on the existing nodes. Raises what `build_plan` raises."""
-        return Wanted.of(await self._options(request), request.terms)
+        return Wanted.of(await self._options(request, await self._read(request)), request.terms)
 
-    async def _options(self, key: PlanRequest) -> list[Option]:
+    async def _read(self, key: PlanRequest) -> Object:
         found = await self._cluster.get("Workspace", key.name, key.namespace)
         if found is None or found["metadata"]["uid"] != key.uid or "deletionTimestamp" in found["metadata"]:
             raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
+        return found
+
+    async def _options(self, key: PlanRequest, found: Object) -> list[Option]:
         section = "tuning" if found.get("tuning") else "inference"
         named = Part("", found)[section]["config"].text
         provider = self._provider_of(found, key.held)

@@ -1,17 +1,19 @@
 """Checks in Azure, before anything is bought, whether a plan can be bought: all checks concurrently, one result each.
 
 Fails open: a check that could not be made is `unknown` and does not stop a Workspace, because the purchase itself
-returns the same error a little later. The pure functions at the end compare the responses with the plan.
+returns the same error a little later. What many Workspaces ask is asked once (`clients/azure_listings.py`), but no old
+answer fails a check. The pure functions at the end compare the responses with the plan.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.mgmt.containerservice.models import AgentPool
 
 from activities.clients.azure import Azure
+from activities.clients.shared_answer import SharedAnswer
 from activities.contract import signatures
 from activities.contract.plan import Check, Plan, Preflight
 from activities.errors.azure import from_azure
@@ -20,17 +22,15 @@ from api.preflight import CheckName
 
 SPOT_QUOTA: Final = "lowPriorityCores"
 """One quota for spot machines of every family in a region."""
-SKU_LIST_KEPT_S: Final = 600.0
-"""Azure's SKU list of a region is several megabytes and changes rarely."""
+
+Answer = TypeVar("Answer")
 
 
 class PreflightChecks:
     """SKU offered, vCPU quota, pool limit, and the cluster's own state."""
 
     def __init__(self, azure: Azure) -> None:
-        self._azure = azure
-        self._skus: tuple[float, list[Any]] = (float("-inf"), [])
-        self._skus_lock = asyncio.Lock()
+        self._settings, self._listings, self._pools = azure.settings, azure.listings, azure.pools.agent_pools
 
     @signatures.implements(signatures.READ_PREFLIGHT)
     async def read_preflight(self, plan: Plan) -> Preflight:
@@ -44,44 +44,35 @@ class PreflightChecks:
             checks=list(await asyncio.gather(*(_guarded(name, check, plan) for name, check in checks.items())))
         )
 
+    async def _sku(self, plan: Plan) -> Check:
+        return await _judged(self._listings.sizes, lambda sizes: offered(plan, self._settings.location, sizes))
+
+    async def _quota(self, plan: Plan) -> Check:
+        check = _judged(self._listings.usages, lambda usages: within_quota(plan, usages))
+        found, bought = await asyncio.gather(check, self._already_bought(plan))
+        if bought:
+            return Check(name=CheckName.VCPU_QUOTA, outcome="passed", message="the nodes are bought already")
+        return found
+
     async def _already_bought(self, plan: Plan) -> bool:
-        settings = self._azure.settings
+        """What is the Workspace's own is never taken from a list: a purchase of a moment ago counts."""
+        settings = self._settings
         try:
-            pool = await self._azure.pools.agent_pools.get(settings.resource_group, settings.cluster, plan.pool_name)
+            pool = await self._pools.get(settings.resource_group, settings.cluster, plan.pool_name)
         except ResourceNotFoundError:
             return False
         return agent_pool_spec.owned_by(pool, plan.key.uid)
 
-    async def _sku(self, plan: Plan) -> Check:
-        return offered(plan, self._azure.settings.location, await self._skus_of_location())
-
-    async def _quota(self, plan: Plan) -> Check:
-        if await self._already_bought(plan):
-            return Check(name=CheckName.VCPU_QUOTA, outcome="passed", message="the nodes are bought already")
-        usages = [usage async for usage in self._azure.compute.usage.list(self._azure.settings.location)]
-        return within_quota(
-            plan, {(usage.name.value or "").lower(): (usage.current_value, usage.limit) for usage in usages}
-        )
-
     async def _pool_limit(self, plan: Plan) -> Check:
-        settings = self._azure.settings
-        pools = [
-            pool.name async for pool in self._azure.pools.agent_pools.list(settings.resource_group, settings.cluster)
-        ]
-        others = [name for name in pools if name != plan.pool_name]
-        if len(others) < settings.pools_per_cluster:
-            return Check(name=CheckName.POOL_LIMIT, outcome="passed")
-        message = f"the cluster has {len(others)} of {settings.pools_per_cluster} node pools. Delete unused ones"
-        return Check(name=CheckName.POOL_LIMIT, outcome="failed", reason="PoolLimitReached", message=message)
+        limit = self._settings.pools_per_cluster
+        return await _judged(self._listings.pools, lambda pools: within_pool_limit(plan, pools, limit))
 
-    async def _skus_of_location(self) -> list[Any]:
-        async with self._skus_lock:
-            read_at, skus = self._skus
-            if time.monotonic() - read_at > SKU_LIST_KEPT_S:
-                where = f"location eq '{self._azure.settings.location}'"
-                skus = [sku async for sku in self._azure.compute.resource_skus.list(filter=where)]
-                self._skus = (time.monotonic(), skus)
-            return skus
+
+async def _judged(listing: SharedAnswer[Answer], judge: Callable[[Answer], Check]) -> Check:
+    """Judges by an answer that others had too. It may be a little old, so a check that fails by it asks again."""
+    now = listing.now()
+    found = judge(await listing.get())
+    return judge(await listing.get(now)) if found.outcome == "failed" else found
 
 
 async def _guarded(name: str, check: Callable[[Plan], Awaitable[Check]], plan: Plan) -> Check:
@@ -89,6 +80,15 @@ async def _guarded(name: str, check: Callable[[Plan], Awaitable[Check]], plan: P
         return await check(plan)
     except AzureError as error:
         return Check(name=name, outcome="unknown", message=str(from_azure(error)))
+
+
+def within_pool_limit(plan: Plan, pools: list[AgentPool], limit: int) -> Check:
+    """Whether the cluster has room for one more pool, if the plan's is not one of those it has."""
+    others = [pool for pool in pools if pool.name != plan.pool_name]
+    if len(others) < limit:
+        return _passed(CheckName.POOL_LIMIT)
+    message = f"the cluster has {len(others)} of {limit} node pools. Delete unused ones"
+    return Check(name=CheckName.POOL_LIMIT, outcome="failed", reason="PoolLimitReached", message=message)
 
 
 def offered(plan: Plan, location: str, skus: list[Any]) -> Check:

@@ -5,14 +5,18 @@ The quota and capacity of clouds that others manage cannot be checked here: they
 passed.
 """
 
+import asyncio
+
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.clients.kubernetes import Cluster
 from activities.clients.kubernetes_paths import path_of
+from activities.clients.view.cluster_view import ClusterView
+from activities.clients.view.watched import OWN_NODES
 from activities.contract import signatures
 from activities.contract.plan import Check, Plan, Preflight
-from activities.nodes.byo.gpu_accounting import gpu_pod, pick, shortage, uses_of
+from activities.nodes.byo.gpu_accounting import pick, shortage, uses_of
 from activities.nodes.byo.provider import selector_of
+from activities.nodes.byo.watch import GPU_PODS, gpu_pods
 from api import labels
 from api.preflight import CheckName
 
@@ -22,8 +26,8 @@ NOT_CHECKED = "gpu-provisioner or Karpenter checks quota and capacity when it cr
 class ClusterChecks:
     """NodeClaims served by the cluster; GPUs free on existing nodes."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, view: ClusterView) -> None:
+        self._view = view
 
     @signatures.implements(signatures.READ_CLUSTER_PREFLIGHT)
     async def read_cluster_preflight(self, plan: Plan) -> Preflight:
@@ -35,7 +39,7 @@ class ClusterChecks:
 
     async def _claims_are_known(self) -> Check:
         try:
-            await self._cluster.request("GET", path_of("NodeClaim"), query={"limit": "1"})
+            await self._view.cluster.request("GET", path_of("NodeClaim"), query={"limit": "1"})
         except ApiException as error:
             if error.status != 404:
                 raise
@@ -48,11 +52,10 @@ class ClusterChecks:
 
     async def _free_gpus(self, plan: Plan) -> Check:
         """Too few do not fail the check: the workflow waits for them, and they may be released in time."""
-        nodes, _ = await self._cluster.list_all("Node", selector=selector_of(plan))
-        pods, _ = await self._cluster.list_all("Pod")
-        uses = uses_of(
-            {node["metadata"]["name"]: node for node in nodes}, [found for pod in pods if (found := gpu_pod(pod))]
+        nodes, pods = await asyncio.gather(
+            self._view.now(OWN_NODES, selector=selector_of(plan)), self._view.now(GPU_PODS, selector="")
         )
+        uses = uses_of(nodes, gpu_pods(pods))
         uid, gpus, count = plan.key.uid, plan.gpus_per_node, plan.node_count
         if len(pick(uses, uid, gpus=gpus, count=count)) >= count:
             return Check(name=CheckName.FREE_GPUS, outcome="passed")

@@ -5,12 +5,13 @@ from typing import Final
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.clients.kubernetes import Cluster
+from activities.clients.view.cluster_view import ClusterView
 from activities.contract import signatures
 from activities.contract.failures import failure
 from activities.contract.serving import Completions, VerifyRequest
 from activities.errors.kubernetes import message_of
 from activities.heartbeat import heartbeating
+from activities.nodes.losses import while_nodes_ready
 from api.pods.serve import SERVE_PORT
 
 COMPLETION_TIMEOUT_S: Final = 120.0
@@ -21,14 +22,16 @@ PROMPT: Final = "Hello"
 class Verification:
     """Queries pods through the API server's proxy, which works from a worker outside the cluster's network too."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, view: ClusterView) -> None:
+        self._view = view
+        self._cluster = view.cluster
 
     @signatures.implements(signatures.READ_COMPLETIONS)
     async def read_completions(self, request: VerifyRequest) -> Completions:
-        """Requests one completion per pod and model name. Raises VerifyFailed with the server's own message."""
+        """Requests one completion per pod and model name. Raises VerifyFailed with the server's own message,
+        or NodeLost."""
         slowest, answered = 0.0, 0
-        async with heartbeating() as progress:
+        async with heartbeating() as progress, while_nodes_ready(self._view, request.nodes):
             for pod in request.pods:
                 for model in request.model_names:
                     started = time.monotonic()

@@ -11,18 +11,22 @@ from typing import Any, Final
 
 from temporalio import activity
 
-from activities.clients.kubernetes import Cluster, Object
-from activities.clients.ownership import delete_ours, require_ours
-from activities.clients.watch import Collection, observe
+from activities.clients.kubernetes import Object
+from activities.clients.ownership import delete_ours, ensure_ours
+from activities.clients.view.cluster_view import ClusterView, Sight
+from activities.clients.view.watched import PODS
+from activities.clients.watch import Collection
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Observed, WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
 from activities.contract.serving import (
     Health,
     HealthRequest,
     ServingReady,
     ServingRequest,
+    Undeployed,
+    UndeployRequest,
     WorkloadApplied,
     WorkloadRequest,
 )
@@ -31,6 +35,8 @@ from activities.manifests import adapters as adapter_manifests
 from activities.manifests import serving
 from activities.manifests.disruption_budget import DisruptionBudgets
 from activities.nodes import readiness
+from activities.nodes.lasting_pods import seconds_until_late
+from activities.nodes.losses import while_nodes_ready
 from activities.nodes.provider import nodes_selector
 from activities.planning.planner import read_config
 from activities.serving import pods
@@ -38,60 +44,81 @@ from api import labels, names
 
 UNDEPLOY_DEADLINE: Final = timedelta(minutes=10)
 """Longer than any grace period of ours; pods on a lost node are deleted with the node."""
+FIRST_GENERATION: Final = 1
+"""Of a Workspace that was never edited: it has no workload yet, as a rule."""
 
 
 class Workloads:
     """Deployment, Service, ConfigMap and disruption budget of a Workspace."""
 
-    def __init__(self, cluster: Cluster, images: serving.Images) -> None:
-        self._cluster = cluster
+    def __init__(self, view: ClusterView, images: serving.Images) -> None:
+        self._view = view
+        self._cluster = view.cluster
         self._images = images
-        self._budgets = DisruptionBudgets(cluster)
+        self._budgets = DisruptionBudgets(view.cluster)
 
     @signatures.implements(signatures.ENSURE_WORKLOAD)
     async def ensure_workload(self, request: WorkloadRequest) -> WorkloadApplied:
-        """Applies every object whose digest differs. Raises OwnershipConflict, ConfigNotFound, ConfigInvalid."""
+        """Creates what is missing, applies what has another digest. Raises OwnershipConflict, ConfigNotFound,
+        ConfigInvalid."""
         plan = request.plan
         extra = await read_config(self._cluster, plan.key.namespace, plan.config_map) if plan.config_map else {}
         template = await self._template(plan) if plan.kind == "template" else None
         adapters = adapter_manifests.planned(plan, await self._workspace(plan)) if plan.adapters else []
         objects = serving.workload_objects(plan, request.pinned, extra, template, self._images, adapters)
         objects += await self._budgets.of(dict(objects)["Deployment"], plan.key.name)
-        found = await asyncio.gather(*(self._existing(kind, body) for kind, body in objects))
-        for (kind, body), existing in zip(objects, found, strict=True):
-            require_ours(kind, existing, plan.key)
-            if existing is None or _digest(existing) != plan.digest:
-                await self._cluster.apply(kind, body)
+        for kind, body in objects:
+            await ensure_ours(
+                self._cluster,
+                kind,
+                body,
+                plan.key,
+                good=lambda found: _digest(found) == plan.digest,
+                new=plan.generation == FIRST_GENERATION,
+            )
         return WorkloadApplied(digest=plan.digest)
 
     @signatures.implements(signatures.WAIT_FOR_SERVING)
     async def wait_for_serving(self, request: ServingRequest) -> ServingReady:
-        """Returns when enough pods of the digest are ready. Raises the pods' own reason, or ServingTimeout with it."""
+        """Returns when enough pods of the digest are ready. Raises the pods' own reason, ServingTimeout with it, or
+        NodeLost."""
         key = request.workspace
         info = activity.info()
         deadline = info.scheduled_time + (info.schedule_to_close_timeout or timedelta(hours=1)) - timedelta(seconds=5)
         seen: Collection = {}
-        async with heartbeating() as progress:
-            async for seen in observe(self._cluster, "Pod", key.namespace, selector=_selector(key), until=deadline):
+        async with (
+            heartbeating() as progress,
+            while_nodes_ready(self._view, request.nodes),
+            self._view.observe(PODS, key.namespace, selector=_selector(key), until=deadline) as looks,
+        ):
+            async for sight in looks:
+                seen = sight.objects
                 ready = sorted(name for name, pod in seen.items() if pods.is_ready(pod, request.digest))
                 progress.report({"ready": len(ready), "wanted": request.replicas})
-                if len(ready) >= request.replicas:
+                if len(ready) >= request.replicas and await sight.holds(ready):
                     return ServingReady(pods=ready, nodes=sorted({seen[name]["spec"]["nodeName"] for name in ready}))
-                _raise_final_problem(seen, request.digest)
+                await _raise_final_problem(sight, request.digest)
         raise _timeout(seen, request)
 
     @signatures.implements(signatures.DELETE_WORKLOAD)
-    async def delete_workload(self, key: WorkspaceKey) -> Observed:
-        """Returns when the objects and their pods are gone. Raises CleanupBlocked that names what is left."""
-        async with heartbeating():
-            budget = (await self._budgets.kind(), names.disruption_budget(key.name))
-            for kind, name in [*owned_names(key), budget]:
-                await delete_ours(self._cluster, kind, name, key)
+    async def delete_workload(self, request: UndeployRequest) -> Undeployed:
+        """Returns when the objects and their pods are gone, or, if the nodes go next, when the grace of the pods is
+        over. Raises CleanupBlocked that names what is left."""
+        key = request.workspace
+        async with heartbeating() as progress:
             left: Collection = {}
+            await self._delete_objects(key)
             until = datetime.now(UTC) + UNDEPLOY_DEADLINE
-            async for left in observe(self._cluster, "Pod", key.namespace, selector=_selector(key), until=until):
-                if not left:
-                    return Observed(found=False)
+            async with self._view.observe(PODS, key.namespace, selector=_selector(key), until=until) as looks:
+                async for sight in looks:
+                    left = sight.objects
+                    progress.report({"left": len(left)})
+                    if not left and await sight.nothing_left(strictly=True):
+                        return Undeployed()
+                    if request.nodes_go:
+                        looks.again_s = seconds_until_late(left, datetime.now(UTC))
+                        if looks.again_s <= 0:
+                            return Undeployed(left=sorted(left))
         raise failure(
             "CleanupBlocked", f"pods of {key.namespace}/{key.name} are still there: {', '.join(sorted(left))}"
         )
@@ -113,8 +140,14 @@ class Workloads:
             ready_nodes=readiness.ready_names(by_name, request.gpus_per_node),
         )
 
-    async def _existing(self, kind: str, body: Object) -> Object | None:
-        return await self._cluster.get(kind, body["metadata"]["name"], body["metadata"]["namespace"])
+    async def _delete_objects(self, key: WorkspaceKey) -> None:
+        """Deletes the Service first, so that no more requests come. A budget that several replicas had before an edit
+        allows every eviction, and goes with the Workspace."""
+        (kind, name), *others = owned_names(key)
+        await delete_ours(self._cluster, kind, name, key)
+        deployment, *_ = await asyncio.gather(*(delete_ours(self._cluster, kind, name, key) for kind, name in others))
+        if deployment is None or deployment["spec"]["replicas"] > 1:
+            await delete_ours(self._cluster, await self._budgets.kind(), names.disruption_budget(key.name), key)
 
     async def _template(self, plan: Plan) -> Object:
         template: Object = ((await self._workspace(plan)).get("inference") or {}).get("template") or {}
@@ -145,10 +178,11 @@ def _digest(found: Object) -> str:
     return str((found["metadata"].get("annotations") or {}).get(labels.CONFIG_HASH, ""))
 
 
-def _raise_final_problem(seen: Collection, digest: str) -> None:
-    for pod in seen.values():
+async def _raise_final_problem(sight: Sight, digest: str) -> None:
+    """Strictly: the pods of a failed pass have the same digest as those of the next one."""
+    for name, pod in sight.objects.items():
         problem = pods.problem_of(pod) if pods.digest_of(pod) == digest else None
-        if problem and problem.final:
+        if problem and problem.final and await sight.holds([name], strictly=True):
             raise failure(problem.reason, problem.message, final=True)
 
 

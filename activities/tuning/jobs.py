@@ -5,24 +5,26 @@ is deleted first, until its last pod is gone: two trainings never write to one v
 objects, pods.py evaluates the pods.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from kubernetes.aio.client.exceptions import ApiException
 from temporalio import activity
 
-from activities.clients.kubernetes import Cluster, Object
-from activities.clients.ownership import delete_ours, owned, require_ours
-from activities.clients.watch import Collection, observe
+from activities.clients.kubernetes import Object
+from activities.clients.ownership import delete_ours, ensure_ours, owned, require_ours
+from activities.clients.view.cluster_view import ClusterView
+from activities.clients.view.watched import JOBS, PODS
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Observed, WorkspaceKey
+from activities.contract.payloads import WorkspaceKey
+from activities.contract.serving import Undeployed
 from activities.contract.tuning import JobApplied, JobDone, JobRequest, JobWait, TuningKey, TuningPart
 from activities.heartbeat import Progress, heartbeating
 from activities.manifests import serving
 from activities.manifests import tuning as tuning_objects
+from activities.nodes.lasting_pods import seconds_until_late
+from activities.nodes.losses import while_nodes_ready
 from activities.tuning.config import part_digest, read_tuning
 from activities.tuning.pods import Verdict, job_complete, job_failed, judged
 from activities.tuning.progress import TrainingProgress
@@ -31,15 +33,15 @@ from api import labels, names
 LOOK_S: Final = 10.0
 """Between two polls of a training's progress, and of a Job without pods."""
 REPLACE_DEADLINE: Final = timedelta(minutes=10)
-GONE_LOOK_S: Final = 0.3
 PARTS: Final[tuple[TuningPart, ...]] = ("publish", "train", "fetch")
 
 
 class TuningJobs:
     """The Jobs of one cluster's tuning Workspaces."""
 
-    def __init__(self, cluster: Cluster, images: serving.Images, around: tuning_objects.TuningPodSettings) -> None:
-        self._cluster = cluster
+    def __init__(self, view: ClusterView, images: serving.Images, around: tuning_objects.TuningPodSettings) -> None:
+        self._view = view
+        self._cluster = view.cluster
         self._images = images
         self._around = around
 
@@ -65,29 +67,39 @@ class TuningJobs:
                 if existing is not None:
                     await self._delete_job(existing, plan.key, part)
                 config = tuning_objects.config_map(plan, part, digest, content)
-                await self._existing("ConfigMap", config, plan.key)
-                await self._cluster.apply("ConfigMap", config)
-                await self._cluster.apply("Job", job)
+                for kind, body in (("ConfigMap", config), ("Job", job)):
+                    await ensure_ours(
+                        self._cluster, kind, body, plan.key, good=lambda found: _is_good(found, digest), new=True
+                    )
         return JobApplied(name=job["metadata"]["name"], digest=digest)
 
     @signatures.implements(signatures.WAIT_FOR_TUNING_JOB)
     async def wait_for_tuning_job(self, wait: JobWait) -> JobDone:
         """Returns when the program has started, or succeeded. Raises the reason that the pod reported, or the pod's own
-        problem, if another start is not worthwhile; TrainingStopped if the Job is gone; DeadlineExceeded."""
+        problem, if another start is not worthwhile; TrainingStopped if the Job is gone; NodeLost;
+        DeadlineExceeded."""
         info = activity.info()
         limit = info.schedule_to_close_timeout or timedelta(days=7)
         deadline = info.scheduled_time + limit - timedelta(seconds=5)
         last = Verdict()
-        async with heartbeating() as progress:
+        where, selector = wait.workspace.namespace, _selector(wait.workspace, wait.part)
+        async with (
+            heartbeating() as progress,
+            while_nodes_ready(self._view, wait.nodes),
+            self._view.observe(PODS, where, selector=selector, until=deadline) as looks,
+        ):
+            looks.again_s = LOOK_S
             training = TrainingProgress(self._cluster, wait) if wait.part == "train" else None
-            async for found in self._snapshots(wait, deadline):
+            async for sight in looks:
+                found = sight.objects
                 verdict = judged(wait.part, found.values(), wait.digest)
                 last = verdict if verdict.problem or not last.problem else last
-                if verdict.done or (verdict.running and wait.until == "started"):
+                if (verdict.done or (verdict.running and wait.until == "started")) and await sight.holds(found):
                     if training and verdict.done:
                         await training.note_end(found.values())
                     return verdict.done or JobDone()
-                if verdict.problem and verdict.problem.final:
+                # Strictly: the pods of a Job that failed have the same digest as those of the next one.
+                if verdict.problem and verdict.problem.final and await sight.holds(found, strictly=True):
                     raise failure(verdict.problem.reason, verdict.problem.message, final=True)
                 if training and verdict.running:
                     await training.update(verdict.running, progress)
@@ -98,40 +110,19 @@ class TuningJobs:
         raise _too_late(wait, last)
 
     @signatures.implements(signatures.DELETE_TUNING)
-    async def delete_tuning(self, request: TuningKey) -> Observed:
-        """Deletes Jobs, their pods and ConfigMaps, and the volume if requested. Returns when nothing is left. Raises
-        CleanupBlocked that names what is."""
-        key = request.workspace
+    async def delete_tuning(self, request: TuningKey) -> Undeployed:
+        """Deletes Jobs, their pods and ConfigMaps, and the volume if requested. Returns when nothing is left, or, if
+        the nodes go next, when the grace of the pods is over. Raises CleanupBlocked that names what is left."""
+        key, left = request.workspace, list[str]()
         async with heartbeating():
             for part in PARTS:
                 found = await self._cluster.get("Job", names.tuning_job(key.name, part), key.namespace)
                 if found is not None and owned(found, key):
-                    await self._delete_job(found, key, part)
+                    left += await self._delete_job(found, key, part, nodes_go=request.nodes_go)
                 await delete_ours(self._cluster, "ConfigMap", names.tuning_config_map(key.name, part), key)
             if request.volume:
                 await delete_ours(self._cluster, "PersistentVolumeClaim", names.tuning_volume(key.name), key)
-        return Observed(found=False)
-
-    async def _snapshots(self, wait: JobWait, until: datetime) -> AsyncIterator[Collection]:
-        """Yields the pods after every change, and every LOOK_S without one."""
-        key = wait.workspace
-        watch = observe(self._cluster, "Pod", key.namespace, selector=_selector(key, wait.part), until=until)
-        found: Collection = {}
-        following = asyncio.ensure_future(anext(watch))
-        try:
-            while True:
-                ready, _ = await asyncio.wait([following], timeout=LOOK_S)
-                if ready:
-                    try:
-                        found = following.result()
-                    except StopAsyncIteration:
-                        return
-                    following = asyncio.ensure_future(anext(watch))
-                yield found
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
-            await watch.aclose()
+        return Undeployed(left=left)
 
     async def _ended_without_pods(self, wait: JobWait) -> JobDone | None:
         """Pods go with their nodes; the Job records whether they had succeeded. None while new ones are created."""
@@ -163,20 +154,32 @@ class TuningJobs:
         require_ours(kind, found, key)
         return found
 
-    async def _delete_job(self, job: Object, key: WorkspaceKey, part: TuningPart) -> None:
-        name = job["metadata"]["name"]
-        await self._cluster.delete("Job", name, key.namespace, uid=job["metadata"]["uid"])
-        left: Collection = {}
-        until = datetime.now(UTC) + REPLACE_DEADLINE
-        async for left in observe(self._cluster, "Pod", key.namespace, selector=_selector(key, part), until=until):
-            if not left:
-                break
+    async def _delete_job(
+        self, job: Object, key: WorkspaceKey, part: TuningPart, *, nodes_go: bool = False
+    ) -> list[str]:
+        """Returns the pods that outlast their grace if their nodes go next; [] when pods and Job are gone."""
+        name, uid = job["metadata"]["name"], job["metadata"]["uid"]
+        await self._cluster.delete("Job", name, key.namespace, uid=uid)
+        until, selector = datetime.now(UTC) + REPLACE_DEADLINE, _selector(key, part)
+        left: list[str] = []
+        async with self._view.observe(PODS, key.namespace, selector=selector, until=until) as looks:
+            async for sight in looks:
+                left = sorted(sight.objects)
+                if not left and await sight.nothing_left(strictly=True):
+                    break
+                if nodes_go:
+                    looks.again_s = seconds_until_late(sight.objects, datetime.now(UTC))
+                    if looks.again_s <= 0:
+                        return left
         # The garbage collector deletes the Job after its last pod.
-        while (there := await self._cluster.get("Job", name, key.namespace)) is not None and datetime.now(UTC) < until:
-            await asyncio.sleep(GONE_LOOK_S)
-        if left or there is not None:
-            message = f"pods of Job {key.namespace}/{name} are still there: {', '.join(sorted(left)) or 'none'}"
-            raise failure("CleanupBlocked", message)
+        async with self._view.observe(JOBS, key.namespace, selector=selector, until=until) as looks:
+            async for sight in looks:
+                there = sight.objects.get(name)
+                gone = there is None or there["metadata"]["uid"] != uid
+                if gone and await sight.holds([name], strictly=True):
+                    return []
+        message = f"pods of Job {key.namespace}/{name} are still there: {', '.join(left) or 'none'}"
+        raise failure("CleanupBlocked", message)
 
 
 def _is_good(job: Object, digest: str) -> bool:

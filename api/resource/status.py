@@ -190,6 +190,11 @@ class WorkspaceStatus(Observed):
     observed_generation: int | None = Field(
         None, description="The generation this status is about.", json_schema_extra={"format": "int64"}
     )
+    revision: int | None = Field(
+        None,
+        description="Grows with every status, so that an older one never replaces a newer one. Milliseconds.",
+        json_schema_extra={"format": "int64"},
+    )
     plan: PlanSummary | None = Field(None, description="What this Workspace needs.")
     cost: Cost | None = Field(None, description="What this Workspace has cost so far.")
     data: TrainingData | None = Field(None, description="What the training trains on.")

@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.mgmt.containerservice.models import AgentPool
 
 from activities.clients.azure import Azure, AzureSettings
 from activities.nodes.aks.agent_pool_spec import properties_of
+from activities.nodes.aks.operations import SeldomPolling
 
 
 class Sent(NamedTuple):
@@ -25,21 +27,24 @@ class Sent(NamedTuple):
 class Poller:
     """An operation that has ended."""
 
-    def __init__(self, pool: AgentPool | None, token: str) -> None:
-        self._pool, self._token = pool, token
+    def __init__(self, token: str) -> None:
+        self._token = token
 
     def continuation_token(self) -> str:
         return self._token
 
-    async def result(self) -> AgentPool | None:
-        return self._pool
+    async def wait(self) -> None:
+        return None
 
 
 class FakeAgentPools:
     """`sent` has what was asked of ARM. `looks` are what the next reads of a pool show, None for a pool that is not
-    there; after them a read shows what the operations have made."""
+    there; after them a read shows what the operations have made. `read` and `listed` have what was looked at."""
 
     def __init__(self, *pools: AgentPool) -> None:
+        self.read: list[str] = []
+        self.listed = 0
+        self.busy = False
         self.pools = {str(pool.name): pool for pool in pools}
         self.looks: deque[AgentPool | None] = deque()
         self.sent: list[Sent] = []
@@ -51,28 +56,35 @@ class FakeAgentPools:
         return Azure(clients, clients, settings)
 
     async def get(self, group: str, cluster: str, name: str) -> AgentPool:
+        self.read.append(name)
         found = self.looks.popleft() if self.looks else self.pools.get(name)
         if found is None:
             raise ResourceNotFoundError(f"no agent pool {name}")
         return found
 
     async def list(self, group: str, cluster: str) -> AsyncIterator[AgentPool]:
-        for pool in self.pools.values():
+        self.listed += 1
+        for pool in list(self.pools.values()):
             yield pool
 
     async def begin_create_or_update(
-        self, group: str, cluster: str, name: str, pool: AgentPool, **options: Any
+        self, group: str, cluster: str, name: str, pool: AgentPool, *, polling: SeldomPolling, **options: Any
     ) -> Poller:
+        missing = options.get("match_condition") is MatchConditions.IfMissing
+        if self.busy or (missing and name in self.pools):
+            raise ResourceExistsError("the cluster is busy" if self.busy else f"agent pool {name} exists")
         self.sent.append(Sent("PUT", name, options))
         pool.name = name
         properties_of(pool).provisioning_state = "Succeeded"
         self.pools[name] = pool
-        return Poller(pool, "token")
+        return Poller("token")
 
-    async def begin_delete(self, group: str, cluster: str, name: str, **options: Any) -> Poller:
+    async def begin_delete(
+        self, group: str, cluster: str, name: str, *, polling: SeldomPolling, **options: Any
+    ) -> Poller:
         self.sent.append(Sent("DELETE", name, options))
         self.pools.pop(name, None)
-        return Poller(None, "token")
+        return Poller("token")
 
 
 class _Client:

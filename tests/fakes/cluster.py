@@ -7,7 +7,7 @@ what, which fields a schema knows and what controllers make of objects is a real
 import asyncio
 import copy
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from kubernetes.aio.client.exceptions import ApiException
@@ -49,24 +49,40 @@ class FakeCluster(Cluster):
         """Goes without an event, as what is deleted while nobody watches."""
         del self._objects[kind, namespace, name]
 
+    def gain(self, kind: str, body: Object) -> None:
+        """Comes without an event, as what a watch that is behind has not told yet."""
+        self._store("ADDED", kind, body)
+        self._events[-1] = ("ADDED", "", body)
+
     async def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         self._begin("get", kind)
         return copy.deepcopy(self._objects.get((kind, namespace or "", name)))
 
     async def list_all(
-        self, kind: str, namespace: str | None = None, *, selector: str = "", fields: str = ""
+        self,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        selector: str = "",
+        fields: str = "",
+        keep: Callable[[Object], Object | None] | None = None,
     ) -> tuple[list[Object], str]:
         if fields:
             raise NotImplementedError(f"field selector {fields}: ask a real API server")
         self._begin("list_all", kind)
         items = [body for place, body in self._objects.items() if place[0] == kind]
-        return [copy.deepcopy(body) for body in items if _selected(body, namespace, selector)], str(len(self._events))
+        found = [copy.deepcopy(body) for body in items if _selected(body, namespace, selector)]
+        kept = found if keep is None else [one for body in found if (one := keep(body)) is not None]
+        return kept, str(len(self._events))
 
     async def apply(self, kind: str, body: Object, *, subresource: str = "", manager: str = FIELD_MANAGER) -> Object:
         self._begin("apply", kind)
+        there, uid = self._objects.get(_place(kind, body)), body["metadata"].get("uid")
+        if uid and (there is None or there["metadata"]["uid"] != uid):
+            raise ApiException(status=409, reason="the uid is another one's")
         return await self._written(kind, _merged(self._objects.get(_place(kind, body), {}), body))
 
-    async def create(self, kind: str, body: Object) -> Object:
+    async def create(self, kind: str, body: Object, *, manager: str = "") -> Object:
         self._begin("create", kind)
         if _place(kind, body) in self._objects:
             raise ApiException(status=409, reason="AlreadyExists")
@@ -119,6 +135,8 @@ class FakeCluster(Cluster):
             self._changed.notify_all()
 
     async def request(self, method: str, path: str, **options: Any) -> Object:
+        if (method, path) == ("GET", "/apis/policy"):
+            return {"versions": [{"version": "v1"}]}
         raise NotImplementedError(f"{method} {path}: give the fake a verb, or ask a real API server")
 
     async def _more_than(self, seen: int, seconds: int) -> bool:

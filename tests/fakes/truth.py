@@ -4,7 +4,6 @@ Uids, generations, deletes and finalizers are as Kubernetes has them; pools and 
 must never happen, whatever is said and whatever fails, is noted where it would happen.
 """
 
-import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,11 +12,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from activities.contract import plan as p
-from activities.contract import signatures
 from activities.contract import tuning as t
 from activities.contract.failures import failure
 from activities.contract.models import ModelRequest, PinnedModel
-from activities.contract.nodes import NodesHeld, NodesLost, NodesReady, PoolBought, PoolKey, Released
+from activities.contract.nodes import NodesHeld, NodesReady, PoolBought, PoolKey, Released
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.contract.plan import Plan, PlanRequest, Preflight
 from activities.contract.serving import (
@@ -26,13 +24,14 @@ from activities.contract.serving import (
     HealthRequest,
     ServingReady,
     ServingRequest,
+    Undeployed,
+    UndeployRequest,
     VerifyRequest,
     WorkloadApplied,
     WorkloadRequest,
 )
 from activities.contract.signatures import Signature
 from activities.contract.sweep import Providers
-from activities.heartbeat import heartbeating
 from api import names
 from presets.plan.document import PlanReport
 from tests.fakes.troubles import Trouble, in_trouble
@@ -135,8 +134,6 @@ class Truth:
 
     async def carry_out(self, signature: Signature[Any, Any], argument: Any) -> Any:
         """The activity's body, with the next of its troubles."""
-        if signature is signatures.WAIT_FOR_NODE_LOSS:
-            return await self._wait_for_node_loss(argument)
         waiting = self.troubles.get(signature.name)
         trouble = waiting.pop(0) if waiting else Trouble()
         async with self._alone_with(signature, argument):
@@ -175,8 +172,9 @@ class Truth:
         return self._observed()
 
     def _build_plan(self, request: PlanRequest) -> p.Planned:
-        plan = self._plan(request)
-        return p.Planned.of([p.Option(plan=plan, report=PlanReport(namespace=plan.key.namespace, name=plan.key.name))])
+        plan, found = self._plan(request), self._ours(request)
+        option = p.Option(plan=plan, report=PlanReport(namespace=plan.key.namespace, name=plan.key.name))
+        return p.Planned.of([option], protected=found is not None and found.finalizer)
 
     def _read_wanted(self, request: p.WantedRequest) -> p.Wanted:
         return p.Wanted(digest=self._plan(request).digest)
@@ -236,12 +234,10 @@ class Truth:
             accepted_at=datetime.now(UTC),
         )
 
-    async def _wait_for_node_loss(self, held: NodesHeld) -> NodesLost:
+    def _while_nodes_ready(self, held: NodesHeld | None) -> None:
         """The nodes of another's pool are none of ours."""
-        async with heartbeating():
-            while self.pool is not None and self.pool.uid == held.plan.key.uid and not self.pool.broken:
-                await asyncio.sleep(LOOK_S)
-        return NodesLost(names=held.names)
+        if held and self.pool is not None and self.pool.uid == held.workspace.uid and self.pool.broken:
+            raise failure("NodeLost", f"no longer ready: {held.names}", final=True, names=held.names)
 
     def _wait_for_nodes(self, plan: Plan) -> NodesReady:
         if self.pool is None or self.pool.broken:
@@ -257,11 +253,13 @@ class Truth:
         return WorkloadApplied(digest=plan.digest)
 
     def _wait_for_serving(self, request: ServingRequest) -> ServingReady:
+        self._while_nodes_ready(request.nodes)
         if self.workload != Owned(request.workspace.uid, request.digest):
             self.wrong.append(f"{request.digest} was waited for, but {self.workload} exists")
         return ServingReady(pods=["pod-1"], nodes=["node-1"])
 
     def _read_completions(self, request: VerifyRequest) -> Completions:
+        self._while_nodes_ready(request.nodes)
         return Completions(answered=len(request.pods), slowest_s=0.1)
 
     def _read_health(self, request: HealthRequest) -> Health:
@@ -282,13 +280,13 @@ class Truth:
         self.status = patch.status
         return self._observed()
 
-    def _delete_workload(self, key: WorkspaceKey) -> Observed:
-        if self.workload and self.workload.uid == key.uid:
+    def _delete_workload(self, request: UndeployRequest) -> Undeployed:
+        if self.workload and self.workload.uid == request.workspace.uid:
             self.workload = None
-        return Observed(found=False)
+        return Undeployed()
 
-    def _delete_tuning(self, request: t.TuningKey) -> Observed:
-        return self._observed()
+    def _delete_tuning(self, request: t.TuningKey) -> Undeployed:
+        return Undeployed()
 
     def _delete_node_pool(self, key: PoolKey) -> Released:
         existed = self.pool is not None and self.pool.uid == key.workspace.uid

@@ -5,7 +5,7 @@ Registers one body per signature, records every call, and can fail, block or los
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -16,7 +16,7 @@ from activities.contract import signatures
 from activities.contract import tuning as t
 from activities.contract.failures import failure
 from activities.contract.models import ModelRequest, PinnedModel
-from activities.contract.nodes import NodesHeld, NodesLost, NodesReady, PoolBought, PoolKey, Released
+from activities.contract.nodes import NodesReady, PoolBought, PoolKey, Released
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.contract.plan import Check, Plan, PlanRequest, Preflight
 from activities.contract.serving import (
@@ -25,6 +25,8 @@ from activities.contract.serving import (
     HealthRequest,
     ServingReady,
     ServingRequest,
+    Undeployed,
+    UndeployRequest,
     VerifyRequest,
     WorkloadApplied,
     WorkloadRequest,
@@ -64,11 +66,11 @@ class World:
         self.checks_of: dict[str, list[Check]] = {}
         self.bought: list[tuple[str, bool]] = []
         self.repairs = 0
-        self.watchable = True
         self.options: list[tuple[str, bool]] = []
         self.planned: list[p.Option] = []
         self.provider: Provider = "aks"
         self.nodes_are_there = True
+        self.node_silent = False
         self.pools: dict[str, str] = {}
         self.workloads: set[str] = set()
         self.kind: Literal["preset", "tuning"] = "preset"
@@ -92,7 +94,7 @@ class World:
         self.cancelled: Counter[str] = Counter()
         self._failures: defaultdict[str, list[Exception | None]] = defaultdict(list)
         self._gates: dict[str, asyncio.Event] = {}
-        self._gates[signatures.WAIT_FOR_NODE_LOSS.name] = asyncio.Event()
+        self._loss = asyncio.Event()
         self.entered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def fail_next(self, signature: Signature[Any, Any], *errors: Exception | None) -> None:
@@ -109,8 +111,8 @@ class World:
         return self._gates[signature.name]
 
     def lose_a_node(self) -> None:
-        """Whoever watches the nodes now is told of a loss; those that are bought after it are not lost."""
-        self._gates[signatures.WAIT_FOR_NODE_LOSS.name].set()
+        """Whoever is at work on the nodes now, or is next, is told of a loss; what is bought after it is not lost."""
+        self._loss.set()
 
     @staticmethod
     def now() -> datetime:
@@ -131,7 +133,7 @@ class World:
             self.entered[signature.name].set()
             if signature.waits:
                 async with heartbeating():
-                    await self._obstacles(signature)
+                    await self._unless_lost(argument, self._obstacles(signature))
             else:
                 await self._obstacles(signature)
             return effect(argument)
@@ -139,8 +141,6 @@ class World:
         return body
 
     async def _obstacles(self, signature: Signature[Any, Any]) -> None:
-        if signature is signatures.WAIT_FOR_NODE_LOSS and not self.watchable:
-            raise failure("ApiServerRefused", "nodes may not be watched")
         try:
             if signature.name in self._gates:
                 await self._gates[signature.name].wait()
@@ -151,8 +151,25 @@ class World:
         if error is not None:
             raise error
 
+    async def _unless_lost(self, argument: Any, obstacles: Coroutine[Any, Any, None]) -> None:
+        """Raises NodeLost if a node is lost before the work on it may go on."""
+        held = getattr(argument, "nodes", None)
+        if held is None:
+            return await obstacles
+        work, loss = asyncio.ensure_future(obstacles), asyncio.ensure_future(self._loss.wait())
+        try:
+            await asyncio.wait([work, loss], return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                self._loss.clear()
+                raise failure("NodeLost", f"no longer ready: {held.names}", final=True, names=held.names)
+            work.result()
+        finally:
+            loss.cancel()
+            work.cancel()
+            await asyncio.gather(work, loss, return_exceptions=True)
+
     def _build_plan(self, request: PlanRequest) -> p.Planned:
-        return p.Planned.of(self._options(request))
+        return p.Planned.of(self._options(request), protected=self.finalizer)
 
     def _read_wanted(self, request: p.WantedRequest) -> p.Wanted:
         return p.Wanted.of(self._options(request), request.terms)
@@ -260,10 +277,6 @@ class World:
     def _wait_for_nodes(self, plan: Plan) -> NodesReady:
         return NodesReady(names=["node-1"])
 
-    def _wait_for_node_loss(self, held: NodesHeld) -> NodesLost:
-        self._gates[signatures.WAIT_FOR_NODE_LOSS.name].clear()
-        return NodesLost(names=held.names)
-
     def _wait_for_serving(self, request: ServingRequest) -> ServingReady:
         return ServingReady(pods=["pod-1"], nodes=["node-1"])
 
@@ -287,10 +300,10 @@ class World:
         done = {"fetch": {"data": found}, "train": {"trained": self.trained}, "publish": {"published": adapter}}
         return t.JobDone.model_validate(done[wait.part])
 
-    def _delete_tuning(self, request: t.TuningKey) -> Observed:
+    def _delete_tuning(self, request: t.TuningKey) -> Undeployed:
         self.jobs.clear()
         self.volume = self.volume and not request.volume
-        return self._observed()
+        return Undeployed(left=self._lasting(nodes_go=request.nodes_go))
 
     def _read_adapter(self, request: t.AdapterRequest) -> t.PublishedAdapter:
         return t.PublishedAdapter(image=request.image, digest=request.digest)
@@ -301,9 +314,16 @@ class World:
             self.statuses_by_uid[patch.workspace.uid] = patch.status
         return self._observed()
 
-    def _delete_workload(self, key: WorkspaceKey) -> Observed:
-        self.workloads.discard(key.name)
-        return self._observed()
+    def _delete_workload(self, request: UndeployRequest) -> Undeployed:
+        left = self._lasting(nodes_go=request.nodes_go)
+        if not left:
+            self.workloads.discard(request.workspace.name)
+        return Undeployed(left=left)
+
+    def _lasting(self, *, nodes_go: bool) -> list[str]:
+        """Pods on a node that does not answer: they are there as long as the node is."""
+        assert not self.node_silent or nodes_go or not self.pools, "the pods last until the node is gone"
+        return ["pod-1"] if self.node_silent and self.pools else []
 
     def _delete_node_pool(self, key: PoolKey) -> Released:
         existed = bool(self.pools)

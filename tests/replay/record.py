@@ -107,9 +107,9 @@ async def second_way_taken(bench: Bench) -> None:
 async def node_lost_at_work(bench: Bench) -> None:
     gate = bench.world.block(s.WAIT_FOR_SERVING)
     await bench.signal()
-    await bench.until(lambda _: bench.world.calls["wait_for_node_loss"] == 1)
+    await bench.until(lambda _: bench.world.calls["wait_for_serving"] == 1)
     bench.world.lose_a_node()
-    await bench.until(lambda _: bench.world.calls["wait_for_node_loss"] == 2)
+    await bench.until(lambda _: bench.world.calls["wait_for_serving"] == 2)
     gate.set()
     await bench.settled()
     await bench.delete()

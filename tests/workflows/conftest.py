@@ -1,5 +1,6 @@
 """Temporal's time-skipping test server, one per session, and a fresh world, workflow id and worker per test."""
 
+import json
 import shutil
 import sys
 import time
@@ -13,18 +14,22 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.contract import queues
-from activities.contract.payloads import WorkspaceKey
+from activities.contract import queues, signatures
+from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.contract.policies import HEARTBEAT_EVERY
+from activities.status.writer import StatusWriter, Write
+from deploy.local.services.temporal import dynamic_config
 from testing.deadlines import PATIENCE_S
 from testing.workflow_tasks import may_be_asked_again
 from tests.fakes.world import World
 from worker.plugin import plugin
+from worker.status_interceptor import StatusInterceptor, gone_reporter
 from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.state import WorkspaceState
 from workflows.status import search_attributes
@@ -55,9 +60,12 @@ async def skipping() -> AsyncIterator[WorkflowEnvironment]:
 
 @pytest.fixture(scope="session")
 async def live() -> AsyncIterator[WorkflowEnvironment]:
-    """The dev server, which is the real one: for races, in real time."""
+    """The dev server, which is the real one, as the local stack runs it: for races, in real time."""
     async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary("temporal"), dev_server_log_level="never", plugins=[plugin()]
+        dev_server_existing_path=binary("temporal"),
+        dev_server_log_level="never",
+        dev_server_extra_args=dynamic_config(),
+        plugins=[plugin()],
     ) as environment:
         await search_attributes.register(environment.client)
         yield environment
@@ -104,13 +112,15 @@ class Bench:
         return await self.handle.query(WorkspaceWorkflow.progress)
 
     async def scheduled(self) -> Counter[str]:
-        """How often the workflow has scheduled each activity, after every message sent before this call: a query is
-        answered by a workflow task that has seen them.
+        """How often the workflow has scheduled each activity, local ones too, after every message sent before this
+        call: a query is answered by a workflow task that has seen them.
         """
         assert self.handle is not None
         await self.progress()
         events = (await self.handle.fetch_history()).events
         found = [one.activity_task_scheduled_event_attributes.activity_type.name for one in events]
+        local = (one.marker_recorded_event_attributes.details for one in events)
+        found += [json.loads(one["data"].payloads[0].data)["activity_type"] for one in local if "data" in one]
         return Counter(name for name in found if name)
 
     async def until(self, condition: Any) -> WorkspaceState:
@@ -152,19 +162,45 @@ class Bench:
         )
 
 
+def activity_name(body: Any) -> str:
+    return str(body.__temporal_activity_definition.name)
+
+
+def confirming(writer: StatusWriter) -> Any:
+    """The activity that writes a status, as the product has it: through the writer."""
+
+    @activity.defn(name=signatures.PATCH_STATUS.name)
+    async def patch_status(patch: StatusPatch) -> Observed:
+        return await writer.confirm(patch)
+
+    return patch_status
+
+
 @asynccontextmanager
 async def workers(
-    env: WorkflowEnvironment, activities: list[Any], cached_workflows: int, workflows: Sequence[type] = WORKFLOWS
+    env: WorkflowEnvironment,
+    activities: list[Any],
+    cached_workflows: int,
+    workflows: Sequence[type] = WORKFLOWS,
+    write: Write | None = None,
+    places: int | None = None,
 ) -> AsyncIterator[None]:
-    """One for every queue, with these bodies of activities."""
+    """One for every queue, with these bodies of activities; `write` replaces the one that writes statuses. `places`:
+    how many activities each runs at once."""
+    bodies = [one for one in activities if activity_name(one) != signatures.PATCH_STATUS.name]
+    [usual] = [one for one in activities if one not in bodies]
     async with AsyncExitStack() as stack:
+        writer = StatusWriter(write or usual, gone_reporter(env.client))
+        stack.push_async_callback(writer.drain)
         for queue in queues.ALL:
             worker = Worker(
                 env.client,
                 task_queue=queue,
                 workflows=workflows if queue == queues.WORKSPACES else [],
-                activities=activities,
+                activities=[*bodies, confirming(writer)],
+                interceptors=[StatusInterceptor(writer)],
                 max_cached_workflows=cached_workflows,
+                max_concurrent_activities=places,
                 max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
                 default_heartbeat_throttle_interval=HEARTBEAT_EVERY,
             )
@@ -176,8 +212,6 @@ async def workers(
 async def working(env: WorkflowEnvironment, cached_workflows: int = 100) -> AsyncIterator[Bench]:
     """Workers for every queue, with a world of their own."""
     world = World()
-    # The end of every pass cancels a watch, and the time-skipping server gets stuck over cancellations.
-    world.watchable = not env.supports_time_skipping
     async with workers(env, world.activities(), cached_workflows):
         made = Bench(env=env, client=env.client, world=world)
         yield made

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from activities.contract import signatures as s
-from activities.contract.failures import failure
 from activities.contract.signatures import Signature
 from api.resource.status import Phase
 from tests.workflows.conftest import Bench
@@ -14,9 +13,9 @@ from workflows.steps.nodes import NODE_ATTEMPTS
 FIRST = "Standard_NC24ads_A100_v4"
 
 
-async def lose_one(bench: Bench, watches: int) -> None:
-    """A node is lost when the nodes are watched for that many times."""
-    await bench.until(lambda _: bench.world.calls["wait_for_node_loss"] == watches)
+async def lose_one(bench: Bench, times: int, at_work: Signature[Any, Any] = s.WAIT_FOR_SERVING) -> None:
+    """A node is lost when the work on it has begun that many times."""
+    await bench.until(lambda _: bench.world.calls[at_work.name] == times)
     bench.world.lose_a_node()
 
 
@@ -28,9 +27,8 @@ async def test_a_node_lost_during_the_work_is_replaced_and_the_work_restarts(
     world = live_bench.world
     gate = world.block(at_work)
     await live_bench.signal()
-    await world.entered[at_work.name].wait()
-    await lose_one(live_bench, 1)
-    await live_bench.until(lambda _: world.calls["wait_for_node_loss"] == 2)
+    await lose_one(live_bench, 1, at_work)
+    await live_bench.until(lambda _: world.calls[at_work.name] == 2)
     gate.set()
     state = await live_bench.settled()
     assert (state.status.phase, state.resources.nodes, state.resources.lost) == (Phase.READY, ["node-1"], False)
@@ -44,7 +42,7 @@ async def test_the_loss_is_reported_while_the_node_is_replaced(live_bench: Bench
     world = live_bench.world
     world.block(s.WAIT_FOR_SERVING)
     await live_bench.signal()
-    await live_bench.until(lambda _: world.calls["wait_for_node_loss"] == 1)
+    await world.entered["wait_for_serving"].wait()
     gate = world.block(s.ENSURE_NODE_POOL)
     world.lose_a_node()
     state = await live_bench.until(lambda state: state.resources.lost)
@@ -75,6 +73,7 @@ async def test_after_spot_evictions_during_a_pass_the_next_option_is_tried(live_
     await live_bench.signal()
     for times in range(1, NODE_ATTEMPTS + 1):
         await lose_one(live_bench, times)
+    await live_bench.until(lambda _: len(world.bought) == NODE_ATTEMPTS + 1)
     gate.set()
     state = await live_bench.settled()
     assert world.bought == [(FIRST, True)] * NODE_ATTEMPTS + [(FIRST, False)]
@@ -82,25 +81,13 @@ async def test_after_spot_evictions_during_a_pass_the_next_option_is_tried(live_
     assert state.resources.evictions == {f"{FIRST} as spot": NODE_ATTEMPTS}
 
 
-async def test_a_watch_that_fails_leaves_the_work_alone(live_bench: Bench) -> None:
-    world = live_bench.world
-    world.fail_next(s.WAIT_FOR_NODE_LOSS, failure("ApiServerRefused", "nodes may not be watched"))
-    at_work = world.block(s.WAIT_FOR_SERVING)
-    await live_bench.signal()
-    await lose_one(live_bench, 1)  # it would be told of, if the watch had not failed
-    await live_bench.until(lambda _: not world.failures_left(s.WAIT_FOR_NODE_LOSS))
-    at_work.set()
-    state = await live_bench.settled()
-    assert state.status.phase is Phase.READY and len(world.bought) == 1
-
-
-async def test_an_edit_ends_the_watch_and_what_it_watched_beside(live_bench: Bench) -> None:
+async def test_an_edit_is_served_by_the_nodes_that_are_there(live_bench: Bench) -> None:
     world = live_bench.world
     gate = world.block(s.WAIT_FOR_SERVING)
     await live_bench.signal()
-    await live_bench.until(lambda _: world.calls["wait_for_node_loss"] == 1)
-    gate.set()
+    await world.entered["wait_for_serving"].wait()
     await live_bench.edit(digest="digest-2")
+    await live_bench.until(lambda _: world.cancelled["wait_for_serving"] == 1)
+    gate.set()
     assert (await live_bench.settled()).spec.observed == 2
-    await live_bench.until(lambda _: world.cancelled["wait_for_node_loss"] == 2)
-    assert len(world.bought) == 2 and world.repairs == 0
+    assert len(world.bought) == 1 and world.repairs == 0

@@ -16,7 +16,7 @@ from workflows.workspace import WorkspaceWorkflow
 # In the order of a first generation. A test holds that nothing is left out.
 EVERY_STEP: list[Signature[Any, Any]] = [
     s.BUILD_PLAN, s.READ_MODEL_REVISION, s.ENSURE_FINALIZER, s.READ_WORKLOAD_PREFLIGHT, s.READ_PREFLIGHT,
-    s.ENSURE_WORKLOAD, s.ENSURE_NODE_POOL, s.WAIT_FOR_NODES, s.WAIT_FOR_NODE_LOSS, s.WAIT_FOR_SERVING,
+    s.ENSURE_WORKLOAD, s.ENSURE_NODE_POOL, s.WAIT_FOR_NODES, s.WAIT_FOR_SERVING,
     s.READ_COMPLETIONS,
 ]  # fmt: skip
 

@@ -132,6 +132,7 @@ def status_document(state: WorkspaceState, now: datetime) -> dict[str, Any]:
         since=known.since,
         deadline=known.deadline,
         observed_generation=spec.observed,
+        revision=known.revision,
         plan=_summary(state),
         cost=resources.ledger.total(now),
         data=_data(resources.run.data),

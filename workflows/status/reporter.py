@@ -1,7 +1,7 @@
-"""Tracks the current step and writes the Workspace's status, coalescing bursts of changes into one write.
+"""Tracks the current step and offers the Workspace's status to the worker's writer, once per workflow task.
 
-Every change marks the status as dirty; one task writes the newest one. A failed write does not stop the workflow; the
-next change retries it.
+Every change marks the status as dirty; one task offers the newest one, outside of the history. Where the workflow
+rests, `confirm` makes sure that the status is written, also if the worker's process died meanwhile.
 """
 
 import asyncio
@@ -9,12 +9,13 @@ from datetime import timedelta
 from types import TracebackType
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, FailureError
 
 from activities.contract import signatures
 from activities.contract.payloads import StatusPatch
+from activities.contract.status_sink import forget_status, offer_status
 from api.resource.status import Phase, Step
-from workflows.activity_calls import call, is_cancelled
+from workflows.activity_calls import call_locally, is_cancelled, stop
 from workflows.state import StepOutcome, StepRecord, WorkspaceState
 from workflows.status import content, search_attributes
 
@@ -39,6 +40,22 @@ class _Recorded:
         self._reporter.end(self._record, outcome)
 
 
+class _Held:
+    """Context manager of the removal of the finalizer; if that fails, the writes go on. No generator, as above."""
+
+    def __init__(self, reporter: "StatusReporter") -> None:
+        self._reporter = reporter
+
+    def __enter__(self) -> None:
+        self._reporter.hold(True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, FailureError):
+            self._reporter.hold(False)
+
+
 class StatusReporter:
     """Steps and phase of one Workspace, and the task that reports them."""
 
@@ -46,10 +63,17 @@ class StatusReporter:
         self.state = state
         self.gone = False
         self.resting = False
+        self._reporting: asyncio.Task[None] | None = None
+        self._confirming: asyncio.Task[None] | None = None
         self._closed = False
+        self._vanished = False
+        self._held = False
         self._version = 0
-        self._written = 0
-        self._phase_shown: Phase | None = None
+        self._revised = 0
+        self._offered = 0
+        self._replayed = False
+        self._confirmed = 0
+        self._to_confirm = False
 
     def set_status(self, phase: Phase, reason: str, message: str, *, wait: timedelta | None = None) -> None:
         """Sets phase, reason and message; `wait` is how long the phase may last."""
@@ -61,13 +85,20 @@ class StatusReporter:
         self.mark_dirty()
 
     def mark_dirty(self) -> None:
-        """Schedules a status write, and updates the current details and, on a new phase, the search attributes."""
+        """Schedules an offer, and updates the current details and, on a new phase, the search attributes. Raises what
+        went wrong in an earlier offer, which is a bug."""
+        if self._reporting is not None and self._reporting.done():
+            self._reporting.result()
         self._version += 1
+        self._show()
+
+    def _show(self) -> None:
+        """Shows the state in the Temporal UI. Search attributes cost an event, so they change with the phase only."""
         workflow.set_current_details(content.current_details(self.state))
-        phase = self.state.status.phase
-        if phase is not self._phase_shown:
-            self._phase_shown = phase
-            workflow.upsert_search_attributes(search_attributes.of_state(self.state))
+        shown = workflow.info().typed_search_attributes
+        if shown.get(search_attributes.PHASE) != self.state.status.phase:
+            wanted = search_attributes.of_state(self.state)
+            workflow.upsert_search_attributes(search_attributes.changes(shown, wanted))
 
     def step(self, step: Step) -> "_Recorded":
         """Records a step's beginning, end and outcome around a `with` block."""
@@ -87,19 +118,41 @@ class StatusReporter:
         steps[:] = [ended if known is record else known for known in steps]
         self.mark_dirty()
 
-    async def run(self) -> None:
-        """Writes the newest status whenever the last one written is stale, until `close` is called."""
+    def start(self) -> None:
+        """Begins to offer the newest status whenever it has changed, until `close`. After a continue-as-new it has
+        not."""
+        if self.state.status.revision == 0:
+            self.mark_dirty()
+        else:
+            self._show()
+        self._reporting = asyncio.create_task(self._report())
+
+    async def _report(self) -> None:
         while True:
-            await workflow.wait_condition(lambda: self._closed or self._version != self._written)
+            await workflow.wait_condition(lambda: self._closed or self._to_offer())
             if self._closed:
                 return
-            version = self._version
-            await self._write()
-            self._written = version
+            self._offered, self._replayed = self._version, workflow.unsafe.is_replaying()
+            patch = self._patch()
+            if not self._replayed:
+                offer_status(patch)
+
+    def _to_offer(self) -> bool:
+        """Whether the status has changed, or was last due in a replay, where nothing is handed over."""
+        changed = self._version != self._offered or (self._replayed and not workflow.unsafe.is_replaying())
+        return changed and not (self._vanished or self._held)
+
+    def offer_again(self) -> None:
+        """For a query: offers the status as it is, and changes nothing."""
+        if not (self._closed or self._vanished or self._held):
+            state = self.state.model_copy(deep=True)
+            document = content.status_document(state, workflow.now())
+            offer_status(StatusPatch(workspace=state.key, status=document))
 
     async def backoff(self, pause: timedelta) -> None:
         """Waits for `pause`, or until `wake` is called."""
         self.resting = True
+        self.rest()
         try:
             await workflow.wait_condition(
                 lambda: not self.resting, timeout=pause, timeout_summary="Backoff: wait for the next try"
@@ -111,25 +164,60 @@ class StatusReporter:
         """Ends a `backoff`."""
         self.resting = False
 
-    def close(self) -> None:
-        """Stops `run`; a write under way completes first, so that no activity outlives the workflow."""
+    def vanish(self) -> None:
+        """Records that the Workspace does not exist any more: the workflow ends, and nothing is written."""
+        self.gone = self._vanished = True
+
+    def held(self) -> "_Held":
+        """Writes nothing while the finalizer is removed, which ends the object; what is not written yet is dropped."""
+        return _Held(self)
+
+    def hold(self, held: bool) -> None:
+        """Stops the writes, or lets them go on."""
+        self._held = held
+        if held:
+            forget_status(self.state.key)
+
+    async def close(self) -> None:
+        """Ends the reports: nothing is written any more. Raises what went wrong in them."""
         self._closed = True
+        forget_status(self.state.key)
+        if self._confirming is not None:
+            await stop([self._confirming])
+        if self._reporting is not None:
+            await self._reporting
+
+    def rest(self) -> None:
+        """Makes sure that the status is written, beside whatever the workflow waits for. Call where it rests."""
+        self._to_confirm = self._confirmed != self._version
+        if self._to_confirm and (self._confirming is None or self._confirming.done()):
+            self._confirming = asyncio.create_task(self._confirm())
 
     async def flush(self) -> None:
-        """Returns when everything recorded so far has been written, or its write has failed."""
-        target = self._version
-        await workflow.wait_condition(lambda: self._written >= target)
+        """Returns when everything recorded so far has been written, or its write was refused."""
+        self.rest()
+        await workflow.wait_condition(lambda: self._confirming is None or self._confirming.done())
 
-    async def _write(self) -> None:
-        state = self.state
-        document = content.status_document(state, workflow.now())
-        patch = StatusPatch(workspace=state.key, status=document)
-        try:
-            summary = f"Status: write {state.status.phase}: {state.status.message[:120]}"
-            seen = await call(signatures.PATCH_STATUS, patch, summary=summary)
-        except ActivityError as error:
-            if is_cancelled(error):
-                raise asyncio.CancelledError from None
-            workflow.logger.warning("the status could not be written", extra={"cause": str(error.cause)})
-            return
-        self.gone = self.gone or not seen.found
+    async def _confirm(self) -> None:
+        """Runs the write as an activity, which a local one is if all goes well: that one costs one event."""
+        while self._to_confirm and not (self._closed or self._vanished or self._held):
+            self._to_confirm, version, status = False, self._version, self.state.status
+            summary = f"Status: write {status.phase}: {status.message[:120]}"
+            try:
+                seen = await call_locally(signatures.PATCH_STATUS, self._patch(), summary=summary)
+            except ActivityError as error:
+                if is_cancelled(error):
+                    raise asyncio.CancelledError from None
+                workflow.logger.warning("the status could not be written", extra={"cause": str(error.cause)})
+            else:
+                if not seen.found:
+                    self.vanish()
+            self._confirmed = version
+
+    def _patch(self) -> StatusPatch:
+        """Returns the newest status. Its revision grows with the version, so that the same status keeps its own."""
+        now, status = workflow.now(), self.state.status
+        if self._version != self._revised:
+            self._revised = self._version
+            status.revision = max(status.revision + 1, int(now.timestamp() * 1000))
+        return StatusPatch(workspace=self.state.key, status=content.status_document(self.state, now))

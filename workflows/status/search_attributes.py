@@ -4,6 +4,7 @@ They are set at the start and updated only when the phase changes, because each 
 registers them with the server; an unregistered one would stall every workflow.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -33,16 +34,23 @@ def at_start(namespace: str) -> TypedSearchAttributes:
     return TypedSearchAttributes([SearchAttributePair(NAMESPACE, namespace), SearchAttributePair(PHASE, "Pending")])
 
 
-def of_state(state: WorkspaceState) -> list[SearchAttributeUpdate[Any]]:
-    """Returns updates of all attributes from the state."""
-    updates: list[SearchAttributeUpdate[Any]] = [
-        NAMESPACE.value_set(state.key.namespace),
-        PHASE.value_set(state.status.phase.value),
-        GENERATION.value_set(state.spec.observed),
+def of_state(state: WorkspaceState) -> list[SearchAttributePair[Any]]:
+    """Returns all attributes as they should be."""
+    pairs: list[SearchAttributePair[Any]] = [
+        SearchAttributePair(NAMESPACE, state.key.namespace),
+        SearchAttributePair(PHASE, state.status.phase.value),
+        SearchAttributePair(GENERATION, state.spec.observed),
     ]
     if plan := state.spec.plan:
-        updates += [PRESET.value_set(plan.preset), INSTANCE_TYPE.value_set(plan.instance_type)]
-    return updates
+        pairs += [SearchAttributePair(PRESET, plan.preset), SearchAttributePair(INSTANCE_TYPE, plan.instance_type)]
+    return pairs
+
+
+def changes(
+    shown: TypedSearchAttributes, wanted: Sequence[SearchAttributePair[Any]]
+) -> list[SearchAttributeUpdate[Any]]:
+    """Returns the updates that make the attributes shown those that are wanted."""
+    return [pair.key.value_set(pair.value) for pair in wanted if shown.get(pair.key) != pair.value]
 
 
 async def register(client: Client) -> None:

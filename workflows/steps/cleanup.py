@@ -12,33 +12,54 @@ from temporalio.exceptions import FailureError
 
 from activities.contract import signatures
 from activities.contract.nodes import PoolKey
+from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
 from activities.contract.providers import STEPS
+from activities.contract.serving import Undeployed, UndeployRequest
 from activities.contract.tuning import TuningKey
 from api import names
 from api.providers import Provider
 from api.resource.status import Step
-from workflows.activity_calls import call, is_cancelled, reason_and_message
+from workflows.activity_calls import call, call_locally, gather_or_cancel, is_cancelled, reason_and_message
 from workflows.status.reporter import StatusReporter
 
 STILL_HELD: Final = "; not released, and still costs money: "
 
 
-async def undeploy(reporter: StatusReporter, *, for_good: bool = False) -> None:
-    """Removes the workload and waits until its pods are gone; `for_good` also deletes a training's volume."""
+async def undeploy(reporter: StatusReporter, *, for_good: bool = False, nodes_go: bool = False) -> bool:
+    """Removes the workload and waits until its pods are gone; `for_good` also deletes a training's volume. With
+    `nodes_go`, which tells that the nodes are released next, waits no longer than the pods' grace. Returns whether pods
+    are left then: call it again when the nodes are gone."""
     state = reporter.state
-    where = f"{state.key.namespace}/{state.key.name}"
     with reporter.step(Step.UNDEPLOY):
-        if state.spec.plan is None or state.spec.plan.kind != "tuning":
-            summary = f"Undeploy: remove workload and Service of {where}"
-            await call(signatures.DELETE_WORKLOAD, state.key, summary=summary)
+        removals = [_remove_workload(state.key, nodes_go)] if _may_serve(state.spec.plan) else []
         if _may_have_tuned(state.spec.plan):
-            what = "Jobs and volume" if for_good else "Jobs"
-            request = TuningKey(workspace=state.key, volume=for_good)
-            await call(signatures.DELETE_TUNING, request, summary=f"Undeploy: remove {what} of {where}")
+            removals.append(_remove_jobs(state.key, for_good, nodes_go))
+        undeployed: list[Undeployed] = await gather_or_cancel(*removals)
+        if any(one.left for one in undeployed):
+            return True
         state.resources.release("workload")
         if for_good:
             state.resources.release("volume")
+    return False
+
+
+async def _remove_workload(key: WorkspaceKey, nodes_go: bool) -> Undeployed:
+    request = UndeployRequest(workspace=key, nodes_go=nodes_go)
+    summary = f"Undeploy: remove workload and Service of {key.namespace}/{key.name}"
+    return await call(signatures.DELETE_WORKLOAD, request, summary=summary)
+
+
+async def _remove_jobs(key: WorkspaceKey, for_good: bool, nodes_go: bool) -> Undeployed:
+    request = TuningKey(workspace=key, volume=for_good, nodes_go=nodes_go)
+    what = "Jobs and volume" if for_good else "Jobs"
+    return await call(
+        signatures.DELETE_TUNING, request, summary=f"Undeploy: remove {what} of {key.namespace}/{key.name}"
+    )
+
+
+def _may_serve(plan: Plan | None) -> bool:
+    return plan is None or plan.kind != "tuning"
 
 
 def _may_have_tuned(plan: Plan | None) -> bool:
@@ -66,10 +87,13 @@ async def release_nodes(reporter: StatusReporter, provider: Provider | None = No
 
 async def release_everything_held(reporter: StatusReporter) -> None:
     """Releases what is recorded as held, newest first; runs no activity if nothing is held."""
-    if reporter.state.resources.holds("workload"):
-        await undeploy(reporter)
-    if reporter.state.resources.holds("node_pool"):
+    resources, left = reporter.state.resources, False
+    if resources.holds("workload"):
+        left = await undeploy(reporter, nodes_go=resources.holds("node_pool") and _nodes_go(reporter))
+    if resources.holds("node_pool"):
         await release_nodes(reporter)
+    if left:
+        await undeploy(reporter)
 
 
 async def release_all(reporter: StatusReporter) -> str:
@@ -87,13 +111,22 @@ async def release_all(reporter: StatusReporter) -> str:
 
 async def finalize(reporter: StatusReporter) -> None:
     """Full cleanup of a deleted Workspace. Looks for resources even if none are recorded."""
-    await undeploy(reporter, for_good=True)
+    left = await undeploy(reporter, for_good=True, nodes_go=_nodes_go(reporter))
     for provider in await _providers(reporter):
         await release_nodes(reporter, provider)
+    if left:
+        await undeploy(reporter, for_good=True)
     with reporter.step(Step.FORGET):
         workflow.logger.info("everything is released")
         # Even if the Workspace seems gone: "gone" may mean that it is still being deleted and waits for this finalizer.
-        await call(signatures.DELETE_FINALIZER, reporter.state.key, summary="Forget: remove the finalizer")
+        with reporter.held():
+            await call_locally(signatures.DELETE_FINALIZER, reporter.state.key, summary="Forget: remove the finalizer")
+
+
+def _nodes_go(reporter: StatusReporter) -> bool:
+    """Whether the nodes, as far as is known, are released with the Workspace; the user's own stay."""
+    plan = reporter.state.spec.plan
+    return plan is not None and STEPS[plan.provider].nodes_go
 
 
 async def _providers(reporter: StatusReporter) -> list[Provider]:

@@ -32,6 +32,19 @@ TRY_NEXT: Final = frozenset(
 )
 """Reasons that concern this purchase option, not the Workspace."""
 
+OF_NODES: Final = (
+    "provider",
+    "terms",
+    "node_count",
+    "gpus_per_node",
+    "pool_name",
+    "os_disk_gib",
+    "node_labels",
+    "image_family",
+    "node_class",
+)
+"""What of a plan its nodes are bought, labelled and counted by."""
+
 
 def option_of(plan: Plan) -> str:
     """The name of an option in messages and in the state: `Standard_X`, `Standard_X as spot in zone 2`."""
@@ -41,6 +54,11 @@ def option_of(plan: Plan) -> str:
 def same_purchase(one: Plan, other: Plan) -> bool:
     """Whether a pool bought for one plan fits the other: compares the immutable properties of a pool."""
     return one.terms == other.terms
+
+
+def same_nodes(one: Plan, other: Plan) -> bool:
+    """Whether nodes bought for one plan serve the other as they are: nothing about them would be written anew."""
+    return all(getattr(one, field) == getattr(other, field) for field in OF_NODES)
 
 
 def in_order(options: Sequence[Option], held: Plan | None, evictions: Mapping[str, int]) -> list[Option]:

@@ -22,7 +22,7 @@ from activities.contract.signatures import Signature
 from api.preflight import PROVIDER_CHECKS, WORKLOAD_CHECKS, CheckName, place_of
 from api.reasons import FailureClass
 from api.resource.status import Phase, Step
-from workflows.activity_calls import call, is_cancelled, reason_and_message, stop
+from workflows.activity_calls import call, call_locally, is_cancelled, reason_and_message, stop
 from workflows.status.reporter import StatusReporter
 
 GRACE = timedelta(seconds=20)
@@ -41,8 +41,8 @@ async def check(reporter: StatusReporter, plan: Plan, *, nothing_to_buy: bool = 
     work = [
         _nodes_are_there(reporter, plan) if nothing_to_buy else _nodes(reporter, plan),
         _model(reporter, plan),
-        call(signatures.ENSURE_FINALIZER, plan.key, summary="Preflight: add the finalizer before anything is bought"),
         _workload(reporter, plan),
+        _protect(reporter, plan),
     ]
     _, pinned, _, _ = await _gather_all(reporter, work)
     reporter.state.spec.pinned = pinned
@@ -78,6 +78,13 @@ async def _gather_all(reporter: StatusReporter, work: list[Any]) -> list[Any]:
     if errors:
         raise refusal(reporter.state.status.checks)
     return results
+
+
+async def _protect(reporter: StatusReporter, plan: Plan) -> None:
+    """Adds the finalizer unless it was there when the generation was planned."""
+    if not reporter.state.resources.protected:
+        summary = "Preflight: add the finalizer before anything is bought"
+        await call_locally(signatures.ENSURE_FINALIZER, plan.key, summary=summary)
 
 
 async def _nodes(reporter: StatusReporter, plan: Plan) -> None:

@@ -13,6 +13,7 @@ from temporalio.client import (
     SchedulePolicy,
     ScheduleSpec,
 )
+from temporalio.common import Priority
 
 from activities.contract import queues
 from workflows.sweep.workflow import SweepRequest, SweepWorkflow
@@ -32,6 +33,7 @@ async def ensure_sweep_schedule(client: Client) -> None:
             id="sweep",
             task_queue=queues.WORKSPACES,
             execution_timeout=LONGEST,
+            priority=Priority(priority_key=queues.Order.SWEEP),
             static_summary="Sweep: delete orphaned resources, start missing workflows",
         ),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=EVERY)]),

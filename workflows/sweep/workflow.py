@@ -122,6 +122,7 @@ async def _start_workflow(workspace: WorkspaceRef) -> None:
             static_summary=f"Workspace {_full(key)}",
             memo={"uid": key.uid},
             search_attributes=search_attributes.at_start(key.namespace),
+            priority=queues.started_for(key.namespace),
         )
     except WorkflowAlreadyStartedError:
         workflow.logger.info("the workflow was started meanwhile", extra={"workspace": _full(key)})

@@ -109,3 +109,13 @@ def bought(pool: AgentPool) -> PoolBought:
         node_count=properties.count or 0,
         provisioning_state=properties.provisioning_state or "",
     )
+
+
+def bought_as_planned(plan: Plan) -> PoolBought:
+    """The plan's pool after its operation has succeeded: ARM accepted it as planned, and one PUT fits no other."""
+    return PoolBought(
+        pool_name=plan.pool_name,
+        instance_type=plan.instance_type,
+        node_count=plan.node_count,
+        provisioning_state="Succeeded",
+    )

@@ -1,15 +1,17 @@
-"""Creates and deletes AKS agent pools. Every call is idempotent: names are deterministic, and ARM is queried first.
+"""Creates and deletes AKS agent pools. Every call is idempotent: names are deterministic, and a pool that is there is
+read before anything is done to it.
 
 A long-running operation is resumed from its continuation token after a worker is lost, so that no second PUT is sent.
-agent_pool_spec.py builds the pools, errors/azure.py maps the errors.
+operations.py knows when to look at one, agent_pool_spec.py builds the pools, errors/azure.py maps the errors.
 """
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from azure.core import MatchConditions
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.core.polling import AsyncLROPoller
 from azure.mgmt.containerservice.models import AgentPool
 from temporalio import activity
@@ -23,11 +25,12 @@ from activities.contract.sweep import Inventory, OwnedResource, SweepScope
 from activities.heartbeat import Progress, heartbeating
 from activities.nodes.aks import agent_pool_spec
 from activities.nodes.aks.agent_pool_spec import PoolState
+from activities.nodes.aks.operations import SeldomPolling, UsualDurations
 
 DELETING: Final = "deleting"
 """Heartbeat detail of a release: a pool existed, whichever attempt found it."""
 SETTLE_S: Final = 1.0
-"""A PUT whose sender was killed can reach ARM this much later; a pool counts as gone after two NotFound."""
+"""A PUT whose sender was killed can reach ARM this much later; a pool counts as gone if it is still NotFound then."""
 
 
 class AgentPools:
@@ -35,28 +38,38 @@ class AgentPools:
 
     def __init__(self, azure: Azure) -> None:
         self._operations = azure.pools.agent_pools
+        self._listings = azure.listings
         self._cluster = (azure.settings.resource_group, azure.settings.cluster)
         self._poll_s = azure.settings.polling_interval
+        self._durations = UsualDurations()
 
     @signatures.implements(signatures.ENSURE_NODE_POOL)
     async def ensure_node_pool(self, plan: Plan) -> PoolBought:
         """Returns when ARM reports Succeeded. Raises QuotaExceeded, SkuNotAvailable, AllocationFailed, PoolFailed,
         OwnershipConflict, CloudBusy and the other reasons of errors/azure.py."""
         async with heartbeating() as progress:
-            pool = await self._read(plan.pool_name)
+            looks_first = progress.details or not self._listings.seemed_missing(plan.pool_name)
+            pool = await self._read(plan.pool_name) if looks_first else None
             if pool is None:
-                return await self._put(plan, progress, match_condition=MatchConditions.IfMissing)
+                try:
+                    poller = await self._begin(plan, match_condition=MatchConditions.IfMissing)
+                except ResourceExistsError:  # it is there by now, or ARM is busy
+                    pool = await self._read(plan.pool_name)
+                    if pool is None:
+                        raise
+                else:
+                    return await self._outcome(plan, progress, poller, datetime.now(UTC))
             return await self._continue_with(pool, plan, progress)
 
     @signatures.implements(signatures.DELETE_NODE_POOL)
     async def delete_node_pool(self, key: PoolKey) -> Released:
-        """Returns when ARM has returned NotFound twice. Raises CloudBusy while another operation holds the pool."""
+        """Returns when the deletion has ended and ARM returns NotFound. Raises CloudBusy while another operation holds
+        the pool."""
         async with heartbeating() as progress:
             pool = await self._read(key.pool_name)
-            while pool is not None and agent_pool_spec.owned_by(pool, key.workspace.uid):
+            if pool is not None and agent_pool_spec.owned_by(pool, key.workspace.uid):
                 progress.report(DELETING)
-                await self._delete(key.pool_name, pool)
-                pool = await self._read(key.pool_name)
+                await self._delete(key, pool)
             gone_at = datetime.now(UTC)
             await asyncio.sleep(SETTLE_S)
             late = await self._read(key.pool_name)
@@ -73,9 +86,9 @@ class AgentPools:
 
     @signatures.implements(signatures.READ_OWNED_POOLS)
     async def read_owned_pools(self, scope: SweepScope) -> Inventory:
-        """Returns every pool of the cluster with our tags, in any state."""
-        found = []
-        async for pool in self._operations.list(*self._cluster):
+        """Returns every pool of the cluster with our tags, in any state, from a list that begins now."""
+        listing, found = self._listings.pools, []
+        for pool in await listing.get(listing.now()):
             owner = agent_pool_spec.owner_of(pool)
             if owner:
                 found.append(OwnedResource(kind="node_pool", name=pool.name or "", workspace=owner))
@@ -84,7 +97,7 @@ class AgentPools:
     async def _continue_with(self, pool: AgentPool, plan: Plan, progress: Progress) -> PoolBought:
         match agent_pool_spec.state_of(pool, plan):
             case PoolState.READY if plan.repair and not progress.details:
-                return await self._put(plan, progress, etag=pool.e_tag, match_condition=MatchConditions.IfNotModified)
+                return await self._repair(plan, progress, pool)
             case PoolState.READY:
                 return agent_pool_spec.bought(pool)
             case PoolState.FOREIGN:
@@ -98,22 +111,23 @@ class AgentPools:
             case PoolState.BUSY:
                 return await self._join(plan, progress)
             case PoolState.TO_REPAIR:
-                return await self._put(plan, progress, etag=pool.e_tag, match_condition=MatchConditions.IfNotModified)
+                return await self._repair(plan, progress, pool)
 
-    async def _put(self, plan: Plan, progress: Progress, **condition: Any) -> PoolBought:
-        """Sends the attempt's only PUT, then waits for its operation."""
-        poller = await self._begin(plan, **condition)
+    async def _repair(self, plan: Plan, progress: Progress, pool: AgentPool) -> PoolBought:
+        poller = await self._begin(plan, etag=pool.e_tag, match_condition=MatchConditions.IfNotModified)
         return await self._outcome(plan, progress, poller, datetime.now(UTC))
 
     async def _join(self, plan: Plan, progress: Progress) -> PoolBought:
         """Waits for a running operation: ours, by its token, or one whose token was lost with a worker."""
         if progress.details:
-            token, accepted_at = progress.details
-            poller = await self._begin(plan, continuation_token=token)
-            return await self._outcome(plan, progress, poller, datetime.fromisoformat(accepted_at))
+            token, accepted_at = progress.details[0], datetime.fromisoformat(progress.details[1])
+            age_s = max(0.0, (datetime.now(UTC) - accepted_at).total_seconds())
+            poller = await self._begin(plan, age_s=age_s, continuation_token=token)
+            return await self._outcome(plan, progress, poller, accepted_at)
         activity.logger.info("joining the operation that runs on the node pool", extra={"pool": plan.pool_name})
+        began = time.monotonic()
         while True:
-            await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(self._durations.wait("put", began, least_s=self._poll_s))
             pool = await self._read(plan.pool_name)
             if pool is None or agent_pool_spec.state_of(pool, plan) is not PoolState.BUSY:
                 break
@@ -122,26 +136,32 @@ class AgentPools:
             raise failure("PoolFailed", f"the operation on node pool {plan.pool_name} ended as {state}")
         return agent_pool_spec.bought(pool)
 
-    async def _begin(self, plan: Plan, **options: Any) -> AsyncLROPoller[AgentPool]:
+    async def _begin(self, plan: Plan, *, age_s: float = 0.0, **options: Any) -> AsyncLROPoller[AgentPool]:
+        polling = SeldomPolling("put", self._durations, age_s=age_s, least_s=self._poll_s)
         return await self._operations.begin_create_or_update(
-            *self._cluster, plan.pool_name, agent_pool_spec.pool_of(plan), **options
+            *self._cluster, plan.pool_name, agent_pool_spec.pool_of(plan), polling=polling, **options
         )
 
     async def _outcome(
         self, plan: Plan, progress: Progress, poller: AsyncLROPoller[AgentPool], accepted_at: datetime
     ) -> PoolBought:
         progress.report(poller.continuation_token(), accepted_at.isoformat())
-        pool = await poller.result()
-        known = {"pool_name": plan.pool_name, "accepted_at": accepted_at}
-        return agent_pool_spec.bought(pool).model_copy(update=known)
+        await poller.wait()
+        return agent_pool_spec.bought_as_planned(plan).model_copy(update={"accepted_at": accepted_at})
 
-    async def _delete(self, name: str, pool: AgentPool) -> None:
-        if agent_pool_spec.is_deleting(pool):
-            await asyncio.sleep(self._poll_s)
-            return
-        # Undeploy has removed our pods; another owner's disruption budget must not keep a GPU node running.
-        poller = await self._operations.begin_delete(*self._cluster, name, ignore_pod_disruption_budget=True)
-        await poller.result()
+    async def _delete(self, key: PoolKey, pool: AgentPool | None) -> None:
+        """Returns when the pool is gone; a deletion that another attempt has begun is only waited for."""
+        began = time.monotonic()
+        while pool is not None and agent_pool_spec.owned_by(pool, key.workspace.uid):
+            if not agent_pool_spec.is_deleting(pool):
+                polling = SeldomPolling("delete", self._durations, age_s=0.0, least_s=self._poll_s)
+                # Undeploy has removed our pods; another owner's disruption budget must not keep a GPU node running.
+                poller = await self._operations.begin_delete(
+                    *self._cluster, key.pool_name, ignore_pod_disruption_budget=True, polling=polling
+                )
+                return await poller.wait()
+            await asyncio.sleep(self._durations.wait("delete", began, least_s=self._poll_s))
+            pool = await self._read(key.pool_name)
 
     async def _read(self, name: str) -> AgentPool | None:
         try:

@@ -69,6 +69,19 @@ def gpu_pod(pod: Object) -> GpuPod | None:
     return GpuPod(metadata["namespace"], metadata["name"], node, gpus, workspace)
 
 
+def kept_gpu_pod(pod: Object) -> Object | None:
+    """Returns the least of which `gpu_pod` says the same, so that a view keeps no more; None where it says None."""
+    use = gpu_pod(pod)
+    if use is None:
+        return None
+    metadata = {"name": use.name, "namespace": use.namespace, "uid": pod["metadata"]["uid"]}
+    resources = {"requests": {labels.GPU_RESOURCE: use.gpus}}
+    return {
+        "metadata": metadata | ({"labels": {labels.WORKSPACE_UID: use.workspace}} if use.workspace else {}),
+        "spec": {"nodeName": use.node, "containers": [{"resources": resources}]},
+    }
+
+
 def gpus_requested(spec: Object) -> int:
     """Counts as the scheduler does: init containers run one after the other before the rest, sidecars (init containers
     with restartPolicy Always) keep running, and the runtime class may add an overhead."""

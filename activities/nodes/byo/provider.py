@@ -10,7 +10,7 @@ from typing import Final
 
 from temporalio import activity
 
-from activities.clients.kubernetes import Cluster
+from activities.clients.view.cluster_view import ClusterView
 from activities.contract import signatures
 from activities.contract.failures import failure
 from activities.contract.nodes import PoolBought, PoolKey, Released
@@ -29,8 +29,9 @@ STALE_CHECK_EVERY: Final = timedelta(seconds=30)
 class OwnNodes:
     """Nodes that are not managed by us, and that Workspaces share GPU by GPU."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, view: ClusterView) -> None:
+        self._view = view
+        self._cluster = view.cluster
 
     @signatures.implements(signatures.ENSURE_NODE_RESERVATIONS)
     async def ensure_node_pool(self, plan: Plan) -> PoolBought:
@@ -40,7 +41,7 @@ class OwnNodes:
         view, checked = View({}, ()), datetime.min.replace(tzinfo=UTC)
         async with (
             heartbeating() as progress,
-            aclosing(follow(self._cluster, selector_of(plan), until=deadline)) as views,
+            aclosing(follow(self._view, selector_of(plan), until=deadline)) as views,
         ):
             async for view in views:
                 names = await reserve.reserve(self._cluster, plan, view)

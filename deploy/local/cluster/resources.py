@@ -1,6 +1,6 @@
 """Installs what Modelyard's processes need in a cluster before they start: the CRDs and the roles of each identity.
 
-The files are those of any other installation (`deploy/crds`, `deploy/rbac`).
+The files are those of any other installation (`crds` and `rbac` below `deploy`, of this checkout or of another).
 """
 
 import time
@@ -11,24 +11,23 @@ from deploy.local.host.commands import CommandFailed, run_logged
 from deploy.local.layout import Report
 
 DEPLOY = Path(__file__).parents[2]
-CRDS = DEPLOY / "crds"
-RBAC = DEPLOY / "rbac"
 APPLY_S = 60.0
 ASK_AGAIN_S = 0.2
 
 
-def ensure_crds(kubeconfig: Path, log: Path, report: Report) -> None:
+def ensure_crds(kubeconfig: Path, log: Path, report: Report, deploy: Path = DEPLOY) -> None:
     """Applies the CRDs and waits until the API server serves them. Raises CommandFailed."""
     report("applying the CRDs")
-    _apply(kubeconfig, CRDS, log)
-    names = [f"crd/{file.stem.split('_')[1]}.{file.stem.split('_')[0]}" for file in sorted(CRDS.glob("*.yaml"))]
+    crds = deploy / "crds"
+    _apply(kubeconfig, crds, log)
+    names = [f"crd/{file.stem.split('_')[1]}.{file.stem.split('_')[0]}" for file in sorted(crds.glob("*.yaml"))]
     _await_established(kubeconfig, names, log)
 
 
-def ensure_roles(kubeconfig: Path, log: Path, report: Report) -> None:
+def ensure_roles(kubeconfig: Path, log: Path, report: Report, deploy: Path = DEPLOY) -> None:
     """Applies the roles of Modelyard's identities. Raises CommandFailed."""
     report("applying roles and bindings")
-    _apply(kubeconfig, RBAC, log)
+    _apply(kubeconfig, deploy / "rbac", log)
 
 
 def _await_established(kubeconfig: Path, names: list[str], log: Path) -> None:

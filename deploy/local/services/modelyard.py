@@ -44,7 +44,7 @@ PROGRAMS = (
         "worker",
         "modelyard:cluster-worker",
         "worker_cluster_metrics",
-        arguments=("--queues", "workspaces,waits"),
+        arguments=("--queues", "workspaces,waits,releases"),
     ),
     Program(
         "worker-cloud",

@@ -29,8 +29,8 @@ TYPES = {SearchAttributeIndexedValueType.KEYWORD: "Keyword", SearchAttributeInde
 # On SIGTERM the server spends 14 s on a handover without a receiver; its database is transactional and loses nothing
 # in an immediate stop, as the test of this file proves.
 STOP_S = 1.0
-# Read by the server on start; JSON values.
-DYNAMIC_CONFIG: dict[str, object] = {"frontend.enableServerVersionCheck": False}
+# Read by the server on start; JSON values. Priority is on by itself, turns between fairness keys are not.
+DYNAMIC_CONFIG: dict[str, object] = {"frontend.enableServerVersionCheck": False, "matching.enableFairness": True}
 
 
 class TemporalMissing(RuntimeError):
@@ -63,9 +63,13 @@ def temporal_argv(layout: Layout, program: str, database: Path) -> tuple[str, ..
     argv += ["--db-filename", str(database), "--log-format", "json", "--log-level", "warn"]
     for attribute in SEARCH_ATTRIBUTES:
         argv += ["--search-attribute", f"{attribute.name}={TYPES[attribute.indexed_value_type]}"]
-    for key, value in DYNAMIC_CONFIG.items():
-        argv += ["--dynamic-config-value", f"{key}={json.dumps(value)}"]
-    return tuple(argv)
+    return (*argv, *dynamic_config())
+
+
+def dynamic_config() -> list[str]:
+    """Returns the arguments that set what the dev server leaves off."""
+    pairs = [f"{key}={json.dumps(value)}" for key, value in DYNAMIC_CONFIG.items()]
+    return [argument for pair in pairs for argument in ("--dynamic-config-value", pair)]
 
 
 def ui_address(layout: Layout) -> str:

@@ -1,10 +1,8 @@
 """One stack for all fault tests: real processes, simulated machines and pods. Each test leaves it as it found it."""
 
 import json
-import os
 import socket
 from collections.abc import AsyncIterator, Iterator
-from typing import Final
 
 import pytest
 
@@ -14,9 +12,7 @@ from testing.leftovers import settled_leftovers
 from testing.pods.rules import PodRules
 from testing.stack import Stack, keep_logs, running
 from testing.workspaces import Workspaces, connected
-
-# By the number of the process: lanes run side by side.
-INSTANCES: Final = ("chaos", "injections", "bench")
+from tests.lanes import instance_of_this_lane
 
 
 @pytest.fixture(scope="package")
@@ -29,10 +25,9 @@ def registry_port() -> int:
 @pytest.fixture(scope="package")
 def fault_stack(request: pytest.FixtureRequest, registry_port: int) -> Iterator[Stack]:
     """Started once in each process, stopped after its last test; its logs are kept when a test failed."""
-    number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     plain = json.dumps([f"127.0.0.1:{registry_port}"])
     settings = {"MODELYARD_DEADLINES": DEADLINES, "MODELYARD_PLAIN_HTTP_REGISTRIES": plain}
-    with running(INSTANCES[int(number)], settings, POLICY) as started:
+    with running(instance_of_this_lane(), settings, POLICY) as started:
         yield started
         if request.session.testsfailed:
             keep_logs(started.layout)

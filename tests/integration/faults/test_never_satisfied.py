@@ -28,7 +28,7 @@ async def test_a_quota_that_is_never_enough_costs_a_handful_of_calls(stack: Stac
     assert status_of(found)["reason"] == "QuotaExceeded"
     assert "need 8 vCPUs" in status_of(found)["message"]
     assert sum(stack.arm.calls().values()) <= QUOTA_ARM_CALLS
-    assert (await asyncio.to_thread(calls.end)).total() <= QUOTA_API_CALLS
+    assert (await asyncio.to_thread(calls.end)).calls.total() <= QUOTA_API_CALLS
     await is_left_alone(stack)
 
 
@@ -43,7 +43,7 @@ async def test_a_region_without_machines_is_asked_four_times(stack: Stack, works
     assert f"tried {ATTEMPTS} times" in status_of(found)["message"]
     assert purchases(stack, pool) == ATTEMPTS
     assert sum(stack.arm.calls().values()) <= CAPACITY_ARM_CALLS
-    assert (await asyncio.to_thread(calls.end)).total() <= CAPACITY_API_CALLS
+    assert (await asyncio.to_thread(calls.end)).calls.total() <= CAPACITY_API_CALLS
     assert pools(stack) == []
     await is_left_alone(stack)
 
@@ -61,5 +61,7 @@ async def is_left_alone(stack: Stack) -> None:
     calls = await counting(stack)
     await asyncio.sleep(QUIET_S)
     assert set(stack.arm.calls()) <= {"GET agentPools"}
-    about_one = [call for call in await asyncio.to_thread(calls.end) if call.endswith(("workspaces", "/status"))]
+    about_one = [
+        call for call in (await asyncio.to_thread(calls.end)).calls if call.endswith(("workspaces", "/status"))
+    ]
     assert set(about_one) <= {"list workspaces"}

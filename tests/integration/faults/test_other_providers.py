@@ -14,10 +14,11 @@ from deploy.local.azure.nodes.machines import Machine
 from deploy.local.azure.nodes.simulated import Simulated
 from deploy.local.cluster.kubectl import kubectl
 from presets.machines.skus import find_sku
+from testing.checkouts import ROOT
 from testing.deadlines import PATIENCE_S
 from testing.faults.processes import frozen
 from testing.leftovers import pools
-from testing.stack import ROOT, Stack
+from testing.stack import Stack
 from testing.workspaces import INSTANCE_TYPE, Workspaces, is_failed, is_ready, status_of, workspace
 from tests.integration.faults.test_sweeping import found_by_a_dry_run, sweep, tear_away
 from tests.integration.nodes.provisioner import Provisioner

@@ -8,10 +8,11 @@ from typing import Any
 
 from activities.clients.kubernetes_paths import path_of
 from api import labels, names
+from testing.checkouts import ROOT
 from testing.deadlines import PATIENCE_S
 from testing.faults.processes import frozen
 from testing.leftovers import settled_leftovers
-from testing.stack import ROOT, Stack
+from testing.stack import Stack
 from testing.workspaces import NAMESPACE, Workspaces, workspace
 
 

@@ -10,6 +10,10 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.clients.view.cluster_view import ClusterView
+from activities.contract.nodes import NodesHeld
+from activities.heartbeat import heartbeating
+from activities.nodes.losses import next_loss
 from testing.deadlines import PATIENCE_S
 
 LIMIT: Final = timedelta(hours=1)
@@ -47,6 +51,16 @@ class Attempt:
         async with asyncio.timeout(within_s):
             while not any(details and judge(details[0]) for details in self.beats):
                 await asyncio.sleep(0.05)
+
+
+def watching(view: ClusterView, held: NodesHeld) -> Attempt:
+    """A watch for the loss of a node that beats with what is missing."""
+
+    async def watch(nodes: NodesHeld) -> list[str]:
+        async with heartbeating() as progress:
+            return await next_loss(view, nodes, lambda missing: progress.report({"missing": missing}))
+
+    return Attempt(watch, held)
 
 
 async def done(body: Callable[[Argument], Awaitable[Result]], argument: Argument) -> Result:

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from activities.clients.kubernetes import Cluster
+from activities.clients.view.cluster_view import ClusterView
 from activities.contract.nodes import NodesHeld
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Deadlines
-from activities.nodes.readiness import Nodes
 from api import labels
 from tests.builders import a_plan
-from tests.integration.nodes.attempts import Attempt
+from tests.integration.nodes.attempts import watching
 from tests.integration.nodes.conftest import Bench
 from tests.integration.nodes.provisioner import delete
 
@@ -38,7 +38,7 @@ async def held(bench: Bench) -> NodesHeld:
     """Two nodes that may be without sign of life for LONG_S."""
     key = await bench.workspace()
     names = [await bought(bench, key, name) for name in ("one", "two")]
-    return NodesHeld(plan=a_plan(key, node_count=2, deadlines=Deadlines(unready=LONG_S)), names=names)
+    return NodesHeld.of(a_plan(key, node_count=2, deadlines=Deadlines(unready=LONG_S)), names)
 
 
 async def bought(bench: Bench, key: WorkspaceKey, name: str) -> str:
@@ -54,26 +54,26 @@ async def bought(bench: Bench, key: WorkspaceKey, name: str) -> str:
 
 
 async def test_a_node_that_is_gone_is_noticed_at_once(cluster: Cluster, bench: Bench, held: NodesHeld) -> None:
-    attempt = Attempt(Nodes(cluster).wait_for_node_loss, held)
+    attempt = watching(ClusterView(cluster), held)
     await attempt.until_beat(lambda said: said == {"missing": []})
     await delete(bench.admin, "Node", held.names[1])
     lost = await asyncio.wait_for(attempt.task, timeout=LONG_S / 5)
-    assert lost.names == [held.names[1]]
+    assert lost == [held.names[1]]
 
 
 async def test_a_node_that_is_not_ready_has_its_grace(cluster: Cluster, bench: Bench, held: NodesHeld) -> None:
-    patient = held.model_copy(update={"plan": held.plan.model_copy(update={"deadlines": Deadlines(unready=GRACE_S)})})
-    attempt = Attempt(Nodes(cluster).wait_for_node_loss, patient)
+    patient = held.model_copy(update={"unready": GRACE_S})
+    attempt = watching(ClusterView(cluster), patient)
     await attempt.until_beat(lambda said: said == {"missing": []})
     began = time.monotonic()
     await set_ready(bench.admin, held.names[0], False)
     lost = await asyncio.wait_for(attempt.task, timeout=LONG_S / 5)
-    assert lost.names == [held.names[0]]
+    assert lost == [held.names[0]]
     assert time.monotonic() - began >= GRACE_S
 
 
 async def test_a_node_that_comes_back_in_time_was_not_lost(cluster: Cluster, bench: Bench, held: NodesHeld) -> None:
-    attempt = Attempt(Nodes(cluster).wait_for_node_loss, held)
+    attempt = watching(ClusterView(cluster), held)
     await attempt.until_beat(lambda said: said == {"missing": []})
     await set_ready(bench.admin, held.names[0], False)
     await attempt.until_beat(lambda said: said == {"missing": [held.names[0]]})

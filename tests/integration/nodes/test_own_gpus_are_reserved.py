@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from activities.clients.kubernetes import Cluster
+from activities.clients.view.cluster_view import ClusterView
 from activities.contract.nodes import PoolKey
 from activities.contract.plan import Plan
 from activities.nodes.byo.provider import OwnNodes
@@ -29,7 +30,7 @@ async def reservations(bench: Bench) -> dict[str, dict[str, int]]:
 
 
 async def test_gpus_are_reserved_once_and_let_go(bench: Bench, cluster: Cluster) -> None:
-    nodes, plan = OwnNodes(cluster), await plan_of(bench, node_count=2, gpus_per_node=2)
+    nodes, plan = OwnNodes(ClusterView(cluster)), await plan_of(bench, node_count=2, gpus_per_node=2)
     names = [await bench.node(f"gpu-{index}", gpus=2) for index in range(3)]
     assert (await done(nodes.ensure_node_pool, plan)).node_count == 2
     assert (await done(nodes.ensure_node_pool, plan)).node_count == 2
@@ -45,7 +46,7 @@ async def test_what_others_use_is_told_at_the_deadline(bench: Bench, cluster: Cl
     plan = await plan_of(bench, provision_s=2)
     first, second = await bench.node("gpu-1"), await bench.node("gpu-2", gpus=0)
     await bench.pod("other-pod", first)
-    error = await refused(OwnNodes(cluster).ensure_node_pool, plan)
+    error = await refused(OwnNodes(ClusterView(cluster)).ensure_node_pool, plan)
     assert error.type == "NoMatchingNodes" and error.non_retryable
     assert "0 of 2 matching nodes have a free GPU, 1 is needed" in error.message
     assert f"{first} uses 1 of 1 (default/other-pod), {second} offers no GPU" in error.message
@@ -54,7 +55,7 @@ async def test_what_others_use_is_told_at_the_deadline(bench: Bench, cluster: Cl
 async def test_a_gpu_that_becomes_free_is_taken_at_once(bench: Bench, cluster: Cluster) -> None:
     plan = await plan_of(bench)
     await bench.pod("other-pod", await bench.node("gpu-1"))
-    waiting = Attempt(OwnNodes(cluster).ensure_node_pool, plan)
+    waiting = Attempt(OwnNodes(ClusterView(cluster)).ensure_node_pool, plan)
     await waiting.until_beat(lambda counts: counts == {"matching": 1, "free": 0, "wanted": 1})
     await bench.remove_pod("other-pod")
     async with asyncio.timeout(PATIENCE_S):
@@ -63,7 +64,7 @@ async def test_a_gpu_that_becomes_free_is_taken_at_once(bench: Bench, cluster: C
 
 async def test_a_node_that_is_labelled_later_is_taken(bench: Bench, cluster: Cluster) -> None:
     plan = await plan_of(bench)
-    waiting = Attempt(OwnNodes(cluster).ensure_node_pool, plan)
+    waiting = Attempt(OwnNodes(ClusterView(cluster)).ensure_node_pool, plan)
     await waiting.until_beat(lambda counts: counts["matching"] == 0)
     await bench.node("gpu-1")
     async with asyncio.timeout(PATIENCE_S):
@@ -71,7 +72,7 @@ async def test_a_node_that_is_labelled_later_is_taken(bench: Bench, cluster: Clu
 
 
 async def test_two_that_race_for_one_gpu_get_it_one_after_the_other(bench: Bench, cluster: Cluster) -> None:
-    nodes = OwnNodes(cluster)
+    nodes = OwnNodes(ClusterView(cluster))
     await bench.node("gpu-1")
     plans = {attempt: plan for plan in [await plan_of(bench) for _ in range(2)]
              if (attempt := Attempt(nodes.ensure_node_pool, plan))}  # fmt: skip
@@ -87,7 +88,7 @@ async def test_two_that_race_for_one_gpu_get_it_one_after_the_other(bench: Bench
 
 
 async def test_of_many_that_race_exactly_as_many_win_as_there_are_gpus(bench: Bench, cluster: Cluster) -> None:
-    nodes = OwnNodes(cluster)
+    nodes = OwnNodes(ClusterView(cluster))
     for index in range(2):
         await bench.node(f"gpu-{index}", gpus=3)
     attempts = [Attempt(nodes.ensure_node_pool, await plan_of(bench)) for _ in range(10)]
@@ -103,7 +104,7 @@ async def test_of_many_that_race_exactly_as_many_win_as_there_are_gpus(bench: Be
 
 
 async def test_gangs_that_want_the_same_nodes_do_not_block_each_other(bench: Bench, cluster: Cluster) -> None:
-    nodes = OwnNodes(cluster)
+    nodes = OwnNodes(ClusterView(cluster))
     for index in range(3):
         await bench.node(f"gpu-{index}")
     attempts = {}
@@ -119,7 +120,7 @@ async def test_gangs_that_want_the_same_nodes_do_not_block_each_other(bench: Ben
 
 
 async def test_the_reservation_of_a_workspace_that_is_gone_is_no_hindrance(bench: Bench, cluster: Cluster) -> None:
-    nodes, gone = OwnNodes(cluster), await plan_of(bench)
+    nodes, gone = OwnNodes(ClusterView(cluster)), await plan_of(bench)
     await bench.node("gpu-1")
     await done(nodes.ensure_node_pool, gone)
     await delete(bench.admin, "Workspace", gone.key.name, gone.key.namespace)
@@ -130,7 +131,7 @@ async def test_the_reservation_of_a_workspace_that_is_gone_is_no_hindrance(bench
 
 
 async def test_who_is_cancelled_while_waiting_holds_nothing_and_can_go_on(bench: Bench, cluster: Cluster) -> None:
-    nodes, plan = OwnNodes(cluster), await plan_of(bench, node_count=2)
+    nodes, plan = OwnNodes(ClusterView(cluster)), await plan_of(bench, node_count=2)
     await bench.node("gpu-1")
     first = Attempt(nodes.ensure_node_pool, plan)
     await first.until_beat(lambda counts: counts["free"] == 1)

@@ -1,25 +1,13 @@
-"""The JSON patches that add and remove our finalizer leave everybody else's alone."""
+"""The JSON patch that removes our finalizer leaves everybody else's alone."""
 
 from typing import Any
 
 import pytest
 
-from activities.workspaces import adding_finalizer, removing_finalizer
+from activities.workspaces import removing_finalizer
 from api.labels import WORKSPACE_FINALIZER as OURS
 
 PATH = "/metadata/finalizers"
-
-
-@pytest.mark.parametrize(
-    ("present", "patch"),
-    [
-        pytest.param(None, [("test", PATH, None), ("add", PATH, [OURS])], id="none"),
-        pytest.param(["other"], [("add", f"{PATH}/-", OURS)], id="another's"),
-        pytest.param(["other", OURS], [], id="ours is there"),
-    ],
-)
-def test_adding_keeps_what_is_there(present: list[str] | None, patch: list[tuple[str, str, Any]]) -> None:
-    assert as_tuples(adding_finalizer({"finalizers": present})) == patch
 
 
 @pytest.mark.parametrize(

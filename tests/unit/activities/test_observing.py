@@ -1,120 +1,31 @@
 """Whatever the API server does with a list or a watch, what is known becomes what is there, and no event is lost."""
 
 import asyncio
-import json
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from aiohttp import web
-from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster, Object
 from activities.clients.watch import EventType, Reflector, follow, observe
-
-WITHIN_S = 60.0
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def pod(name: str, uid: str = "", version: int = 1) -> Object:
-    return {"metadata": {"name": name, "namespace": "default", "uid": uid or name, "resourceVersion": str(version)}}
-
-
-def listing(*pods: Object, version: int = 1, more: str = "") -> Answer:
-    body = {"items": pods, "metadata": {"resourceVersion": str(version), "continue": more}}
-    return lambda request: _answered(web.json_response(body))
-
-
-def refusal(status: int) -> Answer:
-    return lambda request: _answered(web.json_response({"kind": "Status", "code": status}, status=status))
-
-
-def event(kind: str, item: Object) -> bytes:
-    return json.dumps({"type": kind, "object": item}).encode() + b"\n"
-
-
-BOOKMARK = event("BOOKMARK", {"metadata": {"resourceVersion": "77"}})
-ERROR_GONE = event("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"})
-DONE = event("ADDED", pod("done"))
-ERROR_WITHOUT_CODE = event("ERROR", {"kind": "Status", "message": "something"})
-
-
-def watch(*lines: bytes, ends: bool = False, breaks: bool = False, plain: bool = False) -> Answer:
-    """A watch that says this and then is silent until its time is over, ends at once, or breaks off.
-
-    `plain`: the answer ends where the connection is closed, so that nobody sees by HTTP that something is missing."""
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        response, transport = web.StreamResponse(), request.transport
-        assert transport is not None
-        if plain:
-            response.force_close()
-            transport.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"".join(lines))
-            transport.close()
-            return response
-        await response.prepare(request)
-        await response.write(b"".join(lines))
-        if breaks:
-            transport.abort()
-        elif not ends:
-            await asyncio.sleep(float(request.query.get("timeoutSeconds", WITHIN_S)))
-        return response
-
-    return answer
-
-
-async def _answered(response: web.Response) -> web.StreamResponse:
-    return response
-
-
-class Script:
-    """An API server's answers, one after the other, and what it was asked; silence when there is no more to say."""
-
-    def __init__(self, *answers: Answer) -> None:
-        self.answers = deque(answers)
-        self.asked: list[dict[str, str]] = []
-        self.exhausted = asyncio.Event()
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        if request.path == "/readyz":
-            return web.Response()
-        self.asked.append(dict(request.query))
-        if not self.answers:
-            self.exhausted.set()
-            return await watch()(request)
-        return await self.answers.popleft()(request)
-
-    @property
-    def kinds(self) -> list[str]:
-        """`list`, or the version that a watch began at."""
-        return [query["resourceVersion"] if "watch" in query else "list" for query in self.asked]
-
-
-@asynccontextmanager
-async def served(*answers: Answer) -> AsyncIterator[tuple[Cluster, Script]]:
-    script = Script(*answers)
-    runner = web.AppRunner(_application(script), shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    cluster = Cluster(kubernetes_client.ApiClient(kubernetes_client.Configuration(host=f"http://{host}:{port}")))
-    try:
-        async with asyncio.timeout(WITHIN_S):
-            yield cluster, script
-    finally:
-        await cluster.close()
-        await runner.cleanup()
-
-
-def _application(script: Script) -> web.Application:
-    application = web.Application()
-    application.router.add_get("/{path:.*}", script.answer)
-    return application
+from tests.fakes.scripted_server import (
+    BOOKMARK,
+    DONE,
+    ERROR_GONE,
+    ERROR_WITHOUT_CODE,
+    WITHIN_S,
+    Answer,
+    answered,
+    event,
+    listing,
+    pod,
+    refusal,
+    served,
+    watch,
+)
 
 
 async def heard(cluster: Cluster, until: set[tuple[EventType, str]]) -> list[tuple[EventType, str]]:
@@ -198,6 +109,14 @@ async def test_a_bookmark_is_where_the_next_watch_begins() -> None:
     assert script.kinds == ["list", "1", "77"]
 
 
+async def test_a_watch_that_breaks_off_after_an_event_goes_on_from_there() -> None:
+    broken = watch(event("ADDED", pod("b", version=2)) + event("ADDED", pod("c", version=3))[:30], plain=True)
+    async with served(listing(pod("a")), broken, watch(event("ADDED", pod("c", version=3)))) as (cluster, script):
+        found = await heard(cluster, {(EventType.CHANGED, "c")})
+    assert found == [(EventType.LISTED, "a"), (EventType.CHANGED, "b"), (EventType.CHANGED, "c")]
+    assert script.kinds == ["list", "1", "2"]
+
+
 async def test_a_watch_that_ends_in_time_without_events_goes_on_from_where_it_was() -> None:
     async def quiet(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -234,7 +153,7 @@ async def test_a_list_whose_next_page_has_expired_is_read_anew_and_whole() -> No
 
 
 async def test_a_failed_list_is_retried_by_an_endless_watch() -> None:
-    page: Answer = lambda request: _answered(web.Response(text="<html>too busy</html>"))  # noqa: E731
+    page: Answer = lambda request: answered(web.Response(text="<html>too busy</html>"))  # noqa: E731
     async with served(refusal(500), refusal(429), page, listing(pod("a"))) as (cluster, _):
         assert await heard(cluster, {(EventType.LISTED, "a")}) == [(EventType.LISTED, "a")]
 
@@ -286,3 +205,11 @@ async def test_only_what_is_kept_is_known() -> None:
 
 def in_a_while() -> datetime:
     return datetime.now(UTC) + timedelta(seconds=WITHIN_S)
+
+
+async def test_an_event_may_be_as_large_as_an_object_may_be() -> None:
+    large = pod("b", version=2) | {"data": "x" * 3_000_000}
+    async with served(listing(pod("a")), watch(event("ADDED", large), DONE)) as (cluster, script):
+        found = await heard(cluster, {(EventType.CHANGED, "done")})
+    assert found == [(EventType.LISTED, "a"), (EventType.CHANGED, "b"), (EventType.CHANGED, "done")]
+    assert script.kinds == ["list", "1"]

@@ -8,7 +8,9 @@ from temporalio import activity
 from temporalio.workflow import ActivityCancellationType
 
 from activities.contract import queues, signatures
-from activities.contract.policies import config_of
+from activities.contract import signatures as s
+from activities.contract.policies import ASKING_HEARTBEAT_TIMEOUT, HEARTBEAT_EVERY, HEARTBEAT_TIMEOUT, config_of
+from activities.contract.queues import Order
 from activities.contract.signatures import Signature
 from activities.nodes.aks.provider import AgentPools
 from activities.nodes.byo.provider import OwnNodes
@@ -21,6 +23,7 @@ from activities.preflight.cluster import ClusterChecks
 from activities.preflight.workload import WorkloadPreflight
 from activities.serving.completions import Verification
 from activities.serving.workloads import Workloads
+from activities.status.statuses import Statuses
 from activities.sweep.nodes import ClusterHoldings
 from activities.sweep.workspaces import Populations
 from activities.tuning.adapter_verification import Adapters
@@ -40,6 +43,7 @@ CLASSES = (
     PreflightChecks,
     Nodes,
     Planner,
+    Statuses,
     TuningJobs,
     Adapters,
     Verification,
@@ -52,6 +56,7 @@ BODIES = {
     for body in vars(cls).values()
     if (definition := activity._Definition.from_callable(body)) is not None
 }  # fmt: skip
+RELEASING = (s.WAIT_FOR_NO_NODES, s.READ_PROVIDERS)
 EVERY = pytest.mark.parametrize("signature", signatures.ALL, ids=lambda signature: signature.name)
 
 
@@ -77,9 +82,43 @@ def test_an_activity_has_deadlines_and_heartbeats_where_it_waits(signature: Sign
     config = config_of(signature)
     start, whole = config["start_to_close_timeout"], config["schedule_to_close_timeout"]
     assert start is not None and whole is not None and start <= whole
-    assert (config.get("heartbeat_timeout") is not None) == signature.waits
+    assert (config.get("heartbeat_timeout") == HEARTBEAT_TIMEOUT) == signature.waits
     retry = config["retry_policy"]
     assert retry is not None and retry.maximum_interval is not None and retry.maximum_interval <= whole
+
+
+@EVERY
+def test_a_start_that_is_lost_costs_seconds(signature: Signature[Any, Any]) -> None:
+    config = config_of(signature)
+    found_after = min(limit for limit in (config.get("heartbeat_timeout"), config["start_to_close_timeout"]) if limit)
+    assert found_after <= (HEARTBEAT_TIMEOUT if signature.waits else timedelta(seconds=10))
+    retry = config["retry_policy"]
+    assert retry is not None and retry.initial_interval <= timedelta(seconds=5) and retry.backoff_coefficient == 2
+
+
+def test_two_heartbeats_can_be_lost_before_a_worker_counts_as_lost() -> None:
+    assert ASKING_HEARTBEAT_TIMEOUT > 2 * HEARTBEAT_EVERY
+
+
+@EVERY
+def test_releases_come_first_and_what_is_under_way_comes_before_purchases_and_beginnings(
+    signature: Signature[Any, Any],
+) -> None:
+    first = {s.ENSURE_NODE_POOL: Order.PURCHASE, s.BUILD_PLAN: Order.BEGINNING, s.READ_OWNED_POOLS: Order.SWEEP}
+    order = config_of(signature)["priority"].priority_key
+    assert order == first.get(signature, order)
+    assert (order == Order.RELEASE) == (signature.name.startswith("delete_") or signature in RELEASING)
+    begun = config_of(signature, begun=True)["priority"].priority_key
+    assert begun == (Order.UNDER_WAY if order == Order.BEGINNING else order)
+
+
+def test_waits_take_no_place_of_a_release_or_of_a_quick_call() -> None:
+    assert {one.queue for one in signatures.ALL if one.name.startswith("delete_") and one.waits} == {
+        queues.RELEASES,
+        queues.CLOUD,
+    }
+    assert not any(one.waits for one in signatures.ALL if one.queue == queues.WORKSPACES)
+    assert queues.AT_ONCE.keys() == set(queues.ALL)
 
 
 @EVERY

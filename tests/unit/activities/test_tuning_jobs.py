@@ -10,6 +10,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from temporalio.exceptions import ApplicationError
 
 from activities.clients.kubernetes import Object
+from activities.clients.view.cluster_view import ClusterView
 from activities.contract.tuning import JobApplied, JobDone, JobRequest, JobWait, TuningKey, TuningPart
 from activities.manifests.tuning import TuningPodSettings
 from activities.tuning.jobs import TuningJobs
@@ -66,7 +67,7 @@ def a_pod(name: str = "pod-1", part: TuningPart = "fetch", digest: str = DIGEST,
 
 
 def jobs(cluster: FakeCluster) -> TuningJobs:
-    return TuningJobs(cluster, IMAGES, AROUND)
+    return TuningJobs(ClusterView(cluster), IMAGES, AROUND)
 
 
 def request(part: TuningPart = "fetch") -> JobRequest:
@@ -99,13 +100,13 @@ async def test_a_job_is_created_once_with_its_volume_and_config_map() -> None:
     assert (cluster.names("Job"), cluster.names("ConfigMap")) == ([JOB], [CONFIG])
     assert cluster.names("PersistentVolumeClaim") == [VOLUME]
     assert await ensured(cluster) == made
-    assert cluster.calls["apply", "Job"] == cluster.calls["create", "PersistentVolumeClaim"] == 1
+    assert cluster.calls["create", "Job"] == cluster.calls["create", "PersistentVolumeClaim"] == 1
 
 
 async def test_a_job_of_another_plan_is_deleted_first() -> None:
     cluster = FakeCluster(Workspace=a_workspace(), Job=a_job("of an older plan"))
     made = await ensured(cluster)
-    assert cluster.calls["delete", "Job"] == cluster.calls["apply", "Job"] == 1
+    assert cluster.calls["delete", "Job"] == cluster.calls["create", "Job"] == 1
     now = await cluster.get("Job", JOB, KEY.namespace)
     assert now is not None and now["metadata"]["annotations"][labels.CONFIG_HASH] == made.digest
 
@@ -124,7 +125,7 @@ async def test_a_failed_or_deleted_job_of_this_plan_is_created_again(changes: di
     assert there is not None
     await cluster.put("Job", there | {key: there.get(key, {}) | value for key, value in changes.items()})
     assert await ensured(cluster) == made
-    assert (cluster.calls["delete", "Job"], cluster.calls["apply", "Job"]) == (1, 2)
+    assert (cluster.calls["delete", "Job"], cluster.calls["create", "Job"]) == (1, 2)
     now = await cluster.get("Job", JOB, KEY.namespace)
     assert now is not None and "status" not in now and "deletionTimestamp" not in now["metadata"]
 
@@ -172,7 +173,7 @@ async def test_a_missing_or_foreign_object_is_reported_and_no_job_is_created(
 ) -> None:
     cluster = FakeCluster(**objects)
     assert (await refused(jobs(cluster).ensure_tuning_job, request(part))).type == reason
-    assert cluster.calls["apply", "Job"] == 0
+    assert cluster.calls["create", "Job"] == 0
 
 
 async def test_a_wait_for_the_start_ends_when_the_program_runs() -> None:

@@ -1,10 +1,13 @@
 """What the cluster is asked before anything is claimed or reserved, and about what nobody remembers."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
+from activities.clients.view.cluster_view import ClusterView
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Check
 from activities.contract.sweep import SweepScope
@@ -24,10 +27,17 @@ class Objects:
     def __init__(self, *, claims: list[Any] | None = None, nodes: Any = (), pods: Any = ()) -> None:
         self._found: dict[str, Any] = {"Node": list(nodes), "Pod": list(pods), "NodeClaim": claims}
 
-    async def list_all(self, kind: str, namespace: str | None = None, *, selector: str = "") -> tuple[list[Any], str]:
+    async def list_all(
+        self, kind: str, namespace: str | None = None, *, selector: str = "", keep: Any = None
+    ) -> tuple[list[Any], str]:
         if self._found[kind] is None:
             raise ApiException(status=404, reason="Not Found")
         return [item for item in self._found[kind] if _matches(item, selector)], "1"
+
+    async def watch(self, kind: str, namespace: str | None = None, **options: Any) -> AsyncIterator[Any]:
+        """Nothing changes."""
+        await asyncio.Event().wait()
+        yield
 
     async def request(self, method: str, path: str, *, query: dict[str, str]) -> dict[str, Any]:
         assert (method, path) == ("GET", "/apis/karpenter.sh/v1/nodeclaims")
@@ -42,7 +52,7 @@ def _matches(item: dict[str, Any], selector: str) -> bool:
 
 async def checks(plan: Any, **objects: Any) -> list[Check]:
     cluster: Any = Objects(**objects)
-    return (await ClusterChecks(cluster).read_cluster_preflight(plan)).checks
+    return (await ClusterChecks(ClusterView(cluster)).read_cluster_preflight(plan)).checks
 
 
 async def test_a_cluster_without_node_claims_cannot_have_any() -> None:

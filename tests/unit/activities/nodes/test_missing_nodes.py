@@ -2,11 +2,11 @@
 
 from activities.clients.watch import Collection
 from activities.contract.nodes import NodesHeld
-from activities.nodes.readiness import is_going, missing_names
+from activities.nodes.losses import is_going, missing_names
 from tests.builders import a_plan
 from tests.fakes.nodes import a_node
 
-HELD = NodesHeld(plan=a_plan(node_count=2), names=["a", "b"])
+HELD = NodesHeld.of(a_plan(node_count=2), ["a", "b"])
 
 
 def nodes(**ready: bool) -> Collection:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api import names
-from bench.counting import Counted
-from bench.moments import following, gone, ready
+from bench.lives.counting import Counted
+from bench.lives.moments import GONE, READY, following
 from bench.results import Result, percentile
 from testing.faults.processes import frozen
 from testing.stack import Stack
@@ -50,7 +50,7 @@ async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]
         began = time.monotonic()
         uids |= await _create_bad(stack, workspaces, bad[kind])
         yield await _ended(workspaces, kind, began)
-        for result in await counted.end(f"until_{kind}_failed", 1, goals):
+        for result in (await counted.end()).results(f"until_{kind}_failed", 1, goals):
             yield result
     for result in await _after(workspaces, counted, uids):
         yield result
@@ -89,12 +89,12 @@ async def _after(workspaces: Workspaces, counted: Counted, uids: dict[str, str])
     """Measures settled Workspaces: a minute without a resync, then the hourly resync, signalled rather than awaited."""
     await counted.begin()
     await asyncio.sleep(IDLE_S)
-    results = await counted.end("of_a_failed_minute", len(uids) * IDLE_S / 60, (0.0, 0.0))
+    results = (await counted.end()).results("of_a_failed_minute", len(uids) * IDLE_S / 60, (0.0, 0.0))
     await counted.begin()
     for name, uid in uids.items():
         await workspaces.handle(name).signal(SIGNAL_CHANGED, Changed(uid=uid, generation=0, resync=True))
     await asyncio.sleep(LOOKED_S)
-    return results + await counted.end("of_the_hourly_look_at_failed", len(uids), HOURLY_GOALS)
+    return results + (await counted.end()).results("of_the_hourly_look_at_failed", len(uids), HOURLY_GOALS)
 
 
 async def _remove(workspaces: Workspaces, wanted: list[str]) -> None:
@@ -132,11 +132,11 @@ async def _beside(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]
 async def _good(workspaces: Workspaces, prefix: str, *bad: dict[str, Any]) -> list[float]:
     """Applies good and bad ones together; returns the seconds until each good one is Ready, once those are deleted."""
     wanted = [f"{prefix}-{number:02}" for number in range(GOOD)]
-    task = await following(workspaces, wanted, ready, WITHIN_S)
+    task = await following(workspaces, READY, wanted, WITHIN_S)
     began = time.monotonic()
     await workspaces.create(*bad, *(workspace(name) for name in wanted))
-    moments = await task
-    task = await following(workspaces, wanted, gone, WITHIN_S)
+    moments = (await task)["ready"]
+    task = await following(workspaces, GONE, wanted, WITHIN_S)
     await workspaces.delete(*wanted)
     await task
     return [moment - began for moment in moments.values()]

@@ -1,0 +1,105 @@
+"""Applies the status of a Workspace: never over a newer one, never to a later Workspace of the same name.
+
+The status is a server-side apply of all fields we own, so that fields of others stay. It carries the uid, and the
+resourceVersion that was seen last: if anything has changed meanwhile, the API server refuses it, and the revision of
+the status that is there decides. `activities/status/writer.py` decides when a status is written.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from kubernetes.aio.client.exceptions import ApiException
+
+from activities.clients.kubernetes import Cluster, Object
+from activities.contract import signatures
+from activities.contract.failures import failure
+from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
+from activities.status.writer import ReportGone, StatusWriter
+from activities.workspaces import observed
+from api import labels
+
+REMEMBERED: Final = 5000
+"""Workspaces whose last resourceVersion is remembered; some 200 bytes each. Any other costs one read more."""
+CONFLICTS_MAX: Final = 5
+"""Reads and applies in turn, while others write the same Workspace, before the write counts as failed."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The Workspace as it was seen last."""
+
+    resource_version: str
+    revision: int
+
+
+class Statuses:
+    """The statuses that this process writes."""
+
+    def __init__(self, cluster: Cluster, report_gone: ReportGone) -> None:
+        """Requires a running loop."""
+        self._cluster = cluster
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        self.writer = StatusWriter(self.apply, report_gone)
+
+    @signatures.implements(signatures.PATCH_STATUS)
+    async def patch_status(self, patch: StatusPatch) -> Observed:
+        """Returns once this status, or a newer one, is written; `found` is False if the Workspace is gone."""
+        return await self.writer.confirm(patch)
+
+    async def apply(self, patch: StatusPatch) -> Observed:
+        """Applies the status unless a newer one is there. Raises what requests raise, and ApiServerUnavailable if
+        others keep on changing the Workspace."""
+        key = patch.workspace
+        seen = self._seen.get(key.uid)
+        for _ in range(CONFLICTS_MAX):
+            if seen is None:
+                found = await self._read(key)
+                if found is None:
+                    self._seen.pop(key.uid, None)
+                    return Observed(found=False)
+                seen = seen_in(found)
+                if seen.revision > patch.revision:  # another process has gone on with this Workspace
+                    return observed(found)
+            try:
+                return self._remember(key, await self._cluster.apply("Workspace", _body(patch, seen), **_STATUS))
+            except ApiException as error:
+                if error.status not in (404, 409):
+                    raise
+            seen = None
+        raise failure("ApiServerUnavailable", f"Workspace {key.namespace}/{key.name} kept changing under its status")
+
+    async def _read(self, key: WorkspaceKey) -> Object | None:
+        found = await self._cluster.get("Workspace", key.name, key.namespace)
+        return found if found is not None and found["metadata"]["uid"] == key.uid else None
+
+    def _remember(self, key: WorkspaceKey, applied: Object) -> Observed:
+        self._seen[key.uid] = seen_in(applied)
+        self._seen.move_to_end(key.uid)
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return observed(applied)
+
+
+_STATUS: Final = {"subresource": "status"}
+
+
+def seen_in(found: Object) -> _Seen:
+    """Returns what decides about the next status."""
+    revision = (found.get("status") or {}).get("revision")
+    return _Seen(found["metadata"]["resourceVersion"], revision if isinstance(revision, int) else 0)
+
+
+def _body(patch: StatusPatch, seen: _Seen) -> Object:
+    key = patch.workspace
+    return {
+        "apiVersion": labels.V1BETA1,
+        "kind": labels.KIND,
+        "metadata": {
+            "name": key.name,
+            "namespace": key.namespace,
+            "uid": key.uid,
+            "resourceVersion": seen.resource_version,
+        },
+        "status": patch.status,
+    }

@@ -1,0 +1,231 @@
+"""Writes statuses: one writer per process, for all of its workflows.
+
+What somebody acts on (phase, reason, a condition's verdict) is written at once. The rest is joined: at most one write a
+second and Workspace. Only the newest status of a Workspace is ever written; a failed write is tried again, or replaced
+by a newer status. `activities/workspaces.py` guards the object against older statuses of other processes.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from prometheus_client import Counter
+from temporalio.exceptions import ApplicationError
+
+from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
+from activities.errors.interceptor import mapped_failure
+from activities.errors.kubernetes import kubernetes_failure
+
+JOIN_S: Final = 1.0
+"""Changes that nobody acts on are joined for this long."""
+BACKOFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Pauses after failed writes; the last value repeats."""
+GIVE_UP_S: Final = 24 * 3600.0
+"""After so long without a successful write a status is dropped; the next change, or the hourly look, offers another."""
+LAST_WRITES_S: Final = 5.0
+"""How long a process that stops keeps on writing."""
+
+WRITES: Final = Counter("modelyard_status_writes", "Statuses handed to the writer and what became of them", ["outcome"])
+
+Write = Callable[[StatusPatch], Awaitable[Observed]]
+ReportGone = Callable[[WorkspaceKey], Awaitable[None]]
+_Verdict = tuple[Any, ...]
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Line:
+    """One Workspace's statuses: the one to be written next, and who waits for it."""
+
+    pending: StatusPatch | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    verdict: _Verdict = ()
+    written: int = -1
+    written_at: float = float("-inf")
+    seen: Observed | None = None
+    waiting: "list[tuple[int, asyncio.Future[Observed]]]" = field(default_factory=list)
+    task: "asyncio.Task[None] | None" = None
+
+
+class StatusWriter:
+    """Accepts statuses from any thread; writes them in the loop that it was made in."""
+
+    def __init__(self, write: Write, report_gone: ReportGone, join_s: float = JOIN_S) -> None:
+        """Requires a running loop."""
+        self._write = write
+        self._report_gone = report_gone
+        self._join_s = join_s
+        self._loop = asyncio.get_running_loop()
+        self._lines: dict[str, _Line] = {}
+        self._hurry = False
+
+    def offer(self, patch: StatusPatch) -> None:
+        """Hands over a status; returns at once. A status that is not newer than the last one is dropped."""
+        self._loop.call_soon_threadsafe(self._accept, patch)
+
+    def forget(self, key: WorkspaceKey) -> None:
+        """Drops what is not written yet; a write under way still ends."""
+        self._loop.call_soon_threadsafe(self._drop, key)
+
+    async def confirm(self, patch: StatusPatch) -> Observed:
+        """Returns once this status, or a newer one, is written. Raises what a failed write raises."""
+        line = self._lines.get(patch.workspace.uid)
+        if line is not None and line.pending is None and line.written >= patch.revision and line.seen is not None:
+            return line.seen
+        waiting: asyncio.Future[Observed] = self._loop.create_future()
+        line = self._accept(patch)
+        line.waiting.append((patch.revision, waiting))
+        line.changed.set()
+        return await waiting
+
+    @property
+    def kept(self) -> int:
+        """How many Workspaces it knows: those with something to write, or written to within the last second."""
+        return len(self._lines)
+
+    async def drain(self) -> None:
+        """Writes what is pending without joining it; returns after LAST_WRITES_S at the latest."""
+        self._hurry = True
+        tasks = [line.task for line in self._lines.values() if line.task is not None and line.pending is not None]
+        for line in self._lines.values():
+            line.changed.set()
+        if tasks:
+            await asyncio.wait(tasks, timeout=LAST_WRITES_S)
+        for line in list(self._lines.values()):
+            if line.task is not None:
+                line.task.cancel()
+
+    def _accept(self, patch: StatusPatch) -> _Line:
+        line = self._lines.setdefault(patch.workspace.uid, _Line())
+        newest = line.pending.revision if line.pending else line.written
+        if patch.revision > newest or (line.pending is None and line.written < 0):
+            outcome = "joined" if line.pending else "accepted"
+            WRITES.labels(outcome).inc()
+            line.pending = patch
+            line.changed.set()
+        if line.task is None:
+            line.task = self._loop.create_task(self._run(patch.workspace, line))
+        return line
+
+    def _drop(self, key: WorkspaceKey) -> None:
+        line = self._lines.pop(key.uid, None)
+        if line is not None:
+            line.pending = None
+            line.changed.set()
+
+    async def _run(self, key: WorkspaceKey, line: _Line) -> None:
+        """Writes until nothing has been pending for a while; then nothing of the Workspace is kept."""
+        try:
+            while await self._something_to_write(line):
+                await self._write_newest(key, line)
+        finally:
+            if self._lines.get(key.uid) is line:
+                del self._lines[key.uid]
+            for _, waiting in line.waiting:
+                waiting.cancel()
+
+    async def _something_to_write(self, line: _Line) -> bool:
+        """Waits until the pending status may be written. False when nothing came for a while."""
+        while True:
+            line.changed.clear()
+            rest = line.written_at + self._join_s - self._loop.time()
+            awaited = bool(line.waiting) or self._hurry
+            if line.pending is not None and (awaited or rest <= 0 or verdict_of(line.pending) != line.verdict):
+                return True
+            if line.pending is None and (rest <= 0 or self._hurry):
+                return False
+            try:
+                async with asyncio.timeout(rest):
+                    await line.changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _write_newest(self, key: WorkspaceKey, line: _Line) -> None:
+        """Writes the pending status, or the newer one that replaces it meanwhile; gives up after GIVE_UP_S."""
+        began, failed = self._loop.time(), 0
+        while (patch := line.pending) is not None:
+            try:
+                seen = await self._write(patch)
+            except Exception as error:  # every error gets a reason; none is swallowed
+                failure = mapped_failure(error, failed + 1, [kubernetes_failure])
+                _fail_waiting(line, error)
+                if not may_pass(failure) or self._loop.time() - began > GIVE_UP_S:
+                    self._give_up(key, line, patch, failure)
+                    return
+                pause_s = BACKOFF_S[min(failed, len(BACKOFF_S) - 1)]
+                _log.log(logging.WARNING if failed == 0 else logging.DEBUG, "a status is written again in %s s: %s",
+                         pause_s, failure, extra=_of(key))  # fmt: skip
+                failed += 1
+                WRITES.labels("failed").inc()
+                await self._pause(line, patch, pause_s)
+                continue
+            await self._wrote(key, line, patch, seen)
+            return
+
+    async def _pause(self, line: _Line, patch: StatusPatch, pause_s: float) -> None:
+        """Ends early for a status that says something else, and for who waits."""
+        ends = self._loop.time() + pause_s
+        while (rest := ends - self._loop.time()) > 0:
+            newer = line.pending
+            if newer is None or line.waiting or verdict_of(newer) != verdict_of(patch):
+                return
+            line.changed.clear()
+            try:
+                async with asyncio.timeout(rest):
+                    await line.changed.wait()
+            except TimeoutError:
+                return
+
+    def _give_up(self, key: WorkspaceKey, line: _Line, patch: StatusPatch, failure: Exception) -> None:
+        WRITES.labels("dropped").inc()
+        _log.error("a status could not be written: %s", failure, extra=_of(key))
+        if line.pending is patch:
+            line.pending = None
+        line.written_at = self._loop.time()
+
+    async def _wrote(self, key: WorkspaceKey, line: _Line, patch: StatusPatch, seen: Observed) -> None:
+        WRITES.labels("written").inc()
+        line.verdict, line.written, line.written_at = verdict_of(patch), patch.revision, self._loop.time()
+        line.seen = seen
+        if line.pending is patch or not seen.found:
+            line.pending = None
+        for revision, waiting in list(line.waiting):
+            if not seen.found or revision <= patch.revision:
+                line.waiting.remove((revision, waiting))
+                if not waiting.done():
+                    waiting.set_result(seen)
+        if not seen.found:
+            await self._tell_gone(key)
+
+    async def _tell_gone(self, key: WorkspaceKey) -> None:
+        try:
+            await self._report_gone(key)
+        except Exception as error:  # the hourly look of the workflow finds it, too
+            _log.warning("a workflow could not be told that its Workspace is gone: %r", error, extra=_of(key))
+
+
+def verdict_of(patch: StatusPatch) -> _Verdict:
+    """What somebody acts on: phase, reason, generation, and the verdict of each condition."""
+    status = patch.status
+    found = status.get("conditions")
+    conditions = found if isinstance(found, list) else []
+    verdicts = sorted((str(one.get("type")), str(one.get("status"))) for one in conditions)
+    return (status.get("phase"), status.get("reason"), status.get("observedGeneration"), *verdicts)
+
+
+def may_pass(failure: Exception) -> bool:
+    """Whether the same write may succeed later: a refusal is a fact, anything else passes."""
+    return not (isinstance(failure, ApplicationError) and failure.non_retryable)
+
+
+def _fail_waiting(line: _Line, error: Exception) -> None:
+    for _, waiting in line.waiting:
+        if not waiting.done():
+            waiting.set_exception(error)
+    line.waiting.clear()
+
+
+def _of(key: WorkspaceKey) -> dict[str, str]:
+    return {"namespace": key.namespace, "workspace": key.name}

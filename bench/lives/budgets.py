@@ -1,0 +1,60 @@
+"""What Workspaces may cost: the one table of budgets, held by `tests/integration/costs`.
+
+`limit` is what is held: what was counted last and a little more, so that a step more is seen. Whoever makes something
+cheaper lowers it. `goal` is where it should be; None where today's figure is the goal.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Counted when the limit was written, the limit, and the goal."""
+
+    counted: float
+    limit: float
+    goal: float | None = None
+
+
+BUDGETS: Final[dict[str, Budget]] = {
+    # A life: made, Ready, deleted. Of the requests to ARM some eight are looks at operations, one a second.
+    "life_events": Budget(counted=179, limit=188, goal=90),
+    "life_bytes": Budget(counted=67_000, limit=70_500, goal=35_000),
+    "life_api_calls": Budget(counted=41, limit=44, goal=22),
+    "life_arm_calls": Budget(counted=20, limit=23, goal=10),
+    # An edit that changes options of vLLM: the workload is replaced, the nodes stay.
+    "edit_events": Budget(counted=130, limit=137, goal=40),
+    "edit_bytes": Budget(counted=52_000, limit=55_000, goal=15_000),
+    "edit_api_calls": Budget(counted=31, limit=34),
+    "edit_arm_calls": Budget(counted=1, limit=2),
+    # The look that follows every hour.
+    "hour_events": Budget(counted=24, limit=26),
+    "hour_bytes": Budget(counted=5_700, limit=6_000),
+    "hour_api_calls": Budget(counted=5, limit=6),
+    "hour_arm_calls": Budget(counted=0, limit=1),
+    # Twenty seconds without anything to do; watches that are begun anew and the sweeper's look may fall into them.
+    "idle_events": Budget(counted=0, limit=0),
+    "idle_bytes": Budget(counted=0, limit=0),
+    "idle_api_calls": Budget(counted=0, limit=5),
+    "idle_arm_calls": Budget(counted=0, limit=1),
+}
+RATIO_GOALS: Final[dict[str, float]] = {
+    "ready_last": 0.55,
+    "pools_gone_last": 0.33,
+    "cpu_up_per_life": 0.45,
+}
+"""At most so many times what the code of before this table needs in the same run; `python -m bench --at` measures."""
+RESIDENT_GOALS: Final[dict[str, float]] = {"fresh": 300, "after": 420}
+"""MiB of watcher, workers and admin together: when they have just begun, and when a crowd of 200 is gone."""
+STRAGGLER_GOAL: Final = 2.0
+"""From ResourceReady to Ready, the slowest of a crowd takes at most so many times its median."""
+
+
+def exceeded(figures: dict[str, float]) -> dict[str, str]:
+    """Returns what is over its limit, with both numbers. Raises KeyError for a figure without a budget."""
+    return {
+        name: f"{value:g}, at most {BUDGETS[name].limit:g}"
+        for name, value in figures.items()
+        if value > BUDGETS[name].limit
+    }

@@ -1,0 +1,1 @@
+"""What Workspaces cost, counted on a whole stack and held to the budgets."""

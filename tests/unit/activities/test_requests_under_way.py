@@ -1,0 +1,54 @@
+"""A crowd's requests share a bounded number of connections; those that take long do not hold up the others."""
+
+import asyncio
+
+from aiohttp import web
+
+from activities.clients import kubernetes
+from activities.clients.kubernetes import REQUEST_TIMEOUT_S, Cluster
+from tests.fakes.scripted_server import Script, answered, served
+
+
+class Busy:
+    """Holds its answers until it is told to give them."""
+
+    def __init__(self, script: Script, answers: int) -> None:
+        self.under_way = self.most = 0
+        self.may_answer = asyncio.Event()
+        script.answers.extend([self._answer] * answers)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await self.may_answer.wait()
+        self.under_way -= 1
+        return await answered(web.json_response({}))
+
+    async def until(self, under_way: int) -> None:
+        while self.under_way < under_way:
+            await asyncio.sleep(0.01)
+
+
+def completion(cluster: Cluster) -> "asyncio.Task[object]":
+    return asyncio.create_task(cluster.post_to_pod("default", "pod", 80, "/", {}, REQUEST_TIMEOUT_S * 2))
+
+
+async def test_only_so_many_requests_are_sent_at_a_time_and_all_are_answered() -> None:
+    async with served() as (cluster, script):
+        busy = Busy(script, answers=200)
+        requests = [asyncio.create_task(cluster.get("Pod", f"pod-{i}", "default")) for i in range(200)]
+        await busy.until(kubernetes.UNDER_WAY)
+        busy.may_answer.set()
+        assert await asyncio.gather(*requests) == [{}] * 200
+    assert busy.most == kubernetes.UNDER_WAY
+
+
+async def test_requests_that_take_long_leave_the_others_their_place() -> None:
+    async with served() as (cluster, script):
+        busy = Busy(script, answers=kubernetes.UNDER_WAY + 1)
+        completions = [completion(cluster) for _ in range(kubernetes.UNDER_WAY)]
+        await busy.until(kubernetes.UNDER_WAY)
+        one = asyncio.create_task(cluster.get("Pod", "pod", "default"))
+        await busy.until(kubernetes.UNDER_WAY + 1)
+        busy.may_answer.set()
+        await asyncio.gather(one, *completions)
