@@ -4,6 +4,7 @@ Every write is guarded by the uid: a later Workspace of the same name is never t
 an error. `activities/status/statuses.py` writes the status.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from kubernetes.aio.client.exceptions import ApiException
@@ -18,12 +19,17 @@ FINALIZERS: Final = "/metadata/finalizers"
 MANAGER: Final = f"{labels.FIELD_MANAGER}-finalizer"
 """Owns the finalizer alone: an apply of anything else by another manager does not remove it."""
 
+Note = Callable[[Object], None]
+"""Gets a Workspace as the API server has it now."""
+
 
 class Workspaces:
     """The Workspace object itself."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, note: Note = lambda found: None) -> None:
+        """`note` is told of every Workspace that was read or written."""
         self._cluster = cluster
+        self._note = note
 
     @signatures.implements(signatures.READ_WORKSPACE)
     async def read_workspace(self, key: WorkspaceKey) -> Observed:
@@ -46,6 +52,7 @@ class Workspaces:
             found = {}
         if not found or "deletionTimestamp" in found["metadata"]:
             raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
+        self._note(found)
         return observed(found)
 
     async def _too_late(self, key: WorkspaceKey) -> bool:

@@ -23,6 +23,7 @@ from deploy.local.cluster.resources import DEPLOY, ensure_crds, ensure_roles
 from deploy.local.host import daemons
 from deploy.local.host.daemons import Daemon
 from deploy.local.host.probes import once_answers
+from deploy.local.host.sole_use import sole_use
 from deploy.local.layout import Layout
 from deploy.local.network.bridge import ensure_network
 from deploy.local.services import modelyard
@@ -157,16 +158,17 @@ def running(
     audit: Mapping[str, object] | None = None,
     checkout: Checkout | None = None,
 ) -> Iterator[Stack]:
-    """Runs a stack during the block; if the block fails, its logs are kept beside its state."""
+    """Runs a stack during the block; if the block fails, its logs are kept beside its state. Raises InUse."""
     stack = Stack(instance, environment, audit, checkout)
-    try:
-        stack.start()
-        yield stack
-    except BaseException:
-        keep_logs(stack.layout)
-        raise
-    finally:
-        stack.stop()
+    with sole_use(stack.layout.state.with_name(f"{instance}.lock"), f"the stack {instance!r}"):
+        try:
+            stack.start()
+            yield stack
+        except BaseException:
+            keep_logs(stack.layout)
+            raise
+        finally:
+            stack.stop()
 
 
 def keep_logs(layout: Layout) -> None:

@@ -24,6 +24,10 @@ class WorkspaceMemory:
         """Namespace and name of the Workspace with this UID; None if it was not seen yet or is gone."""
         return self._keys.get(uid)
 
+    def is_deleting(self, uid: str) -> bool:
+        """Whether its workflow knows that it is being deleted, so that its objects go as they should."""
+        return uid in self._sent and self._sent[uid].deleting
+
     def change_of(self, seen: EventType, item: Object) -> Changed | None:
         """Returns the message to send, None if nothing relevant changed. First sight in a list requests a resync."""
         message = message_of(seen, item)
@@ -97,7 +101,8 @@ def owner_of(item: Object) -> tuple[WorkspaceKey, str] | None:
 def owners_of(item: Object, workspaces: WorkspaceMemory) -> list[tuple[WorkspaceKey, str]]:
     """Returns every Workspace affected by an object: its owner and, for a byo node, each one with a reservation there.
 
-    A reservation has only a UID. A Workspace that was not seen yet is skipped; its first event triggers a resync.
+    A reservation has only a UID. A Workspace that was not seen yet is skipped; its first event triggers a resync. One
+    that is being deleted is not affected.
     """
     owner = owner_of(item)
     found = [owner] if owner else []
@@ -105,7 +110,7 @@ def owners_of(item: Object, workspaces: WorkspaceMemory) -> list[tuple[Workspace
         key = workspaces.key_of(uid)
         if key is not None:
             found.append((key, uid))
-    return found
+    return [(key, uid) for key, uid in found if not workspaces.is_deleting(uid)]
 
 
 def trim(item: Object) -> Object:

@@ -89,8 +89,9 @@ def cluster_activities(
         provider=settings.provider,
         with_cloud=settings.with_cloud,
         read_facts=models.read_facts,
+        note=statuses.note,
     )
-    workspaces, workloads, nodes = Workspaces(cluster), Workloads(view, images), Nodes(view)
+    workspaces, workloads, nodes = Workspaces(cluster, statuses.note), Workloads(view, images), Nodes(view)
     populations = Populations(cluster, client)
     claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(view)
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)

@@ -39,7 +39,7 @@ class WorkspaceWorkflow:
         self.reporter = StatusReporter(self.state)
         self._seed = seed
         self.successor = Successor(self.reporter)
-        self._resync_requested = False
+        self._hour: asyncio.Task[None] | None = None
         self._retry = False
         self._forced = False
 
@@ -73,9 +73,9 @@ class WorkspaceWorkflow:
             return
         newer, spec.desired = message.generation > spec.desired, max(spec.desired, message.generation)
         if pausing.apply_annotation(control, message.paused) or (control.resting and newer):
-            self._resync_requested = True
+            control.look = True
         spec.deleting = spec.deleting or message.deleting
-        self._resync_requested = self._resync_requested or message.resync
+        control.look = control.look or message.resync
         if message.retry and message.retry != control.retry_token:
             control.retry_token = message.retry
             self._retry = self._retry or self.state.status.settled == "failed" or spec.deleting
@@ -106,7 +106,7 @@ class WorkspaceWorkflow:
         """Starts no new pass; the pass under way continues."""
         self.state.control.paused = True
         self.reporter.mark_dirty()
-        self._resync_requested = True
+        self.state.control.look = True
         return Answer(message="paused: the pass under way continues, and no other starts until resume")
 
     @workflow.update(description="End a pause")
@@ -167,12 +167,13 @@ class WorkspaceWorkflow:
         await self.successor.check_message()
         if self._ending():
             return
-        requested, self._resync_requested = self._resync_requested, False
+        control = self.state.control
+        requested, control.look = control.look, False
         if self._stale() or (requested and await resync.has_drifted(self.reporter)):
             await self._reconcile()
         if self._should_continue_as_new():
             await self.reporter.flush()
-            if not (self._ending() or self._resync_requested or self._retry or self.successor.message):
+            if not (self._ending() or control.look or self._retry or self.successor.message):
                 self._continue_as_new(self.state)
 
     async def _idle(self) -> None:
@@ -180,18 +181,18 @@ class WorkspaceWorkflow:
             pausing.report(self.reporter)
         if not self._awake():
             self.reporter.rest()
-        try:
-            await workflow.wait_condition(
-                self._awake,
-                timeout=RESYNC,
-                timeout_summary="Wait for a change, or until the hourly resync",
-            )
-        except TimeoutError:
-            self._resync_requested = True
+        if self._hour is None or self._hour.done():
+            self._hour = asyncio.create_task(self._look_in_an_hour())
+        await workflow.wait_condition(self._awake)
+
+    async def _look_in_an_hour(self) -> None:
+        """One timer for all edits of an hour: stopping it and starting another costs two events each time."""
+        await workflow.sleep(RESYNC, summary="The hourly resync, if nothing is under way then")
+        self.state.control.look = True
 
     def _awake(self) -> bool:
         """Whether there is something to do."""
-        return self._ending() or self._stale() or self._resync_requested or self.successor.message is not None
+        return self._ending() or self._stale() or self.state.control.look or self.successor.message is not None
 
     def _ending(self) -> bool:
         return self.state.spec.deleting or self.reporter.gone

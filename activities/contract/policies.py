@@ -82,7 +82,7 @@ _TABLE: Final[dict[str, ActivityConfig]] = {
     s.READ_WANTED.name: _asking(_PURCHASE, 90, 10 * 60),
     s.READ_WORKSPACE.name: _quick(_PURCHASE, 5, 10 * 60),
     s.READ_HEALTH.name: _asking(_PURCHASE, 20, 10 * 60),
-    # Four lists of ARM beside each other: 20 s each and three tries, unless somebody has just asked.
+    # Three lists and a pool of ARM beside each other, often shared with others; asked again before a check fails.
     s.READ_PREFLIGHT.name: _asking(_BEGINNING, 60, 10 * 60),
     s.READ_CLUSTER_PREFLIGHT.name: _asking(_BEGINNING, 60, 10 * 60),
     # Registries, 8 s each request, a few per image.
@@ -93,7 +93,7 @@ _TABLE: Final[dict[str, ActivityConfig]] = {
     s.ENSURE_NODE_POOL.name: _wait(_PURCHASE, _PROVISION, _CLOUD),
     s.ENSURE_NODE_CLAIMS.name: _wait(_PURCHASE, _CLAIMS, _CLEANUP),
     s.ENSURE_NODE_RESERVATIONS.name: _wait(_PURCHASE, _CLAIMS, _CLEANUP),
-    s.ENSURE_WORKLOAD.name: _asking(_UNDER_WAY, 30, 15 * 60),  # three applies
+    s.ENSURE_WORKLOAD.name: _asking(_UNDER_WAY, 90, 15 * 60),  # up to five applies
     s.WAIT_FOR_NODES.name: _wait(_UNDER_WAY, timedelta(seconds=_DEFAULTS.nodes), _QUICK),
     s.WAIT_FOR_SERVING.name: _wait(_UNDER_WAY, timedelta(seconds=_DEFAULTS.serving), _QUICK),
     s.ENSURE_TUNING_JOB.name: _wait(_UNDER_WAY, timedelta(minutes=15), _QUICK),

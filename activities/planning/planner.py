@@ -18,7 +18,7 @@ from activities.contract.plan import Deadlines, Option, Plan, Planned, PlanReque
 from activities.nodes.provider import provider_of
 from activities.planning.byo_machine import read_own_machine
 from activities.planning.fallbacks import all_options
-from activities.workspaces import is_protected
+from activities.workspaces import Note, is_protected
 from api import labels, names
 from api.configs.inference import INFERENCE_KEY, parse_inference_config
 from api.configs.problem import ConfigProblem
@@ -62,6 +62,7 @@ class Planner:
         provider: Provider = "aks",
         with_cloud: bool = True,
         read_facts: ReadFacts | None = None,
+        note: Note = lambda found: None,
     ) -> None:
         self._cluster = cluster
         self._location = location
@@ -71,6 +72,7 @@ class Planner:
         self._provider = provider
         self._with_cloud = with_cloud
         self._read_facts = read_facts
+        self._note = note
 
     @signatures.implements(signatures.BUILD_PLAN)
     async def build_plan(self, request: PlanRequest) -> Planned:
@@ -88,6 +90,7 @@ class Planner:
         found = await self._cluster.get("Workspace", key.name, key.namespace)
         if found is None or found["metadata"]["uid"] != key.uid or "deletionTimestamp" in found["metadata"]:
             raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
+        self._note(found)
         return found
 
     async def _options(self, key: PlanRequest, found: Object) -> list[Option]:

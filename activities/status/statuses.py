@@ -47,6 +47,13 @@ class Statuses:
         """Returns once this status, or a newer one, is written; `found` is False if the Workspace is gone."""
         return await self.writer.confirm(patch)
 
+    def note(self, found: Object) -> None:
+        """Remembers a Workspace that was just read or written for something else: the next status needs no read."""
+        self._seen[found["metadata"]["uid"]] = seen_in(found)
+        self._seen.move_to_end(found["metadata"]["uid"])
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+
     async def apply(self, patch: StatusPatch) -> Observed:
         """Applies the status unless a newer one is there. Raises what requests raise, and ApiServerUnavailable if
         others keep on changing the Workspace."""
@@ -62,7 +69,9 @@ class Statuses:
                 if seen.revision > patch.revision:  # another process has gone on with this Workspace
                     return observed(found)
             try:
-                return self._remember(key, await self._cluster.apply("Workspace", _body(patch, seen), **_STATUS))
+                applied = await self._cluster.apply("Workspace", _body(patch, seen), **_STATUS)
+                self.note(applied)
+                return observed(applied)
             except ApiException as error:
                 if error.status not in (404, 409):
                     raise
@@ -72,13 +81,6 @@ class Statuses:
     async def _read(self, key: WorkspaceKey) -> Object | None:
         found = await self._cluster.get("Workspace", key.name, key.namespace)
         return found if found is not None and found["metadata"]["uid"] == key.uid else None
-
-    def _remember(self, key: WorkspaceKey, applied: Object) -> Observed:
-        self._seen[key.uid] = seen_in(applied)
-        self._seen.move_to_end(key.uid)
-        if len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
-        return observed(applied)
 
 
 _STATUS: Final = {"subresource": "status"}

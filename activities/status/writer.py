@@ -1,8 +1,9 @@
 """Writes statuses: one writer per process, for all of its workflows.
 
-What somebody acts on (phase, reason, a condition's verdict) is written at once. The rest is joined: at most one write a
-second and Workspace. Only the newest status of a Workspace is ever written; a failed write is tried again, or replaced
-by a newer status. `activities/workspaces.py` guards the object against older statuses of other processes.
+What somebody acts on (phase, reason, a condition's verdict) is written as soon as a burst of short steps is over, and
+at once if a workflow waits for it, as it does where it comes to rest. The rest is joined. Only the newest status of a
+Workspace is ever written; a failed write is tried again, or replaced by a newer status. `statuses.py` guards the object
+against older statuses of other processes.
 """
 
 import asyncio
@@ -18,8 +19,10 @@ from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.errors.interceptor import mapped_failure
 from activities.errors.kubernetes import kubernetes_failure
 
-JOIN_S: Final = 1.0
-"""Changes that nobody acts on are joined for this long."""
+GATHER_S: Final = 0.2
+"""Several steps in so short a time are one write: nobody reads the status of the first of them."""
+JOIN_S: Final = 3.0
+"""Changes that nobody acts on, such as the step within a phase, are joined for this long."""
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Pauses after failed writes; the last value repeats."""
 GIVE_UP_S: Final = 24 * 3600.0
@@ -42,6 +45,7 @@ class _Line:
     pending: StatusPatch | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     verdict: _Verdict = ()
+    verdict_changed_at: float | None = None
     written: int = -1
     written_at: float = float("-inf")
     seen: Observed | None = None
@@ -52,11 +56,13 @@ class _Line:
 class StatusWriter:
     """Accepts statuses from any thread; writes them in the loop that it was made in."""
 
-    def __init__(self, write: Write, report_gone: ReportGone, join_s: float = JOIN_S) -> None:
+    def __init__(
+        self, write: Write, report_gone: ReportGone, *, join_s: float = JOIN_S, gather_s: float = GATHER_S
+    ) -> None:
         """Requires a running loop."""
         self._write = write
         self._report_gone = report_gone
-        self._join_s = join_s
+        self._join_s, self._gather_s = join_s, gather_s
         self._loop = asyncio.get_running_loop()
         self._lines: dict[str, _Line] = {}
         self._hurry = False
@@ -130,17 +136,21 @@ class StatusWriter:
         """Waits until the pending status may be written. False when nothing came for a while."""
         while True:
             line.changed.clear()
-            rest = line.written_at + self._join_s - self._loop.time()
-            awaited = bool(line.waiting) or self._hurry
-            if line.pending is not None and (awaited or rest <= 0 or verdict_of(line.pending) != line.verdict):
-                return True
-            if line.pending is None and (rest <= 0 or self._hurry):
-                return False
+            left_s = 0.0 if self._hurry or line.waiting else self._due(line) - self._loop.time()
+            if left_s <= 0:
+                return line.pending is not None
             try:
-                async with asyncio.timeout(rest):
+                async with asyncio.timeout(left_s):
                     await line.changed.wait()
             except TimeoutError:
                 continue
+
+    def _due(self, line: _Line) -> float:
+        """When the pending status is written, or, without one, when the Workspace is forgotten."""
+        if line.pending is not None and verdict_of(line.pending) != line.verdict:
+            line.verdict_changed_at = line.verdict_changed_at or self._loop.time()
+            return line.verdict_changed_at + self._gather_s
+        return line.written_at + self._join_s
 
     async def _write_newest(self, key: WorkspaceKey, line: _Line) -> None:
         """Writes the pending status, or the newer one that replaces it meanwhile; gives up after GIVE_UP_S."""
@@ -188,7 +198,7 @@ class StatusWriter:
     async def _wrote(self, key: WorkspaceKey, line: _Line, patch: StatusPatch, seen: Observed) -> None:
         WRITES.labels("written").inc()
         line.verdict, line.written, line.written_at = verdict_of(patch), patch.revision, self._loop.time()
-        line.seen = seen
+        line.seen, line.verdict_changed_at = seen, None
         if line.pending is patch or not seen.found:
             line.pending = None
         for revision, waiting in list(line.waiting):

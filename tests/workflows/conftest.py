@@ -184,15 +184,16 @@ async def workers(
     workflows: Sequence[type] = WORKFLOWS,
     write: Write | None = None,
     places: int | None = None,
+    on: Sequence[str] = queues.ALL,
 ) -> AsyncIterator[None]:
-    """One for every queue, with these bodies of activities; `write` replaces the one that writes statuses. `places`:
-    how many activities each runs at once."""
+    """One for every queue in `on`, with these bodies of activities; `write` replaces the one that writes statuses.
+    `places`: how many activities each runs at once."""
     bodies = [one for one in activities if activity_name(one) != signatures.PATCH_STATUS.name]
     [usual] = [one for one in activities if one not in bodies]
     async with AsyncExitStack() as stack:
         writer = StatusWriter(write or usual, gone_reporter(env.client))
         stack.push_async_callback(writer.drain)
-        for queue in queues.ALL:
+        for queue in on:
             worker = Worker(
                 env.client,
                 task_queue=queue,

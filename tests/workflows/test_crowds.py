@@ -10,6 +10,7 @@ from temporalio import activity
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
+from activities.contract import queues
 from activities.contract import signatures as s
 from activities.contract.payloads import Observed, StatusPatch
 from activities.contract.signatures import Signature
@@ -25,7 +26,8 @@ CROWD: Final = 60
 PLACES: Final = 2
 """Of a worker, for each queue."""
 HELD_S: Final = 1.0
-"""How long each activity of the crowd has its place: much longer than a workflow task takes on a busy machine."""
+"""How long each activity of the crowd, waits apart, has its place: much longer than a workflow task takes on a busy
+machine."""
 LOOK_S: Final = 0.1
 
 Handle = WorkflowHandle[WorkspaceWorkflow, list[str]]
@@ -50,7 +52,7 @@ class Town:
         async def body(argument: signature.argument) -> signature.result:  # type: ignore[name-defined]  # known when it runs
             info = activity.info()
             workflow_id = info.workflow_id or ""
-            if "/crowd-" in workflow_id and not info.is_local:
+            if "/crowd-" in workflow_id and signature.queue != queues.WAITS and not info.is_local:
                 if signature is s.BUILD_PLAN:
                     self.begun.append(workflow_id)
                 await self.gate.wait()
@@ -121,4 +123,5 @@ async def test_a_crowd_holds_up_no_delete_no_edit_and_no_other_namespace(live: W
         here.gate.set()
         async with asyncio.timeout(PATIENCE_S):
             await asyncio.gather(here.ready(stranger), here.ready(edited), deleted.result())
-        assert len(here.begun) < CROWD / 2
+        # A third of the crowd on a machine at rest; without priority or without fairness all of it.
+        assert len(here.begun) < CROWD * 3 / 4

@@ -64,13 +64,13 @@ async def written() -> Written:
 
 @pytest.fixture
 async def writer(written: Written) -> StatusWriter:
-    return StatusWriter(written.write, written.report_gone, SHORT_S)
+    return StatusWriter(written.write, written.report_gone, join_s=SHORT_S, gather_s=0.0)
 
 
 @pytest.fixture
 async def patient(written: Written) -> StatusWriter:
     """Joins for longer than any test takes."""
-    return StatusWriter(written.write, written.report_gone, join_s=10 * PATIENCE_S)
+    return StatusWriter(written.write, written.report_gone, join_s=10 * PATIENCE_S, gather_s=0.0)
 
 
 async def test_the_first_status_is_written_at_once(writer: StatusWriter, written: Written) -> None:
@@ -87,6 +87,23 @@ async def test_what_nobody_acts_on_is_joined(writer: StatusWriter, written: Writ
     await written.until(lambda: 29 in written.revisions)
     assert written.revisions == [1, 29]
     assert written.times[1] - written.times[0] >= SHORT_S
+
+
+async def test_short_steps_are_one_write(written: Written) -> None:
+    writer = StatusWriter(written.write, written.report_gone, join_s=10 * PATIENCE_S, gather_s=SHORT_S)
+    for revision, phase in enumerate(("Pending", "Preflight", "Provisioning"), start=1):
+        writer.offer(status(revision, phase=phase))
+        await asyncio.sleep(0)
+    await written.until(lambda: written.revisions)
+    assert written.revisions == [3]
+
+
+async def test_who_waits_does_not_wait_for_a_burst_to_end(written: Written) -> None:
+    writer = StatusWriter(written.write, written.report_gone, join_s=10 * PATIENCE_S, gather_s=10 * PATIENCE_S)
+    writer.offer(status(1))
+    async with asyncio.timeout(PATIENCE_S):
+        await writer.confirm(status(2, phase="Ready"))
+    assert written.revisions == [2]
 
 
 @pytest.mark.parametrize(
