@@ -12,13 +12,13 @@ from temporalio.testing import WorkflowEnvironment
 from activities.contract import queues
 from activities.contract import signatures as s
 from activities.contract.failures import failure
+from activities.status.writer import StatusWriter
 from process.settings import TemporalSettings
 from process.temporal import connect
 from tests.fakes.world import World
-from tests.workflows.conftest import WORKFLOWS, Bench
+from tests.workflows.conftest import WORKFLOWS, Bench, activity_name, confirming
 from worker.registration import Registration, worker_for
-
-QUEUES = ((queues.WORKSPACES, WORKFLOWS), (queues.WAITS, ()), (queues.CLOUD, ()))
+from worker.status_interceptor import StatusInterceptor, gone_reporter
 
 
 class Unknown(Exception):
@@ -40,9 +40,14 @@ async def client(live: WorkflowEnvironment) -> Client:
 async def benches(live: WorkflowEnvironment, client: Client) -> AsyncIterator[list[Bench]]:
     """Two Workspaces in one world and one worker for each queue."""
     world = World()
+    [usual] = [one for one in world.activities() if activity_name(one) == s.PATCH_STATUS.name]
     async with AsyncExitStack() as stack:
-        for queue, workflows in QUEUES:
-            registration = Registration(queue, world.activities(), failures, workflows, cache_mib=1)
+        writer = StatusWriter(usual, gone_reporter(client))
+        stack.push_async_callback(writer.drain)
+        bodies = [*(one for one in world.activities() if activity_name(one) != s.PATCH_STATUS.name), confirming(writer)]
+        for queue in queues.ALL:
+            workflows = WORKFLOWS if queue == queues.WORKSPACES else ()
+            registration = Registration(queue, bodies, failures, workflows, 1, [StatusInterceptor(writer)])
             await stack.enter_async_context(worker_for(client, registration))
         made = [Bench(env=live, client=client, world=world) for _ in range(2)]
         yield made
