@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from process.exit import exit_now
-from process.memory import bound_heaps, give_back
+from process.memory import bound_heaps, give_back, keep_for_life
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
 """Works until the event is set, then drains and returns."""
@@ -22,6 +22,7 @@ def run(main: Main) -> NoReturn:
     """Ends the process with 0 when `main` returns. Propagates what `main` raises, so that the process is restarted."""
     configure_logging()
     bound_heaps()
+    keep_for_life()
     asyncio.run(_until_stopped(main))
     exit_now(os.EX_OK)
 

@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from activities.contract import queues
 from process.health import endpoint
+from process.memory import keep_for_life
 from process.run import run
 from process.settings import ProcessSettings
 from process.temporal import connect, runtime_with_metrics
@@ -35,7 +36,9 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
         runtime, sdk_port = runtime_with_metrics()
         client = await connect(settings, runtime=runtime)
         await search_attributes.register(client)
-        for registration in await registrations(wanted, client, stack):
+        registered = await registrations(wanted, client, stack)
+        keep_for_life()  # once more, for the modules of these queues
+        for registration in registered:
             await stack.enter_async_context(worker_for(client, registration))
         if queues.WORKSPACES in wanted:
             from worker.offer_again import offer_again
