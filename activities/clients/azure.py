@@ -13,12 +13,11 @@ from typing import Any, Final
 
 from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.identity.aio import DefaultAzureCredential
-from azure.mgmt.compute.aio import ComputeManagementClient
 from azure.mgmt.containerservice.aio import ContainerServiceClient
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from activities.clients.azure_compute import Compute
 from activities.clients.azure_listings import Listings
 from activities.clients.azure_transport import open_transport, pipeline_options
 
@@ -68,10 +67,10 @@ class FileCredential:
 
 @dataclass(frozen=True)
 class Azure:
-    """Both clients, the names of the one cluster they are used for, and what is listed for everybody."""
+    """The clients, the names of the one cluster they are used for, and what is listed for everybody."""
 
     pools: ContainerServiceClient
-    compute: ComputeManagementClient
+    compute: Compute
     settings: AzureSettings
 
     @cached_property
@@ -95,14 +94,16 @@ async def connect(settings: AzureSettings, stack: AsyncExitStack) -> Azure:
         "polling_interval": settings.polling_interval,
     } | pipeline_options(transport)
     pools = await stack.enter_async_context(ContainerServiceClient(credential, settings.subscription_id, **options))
-    compute = await stack.enter_async_context(ComputeManagementClient(credential, settings.subscription_id, **options))
-    return Azure(pools, compute, settings)
+    return Azure(pools, Compute(pools, settings.subscription_id), settings)
 
 
 def _credential(settings: AzureSettings, transport: AioHttpTransport) -> Any:
     if settings.credential.startswith(TOKEN_FILE_PREFIX):
         return FileCredential(Path(settings.credential.removeprefix(TOKEN_FILE_PREFIX)))
     if settings.credential == "default":
+        # Imported where it is used: 14 MiB with the cryptography of every way to identify oneself.
+        from azure.identity.aio import DefaultAzureCredential
+
         # A CA of the endpoint's own has not signed the authority that hands out tokens.
         return DefaultAzureCredential(**({} if settings.ca_file else {"transport": transport}))
     raise ValueError(f"MODELYARD_AZURE_CREDENTIAL is {settings.credential!r}: use `default` or `token-file:PATH`")

@@ -6,10 +6,10 @@ and the purchase itself is decided by ARM.
 
 from typing import Any, Final
 
-from azure.mgmt.compute.aio import ComputeManagementClient
 from azure.mgmt.containerservice.aio import ContainerServiceClient
 from azure.mgmt.containerservice.models import AgentPool
 
+from activities.clients.azure_compute import Compute
 from activities.clients.shared_answer import SharedAnswer
 
 POOLS_KEPT_S: Final = 2.0
@@ -28,7 +28,7 @@ class Listings:
     def __init__(
         self,
         pools: ContainerServiceClient,
-        compute: ComputeManagementClient,
+        compute: Compute,
         *,
         cluster: tuple[str, str],
         location: str,
@@ -42,10 +42,7 @@ class Listings:
 
         async def list_sizes() -> list[Any]:
             listed = compute.resource_skus.list(filter=f"location eq '{location}'")
-            sizes = [sku async for sku in listed if sku.resource_type == "virtualMachines"]
-            for size in sizes:
-                size.capabilities = None  # nine tenths of the list, and nobody asks for them
-            return sizes
+            return [sku async for sku in listed if sku.resource_type == "virtualMachines"]
 
         self.pools = SharedAnswer(list_pools, kept_s=POOLS_KEPT_S)
         self.usages = SharedAnswer(list_usages, kept_s=USAGES_KEPT_S)

@@ -20,6 +20,8 @@ NOBODY: Final = {
 """The command's, tests', and halves of packages that no process uses."""
 WEB: Final = {"fastapi", "starlette"}
 AZURE: Final = {"azure", "msal"}
+WITHOUT_USE: Final = {"azure.mgmt.compute", "azure.identity", "msal", "cryptography", "requests"}
+"""Of the cloud worker: a package for two lists, and identities where a token comes from a file."""
 WORKERS: Final = {"temporalio.worker", "activities.errors.interceptor"}
 HUB: Final = {"huggingface_hub", "httpx2"}
 CLUSTER: Final = {"kubernetes.aio.client", "activities.clients.kubernetes"}
@@ -47,7 +49,7 @@ class Process:
 PROCESSES: Final = {
     "watcher": Process("watcher.__main__", WEB | AZURE | WORKERS | HUB | PLANNING, 60),
     "cluster worker": Process("worker.__main__, worker.cluster", WEB | AZURE, 73),
-    "cloud worker": Process("worker.__main__, worker.cloud", WEB | HUB | CLUSTER | PLANNING, 90),
+    "cloud worker": Process("worker.__main__, worker.cloud", WEB | HUB | CLUSTER | PLANNING | WITHOUT_USE, 67),
     "admin": Process("admin.__main__", AZURE | WORKERS | HUB | CLUSTER | {"aiohttp"}, 60),
 }
 
