@@ -1,20 +1,38 @@
 """Orders of words and failures in which something could be forgotten: an edit, a namesake, a pool, what is true."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.contract import queues
 from activities.contract import signatures as s
 from activities.contract.failures import failure
+from activities.status.writer import StatusWriter
 from api.resource.status import Phase
 from tests.fakes.world import World
-from tests.workflows.conftest import Bench, workers
+from tests.workflows.conftest import Bench, activity_name, confirming, workers
+from worker.status_interceptor import StatusInterceptor, gone_reporter
 from workflows.workspace import WorkspaceWorkflow
 
 
-def deciding(env: WorkflowEnvironment) -> Worker:
-    """A worker for workflow code alone; without it words and results wait."""
-    return Worker(env.client, task_queue=queues.WORKSPACES, workflows=[WorkspaceWorkflow], max_cached_workflows=0)
+@asynccontextmanager
+async def deciding(env: WorkflowEnvironment, world: World) -> AsyncIterator[None]:
+    """A worker for workflow code and what runs locally in it; without it words and results wait."""
+    bodies = {activity_name(one): one for one in world.activities()}
+    writer = StatusWriter(bodies.pop(s.PATCH_STATUS.name), gone_reporter(env.client))
+    async with Worker(
+        env.client,
+        task_queue=queues.WORKSPACES,
+        workflows=[WorkspaceWorkflow],
+        activities=[*bodies.values(), confirming(writer)],
+        no_remote_activities=True,
+        interceptors=[StatusInterceptor(writer)],
+        max_cached_workflows=0,
+    ):
+        yield
+    await writer.drain()
 
 
 async def test_an_edit_whose_message_arrives_with_the_plan_is_not_lost(live: WorkflowEnvironment) -> None:
@@ -23,14 +41,14 @@ async def test_an_edit_whose_message_arrives_with_the_plan_is_not_lost(live: Wor
     async with workers(live, world.activities(), cached_workflows=0, workflows=()):
         bench = Bench(env=live, client=live.client, world=world)
         gate = world.block(s.BUILD_PLAN)
-        async with deciding(live):
+        async with deciding(live, world):
             handle = await bench.signal()
             await world.entered["build_plan"].wait()
         gate.set()
         while (await handle.describe()).raw_description.pending_activities:
             await live.sleep(0.05)
         await bench.edit(digest="digest-2")
-        async with deciding(live):
+        async with deciding(live, world):
             state = await bench.settled()
             assert state.spec.plan is not None and (state.spec.plan.generation, state.spec.plan.digest) == (
                 2,
