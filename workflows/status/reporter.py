@@ -1,7 +1,7 @@
 """Tracks the current step and offers the Workspace's status to the worker's writer, once per workflow task.
 
 Every change marks the status as dirty; one task offers the newest one, outside of the history. Where the workflow
-rests, `confirm` makes sure that the status is written, also if the worker's process died meanwhile.
+rests, `rest` makes sure that the status is written, also if the worker's process died meanwhile.
 """
 
 import asyncio
