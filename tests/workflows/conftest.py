@@ -191,7 +191,8 @@ async def workers(
     bodies = [one for one in activities if activity_name(one) != signatures.PATCH_STATUS.name]
     [usual] = [one for one in activities if one not in bodies]
     async with AsyncExitStack() as stack:
-        writer = StatusWriter(write or usual, gone_reporter(env.client))
+        # Activities of a world take no time: what is gathered here would last long enough to be seen elsewhere.
+        writer = StatusWriter(write or usual, gone_reporter(env.client), gather_s=0.0)
         stack.push_async_callback(writer.drain)
         for queue in on:
             worker = Worker(

@@ -22,7 +22,7 @@ async def test_a_workspace_created_paused_buys_nothing_until_the_annotation_is_r
     state = await live_bench.until(lambda state: state.status.reason == "Paused")
     assert state.status.phase is Phase.PAUSED
     assert state.status.message == "generation 1 is paused; to continue, remove the annotation modelyard.dev/paused"
-    await live_bench.until(lambda _: live_bench.world.statuses[-1]["phase"] == "Paused")
+    await live_bench.until(lambda _: (live_bench.world.statuses or [{}])[-1].get("phase") == "Paused")
     assert live_bench.world.calls["build_plan"] == 0
     await annotate(live_bench, paused=False)
     assert (await live_bench.settled()).status.phase is Phase.READY
