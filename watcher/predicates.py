@@ -50,24 +50,25 @@ class WorkspaceMemory:
 
 
 class OwnedMemory:
-    """Whether each owned object was healthy when it was last seen, and with which digest."""
+    """Whether each owned object was healthy when it was last seen, and with which digests it was ever seen."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[bool, str]] = {}
+        self._seen: dict[str, tuple[bool, tuple[str, ...]]] = {}
 
     def became_unhealthy(self, seen: EventType, item: Object) -> bool:
         """Whether a healthy object became unhealthy or was deleted.
 
         Becoming healthy does not count: the workflow waits for that itself, also after it has applied another digest.
-        An object that is unhealthy at first sight in a list counts, as its change may have been missed.
+        A digest of before counts: a rollback by hand brings it back. An object that is unhealthy at first sight in a
+        list counts, as its change may have been missed.
         """
         uid, digest = item["metadata"]["uid"], _digest(item)
-        before, known = self._seen.pop(uid, (seen is EventType.LISTED, digest))
+        before, known = self._seen.pop(uid, (seen is EventType.LISTED, (digest,)))
         if seen is EventType.GONE:
             return before
         healthy = in_order(item)
-        self._seen[uid] = healthy, digest
-        return before and not healthy and digest == known
+        self._seen[uid] = healthy, known if digest in known else (*known, digest)
+        return before and not healthy and digest in known
 
 
 def message_of(seen: EventType, item: Object) -> Changed:

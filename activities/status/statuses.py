@@ -60,7 +60,7 @@ class Statuses:
         key = patch.workspace
         seen = self._seen.get(key.uid)
         for _ in range(CONFLICTS_MAX):
-            if seen is None:
+            if seen is None or seen.revision > patch.revision:
                 found = await self._read(key)
                 if found is None:
                     self._seen.pop(key.uid, None)

@@ -128,3 +128,19 @@ async def test_what_a_workspace_left_in_the_cluster_is_swept(
     assert (live_bench.world.calls["read_owned_pools"] > 0) == (installed == "aks"), (
         "without a cloud worker, the cloud is not queried"
     )
+
+
+async def test_nodes_that_have_not_joined_are_looked_for_when_their_pool_is_gone(live_bench: Bench) -> None:
+    """Nothing is there to be seen before, and a machine that still starts may join while its pool is deleted."""
+    world = live_bench.world
+    world.block(s.ENSURE_NODE_POOL)
+    gate = world.block(s.DELETE_NODE_POOL)
+    await live_bench.signal()
+    await world.entered["ensure_node_pool"].wait()
+    world.deleting = True
+    handle = await live_bench.signal(deleting=True)
+    await world.entered["delete_node_pool"].wait()
+    assert (await live_bench.scheduled())[s.WAIT_FOR_NO_NODES.name] == 0
+    gate.set()
+    assert await handle.result() == []
+    assert world.calls["wait_for_no_nodes"] == 1

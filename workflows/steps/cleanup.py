@@ -73,16 +73,18 @@ async def release_nodes(reporter: StatusReporter, provider: Provider | None = No
     steps = STEPS[provider or (state.spec.plan.provider if state.spec.plan else "aks")]
     pool = names.pool_name(state.key.uid)
     with reporter.step(Step.RELEASE_NODES):
+        have_joined = bool(resources.nodes)
         resources.nodes = []
         resources.pool_ready = False
         key = PoolKey(workspace=state.key, pool_name=pool)
         release = call(steps.release, key, summary=f"ReleaseNodes: {steps.releasing.format(pool=pool)}")
-        if steps.nodes_go:
+        if steps.nodes_go and have_joined:
             released, gone = await gather_or_cancel(release, _nodes_gone(state.key, pool))
-            if not gone:
-                await _wait_for_no_nodes(state.key, pool)  # before, they may have had their provider to wait for
         else:
-            released = await release
+            released, gone = await release, False
+        if steps.nodes_go and not gone:
+            # Now: they may have waited for their provider, or have joined while their pool was being deleted.
+            await _wait_for_no_nodes(state.key, pool)
         resources.ledger.close(pool, released.gone_at, existed=released.existed)
         resources.release("node_pool")
 

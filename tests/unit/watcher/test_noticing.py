@@ -136,6 +136,18 @@ def test_a_new_digest_is_awaited_by_its_workflow_and_what_breaks_afterwards_is_n
     assert memory.became_unhealthy(EventType.CHANGED, a_deployment(0, digest="d2", observed=2))
 
 
+def test_a_rollback_by_hand_is_news() -> None:
+    """`kubectl rollout undo` brings the annotations of the revision before back, and with them its digest."""
+    memory = OwnedMemory()
+    memory.became_unhealthy(EventType.LISTED, a_deployment(1))
+    for observed in (1, 2):
+        memory.became_unhealthy(EventType.CHANGED, a_deployment(1, digest="d2", observed=observed))
+    undone = a_deployment(0, observed=2)
+    undone["metadata"]["generation"] = 3
+    assert memory.became_unhealthy(EventType.CHANGED, undone)
+    assert not memory.became_unhealthy(EventType.CHANGED, undone)
+
+
 def test_another_hand_on_a_deployment_is_news() -> None:
     memory = OwnedMemory()
     memory.became_unhealthy(EventType.LISTED, a_deployment(1, digest="d2", observed=2))
