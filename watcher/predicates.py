@@ -15,6 +15,10 @@ from api.names import WorkspaceKey
 from workflows.messages import Changed
 
 
+DIGESTS_KEPT: Final = 10
+"""Of one object: as many as Kubernetes keeps revisions of a Deployment to roll back to."""
+
+
 class WorkspaceMemory:
     """The last message sent to each Workspace's workflow."""
 
@@ -67,7 +71,7 @@ class OwnedMemory:
         if seen is EventType.GONE:
             return before
         healthy = in_order(item)
-        self._seen[uid] = healthy, known if digest in known else (*known, digest)
+        self._seen[uid] = healthy, known if digest in known else (*known, digest)[-DIGESTS_KEPT:]
         return before and not healthy and digest in known
 
 
