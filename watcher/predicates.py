@@ -14,7 +14,6 @@ from api import labels
 from api.names import WorkspaceKey
 from workflows.messages import Changed
 
-
 DIGESTS_KEPT: Final = 10
 """Of one object: as many as Kubernetes keeps revisions of a Deployment to roll back to."""
 
