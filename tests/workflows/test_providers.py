@@ -13,6 +13,7 @@ from api.providers import Provider
 from api.resource.status import Phase
 from tests.workflows.conftest import Bench
 from tests.workflows.test_sweeping import sweep
+from workflows.workspace import WorkspaceWorkflow
 
 EVERY: tuple[Provider, ...] = ("aks", "karpenter", "byo")
 OTHERS: tuple[Provider, ...] = ("karpenter", "byo")
@@ -144,3 +145,17 @@ async def test_nodes_that_have_not_joined_are_looked_for_when_their_pool_is_gone
     gate.set()
     assert await handle.result() == []
     assert world.calls["wait_for_no_nodes"] == 1
+
+
+async def test_what_a_pool_has_cost_is_settled_when_it_is_gone_whatever_is_left_of_its_nodes(live_bench: Bench) -> None:
+    world = live_bench.world
+    await live_bench.signal()
+    await live_bench.settled()
+    left = failure("CleanupBlocked", "Node objects are left: node-1. Delete them", final=True)
+    world.fail_next(s.WAIT_FOR_NO_NODES, left, left)
+    world.deleting = True
+    handle = await live_bench.signal(deleting=True)
+    state = await live_bench.until(lambda state: state.status.reason == "CleanupBlocked")
+    assert not world.pools and state.resources.ledger.open == [] and state.resources.ledger.node_seconds > 0
+    await handle.execute_update(WorkspaceWorkflow.retry)
+    assert await handle.result() == []

@@ -82,10 +82,10 @@ async def release_nodes(reporter: StatusReporter, provider: Provider | None = No
             released, gone = await gather_or_cancel(release, _nodes_gone(state.key, pool))
         else:
             released, gone = await release, False
+        resources.ledger.close(pool, released.gone_at, existed=released.existed)
         if steps.nodes_go and not gone:
             # Now: they may have waited for their provider, or have joined while their pool was being deleted.
             await _wait_for_no_nodes(state.key, pool)
-        resources.ledger.close(pool, released.gone_at, existed=released.existed)
         resources.release("node_pool")
 
 
