@@ -57,6 +57,7 @@ async def call_locally(signature: Signature[Argument, Result], argument: Argumen
     except FailureError as error:  # a local activity's own failure, which is not wrapped in an ActivityError
         if is_cancelled(error):
             raise
+        _raise_if_cancelled()
         return await call(signature, argument, summary=summary)
     _raise_if_cancelled()
     return result
