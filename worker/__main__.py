@@ -38,8 +38,9 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
         await search_attributes.register(client)
         registered = await registrations(wanted, client, stack)
         keep_for_life()  # once more, for the modules of these queues
-        for registration in registered:
-            await stack.enter_async_context(worker_for(client, registration))
+        workers = [worker_for(client, registration) for registration in registered]
+        for worker in workers:
+            await stack.enter_async_context(worker)
         if queues.WORKSPACES in wanted:
             from worker.offer_again import offer_again
 
@@ -49,6 +50,8 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
         logging.getLogger(__name__).info("polling %s", ", ".join(wanted))
         await stop.wait()
         asyncio.get_running_loop().call_later(STOP_LIMIT.total_seconds(), _exit_now)
+        # Beside each other: in turn, their drains would leave the status writer no time for its last writes.
+        await asyncio.gather(*(worker.shutdown() for worker in workers))
 
 
 async def registrations(wanted: list[str], client: Client, stack: AsyncExitStack) -> list[Registration]:

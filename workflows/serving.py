@@ -59,8 +59,9 @@ async def _await_serving(reporter: StatusReporter, plan: Plan, nodes: NodesHeld)
             summary=f"AwaitServing: wait for {plan.node_count} ready pods",
             deadline_s=plan.deadlines.serving,
         )
-    reporter.state.control.look = False  # what was said to be unhealthy until now is ready
     if plan.kind == "preset":
+        # What was said to be unhealthy until now is ready, and the nodes are watched until the pods have answered.
+        reporter.state.control.look = False
         await _verify(reporter, plan, serving.pods, nodes)
 
 

@@ -40,6 +40,7 @@ class WorkspaceWorkflow:
         self._seed = seed
         self.successor = Successor(self.reporter)
         self._hour: asyncio.Task[None] | None = None
+        self._due = False
         self._retry = False
         self._forced = False
 
@@ -168,12 +169,12 @@ class WorkspaceWorkflow:
         if self._ending():
             return
         control = self.state.control
-        requested, control.look = control.look, False
+        requested, control.look, self._due = control.look or self._due, False, False
         if self._stale() or (requested and await resync.has_drifted(self.reporter)):
             await self._reconcile()
         if self._should_continue_as_new():
-            await self.reporter.flush()
-            if not (self._ending() or control.look or self._retry or self.successor.message):
+            await self.reporter.flush(unless=self._ending)
+            if not (self._ending() or self._look_wanted() or self._retry or self.successor.message):
                 self._continue_as_new(self.state)
 
     async def _idle(self) -> None:
@@ -187,12 +188,15 @@ class WorkspaceWorkflow:
 
     async def _look_in_an_hour(self) -> None:
         """One timer for all edits of an hour: stopping it and starting another costs two events each time."""
-        await workflow.sleep(RESYNC, summary="The hourly resync, if nothing is under way then")
-        self.state.control.look = True
+        await workflow.sleep(RESYNC, summary="The hourly resync, when nothing is under way")
+        self._due = True
 
     def _awake(self) -> bool:
         """Whether there is something to do."""
-        return self._ending() or self._stale() or self.state.control.look or self.successor.message is not None
+        return self._ending() or self._stale() or self._look_wanted() or self.successor.message is not None
+
+    def _look_wanted(self) -> bool:
+        return self.state.control.look or self._due
 
     def _ending(self) -> bool:
         return self.state.spec.deleting or self.reporter.gone

@@ -8,6 +8,7 @@ against older statuses of other processes.
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -24,7 +25,7 @@ GATHER_S: Final = 0.2
 JOIN_S: Final = 3.0
 """Changes that nobody acts on, such as the step within a phase, are joined for this long."""
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Pauses after failed writes; the last value repeats."""
+"""Pauses after failed writes, give or take half, so that a crowd does not come back at once; the last value repeats."""
 GIVE_UP_S: Final = 24 * 3600.0
 """After so long without a successful write a status is dropped; the next change, or the hourly look, offers another."""
 LAST_WRITES_S: Final = 5.0
@@ -164,8 +165,8 @@ class StatusWriter:
                 if not may_pass(failure) or self._loop.time() - began > GIVE_UP_S:
                     self._give_up(key, line, patch, failure)
                     return
-                pause_s = BACKOFF_S[min(failed, len(BACKOFF_S) - 1)]
-                _log.log(logging.WARNING if failed == 0 else logging.DEBUG, "a status is written again in %s s: %s",
+                pause_s = BACKOFF_S[min(failed, len(BACKOFF_S) - 1)] * random.uniform(0.5, 1.5)
+                _log.log(logging.WARNING if failed == 0 else logging.DEBUG, "a status is written again in %.1f s: %s",
                          pause_s, failure, extra=_of(key))  # fmt: skip
                 failed += 1
                 WRITES.labels("failed").inc()

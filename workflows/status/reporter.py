@@ -5,6 +5,7 @@ rests, `rest` makes sure that the status is written, also if the worker's proces
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from types import TracebackType
 
@@ -193,10 +194,10 @@ class StatusReporter:
         if self._to_confirm and (self._confirming is None or self._confirming.done()):
             self._confirming = asyncio.create_task(self._confirm())
 
-    async def flush(self) -> None:
-        """Returns when everything recorded so far has been written, or its write was refused."""
+    async def flush(self, *, unless: Callable[[], bool]) -> None:
+        """Returns when everything recorded so far has been written, or its write was refused, or `unless` holds."""
         self.rest()
-        await workflow.wait_condition(lambda: self._confirming is None or self._confirming.done())
+        await workflow.wait_condition(lambda: self._confirming is None or self._confirming.done() or unless())
 
     async def _confirm(self) -> None:
         """Runs the write as an activity, which a local one is if all goes well: that one costs one event."""
