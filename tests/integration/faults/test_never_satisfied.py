@@ -57,11 +57,12 @@ async def counting(stack: Stack) -> ApiCalls:
 
 
 async def is_left_alone(stack: Stack) -> None:
-    """Nobody asks ARM or the API server about it any more. What is listed for all is the sweeper's."""
+    """Nobody asks ARM or the API server about it any more. What is listed for all is the sweeper's, and the watcher's
+    watch of all begins anew every few minutes."""
     calls = await counting(stack)
     await asyncio.sleep(QUIET_S)
     assert set(stack.arm.calls()) <= {"GET agentPools"}
     about_one = [
         call for call in (await asyncio.to_thread(calls.end)).calls if call.endswith(("workspaces", "/status"))
     ]
-    assert set(about_one) <= {"list workspaces"}
+    assert set(about_one) <= {"list workspaces", "watch workspaces"}
