@@ -56,7 +56,7 @@ class Workspaces:
         return observed(found)
 
     async def _too_late(self, key: WorkspaceKey) -> bool:
-        found = await self._ours(key)
+        found = await read_ours(self._cluster, key)
         return found is None or "deletionTimestamp" in found["metadata"]
 
     @signatures.implements(signatures.DELETE_FINALIZER)
@@ -64,15 +64,11 @@ class Workspaces:
         """Removes the finalizer. A Workspace that is gone, or has another uid, is left alone."""
         if await self._patch(key, removing_finalizer({"finalizers": [labels.WORKSPACE_FINALIZER]})):
             return Observed(found=False, uid=key.uid)
-        found = await self._ours(key)  # there are others before ours, or ours is not there
+        found = await read_ours(self._cluster, key)  # there are others before ours, or ours is not there
         operations = removing_finalizer(found["metadata"]) if found is not None else []
         if operations and not await self._patch(key, operations):
             raise failure("ApiServerUnavailable", "the Workspace changed while its finalizers were written")
         return Observed(found=False, uid=key.uid)
-
-    async def _ours(self, key: WorkspaceKey) -> Object | None:
-        found = await self._cluster.get("Workspace", key.name, key.namespace)
-        return found if found is not None and found["metadata"]["uid"] == key.uid else None
 
     async def _patch(self, key: WorkspaceKey, operations: list[Object]) -> bool:
         """Returns False if one of the tests does not hold, and True if the patch was applied or the object is gone."""
@@ -84,6 +80,20 @@ class Workspaces:
                 raise
             return bool(error.status == 404)
         return True
+
+
+async def read_ours(cluster: Cluster, key: WorkspaceKey) -> Object | None:
+    """Returns the Workspace with this uid; None if it is gone, or another one has its name."""
+    found = await cluster.get("Workspace", key.name, key.namespace)
+    return found if found is not None and found["metadata"]["uid"] == key.uid else None
+
+
+async def read_existing(cluster: Cluster, key: WorkspaceKey) -> Object:
+    """Returns the Workspace with this uid. Raises WorkspaceGone."""
+    found = await read_ours(cluster, key)
+    if found is None:
+        raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone")
+    return found
 
 
 def is_protected(metadata: Object) -> bool:

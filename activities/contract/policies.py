@@ -126,10 +126,14 @@ def local_config_of(signature: s.Signature[Any, Any]) -> LocalActivityConfig:
     return LocalActivityConfig(
         schedule_to_close_timeout=LOCAL_LIMIT,
         retry_policy=RetryPolicy(maximum_attempts=1),
-        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
-        if signature.effects
-        else ActivityCancellationType.TRY_CANCEL,
+        cancellation_type=_cancellation_of(signature),
     )
+
+
+def _cancellation_of(signature: s.Signature[Any, Any]) -> ActivityCancellationType:
+    if signature.effects:
+        return ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+    return ActivityCancellationType.TRY_CANCEL
 
 
 def config_of(
@@ -141,11 +145,7 @@ def config_of(
     if begun and config["priority"].priority_key == Order.BEGINNING:
         config["priority"] = Priority(priority_key=Order.UNDER_WAY)
     config["task_queue"] = signature.queue
-    config["cancellation_type"] = (
-        ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
-        if signature.effects
-        else ActivityCancellationType.TRY_CANCEL
-    )
+    config["cancellation_type"] = _cancellation_of(signature)
     if deadline_s is not None:
         config["schedule_to_close_timeout"] = timedelta(seconds=deadline_s)
         config["start_to_close_timeout"] = min(

@@ -18,7 +18,7 @@ from activities.contract.plan import Deadlines, Option, Plan, Planned, PlanReque
 from activities.nodes.provider import provider_of
 from activities.planning.byo_machine import read_own_machine
 from activities.planning.fallbacks import all_options
-from activities.workspaces import Note, is_protected
+from activities.workspaces import Note, is_protected, read_ours
 from api import labels, names
 from api.configs.inference import INFERENCE_KEY, parse_inference_config
 from api.configs.problem import ConfigProblem
@@ -87,8 +87,8 @@ class Planner:
         return Wanted.of(await self._options(request, await self._read(request)), request.terms)
 
     async def _read(self, key: PlanRequest) -> Object:
-        found = await self._cluster.get("Workspace", key.name, key.namespace)
-        if found is None or found["metadata"]["uid"] != key.uid or "deletionTimestamp" in found["metadata"]:
+        found = await read_ours(self._cluster, key)
+        if found is None or "deletionTimestamp" in found["metadata"]:
             raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone or being deleted")
         self._note(found)
         return found

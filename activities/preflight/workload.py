@@ -12,7 +12,6 @@ from typing import Final
 from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries, RegistryUnreachable
 from activities.contract import signatures
-from activities.contract.failures import failure
 from activities.contract.plan import Check, Plan, Preflight
 from activities.preflight.verdicts import (
     NOT_FOUND,
@@ -24,6 +23,7 @@ from activities.preflight.verdicts import (
     push_verdict,
     within_price,
 )
+from activities.workspaces import read_existing
 from api.oci.docker_config import Account, DockerConfig, DockerConfigError, accounts_for
 from api.oci.image_reference import ImageReference
 from api.pods.registries import AzureIdentity
@@ -81,10 +81,7 @@ class WorkloadPreflight:
         return Preflight(checks=[within_price(plan), *await asyncio.gather(*checks)])
 
     async def _workspace(self, plan: Plan) -> Part:
-        found = await self._cluster.get("Workspace", plan.key.name, plan.key.namespace)
-        if found is None or found["metadata"]["uid"] != plan.key.uid:
-            raise failure("WorkspaceGone", f"Workspace {plan.key.namespace}/{plan.key.name} is gone")
-        return Part("", found)
+        return Part("", await read_existing(self._cluster, plan.key))
 
     async def _with_adapters(self, images: Awaitable[Check], plan: Plan, written: Part) -> Check:
         """Merges the checks of our own images and of the adapters' into one."""

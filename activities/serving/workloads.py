@@ -40,6 +40,7 @@ from activities.nodes.losses import while_nodes_ready
 from activities.nodes.provider import nodes_selector
 from activities.planning.planner import read_config
 from activities.serving import pods
+from activities.workspaces import read_existing
 from api import labels, names
 
 UNDEPLOY_DEADLINE: Final = timedelta(minutes=10)
@@ -155,10 +156,7 @@ class Workloads:
 
     async def _workspace(self, plan: Plan) -> Object:
         """Reads the Workspace where it is needed: the user's text stays out of histories."""
-        found = await self._cluster.get("Workspace", plan.key.name, plan.key.namespace)
-        if found is None or found["metadata"]["uid"] != plan.key.uid:
-            raise failure("WorkspaceGone", f"Workspace {plan.key.namespace}/{plan.key.name} is gone")
-        return found
+        return await read_existing(self._cluster, plan.key)
 
 
 def owned_names(key: WorkspaceKey) -> list[tuple[str, str]]:

@@ -14,9 +14,9 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
+from activities.contract.payloads import Observed, StatusPatch
 from activities.status.writer import ReportGone, StatusWriter
-from activities.workspaces import observed
+from activities.workspaces import observed, read_ours
 from api import labels
 
 REMEMBERED: Final = 5000
@@ -61,7 +61,7 @@ class Statuses:
         seen = self._seen.get(key.uid)
         for _ in range(CONFLICTS_MAX):
             if seen is None or seen.revision > patch.revision:
-                found = await self._read(key)
+                found = await read_ours(self._cluster, key)
                 if found is None:
                     self._seen.pop(key.uid, None)
                     return Observed(found=False)
@@ -69,7 +69,7 @@ class Statuses:
                 if seen.revision > patch.revision:  # another process has gone on with this Workspace
                     return observed(found)
             try:
-                applied = await self._cluster.apply("Workspace", _body(patch, seen), **_STATUS)
+                applied = await self._cluster.apply("Workspace", _body(patch, seen), subresource="status")
                 self.note(applied)
                 return observed(applied)
             except ApiException as error:
@@ -77,13 +77,6 @@ class Statuses:
                     raise
             seen = None
         raise failure("ApiServerUnavailable", f"Workspace {key.namespace}/{key.name} kept changing under its status")
-
-    async def _read(self, key: WorkspaceKey) -> Object | None:
-        found = await self._cluster.get("Workspace", key.name, key.namespace)
-        return found if found is not None and found["metadata"]["uid"] == key.uid else None
-
-
-_STATUS: Final = {"subresource": "status"}
 
 
 def seen_in(found: Object) -> _Seen:

@@ -89,7 +89,7 @@ class StatusWriter:
 
     @property
     def kept(self) -> int:
-        """How many Workspaces it knows: those with something to write, or written to within the last second."""
+        """How many Workspaces it knows: those with something to write, or written to a moment ago."""
         return len(self._lines)
 
     async def drain(self) -> None:
@@ -107,9 +107,8 @@ class StatusWriter:
     def _accept(self, patch: StatusPatch) -> _Line:
         line = self._lines.setdefault(patch.workspace.uid, _Line())
         newest = line.pending.revision if line.pending else line.written
-        if patch.revision > newest or (line.pending is None and line.written < 0):
-            outcome = "joined" if line.pending else "accepted"
-            WRITES.labels(outcome).inc()
+        if patch.revision > newest:
+            WRITES.labels("joined" if line.pending else "accepted").inc()
             line.pending = patch
             line.changed.set()
         if line.task is None:
@@ -140,11 +139,7 @@ class StatusWriter:
             left_s = 0.0 if self._hurry or line.waiting else self._due(line) - self._loop.time()
             if left_s <= 0:
                 return line.pending is not None
-            try:
-                async with asyncio.timeout(left_s):
-                    await line.changed.wait()
-            except TimeoutError:
-                continue
+            await _changed_within(line, left_s)
 
     def _due(self, line: _Line) -> float:
         """When the pending status is written, or, without one, when the Workspace is forgotten."""
@@ -183,11 +178,7 @@ class StatusWriter:
             if newer is None or line.waiting or verdict_of(newer) != verdict_of(patch):
                 return
             line.changed.clear()
-            try:
-                async with asyncio.timeout(rest):
-                    await line.changed.wait()
-            except TimeoutError:
-                return
+            await _changed_within(line, rest)
 
     def _give_up(self, key: WorkspaceKey, line: _Line, patch: StatusPatch, failure: Exception) -> None:
         WRITES.labels("dropped").inc()
@@ -229,6 +220,15 @@ def verdict_of(patch: StatusPatch) -> _Verdict:
 def may_pass(failure: Exception) -> bool:
     """Whether the same write may succeed later: a refusal is a fact, anything else passes."""
     return not (isinstance(failure, ApplicationError) and failure.non_retryable)
+
+
+async def _changed_within(line: _Line, seconds: float) -> None:
+    """Returns at the next change, or when the time is over."""
+    try:
+        async with asyncio.timeout(seconds):
+            await line.changed.wait()
+    except TimeoutError:
+        return
 
 
 def _fail_waiting(line: _Line, error: Exception) -> None:

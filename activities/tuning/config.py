@@ -10,6 +10,7 @@ from activities.clients.kubernetes import Cluster, Object
 from activities.contract.failures import failure
 from activities.contract.plan import Plan
 from activities.manifests.tuning import Tuning
+from activities.workspaces import read_existing
 from api.configs.problem import ConfigProblem
 from api.configs.training import (
     TRAINING_KEY,
@@ -25,9 +26,7 @@ from api.resource.workspace import Workspace
 async def read_tuning(cluster: Cluster, plan: Plan) -> Tuning:
     """Returns the current section. Raises WorkspaceGone, InvalidSpec, ConfigNotFound, ConfigInvalid."""
     key = plan.key
-    found = await cluster.get("Workspace", key.name, key.namespace)
-    if found is None or found["metadata"]["uid"] != key.uid:
-        raise failure("WorkspaceGone", f"Workspace {key.namespace}/{key.name} is gone")
+    found = await read_existing(cluster, key)
     try:
         tuning = Workspace.parse(found).tuning
     except InvalidWorkspace as error:
