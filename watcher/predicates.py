@@ -9,6 +9,7 @@ from typing import Final
 
 from activities.clients.kubernetes import Object
 from activities.clients.watch import EventType
+from activities.contract.payloads import Sighting
 from activities.nodes.reservation_labels import reservations_of
 from api import labels
 from api.names import WorkspaceKey
@@ -47,9 +48,9 @@ class WorkspaceMemory:
         self._keys[message.uid] = WorkspaceKey(item["metadata"]["namespace"], item["metadata"]["name"])
         if self._sent.get(message.uid) == message:
             return None
-        first_sight = message.uid not in self._sent
+        resync = message.uid not in self._sent and seen is EventType.LISTED
         self._sent[message.uid] = message
-        return message.model_copy(update={"resync": first_sight and seen is EventType.LISTED})
+        return message.model_copy(update={"resync": resync, "sighting": sighting_of(item)})
 
 
 class OwnedMemory:
@@ -86,6 +87,11 @@ def message_of(seen: EventType, item: Object) -> Changed:
         retry=annotations.get(labels.RETRY, ""),
         paused=labels.is_paused(annotations),
     )
+
+
+def sighting_of(item: Object) -> Sighting | None:
+    """Returns what lets the writer of the status do without a read of the Workspace."""
+    return Sighting.of(item) if item["metadata"].get("resourceVersion") else None
 
 
 def in_order(item: Object) -> bool:

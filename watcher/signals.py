@@ -42,6 +42,7 @@ def merged(waiting: Changed | None, newer: Changed) -> Changed:
             "resync": waiting.resync or newer.resync,
             "retry": newer.retry or waiting.retry,
             "paused": waiting.paused if newer.paused is None else newer.paused,
+            "sighting": newer.sighting or waiting.sighting,
         }
     )
 

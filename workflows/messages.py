@@ -3,7 +3,7 @@
 Cluster events are signals that carry identity and generation, never the object. User requests are updates.
 """
 
-from activities.contract.payloads import Payload, WorkspaceKey
+from activities.contract.payloads import Payload, Sighting, WorkspaceKey
 from workflows.state import Control, Spec, WorkspaceState
 
 SIGNAL_CHANGED = "changed"
@@ -23,7 +23,8 @@ class WorkspaceInput(Payload):
 
 class Changed(Payload):
     """A Workspace was observed. `gone`: it no longer exists; `resync`: an object it owns became unhealthy; `retry`: its
-    retry annotation; `paused`: whether it has the pause annotation, None if that was not read."""
+    retry annotation; `paused`: whether it has the pause annotation, None if that was not read; `sighting`: None if the
+    message is not about the Workspace's own event."""
 
     uid: str
     generation: int
@@ -32,6 +33,7 @@ class Changed(Payload):
     resync: bool = False
     retry: str = ""
     paused: bool | None = None
+    sighting: Sighting | None = None
 
     def beginning(self, key: WorkspaceKey) -> WorkspaceState:
         """Returns the initial state of a Workspace of which only this message is known."""

@@ -72,6 +72,7 @@ class WorkspaceWorkflow:
         if message.uid != self.state.key.uid:
             self.successor.message = message
             return
+        self.reporter.sighting = message.sighting or self.reporter.sighting
         newer, spec.desired = message.generation > spec.desired, max(spec.desired, message.generation)
         if pausing.apply_annotation(control, message.paused) or (control.resting and newer):
             control.look = True

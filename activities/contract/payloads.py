@@ -5,6 +5,9 @@ names and small values, never secrets, weights or rendered pods. Fields are only
 that started under an older release still replays.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -32,12 +35,27 @@ class Observed(Payload):
     paused: bool | None = None
 
 
+class Sighting(Payload):
+    """A Workspace as it was seen: its resourceVersion, and the revision of the status in it (0: none)."""
+
+    resource_version: str
+    revision: int = 0
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> "Sighting":
+        """Returns what decides about the next status of a Workspace as the API server has it."""
+        revision = (found.get("status") or {}).get("revision")
+        version = found["metadata"]["resourceVersion"]
+        return cls(resource_version=version, revision=revision if isinstance(revision, int) else 0)
+
+
 class StatusPatch(Payload):
     """The whole of the status that Modelyard owns, applied by server-side apply. Its `revision` tells which of two is
-    newer."""
+    newer; `sighting` spares the writer a read of the Workspace, unless it has changed since."""
 
     workspace: WorkspaceKey
     status: dict[str, object]
+    sighting: Sighting | None = None
 
     @property
     def revision(self) -> int:

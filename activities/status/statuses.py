@@ -6,7 +6,6 @@ the status that is there decides. `activities/status/writer.py` decides when a s
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 
 from kubernetes.aio.client.exceptions import ApiException
@@ -14,7 +13,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import Observed, StatusPatch
+from activities.contract.payloads import Observed, Sighting, StatusPatch
 from activities.status.writer import ReportGone, StatusWriter
 from activities.workspaces import observed, read_ours
 from api import labels
@@ -25,21 +24,13 @@ CONFLICTS_MAX: Final = 5
 """Reads and applies in turn, while others write the same Workspace, before the write counts as failed."""
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """The Workspace as it was seen last."""
-
-    resource_version: str
-    revision: int
-
-
 class Statuses:
     """The statuses that this process writes."""
 
     def __init__(self, cluster: Cluster, report_gone: ReportGone) -> None:
         """Requires a running loop."""
         self._cluster = cluster
-        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        self._seen: OrderedDict[str, Sighting] = OrderedDict()
         self.writer = StatusWriter(self.apply, report_gone)
 
     @signatures.implements(signatures.PATCH_STATUS)
@@ -49,7 +40,7 @@ class Statuses:
 
     def note(self, found: Object) -> None:
         """Remembers a Workspace that was just read or written for something else: the next status needs no read."""
-        self._seen[found["metadata"]["uid"]] = seen_in(found)
+        self._seen[found["metadata"]["uid"]] = Sighting.of(found)
         self._seen.move_to_end(found["metadata"]["uid"])
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
@@ -58,14 +49,14 @@ class Statuses:
         """Applies the status unless a newer one is there. Raises what requests raise, and ApiServerUnavailable if
         others keep on changing the Workspace."""
         key = patch.workspace
-        seen = self._seen.get(key.uid)
+        seen = newer(self._seen.get(key.uid), patch.sighting)
         for _ in range(CONFLICTS_MAX):
             if seen is None or seen.revision > patch.revision:
                 found = await read_ours(self._cluster, key)
                 if found is None:
                     self._seen.pop(key.uid, None)
                     return Observed(found=False)
-                seen = seen_in(found)
+                seen = Sighting.of(found)
                 if seen.revision > patch.revision:  # another process has gone on with this Workspace
                     return observed(found)
             try:
@@ -79,13 +70,21 @@ class Statuses:
         raise failure("ApiServerUnavailable", f"Workspace {key.namespace}/{key.name} kept changing under its status")
 
 
-def seen_in(found: Object) -> _Seen:
-    """Returns what decides about the next status."""
-    revision = (found.get("status") or {}).get("revision")
-    return _Seen(found["metadata"]["resourceVersion"], revision if isinstance(revision, int) else 0)
+def newer(known: Sighting | None, told: Sighting | None) -> Sighting | None:
+    """Returns which of two sightings is the later one; a wrong choice costs a conflict and a read.
+
+    Versions of one kind of object are decimal numbers that grow: Kubernetes says so from 1.35 on (KEP-5504), and they
+    were so before. One that is no number is not compared: what this process has seen itself counts then.
+    """
+    if known is None or told is None:
+        return known or told
+    both = known.resource_version, told.resource_version
+    if not all(version.isdecimal() for version in both):
+        return known
+    return told if int(both[1]) > int(both[0]) else known
 
 
-def _body(patch: StatusPatch, seen: _Seen) -> Object:
+def _body(patch: StatusPatch, seen: Sighting) -> Object:
     key = patch.workspace
     return {
         "apiVersion": labels.V1BETA1,

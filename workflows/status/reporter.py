@@ -13,7 +13,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, FailureError
 
 from activities.contract import signatures
-from activities.contract.payloads import StatusPatch
+from activities.contract.payloads import Sighting, StatusPatch
 from activities.contract.status_sink import forget_status, offer_status
 from api.resource.status import Phase, Step
 from workflows.activity_calls import call_locally, is_cancelled, stop
@@ -62,6 +62,8 @@ class StatusReporter:
 
     def __init__(self, state: WorkspaceState) -> None:
         self.state = state
+        self.sighting: Sighting | None = None
+        """The Workspace as the newest message told of it; None once the status is confirmed, which changes it."""
         self.gone = False
         self.resting = False
         self._reporting: asyncio.Task[None] | None = None
@@ -213,7 +215,7 @@ class StatusReporter:
             else:
                 if not seen.found:
                     self.vanish()
-            self._confirmed = version
+            self._confirmed, self.sighting = version, None
 
     def _patch(self) -> StatusPatch:
         """Returns the newest status. Its revision grows with the version, so that the same status keeps its own."""
@@ -221,4 +223,5 @@ class StatusReporter:
         if self._version != self._revised:
             self._revised = self._version
             status.revision = max(status.revision + 1, int(now.timestamp() * 1000))
-        return StatusPatch(workspace=self.state.key, status=content.status_document(self.state, now))
+        document = content.status_document(self.state, now)
+        return StatusPatch(workspace=self.state.key, status=document, sighting=self.sighting)

@@ -6,6 +6,7 @@ from typing import Any
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.clients.watch import EventType
+from activities.contract.payloads import Sighting
 from api.names import WorkspaceKey
 from testing.deadlines import PATIENCE_S
 from tests.fakes.nodes import a_node
@@ -166,6 +167,19 @@ def test_a_trimmed_object_is_evaluated_like_the_whole() -> None:
     for item in (a_node("n1"), a_node("n1", ready=False), a_deployment(0), a_deployment(1)):
         assert in_order(trim(item)) == in_order(item)
         assert "allocatable" not in trim(item)["status"]
+
+
+def test_a_message_about_a_workspace_carries_its_version_and_that_is_no_change() -> None:
+    memory = WorkspaceMemory()
+    seen = a_workspace(resourceVersion="7") | {"status": {"revision": 40}}
+    sighting = Sighting(resource_version="7", revision=40)
+    message = memory.change_of(EventType.CHANGED, seen)
+    assert message == Changed(uid="u1", generation=1, paused=False, sighting=sighting)
+    assert memory.change_of(EventType.CHANGED, a_workspace(resourceVersion="8")) is None
+    assert merged(message, Changed(uid="u1", generation=0, resync=True)).sighting == sighting
+    deleting = memory.change_of(EventType.CHANGED, a_workspace(2, resourceVersion="9", deletionTimestamp="now"))
+    assert deleting is not None and deleting.sighting == Sighting(resource_version="9")
+    assert merged(message, deleting).sighting == deleting.sighting
 
 
 def test_two_messages_are_merged_into_one() -> None:
