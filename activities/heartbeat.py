@@ -8,12 +8,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from temporalio import activity
 
 from activities.contract.failures import failure
-from activities.contract.policies import HEARTBEAT_EVERY
+from activities.contract.policies import HEARTBEAT_EVERY, HEARTBEAT_TIMEOUT
+
+BEATS_PER_SECOND: Final = 25.0
+"""Of all waits of one process together: the server writes each beat to its database, as it does each step."""
+LONGEST: Final = 0.4 * HEARTBEAT_TIMEOUT
+"""Of the pauses between beats: two of them in a row may get lost."""
 
 
 class Progress:
@@ -44,9 +49,19 @@ async def beating(every: timedelta = HEARTBEAT_EVERY) -> AsyncIterator[None]:
         helper.cancel()
 
 
+def pause_between_beats(waits: int) -> timedelta:
+    """Returns HEARTBEAT_EVERY, or, while a crowd waits in this process, as much longer as keeps BEATS_PER_SECOND."""
+    return min(max(HEARTBEAT_EVERY, timedelta(seconds=waits / BEATS_PER_SECOND)), LONGEST)
+
+
+_waits: set["asyncio.Task[None]"] = set()
+"""The heartbeats of this process that are under way."""
+
+
 @asynccontextmanager
 async def heartbeating() -> AsyncIterator[Progress]:
-    """Beats every HEARTBEAT_EVERY until the block ends. Raises WorkerDraining when the worker shuts down."""
+    """Beats every HEARTBEAT_EVERY, in a crowd less often, until the block ends. Raises WorkerDraining when the worker
+    shuts down."""
     progress = Progress()
     waiting = asyncio.current_task()
     draining = False
@@ -54,7 +69,7 @@ async def heartbeating() -> AsyncIterator[Progress]:
     async def beat() -> None:
         while True:
             activity.heartbeat(*progress.details)
-            await asyncio.sleep(HEARTBEAT_EVERY.total_seconds())
+            await asyncio.sleep(pause_between_beats(len(_waits)).total_seconds())
 
     async def drain() -> None:
         nonlocal draining
@@ -64,6 +79,7 @@ async def heartbeating() -> AsyncIterator[Progress]:
             waiting.cancel()
 
     helpers = [asyncio.create_task(beat()), asyncio.create_task(drain())]
+    _waits.add(helpers[0])
     try:
         yield progress
     except asyncio.CancelledError:
@@ -73,5 +89,6 @@ async def heartbeating() -> AsyncIterator[Progress]:
             ) from None
         raise
     finally:
+        _waits.discard(helpers[0])
         for helper in helpers:
             helper.cancel()

@@ -17,11 +17,12 @@ from activities.contract.plan import Deadlines
 from activities.contract.queues import Order
 
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=20)
-"""A lost worker is detected after this long; activities heartbeat every HEARTBEAT_EVERY."""
+"""A lost worker is detected after this long; activities heartbeat every HEARTBEAT_EVERY, in a crowd every 8 s."""
 ASKING_HEARTBEAT_TIMEOUT: Final = timedelta(seconds=10)
 """Shorter, because what only asks can be asked again: a worker that is merely late costs a request, not a wait."""
 HEARTBEAT_EVERY: Final = timedelta(seconds=4)
-"""Also how long a cancellation takes to reach an activity; workers send every heartbeat (no throttling below this)."""
+"""Also how long a cancellation takes to reach an activity, unless a crowd waits in the same process; workers send every
+heartbeat (no throttling below this)."""
 
 _QUICK = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30), backoff_coefficient=2.0

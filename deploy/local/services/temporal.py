@@ -29,8 +29,14 @@ TYPES = {SearchAttributeIndexedValueType.KEYWORD: "Keyword", SearchAttributeInde
 # On SIGTERM the server spends 14 s on a handover without a receiver; its database is transactional and loses nothing
 # in an immediate stop, as the test of this file proves.
 STOP_S = 1.0
-# Read by the server on start; JSON values. Priority is on by itself, turns between fairness keys are not.
-DYNAMIC_CONFIG: dict[str, object] = {"frontend.enableServerVersionCheck": False, "matching.enableFairness": True}
+# Read by the server on start; JSON values. Priority is on by itself, turns between fairness keys are not. By default a
+# queue has four partitions, for several servers to share: this one handed most tasks on from one partition to another.
+DYNAMIC_CONFIG: dict[str, object] = {
+    "frontend.enableServerVersionCheck": False,
+    "matching.enableFairness": True,
+    "matching.numTaskqueueReadPartitions": 1,
+    "matching.numTaskqueueWritePartitions": 1,
+}
 
 
 class TemporalMissing(RuntimeError):

@@ -12,6 +12,7 @@ from activities.contract import signatures as s
 from activities.contract.policies import ASKING_HEARTBEAT_TIMEOUT, HEARTBEAT_EVERY, HEARTBEAT_TIMEOUT, config_of
 from activities.contract.queues import Order
 from activities.contract.signatures import Signature
+from activities.heartbeat import pause_between_beats
 from activities.nodes.aks.provider import AgentPools
 from activities.nodes.byo.provider import OwnNodes
 from activities.nodes.karpenter.provider import NodeClaims
@@ -98,6 +99,12 @@ def test_a_start_that_is_lost_costs_seconds(signature: Signature[Any, Any]) -> N
 
 def test_two_heartbeats_can_be_lost_before_a_worker_counts_as_lost() -> None:
     assert ASKING_HEARTBEAT_TIMEOUT > 2 * HEARTBEAT_EVERY
+
+
+def test_a_crowd_of_waits_beats_less_often_and_still_within_its_timeout() -> None:
+    assert [pause_between_beats(waits) for waits in (1, 100)] == [HEARTBEAT_EVERY] * 2
+    assert pause_between_beats(150) == timedelta(seconds=6)
+    assert 2 * pause_between_beats(10_000) < HEARTBEAT_TIMEOUT
 
 
 @EVERY
