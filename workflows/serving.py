@@ -12,7 +12,7 @@ from activities.contract import signatures
 from activities.contract.models import PinnedModel
 from activities.contract.nodes import NodesHeld
 from activities.contract.plan import Plan
-from activities.contract.serving import ServingRequest, VerifyRequest, WorkloadRequest
+from activities.contract.serving import ServingRequest, VerifyRequest, WorkloadApplied, WorkloadRequest
 from api import names
 from api.resource.status import Phase, Step
 from workflows.activity_calls import call, call_locally, gather_or_cancel
@@ -41,10 +41,14 @@ async def _deploy(
     reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None, run: Callable[..., Any] = call
 ) -> None:
     """Applies the workload. `run` calls the activity: a local one would hold up a purchase that begins beside it."""
-    reporter.state.resources.acquire(HeldResource(kind="workload", name=names.workload(plan.key.name)))
+    resources = reporter.state.resources
+    resources.acquire(HeldResource(kind="workload", name=names.workload(plan.key.name)))
+    resources.made = {}
     with reporter.step(Step.DEPLOY):
         request = WorkloadRequest(plan=plan, pinned=pinned)
-        await run(signatures.ENSURE_WORKLOAD, request, summary=f"Deploy: apply {plan.node_count} pods of {plan.preset}")
+        summary = f"Deploy: apply {plan.node_count} pods of {plan.preset}"
+        applied: WorkloadApplied = await run(signatures.ENSURE_WORKLOAD, request, summary=summary)
+    resources.made = applied.made
 
 
 async def _await_serving(reporter: StatusReporter, plan: Plan, nodes: NodesHeld) -> None:

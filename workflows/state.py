@@ -79,7 +79,8 @@ class Spec(BaseModel):
 class Resources(BaseModel):
     """Resources held, and their cost. `protected`: the finalizer was there when the generation was planned; `lost`: a
     node is gone and not replaced yet; `loss`: the message about it; `evictions` counts spot evictions by option; `run`
-    is a training's progress."""
+    is a training's progress; `made`: the uids of the workload's objects by kind, as the last apply has returned them,
+    {} while one is under way."""
 
     holdings: list[HeldResource] = Field(default_factory=list)
     protected: bool = False
@@ -90,6 +91,7 @@ class Resources(BaseModel):
     evictions: dict[str, int] = Field(default_factory=dict)
     ledger: Ledger = Field(default_factory=Ledger)
     run: TuningRun = Field(default_factory=TuningRun)
+    made: dict[str, str] = Field(default_factory=dict)
 
     def holds(self, kind: str) -> bool:
         """Whether a resource of this kind is recorded as held."""
@@ -113,6 +115,8 @@ class Resources(BaseModel):
     def release(self, kind: str) -> None:
         """Records that a release was verified."""
         self.holdings = [holding for holding in self.holdings if holding.kind != kind]
+        if kind == "workload":
+            self.made = {}
 
 
 class Status(BaseModel):

@@ -148,8 +148,8 @@ class Cluster:
     async def delete(
         self, kind: str, name: str, namespace: str | None = None, *, uid: str = "", grace_s: int | None = None
     ) -> bool:
-        """Deletes the object, kinds with pods in the foreground. Returns False if it does not exist or has another
-        UID. `grace_s` replaces the grace period of a pod."""
+        """Deletes the object, kinds with pods in the foreground; what does not exist is gone. Returns False if the
+        object has another UID, which leaves it alone. `grace_s` replaces the grace period of a pod."""
         body: Object = {"propagationPolicy": "Foreground" if kind in WITH_PODS else "Background"}
         if uid:
             body["preconditions"] = {"uid": uid}
@@ -158,9 +158,10 @@ class Cluster:
         try:
             await self.request("DELETE", path_of(kind, namespace, name), body=body)
         except ApiException as error:
-            if error.status == 404 or (error.status == 409 and uid):
+            if error.status == 409 and uid:
                 return False
-            raise
+            if error.status != 404:
+                raise
         return True
 
     async def watch(

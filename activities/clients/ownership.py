@@ -2,6 +2,7 @@
 
 What is probably not there yet is created without a look: the API server refuses what exists already, whoever made it.
 What exists is read, checked, and applied under its uid, so that an object that replaced it meanwhile is left alone.
+What was made or checked is remembered by its uid: under that it is deleted without another look.
 """
 
 from collections.abc import Callable
@@ -35,8 +36,11 @@ def require_ours(kind: str, existing: Object | None, key: WorkspaceKey) -> None:
         raise failure("OwnershipConflict", message)
 
 
-async def delete_ours(cluster: Cluster, kind: str, name: str, key: WorkspaceKey) -> Object | None:
-    """Deletes the object if it exists and the Workspace owns it, and returns it; another owner's object stays."""
+async def delete_ours(cluster: Cluster, kind: str, name: str, key: WorkspaceKey, *, uid: str = "") -> Object | None:
+    """Deletes the object if it exists and the Workspace owns it; another owner's object stays. With `uid`, as
+    `ensure_ours` has returned it, reads only what has the name and another uid. Returns what was read and deleted."""
+    if uid and await cluster.delete(kind, name, key.namespace, uid=uid):
+        return None
     found = await cluster.get(kind, name, key.namespace)
     if found is None or not owned(found, key):
         return None
@@ -46,31 +50,34 @@ async def delete_ours(cluster: Cluster, kind: str, name: str, key: WorkspaceKey)
 
 async def ensure_ours(
     cluster: Cluster, kind: str, body: Object, key: WorkspaceKey, *, good: Callable[[Object], bool], new: bool
-) -> None:
-    """Creates the object, or applies it unless it is `good`. `new`: it is probably not there, so do not look first.
+) -> str:
+    """Creates the object, or applies it unless it is `good`; returns its uid. `new`: it is probably not there, so do
+    not look first.
 
     Raises OwnershipConflict if another owner has the name, ApiServerUnavailable while it is being deleted.
     """
-    if not new or not await _created(cluster, kind, body):
-        found = await cluster.get(kind, body["metadata"]["name"], key.namespace)
-        require_ours(kind, found, key)
-        if found is None:
-            await cluster.create(kind, body, manager=FIELD_MANAGER)
-        elif "deletionTimestamp" in found["metadata"]:
-            name = f"{key.namespace}/{found['metadata']['name']}"
+    there = await _created(cluster, kind, body) if new else None
+    if there is None:
+        there = await cluster.get(kind, body["metadata"]["name"], key.namespace)
+        require_ours(kind, there, key)
+        if there is None:
+            there = await cluster.create(kind, body, manager=FIELD_MANAGER)
+        elif "deletionTimestamp" in there["metadata"]:
+            name = f"{key.namespace}/{there['metadata']['name']}"
             raise failure("ApiServerUnavailable", f"{kind} {name} is being deleted; it is made again when it is gone")
-        elif not good(found):
-            await _apply(cluster, kind, body, found)
+        elif not good(there):
+            await _apply(cluster, kind, body, there)
+    return str(there["metadata"]["uid"])
 
 
-async def _created(cluster: Cluster, kind: str, body: Object) -> bool:
+async def _created(cluster: Cluster, kind: str, body: Object) -> Object | None:
+    """What was created; None if something has the name."""
     try:
-        await cluster.create(kind, body, manager=FIELD_MANAGER)
+        return await cluster.create(kind, body, manager=FIELD_MANAGER)
     except ApiException as error:
         if error.status == EXISTS:
-            return False
+            return None
         raise
-    return True
 
 
 async def _apply(cluster: Cluster, kind: str, body: Object, found: Object) -> None:

@@ -20,9 +20,11 @@ class WorkloadRequest(Payload):
 
 
 class WorkloadApplied(Payload):
-    """The workload's digest; pods with another digest do not count as serving."""
+    """The workload's digest; pods with another digest do not count as serving. `made`: the uid of each object, by
+    kind."""
 
     digest: str
+    made: dict[str, str] = Field(default_factory=dict)
 
 
 class ServingRequest(Payload):
@@ -43,10 +45,11 @@ class ServingReady(Payload):
 
 class UndeployRequest(Payload):
     """Whose workload to remove. `nodes_go`: its nodes are released next, so pods that outlast their grace go with
-    them."""
+    them. `made`: what the last apply has returned; {} if it is not known."""
 
     workspace: WorkspaceKey
     nodes_go: bool = False
+    made: dict[str, str] = Field(default_factory=dict)
 
 
 class Undeployed(Payload):

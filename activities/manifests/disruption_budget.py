@@ -9,6 +9,7 @@ from typing import Final
 from activities.clients.kubernetes import Cluster, Object
 from api import names
 
+BUDGET: Final = "PodDisruptionBudget"
 GROUP: Final = "/apis/policy"
 STABLE, BETA = "v1", "v1beta1"
 """Kubernetes serves policy/v1 since 1.21, and v1beta1 until 1.24."""
@@ -27,7 +28,7 @@ class DisruptionBudgets:
             group = await self._cluster.request("GET", GROUP)
             served = {version["version"] for version in group["versions"]}
             self._version = STABLE if STABLE in served else BETA
-        return "PodDisruptionBudget" if self._version == STABLE else "PodDisruptionBudget/v1beta1"
+        return BUDGET if self._version == STABLE else f"{BUDGET}/{BETA}"
 
     async def of(self, deployment: Object, workspace: str) -> list[tuple[str, Object]]:
         """Returns the (kind, object) to apply beside the Deployment, if any."""
@@ -41,7 +42,7 @@ def budget(deployment: Object, workspace: str, version: str) -> Object:
     """Allows one pod of the Deployment to be missing; owned and labelled as the Deployment is."""
     return {
         "apiVersion": f"policy/{version}",
-        "kind": "PodDisruptionBudget",
+        "kind": BUDGET,
         "metadata": deployment["metadata"] | {"name": names.disruption_budget(workspace)},
         "spec": {"maxUnavailable": 1, "selector": deployment["spec"]["selector"]},
     }

@@ -1,5 +1,5 @@
-"""Applies, watches and deletes the workload of a Workspace. manifests/serving.py builds the objects, pods.py evaluates
-pods.
+"""Applies, watches and deletes the workload of a Workspace. manifests/serving.py builds the objects, removal.py deletes
+them, pods.py evaluates pods.
 
 Never touches an object that it did not make: one of the same name is an OwnershipConflict, not ours to change or
 delete.
@@ -12,7 +12,7 @@ from typing import Any, Final
 from temporalio import activity
 
 from activities.clients.kubernetes import Object
-from activities.clients.ownership import delete_ours, ensure_ours
+from activities.clients.ownership import ensure_ours
 from activities.clients.view.cluster_view import ClusterView, Sight
 from activities.clients.view.watched import PODS
 from activities.clients.watch import Collection
@@ -40,6 +40,7 @@ from activities.nodes.losses import while_nodes_ready
 from activities.nodes.provider import nodes_selector
 from activities.planning.planner import read_config
 from activities.serving import pods
+from activities.serving.removal import delete_objects, without_version
 from activities.workspaces import read_existing
 from api import labels, names
 
@@ -62,14 +63,14 @@ class Workloads:
     async def ensure_workload(self, request: WorkloadRequest) -> WorkloadApplied:
         """Creates what is missing, applies what has another digest. Raises OwnershipConflict, ConfigNotFound,
         ConfigInvalid."""
-        plan = request.plan
+        plan, made = request.plan, dict[str, str]()
         extra = await read_config(self._cluster, plan.key.namespace, plan.config_map) if plan.config_map else {}
         template = await self._template(plan) if plan.kind == "template" else None
         adapters = adapter_manifests.planned(plan, await self._workspace(plan)) if plan.adapters else []
         objects = serving.workload_objects(plan, request.pinned, extra, template, self._images, adapters)
         objects += await self._budgets.of(dict(objects)["Deployment"], plan.key.name)
         for kind, body in objects:
-            await ensure_ours(
+            made[without_version(kind)] = await ensure_ours(
                 self._cluster,
                 kind,
                 body,
@@ -77,7 +78,7 @@ class Workloads:
                 good=lambda found: _digest(found) == plan.digest,
                 new=plan.generation == FIRST_GENERATION,
             )
-        return WorkloadApplied(digest=plan.digest)
+        return WorkloadApplied(digest=plan.digest, made=made)
 
     @signatures.implements(signatures.WAIT_FOR_SERVING)
     async def wait_for_serving(self, request: ServingRequest) -> ServingReady:
@@ -108,7 +109,7 @@ class Workloads:
         key = request.workspace
         async with heartbeating() as progress:
             left: Collection = {}
-            await self._delete_objects(key)
+            await delete_objects(self._cluster, self._budgets, key, request.made)
             until = datetime.now(UTC) + UNDEPLOY_DEADLINE
             async with self._view.observe(PODS, key.namespace, selector=_selector(key), until=until) as looks:
                 async for sight in looks:
@@ -141,15 +142,6 @@ class Workloads:
             ready_nodes=readiness.ready_names(by_name, request.gpus_per_node),
         )
 
-    async def _delete_objects(self, key: WorkspaceKey) -> None:
-        """Deletes the Service first, so that no more requests come. A budget that several replicas had before an edit
-        allows every eviction, and goes with the Workspace."""
-        (kind, name), *others = owned_names(key)
-        await delete_ours(self._cluster, kind, name, key)
-        deployment, *_ = await asyncio.gather(*(delete_ours(self._cluster, kind, name, key) for kind, name in others))
-        if deployment is None or deployment["spec"]["replicas"] > 1:
-            await delete_ours(self._cluster, await self._budgets.kind(), names.disruption_budget(key.name), key)
-
     async def _template(self, plan: Plan) -> Object:
         template: Object = ((await self._workspace(plan)).get("inference") or {}).get("template") or {}
         return template
@@ -157,15 +149,6 @@ class Workloads:
     async def _workspace(self, plan: Plan) -> Object:
         """Reads the Workspace where it is needed: the user's text stays out of histories."""
         return await read_existing(self._cluster, plan.key)
-
-
-def owned_names(key: WorkspaceKey) -> list[tuple[str, str]]:
-    """(kind, name) of everything that ensure_workload makes for every Workspace, the Service first."""
-    return [
-        ("Service", names.service(key.name)),
-        ("Deployment", names.workload(key.name)),
-        ("ConfigMap", names.serve_config_map(key.name)),
-    ]
 
 
 def _selector(key: WorkspaceKey) -> str:

@@ -250,7 +250,7 @@ class Truth:
             self.wrong.append(f"the workload of {self.workload.uid} is still there for {plan.key.uid}")
         self._never_back("the workload", plan.key, plan.generation)
         self.workload = Owned(plan.key.uid, plan.digest)
-        return WorkloadApplied(digest=plan.digest)
+        return WorkloadApplied(digest=plan.digest, made={"Deployment": plan.key.uid})
 
     def _wait_for_serving(self, request: ServingRequest) -> ServingReady:
         self._while_nodes_ready(request.nodes)
@@ -281,6 +281,8 @@ class Truth:
         return self._observed()
 
     def _delete_workload(self, request: UndeployRequest) -> Undeployed:
+        if set(request.made.values()) - {request.workspace.uid}:
+            self.wrong.append(f"{request.made} was to be deleted for {request.workspace.uid}")
         if self.workload and self.workload.uid == request.workspace.uid:
             self.workload = None
         return Undeployed()

@@ -73,6 +73,8 @@ class World:
         self.node_silent = False
         self.pools: dict[str, str] = {}
         self.workloads: set[str] = set()
+        self.made: dict[str, str] = {}
+        self.removals: list[dict[str, str]] = []
         self.kind: Literal["preset", "tuning"] = "preset"
         self.output_image = "registry.example/adapters/one:v1"
         self.training_digest = "training-1"
@@ -272,7 +274,8 @@ class World:
     def _ensure_workload(self, request: WorkloadRequest) -> WorkloadApplied:
         self.workloads.add(request.plan.key.name)
         self.applied = request.plan.digest
-        return WorkloadApplied(digest=request.plan.digest)
+        self.made = {"Deployment": f"of {request.plan.digest}"}
+        return WorkloadApplied(digest=request.plan.digest, made=self.made)
 
     def _wait_for_nodes(self, plan: Plan) -> NodesReady:
         return NodesReady(names=["node-1"])
@@ -315,6 +318,7 @@ class World:
         return self._observed()
 
     def _delete_workload(self, request: UndeployRequest) -> Undeployed:
+        self.removals.append(request.made)
         left = self._lasting(nodes_go=request.nodes_go)
         if not left:
             self.workloads.discard(request.workspace.name)

@@ -39,3 +39,4 @@ async def test_nothing_is_lost_over_continue_as_new(live_bench: Bench) -> None:
     assert bench.world.calls["ensure_node_pool"] == 1
     assert await bench.delete() == []
     assert not bench.world.pools
+    assert bench.world.removals == [bench.world.made], "the uids of the workload's objects are kept"

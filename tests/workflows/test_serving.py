@@ -29,6 +29,26 @@ async def test_a_workspace_becomes_ready_and_a_delete_releases_everything(bench:
     assert bench.world.calls["ensure_node_pool"] == 1
 
 
+async def test_a_release_is_told_what_the_last_apply_has_made(bench: Bench) -> None:
+    await bench.signal()
+    await bench.settled()
+    await bench.edit(digest="digest-2")
+    await bench.settled()
+    assert await bench.delete() == []
+    assert bench.world.removals == [{"Deployment": "of digest-2"}]
+
+
+async def test_a_release_is_told_nothing_while_it_is_unsure_what_is_there(bench: Bench) -> None:
+    """An apply that fails may have made some of what it was asked for; it is tried locally, then as others are."""
+    await bench.signal()
+    await bench.settled()
+    bench.world.fail_next(s.ENSURE_WORKLOAD, *[failure("ConfigInvalid", "no such option", final=True)] * 2)
+    await bench.edit(digest="digest-2")
+    await bench.settled("failed")
+    await bench.delete()
+    assert bench.world.removals and not any(bench.world.removals)
+
+
 async def test_conditions_become_true_with_kaitos_reasons(bench: Bench) -> None:
     await bench.signal()
     await bench.settled()

@@ -21,6 +21,7 @@ from api import names
 from api.providers import Provider
 from api.resource.status import Step
 from workflows.activity_calls import call, call_locally, gather_or_cancel, is_cancelled, reason_and_message
+from workflows.state import WorkspaceState
 from workflows.status.reporter import StatusReporter
 
 STILL_HELD: Final = "; not released, and still costs money: "
@@ -32,7 +33,7 @@ async def undeploy(reporter: StatusReporter, *, for_good: bool = False, nodes_go
     are left then: call it again when the nodes are gone."""
     state = reporter.state
     with reporter.step(Step.UNDEPLOY):
-        removals = [_remove_workload(state.key, nodes_go)] if _may_serve(state.spec.plan) else []
+        removals = [_remove_workload(state, nodes_go)] if _may_serve(state.spec.plan) else []
         if _may_have_tuned(state.spec.plan):
             removals.append(_remove_jobs(state.key, for_good, nodes_go))
         undeployed: list[Undeployed] = await gather_or_cancel(*removals)
@@ -44,8 +45,9 @@ async def undeploy(reporter: StatusReporter, *, for_good: bool = False, nodes_go
     return False
 
 
-async def _remove_workload(key: WorkspaceKey, nodes_go: bool) -> Undeployed:
-    request = UndeployRequest(workspace=key, nodes_go=nodes_go)
+async def _remove_workload(state: WorkspaceState, nodes_go: bool) -> Undeployed:
+    key = state.key
+    request = UndeployRequest(workspace=key, nodes_go=nodes_go, made=state.resources.made)
     summary = f"Undeploy: remove workload and Service of {key.namespace}/{key.name}"
     return await call(signatures.DELETE_WORKLOAD, request, summary=summary)
 

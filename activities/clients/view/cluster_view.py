@@ -1,7 +1,7 @@
 """What waits see of the cluster: each watched kind is listed and watched once per process, however many waits look.
 
-What a view shows is true, and may be some moments old. `Sight.holds` and `Sight.nothing_left` say whether it is true
-now, for conclusions that must not be drawn from an older state. `watched.py` says what is kept, `shared_watch.py` keeps
+What a view shows is true, and may be some moments old. `Sight.holds` and `Sight.nothing_left` say whether it is no
+older than that, and strictly whether it is true now. `watched.py` says what is kept, `shared_watch.py` keeps
 it up to date; what the objects mean is decided by those who wait.
 """
 
@@ -22,6 +22,9 @@ IDLE_S: Final = 300.0
 """A watch without waits is kept this long: a crowd's steps follow each other."""
 RECHECK_S: Final = 5.0
 """A wait that has found its view behind looks again after this long, at the latest."""
+JUST_NOW_S: Final = 2.0
+"""A view that was told something so shortly before a look counts as told of everything: it is behind only if its watch
+has stalled since, and by no more than this. What is read is often older when somebody acts on it."""
 
 
 class ClusterView:
@@ -88,7 +91,7 @@ class Looks:
             self._view.list_again()
         await self._next_change(RECHECK_S if self._denials else self.again_s)
         objects = {_name(item, self._scope): item for item in self._group.members.values()}
-        self._last = Sight(self._view, self._scope, objects, heard=self._view.heard >= self._began)
+        self._last = Sight(self._view, self._scope, objects, began=self._began)
         return self._last
 
     async def _next_change(self, again_s: float) -> None:
@@ -113,21 +116,24 @@ class Sight:
     """What one look has shown: the objects by name, or by namespace/name if the scope has no namespace. `behind` is set
     when a check finds it too old."""
 
-    def __init__(self, view: SharedWatch, scope: Scope, objects: Collection, *, heard: bool) -> None:
+    def __init__(self, view: SharedWatch, scope: Scope, objects: Collection, *, began: float) -> None:
         self.objects = objects
         self.behind = False
-        self._view, self._scope, self._heard = view, scope, heard
+        self._view, self._scope = view, scope
+        self._heard = view.heard >= began
+        self._is_news = is_news(view.heard, began=began, now=time.monotonic())
 
     async def holds(self, names: Iterable[str], *, strictly: bool = False) -> bool:
         """Whether these objects are as seen here, there or not. Reads them, unless the API server has sent something
-        since the wait began and `strictly` is not set."""
-        if self._heard and not strictly:
+        since the wait began or just now, and `strictly` is not set."""
+        if self._is_news and not strictly:
             return True
         found = await asyncio.gather(*(self._is_as_seen(name) for name in names))
         return self._checked(all(found))
 
     async def nothing_left(self, *, strictly: bool = False) -> bool:
-        """Whether the scope is as empty as seen here. Lists it under the same condition."""
+        """Whether the scope is as empty as seen here. Lists it, unless the API server has sent something since the wait
+        began and `strictly` is not set: what is missing here may have been made just now."""
         if self._heard and not strictly:
             return True
         kind, namespace = self._view.watched.kind, self._scope.namespace
@@ -142,6 +148,12 @@ class Sight:
         found = await self._view.cluster.get(self._view.watched.kind, name, self._scope.namespace)
         there = found if found is not None and self._scope.matches(found) else None
         return _identity(there) == _identity(self.objects.get(name))
+
+
+def is_news(heard: float, *, began: float, now: float) -> bool:
+    """Whether the API server has sent something since a wait began, or just now. A watch tells of all changes of a kind
+    in their order: when it tells of one, of whatever object, all that it told before was still true."""
+    return heard >= min(began, now - JUST_NOW_S)
 
 
 def _name(item: Object, scope: Scope) -> str:

@@ -9,9 +9,10 @@ from activities.clients.kubernetes import Cluster, Object
 from activities.clients.view.cluster_view import ClusterView
 from activities.clients.view.watched import JOBS, NODES, OWN_NODES, PODS, Watched
 from activities.contract.payloads import WorkspaceKey
-from activities.contract.serving import WorkloadRequest
+from activities.contract.serving import UndeployRequest, WorkloadRequest
 from activities.nodes.byo.watch import GPU_PODS
-from activities.serving.workloads import Workloads, owned_names
+from activities.serving.removal import owned_names
+from activities.serving.workloads import Workloads
 from api import labels, names
 from testing.pods.inputs import IMAGES, PINNED
 from tests.builders import a_plan
@@ -89,6 +90,23 @@ async def test_an_object_that_went_since_it_was_read_is_not_written(
     assert error.type == "ApiServerUnavailable" and not error.non_retryable
     found = (await objects(bench, key)).get("ConfigMap")
     assert (found and found["data"]) == ({"of": "others"} if there else None)
+    await removed(bench, key)
+
+
+async def test_what_was_made_is_deleted_by_its_uid_and_what_replaced_it_stays(cluster: Cluster, bench: Bench) -> None:
+    workloads, key = Workloads(ClusterView(cluster), IMAGES), await bench.workspace()
+    made = (await done(workloads.ensure_workload, request(key))).made
+    assert made == {kind: item["metadata"]["uid"] for kind, item in (await objects(bench, key)).items()}
+    metadata = {"name": names.serve_config_map(key.name), "namespace": key.namespace}
+    await delete(bench.admin, "ConfigMap", metadata["name"], key.namespace)
+    theirs = await bench.admin.create("ConfigMap", {"metadata": metadata, "data": {"of": "others"}})
+    for _ in range(2):
+        await done(workloads.delete_workload, UndeployRequest(workspace=key, made=made))
+        left = await objects(bench, key)
+        # No garbage collector runs here, which would end the deletion of the Deployment.
+        assert sorted(left) == ["ConfigMap", "Deployment"] and left["ConfigMap"] == theirs
+        assert left["Deployment"]["metadata"]["uid"] == made["Deployment"]
+        assert "deletionTimestamp" in left["Deployment"]["metadata"]
     await removed(bench, key)
 
 

@@ -23,7 +23,6 @@ from tests.integration.nodes.attempts import Attempt
 DIGEST = "digest-1"
 A_LIFE = {
     ("create", "ConfigMap"): 1, ("create", "Deployment"): 1, ("create", "Service"): 1,
-    ("get", "Service"): 1, ("get", "Deployment"): 1, ("get", "ConfigMap"): 1,
     ("delete", "Service"): 1, ("delete", "Deployment"): 1, ("delete", "ConfigMap"): 1,
     ("list_all", "Pod"): 1,
 }  # fmt: skip
@@ -54,7 +53,7 @@ class World:
     async def life(self, number: int) -> None:
         key = a_key(uid=f"uid-{number}", name=f"w{number}")
         plan = a_plan(key, digest=DIGEST)
-        await _end(Attempt(self._workloads.ensure_workload, WorkloadRequest(plan=plan, pinned=PINNED)))
+        applied = await _end(Attempt(self._workloads.ensure_workload, WorkloadRequest(plan=plan, pinned=PINNED)))
         joining = Attempt(self._nodes.wait_for_nodes, plan)
         await joining.until_beat(lambda said: said["joined"] == 0)
         await self.cluster.put("Node", node(key))
@@ -64,7 +63,8 @@ class World:
         await starting.until_beat(lambda said: said["ready"] == 0)
         await self.cluster.put("Pod", pod(key))
         await _end(starting)
-        undeploying = Attempt(self._workloads.delete_workload, UndeployRequest(workspace=key))
+        request = UndeployRequest(workspace=key, made=applied.made)
+        undeploying = Attempt(self._workloads.delete_workload, request)
         async with asyncio.timeout(PATIENCE_S):
             while names.workload(key.name) in self.cluster.names("Deployment"):
                 await asyncio.sleep(0.01)

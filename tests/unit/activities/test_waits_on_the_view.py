@@ -59,6 +59,7 @@ async def until(condition: Any) -> None:
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_view, "RECHECK_S", 0.05)
+    monkeypatch.setattr(cluster_view, "JUST_NOW_S", 0.0)
     monkeypatch.setattr(shared_watch, "RENEW_S", 0.0)
 
 

@@ -11,7 +11,8 @@ from activities.clients.kubernetes import Object
 from activities.clients.ownership import made_as_applied
 from activities.clients.view.cluster_view import ClusterView
 from activities.contract.serving import WorkloadApplied, WorkloadRequest
-from activities.serving.workloads import Workloads, owned_names
+from activities.serving.removal import owned_names
+from activities.serving.workloads import Workloads
 from api import labels
 from testing.deadlines import PATIENCE_S
 from testing.pods.inputs import IMAGES, PINNED
