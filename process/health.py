@@ -1,21 +1,17 @@
-"""Serves /healthz (alive), /readyz (doing its work) and /metrics of a process on one address.
+"""Answers /healthz (alive), /readyz (doing its work) and /metrics of a process.
 
 The Temporal SDK exports its metrics on a port of its own; /metrics includes them, so that Prometheus scrapes one
-address per process. Plain ASGI: a framework for three paths would be the largest import of the watcher.
+address per process. `endpoint.py` serves the answers alone; a process with more paths mounts them, as ASGI.
 """
 
 import asyncio
 import http.client
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-
-from process.asgi import listening
 
 PATHS: Final = ("/healthz", "/readyz", "/metrics")
 SDK_METRICS_TIMEOUT_S: Final = 2.0
@@ -33,7 +29,7 @@ def free_loopback_port() -> int:
 
 
 class Health:
-    """An ASGI application that answers GET for PATHS, and 404 or 405 otherwise."""
+    """Answers GET for PATHS, also as an ASGI application, and 404 or 405 otherwise."""
 
     def __init__(self, ready: Callable[[], bool], sdk_metrics_port: int | None) -> None:
         self._ready = ready
@@ -41,12 +37,13 @@ class Health:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        status, content_type, body = await self._answer(scope["method"], scope["path"])
+        status, content_type, body = await self.answer(scope["method"], scope["path"])
         headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, method: str, path: str) -> tuple[int, str, bytes]:
+    async def answer(self, method: str, path: str) -> tuple[int, str, bytes]:
+        """Returns status, content type and body."""
         if path not in PATHS:
             return 404, JSON, _json(detail="Not Found")
         if method != "GET":
@@ -57,14 +54,6 @@ class Health:
         if path == "/healthz":
             return 200, JSON, _json(status="alive")
         return (200, JSON, _json(status="ready")) if self._ready() else (503, JSON, _json(status="not ready"))
-
-
-@asynccontextmanager
-async def endpoint(address: str, ready: Callable[[], bool], sdk_metrics_port: int | None = None) -> AsyncIterator[None]:
-    """Serves while the block runs. Raises what `listening` does."""
-    config = uvicorn.Config(Health(ready, sdk_metrics_port), log_level="warning", lifespan="off", ws="none")
-    async with listening(address, config):
-        yield
 
 
 async def _sdk_metrics(port: int) -> bytes:

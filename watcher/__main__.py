@@ -18,7 +18,7 @@ from activities.clients.kubernetes import Cluster, Object
 from activities.clients.watch import EventType, follow
 from api import labels
 from api.names import WorkspaceKey
-from process.health import endpoint
+from process.endpoint import endpoint
 from process.run import run
 from process.settings import ProcessSettings
 from process.temporal import connect, runtime_with_metrics

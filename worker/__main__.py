@@ -17,7 +17,7 @@ from typing import Final
 from temporalio.client import Client
 
 from activities.contract import queues
-from process.health import endpoint
+from process.endpoint import endpoint
 from process.memory import keep_for_life
 from process.run import run
 from process.settings import ProcessSettings

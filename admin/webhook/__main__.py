@@ -19,7 +19,7 @@ from admin.webhook.settings import WebhookSettings
 from admin.webhook.tls_server import Certificates, serving
 from api.validation import Problem
 from presets.admission.rules import problems_on_create, problems_on_update
-from process.health import endpoint
+from process.endpoint import endpoint
 from process.run import run
 
 

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from process.health import Health, endpoint, free_loopback_port
+from process.endpoint import endpoint
+from process.health import Health, free_loopback_port
 
 SDK_METRICS = b"temporal_request_total 7\n"
 

@@ -18,7 +18,7 @@ NOBODY: Final = {
     "kubernetes.stream", "huggingface_hub.hf_api", "deploy", "cli", "testing", "tests", "pytest",
 }  # fmt: skip
 """The command's, tests', and halves of packages that no process uses."""
-WEB: Final = {"fastapi", "starlette"}
+WEB: Final = {"fastapi", "starlette", "uvicorn", "click"}
 AZURE: Final = {"azure", "msal"}
 WITHOUT_USE: Final = {"azure.mgmt.compute", "azure.identity", "msal", "cryptography", "requests"}
 """Of the cloud worker: a package for two lists, and identities where a token comes from a file."""
