@@ -35,4 +35,5 @@ async def endpoint(address: str, ready: Callable[[], bool], sdk_metrics_port: in
         yield
     finally:
         listening.close()
+        server.pre_shutdown()  # connections that ask nothing, such as Prometheus', else wait for the limit
         await server.shutdown(UNDER_WAY_S)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 EVERY_S: Final = 10.0
+FIRST_S: Final = 1.0
+"""The first look, when the start is over: what only connecting needed is 5 MiB of a worker."""
 BUSY_S: Final = 0.1
 """CPU seconds between two looks; a process that used less has freed little."""
 ARENAS: Final = 2
@@ -39,9 +41,10 @@ def keep_for_life() -> None:
 
 async def give_back(every_s: float = EVERY_S, cpu_s: Callable[[], float] = time.process_time) -> None:
     """Gives back what is free whenever the process has worked; until cancelled."""
-    seen = 0.0
+    seen, pause_s = 0.0, min(FIRST_S, every_s)
     while True:
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(pause_s)
+        pause_s = every_s
         now = cpu_s()
         if now - seen >= BUSY_S:
             trim()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from process.endpoint import endpoint
+from process.endpoint import UNDER_WAY_S, endpoint
 from process.health import Health, free_loopback_port
 
 SDK_METRICS = b"temporal_request_total 7\n"
@@ -73,3 +73,13 @@ async def test_it_answers_over_a_socket_for_the_duration_of_the_block() -> None:
     with pytest.raises(httpx.ConnectError):
         async with httpx.AsyncClient(trust_env=False) as http:
             await http.get(f"http://{address}/healthz")
+
+
+async def test_a_connection_that_is_kept_open_does_not_delay_the_end() -> None:
+    address = f"127.0.0.1:{free_loopback_port()}"
+    loop = asyncio.get_running_loop()
+    async with httpx.AsyncClient(trust_env=False) as http:
+        async with endpoint(address, lambda: True):
+            await http.get(f"http://{address}/healthz")
+            ending = loop.time()
+        assert loop.time() - ending < UNDER_WAY_S
