@@ -47,10 +47,10 @@ class Process:
 
 
 PROCESSES: Final = {
-    "watcher": Process("watcher.__main__", WEB | AZURE | WORKERS | HUB | PLANNING, 60),
-    "cluster worker": Process("worker.__main__, worker.cluster", WEB | AZURE, 73),
-    "cloud worker": Process("worker.__main__, worker.cloud", WEB | HUB | CLUSTER | PLANNING | WITHOUT_USE, 67),
-    "admin": Process("admin.__main__", AZURE | WORKERS | HUB | CLUSTER | {"aiohttp"}, 60),
+    "watcher": Process("watcher.__main__", WEB | AZURE | WORKERS | HUB | PLANNING, 56),
+    "cluster worker": Process("worker.__main__, worker.cluster", WEB | AZURE, 70),
+    "cloud worker": Process("worker.__main__, worker.cloud", WEB | HUB | CLUSTER | PLANNING | WITHOUT_USE, 64),
+    "admin": Process("admin.__main__", AZURE | WORKERS | HUB | CLUSTER | PLANNING | {"aiohttp"}, 54),
 }
 
 
