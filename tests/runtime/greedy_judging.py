@@ -3,18 +3,12 @@
 At each position transformers has read the served tokens before it, so that the comparison goes on after a tie.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Of a bfloat16's significand, the leading one not counted (as in torch.finfo(torch.bfloat16).eps == 2**-7).
-FRACTION_BITS = 7
-# The model's largest logits are between 16 and 32; the test that uses this holds the 32.
-LOGITS_BELOW = 32.0
-# How far apart neighbouring bfloat16 numbers are just below that: 1/8.
-SPACING = 2.0 ** (math.log2(LOGITS_BELOW) - 1 - FRACTION_BITS)
-# Two logits are compared, and another order of additions may round each of them to the neighbour: one up, one down.
-TIE = 2 * SPACING
+# Of bfloat16, in which tokens are served: eight bits of significand, as torch.finfo(torch.bfloat16).eps has it. A
+# processor that adds in another order may round a number to its neighbour, which is at most so far away, relatively.
+EPS = 2.0**-7
 
 
 @dataclass(frozen=True)
@@ -26,9 +20,15 @@ class Judged:
     others: tuple[int, ...]
 
 
-def judge(deficits: Sequence[float]) -> Judged:
+def judge(deficits: Sequence[float], largest: Sequence[float]) -> Judged:
     """`deficits`: by how much transformers' own choice leads the served token at each position, in log-probability,
-    which is as much as in logits."""
+    which is as much as in logits; `largest`: the logit of that choice."""
     same = sum(deficit == 0 for deficit in deficits)
-    others = tuple(position for position, deficit in enumerate(deficits) if not deficit <= TIE)
+    pairs = enumerate(zip(deficits, largest, strict=True))
+    others = tuple(position for position, (deficit, logit) in pairs if not deficit <= tie(logit))
     return Judged(same, len(deficits) - same - len(others), others)
+
+
+def tie(logit: float) -> float:
+    """How near two logits are that rounding may swap: each of the two may be its neighbour."""
+    return 2 * EPS * abs(logit)
