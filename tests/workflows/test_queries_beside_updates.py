@@ -3,7 +3,8 @@
 A worker that answers such a query without having the workflow in its cache replays the activity's end with it, although
 the workflow task that the end belongs to has not begun. The update then arrives in an activation of its own, and its
 acceptance is recorded after what followed the activity; a replay gets both at once and expects the acceptance first.
-Every later replay fails (TMPRL1100), until the workflow is reset to the task before.
+Every later replay fails (TMPRL1100), until the workflow is reset to the task before. Signals are as exposed as updates.
+Whether the query is answered first is the server's choice, so that the test passes now and then.
 """
 
 import asyncio
