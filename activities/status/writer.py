@@ -2,8 +2,8 @@
 
 What somebody acts on (phase, reason, a condition's verdict) is written as soon as a burst of short steps is over, and
 at once if a workflow waits for it, as it does where it comes to rest. The rest is joined. Only the newest status of a
-Workspace is ever written; a failed write is tried again, or replaced by a newer status. `statuses.py` guards the object
-against older statuses of other processes.
+Workspace is ever written; a failed write is tried again, a refused one slowly, or replaced by a newer status.
+`statuses.py` guards the object against older statuses of other processes.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from prometheus_client import Counter
-from temporalio.exceptions import ApplicationError
 
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.errors.interceptor import mapped_failure
 from activities.errors.kubernetes import kubernetes_failure
+from activities.status.refusals import Kind, is_refusal, log_refusal, of
 
 GATHER_S: Final = 0.2
 """Several steps in so short a time are one write: nobody reads the status of the first of them."""
@@ -26,6 +26,8 @@ JOIN_S: Final = 3.0
 """Changes that nobody acts on, such as the step within a phase, are joined for this long."""
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Pauses after failed writes, give or take half, so that a crowd does not come back at once; the last value repeats."""
+REFUSED_S: Final = BACKOFF_S[-1]
+"""The pause after a refusal, give or take half: it ends when somebody mends a CRD, a webhook or a role."""
 GIVE_UP_S: Final = 24 * 3600.0
 """After so long without a successful write a status is dropped; the next change, or the hourly look, offers another."""
 LAST_WRITES_S: Final = 5.0
@@ -50,6 +52,7 @@ class _Line:
     written: int = -1
     written_at: float = float("-inf")
     seen: Observed | None = None
+    refused: set[Kind] = field(default_factory=set)
     waiting: "list[tuple[int, asyncio.Future[Observed]]]" = field(default_factory=list)
     task: "asyncio.Task[None] | None" = None
 
@@ -157,32 +160,41 @@ class StatusWriter:
             except Exception as error:  # every error gets a reason; none is swallowed
                 failure = mapped_failure(error, failed + 1, [kubernetes_failure])
                 _fail_waiting(line, error)
-                if not may_pass(failure) or self._loop.time() - began > GIVE_UP_S:
+                refused = is_refusal(failure)
+                if (refused and self._hurry) or self._loop.time() - began > GIVE_UP_S:
                     self._give_up(key, line, patch, failure)
                     return
-                pause_s = BACKOFF_S[min(failed, len(BACKOFF_S) - 1)] * random.uniform(0.5, 1.5)
-                _log.log(logging.WARNING if failed == 0 else logging.DEBUG, "a status is written again in %.1f s: %s",
-                         pause_s, failure, extra=_of(key))  # fmt: skip
+                usual_s = REFUSED_S if refused else BACKOFF_S[min(failed, len(BACKOFF_S) - 1)]
+                pause_s = usual_s * random.uniform(0.5, 1.5)
+                if refused:
+                    log_refusal(key, failure, pause_s, line.refused)
+                else:
+                    _log.log(logging.WARNING if failed == 0 else logging.DEBUG,
+                             "a status is written again in %.1f s: %s", pause_s, failure, extra=of(key))  # fmt: skip
                 failed += 1
-                WRITES.labels("failed").inc()
-                await self._pause(line, patch, pause_s)
+                WRITES.labels("refused" if refused else "failed").inc()
+                await self._pause(line, patch, pause_s, refused=refused)
                 continue
             await self._wrote(key, line, patch, seen)
             return
 
-    async def _pause(self, line: _Line, patch: StatusPatch, pause_s: float) -> None:
-        """Ends early for a status that says something else, and for who waits."""
-        ends = self._loop.time() + pause_s
-        while (rest := ends - self._loop.time()) > 0:
+    async def _pause(self, line: _Line, patch: StatusPatch, pause_s: float, *, refused: bool) -> None:
+        """Ends early for a status that says something else, and for who waits; after a refusal also for one that would
+        be joined, which may be a valid one, and for a process that stops."""
+        began = self._loop.time()
+        while True:
             newer = line.pending
-            if newer is None or line.waiting or verdict_of(newer) != verdict_of(patch):
+            if newer is None or line.waiting or verdict_of(newer) != verdict_of(patch) or (refused and self._hurry):
+                return
+            ends = began + (min(pause_s, self._join_s) if refused and newer is not patch else pause_s)
+            if (rest := ends - self._loop.time()) <= 0:
                 return
             line.changed.clear()
             await _changed_within(line, rest)
 
     def _give_up(self, key: WorkspaceKey, line: _Line, patch: StatusPatch, failure: Exception) -> None:
         WRITES.labels("dropped").inc()
-        _log.error("a status could not be written: %s", failure, extra=_of(key))
+        _log.error("a status could not be written: %s", failure, extra=of(key))
         if line.pending is patch:
             line.pending = None
         line.written_at = self._loop.time()
@@ -191,6 +203,7 @@ class StatusWriter:
         WRITES.labels("written").inc()
         line.verdict, line.written, line.written_at = verdict_of(patch), patch.revision, self._loop.time()
         line.seen, line.verdict_changed_at = seen, None
+        line.refused.clear()
         if line.pending is patch or not seen.found:
             line.pending = None
         for revision, waiting in list(line.waiting):
@@ -205,7 +218,7 @@ class StatusWriter:
         try:
             await self._report_gone(key)
         except Exception as error:  # the hourly look of the workflow finds it, too
-            _log.warning("a workflow could not be told that its Workspace is gone: %r", error, extra=_of(key))
+            _log.warning("a workflow could not be told that its Workspace is gone: %r", error, extra=of(key))
 
 
 def verdict_of(patch: StatusPatch) -> _Verdict:
@@ -215,11 +228,6 @@ def verdict_of(patch: StatusPatch) -> _Verdict:
     conditions = found if isinstance(found, list) else []
     verdicts = sorted((str(one.get("type")), str(one.get("status"))) for one in conditions)
     return (status.get("phase"), status.get("reason"), status.get("observedGeneration"), *verdicts)
-
-
-def may_pass(failure: Exception) -> bool:
-    """Whether the same write may succeed later: a refusal is a fact, anything else passes."""
-    return not (isinstance(failure, ApplicationError) and failure.non_retryable)
 
 
 async def _changed_within(line: _Line, seconds: float) -> None:
@@ -236,7 +244,3 @@ def _fail_waiting(line: _Line, error: Exception) -> None:
         if not waiting.done():
             waiting.set_exception(error)
     line.waiting.clear()
-
-
-def _of(key: WorkspaceKey) -> dict[str, str]:
-    return {"namespace": key.namespace, "workspace": key.name}

@@ -1,7 +1,8 @@
 """What transformers thinks of served tokens: run with the runtime environment's Python, JSON in and out.
 
 Argument: the model's folder. Standard input: a list of {"prompt_token_ids", "token_ids"}. For each token it says, in
-float32, its log-probability, and by how much the best token led it: 0 where transformers would have chosen it too.
+float32, its log-probability, and by how much the best token led it: 0 where transformers would have chosen it too; and
+that best token's logit.
 """
 
 import json
@@ -16,9 +17,11 @@ def judged(model: Any, prompt: list[int], tokens: list[int]) -> dict[str, list[f
     with torch.no_grad():
         logits = model(torch.tensor([prompt + tokens])).logits[0]
     # The logits at a position are about the token after it.
-    logprobs = torch.log_softmax(logits[len(prompt) - 1 : -1], dim=1)
+    logits = logits[len(prompt) - 1 : -1]
+    logprobs = torch.log_softmax(logits, dim=1)
     chosen = logprobs[range(len(tokens)), tokens]
-    return {"logprobs": chosen.tolist(), "deficits": (logprobs.max(dim=1).values - chosen).tolist()}
+    deficits, largest = logprobs.max(dim=1).values - chosen, logits.max(dim=1).values
+    return {"logprobs": chosen.tolist(), "deficits": deficits.tolist(), "largest": largest.tolist()}
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from deploy.local.demo.demo import ANSWER, QUESTION
+from tests.runtime.greedy_judging import Judged, judge
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -21,9 +22,6 @@ PROMPTS = [
     "In 1969, the first humans",
 ]
 LENGTH = 16
-# Logits of this model lie between 16 and 32, where neighbouring bfloat16 numbers are 1/8 apart. Another order of
-# additions may round two of them differently; where the best two are nearer than that, either is greedy.
-TIE = 0.25
 SAME_AT_LEAST = 0.9
 # Of a log-probability, between bfloat16 and float32: 0.17 measured over these prompts.
 TOLERANCE = 0.4
@@ -35,32 +33,33 @@ def test_the_first_request_of_all_may_be_a_single_token(server: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def judged(server: Any, reference: Any) -> list[dict[str, list[float]]]:
-    """The served continuations of PROMPTS, then the same with every token replaced by its neighbour in the vocabulary,
-    each with the server's log-probabilities and what transformers thinks."""
+def thoughts(server: Any, reference: Any) -> list[dict[str, list[float]]]:
+    """The served continuations of PROMPTS, then those of SURE with another last token, each with the server's
+    log-probabilities and what transformers thinks."""
     asked = {"model": "smollm2", "max_tokens": LENGTH, "temperature": 0, "return_token_ids": True, "logprobs": 1}
     answers = [server.post("/v1/completions", asked | {"prompt": prompt}).raise_for_status() for prompt in PROMPTS]
     served = [answer.json()["choices"][0] for answer in answers]
-    wrong = [choice | {"token_ids": [token + 1 for token in choice["token_ids"]]} for choice in served]
-    everything = [*served, *wrong]
+    spoiled = [choice | {"token_ids": [*choice["token_ids"][:-1], choice["token_ids"][-1] + 1]} for choice in served]
+    everything = [*served, *spoiled[: len(SURE)]]
     said = [{"served": choice["logprobs"]["token_logprobs"]} for choice in everything]
     return [one | other for one, other in zip(said, reference(everything), strict=True)]
 
 
-def test_served_greedy_tokens_are_those_of_transformers(judged: Any) -> None:
-    right, spoiled = judged[: len(PROMPTS)], judged[len(PROMPTS) :]
-    found = [deficit for one in right for deficit in one["deficits"]]
-    assert len(found) > LENGTH * len(PROMPTS) / 2
-    assert max(found) <= TIE, right
-    assert sum(deficit == 0 for deficit in found) >= SAME_AT_LEAST * len(found), right
-    assert [one["deficits"] for one in right[: len(SURE)]] == [[0.0] * LENGTH] * len(SURE)
+def test_served_greedy_tokens_are_those_of_transformers(thoughts: Any) -> None:
+    right, spoiled = thoughts[: len(PROMPTS)], thoughts[len(PROMPTS) :]
+    verdicts = [judge(one["deficits"], one["largest"]) for one in right]
+    asked = sum(len(one["deficits"]) for one in right)
+    assert asked > LENGTH * len(PROMPTS) / 2
+    assert [verdict.others for verdict in verdicts] == [()] * len(PROMPTS), right
+    assert sum(verdict.same for verdict in verdicts) >= SAME_AT_LEAST * asked, right
+    assert verdicts[: len(SURE)] == [Judged(same=LENGTH, ties=0, others=())] * len(SURE)
     # Shows that the comparison tells right from wrong.
-    wrong = [deficit for one in spoiled for deficit in one["deficits"]]
-    assert sum(deficit > TIE for deficit in wrong) >= SAME_AT_LEAST * len(wrong)
+    wrong = Judged(same=LENGTH - 1, ties=0, others=(LENGTH - 1,))
+    assert [judge(one["deficits"], one["largest"]) for one in spoiled] == [wrong] * len(SURE)
 
 
-def test_served_log_probabilities_are_those_of_transformers(judged: Any) -> None:
-    for one in judged[: len(PROMPTS)]:
+def test_served_log_probabilities_are_those_of_transformers(thoughts: Any) -> None:
+    for one in thoughts[: len(PROMPTS)]:
         assert one["served"] == pytest.approx(one["logprobs"], abs=TOLERANCE)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from activities.contract.failures import failure
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.status.writer import StatusWriter
 from testing.deadlines import PATIENCE_S
@@ -140,14 +139,6 @@ async def test_only_the_newest_is_written_after_an_outage(writer: StatusWriter, 
     writer.offer(status(2, phase="Deploying"))
     await written.until(lambda: written.revisions)
     assert written.revisions == [2]
-
-
-async def test_a_refused_status_is_dropped_and_the_next_one_is_tried(writer: StatusWriter, written: Written) -> None:
-    written.errors = [failure("ApiServerRefused", "no")]
-    writer.offer(status(1))
-    await written.until(lambda: not written.errors)
-    writer.offer(status(2))
-    await written.until(lambda: written.revisions == [2])
 
 
 async def test_a_confirmed_status_is_written_once(writer: StatusWriter, written: Written) -> None:
