@@ -1,24 +1,25 @@
-"""Has the statuses written that a process took with it when it died: at its start, a worker queries each workflow that
-is not at rest, and the worker that answers offers its newest status to its own writer.
+"""Has the statuses written that a process took with it when it died: at its start, a worker sends a signal to each
+workflow that is not at rest, and the worker that replays the workflow offers the newest status to its own writer.
 
-A workflow at rest has had its status confirmed. One that goes on by itself offers a status anyway, so a query that
-fails is only logged.
+A workflow at rest has had its status confirmed. One that goes on by itself offers a status anyway, so a signal that
+fails is only logged. Not a query: where one is answered by a replay, just when an activity has ended, the SDK's core
+takes that end for one of an earlier workflow task, and the next message can leave a history that no worker can replay.
 """
 
 import asyncio
 import logging
 from typing import Final
 
-from temporalio.client import Client, WorkflowQueryFailedError
-from temporalio.service import RPCError
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from api.resource.status import Phase
 from workflows.status.search_attributes import PHASE
 from workflows.workspace import WorkspaceWorkflow
 
 AT_REST: Final = (Phase.READY, Phase.SUCCEEDED, Phase.FAILED, Phase.CONTROLLER_ERROR, Phase.PAUSED)
-AT_ONCE: Final = 4
-"""Queries at a time: each one may replay a history."""
+EVERY_S: Final = 0.05
+"""Between two signals: each has a history replayed, beside the work that goes on."""
 
 
 def under_way() -> str:
@@ -28,23 +29,21 @@ def under_way() -> str:
 
 
 async def offer_again(client: Client) -> int:
-    """Queries every workflow under way; returns how many answered. Failures are logged: nothing depends on it but how
+    """Signals every workflow under way; returns how many there were. Failures are logged: nothing depends on it but how
     old a status may be."""
-    limit, log = asyncio.Semaphore(AT_ONCE), logging.getLogger(__name__)
-
-    async def ask(workflow_id: str) -> bool:
-        async with limit:
-            handle = client.get_workflow_handle_for(WorkspaceWorkflow.run, workflow_id)
-            try:
-                await handle.query(WorkspaceWorkflow.offer_status)
-            except (RPCError, WorkflowQueryFailedError) as error:
-                log.warning("%s did not offer its status again: %s", workflow_id, error)
-                return False
-            return True
-
+    log, sent = logging.getLogger(__name__), 0
     try:
         found = [one.id async for one in client.list_workflows(under_way())]
     except RPCError as error:
         log.warning("the workflows under way could not be listed: %s", error)
         return 0
-    return sum(await asyncio.gather(*(ask(one) for one in found)))
+    for workflow_id in found:
+        handle = client.get_workflow_handle_for(WorkspaceWorkflow.run, workflow_id)
+        try:
+            await handle.signal(WorkspaceWorkflow.offer_status)
+            sent += 1
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:  # it has ended meanwhile
+                log.warning("%s could not be asked for its status: %s", workflow_id, error)
+        await asyncio.sleep(EVERY_S)
+    return sent

@@ -46,6 +46,13 @@ class Handlers:
         if message.uid == self.state.key.uid:
             self.reporter.vanish()
 
+    @workflow.signal(description="A worker has started: the process that was handed the status may have died with it")
+    def offer_status(self) -> None:
+        """The worker that gets this offers the newest status, if it has replayed the workflow to get there; the
+        reporter does so by itself after a replay."""
+        if not workflow.unsafe.is_replaying():
+            self.successor.offer_again()
+
     @workflow.update(description="Try a failed generation again")
     def retry(self) -> Answer:
         """Starts another pass of the same generation, or retries a blocked clean-up."""
@@ -106,13 +113,6 @@ class Handlers:
     def progress(self) -> WorkspaceState:
         """Returns the complete state."""
         return self.state
-
-    @workflow.query(description="Have the newest status written once more")
-    def offer_status(self) -> str:
-        """For a worker that starts: the process that was handed the status may have died with it. Returns the phase."""
-        self.reporter.offer_again()
-        self.successor.offer_again()
-        return self.state.status.phase
 
     def _ending(self) -> bool:
         return self.state.spec.deleting or self.reporter.gone

@@ -3,7 +3,7 @@
 A status tells people where a Workspace stands; no decision of the workflow depends on it. So it is no command of the
 workflow: it goes to an external function of the worker, which `worker/status_interceptor.py` registers, and a replay
 hands over nothing. The writer behind it is `activities/status/writer.py`. A process that dies takes what it had not
-written with it; `worker/offer_again.py` then queries every workflow that is not at rest, and a workflow at rest has the
+written with it; `worker/offer_again.py` then signals every workflow that is not at rest, and a workflow at rest has the
 write confirmed by an activity.
 """
 

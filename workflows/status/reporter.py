@@ -145,13 +145,6 @@ class StatusReporter:
         changed = self._version != self._offered or (self._replayed and not workflow.unsafe.is_replaying())
         return changed and not (self._vanished or self._held)
 
-    def offer_again(self) -> None:
-        """For a query: offers the status as it is, and changes nothing."""
-        if not (self._closed or self._vanished or self._held):
-            state = self.state.model_copy(deep=True)
-            document = content.status_document(state, workflow.now())
-            offer_status(StatusPatch(workspace=state.key, status=document))
-
     async def backoff(self, pause: timedelta) -> None:
         """Waits for `pause`, or until `wake` is called."""
         self.resting = True
