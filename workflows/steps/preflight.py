@@ -103,7 +103,7 @@ async def _nodes_are_there(reporter: StatusReporter, plan: Plan) -> None:
 
 async def _workload(reporter: StatusReporter, plan: Plan) -> None:
     summary = f"Preflight: check price, images and storage of {plan.preset}"
-    # Of a preset alone only our own images are looked for, which the worker knows from the one before.
+    # Of a preset alone only our own images are looked for: what the registry said of them is kept for minutes.
     run = call_locally if plan.kind == "preset" and not plan.adapters else call
     await _checked(reporter, signatures.READ_WORKLOAD_PREFLIGHT, plan, summary, WORKLOAD_CHECKS, run)
 
