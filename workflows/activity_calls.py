@@ -48,7 +48,12 @@ async def call(
 
 async def call_locally(signature: Signature[Argument, Result], argument: Argument, *, summary: str) -> Result:
     """Runs one quick activity in the worker's own process, which costs one event instead of three and no workflow task.
-    What does not succeed there soon is run as `call` runs it. Raises ActivityError."""
+    What does not succeed there soon is run as `call` runs it. Raises ActivityError.
+
+    Only where nothing follows upon its success before something else has happened too, and never two beside each other:
+    when a query comes with the workflow task, the SDK hands over the result one task later than a replay does, and the
+    results of two in the order in which they ended (docs/decisions/016).
+    """
     options: dict[str, Any] = dict(local_config_of(signature))
     try:
         result: Result = await workflow.execute_local_activity(

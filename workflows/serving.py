@@ -4,18 +4,17 @@ Runs the checks that cost nothing first, then provisions nodes while it creates 
 `generation.py` decides which plan is carried out.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from activities.contract import signatures
 from activities.contract.models import PinnedModel
 from activities.contract.nodes import NodesHeld
 from activities.contract.plan import Plan
-from activities.contract.serving import ServingRequest, VerifyRequest, WorkloadApplied, WorkloadRequest
+from activities.contract.serving import ServingRequest, VerifyRequest, WorkloadRequest
 from api import names
 from api.resource.status import Phase, Step
-from workflows.activity_calls import call, call_locally, gather_or_cancel
+from workflows.activity_calls import call, gather_or_cancel
 from workflows.state import HeldResource
 from workflows.status.reporter import StatusReporter
 from workflows.steps.node_loss import run_while_nodes_ready
@@ -31,23 +30,20 @@ async def serve(reporter: StatusReporter, plan: Plan, nodes: NodesThere) -> None
     pinned = await check(reporter, plan, nothing_to_buy=nodes != "none")
     if nodes == "as they are":
         # A node that is lost by now is noticed while serving is awaited.
-        await _deploy(reporter, plan, pinned, call_locally)
+        await _deploy(reporter, plan, pinned)
     else:
         await gather_or_cancel(provision(reporter, plan), _deploy(reporter, plan, pinned))
     await run_while_nodes_ready(reporter, plan, lambda nodes: _await_serving(reporter, plan, nodes))
 
 
-async def _deploy(
-    reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None, run: Callable[..., Any] = call
-) -> None:
-    """Applies the workload. `run` calls the activity: a local one would hold up a purchase that begins beside it."""
+async def _deploy(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None) -> None:
     resources = reporter.state.resources
     resources.acquire(HeldResource(kind="workload", name=names.workload(plan.key.name)))
     resources.made = {}
     with reporter.step(Step.DEPLOY):
         request = WorkloadRequest(plan=plan, pinned=pinned)
         summary = f"Deploy: apply {plan.node_count} pods of {plan.preset}"
-        applied: WorkloadApplied = await run(signatures.ENSURE_WORKLOAD, request, summary=summary)
+        applied = await call(signatures.ENSURE_WORKLOAD, request, summary=summary)
     resources.made = applied.made
 
 

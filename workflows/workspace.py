@@ -15,7 +15,7 @@ from temporalio.exceptions import FailureError
 from activities.contract import signatures
 from api.resource.status import Phase, Step
 from workflows import pausing, resync, tuning
-from workflows.activity_calls import await_uncancelled, call_locally, is_cancelled, reason_and_message
+from workflows.activity_calls import await_uncancelled, call, is_cancelled, reason_and_message
 from workflows.generation import run_generation
 from workflows.handlers import Handlers
 from workflows.messages import Changed, WorkspaceInput
@@ -226,5 +226,5 @@ class WorkspaceWorkflow(Handlers):
         workflow.logger.warning("the clean-up was forced", extra={"left": left})
         summary = f"Forget: remove the finalizer; not released: {', '.join(left) or 'nothing'}"
         with self.reporter.held():
-            await call_locally(signatures.DELETE_FINALIZER, self.state.key, summary=summary)
+            await call(signatures.DELETE_FINALIZER, self.state.key, summary=summary)
         return left

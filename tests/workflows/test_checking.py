@@ -37,8 +37,7 @@ async def test_all_failures_are_reported_at_once_in_the_order_of_the_table(live_
 
 async def test_unknown_checks_are_reported_and_do_not_stop_a_workspace(live_bench: Bench) -> None:
     live_bench.world.checks = [OFFERED, Check(name="VcpuQuota", outcome="unknown", message="Azure did not answer")]
-    away = failure("ApiServerUnavailable", "it restarts", final=True)
-    live_bench.world.fail_next(s.READ_WORKLOAD_PREFLIGHT, away, away)  # in the worker's process, and again
+    live_bench.world.fail_next(s.READ_WORKLOAD_PREFLIGHT, failure("ApiServerUnavailable", "it restarts", final=True))
     await live_bench.signal()
     await live_bench.settled()
     await live_bench.until(lambda _: "PriceLimit" in preflight(live_bench).get("message", ""))
@@ -50,8 +49,7 @@ async def test_unknown_checks_are_reported_and_do_not_stop_a_workspace(live_benc
 
 
 async def test_a_forbidden_check_fails(live_bench: Bench) -> None:
-    refused = failure("ApiServerRefused", "no right to read Secrets")
-    live_bench.world.fail_next(s.READ_WORKLOAD_PREFLIGHT, refused, refused)
+    live_bench.world.fail_next(s.READ_WORKLOAD_PREFLIGHT, failure("ApiServerRefused", "no right to read Secrets"))
     await live_bench.signal()
     state = await live_bench.settled("failed")
     assert (state.status.reason, state.status.message) == ("ApiServerRefused", "no right to read Secrets")

@@ -20,7 +20,7 @@ from activities.contract.tuning import TuningKey
 from api import names
 from api.providers import Provider
 from api.resource.status import Step
-from workflows.activity_calls import call, call_locally, gather_or_cancel, is_cancelled, reason_and_message
+from workflows.activity_calls import call, gather_or_cancel, is_cancelled, reason_and_message
 from workflows.state import WorkspaceState
 from workflows.status.reporter import StatusReporter
 
@@ -141,7 +141,7 @@ async def finalize(reporter: StatusReporter) -> None:
         workflow.logger.info("everything is released")
         # Even if the Workspace seems gone: "gone" may mean that it is still being deleted and waits for this finalizer.
         with reporter.held():
-            await call_locally(signatures.DELETE_FINALIZER, reporter.state.key, summary="Forget: remove the finalizer")
+            await call(signatures.DELETE_FINALIZER, reporter.state.key, summary="Forget: remove the finalizer")
 
 
 def _nodes_go(reporter: StatusReporter) -> bool:

@@ -6,7 +6,7 @@ which also pins the model's commit.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -103,9 +103,7 @@ async def _nodes_are_there(reporter: StatusReporter, plan: Plan) -> None:
 
 async def _workload(reporter: StatusReporter, plan: Plan) -> None:
     summary = f"Preflight: check price, images and storage of {plan.preset}"
-    # Of a preset alone only our own images are looked for: what the registry said of them is kept for minutes.
-    run = call_locally if plan.kind == "preset" and not plan.adapters else call
-    await _checked(reporter, signatures.READ_WORKLOAD_PREFLIGHT, plan, summary, WORKLOAD_CHECKS, run)
+    await _checked(reporter, signatures.READ_WORKLOAD_PREFLIGHT, plan, summary, WORKLOAD_CHECKS)
 
 
 async def _checked(
@@ -114,13 +112,11 @@ async def _checked(
     plan: Plan,
     summary: str,
     names: Iterable[CheckName],
-    run: Callable[..., Any] = call,
 ) -> None:
     """Records the results of one activity; a failure of the activity is the result of all its checks."""
     try:
-        checked: Preflight = await run(signature, plan, summary=summary)
-        found = checked.checks
-    except FailureError as error:
+        found = (await call(signature, plan, summary=summary)).checks
+    except ActivityError as error:
         if is_cancelled(error):
             _record(reporter, [_unfinished(name) for name in names])
             raise
@@ -167,7 +163,7 @@ def _unfinished(name: CheckName) -> Check:
     return Check(name=name, outcome="unknown", message="cancelled before it had a result")
 
 
-def _of_failure(name: CheckName, error: FailureError) -> Check:
+def _of_failure(name: CheckName, error: ActivityError) -> Check:
     """Result of a check that could not run: transient errors leave it `unknown`; anything else fails it."""
     reason, message = reason_and_message(error)
     passing = class_of(reason) in _PASSING or reason == "DeadlineExceeded"
