@@ -1,24 +1,29 @@
 """Orders of words and failures in which something could be forgotten: an edit, a namesake, a pool, what is true."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import Replayer, Worker
 
 from activities.contract import queues
 from activities.contract import signatures as s
 from activities.contract.failures import failure
 from activities.status.writer import StatusWriter
 from api.resource.status import Phase
+from testing.deadlines import PATIENCE_S
 from tests.fakes.world import World
 from tests.workflows.conftest import Bench, activity_name, confirming, workers
+from worker.offer_again import offer_again
+from worker.plugin import plugin
 from worker.status_interceptor import StatusInterceptor, gone_reporter
+from workflows.messages import Deadline
 from workflows.workspace import WorkspaceWorkflow
 
 
 @asynccontextmanager
-async def deciding(env: WorkflowEnvironment, world: World) -> AsyncIterator[None]:
+async def deciding(env: WorkflowEnvironment, world: World, cached: int = 0) -> AsyncIterator[None]:
     """A worker for workflow code and what runs locally in it; without it words and results wait."""
     bodies = {activity_name(one): one for one in world.activities()}
     writer = StatusWriter(bodies.pop(s.PATCH_STATUS.name), gone_reporter(env.client))
@@ -29,7 +34,7 @@ async def deciding(env: WorkflowEnvironment, world: World) -> AsyncIterator[None
         activities=[*bodies.values(), confirming(writer)],
         no_remote_activities=True,
         interceptors=[StatusInterceptor(writer)],
-        max_cached_workflows=0,
+        max_cached_workflows=cached,
     ):
         yield
     await writer.drain()
@@ -117,3 +122,33 @@ async def test_what_cannot_be_released_after_a_failure_stays_on_record_and_is_re
         "out of memory",
     )
     assert not world.pools and world.calls["ensure_node_pool"] == 1
+
+
+async def test_an_update_at_a_restart_leaves_a_history_that_replays(live: WorkflowEnvironment) -> None:
+    """While a worker that starts has the statuses offered, an activity ends and an update comes.
+
+    A query in that place broke the history: a worker that answers one without having the workflow in its cache replays
+    the end of the activity with it, although the workflow task that the end belongs to has not begun. The update then
+    comes in an activation of its own and is recorded after what followed the activity; a replay gets both at once and
+    expects the update first (TMPRL1100). The fault is in the SDK's core.
+    """
+    world = World()
+    async with workers(live, world.activities(), cached_workflows=0, workflows=()):
+        bench = Bench(env=live, client=live.client, world=world)
+        gate = world.block(s.BUILD_PLAN)
+        async with deciding(live, world, cached=100):
+            handle = await bench.signal()
+            await world.entered["build_plan"].wait()
+            await bench.progress()
+        async with asyncio.timeout(PATIENCE_S):
+            while not await offer_again(live.client):
+                await asyncio.sleep(0.1)
+            gate.set()
+            while (await handle.describe()).raw_description.pending_activities:
+                await asyncio.sleep(0.05)
+        update = asyncio.create_task(handle.execute_update(WorkspaceWorkflow.set_deadline, Deadline(serving=100)))
+        async with deciding(live, world, cached=100):
+            await update
+            await bench.end()
+    replayer = Replayer(workflows=[WorkspaceWorkflow], plugins=[plugin(sandboxed=False)])
+    await replayer.replay_workflow(await handle.fetch_history())

@@ -79,9 +79,7 @@ async def test_updates_while_it_runs_are_answered(
 
 
 @CACHED
-async def test_a_clean_up_that_is_tried_again_while_it_fails_ends(
-    live: WorkflowEnvironment, cached: int
-) -> None:
+async def test_a_clean_up_that_is_tried_again_while_it_fails_ends(live: WorkflowEnvironment, cached: int) -> None:
     """The removal of the finalizer is refused again and again, while somebody asks for more."""
     async with benches(live, cached) as both:
         world = both[0].world
