@@ -29,7 +29,7 @@ def under_way() -> str:
 
 
 async def offer_again(client: Client) -> int:
-    """Signals every workflow under way; returns how many there were. Failures are logged: nothing depends on it but how
+    """Signals every workflow under way; returns how many it reached. Failures are logged: nothing depends on it but how
     old a status may be."""
     log, sent = logging.getLogger(__name__), 0
     try:

@@ -27,9 +27,8 @@ def log_refusal(key: WorkspaceKey, failure: Exception, pause_s: float, known: se
     level = logging.DEBUG if kind in known else logging.ERROR
     known.add(kind)
     fix = REASONS[kind[0]].fix if kind[0] in REASONS else "report it as a fault of Modelyard"
-    _log.log(
-        level, "a status is refused, and tried again in %.0f s and so on: %s; %s", pause_s, failure, fix, extra=of(key)
-    )
+    text = "a status is refused, and tried again in %.0f s and so on: %s; %s"
+    _log.log(level, text, pause_s, failure, fix, extra=log_fields(key))
 
 
 def _kind_of(failure: Exception) -> Kind:
@@ -39,6 +38,6 @@ def _kind_of(failure: Exception) -> Kind:
     return failure.type, facts.get("status") if isinstance(facts, dict) else None
 
 
-def of(key: WorkspaceKey) -> dict[str, str]:
+def log_fields(key: WorkspaceKey) -> dict[str, str]:
     """The fields of a log record about a Workspace."""
     return {"namespace": key.namespace, "workspace": key.name}

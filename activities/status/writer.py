@@ -18,7 +18,7 @@ from prometheus_client import Counter
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
 from activities.errors.interceptor import mapped_failure
 from activities.errors.kubernetes import kubernetes_failure
-from activities.status.refusals import Kind, is_refusal, log_refusal, of
+from activities.status.refusals import Kind, is_refusal, log_fields, log_refusal
 
 GATHER_S: Final = 0.2
 """Several steps in so short a time are one write: nobody reads the status of the first of them."""
@@ -169,8 +169,8 @@ class StatusWriter:
                 if refused:
                     log_refusal(key, failure, pause_s, line.refused)
                 else:
-                    _log.log(logging.WARNING if failed == 0 else logging.DEBUG,
-                             "a status is written again in %.1f s: %s", pause_s, failure, extra=of(key))  # fmt: skip
+                    level = logging.WARNING if failed == 0 else logging.DEBUG
+                    _log.log(level, "a status is written again in %.1f s: %s", pause_s, failure, extra=log_fields(key))
                 failed += 1
                 WRITES.labels("refused" if refused else "failed").inc()
                 await self._pause(line, patch, pause_s, refused=refused)
@@ -194,7 +194,7 @@ class StatusWriter:
 
     def _give_up(self, key: WorkspaceKey, line: _Line, patch: StatusPatch, failure: Exception) -> None:
         WRITES.labels("dropped").inc()
-        _log.error("a status could not be written: %s", failure, extra=of(key))
+        _log.error("a status could not be written: %s", failure, extra=log_fields(key))
         if line.pending is patch:
             line.pending = None
         line.written_at = self._loop.time()
@@ -218,7 +218,7 @@ class StatusWriter:
         try:
             await self._report_gone(key)
         except Exception as error:  # the hourly look of the workflow finds it, too
-            _log.warning("a workflow could not be told that its Workspace is gone: %r", error, extra=of(key))
+            _log.warning("a workflow could not be told that its Workspace is gone: %r", error, extra=log_fields(key))
 
 
 def verdict_of(patch: StatusPatch) -> _Verdict:

@@ -3,12 +3,13 @@
 At each position transformers has read the served tokens before it, so that the comparison goes on after a tie.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Of bfloat16, in which tokens are served: eight bits of significand, as torch.finfo(torch.bfloat16).eps has it. A
-# processor that adds in another order may round a number to its neighbour, which is at most so far away, relatively.
-EPS = 2.0**-7
+# Bits of the significand of bfloat16, in which tokens are served (torch.finfo(torch.bfloat16).eps is 2**-7). A
+# processor that adds in another order may round a number to its neighbour.
+SIGNIFICAND = 8
 
 
 @dataclass(frozen=True)
@@ -31,4 +32,5 @@ def judge(deficits: Sequence[float], largest: Sequence[float]) -> Judged:
 
 def tie(logit: float) -> float:
     """How near two logits are that rounding may swap: each of the two may be its neighbour."""
-    return 2 * EPS * abs(logit)
+    _, exponent = math.frexp(logit)
+    return 2 * math.ldexp(1.0, exponent - SIGNIFICAND) if logit else 0.0

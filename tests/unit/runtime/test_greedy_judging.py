@@ -24,6 +24,7 @@ def test_ties_are_not_the_same_and_what_follows_one_is_judged() -> None:
 
 def test_a_tie_is_two_neighbours_in_bfloat16() -> None:
     assert (tie(16.0), tie(32.0), tie(-32.0), tie(0.0)) == (0.25, 0.5, 0.5, 0.0)
+    assert (tie(31.9), tie(42.0)) == (0.25, 0.5)  # neighbours are as far apart up to the next power of two
 
 
 def test_nothing_is_judged_without_its_logit() -> None:
