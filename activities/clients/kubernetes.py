@@ -16,7 +16,7 @@ from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client.exceptions import ApiException
 from prometheus_client import Counter
 
-from activities.clients.kubernetes_paths import WITH_PODS, kind_of, path_of
+from activities.clients.kubernetes_paths import DELETED_LAST, kind_of, path_of
 from activities.clients.kubernetes_responses import is_of_a_starting_server, parse_event, parse_object, read_refusal
 from api.labels import FIELD_MANAGER
 
@@ -148,9 +148,9 @@ class Cluster:
     async def delete(
         self, kind: str, name: str, namespace: str | None = None, *, uid: str = "", grace_s: int | None = None
     ) -> bool:
-        """Deletes the object, kinds with pods in the foreground; what does not exist is gone. Returns False if the
-        object has another UID, which leaves it alone. `grace_s` replaces the grace period of a pod."""
-        body: Object = {"propagationPolicy": "Foreground" if kind in WITH_PODS else "Background"}
+        """Deletes the object, a Job after its pods, others before what they own; what does not exist is gone. Returns
+        False if the object has another UID, which leaves it alone. `grace_s` replaces the grace period of a pod."""
+        body: Object = {"propagationPolicy": "Foreground" if kind in DELETED_LAST else "Background"}
         if uid:
             body["preconditions"] = {"uid": uid}
         if grace_s is not None:

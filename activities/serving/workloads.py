@@ -115,7 +115,7 @@ class Workloads:
                 async for sight in looks:
                     left = sight.objects
                     progress.report({"left": len(left)})
-                    if not left and await sight.nothing_left(strictly=True):
+                    if not left and await sight.nothing_left(strictly=not request.nodes_go):
                         return Undeployed()
                     if request.nodes_go:
                         looks.again_s = seconds_until_late(left, datetime.now(UTC))

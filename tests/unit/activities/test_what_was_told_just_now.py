@@ -135,11 +135,13 @@ async def test_a_pod_fails_a_pass_for_good_only_if_a_read_says_so() -> None:
 
 
 @pytest.mark.usefixtures("moments_ago")
-async def test_that_nothing_is_left_is_read_if_nothing_was_told_since_the_wait_began() -> None:
+@pytest.mark.parametrize("nodes_go", [True, False])
+async def test_that_nothing_is_left_is_read_if_nothing_was_told_since_the_wait_began(nodes_go: bool) -> None:
     cluster = FakeCluster()
     view = ClusterView(cluster)
     await told(cluster, view, NODES, node("n2", workspace="another"), selector=OTHERS)
     await told(cluster, view, PODS, pod("p2", workspace="another"), selector=OTHERS)
     await ended(Attempt(Nodes(view).wait_for_no_nodes, a_key()))
-    await ended(Attempt(Workloads(view, IMAGES).delete_workload, UndeployRequest(workspace=a_key())))
+    request = UndeployRequest(workspace=a_key(), nodes_go=nodes_go)
+    await ended(Attempt(Workloads(view, IMAGES).delete_workload, request))
     assert (cluster.calls["list_all", "Node"], cluster.calls["list_all", "Pod"]) == (2, 2)
