@@ -25,21 +25,25 @@ BUDGETS: Final[dict[str, Budget]] = {
     "life_bytes": Budget(counted=25_100, limit=26_500, goal=35_000),
     "life_api_calls": Budget(counted=20, limit=23, goal=22),
     "life_arm_calls": Budget(counted=12, limit=14, goal=10),
+    "life_actions": Budget(counted=32, limit=40),
     # An edit that changes options of vLLM: the workload is replaced, the nodes stay.
     "edit_events": Budget(counted=45, limit=51, goal=40),
     "edit_bytes": Budget(counted=13_600, limit=14_500, goal=15_000),
     "edit_api_calls": Budget(counted=15, limit=18),
     "edit_arm_calls": Budget(counted=0, limit=1),
+    "edit_actions": Budget(counted=14, limit=16),
     # The look that follows every hour.
     "hour_events": Budget(counted=17, limit=19),
     "hour_bytes": Budget(counted=3_000, limit=3_300),
     "hour_api_calls": Budget(counted=5, limit=6),
     "hour_arm_calls": Budget(counted=0, limit=1),
+    "hour_actions": Budget(counted=4, limit=5),
     # Twenty seconds without anything to do; watches that are begun anew and the sweeper's look may fall into them.
     "idle_events": Budget(counted=0, limit=0),
     "idle_bytes": Budget(counted=0, limit=0),
     "idle_api_calls": Budget(counted=0, limit=5),
     "idle_arm_calls": Budget(counted=0, limit=1),
+    "idle_actions": Budget(counted=0, limit=0),
 }
 RATIO_GOALS: Final[dict[str, float]] = {
     "ready_last": 0.55,

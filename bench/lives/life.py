@@ -1,6 +1,7 @@
 """What one Workspace writes and asks: its life (made, Ready, deleted), an edit, an hour at rest. Counts, no times.
 
-Events and bytes are those of its history in Temporal; calls are those of all our processes to the API server and ARM.
+Events and bytes are those of its history in Temporal, Actions what Temporal's cloud would bill for it; calls are those
+of all our processes to the API server and ARM.
 `budgets.py` has what they may be.
 """
 
@@ -11,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from api import names
+from bench.lives.actions import read_actions
 from bench.lives.budgets import BUDGETS
 from bench.lives.counting import Calls, Counted, by_call
 from bench.lives.histories import Written, written_at_rest
+from bench.lives.sweeping import actions_of_a_sweep
 from bench.results import Result
 from testing.api_calls import Seen
 from testing.deadlines import PATIENCE_S
@@ -33,6 +36,7 @@ class Cost:
 
     written: Written = field(default_factory=Written)
     calls: Calls = field(default_factory=lambda: Calls(Seen(), Counter()))
+    actions: "Counter[str]" = field(default_factory=Counter)
 
     def figures(self, stage: str) -> dict[str, float]:
         """Returns the figures that budgets are about, by name."""
@@ -41,6 +45,7 @@ class Cost:
             f"{stage}_bytes": self.written.bytes,
             f"{stage}_api_calls": self.calls.api.calls.total(),
             f"{stage}_arm_calls": self.calls.arm.total(),
+            f"{stage}_actions": self.actions.total(),
         }
 
     def told(self, stage: str) -> dict[str, str]:
@@ -52,6 +57,7 @@ class Cost:
             f"{stage}_bytes": "of these events",
             f"{stage}_api_calls": f"{by_call(self.calls.api.calls)}; {refused}",
             f"{stage}_arm_calls": by_call(self.calls.arm),
+            f"{stage}_actions": by_call(self.actions),
         }
 
     def plus(self, other: "Cost") -> "Cost":
@@ -59,7 +65,8 @@ class Cost:
         api = Seen(
             self.calls.api.calls + other.calls.api.calls, refused=self.calls.api.refused + other.calls.api.refused
         )
-        return Cost(self.written.plus(other.written), Calls(api, self.calls.arm + other.calls.arm))
+        calls = Calls(api, self.calls.arm + other.calls.arm)
+        return Cost(self.written.plus(other.written), calls, self.actions + other.actions)
 
 
 class OneLife:
@@ -67,7 +74,7 @@ class OneLife:
 
     def __init__(self, stack: Stack, workspaces: Workspaces, name: str) -> None:
         self._workspaces, self._name = workspaces, name
-        self._counted = Counted(stack)
+        self._layout, self._counted = stack.layout, Counted(stack)
         self._workflow = names.workflow_id(NAMESPACE, name)
         self._written = Written()
         self._uid = ""
@@ -83,9 +90,11 @@ class OneLife:
 
     async def _stage(self, work: Awaitable[None]) -> Cost:
         await self._counted.begin()
+        before = await asyncio.to_thread(read_actions, self._layout)
         await work
         written = await written_at_rest(self._workspaces.client, self._workflow)
-        cost = Cost(written.since(self._written), await self._counted.end())
+        actions = await asyncio.to_thread(read_actions, self._layout) - before
+        cost = Cost(written.since(self._written), await self._counted.end(), actions)
         self._written = written
         return cost
 
@@ -127,3 +136,5 @@ async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]
         told = cost.told(stage)
         for name, value in cost.figures(stage).items():
             yield Result(name, value, name.rpartition("_")[2], told[name], goal=BUDGETS[name].goal)
+    swept = await actions_of_a_sweep(stack, workspaces)
+    yield Result("sweep_actions", swept.total(), "actions", by_call(swept))
