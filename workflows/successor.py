@@ -7,19 +7,22 @@ then continues as new for the successor. Until then the successor's status shows
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any, Final, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.contract import signatures
-from activities.contract.payloads import StatusPatch
+from activities.contract.payloads import Observed, StatusPatch
 from activities.contract.status_sink import offer_status
 from workflows.activity_calls import call, is_cancelled, reason_and_message, stop
 from workflows.messages import Changed
 from workflows.status import content
 from workflows.status.reporter import StatusReporter
 
+PAUSES: Final = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30))
+"""Between readings of a Workspace beyond the activity's own attempts: rights that lack are often about to be there."""
 Result = TypeVar("Result")
 
 
@@ -33,28 +36,37 @@ class Successor:
         self._offered: StatusPatch | None = None
 
     async def check_message(self) -> None:
-        """Checks a pending message against the API server. If the read fails, the message itself is used."""
+        """Checks a pending message against the API server. While that cannot be read, a message is used that tells of a
+        Workspace, and none that tells of an end: it may be about any predecessor."""
         message, self.message = self.message, None
         if message is None:
             return
-        key = self._reporter.state.key
         try:
-            summary = f"Successor: read the Workspace; a message has uid {message.uid}"
-            found = await call(signatures.READ_WORKSPACE, key, summary=summary)
-        except ActivityError as error:
-            if is_cancelled(error):
-                raise asyncio.CancelledError from None
-            workflow.logger.warning(
-                "could not read the Workspace; the message with the new uid is used",
-                extra={"cause": reason_and_message(error)[1]},
-            )
-            self._successor = message
-            return
-        if found.uid == key.uid:
-            return
-        self._reporter.vanish()
-        facts = {"uid": found.uid, "generation": found.generation, "deleting": found.deleting}
-        self._successor = message.model_copy(update=facts) if found.found else None
+            found = await self._read(message)
+        except asyncio.CancelledError:
+            self.message = self.message or message  # it has not been checked
+            raise
+        if found is None:
+            self._successor = self._successor if message.deleting else message
+        elif found.uid != self._reporter.state.key.uid:
+            self._reporter.vanish()
+            facts = {"uid": found.uid, "generation": found.generation, "deleting": found.deleting}
+            self._successor = message.model_copy(update=facts) if found.found else None
+
+    async def _read(self, message: Changed) -> Observed | None:
+        """Returns what the API server has under the name; None if it refuses to tell again and again."""
+        summary = f"Successor: read the Workspace; a message has uid {message.uid}"
+        for pause in (*PAUSES, None):
+            try:
+                return await call(signatures.READ_WORKSPACE, self._reporter.state.key, summary=summary)
+            except ActivityError as error:
+                if is_cancelled(error):
+                    raise asyncio.CancelledError from None
+                cause = reason_and_message(error)[1]
+                workflow.logger.warning("could not read the Workspace of a new uid", extra={"cause": cause})
+            if pause is not None:
+                await workflow.sleep(pause, summary="Successor: the Workspace could not be read")
+        return None
 
     async def successor(self) -> Changed | None:
         """Returns the successor, if any. No await may come between this result and continue-as-new."""
@@ -82,12 +94,7 @@ class Successor:
             await workflow.wait_condition(
                 lambda seen=reported: self.message is not None or self._pending_status() != seen  # type: ignore[misc]
             )
-            message = self.message
-            try:
-                await self.check_message()
-            except asyncio.CancelledError:
-                self.message = self.message or message  # it has not been checked
-                raise
+            await self.check_message()
             reported = self._pending_status()
             if reported is not None:
                 self._offer(*reported)

@@ -76,6 +76,49 @@ async def test_a_late_message_does_not_hide_a_successor_created_during_the_clean
     await live_bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")
 
 
+FORBIDDEN = failure("CloudForbidden", "workspaces may not be read")
+
+
+async def test_a_late_message_does_not_hide_a_successor_while_the_workspace_cannot_be_read(live_bench: Bench) -> None:
+    world = live_bench.world
+    await live_bench.signal()
+    await live_bench.settled()
+    gate = world.block(s.DELETE_NODE_POOL)
+    await live_bench.signal(deleting=True)
+    await world.entered["delete_node_pool"].wait()
+    world.uid, world.generation = "uid-2", 1
+    world.fail_next(s.READ_WORKSPACE, *[FORBIDDEN] * 2)
+    await live_bench.signal()
+    await live_bench.until(lambda _: world.calls["read_workspace"] == 1)
+    await live_bench.signal(uid="uid-0", deleting=True)
+    await live_bench.until(lambda _: world.calls["read_workspace"] >= 2)
+    gate.set()
+    await live_bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")
+
+
+async def test_a_successor_is_noticed_although_the_workspace_could_not_be_read_at_first(live_bench: Bench) -> None:
+    world = live_bench.world
+    await live_bench.signal()
+    await live_bench.settled()
+    world.uid, world.generation = "uid-2", 1  # nobody has told of the end of the first
+    world.fail_next(s.READ_WORKSPACE, FORBIDDEN)
+    await live_bench.signal()
+    await live_bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")
+
+
+async def test_a_successor_is_not_forgotten_when_the_workflow_is_cancelled(live_bench: Bench) -> None:
+    world = live_bench.world
+    handle = await live_bench.signal()
+    await live_bench.settled()
+    gate = world.block(s.READ_WORKSPACE)
+    world.uid, world.generation = "uid-2", 1
+    await live_bench.signal()
+    await world.entered["read_workspace"].wait()
+    await handle.cancel()
+    gate.set()
+    await live_bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")
+
+
 async def test_a_refused_edit_after_another_edit_leaves_the_running_model_alone(live_bench: Bench) -> None:
     await live_bench.signal()
     await live_bench.settled()
