@@ -1,7 +1,8 @@
 """Finds the Kubernetes programs that a local stack runs, and their version.
 
-KUBEBUILDER_ASSETS takes precedence; then the newest complete folder in the user's cache; otherwise `build.py` builds
-them. Flags that depend on the version are chosen by their users, from `Binaries.minor`.
+KUBEBUILDER_ASSETS takes precedence; then what the user's cache has: a release, or the newest build. Otherwise
+`releases.py` fetches them, and where the releases cannot be reached, `build.py` builds older ones. Flags that depend on
+the version are chosen by their users, from `Binaries.minor`.
 """
 
 import os
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from deploy.local.kubernetes import build
+from deploy.local.kubernetes import build, releases
 from deploy.local.layout import Layout
 
 PROGRAMS = build.PROGRAMS
@@ -37,13 +38,20 @@ class Binaries:
 
 
 def ensure_binaries(layout: Layout, report: Callable[[str], None]) -> Binaries:
-    """Returns the programs, built if there are none (8 minutes on 2 cores). Raises BinariesMissing, BuildFailed."""
-    return find_binaries(layout) or described(build.build(layout, report))
+    """Returns the programs, fetched or built (8 minutes on 2 cores) if there are none. Raises BinariesMissing,
+    ReleaseUnavailable, BuildFailed."""
+    found = find_binaries(layout)
+    if found is not None:
+        return found
+    if releases.offered():
+        return described(releases.fetch(layout.cache, report))
+    report("Kubernetes' releases cannot be reached: building Debian's version")
+    return described(build.build(layout, report))
 
 
 def find_binaries(layout: Layout) -> Binaries | None:
     """Returns the programs if they exist already. Raises BinariesMissing for a wrong KUBEBUILDER_ASSETS."""
-    folder = assets_folder(os.environ) or build.newest_build(layout.cache)
+    folder = assets_folder(os.environ) or kept(layout.cache)
     return described(folder) if folder else None
 
 
@@ -52,10 +60,15 @@ def require_binaries(layout: Layout) -> Binaries:
     found = find_binaries(layout)
     if found is None:
         raise BinariesMissing(
-            f"no Kubernetes programs in {layout.cache}: run `modelyard local up`, which builds them, "
+            f"no Kubernetes programs in {layout.cache}: run `modelyard local up`, which gets them, "
             f"or set {ASSETS_VARIABLE} to a folder with {', '.join(PROGRAMS)}"
         )
     return found
+
+
+def kept(cache: Path) -> Path | None:
+    """Returns the folder of programs in the cache, if there is one."""
+    return releases.released(cache) or build.newest_build(cache)
 
 
 def assets_folder(environment: Mapping[str, str]) -> Path | None:
@@ -67,7 +80,7 @@ def assets_folder(environment: Mapping[str, str]) -> Path | None:
     missing = [name for name in PROGRAMS if not os.access(folder / name, os.X_OK)]
     if missing:
         raise BinariesMissing(
-            f"{ASSETS_VARIABLE}={value} lacks {', '.join(missing)}: put them there, or unset it to build them"
+            f"{ASSETS_VARIABLE}={value} lacks {', '.join(missing)}: put them there, or unset it to have them fetched"
         )
     return folder
 

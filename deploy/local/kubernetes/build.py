@@ -45,7 +45,7 @@ def newest_build(cache: Path) -> Path | None:
 def build(layout: Layout, report: Report) -> Path:
     """Returns the folder in the cache, built unless another process has just finished it. Raises BuildFailed."""
     layout.cache.mkdir(parents=True, exist_ok=True)
-    with _one_build_at_a_time(layout.cache, report):
+    with one_at_a_time(layout.cache, report):
         done = newest_build(layout.cache)
         if done:
             return done
@@ -185,11 +185,12 @@ def _check_machine(cache: Path) -> None:
 
 
 @contextmanager
-def _one_build_at_a_time(cache: Path, report: Report) -> Iterator[None]:
+def one_at_a_time(cache: Path, report: Report) -> Iterator[None]:
+    """Holds the lock of those who get the programs, and waits for whoever has it."""
     with (cache / ".kubernetes-build.lock").open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            report("waiting for another build of Kubernetes to finish")
+            report("waiting for another process that gets Kubernetes' programs")
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.host.commands import run_logged
-from deploy.local.kubernetes.binaries import ASSETS_VARIABLE
-from deploy.local.kubernetes.build import newest_build
+from deploy.local.kubernetes.binaries import ASSETS_VARIABLE, kept
+from deploy.local.kubernetes.releases import offered
 from deploy.local.layout import Layout, Report
 
 # Debian installs some programs outside an ordinary user's PATH.
@@ -71,8 +71,9 @@ class PackagesMissing(RuntimeError):
 
 
 def packages_needed(layout: Layout) -> list[Package]:
-    """Returns the packages of a stack with its own cluster; compilers only if Kubernetes has to be built."""
-    given = ASSETS_VARIABLE in os.environ or newest_build(layout.cache) is not None
+    """Returns the packages of a stack with its own cluster; compilers only if Kubernetes has to be built. Raises
+    ReleaseUnavailable."""
+    given = ASSETS_VARIABLE in os.environ or kept(layout.cache) is not None or offered()
     return [*RUN, *REGISTRY, *BUILD_IMAGES, *([] if given else BUILD_KUBERNETES)]
 
 

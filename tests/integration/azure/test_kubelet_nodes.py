@@ -39,7 +39,7 @@ def cluster(home: Path) -> Iterator[Layout]:
     """A control plane without nodes, and the image that pods of this test run."""
     layout = Layout.of("arm")
     if binaries.find_binaries(layout) is None:
-        pytest.fail("there are no Kubernetes programs yet: run `modelyard local up` once, which builds them")
+        pytest.fail("there are no Kubernetes programs yet: run `modelyard local up` once, which gets them")
     try:
         bridge.ensure_network(layout)
         daemons.start(layout, registry.registry_daemon(layout))

@@ -16,7 +16,7 @@ from deploy.local.layout import Layout
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
     monkeypatch.setenv("MODELYARD_HOME", str(tmp_path))
     layout = Layout.of("cluster", with_nodes=False)
-    assert binaries.find_binaries(layout), "no Kubernetes programs: `modelyard local up` builds them"
+    assert binaries.find_binaries(layout), "no Kubernetes programs: `modelyard local up` gets them"
     yield layout
     control_plane.stop_control_plane(layout)
 

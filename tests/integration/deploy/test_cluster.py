@@ -63,7 +63,7 @@ def before(layout: Layout) -> Snapshot:
 @pytest.fixture(scope="module")
 def cluster(layout: Layout, before: Snapshot) -> Iterator[Layout]:
     if binaries.find_binaries(layout) is None:
-        pytest.fail("there are no Kubernetes programs yet: run `modelyard local up` once, which builds them")
+        pytest.fail("there are no Kubernetes programs yet: run `modelyard local up` once, which gets them")
     try:
         bridge.ensure_network(layout)
         daemons.start(layout, registry.registry_daemon(layout))
