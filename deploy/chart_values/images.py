@@ -49,7 +49,7 @@ class Images(Group):
     """When nodes pull images of this chart."""
     pull_secrets: list[str] = Field(default_factory=list)
     """Names of Secrets in the chart's namespace that hold credentials for the registry."""
-    control_plane: Image = Image(repository="modelyard/modelyard")
+    control_plane: Image = Image(repository="modelyard/control-plane")
     """Watcher, workers, admin, webhook."""
     runtime: Image = Image(repository=RUNTIME.repository)
     """What serves models."""

@@ -1,6 +1,6 @@
 """Values about pods: how many, how large, and where they may run; one group for each process."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -69,11 +69,37 @@ class CloudProcess(Process):
     """Whether it runs; empty means only where `provider` is aks."""
 
 
+class Issuer(Group):
+    """An issuer of cert-manager's."""
+
+    name: str = ""
+    """Its name."""
+    kind: str = "ClusterIssuer"
+    """Its kind: ClusterIssuer, or Issuer in the chart's namespace."""
+    group: str = "cert-manager.io"
+    """Its API group."""
+
+
+class Certificate(Group):
+    """The webhook's certificate."""
+
+    source: Literal["own", "cert-manager", "secret"] = "own"
+    """Who makes it: the webhook's pods themselves (they need nobody, and renew it), cert-manager, or you."""
+    issuer: Issuer = Issuer()
+    """With source cert-manager."""
+    secret: str = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$")
+    """With source secret: a Secret with `tls.crt` and `tls.key`, for `modelyard-webhook.NAMESPACE.svc`."""
+    ca_bundle: str = Field(default="", pattern=r"^[A-Za-z0-9+/=]*$")
+    """With source secret: what has signed it, as PEM in base64."""
+
+
 class Webhook(Process):
     """The admission webhook."""
 
     enabled: bool = True
     """Whether Workspaces are judged when they are written; without it, only when the workflow reads them."""
+    certificate: Certificate = Certificate()
+    """By which the API server knows it."""
 
 
 def sized(cpu: str, memory: str, *, most_cpu: str, most_memory: str) -> Resources:

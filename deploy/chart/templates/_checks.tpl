@@ -36,6 +36,14 @@
 {{- fail (printf "azure.pools.tags has %s: tags that begin with modelyard- are Modelyard's. Fix: choose another name" $name) }}
 {{- end }}
 {{- end }}
+{{- with $v.webhook.certificate }}
+{{- if and (eq .source "secret") (or (not .secret) (not .caBundle)) }}
+{{- fail "webhook.certificate.source is secret: it needs webhook.certificate.secret and webhook.certificate.caBundle. Fix: set both, or source=own" }}
+{{- end }}
+{{- if and (eq .source "cert-manager") (not .issuer.name) }}
+{{- fail "webhook.certificate.source is cert-manager: it needs webhook.certificate.issuer.name. Fix: name an issuer, or source=own" }}
+{{- end }}
+{{- end }}
 {{- if and $v.devicePlugin.enabled (eq $v.azure.pools.gpuManagement "Managed") }}
 {{- fail "devicePlugin.enabled and azure.pools.gpuManagement=Managed: two device plugins would offer the same GPUs. Fix: choose one" }}
 {{- end }}

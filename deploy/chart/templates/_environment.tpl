@@ -8,6 +8,9 @@
 {{- if has .process.name (list "watcher" "webhook") }}
 {{- $_ := set $own "MODELYARD_SYSTEM_NAMESPACE" .root.Release.Namespace }}
 {{- end }}
+{{- if and (eq .process.name "webhook") (ne $v.webhook.certificate.source "own") }}
+{{- $_ := set $own "MODELYARD_WEBHOOK_CERTIFICATE_FOLDER" "/etc/webhook" }}
+{{- end }}
 {{- if has .process.name (list "worker-cluster" "webhook") }}
 {{- $_ := set $own "MODELYARD_PROVIDER" $v.provider }}
 {{- $_ := set $own "MODELYARD_ALLOWED_HOSTS" (toJson $v.settings.allowedHosts) }}
@@ -99,6 +102,9 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 {{/* Certificates are mounted whole, because the kubelet renews a file below a `subPath` never. */}}
 {{- define "modelyard.mounts" -}}
 - {name: tmp, mountPath: /tmp}
+{{- if and (eq .process.name "webhook") (ne .root.Values.webhook.certificate.source "own") }}
+- {name: webhook, mountPath: /etc/webhook, readOnly: true}
+{{- end }}
 {{- if ne .process.name "webhook" }}
 {{- with .root.Values.temporal.tls }}
 {{- if .clientCertificateSecret }}
@@ -113,6 +119,9 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 
 {{- define "modelyard.volumes" -}}
 - {name: tmp, emptyDir: {sizeLimit: 64Mi}}
+{{- if and (eq .process.name "webhook") (ne .root.Values.webhook.certificate.source "own") }}
+- {name: webhook, secret: {secretName: {{ include "modelyard.webhookSecret" .root }}, defaultMode: 0440}}
+{{- end }}
 {{- if ne .process.name "webhook" }}
 {{- with .root.Values.temporal.tls }}
 {{- if .clientCertificateSecret }}

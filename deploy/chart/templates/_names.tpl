@@ -27,6 +27,11 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end }}
 {{- end }}
 
+{{/* The Secret with a certificate of the webhook's that others make. */}}
+{{- define "modelyard.webhookSecret" -}}
+{{- eq .Values.webhook.certificate.source "secret" | ternary .Values.webhook.certificate.secret "modelyard-webhook-tls" -}}
+{{- end }}
+
 {{/* Whether a worker with the cloud's identity runs: "true" or "false". */}}
 {{- define "modelyard.cloud" -}}
 {{- $enabled := .Values.workerCloud.enabled -}}

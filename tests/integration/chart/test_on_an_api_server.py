@@ -41,6 +41,7 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
         found = Kubectl(layout.admin_kubeconfig, folder, folder, NAMESPACE)
         found("create", "namespace", NAMESPACE)
         found("label", "namespace", NAMESPACE, RESTRICTED)
+        found("create", "serviceaccount", "default")  # by a controller, elsewhere
         yield found
 
 
@@ -74,20 +75,24 @@ def _moved(metadata: Object) -> Object:
 
 
 def test_pods_are_admitted_where_only_restricted_ones_are(installed: Helm, kubectl: Kubectl) -> None:
-    deployments = of_kind(installed.rendered("aks"), "Deployment")
-    assert len(deployments) == 5
-    pod: Object = {}
-    for deployment in deployments:
-        pod = pod_of(deployment)
-        assert "created (server dry run)" in kubectl.send("create", pod, "--dry-run=server")
-    pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+    workloads = of_kind(installed.rendered("aks"), "Deployment") + of_kind(
+        installed.rendered("air-gapped"), "StatefulSet"
+    )
+    assert len(workloads) == 6
+    for workload in workloads:
+        assert "created (server dry run)" in kubectl.send("create", pod_of(workload), "--dry-run=server")
+    loose = pod_of(workloads[0])
+    loose["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
     with pytest.raises(CommandFailed, match="violates PodSecurity"):
-        kubectl.send("create", pod, "--dry-run=server")
+        kubectl.send("create", loose, "--dry-run=server")
 
 
 def pod_of(workload: Object) -> Object:
+    """As the controller makes it, with volumes in the place of claims."""
     template: Object = json.loads(json.dumps(workload["spec"]["template"]))
     template["metadata"] |= {"name": workload["metadata"]["name"]}
+    claims = [each["metadata"]["name"] for each in workload["spec"].get("volumeClaimTemplates", [])]
+    template["spec"]["volumes"] += [{"name": name, "emptyDir": {}} for name in claims]
     return {"apiVersion": "v1", "kind": "Pod", **template}
 
 

@@ -174,6 +174,35 @@ def test_nothing_of_the_registration_is_left_for_the_process_to_change_but_the_b
     assert "caBundle" not in create["clientConfig"] | update["clientConfig"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "secret"),
+    [
+        (("source=cert-manager", "issuer.name=inside"), "modelyard-webhook-tls"),
+        (("source=secret", "secret=mine", "caBundle=Q0E="), "mine"),
+    ],
+)
+def test_a_certificate_of_others_is_served_and_trusted(
+    helm: Helm, settings: tuple[str, ...], secret: str, set_environment: Callable[[dict[str, str]], None]
+) -> None:
+    rendered = helm.rendered("aks", *(f"webhook.certificate.{setting}" for setting in settings))
+    set_environment(environment(rendered, "webhook"))
+    folder = str(WebhookSettings().webhook_certificate_folder)
+    [mount] = [each for each in container_of(rendered, "webhook")["volumeMounts"] if each["mountPath"] == folder]
+    volumes = named(rendered, "Deployment", "modelyard-webhook")["spec"]["template"]["spec"]["volumes"]
+    [volume] = [each for each in volumes if each["name"] == mount["name"]]
+    assert volume["secret"]["secretName"] == secret
+    registered = named(rendered, "ValidatingWebhookConfiguration", "modelyard")
+    bundles = {hook["clientConfig"].get("caBundle") for hook in registered["webhooks"]}
+    if secret == "mine":
+        assert bundles == {"Q0E="} and not of_kind(rendered, "Certificate")
+        return
+    made = named(rendered, "Certificate", "modelyard-webhook")
+    assert (made["spec"]["secretName"], made["spec"]["issuerRef"]["name"]) == (secret, "inside")
+    assert made["spec"]["dnsNames"] == WebhookSettings().hosts
+    wanted = {"cert-manager.io/inject-ca-from": f"{NAMESPACE}/{made['metadata']['name']}"}
+    assert (registered["metadata"]["annotations"], bundles) == (wanted, {None})
+
+
 def test_only_the_cloud_worker_has_the_clouds_identity_and_no_token_of_the_clusters(helm: Helm) -> None:
     rendered = helm.rendered("aks")
     for process in SETTINGS:

@@ -60,6 +60,8 @@ def test_no_two_services_select_the_same_pods(rendered: tuple[Object, ...]) -> N
         ("temporal-cloud", "devicePlugin.enabled=true", "two device plugins"),
         ("aks", "azure.pools.tags.Modelyard-uid=x", "are Modelyard's"),
         ("own-cluster", "workerCluster.autoscaling.maxReplicas=2", "workerCluster.autoscaling.maxReplicas is less"),
+        ("aks", "webhook.certificate.source=secret", "Fix: set both, or source=own"),
+        ("aks", "webhook.certificate.source=cert-manager", "Fix: name an issuer, or source=own"),
         ("own-cluster", "settings.registryIdentity.tenantId=x", "needs both tenantId and clientId"),
         ("aks", "watcher.replica=3", "'/watcher': additional properties 'replica' not allowed"),
         ("aks", "watcher.replicas=0", "'/watcher/replicas': minimum"),
@@ -97,7 +99,7 @@ def test_a_digest_is_taken_instead_of_the_tag(helm: Helm) -> None:
     digest = "sha256:" + "a" * 64
     deployment = named(helm.rendered("aks", f"image.controlPlane.digest={digest}"), "Deployment", "modelyard-watcher")
     [container] = deployment["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == f"contoso.azurecr.io/modelyard/modelyard@{digest}"
+    assert container["image"] == f"contoso.azurecr.io/modelyard/control-plane@{digest}"
 
 
 def test_the_definition_outlives_the_chart_and_can_be_left_to_others(helm: Helm) -> None:
