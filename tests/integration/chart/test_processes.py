@@ -100,6 +100,12 @@ def test_values_arrive_as_what_they_are(helm: Helm, set_environment: Callable[[d
     assert AzureSettings().cluster == "models-aks"
 
 
+def test_further_variables_reach_their_process_only(helm: Helm) -> None:
+    rendered = helm.rendered("aks", "watcher.environment.HTTPS_PROXY=http://proxy.example:3128")
+    assert environment(rendered, "watcher")["HTTPS_PROXY"] == "http://proxy.example:3128"
+    assert "HTTPS_PROXY" not in environment(rendered, "webhook")
+
+
 def test_every_pool_option_can_be_set(helm: Helm) -> None:
     variables = environment(helm.rendered("aks", "azure.pools.osDiskGib=512"), "worker-cloud")
     prefix = str(PoolSettings.model_config["env_prefix"])

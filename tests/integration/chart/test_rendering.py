@@ -5,6 +5,7 @@ import pytest
 
 from testing.helm_client import CHART, VALUE_SETS, Helm, HelmFailed, Object, named, of_kind, values
 
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 VERSIONS = ("1.34", "1.35", "1.36", "1.37")
 OF_OTHERS = {"PodMonitor"}
 """Kinds that Kubernetes does not bring; `test_processes.py` looks at them."""
@@ -81,7 +82,7 @@ def test_values_that_cannot_work_are_refused_with_their_name(
 
 
 def test_everything_comes_from_one_registry_where_nothing_else_can_be_reached(helm: Helm) -> None:
-    [registry] = {"harbor.inside.example:8443/modelyard/"}
+    registry = "harbor.inside.example:8443/modelyard/"
     text = str(helm.rendered("air-gapped"))
     for outside in ("docker.io", "nvcr.io", "huggingface.co", "mcr.microsoft.com"):
         assert outside not in text
@@ -92,7 +93,10 @@ def test_everything_comes_from_one_registry_where_nothing_else_can_be_reached(he
         assert pod["imagePullSecrets"] == [{"name": "harbor"}]
 
 
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+def test_an_older_kubernetes_is_refused(helm: Helm) -> None:
+    with pytest.raises(HelmFailed, match="kubeVersion"):
+        helm("template", "any", str(CHART), "--kube-version", "1.27", *values("aks"))
+    assert helm("template", "any", str(CHART), "--kube-version", "v1.34.2-aks", *values("aks"))
 
 
 def test_a_digest_is_taken_instead_of_the_tag(helm: Helm) -> None:
