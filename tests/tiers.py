@@ -52,6 +52,7 @@ PLACES: Final = (
     Place("tests/integration/azure/test_simulated_nodes.py", Tier.STANDARD, "API server"),
     Place("tests/integration/admission/", Tier.STANDARD, "API server"),
     Place("tests/integration/nodes/", Tier.STANDARD, "API server"),
+    Place("tests/integration/chart/", Tier.STANDARD, "API server"),
     Place("tests/integration/api/", Tier.STANDARD, "API server"),
     Place("tests/integration/azure/", Tier.STANDARD, "arm"),
     Place("tests/workflows/test_any_order.py::test_the_same_holds_in_more_lives", Tier.SLOW, "workflows"),

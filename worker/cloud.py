@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from activities.clients import azure
 from activities.contract import queues
 from activities.errors.azure import azure_failure
+from activities.nodes.aks.pool_options import PoolSettings
 from activities.nodes.aks.provider import AgentPools
 from activities.preflight.azure import PreflightChecks
 from worker.registration import Registration
@@ -16,7 +17,7 @@ from worker.registration import Registration
 async def cloud_queue(stack: AsyncExitStack) -> Registration:
     """Returns the registration of the queue `cloud`. Raises ValueError for an incomplete installation."""
     client = await azure.connect(azure.AzureSettings(), stack)
-    pools = AgentPools(client)
+    pools = AgentPools(client, PoolSettings())
     checks = PreflightChecks(client)
     return Registration(
         queues.CLOUD,

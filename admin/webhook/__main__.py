@@ -1,7 +1,8 @@
 """The webhook process: `python -m admin.webhook`, configured by the environment. Starts even if the API server is
 unavailable.
 
-Ready means that it serves, and that the API server's webhook configuration trusts its certificates.
+Ready means that it serves, and that the API server's webhook configuration trusts its certificates. Where others keep
+the certificate the second is not known.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from admin.webhook.admission_review import Document
 from admin.webhook.app import webhook_application
 from admin.webhook.certificates.secret import CertificateStore
 from admin.webhook.config_maps import ClusterConfigMaps, ConfigMaps
+from admin.webhook.given_certificates import GivenCertificate
 from admin.webhook.registration import Registration
 from admin.webhook.rotation import CertRotator
 from admin.webhook.settings import WebhookSettings
@@ -45,12 +47,11 @@ async def work(settings: WebhookSettings, stop: asyncio.Event) -> None:
     """Serves until `stop` is set. Raises OSError if an address cannot be bound."""
     cluster = await Cluster.connect(settings.kubeconfig)
     certificates = Certificates()
-    store = CertificateStore(cluster, settings.system_namespace, settings.webhook_secret)
-    rotator = CertRotator(store, Registration(cluster, settings.webhook_configuration), settings, certificates.use)
+    keeper = _keeper(settings, cluster, certificates)
     try:
-        async with endpoint(settings.metrics_address, lambda: rotator.registered), asyncio.TaskGroup() as group:
-            keeping = group.create_task(rotator.run())
-            first = [group.create_task(rotator.serving()), group.create_task(stop.wait())]
+        async with endpoint(settings.metrics_address, lambda: keeper.registered), asyncio.TaskGroup() as group:
+            keeping = group.create_task(keeper.run())
+            first = [group.create_task(keeper.serving()), group.create_task(stop.wait())]
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
                 await _serve(settings, ClusterConfigMaps(cluster), certificates, stop)
@@ -58,6 +59,15 @@ async def work(settings: WebhookSettings, stop: asyncio.Event) -> None:
                 task.cancel()
     finally:
         await cluster.close()
+
+
+def _keeper(settings: WebhookSettings, cluster: Cluster, certificates: Certificates) -> CertRotator | GivenCertificate:
+    """What keeps the served certificate current."""
+    if settings.webhook_certificate_folder:
+        folder, interval_s = settings.webhook_certificate_folder, settings.webhook_check_interval
+        return GivenCertificate(folder, interval_s, certificates.use)
+    store = CertificateStore(cluster, settings.system_namespace, settings.webhook_secret)
+    return CertRotator(store, Registration(cluster, settings.webhook_configuration), settings, certificates.use)
 
 
 async def _serve(

@@ -1,6 +1,7 @@
 """Settings of the webhook process, read once from the environment (prefix MODELYARD_) at start."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -34,10 +35,14 @@ class WebhookSettings(BaseSettings):
     """Name of the ValidatingWebhookConfiguration that must trust this webhook."""
     webhook_secret: str = "modelyard-webhook-certificates"
     """Name of the Secret with the certificates shared by the replicas."""
+    webhook_certificate_folder: Path | None = None
+    """Folder with the tls.crt and tls.key to serve, which others keep current; empty means that the process makes its
+    own certificates and has the API server trust them."""
     webhook_authority_lifetime: timedelta = Field(default=timedelta(days=730), gt=timedelta(0))
     webhook_certificate_lifetime: timedelta = Field(default=timedelta(days=90), gt=timedelta(0))
     webhook_check_interval: float = Field(default=30.0, gt=0)
-    """Seconds between reads of Secret and configuration; a new authority is trusted this long before it signs."""
+    """Seconds between reads of Secret and configuration, or of the folder; a new authority is trusted this long before
+    it signs."""
 
     @model_validator(mode="after")
     def _lifetimes_go_together(self) -> Self:

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from admin.webhook.certificates.bundle import CertificateBundle
 from process.asgi import listening
+from process.x509 import Pair
 
 DRAIN_S: Final = 10
 KEEP_ALIVE_S: Final = 120
@@ -27,7 +28,7 @@ class Certificates:
     def __init__(self) -> None:
         self.context = _context()
 
-    def use(self, held: CertificateBundle) -> None:
+    def use(self, held: CertificateBundle | Pair) -> None:
         """Uses the certificate from the next handshake on."""
         fresh = _context()
         _load(fresh, held)  # a mismatch of key and certificate fails here, not in the context in use
@@ -60,7 +61,7 @@ def _context() -> ssl.SSLContext:
     return context
 
 
-def _load(context: ssl.SSLContext, held: CertificateBundle) -> None:
+def _load(context: ssl.SSLContext, held: CertificateBundle | Pair) -> None:
     """Loads key and certificate. OpenSSL reads them from files only, so this uses an anonymous in-memory file."""
     descriptor = os.memfd_create("certificate", os.MFD_CLOEXEC)
     try:

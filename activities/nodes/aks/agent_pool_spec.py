@@ -6,15 +6,21 @@ provider.py makes the calls. Tags and labels name the Workspace, so that a pool 
 from enum import Enum
 from typing import Final
 
-from azure.mgmt.containerservice.models import AgentPool
+from azure.mgmt.containerservice.models import AgentPool, GPUProfile, NvidiaGPUProfile
 from azure.mgmt.containerservice.models import AgentPoolManagedClusterAgentPoolProfileProperties as Properties
 
 from activities.contract.nodes import PoolBought
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
+from activities.nodes.aks.pool_options import AKS_DEFAULTS, PoolOptions
 from api import labels
 
 _IMAGE_FAMILIES: Final = {"ubuntu": "Ubuntu", "azurelinux": "AzureLinux"}
+_FOR_LIFE: Final = (
+    *("os_disk_size_gb", "os_disk_type", "vnet_subnet_id", "pod_subnet_id"),
+    *("capacity_reservation_group_id", "enable_encryption_at_host", "gpu_profile"),
+)
+"""Properties from the installation's options that ARM lets nobody change."""
 _IN_PROGRESS: Final = {"creating", "updating", "scaling", "upgrading", "starting", "migrating"}
 
 
@@ -28,14 +34,21 @@ class PoolState(Enum):
     FOREIGN = "has another owner's tags"
 
 
-def pool_of(plan: Plan) -> AgentPool:
+def pool_of(plan: Plan, options: PoolOptions = AKS_DEFAULTS) -> AgentPool:
     """Returns the agent pool for a plan; a gang of `node_count` nodes, all or none."""
     key = plan.key
     return AgentPool(
         properties=Properties(
             count=plan.node_count,
             vm_size=plan.instance_type,
-            os_disk_size_gb=plan.os_disk_gib,
+            os_disk_size_gb=max(plan.os_disk_gib, options.os_disk_gib or 0),
+            os_disk_type=options.os_disk_type or None,
+            vnet_subnet_id=options.subnet_id or None,
+            pod_subnet_id=options.pod_subnet_id or None,
+            # Azure takes no spot machines out of a reservation, and refuses a pool that asks for both.
+            capacity_reservation_group_id=None if plan.spot else options.capacity_reservation_group_id or None,
+            enable_encryption_at_host=options.encryption_at_host or None,
+            gpu_profile=_gpu_profile(options),
             availability_zones=list(plan.zones) or None,
             scale_set_priority="Spot" if plan.spot else None,
             # A machine that is only stopped would still count against the quota.
@@ -47,7 +60,7 @@ def pool_of(plan: Plan) -> AgentPool:
             type_properties_type="VirtualMachineScaleSets",
             node_labels=node_labels(plan),
             node_taints=[labels.GPU_TAINT],
-            tags=labels.pool_tags(key.namespace, key.name, key.uid),
+            tags=options.tags | labels.pool_tags(key.namespace, key.name, key.uid),
         )
     )
 
@@ -56,6 +69,21 @@ def node_labels(plan: Plan) -> dict[str, str]:
     """The user's matchLabels, without KAITO's reserved keys, and the owner's labels."""
     key = plan.key
     return labels.without_reserved(plan.node_labels) | labels.node_ownership(key.namespace, key.name, key.uid)
+
+
+def repaired(pool: AgentPool, plan: Plan, options: PoolOptions) -> AgentPool:
+    """Returns what is put again over an existing pool: as planned, with what the pool was bought with and must keep."""
+    wanted = pool_of(plan, options)
+    properties, found = properties_of(wanted), properties_of(pool)
+    for name in _FOR_LIFE:
+        setattr(properties, name, getattr(found, name))
+    return wanted
+
+
+def _gpu_profile(options: PoolOptions) -> GPUProfile | None:
+    if not options.gpu_management:
+        return None
+    return GPUProfile(nvidia=NvidiaGPUProfile(management_mode=options.gpu_management))
 
 
 def state_of(pool: AgentPool, plan: Plan) -> PoolState:

@@ -26,6 +26,7 @@ from activities.heartbeat import Progress, heartbeating
 from activities.nodes.aks import agent_pool_spec
 from activities.nodes.aks.agent_pool_spec import PoolState
 from activities.nodes.aks.operations import SeldomPolling, UsualDurations
+from activities.nodes.aks.pool_options import AKS_DEFAULTS, PoolOptions
 
 DELETING: Final = "deleting"
 """Heartbeat detail of a release: a pool existed, whichever attempt found it."""
@@ -36,8 +37,9 @@ SETTLE_S: Final = 1.0
 class AgentPools:
     """One agent pool per Workspace in one AKS cluster."""
 
-    def __init__(self, azure: Azure) -> None:
+    def __init__(self, azure: Azure, options: PoolOptions = AKS_DEFAULTS) -> None:
         self._operations = azure.pools.agent_pools
+        self._options = options
         self._listings = azure.listings
         self._cluster = (azure.settings.resource_group, azure.settings.cluster)
         self._poll_s = azure.settings.polling_interval
@@ -114,7 +116,9 @@ class AgentPools:
                 return await self._repair(plan, progress, pool)
 
     async def _repair(self, plan: Plan, progress: Progress, pool: AgentPool) -> PoolBought:
-        poller = await self._begin(plan, etag=pool.e_tag, match_condition=MatchConditions.IfNotModified)
+        wanted = agent_pool_spec.repaired(pool, plan, self._options)
+        unchanged = MatchConditions.IfNotModified
+        poller = await self._begin(plan, wanted, etag=pool.e_tag, match_condition=unchanged)
         return await self._outcome(plan, progress, poller, datetime.now(UTC))
 
     async def _join(self, plan: Plan, progress: Progress) -> PoolBought:
@@ -136,10 +140,14 @@ class AgentPools:
             raise failure("PoolFailed", f"the operation on node pool {plan.pool_name} ended as {state}")
         return agent_pool_spec.bought(pool)
 
-    async def _begin(self, plan: Plan, *, age_s: float = 0.0, **options: Any) -> AsyncLROPoller[AgentPool]:
+    async def _begin(
+        self, plan: Plan, wanted: AgentPool | None = None, *, age_s: float = 0.0, **options: Any
+    ) -> AsyncLROPoller[AgentPool]:
+        """Puts the plan's pool, or another body."""
+        body = wanted or agent_pool_spec.pool_of(plan, self._options)
         polling = SeldomPolling("put", self._durations, age_s=age_s, least_s=self._poll_s)
         return await self._operations.begin_create_or_update(
-            *self._cluster, plan.pool_name, agent_pool_spec.pool_of(plan), polling=polling, **options
+            *self._cluster, plan.pool_name, body, polling=polling, **options
         )
 
     async def _outcome(

@@ -12,6 +12,7 @@ from deploy.local.host.commands import stop_commands
 from deploy.local.images import images
 from deploy.local.images.runtime_env import ensure_runtime_venv
 from deploy.local.kubernetes.binaries import ensure_binaries
+from deploy.local.kubernetes.helm import ensure_helm
 from deploy.local.layout import Layout, Report
 from deploy.local.mirror.repositories.catalog import ensure_repos, missing_repos
 from deploy.local.stack.checks import check_machine
@@ -39,6 +40,7 @@ def preparing_steps(layout: Layout) -> list[Step]:
         Step("machine", lambda report: check_machine(layout, {}, root=True)),
         system_packages(layout, RUN_MODELS),
         kubernetes_programs(layout),
+        helm(layout),
         Step("images", build_images, ("system packages",), layout.logs / "images.log"),
         environment,
         replace(models(layout), needs=(environment.name,)),
@@ -61,6 +63,16 @@ def kubernetes_programs(layout: Layout) -> Step:
         ensure_binaries(layout, report)
 
     return Step("Kubernetes programs", ensure, ("system packages",))
+
+
+def helm(layout: Layout) -> Step:
+    """Tests of the chart run it."""
+    log = layout.logs / "helm.log"
+
+    def ensure(report: Report) -> None:
+        ensure_helm(layout.cache, log, report)
+
+    return Step("Helm", ensure, ("machine",), log)
 
 
 def models_for_stack(layout: Layout) -> list[Step]:

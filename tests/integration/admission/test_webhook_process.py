@@ -1,18 +1,23 @@
 """The process by itself: it starts while the API server is away, says so, and ends when it is asked to."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
+from cryptography import x509
 
+from process.x509 import SERVER, Pair, Subject, make_authority, make_certificate
 from testing.deadlines import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
@@ -76,6 +81,39 @@ async def test_it_lives_without_an_api_server_is_not_ready_and_ends_when_asked(k
             _, said = await started.communicate()
         assert started.returncode == 0
         assert b"Traceback" not in said
+
+
+async def test_it_serves_a_certificate_that_others_renew(kubeconfig: Path, tmp_path: Path) -> None:
+    metrics, webhook = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    folder = tmp_path / "given"
+    folder.mkdir()
+    settings = {"webhook_certificate_folder": str(folder), "webhook_check_interval": "0.1"}
+    addresses = {"metrics_address": metrics, "webhook_address": webhook}
+    async with process(kubeconfig=str(kubeconfig), **addresses, **settings):
+        assert await answer(metrics, "/readyz") == 503
+        for _ in range(2):
+            given = a_certificate()
+            (folder / "tls.crt").write_bytes(given.certificate)
+            (folder / "tls.key").write_bytes(given.key)
+            await until_served(webhook, given)
+            assert await answer(metrics, "/readyz") == 200
+
+
+def a_certificate() -> Pair:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    authority = make_authority("somebody's", now=now, lifetime=day)
+    return make_certificate(Subject("webhook", hosts=["127.0.0.1"]), authority, uses=SERVER, now=now, lifetime=day)
+
+
+async def until_served(address: str, wanted: Pair) -> None:
+    host, _, port = address.partition(":")
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            with contextlib.suppress(OSError, ssl.SSLError):
+                shown = await asyncio.to_thread(ssl.get_server_certificate, (host, int(port)), timeout=5)
+                if x509.load_pem_x509_certificate(shown.encode()) == x509.load_pem_x509_certificate(wanted.certificate):
+                    return
+            await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_preparing_makes_all_that_takes_long_and_starts_nothing() -> None:
     steps = prepare.preparing_steps(Layout.of("test"))
     order_of(steps)
     assert {step.name for step in steps} == {
-        "machine", "system packages", "Kubernetes programs", "images", "runtime environment", "models and data",
+        "machine", "system packages", "Kubernetes programs", "Helm", "images", "runtime environment", "models and data",
     }  # fmt: skip
 
 

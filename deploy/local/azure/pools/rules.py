@@ -22,6 +22,7 @@ OS_DISK_GB = range(30, 2049)
 IMMUTABLE = (
     "vmSize", "osDiskSizeGB", "osDiskType", "osType", "type", "availabilityZones",
     "scaleSetPriority", "scaleSetEvictionPolicy", "spotMaxPrice",
+    "vnetSubnetID", "podSubnetID", "capacityReservationGroupID", "enableEncryptionAtHost", "gpuProfile",
 )  # fmt: skip
 
 

@@ -1,0 +1,136 @@
+{{/* Environment variables and volumes of the processes: what their settings classes read, and Temporal's own. */}}
+
+{{/* Arguments: the root, the process. A list of variables. */}}
+{{- define "modelyard.environment" -}}
+{{- $v := .root.Values -}}
+{{- $own := dict "HOME" "/tmp" "MODELYARD_METRICS_ADDRESS" "0.0.0.0:8080" -}}
+{{- if eq .process.name "admin" }}{{ $own = dict "HOME" "/tmp" "MODELYARD_ADMIN_ADDRESS" "0.0.0.0:8080" }}{{ end -}}
+{{- if has .process.name (list "watcher" "webhook") }}
+{{- $_ := set $own "MODELYARD_SYSTEM_NAMESPACE" .root.Release.Namespace }}
+{{- end }}
+{{- if and (eq .process.name "webhook") (ne $v.webhook.certificate.source "own") }}
+{{- $_ := set $own "MODELYARD_WEBHOOK_CERTIFICATE_FOLDER" "/etc/webhook" }}
+{{- end }}
+{{- if has .process.name (list "worker-cluster" "webhook") }}
+{{- $_ := set $own "MODELYARD_PROVIDER" $v.provider }}
+{{- $_ := set $own "MODELYARD_ALLOWED_HOSTS" (toJson $v.settings.allowedHosts) }}
+{{- end }}
+{{- if eq .process.name "worker-cluster" }}{{ $own = merge $own (include "modelyard.workerSettings" .root | fromYaml) }}{{ end }}
+{{- if eq .process.name "worker-cloud" }}{{ $own = merge $own (include "modelyard.azureSettings" .root | fromYaml) }}{{ end }}
+{{- $given := (get $v .process.values).environment }}
+{{- range $name, $value := mergeOverwrite $own $given }}
+- name: {{ $name }}
+  value: {{ $value | toString | quote }}
+{{- end }}
+{{- if ne .process.name "webhook" }}
+{{- include "modelyard.temporalEnvironment" .root }}
+{{- end }}
+{{- end }}
+
+{{- define "modelyard.workerSettings" -}}
+{{- $s := .Values.settings -}}
+MODELYARD_CLOUD_WORKER: {{ include "modelyard.cloud" . | quote }}
+MODELYARD_AZURE_LOCATION: {{ .Values.azure.location | quote }}
+MODELYARD_NODE_CLASS: {{ toJson $s.nodeClass | quote }}
+MODELYARD_RUNTIME_IMAGE: {{ include "modelyard.image" (dict "root" . "image" .Values.image.runtime) }}
+MODELYARD_FETCH_IMAGE: {{ include "modelyard.image" (dict "root" . "image" .Values.image.fetch) }}
+MODELYARD_TUNE_IMAGE: {{ include "modelyard.image" (dict "root" . "image" .Values.image.tune) }}
+MODELYARD_DATA_IMAGE: {{ include "modelyard.image" (dict "root" . "image" .Values.image.data) }}
+MODELYARD_WORKFLOW_CACHE_MIB: {{ $s.workflowCacheMib | int | quote }}
+MODELYARD_TUNING_STORAGE_CLASS: {{ $s.tuningStorageClass | quote }}
+MODELYARD_TUNING_ENVIRONMENT: {{ toJson $s.tuningEnvironment | quote }}
+MODELYARD_PLAIN_HTTP_REGISTRIES: {{ toJson $s.plainHttpRegistries | quote }}
+MODELYARD_HF_ENDPOINT: {{ $s.hfEndpoint | quote }}
+MODELYARD_PODS_HF_ENDPOINT: {{ $s.podsHfEndpoint | quote }}
+MODELYARD_SERVE_CPU_KVCACHE_GIB: {{ $s.serveCpuKvcacheGib | int | quote }}
+MODELYARD_DEADLINES: {{ toJson $s.deadlines | quote }}
+{{- with $s.registryIdentity }}
+{{- if .clientId }}
+MODELYARD_REGISTRY_IDENTITY: {{ toJson (dict "tenant_id" .tenantId "client_id" .clientId) | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "modelyard.azureSettings" -}}
+{{- $a := .Values.azure -}}
+MODELYARD_AZURE_SUBSCRIPTION_ID: {{ $a.subscriptionId | quote }}
+MODELYARD_AZURE_RESOURCE_GROUP: {{ $a.resourceGroup | quote }}
+MODELYARD_AZURE_CLUSTER: {{ $a.cluster | quote }}
+MODELYARD_AZURE_LOCATION: {{ $a.location | quote }}
+MODELYARD_AZURE_ENDPOINT: {{ $a.endpoint | quote }}
+MODELYARD_AZURE_POOLS_PER_CLUSTER: {{ $a.poolsPerCluster | int | quote }}
+{{- with $a.pools }}
+MODELYARD_AZURE_POOL_SUBNET_ID: {{ .subnetId | quote }}
+MODELYARD_AZURE_POOL_POD_SUBNET_ID: {{ .podSubnetId | quote }}
+MODELYARD_AZURE_POOL_CAPACITY_RESERVATION_GROUP_ID: {{ .capacityReservationGroupId | quote }}
+MODELYARD_AZURE_POOL_OS_DISK_TYPE: {{ .osDiskType | quote }}
+{{- if .osDiskGib }}
+MODELYARD_AZURE_POOL_OS_DISK_GIB: {{ .osDiskGib | int | quote }}
+{{- end }}
+MODELYARD_AZURE_POOL_ENCRYPTION_AT_HOST: {{ .encryptionAtHost | quote }}
+MODELYARD_AZURE_POOL_GPU_MANAGEMENT: {{ .gpuManagement | quote }}
+MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
+{{- end }}
+{{- end }}
+
+{{/* The names are those of Temporal's environment configuration, which its SDKs and its command read alike. */}}
+{{- define "modelyard.temporalEnvironment" -}}
+{{- $t := .Values.temporal -}}
+{{- $address := $t.embedded | ternary (printf "modelyard-temporal.%s.svc:7233" .Release.Namespace) $t.address }}
+- {name: TEMPORAL_ADDRESS, value: {{ $address | quote }}}
+- {name: TEMPORAL_NAMESPACE, value: {{ $t.namespace | quote }}}
+{{- if $t.tls.enabled }}
+- {name: TEMPORAL_TLS, value: "true"}
+{{- if $t.tls.clientCertificateSecret }}
+- {name: TEMPORAL_TLS_CLIENT_CERT_PATH, value: /etc/temporal/client/tls.crt}
+- {name: TEMPORAL_TLS_CLIENT_KEY_PATH, value: /etc/temporal/client/tls.key}
+{{- end }}
+{{- if $t.tls.serverCaSecret }}
+- {name: TEMPORAL_TLS_SERVER_CA_CERT_PATH, value: /etc/temporal/server/ca.crt}
+{{- end }}
+{{- with $t.tls.serverName }}
+- {name: TEMPORAL_TLS_SERVER_NAME, value: {{ . | quote }}}
+{{- end }}
+{{- end }}
+{{- with $t.apiKey }}
+{{- if .secret }}
+- {name: TEMPORAL_API_KEY, valueFrom: {secretKeyRef: {name: {{ .secret | quote }}, key: {{ .key | quote }}}}}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Certificates are mounted whole, because the kubelet renews a file below a `subPath` never. */}}
+{{- define "modelyard.mounts" -}}
+- {name: tmp, mountPath: /tmp}
+{{- if and (eq .process.name "webhook") (ne .root.Values.webhook.certificate.source "own") }}
+- {name: webhook, mountPath: /etc/webhook, readOnly: true}
+{{- end }}
+{{- if ne .process.name "webhook" }}
+{{- with .root.Values.temporal.tls }}
+{{- if .clientCertificateSecret }}
+- {name: temporal-client, mountPath: /etc/temporal/client, readOnly: true}
+{{- end }}
+{{- if .serverCaSecret }}
+- {name: temporal-server, mountPath: /etc/temporal/server, readOnly: true}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "modelyard.volumes" -}}
+- {name: tmp, emptyDir: {sizeLimit: 64Mi}}
+{{- if and (eq .process.name "webhook") (ne .root.Values.webhook.certificate.source "own") }}
+- {name: webhook, secret: {secretName: {{ include "modelyard.webhookSecret" .root }}, defaultMode: 0440}}
+{{- end }}
+{{- if ne .process.name "webhook" }}
+{{- with .root.Values.temporal.tls }}
+{{- if .clientCertificateSecret }}
+- {name: temporal-client, secret: {secretName: {{ .clientCertificateSecret | quote }}, defaultMode: 0440}}
+{{- end }}
+{{- if .serverCaSecret }}
+- name: temporal-server
+  secret: {secretName: {{ .serverCaSecret | quote }}, items: [{key: ca.crt, path: ca.crt}]}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,52 @@
+"""The embedded Temporal's command line starts a server: ready at its probe, with Workspaces' search attributes."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.local.host import daemons
+from deploy.local.host.daemons import Daemon
+from deploy.local.host.probes import once_answers
+from deploy.local.layout import Layout
+from deploy.local.services.temporal import SEARCH_ATTRIBUTES, STOP_S, temporal_program
+from testing.helm_client import Helm, Object, named
+
+
+@pytest.fixture
+def container(helm: Helm) -> Object:
+    pod = named(helm.rendered("embedded-temporal"), "StatefulSet", "modelyard-temporal")["spec"]["template"]["spec"]
+    [found] = pod["containers"]
+    return dict(found)
+
+
+@pytest.fixture
+def ports() -> dict[str, str]:
+    """Free ones, by the pod's."""
+    sockets = {port: socket.create_server(("127.0.0.1", 0)) for port in ("7233", "8233")}
+    found = {port: str(sock.getsockname()[1]) for port, sock in sockets.items()}
+    for sock in sockets.values():
+        sock.close()
+    return found
+
+
+@pytest.fixture
+def url(container: Object, ports: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where the server answers. Only ports, address and the volume's place are this machine's."""
+    monkeypatch.setenv("MODELYARD_HOME", str(tmp_path / "state"))
+    layout = Layout.of("test", with_nodes=False)
+    here = ports | {"0.0.0.0": "127.0.0.1", "/data/temporal.db": str(tmp_path / "temporal.db")}
+    argv = [temporal_program(), *(here.get(argument, argument) for argument in container["args"])]
+    env = {each["name"]: each["value"] for each in container["env"]} | {"HOME": str(tmp_path)}
+    found = f"http://127.0.0.1:{ports['8233']}"
+    ready = once_answers(found + container["readinessProbe"]["httpGet"]["path"])
+    daemons.start(layout, Daemon(name="embedded-temporal", argv=tuple(argv), env=env, ready=ready, deadline_s=120.0))
+    yield found
+    daemons.stop(layout, "embedded-temporal", STOP_S)
+
+
+def test_it_is_ready_and_knows_the_search_attributes(url: str) -> None:
+    answer = httpx.get(f"{url}/api/v1/namespaces/default/search-attributes", trust_env=False).json()
+    assert {each.name for each in SEARCH_ATTRIBUTES} <= set(answer["customAttributes"])

@@ -1,0 +1,119 @@
+"""What clusters ask of pods: Pod Security `restricted` and AKS's Deployment Safeguards, for every pod of the chart.
+
+The API server judges the same pods by its own Pod Security in `test_on_an_api_server.py`.
+"""
+
+import re
+from typing import Any
+
+import pytest
+
+from testing.helm_client import Helm, Object, of_kind
+
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+ON_NODES = "modelyard-device-plugin"
+"""It talks to the kubelet through a folder of the node's, as root: no profile but `privileged` allows that."""
+
+
+@pytest.fixture
+def workloads(rendered: tuple[Object, ...]) -> list[Object]:
+    found = of_kind(rendered, *WORKLOADS)
+    assert len(found) >= 4
+    return found
+
+
+def pod_of(workload: Object) -> dict[str, Any]:
+    pod: dict[str, Any] = workload["spec"]["template"]["spec"]
+    return pod
+
+
+def thousandths(cpu: str) -> float:
+    return float(cpu.removesuffix("m")) if cpu.endswith("m") else float(cpu) * 1000
+
+
+def mebibytes(memory: str) -> int:
+    found = re.fullmatch(r"(\d+)(Mi|Gi)", memory)
+    assert found is not None, memory
+    return int(found[1]) * (1024 if found[2] == "Gi" else 1)
+
+
+def test_pods_are_restricted(workloads: list[Object]) -> None:
+    for workload in workloads:
+        pod, name = pod_of(workload), workload["metadata"]["name"]
+        assert not any(pod.get(shared) for shared in ("hostNetwork", "hostPID", "hostIPC")), name
+        for container in pod["containers"]:
+            security = container["securityContext"]
+            assert security["allowPrivilegeEscalation"] is False, name
+            assert security["capabilities"] == {"drop": ["ALL"]}, name
+            assert security["readOnlyRootFilesystem"] is True, name
+            profile = security.get("seccompProfile") or pod["securityContext"]["seccompProfile"]
+            assert profile == {"type": "RuntimeDefault"}, name
+        if name != ON_NODES:
+            assert pod["securityContext"]["runAsNonRoot"] is True, name
+            assert pod["securityContext"]["runAsUser"] > 0, name
+            assert all({"emptyDir", "secret"} & set(volume) for volume in pod["volumes"]), name
+
+
+def test_what_is_written_has_a_place(workloads: list[Object]) -> None:
+    for workload in workloads:
+        if workload["metadata"]["name"] != ON_NODES:
+            for container in pod_of(workload)["containers"]:
+                assert "/tmp" in [mount["mountPath"] for mount in container["volumeMounts"]]
+
+
+def test_each_container_asks_for_something_and_is_bounded(workloads: list[Object]) -> None:
+    for workload in workloads:
+        for container in pod_of(workload)["containers"]:
+            asked, most = container["resources"]["requests"], container["resources"]["limits"]
+            assert 100 <= thousandths(asked["cpu"]) <= thousandths(most["cpu"]), workload["metadata"]["name"]
+            assert 100 <= mebibytes(asked["memory"]) <= mebibytes(most["memory"]), workload["metadata"]["name"]
+
+
+def test_images_are_named_with_a_version(workloads: list[Object]) -> None:
+    for workload in workloads:
+        for container in pod_of(workload)["containers"]:
+            tag = container["image"].rpartition("/")[2].partition(":")[2]
+            assert tag and tag != "latest", container["image"]
+
+
+def test_each_process_is_probed(workloads: list[Object]) -> None:
+    for workload in workloads:
+        if workload["kind"] != "DaemonSet":
+            for container in pod_of(workload)["containers"]:
+                assert {"livenessProbe", "readinessProbe", "startupProbe"} <= set(container)
+
+
+def test_pods_are_spread_and_a_node_can_be_drained(rendered: tuple[Object, ...]) -> None:
+    budgets = {str(each["spec"]["selector"]): each["spec"] for each in of_kind(rendered, "PodDisruptionBudget")}
+    for workload in of_kind(rendered, "Deployment", "StatefulSet"):
+        selector = workload["spec"]["selector"]
+        keys = [each["topologyKey"] for each in pod_of(workload)["topologySpreadConstraints"]]
+        assert keys == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+        assert all(each["labelSelector"] == selector for each in pod_of(workload)["topologySpreadConstraints"])
+        if workload["kind"] == "Deployment":
+            assert budgets[str(selector)]["maxUnavailable"] == 1
+
+
+def test_there_are_two_of_everything_but_of_the_trial_temporal(helm: Helm) -> None:
+    for value_set, fewest in (("aks", 2), ("air-gapped", 2)):
+        for workload in of_kind(helm.rendered(value_set), "Deployment"):
+            assert workload["spec"]["replicas"] >= fewest
+    [temporal] = of_kind(helm.rendered("air-gapped"), "StatefulSet")
+    assert temporal["spec"]["replicas"] == 1
+
+
+def test_selectors_select_the_workloads_own_pods_and_no_others(workloads: list[Object]) -> None:
+    chosen = [tuple(sorted(each["spec"]["selector"]["matchLabels"].items())) for each in workloads]
+    assert len(set(chosen)) == len(chosen)
+    for workload in workloads:
+        found = workload["spec"]["template"]["metadata"]["labels"]
+        assert workload["spec"]["selector"]["matchLabels"].items() <= found.items()
+
+
+def test_autoscalers_own_the_number_of_pods(helm: Helm) -> None:
+    rendered = helm.rendered("own-cluster")
+    [autoscaler] = of_kind(rendered, "HorizontalPodAutoscaler")
+    assert (autoscaler["spec"]["minReplicas"], autoscaler["spec"]["maxReplicas"]) == (3, 8)
+    target = autoscaler["spec"]["scaleTargetRef"]
+    [scaled] = [each for each in of_kind(rendered, target["kind"]) if each["metadata"]["name"] == target["name"]]
+    assert "replicas" not in scaled["spec"]

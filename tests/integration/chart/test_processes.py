@@ -1,0 +1,251 @@
+"""The pods run the processes that there are, with settings that these read, and can be reached where others look."""
+
+import argparse
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic_settings import BaseSettings
+from temporalio.envconfig import ClientConfigProfile
+
+from activities.clients.azure import AzureSettings
+from activities.contract import queues
+from activities.contract.plan import Deadlines
+from activities.nodes.aks.pool_options import PoolSettings
+from admin.__main__ import AdminSettings
+from admin.webhook.registration import NOT_BEING_DELETED
+from admin.webhook.settings import WebhookSettings
+from api import labels
+from deploy.local.services.modelyard import PROGRAMS, WEBHOOK
+from deploy.local.services.temporal import SEARCH_ATTRIBUTES, dynamic_config
+from process.health import PATHS
+from process.settings import ProcessSettings
+from testing.helm_client import NAMESPACE, Helm, Object, named, of_kind
+from worker.__main__ import queues_of
+from worker.settings import WorkerSettings
+
+SETTINGS: dict[str, list[type[BaseSettings]]] = {
+    "watcher": [ProcessSettings],
+    "worker-cluster": [WorkerSettings],
+    "worker-cloud": [ProcessSettings, AzureSettings, PoolSettings],
+    "admin": [AdminSettings],
+    "webhook": [WebhookSettings],
+}
+
+
+def container_of(objects: tuple[Object, ...], process: str, kind: str = "Deployment") -> dict[str, Any]:
+    [container] = named(objects, kind, f"modelyard-{process}")["spec"]["template"]["spec"]["containers"]
+    return dict(container)
+
+
+def environment(objects: tuple[Object, ...], process: str) -> dict[str, str]:
+    """What has a value; not what comes from Secrets."""
+    return {each["name"]: each["value"] for each in container_of(objects, process)["env"] if "value" in each}
+
+
+@pytest.fixture
+def set_environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
+    def put(variables: dict[str, str]) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return put
+
+
+def test_the_same_processes_run_as_in_a_local_stack(helm: Helm) -> None:
+    found = {each["metadata"]["name"] for each in of_kind(helm.rendered("aks"), "Deployment")}
+    assert found == {f"modelyard-{program.name}" for program in (*PROGRAMS, WEBHOOK)}
+    for program in (*PROGRAMS, WEBHOOK):
+        assert container_of(helm.rendered("aks"), program.name)["args"] == ["-m", program.module, *program.arguments]
+        assert importlib.util.find_spec(program.module) is not None
+
+
+def test_every_queue_has_a_worker(helm: Helm) -> None:
+    polled = [container_of(helm.rendered("aks"), name)["args"][-1] for name in ("worker-cluster", "worker-cloud")]
+    assert sorted(queue for text in polled for queue in queues_of(text)) == sorted(queues.ALL)
+    with pytest.raises(argparse.ArgumentTypeError):
+        queues_of("gone")
+
+
+@pytest.mark.parametrize("process", SETTINGS)
+def test_each_variable_is_a_setting_of_its_process(
+    helm: Helm, process: str, set_environment: Callable[[dict[str, str]], None]
+) -> None:
+    variables = environment(helm.rendered("aks"), process)
+    known = {
+        f"{model.model_config['env_prefix']}{name}".upper()
+        for model in SETTINGS[process]
+        for name in model.model_fields
+    }
+    assert {name for name in variables if name.startswith("MODELYARD_")} <= known
+    set_environment(variables)
+    for model in SETTINGS[process]:
+        model()  # raises for a value that the process would not start with
+
+
+def test_values_arrive_as_what_they_are(helm: Helm, set_environment: Callable[[dict[str, str]], None]) -> None:
+    changed = helm.rendered(
+        *("aks", "azure.pools.osDiskGib=512", "azure.pools.encryptionAtHost=true", "settings.deadlines.serving=601"),
+        *("settings.allowedHosts={data.example}", "settings.tuningEnvironment.NCCL_DEBUG=INFO"),
+    )
+    set_environment(environment(changed, "worker-cloud") | environment(changed, "worker-cluster"))
+    worker, pools = WorkerSettings(), PoolSettings()
+    assert (worker.deadlines.serving, worker.allowed_hosts) == (601, ("data.example",))
+    assert environment(changed, "worker-cluster")["MODELYARD_DEADLINES"].count(":") == len(Deadlines.model_fields)
+    assert (worker.tuning_environment, worker.with_cloud) == ({"NCCL_DEBUG": "INFO"}, True)
+    assert worker.runtime_image == "contoso.azurecr.io/modelyard/runtime:0.1.0"
+    assert (pools.os_disk_type, pools.os_disk_gib, pools.encryption_at_host) == ("Ephemeral", 512, True)
+    assert (pools.tags, pools.subnet_id[-13:]) == ({"cost-center": "4711"}, "subnets/nodes")
+    assert AzureSettings().cluster == "models-aks"
+
+
+def test_further_variables_reach_their_process_only(helm: Helm) -> None:
+    rendered = helm.rendered("aks", "watcher.environment.HTTPS_PROXY=http://proxy.example:3128")
+    assert environment(rendered, "watcher")["HTTPS_PROXY"] == "http://proxy.example:3128"
+    assert "HTTPS_PROXY" not in environment(rendered, "webhook")
+
+
+def test_every_pool_option_can_be_set(helm: Helm) -> None:
+    variables = environment(helm.rendered("aks", "azure.pools.osDiskGib=512"), "worker-cloud")
+    prefix = str(PoolSettings.model_config["env_prefix"])
+    assert {f"{prefix}{name}".upper() for name in PoolSettings.model_fields} <= set(variables)
+
+
+@pytest.mark.parametrize(("value_set", "tls"), [("own-cluster", False), ("aks", True), ("temporal-cloud", True)])
+def test_temporal_is_configured_as_its_sdk_reads_it(helm: Helm, value_set: str, tls: bool) -> None:
+    rendered = helm.rendered(value_set)
+    variables = environment(rendered, "worker-cluster")
+    profile = ClientConfigProfile.load(override_env_vars=variables, disable_file=True)
+    assert (profile.address, profile.namespace) == (variables["TEMPORAL_ADDRESS"], variables["TEMPORAL_NAMESPACE"])
+    assert (profile.tls is not None and not profile.tls.disabled) is tls
+    mounted = [mount["mountPath"] for mount in container_of(rendered, "worker-cluster")["volumeMounts"]]
+    for name, path in variables.items():
+        if name.endswith("_PATH"):
+            assert path.rpartition("/")[0] in mounted
+
+
+def test_an_api_key_is_in_no_manifest(helm: Helm) -> None:
+    for process in SETTINGS.keys() - {"webhook"}:
+        env = container_of(helm.rendered("temporal-cloud"), process)["env"]
+        [key] = [each for each in env if each["name"] == "TEMPORAL_API_KEY"]
+        assert key == {
+            "name": "TEMPORAL_API_KEY",
+            "valueFrom": {"secretKeyRef": {"name": "temporal-cloud", "key": "api-key"}},
+        }
+
+
+def test_the_embedded_temporal_is_the_one_that_processes_are_told(helm: Helm) -> None:
+    rendered = helm.rendered("embedded-temporal")
+    host, _, port = environment(rendered, "watcher")["TEMPORAL_ADDRESS"].partition(":")
+    service = named(rendered, "Service", "modelyard-temporal")
+    assert (host, int(port)) == (f"modelyard-temporal.{NAMESPACE}.svc", service["spec"]["ports"][0]["port"])
+    arguments = container_of(rendered, "temporal", "StatefulSet")["args"]
+    assert arguments[-len(dynamic_config()) :] == dynamic_config()
+    assert all(any(text.startswith(f"{each.name}=") for text in arguments) for each in SEARCH_ATTRIBUTES)
+
+
+def test_probes_and_metrics_are_asked_where_processes_answer(helm: Helm) -> None:
+    rendered = helm.rendered("aks")
+    for process in SETTINGS:
+        container, variables = container_of(rendered, process), environment(rendered, process)
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        address = variables["MODELYARD_ADMIN_ADDRESS" if process == "admin" else "MODELYARD_METRICS_ADDRESS"]
+        assert address == f"0.0.0.0:{ports['http']}"
+        asked = [container[probe]["httpGet"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")]
+        assert all(each["path"] in PATHS and each["port"] == "http" for each in asked)
+        [endpoint] = named(rendered, "PodMonitor", f"modelyard-{process}")["spec"]["podMetricsEndpoints"]
+        assert endpoint["port"] in ports and endpoint["path"] in PATHS
+
+
+def test_the_api_server_is_sent_where_the_webhook_answers(
+    helm: Helm, set_environment: Callable[[dict[str, str]], None]
+) -> None:
+    rendered = helm.rendered("aks")
+    set_environment(environment(rendered, "webhook"))
+    settings = WebhookSettings()
+    registered = named(rendered, "ValidatingWebhookConfiguration", settings.webhook_configuration)
+    for hook in registered["webhooks"]:
+        called = hook["clientConfig"]["service"]
+        assert f"{called['name']}.{called['namespace']}.svc" in settings.hosts
+        [port] = named(rendered, "Service", called["name"])["spec"]["ports"]
+        ports = {each["name"]: each["containerPort"] for each in container_of(rendered, "webhook")["ports"]}
+        assert (port["port"], ports[port["targetPort"]]) == (called["port"], int(settings.webhook_address[-4:]))
+
+
+def test_nothing_of_the_registration_is_left_for_the_process_to_change_but_the_bundle(helm: Helm) -> None:
+    create, update = of_kind(helm.rendered("aks"), "ValidatingWebhookConfiguration")[0]["webhooks"]
+    assert create["failurePolicy"] == update["failurePolicy"] == "Fail"
+    assert update["matchConditions"] == NOT_BEING_DELETED
+    assert "caBundle" not in create["clientConfig"] | update["clientConfig"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "secret"),
+    [
+        (("source=cert-manager", "issuer.name=inside"), "modelyard-webhook-tls"),
+        (("source=secret", "secret=mine", "caBundle=Q0E="), "mine"),
+    ],
+)
+def test_a_certificate_of_others_is_served_and_trusted(
+    helm: Helm, settings: tuple[str, ...], secret: str, set_environment: Callable[[dict[str, str]], None]
+) -> None:
+    rendered = helm.rendered("aks", *(f"webhook.certificate.{setting}" for setting in settings))
+    set_environment(environment(rendered, "webhook"))
+    folder = str(WebhookSettings().webhook_certificate_folder)
+    [mount] = [each for each in container_of(rendered, "webhook")["volumeMounts"] if each["mountPath"] == folder]
+    volumes = named(rendered, "Deployment", "modelyard-webhook")["spec"]["template"]["spec"]["volumes"]
+    [volume] = [each for each in volumes if each["name"] == mount["name"]]
+    assert volume["secret"]["secretName"] == secret
+    registered = named(rendered, "ValidatingWebhookConfiguration", "modelyard")
+    bundles = {hook["clientConfig"].get("caBundle") for hook in registered["webhooks"]}
+    if secret == "mine":
+        assert bundles == {"Q0E="} and not of_kind(rendered, "Certificate")
+        return
+    made = named(rendered, "Certificate", "modelyard-webhook")
+    assert (made["spec"]["secretName"], made["spec"]["issuerRef"]["name"]) == (secret, "inside")
+    assert made["spec"]["dnsNames"] == WebhookSettings().hosts
+    wanted = {"cert-manager.io/inject-ca-from": f"{NAMESPACE}/{made['metadata']['name']}"}
+    assert (registered["metadata"]["annotations"], bundles) == (wanted, {None})
+
+
+def test_only_the_cloud_worker_has_the_clouds_identity_and_no_token_of_the_clusters(helm: Helm) -> None:
+    rendered = helm.rendered("aks")
+    for process in SETTINGS:
+        account = named(rendered, "ServiceAccount", f"modelyard-{process}")
+        pod = named(rendered, "Deployment", f"modelyard-{process}")["spec"]["template"]
+        assert pod["spec"]["serviceAccountName"] == account["metadata"]["name"]
+        cloud, talks = process == "worker-cloud", process in ("watcher", "worker-cluster", "webhook")
+        assert ("azure.workload.identity/use" in pod["metadata"]["labels"]) is cloud
+        assert ("azure.workload.identity/client-id" in account["metadata"].get("annotations", {})) is cloud
+        assert pod["spec"]["automountServiceAccountToken"] is talks
+        assert any("AZURE_SUBSCRIPTION_ID" in name for name in environment(rendered, process)) is cloud
+
+
+@pytest.mark.parametrize("value_set", ["own-cluster", "embedded-temporal", "air-gapped"])
+def test_without_node_pools_there_is_no_cloud_worker(helm: Helm, value_set: str) -> None:
+    names = {each["metadata"]["name"] for each in of_kind(helm.rendered(value_set), "Deployment", "ServiceAccount")}
+    assert "modelyard-worker-cloud" not in names and "modelyard-worker-cluster" in names
+    assert environment(helm.rendered(value_set), "worker-cluster")["MODELYARD_CLOUD_WORKER"] == "false"
+
+
+def test_the_device_plugin_runs_on_the_nodes_that_are_bought(helm: Helm) -> None:
+    rendered = helm.rendered("aks")
+    pod = named(rendered, "DaemonSet", "modelyard-device-plugin")["spec"]["template"]["spec"]
+    tolerated = {f"{each['key']}={each['value']}:{each['effect']}" for each in pod["tolerations"] if each.get("value")}
+    assert tolerated == {labels.GPU_TAINT, f"{labels.SPOT_TAINT_KEY}=spot:NoSchedule"}
+    terms = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    chosen = [(each["key"], each["values"]) for term in terms for each in term["matchExpressions"]]
+    assert (labels.ACCELERATOR, [labels.ACCELERATOR_NVIDIA]) in chosen
+
+
+def test_only_those_who_are_named_reach_the_pods(helm: Helm) -> None:
+    rendered = helm.rendered("own-cluster")
+    assert len(of_kind(rendered, "NetworkPolicy")) == len(of_kind(rendered, "Deployment"))
+    [metrics] = named(rendered, "NetworkPolicy", "modelyard-watcher")["spec"]["ingress"]
+    assert [metrics["ports"], len(metrics["from"])] == [[{"port": 8080}], 1]
+    [people] = named(rendered, "NetworkPolicy", "modelyard-admin")["spec"]["ingress"]
+    assert len(people["from"]) == 2
+    assert {"ports": [{"port": 8443}]} in named(rendered, "NetworkPolicy", "modelyard-webhook")["spec"]["ingress"]
+    closed = helm.rendered("embedded-temporal")
+    assert named(closed, "NetworkPolicy", "modelyard-admin")["spec"]["ingress"] == []

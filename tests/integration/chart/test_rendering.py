@@ -1,0 +1,112 @@
+"""The chart renders in every kind of installation, Kubernetes knows its objects, and bad values are refused."""
+
+import kubernetes_validate
+import pytest
+
+from testing.helm_client import CHART, VALUE_SETS, Helm, HelmFailed, Object, named, of_kind, values
+
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+VERSIONS = ("1.34", "1.35", "1.36", "1.37")
+OF_OTHERS = {"PodMonitor"}
+"""Kinds that Kubernetes does not bring; `test_processes.py` looks at them."""
+
+
+def test_there_are_five_kinds_of_installations() -> None:
+    assert VALUE_SETS == ("air-gapped", "aks", "embedded-temporal", "own-cluster", "temporal-cloud")
+
+
+def test_helm_finds_nothing_wrong(helm: Helm, value_set: str) -> None:
+    said = helm("lint", "--strict", str(CHART), *values(value_set))
+    assert "[WARNING]" not in said and "[ERROR]" not in said
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_object_fits_kubernetes_schemas(rendered: tuple[Object, ...], version: str) -> None:
+    known = [each for each in rendered if each["kind"] not in OF_OTHERS]
+    assert len(known) > 25
+    for each in known:
+        kubernetes_validate.validate(each, version, strict=True)
+
+
+def test_a_field_that_kubernetes_does_not_know_is_noticed(helm: Helm) -> None:
+    service = named(helm.rendered("aks"), "Service", "modelyard-admin")
+    with pytest.raises(kubernetes_validate.ValidationError, match="selectr"):
+        kubernetes_validate.validate(service | {"spec": {"selectr": {}}}, VERSIONS[-1], strict=True)
+
+
+def test_no_two_objects_are_the_same_one(rendered: tuple[Object, ...]) -> None:
+    names = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendered]
+    assert len(set(names)) == len(names)
+
+
+def test_no_two_services_select_the_same_pods(rendered: tuple[Object, ...]) -> None:
+    selectors = [str(each["spec"]["selector"]) for each in of_kind(rendered, "Service")]
+    assert len(set(selectors)) == len(selectors)
+
+
+@pytest.mark.parametrize(
+    ("value_set", "setting", "message"),
+    [
+        ("aks", "azure.subscriptionId=", "Fix: --set azure.subscriptionId="),
+        ("aks", "azure.clientId=", "Fix: --set azure.clientId="),
+        ("own-cluster", "workerCloud.enabled=true", "azure.subscriptionId is empty"),
+        ("aks", "workerCloud.enabled=false", "nobody would buy the nodes"),
+        ("aks", "image.registry=", "image.registry is empty"),
+        ("aks", "image.runtime.tag=latest", "the tag of image modelyard/runtime is `latest`"),
+        ("aks", "temporal.address=", "temporal.address is empty"),
+        ("aks", "temporal.embedded=true", "temporal.embedded starts a Temporal of its own"),
+        ("embedded-temporal", "temporal.namespace=models", "has the namespace `default` only"),
+        ("temporal-cloud", "temporal.tls.enabled=false", "the key would travel in the clear"),
+        ("aks", "temporal.tls.enabled=false", "temporal.tls has settings and is not enabled"),
+        ("temporal-cloud", "devicePlugin.enabled=true", "two device plugins"),
+        ("aks", "azure.pools.tags.Modelyard-uid=x", "are Modelyard's"),
+        ("own-cluster", "workerCluster.autoscaling.maxReplicas=2", "workerCluster.autoscaling.maxReplicas is less"),
+        ("aks", "webhook.certificate.source=secret", "Fix: set both, or source=own"),
+        ("aks", "webhook.certificate.source=cert-manager", "Fix: name an issuer, or source=own"),
+        ("own-cluster", "settings.registryIdentity.tenantId=x", "needs both tenantId and clientId"),
+        ("aks", "watcher.replica=3", "'/watcher': additional properties 'replica' not allowed"),
+        ("aks", "watcher.replicas=0", "'/watcher/replicas': minimum"),
+        ("aks", "watcher.resources.limits.memory=512", "'/watcher/resources/limits/memory'"),
+        ("aks", "azure.pools.osDiskType=Fast", "'/azure/pools/osDiskType': value must be one of"),
+        ("aks", "azure.pools.subnetId=nodes", "'/azure/pools/subnetId'"),
+        ("aks", "provider=gke", "'/provider': value must be one of 'aks', 'karpenter', 'byo'"),
+        ("aks", "settings.deadlines.serve=5", "'/settings/deadlines': additional properties 'serve' not allowed"),
+    ],
+)
+def test_values_that_cannot_work_are_refused_with_their_name(
+    helm: Helm, value_set: str, setting: str, message: str
+) -> None:
+    with pytest.raises(HelmFailed) as refused:
+        helm.rendered(value_set, setting)
+    assert message in str(refused.value)
+
+
+def test_everything_comes_from_one_registry_where_nothing_else_can_be_reached(helm: Helm) -> None:
+    registry = "harbor.inside.example:8443/modelyard/"
+    text = str(helm.rendered("air-gapped"))
+    for outside in ("docker.io", "nvcr.io", "huggingface.co", "mcr.microsoft.com"):
+        assert outside not in text
+    pods = [each["spec"]["template"]["spec"] for each in of_kind(helm.rendered("air-gapped"), *WORKLOADS)]
+    assert len(pods) == 6
+    for pod in pods:
+        assert all(container["image"].startswith(registry) for container in pod["containers"])
+        assert pod["imagePullSecrets"] == [{"name": "harbor"}]
+
+
+def test_an_older_kubernetes_is_refused(helm: Helm) -> None:
+    with pytest.raises(HelmFailed, match="kubeVersion"):
+        helm("template", "any", str(CHART), "--kube-version", "1.27", *values("aks"))
+    assert helm("template", "any", str(CHART), "--kube-version", "v1.34.2-aks", *values("aks"))
+
+
+def test_a_digest_is_taken_instead_of_the_tag(helm: Helm) -> None:
+    digest = "sha256:" + "a" * 64
+    deployment = named(helm.rendered("aks", f"image.controlPlane.digest={digest}"), "Deployment", "modelyard-watcher")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"contoso.azurecr.io/modelyard/control-plane@{digest}"
+
+
+def test_the_definition_outlives_the_chart_and_can_be_left_to_others(helm: Helm) -> None:
+    [definition] = of_kind(helm.rendered("aks"), "CustomResourceDefinition")
+    assert definition["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert of_kind(helm.rendered("aks", "crds.install=false"), "CustomResourceDefinition") == []
