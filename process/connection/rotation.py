@@ -88,20 +88,25 @@ class RenewableService(ServiceClient):
 @contextlib.asynccontextmanager
 async def renewing(client: "Client", workers: "Sequence[Worker]" = (), every_s: float = EVERY_S) -> AsyncIterator[None]:
     """Follows changed credentials while the block runs. `client` is one of `process/temporal.py`; `workers` are its
-    running workers."""
-    task = asyncio.create_task(_follow(client, workers, every_s))
+    running workers. Raises TypeError for another client."""
+    service = client.service_client
+    if not isinstance(service, RenewableService):
+        raise TypeError("the client is not one of process/temporal.py")
+    task = asyncio.create_task(_follow(service, client, workers, every_s))
+    task.add_done_callback(_tell_a_bug)
     try:
         yield
     finally:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.gather(task, return_exceptions=True)
 
 
-async def _follow(client: "Client", workers: "Sequence[Worker]", every_s: float) -> None:
-    service = client.service_client
-    if not isinstance(service, RenewableService):
-        raise TypeError("the client is not one of process/temporal.py")
+def _tell_a_bug(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (bug := task.exception()):
+        log.error("changed credentials of Temporal are no longer noticed: restart this process", exc_info=bug)
+
+
+async def _follow(service: RenewableService, client: "Client", workers: "Sequence[Worker]", every_s: float) -> None:
     told = ""
     while True:
         await asyncio.sleep(every_s)
