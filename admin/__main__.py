@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from admin.app import admin_application
 from process.asgi import listening
+from process.connection.rotation import renewing
 from process.run import run
 from process.settings import TemporalSettings
 from process.temporal import connect, runtime_with_metrics
@@ -30,7 +31,7 @@ async def work(settings: AdminSettings, stop: asyncio.Event) -> None:
     client = await connect(TemporalSettings(), runtime=runtime, lazy=True)
     app = admin_application(client, sdk_port)
     config = uvicorn.Config(app, log_level="info", access_log=False, timeout_graceful_shutdown=DRAIN_S)
-    async with listening(settings.admin_address, config):
+    async with listening(settings.admin_address, config), renewing(client):
         await stop.wait()
 
 

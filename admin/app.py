@@ -1,7 +1,8 @@
 """The admin endpoints: read and control Workspaces through Temporal queries and updates.
 
-Status codes: 409 with the workflow's message for a rejected update, 404 without a workflow, 503 without a worker or
-Temporal. An Idempotency-Key becomes the update's ID, so that a repeated request is one update.
+Status codes: 409 with the workflow's message for a rejected update, or for a phase that cannot be searched by; 404
+without a workflow, 503 without a worker or Temporal. An Idempotency-Key becomes the update's ID, so that a repeated
+request is one update.
 """
 
 from typing import Annotated, Any, Final
@@ -18,12 +19,17 @@ from api import names
 from api.resource.status import Phase
 from process.health import PATHS, Health
 from workflows.messages import Answer, Deadline, ForcedCleanup
+from workflows.status.search_attributes import PHASE
 from workflows.workspace import WorkspaceWorkflow
 
 UNAVAILABLE: Final = "no worker answered, or Temporal cannot be reached: check the workers' /readyz"
 FAILING: Final = (
     "the workflow's task fails again and again, so it takes no query and no update: the cause is in its last "
     "WorkflowTaskFailed event in the Temporal UI, and in the log of the worker of queue `workspaces`"
+)
+UNSEARCHABLE: Final = (
+    "Temporal's namespace lacks the search attributes by which phases are listed: the watcher's log has the command "
+    "that makes them. The list of all Workspaces needs none"
 )
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
@@ -83,6 +89,8 @@ async def _rpc_failed(request: Request, error: Exception) -> JSONResponse:
     missing = isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND
     if missing:
         return JSONResponse({"detail": f"there is no workflow of a Workspace for {request.url.path}"}, status_code=404)
+    if isinstance(error, RPCError) and error.status is RPCStatusCode.INVALID_ARGUMENT and PHASE.name in str(error):
+        return JSONResponse({"detail": UNSEARCHABLE}, status_code=409)
     # Temporal refuses queries and updates so from the third attempt of a workflow task on.
     failing = isinstance(error, RPCError) and error.status is RPCStatusCode.FAILED_PRECONDITION
     return JSONResponse({"detail": f"{FAILING if failing else UNAVAILABLE} ({error})"}, status_code=503)

@@ -100,7 +100,7 @@ def sweep(
     """Find and release resources that no Workspace uses.
 
     Compares node pools, NodeClaims, reservations, Workspaces and workflows in two scans, and repairs what both found
-    orphaned. MODELYARD_TEMPORAL_ADDRESS is Temporal's address. Exit code 1 if something was orphaned.
+    orphaned. Finds Temporal by the settings of docs/temporal.md. Exit code 1 if something was orphaned.
     """
     from cli.sweep import run
 

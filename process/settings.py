@@ -3,16 +3,24 @@
 Each process has its own subclass; docs/operations.md explains the values.
 """
 
+from pathlib import Path
+
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class TemporalSettings(BaseSettings):
-    """How to reach Temporal."""
+    """How to reach Temporal, over what Temporal's own environment configuration says: docs/temporal.md."""
 
     model_config = SettingsConfigDict(env_prefix="MODELYARD_", frozen=True, extra="ignore")
 
-    temporal_address: str = "127.0.0.1:7233"
-    temporal_namespace: str = "default"
+    temporal_address: str = ""
+    """HOST:PORT; empty means the profile's, or else 127.0.0.1:7233."""
+    temporal_namespace: str = ""
+    """Empty means the profile's, or else `default`."""
+    temporal_api_key_file: Path | None = None
+    """A file with the API key and nothing else, read again when it changes."""
+    temporal_envconfig: bool = True
+    """Whether Temporal's profiles and TEMPORAL_ variables are read; a local stack does not."""
 
 
 class ProcessSettings(TemporalSettings):

@@ -1,38 +1,66 @@
-"""Connects the Temporal client of every process, all with one data converter.
+"""Connects the Temporal client of every process, all with one data converter; without TLS, with it, with client
+certificates or API keys (docs/temporal.md).
 
-What only workers have is in `worker/plugin.py`: importing the SDK's workers and sandbox costs the others memory.
+What only workers have is in `worker/plugin.py`: importing the SDK's workers and sandbox costs the others memory. Where
+the settings come from is `process/connection/target.py`'s, credentials that change `process/connection/rotation.py`'s.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from typing import Final
 
-from temporalio.client import Client, Plugin
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import ConnectConfig, RPCError, ServiceClient
 
+from process.connection.errors import not_connected
+from process.connection.rotation import RenewableService
+from process.connection.target import Target, read_target
 from process.health import free_loopback_port
 from process.settings import TemporalSettings
 
+CONNECT_S: Final = 15.0
+"""For the connection, the handshake and the first two answers."""
 PORTS_TRIED: Final = 5
 PORT_TAKEN: Final = "Address already in use"
 """How the SDK reports it, in the message of a ValueError."""
 
 
-async def connect(
-    settings: TemporalSettings,
-    *,
-    runtime: Runtime | None = None,
-    lazy: bool = False,
-    plugins: Sequence[Plugin] = (),
-) -> Client:
-    """Returns a client, by default on a runtime that exports no metrics. Raises RuntimeError without a server."""
-    return await Client.connect(
-        settings.temporal_address,
-        namespace=settings.temporal_namespace,
-        data_converter=pydantic_data_converter,
-        plugins=plugins,
+async def connect(settings: TemporalSettings, *, runtime: Runtime | None = None, lazy: bool = False) -> Client:
+    """Returns a client, by default on a runtime that exports no metrics. Raises Misconfigured for settings that cannot
+    be read, and NotConnected without a server that accepts them, unless `lazy`: both are RuntimeErrors."""
+    target = read_target(settings)
+    runtime = runtime or Runtime(telemetry=TelemetryConfig())
+    connected = partial(open_service, runtime=runtime)
+    service = await (ServiceClient.connect(_config(target, runtime, lazy=True)) if lazy else connected(target))
+    renewable = RenewableService(service, target, read=partial(read_target, settings), open_service=connected)
+    return Client(renewable, namespace=target.namespace, data_converter=pydantic_data_converter)
+
+
+async def open_service(target: Target, runtime: Runtime) -> ServiceClient:
+    """Connects, and makes sure that the namespace may be used. Raises NotConnected."""
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            service = await ServiceClient.connect(_config(target, runtime, lazy=False))
+            await service.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=target.namespace))
+    except (RPCError, RuntimeError, ValueError, TimeoutError) as error:
+        raise not_connected(error, target) from error
+    return service
+
+
+def _config(target: Target, runtime: Runtime, *, lazy: bool) -> ConnectConfig:
+    return ConnectConfig(
+        target_host=target.address,
+        tls=target.tls,
+        api_key=target.api_key,
+        rpc_metadata=target.metadata,
+        runtime=runtime,
         lazy=lazy,
-        runtime=runtime or Runtime(telemetry=TelemetryConfig()),
+        connect_timeout=timedelta(seconds=CONNECT_S),
     )
 
 

@@ -49,7 +49,8 @@ POLLING_S: Final = "0.5"
 
 class Stack:
     """One instance. `environment` adds settings to our own processes, `audit` is the API server's audit policy;
-    watcher, workers and admin are those of `checkout`, of this one without it."""
+    watcher, workers and admin are those of `checkout`, of this one without it. Without `search_attributes` Temporal has
+    none of ours."""
 
     def __init__(
         self,
@@ -57,10 +58,13 @@ class Stack:
         environment: Mapping[str, str] | None = None,
         audit: Mapping[str, object] | None = None,
         checkout: Checkout | None = None,
+        *,
+        search_attributes: bool = True,
     ) -> None:
         self.layout = Layout.of(instance)
         self._audit = audit
         self._checkout = checkout
+        self._search_attributes = search_attributes
         self._environment = {"MODELYARD_AZURE_POLLING_INTERVAL": POLLING_S, **(environment or {})}
         self._daemons: dict[str, Daemon] = {}
         self.arm: ControlClient
@@ -116,6 +120,10 @@ class Stack:
     def _measured(self) -> tuple[Daemon, list[Daemon]]:
         """Returns Temporal with the search attributes of our processes, and these."""
         temporal = temporal_daemon(self.layout)
+        if not self._search_attributes:
+            argv = temporal.argv
+            own = {place + step for place, word in enumerate(argv) if word == "--search-attribute" for step in (0, 1)}
+            temporal = replace(temporal, argv=tuple(word for place, word in enumerate(argv) if place not in own))
         if self._checkout is None:
             return temporal, [self._program(program) for program in modelyard.PROGRAMS]
         programs = programs_of(self._checkout, self.layout)
@@ -157,9 +165,11 @@ def running(
     environment: Mapping[str, str] | None = None,
     audit: Mapping[str, object] | None = None,
     checkout: Checkout | None = None,
+    *,
+    search_attributes: bool = True,
 ) -> Iterator[Stack]:
     """Runs a stack during the block; if the block fails, its logs are kept beside its state. Raises InUse."""
-    stack = Stack(instance, environment, audit, checkout)
+    stack = Stack(instance, environment, audit, checkout, search_attributes=search_attributes)
     with sole_use(stack.layout.state.with_name(f"{instance}.lock"), f"the stack {instance!r}"):
         try:
             stack.start()

@@ -158,7 +158,8 @@ async def connected(layout: Layout) -> AsyncIterator[Workspaces]:
     """Yields clients of the stack's API server and Temporal."""
     cluster = await Cluster.connect(str(layout.admin_kubeconfig))
     try:
-        yield Workspaces(cluster, await connect(TemporalSettings(temporal_address=layout.temporal_address)))
+        settings = TemporalSettings(temporal_address=layout.temporal_address, temporal_envconfig=False)
+        yield Workspaces(cluster, await connect(settings))
     finally:
         await cluster.close()
 

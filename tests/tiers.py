@@ -55,6 +55,7 @@ PLACES: Final = (
     Place("tests/integration/chart/", Tier.STANDARD, "API server"),
     Place("tests/integration/api/", Tier.STANDARD, "API server"),
     Place("tests/integration/azure/", Tier.STANDARD, "arm"),
+    Place("tests/integration/temporal/", Tier.STANDARD, "temporal"),
     Place("tests/workflows/test_any_order.py::test_the_same_holds_in_more_lives", Tier.SLOW, "workflows"),
     Place("tests/workflows/", Tier.FAST, "workflows"),
     Place("tests/replay/", Tier.FAST, "workflows"),

@@ -18,6 +18,8 @@ from activities.clients.kubernetes import Cluster, Object
 from activities.clients.watch import EventType, follow
 from api import labels
 from api.names import WorkspaceKey
+from process.connection.rotation import renewing
+from process.connection.search_attributes import are_searchable
 from process.endpoint import endpoint
 from process.run import run
 from process.settings import ProcessSettings
@@ -38,8 +40,8 @@ LEADING = Gauge("modelyard_watcher_leading", "1 while this process holds the Lea
 class Watching:
     """The work of the leader."""
 
-    def __init__(self, cluster: Cluster, client: Client) -> None:
-        self._signaller = Signaller(to_temporal(client))
+    def __init__(self, cluster: Cluster, client: Client, *, searchable: bool) -> None:
+        self._signaller = Signaller(to_temporal(client, searchable=searchable))
         self._workspaces = WorkspaceMemory()
         self._owned = OwnedMemory()
         self._cluster = cluster
@@ -73,11 +75,12 @@ async def work(settings: ProcessSettings, stop: asyncio.Event) -> None:
     """Watches until `stop` is set. Raises unrecoverable errors, so that the process is restarted."""
     runtime, sdk_port = runtime_with_metrics()
     client = await connect(settings, runtime=runtime)
+    searchable = await are_searchable(client)
     cluster = await Cluster.connect(settings.kubeconfig)
     identity = f"{socket.gethostname()}-{os.getpid()}"
     try:
-        async with endpoint(settings.metrics_address, lambda: True, sdk_port):
-            watching = Watching(cluster, client)
+        async with endpoint(settings.metrics_address, lambda: True, sdk_port), renewing(client):
+            watching = Watching(cluster, client, searchable=searchable)
             leading = asyncio.create_task(lead(cluster, settings.system_namespace, identity, watching.run))
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait([leading, stopping], return_when=asyncio.FIRST_COMPLETED)

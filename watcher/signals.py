@@ -86,17 +86,19 @@ class Signaller:
             del self._senders[key]
 
 
-def to_temporal(client: Client) -> Send:
-    """Returns a sender by signal-with-start: a running workflow gets only the signal, otherwise one is started."""
+def to_temporal(client: Client, *, searchable: bool = True) -> Send:
+    """Returns a sender by signal-with-start: a running workflow gets only the signal, otherwise one is started.
+    `searchable`: whether Temporal has the search attributes, which every workflow is told."""
 
     async def send(key: names.WorkspaceKey, message: Changed) -> None:
+        message = message.model_copy(update={"searchable": searchable})
         if message.gone:
             await _signal_if_running(client, key, message)
             return
         workspace = WorkspaceKey(namespace=key.namespace, name=key.name, uid=message.uid)
         await client.start_workflow(
             WorkspaceWorkflow.run,
-            WorkspaceInput(key=workspace),
+            WorkspaceInput(key=workspace, searchable=searchable),
             id=names.workflow_id(*key),
             task_queue=queues.WORKSPACES,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
@@ -104,7 +106,7 @@ def to_temporal(client: Client) -> Send:
             start_signal_args=[message],
             static_summary=f"Workspace {key.namespace}/{key.name}",
             memo={"uid": message.uid},
-            search_attributes=search_attributes.at_start(key.namespace),
+            search_attributes=search_attributes.at_start(key.namespace, searchable=searchable),
             priority=queues.started_for(key.namespace),
             rpc_timeout=RPC_TIMEOUT,
         )

@@ -17,13 +17,14 @@ from typing import Final
 from temporalio.client import Client
 
 from activities.contract import queues
+from process.connection.rotation import renewing
+from process.connection.search_attributes import are_searchable
 from process.endpoint import endpoint
 from process.memory import keep_for_life
 from process.run import run
 from process.settings import ProcessSettings
 from process.temporal import connect, runtime_with_metrics
 from worker.registration import Registration, worker_for
-from workflows.status import search_attributes
 
 STOP_LIMIT: Final = timedelta(seconds=28)
 """Shorter than the 30 seconds that Kubernetes gives a pod between SIGTERM and SIGKILL."""
@@ -35,16 +36,17 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         runtime, sdk_port = runtime_with_metrics()
         client = await connect(settings, runtime=runtime)
-        await search_attributes.register(client)
-        registered = await registrations(wanted, client, stack)
+        searchable = await are_searchable(client) if queues.WORKSPACES in wanted else True
+        registered = await registrations(wanted, client, stack, searchable=searchable)
         keep_for_life()  # once more, for the modules of these queues
         workers = [worker_for(client, registration) for registration in registered]
         for worker in workers:
             await stack.enter_async_context(worker)
+        await stack.enter_async_context(renewing(client, workers))
         if queues.WORKSPACES in wanted:
             from worker.offer_again import offer_again
 
-            offering = asyncio.create_task(offer_again(client))
+            offering = asyncio.create_task(offer_again(client, searchable=searchable))
             stack.callback(offering.cancel)
         await stack.enter_async_context(endpoint(settings.metrics_address, lambda: True, sdk_port))
         logging.getLogger(__name__).info("polling %s", ", ".join(wanted))
@@ -54,7 +56,9 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
         await asyncio.gather(*(worker.shutdown() for worker in workers))
 
 
-async def registrations(wanted: list[str], client: Client, stack: AsyncExitStack) -> list[Registration]:
+async def registrations(
+    wanted: list[str], client: Client, stack: AsyncExitStack, *, searchable: bool
+) -> list[Registration]:
     """Returns what the wanted queues run. Imports the clients of no other queue: they are most of a process' memory."""
     found: list[Registration] = []
     if queues.CLOUD in wanted:
@@ -65,7 +69,7 @@ async def registrations(wanted: list[str], client: Client, stack: AsyncExitStack
         from worker.cluster import cluster_queues
         from worker.settings import WorkerSettings
 
-        found += await cluster_queues(WorkerSettings(), client, stack)
+        found += await cluster_queues(WorkerSettings(), client, stack, searchable=searchable)
     return [one for one in found if one.queue in wanted]
 
 

@@ -41,9 +41,11 @@ from workflows.sweep.workflow import SweepWorkflow
 from workflows.workspace import WorkspaceWorkflow
 
 
-async def cluster_queues(settings: WorkerSettings, client: Client, stack: AsyncExitStack) -> list[Registration]:
+async def cluster_queues(
+    settings: WorkerSettings, client: Client, stack: AsyncExitStack, *, searchable: bool
+) -> list[Registration]:
     """Returns the registrations of these queues, and creates the sweep's schedule; workflow tasks are on `workspaces`.
-    Raises RPCError."""
+    `searchable`: whether Temporal has the search attributes. Raises RPCError."""
     await ensure_sweep_schedule(client)
     cluster = await Cluster.connect(settings.kubeconfig)
     stack.push_async_callback(cluster.close)
@@ -51,7 +53,8 @@ async def cluster_queues(settings: WorkerSettings, client: Client, stack: AsyncE
     stack.push_async_callback(view.close)
     statuses = Statuses(cluster, gone_reporter(client))
     stack.push_async_callback(statuses.writer.drain)
-    bodies = cluster_activities(settings, client, cluster, view, statuses)
+    populations = Populations(cluster, client, searchable=searchable)
+    bodies = cluster_activities(settings, cluster, view, statuses, populations)
     return [
         Registration(
             queues.WORKSPACES,
@@ -67,7 +70,7 @@ async def cluster_queues(settings: WorkerSettings, client: Client, stack: AsyncE
 
 
 def cluster_activities(
-    settings: WorkerSettings, client: Client, cluster: Cluster, view: ClusterView, statuses: Statuses
+    settings: WorkerSettings, cluster: Cluster, view: ClusterView, statuses: Statuses, populations: Populations
 ) -> dict[str, list[Callable[..., Any]]]:
     """Returns the activities by queue."""
     images = Images(
@@ -92,7 +95,6 @@ def cluster_activities(
         note=statuses.note,
     )
     workspaces, workloads, nodes = Workspaces(cluster, statuses.note), Workloads(view, images), Nodes(view)
-    populations = Populations(cluster, client)
     claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(view)
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
     registries = Registries(settings.plain_http_registries)

@@ -17,23 +17,27 @@ from api.resource.status import Phase
 from workflows.status.search_attributes import PHASE
 from workflows.workspace import WorkspaceWorkflow
 
+RUNNING: Final = "WorkflowType = 'Workspace' AND ExecutionStatus = 'Running'"
 AT_REST: Final = (Phase.READY, Phase.SUCCEEDED, Phase.FAILED, Phase.CONTROLLER_ERROR, Phase.PAUSED)
 EVERY_S: Final = 0.05
 """Between two signals: each has a history replayed, beside the work that goes on."""
 
 
-def under_way() -> str:
-    """Returns the visibility query for the Workspaces that are not at rest."""
+def under_way(*, searchable: bool = True) -> str:
+    """Returns the visibility query for the Workspaces that are not known to be at rest: that are all if Temporal lacks
+    the search attributes, and one whose workflow began when it did has no phase yet."""
+    if not searchable:
+        return RUNNING
     resting = ", ".join(f"'{phase}'" for phase in AT_REST)
-    return f"WorkflowType = 'Workspace' AND ExecutionStatus = 'Running' AND {PHASE.name} NOT IN ({resting})"
+    return f"{RUNNING} AND ({PHASE.name} IS NULL OR {PHASE.name} NOT IN ({resting}))"
 
 
-async def offer_again(client: Client) -> int:
+async def offer_again(client: Client, *, searchable: bool = True) -> int:
     """Signals every workflow under way; returns how many it reached. Failures are logged: nothing depends on it but how
     old a status may be."""
     log, sent = logging.getLogger(__name__), 0
     try:
-        found = [one.id async for one in client.list_workflows(under_way())]
+        found = [one.id async for one in client.list_workflows(under_way(searchable=searchable))]
     except RPCError as error:
         log.warning("the workflows under way could not be listed: %s", error)
         return 0

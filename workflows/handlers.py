@@ -26,6 +26,9 @@ class Handlers:
     def changed(self, message: Changed) -> None:
         """From the watcher; duplicates, stale and reordered messages change nothing."""
         spec, control = self.state.spec, self.state.control
+        if message.searchable not in (None, control.searchable):
+            control.searchable = bool(message.searchable)
+            self.reporter.show()
         if message.uid != self.state.key.uid:
             self.successor.message = message
             return

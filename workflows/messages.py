@@ -17,6 +17,8 @@ class WorkspaceInput(Payload):
 
     key: WorkspaceKey
     state: WorkspaceState | None = None
+    searchable: bool = True
+    """Whether Temporal had the search attributes when the workflow was started."""
     history_limit: int | None = None
     """Number of history events after which to continue as new even if the server does not suggest it; for tests."""
 
@@ -24,7 +26,8 @@ class WorkspaceInput(Payload):
 class Changed(Payload):
     """A Workspace was observed. `gone`: it no longer exists; `resync`: an object it owns became unhealthy; `retry`: its
     retry annotation; `paused`: whether it has the pause annotation, None if that was not read; `sighting`: None if the
-    message is not about the Workspace's own event."""
+    message is not about the Workspace's own event; `searchable`: whether Temporal has the search attributes, None if
+    the sender does not know."""
 
     uid: str
     generation: int
@@ -34,10 +37,12 @@ class Changed(Payload):
     retry: str = ""
     paused: bool | None = None
     sighting: Sighting | None = None
+    searchable: bool | None = None
 
-    def beginning(self, key: WorkspaceKey) -> WorkspaceState:
-        """Returns the initial state of a Workspace of which only this message is known."""
-        return WorkspaceState(key=key, spec=Spec(desired=self.generation), control=Control(held_back=bool(self.paused)))
+    def beginning(self, key: WorkspaceKey, *, searchable: bool = True) -> WorkspaceState:
+        """Returns the initial state of a Workspace of which only this message is known, and what Temporal has."""
+        control = Control(held_back=bool(self.paused), searchable=searchable)
+        return WorkspaceState(key=key, spec=Spec(desired=self.generation), control=control)
 
 
 class Gone(Payload):

@@ -145,13 +145,15 @@ class Status(BaseModel):
 
 class Control(BaseModel):
     """Requests made outside the spec. `paused`: set by the update; `held_back`: set by the pause annotation; `look`:
-    whether to compare what runs with what is wanted; `extra_time` replaces deadlines of the plan, in seconds."""
+    whether to compare what runs with what is wanted; `extra_time` replaces deadlines of the plan, in seconds;
+    `searchable`: whether Temporal has the search attributes, as those say who start and signal the workflow."""
 
     paused: bool = False
     held_back: bool = False
     look: bool = False
     retry_token: str = ""
     extra_time: dict[str, int] = Field(default_factory=dict)
+    searchable: bool = True
 
     @property
     def resting(self) -> bool:

@@ -19,7 +19,7 @@ from workflows.activity_calls import await_uncancelled, call, is_cancelled, reas
 from workflows.generation import run_generation
 from workflows.handlers import Handlers
 from workflows.messages import Changed, WorkspaceInput
-from workflows.state import WorkspaceState
+from workflows.state import Control, WorkspaceState
 from workflows.steps import cleanup
 
 RESYNC = timedelta(hours=1)
@@ -34,7 +34,7 @@ class WorkspaceWorkflow(Handlers):
 
     @workflow.init
     def __init__(self, seed: WorkspaceInput) -> None:
-        super().__init__(seed.state or WorkspaceState(key=seed.key))
+        super().__init__(seed.state or WorkspaceState(key=seed.key, control=Control(searchable=seed.searchable)))
         self._seed = seed
         self._hour: asyncio.Task[None] | None = None
         self._due = False
@@ -186,7 +186,7 @@ class WorkspaceWorkflow(Handlers):
         """Continues as new for a successor. Call right after draining signals; no await may come in between."""
         if next_one is not None and not next_one.deleting:
             key = self.state.key.model_copy(update={"uid": next_one.uid})
-            self._continue_as_new(next_one.beginning(key))
+            self._continue_as_new(next_one.beginning(key, searchable=self.state.control.searchable))
 
     # Deletion.
 

@@ -53,6 +53,8 @@ class WorkspaceList(Payload):
 
 
 class RunningWorkflows(Payload):
-    """The Workspaces that have a running workflow, by the uid that it was started for."""
+    """The Workspaces that have a running workflow, by the uid that it was started for. `searchable`: whether Temporal
+    has the search attributes."""
 
     workspaces: list[WorkspaceKey] = Field(default_factory=list)
+    searchable: bool = True

@@ -21,11 +21,13 @@ MEMO_UID: Final = "uid"
 
 
 class Populations:
-    """The API server's view and Temporal's."""
+    """The API server's view and Temporal's. `searchable`: whether Temporal has the search attributes, which a workflow
+    that the sweep starts must know."""
 
-    def __init__(self, cluster: Cluster, temporal: Client) -> None:
+    def __init__(self, cluster: Cluster, temporal: Client, *, searchable: bool) -> None:
         self._cluster = cluster
         self._temporal = temporal
+        self._searchable = searchable
 
     @signatures.implements(signatures.READ_POPULATION)
     async def read_population(self, scope: SweepScope) -> WorkspaceList:
@@ -41,7 +43,7 @@ class Populations:
             namespace, name = names.key_of_workflow(execution.id)
             uid = await execution.memo_value(MEMO_UID, default="", type_hint=str)
             found.append(WorkspaceKey(namespace=namespace, name=name, uid=uid))
-        return RunningWorkflows(workspaces=found)
+        return RunningWorkflows(workspaces=found, searchable=self._searchable)
 
 
 def _living(metadata: dict[str, object]) -> WorkspaceRef:

@@ -89,6 +89,7 @@ class World:
         self.inventory: list[OwnedResource] = []
         self.population: list[WorkspaceRef] = []
         self.runs: list[WorkspaceKey] = []
+        self.searchable = True
         self.statuses: list[dict[str, Any]] = []
         self.statuses_by_uid: dict[str, dict[str, Any]] = {}
         self.calls: Counter[str] = Counter()
@@ -354,7 +355,7 @@ class World:
         return WorkspaceList(workspaces=self.population)
 
     def _read_runs(self, scope: SweepScope) -> RunningWorkflows:
-        return RunningWorkflows(workspaces=self.runs)
+        return RunningWorkflows(workspaces=self.runs, searchable=self.searchable)
 
     def _delete_finalizer(self, key: WorkspaceKey) -> Observed:
         self.finalizer = False

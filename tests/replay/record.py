@@ -185,9 +185,11 @@ def without_traces(part: Any) -> Any:
 async def record(version: str, wanted: Sequence[str]) -> None:
     """Writes one file per scenario: of all, or of those that are named."""
     async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary("temporal"), dev_server_log_level="never", plugins=[plugin()]
+        dev_server_existing_path=binary("temporal"),
+        dev_server_log_level="never",
+        search_attributes=search_attributes.ALL,
+        plugins=[plugin()],
     ) as env:
-        await search_attributes.register(env.client)
         for scenario in (one for one in SCENARIOS if not wanted or one.__name__ in wanted):
             async with working(env) as bench:
                 await scenario(bench)

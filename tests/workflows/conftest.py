@@ -15,7 +15,10 @@ from uuid import uuid4
 
 import pytest
 from temporalio import activity
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client, WorkflowHandle
+from temporalio.common import SearchAttributeIndexedValueType
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -48,13 +51,24 @@ def binary(name: str) -> str:
     return found
 
 
+async def make_search_attributes(client: Client) -> None:
+    """As an operator does; the time-skipping server takes none when it is started."""
+    types = {
+        SearchAttributeIndexedValueType.KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+        SearchAttributeIndexedValueType.INT: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+    }
+    wanted = {key.name: types[key.indexed_value_type] for key in search_attributes.ALL}
+    request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=wanted)
+    await client.operator_service.add_search_attributes(request)
+
+
 @pytest.fixture(scope="session")
 async def skipping() -> AsyncIterator[WorkflowEnvironment]:
     """The time-skipping server: for retries and deadlines. It gets stuck where a cancellation meets a completion."""
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=binary("temporal-test-server"), plugins=[plugin()]
     ) as environment:
-        await search_attributes.register_all(environment.client)
+        await make_search_attributes(environment.client)
         yield environment
 
 
@@ -65,9 +79,9 @@ async def live() -> AsyncIterator[WorkflowEnvironment]:
         dev_server_existing_path=binary("temporal"),
         dev_server_log_level="never",
         dev_server_extra_args=dynamic_config(),
+        search_attributes=search_attributes.ALL,
         plugins=[plugin()],
     ) as environment:
-        await search_attributes.register(environment.client)
         yield environment
 
 

@@ -93,11 +93,14 @@ class StatusReporter:
         if self._reporting is not None and self._reporting.done():
             self._reporting.result()
         self._version += 1
-        self._show()
+        self.show()
 
-    def _show(self) -> None:
-        """Shows the state in the Temporal UI. Search attributes cost an event, so they change with the phase only."""
+    def show(self) -> None:
+        """Shows the state in the Temporal UI. Search attributes cost an event, so they change with the phase only; a
+        server that lacks them would refuse the whole workflow task."""
         workflow.set_current_details(content.current_details(self.state))
+        if not self.state.control.searchable:
+            return
         shown = workflow.info().typed_search_attributes
         if shown.get(search_attributes.PHASE) != self.state.status.phase:
             wanted = search_attributes.of_state(self.state)
@@ -127,7 +130,7 @@ class StatusReporter:
         if self.state.status.revision == 0:
             self.mark_dirty()
         else:
-            self._show()
+            self.show()
         self._reporting = asyncio.create_task(self._report())
 
     async def _report(self) -> None:

@@ -63,6 +63,9 @@ class SweepReport(BaseModel):
 class SweepWorkflow:
     """One sweep."""
 
+    def __init__(self) -> None:
+        self._searchable = True
+
     @workflow.run
     async def run(self, request: SweepRequest) -> SweepReport:
         """Raises ActivityError if one of the two scans failed; nothing is changed then."""
@@ -84,12 +87,13 @@ class SweepWorkflow:
             call(signatures.READ_RUNS, scope, summary=f"{which}: list the Workspaces with a workflow"),
         )
         population, runs = WorkspaceList.model_validate(living), RunningWorkflows.model_validate(attended)
+        self._searchable = runs.searchable
         return findings(inventory, population, runs)
 
     async def _repair(self, found: Findings) -> dict[str, str]:
         failed: dict[str, str] = {}
         for workspace in found.without_workflow:
-            await _start_workflow(workspace)
+            await _start_workflow(workspace, searchable=self._searchable)
         for key in found.without_workspace:
             await _request_resync(key)
         for thing in found.orphans:
@@ -109,19 +113,19 @@ async def _inventory(scope: SweepScope, which: str) -> Inventory:
     return bought.model_copy(update={"things": [*bought.things, *here.things]})
 
 
-async def _start_workflow(workspace: WorkspaceRef) -> None:
+async def _start_workflow(workspace: WorkspaceRef, *, searchable: bool) -> None:
     """Starts the workflow that the watcher's message should have started, unless it has started meanwhile."""
     key = workspace.key
     try:
         child = await workflow.start_child_workflow(
             "Workspace",
-            WorkspaceInput(key=key),
+            WorkspaceInput(key=key, searchable=searchable),
             id=names.workflow_id(key.namespace, key.name),
             task_queue=queues.WORKSPACES,
             parent_close_policy=ParentClosePolicy.ABANDON,
             static_summary=f"Workspace {_full(key)}",
             memo={"uid": key.uid},
-            search_attributes=search_attributes.at_start(key.namespace),
+            search_attributes=search_attributes.at_start(key.namespace, searchable=searchable),
             priority=queues.started_for(key.namespace),
         )
     except WorkflowAlreadyStartedError:

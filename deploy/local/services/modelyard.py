@@ -95,6 +95,7 @@ def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, st
     found = {
         "MODELYARD_TEMPORAL_ADDRESS": layout.temporal_address,
         "MODELYARD_TEMPORAL_NAMESPACE": "default",
+        "MODELYARD_TEMPORAL_ENVCONFIG": "false",  # a profile of the user's is for another server
         "MODELYARD_KUBECONFIG": str(kubeconfig),
         "MODELYARD_PROVIDER": "aks",
         "MODELYARD_AZURE_LOCATION": LOCATION,

@@ -10,22 +10,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from temporalio.common import SearchAttributeIndexedValueType
-
 from deploy.local.host.daemons import Daemon
 from deploy.local.host.probes import once_answers
 from deploy.local.layout import LOOPBACK, Layout
+from process.connection import search_attributes as probe
 from workflows.status import search_attributes
 
 NAME = "temporal"
-SEARCH_ATTRIBUTES = (
-    search_attributes.PHASE,
-    search_attributes.NAMESPACE,
-    search_attributes.PRESET,
-    search_attributes.INSTANCE_TYPE,
-    search_attributes.GENERATION,
-)
-TYPES = {SearchAttributeIndexedValueType.KEYWORD: "Keyword", SearchAttributeIndexedValueType.INT: "Int"}
+SEARCH_ATTRIBUTES = search_attributes.ALL
+TYPES = probe.TYPES
 # On SIGTERM the server spends 14 s on a handover without a receiver; its database is transactional and loses nothing
 # in an immediate stop, as the test of this file proves.
 STOP_S = 1.0

@@ -19,7 +19,7 @@ PURE: Final = {"asyncio", "collections.abc", "dataclasses", "datetime", "enum", 
 """Of Python's own modules. asyncio's loop inside a workflow is the SDK's."""
 OURS: Final = ("activities.contract", "api", "presets", "workflows")
 SDK: Final = ("temporalio", "temporalio.common", "temporalio.exceptions", "temporalio.workflow", "pydantic")
-CLIENTS: Final = {"sweep/schedule.py", "status/search_attributes.py"}
+CLIENTS: Final = {"sweep/schedule.py"}
 """Files that also have functions for processes with a client; workflows call none of these."""
 REFUSED_CALLS: Final = {
     "asyncio.wait", "asyncio.as_completed", "asyncio.to_thread", "asyncio.run", "asyncio.timeout_at",

@@ -1,0 +1,96 @@
+"""A dev server, a proxy in front of it that asks for credentials, and certificates that can be changed."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from process.settings import TemporalSettings
+from process.x509 import CLIENT_AND_SERVER, SERVER, Pair, Subject, make_authority, make_certificate
+from testing.faults.temporal_proxy import LOOPBACK, MutualTls, TemporalProxy
+from tests.workflows.conftest import binary
+
+LIFETIME: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A CA with one server's and one client's certificate."""
+
+    ca: Pair
+    server: Pair
+    client: Pair
+
+    @classmethod
+    def made(cls) -> "Authority":
+        now = datetime.now(UTC)
+        ca = make_authority("temporal", now=now, lifetime=LIFETIME)
+        server = Subject("temporal", hosts=[LOOPBACK])
+        return cls(
+            ca=ca,
+            server=make_certificate(server, ca, uses=SERVER, now=now, lifetime=LIFETIME),
+            client=make_certificate(Subject("modelyard"), ca, uses=CLIENT_AND_SERVER, now=now, lifetime=LIFETIME),
+        )
+
+    @property
+    def tls(self) -> MutualTls:
+        return MutualTls(self.server, self.ca.certificate)
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """The files of a mounted Secret."""
+
+    folder: Path
+
+    def write(self, *, ca: bytes, client: Pair) -> None:
+        """As the kubelet does: each file is replaced as a whole."""
+        for name, content in (("ca.crt", ca), ("tls.crt", client.certificate), ("tls.key", client.key)):
+            new = self.folder / f".{name}"
+            new.write_bytes(content)
+            new.rename(self.folder / name)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "TEMPORAL_TLS_SERVER_CA_CERT_PATH": str(self.folder / "ca.crt"),
+            "TEMPORAL_TLS_CLIENT_CERT_PATH": str(self.folder / "tls.crt"),
+            "TEMPORAL_TLS_CLIENT_KEY_PATH": str(self.folder / "tls.key"),
+        }
+
+
+@pytest.fixture(scope="session")
+async def server() -> AsyncIterator[WorkflowEnvironment]:
+    """The real server, which asks for nothing."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=binary("temporal"), dev_server_log_level="never"
+    ) as environment:
+        yield environment
+
+
+@pytest.fixture
+async def proxy(server: WorkflowEnvironment) -> AsyncIterator[TemporalProxy]:
+    """Listens, without TLS and for anybody as yet."""
+    made = TemporalProxy(server.client.service_client.config.target_host)
+    await made.listen()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def settings(proxy: TemporalProxy) -> TemporalSettings:
+    """Of a process that is to use the proxy."""
+    return TemporalSettings(temporal_address=proxy.address)
+
+
+@pytest.fixture
+def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mounted:
+    """Named by this process' environment, as a pod's would."""
+    made = Mounted(tmp_path)
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
+    return made
