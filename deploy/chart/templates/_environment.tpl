@@ -92,14 +92,12 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 - {name: TEMPORAL_TLS_SERVER_NAME, value: {{ . | quote }}}
 {{- end }}
 {{- end }}
-{{- with $t.apiKey }}
-{{- if .secret }}
-- {name: TEMPORAL_API_KEY, valueFrom: {secretKeyRef: {name: {{ .secret | quote }}, key: {{ .key | quote }}}}}
-{{- end }}
+{{- if $t.apiKey.secret }}
+- {name: MODELYARD_TEMPORAL_API_KEY_FILE, value: {{ printf "/etc/temporal/key/%s" $t.apiKey.key | quote }}}
 {{- end }}
 {{- end }}
 
-{{/* Certificates are mounted whole, because the kubelet renews a file below a `subPath` never. */}}
+{{/* Certificates and keys are mounted whole, because the kubelet never renews a file below a `subPath`. */}}
 {{- define "modelyard.mounts" -}}
 - {name: tmp, mountPath: /tmp}
 {{- if and (eq .process.name "webhook") (ne .root.Values.webhook.certificate.source "own") }}
@@ -113,6 +111,9 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 {{- if .serverCaSecret }}
 - {name: temporal-server, mountPath: /etc/temporal/server, readOnly: true}
 {{- end }}
+{{- end }}
+{{- if .root.Values.temporal.apiKey.secret }}
+- {name: temporal-key, mountPath: /etc/temporal/key, readOnly: true}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -130,6 +131,12 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 {{- if .serverCaSecret }}
 - name: temporal-server
   secret: {secretName: {{ .serverCaSecret | quote }}, items: [{key: ca.crt, path: ca.crt}]}
+{{- end }}
+{{- end }}
+{{- with .root.Values.temporal.apiKey }}
+{{- if .secret }}
+- name: temporal-key
+  secret: {secretName: {{ .secret | quote }}, items: [{key: {{ .key | quote }}, path: {{ .key | quote }}}], defaultMode: 0440}
 {{- end }}
 {{- end }}
 {{- end }}

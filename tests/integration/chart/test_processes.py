@@ -3,6 +3,7 @@
 import argparse
 import importlib.util
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from api import labels
 from deploy.local.services.modelyard import PROGRAMS, WEBHOOK
 from deploy.local.services.temporal import SEARCH_ATTRIBUTES, dynamic_config
 from process.health import PATHS
-from process.settings import ProcessSettings
+from process.settings import ProcessSettings, TemporalSettings
 from testing.helm_client import NAMESPACE, Helm, Object, named, of_kind
 from worker.__main__ import queues_of
 from worker.settings import WorkerSettings
@@ -32,6 +33,7 @@ SETTINGS: dict[str, list[type[BaseSettings]]] = {
     "admin": [AdminSettings],
     "webhook": [WebhookSettings],
 }
+OF_TEMPORAL: list[type[BaseSettings]] = [TemporalSettings]
 
 
 def container_of(objects: tuple[Object, ...], process: str, kind: str = "Deployment") -> dict[str, Any]:
@@ -75,7 +77,7 @@ def test_each_variable_is_a_setting_of_its_process(
     variables = environment(helm.rendered("aks"), process)
     known = {
         f"{model.model_config['env_prefix']}{name}".upper()
-        for model in SETTINGS[process]
+        for model in [*SETTINGS[process], *OF_TEMPORAL]
         for name in model.model_fields
     }
     assert {name for name in variables if name.startswith("MODELYARD_")} <= known
@@ -125,14 +127,22 @@ def test_temporal_is_configured_as_its_sdk_reads_it(helm: Helm, value_set: str, 
             assert path.rpartition("/")[0] in mounted
 
 
-def test_an_api_key_is_in_no_manifest(helm: Helm) -> None:
+def test_an_api_key_is_a_file_that_can_be_renewed(
+    helm: Helm, set_environment: Callable[[dict[str, str]], None]
+) -> None:
+    rendered = helm.rendered("temporal-cloud", "temporal.apiKey.key=token")
     for process in SETTINGS.keys() - {"webhook"}:
-        env = container_of(helm.rendered("temporal-cloud"), process)["env"]
-        [key] = [each for each in env if each["name"] == "TEMPORAL_API_KEY"]
-        assert key == {
-            "name": "TEMPORAL_API_KEY",
-            "valueFrom": {"secretKeyRef": {"name": "temporal-cloud", "key": "api-key"}},
-        }
+        set_environment(environment(rendered, process))
+        file = TemporalSettings().temporal_api_key_file
+        assert file is not None and file == Path("/etc/temporal/key/token")
+        [mount] = [
+            each for each in container_of(rendered, process)["volumeMounts"] if each["mountPath"] == str(file.parent)
+        ]
+        volumes = named(rendered, "Deployment", f"modelyard-{process}")["spec"]["template"]["spec"]["volumes"]
+        [volume] = [each for each in volumes if each["name"] == mount["name"]]
+        items = [{"key": "token", "path": "token"}]
+        assert volume["secret"] == {"secretName": "temporal-cloud", "items": items, "defaultMode": 0o440}
+        assert "subPath" not in mount
 
 
 def test_the_embedded_temporal_is_the_one_that_processes_are_told(helm: Helm) -> None:
