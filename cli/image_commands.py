@@ -12,8 +12,8 @@ Tag = Annotated[str | None, typer.Option(help="Tag of the images. Without it: th
 
 app = typer.Typer(
     help="Build, push and list the images of an installation, without a container engine.\n\n"
-    "Needs a checkout, Linux, root rights, and buildah and mmdebstrap from the distribution. Built images and packages "
-    "stay in ${XDG_CACHE_HOME:-~/.cache}/modelyard.",
+    "Needs a checkout, Linux and root rights, and installs buildah and mmdebstrap where they are missing. Built images "
+    "and packages stay in ${XDG_CACHE_HOME:-~/.cache}/modelyard.",
     no_args_is_help=True,
 )
 

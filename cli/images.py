@@ -15,6 +15,7 @@ from deploy.local.images.contents import Device
 from deploy.local.images.rootfs import NoBase
 from deploy.local.images.torch_build import TorchUnavailable
 from deploy.local.layout import Layout
+from deploy.local.stack.packages import PackagesMissing
 from runtime.registry.faults import RegistryFault
 
 MB = 1_000_000
@@ -63,7 +64,7 @@ def _carried_out(work: Callable[[], None]) -> int:
     except ValueError as misuse:
         print(misuse, file=sys.stderr)
         return MISUSE
-    except (CommandFailed, NoBase, TorchUnavailable, RegistryFault, OSError) as error:
+    except (CommandFailed, NoBase, PackagesMissing, TorchUnavailable, RegistryFault, OSError) as error:
         print(error, file=sys.stderr)
         return NO
     except KeyboardInterrupt:

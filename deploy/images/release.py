@@ -17,6 +17,7 @@ from deploy.local.images.images import build_image, layout_of
 from deploy.local.images.push import blob, manifest_of
 from deploy.local.images.rootfs import BASE_VARIABLE, given_base
 from deploy.local.layout import REPOSITORY, Layout, Report
+from deploy.local.stack.packages import BUILD_IMAGES, ensure_packages
 
 
 class BaseNotPinned(ValueError):
@@ -55,8 +56,9 @@ def reference_in(registry: str, image: Image, tag: str) -> str:
 
 def build_all(layout: Layout, device: Device, report: Report) -> Iterator[tuple[Image, Path]]:
     """Yields each image with its OCI layout as soon as it is built. Raises BaseNotPinned, CommandFailed, NoBase,
-    TorchUnavailable, OSError."""
+    PackagesMissing, TorchUnavailable, OSError."""
     check_base(given_base())
+    ensure_packages(BUILD_IMAGES, layout.logs / "packages.log", report)
     for image in images_for(device):
         yield image, build_image(layout, image, report)
 
