@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 ARGS ?=
+DEVICE ?= cpu
+REGISTRY ?=
 # Processes of `make test`: stacks that wait for one another's deadlines leave room for what computes.
 LANES ?= 3
 # Which tests have which mark, and which share a process, stands in tests/tiers.py.
@@ -14,7 +16,7 @@ PYTEST := $(BIN)/pytest --no-loadscope-reorder --durations 20
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check test test-all chaos coverage bench lint format clean
+.PHONY: help setup demo up down images check test test-all chaos coverage bench lint format clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +39,9 @@ up: $(SETUP) ## start (or repair) the local stack
 
 down: $(SETUP) ## stop it and leave nothing behind
 	@$(BIN)/modelyard local down $(ARGS)
+
+images: $(SETUP) ## all images of an installation: DEVICE=cpu|cuda, and REGISTRY=host/path to push them there
+	@$(BIN)/modelyard images $(if $(REGISTRY),push --registry $(REGISTRY),build) --device $(DEVICE) $(ARGS)
 
 check: $(SETUP) lint ## before a push: lint, pure parts, workflows, recorded histories; minutes
 	$(PYTEST) -n 2 -m "fast" $(ARGS) tests/unit tests/workflows tests/replay tests/chaos

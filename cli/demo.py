@@ -18,7 +18,8 @@ from deploy.local.demo import demo
 from deploy.local.demo.chat import Answer, NoAnswer
 from deploy.local.demo.follow import StatusSnapshot, step_times
 from deploy.local.host.commands import CommandFailed
-from deploy.local.images.images import FOR_TUNING, is_built
+from deploy.local.images.contents import FOR_TUNING
+from deploy.local.images.images import is_built
 from deploy.local.layout import Layout
 from deploy.local.services.temporal import ui_address
 from deploy.local.stack.choices import OtherCluster

@@ -1,16 +1,18 @@
 """The `modelyard` command: what stands below it, and its exit code.
 
-Which options a command has is in `commands.py` and `local_commands.py`. What it does is in the module of its name. That
-is imported when the command runs, so that `modelyard validate` and all help do without Temporal, Kubernetes and Azure.
+Which options a command has is in `commands.py`, `local_commands.py` and `image_commands.py`. What it does is in the
+module of its name. That is imported when the command runs, so that `modelyard validate` and all help do without
+Temporal, Kubernetes and Azure.
 """
 
+import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 import typer
 
-from cli import commands, local_commands
-from cli.exit_codes import GOOD
+from cli import commands, image_commands, local_commands
+from cli.exit_codes import GOOD, MISUSE
 from process.exit import exit_now
 
 app = typer.Typer(
@@ -23,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(local_commands.app, name="local")
+app.add_typer(image_commands.app, name="images")
 for command in commands.COMMANDS:
     app.command()(command)
 
@@ -33,6 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         app(argv, prog_name="modelyard")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else GOOD
+    except ModuleNotFoundError as missing:
+        if not (missing.name or "").startswith("deploy."):
+            raise
+        print("this command needs a checkout: the control plane's image has no local stack in it", file=sys.stderr)
+        return MISUSE
     return GOOD
 
 

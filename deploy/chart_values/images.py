@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from deploy.chart_values.group import Group
-from deploy.local.images.images import DATA, FETCH, RUNTIME, TUNE
+from deploy.local.images.contents import DATA, FETCH, RUNTIME, TUNE, Device
 
 Registry = Annotated[str, Field(pattern=r"^([A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*)?$")]
 Repository = Annotated[str, Field(pattern=r"^[a-z0-9]+([._/-]+[a-z0-9]+)*$")]
@@ -19,7 +19,7 @@ class Image(Group):
     repository: Repository
     """Its path in the registry."""
     tag: Tag = ""
-    """Its tag, never `latest`; empty means the chart's appVersion."""
+    """Its tag, never `latest`; empty means the chart's appVersion, of runtime and tune with `-` and the device."""
     digest: Digest = ""
     """`sha256:...`; taken instead of the tag where it is given."""
 
@@ -49,6 +49,8 @@ class Images(Group):
     """When nodes pull images of this chart."""
     pull_secrets: list[str] = Field(default_factory=list)
     """Names of Secrets in the chart's namespace that hold credentials for the registry."""
+    device: Device = "cuda"
+    """What models are computed on: `cuda`, or `cpu`. Images of runtime and tune are built for one of them."""
     control_plane: Image = Image(repository="modelyard/control-plane")
     """Watcher, workers, admin, webhook."""
     runtime: Image = Image(repository=RUNTIME.repository)

@@ -68,6 +68,10 @@ class Repository:
         response = _checked(self._ask("GET", f"manifests/{which}", doing, {"Accept": accept}), doing)
         return response.content, response.headers.get("Content-Type", "").partition(";")[0]
 
+    def lists_referrers(self, digest: str) -> bool:
+        """Returns whether the registry lists what refers to an image; those before version 1.1 of the API do not."""
+        return self._ask("GET", f"referrers/{digest}", f"looking for referrers of {digest[:19]}").is_success
+
     @contextmanager
     def blob(self, digest: str, offset: int) -> Iterator[tuple[bool, Iterator[bytes]]]:
         """Yields whether the registry honoured `offset` (else it begins at 0), and the bytes of the blob."""

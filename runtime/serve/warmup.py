@@ -1,9 +1,12 @@
-"""Warms up an image during its build so that it starts serving quickly: `python -m runtime.serve.warmup`.
+"""Warms up an image during its build so that it starts serving quickly: `python -m runtime.serve.warmup --device cpu`.
 
 Serves a tiny model with random weights once and requests a token. That compiles the bytecode of exactly what serving
 imports, and proves that the image can serve. Then makes vLLM inspect and cache the usual model classes.
+An image for GPUs is built where there is none: there only what serving imports is imported.
 """
 
+import argparse
+import importlib
 import json
 import logging
 import os
@@ -30,6 +33,8 @@ CLASSES = (
     "GemmaForCausalLM",
     "FalconForCausalLM",
 )
+# What a server and its engine import first; on a machine without GPU they get no further.
+FOR_GPUS = ("vllm.entrypoints.openai.api_server", "vllm.v1.engine.core", "vllm.v1.worker.gpu_worker")
 START_S = 600.0
 STOP_S = 60.0
 MESSAGES = [{"role": "user", "content": "w1"}]
@@ -37,12 +42,23 @@ MESSAGES = [{"role": "user", "content": "w1"}]
 
 def main() -> int:
     """Raises if the image cannot serve, which fails the build."""
+    parser = argparse.ArgumentParser(prog="python -m runtime.serve.warmup", description=__doc__)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="what the image computes on")
+    if parser.parse_args().device == "cuda":
+        for module in FOR_GPUS:
+            importlib.import_module(module)
+    else:
+        serve_tiny_model()
+    note_classes()
+    return 0
+
+
+def serve_tiny_model() -> None:
+    """Makes the model and serves it once. Raises RuntimeError."""
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights" / "tiny"
         make_model(weights)
         serve_once(weights, Path(folder) / "serve.json")
-    note_classes()
-    return 0
 
 
 def make_model(folder: Path) -> None:

@@ -78,12 +78,10 @@ class OciRegistry:
             found[f"{method} {kind} {status}"] += 1
         return found
 
-    def get(self, path: str) -> httpx.Response:
+    def get(self, path: str, accept: str = "application/vnd.oci.image.manifest.v1+json") -> httpx.Response:
         """Sends a GET with the right password."""
         with httpx.Client(trust_env=False, auth=(USER, PASSWORD) if self.protected else None) as http:
-            return http.get(
-                f"http://{self.address}/v2/{path}", headers={"Accept": "application/vnd.oci.image.manifest.v1+json"}
-            )
+            return http.get(f"http://{self.address}/v2/{path}", headers={"Accept": accept})
 
     def _config(self) -> dict[str, object]:
         (self.folder / "htpasswd").write_text(HTPASSWD)

@@ -32,9 +32,9 @@
 MODELYARD_CLOUD_WORKER: {{ include "modelyard.cloud" . | quote }}
 MODELYARD_AZURE_LOCATION: {{ .Values.azure.location | quote }}
 MODELYARD_NODE_CLASS: {{ toJson $s.nodeClass | quote }}
-MODELYARD_RUNTIME_IMAGE: {{ include "modelyard.image" (dict "root" . "image" .Values.image.runtime) }}
+MODELYARD_RUNTIME_IMAGE: {{ include "modelyard.image" (dict "root" . "image" .Values.image.runtime "computes" true) }}
 MODELYARD_FETCH_IMAGE: {{ include "modelyard.image" (dict "root" . "image" .Values.image.fetch) }}
-MODELYARD_TUNE_IMAGE: {{ include "modelyard.image" (dict "root" . "image" .Values.image.tune) }}
+MODELYARD_TUNE_IMAGE: {{ include "modelyard.image" (dict "root" . "image" .Values.image.tune "computes" true) }}
 MODELYARD_DATA_IMAGE: {{ include "modelyard.image" (dict "root" . "image" .Values.image.data) }}
 MODELYARD_WORKFLOW_CACHE_MIB: {{ $s.workflowCacheMib | int | quote }}
 MODELYARD_TUNING_STORAGE_CLASS: {{ $s.tuningStorageClass | quote }}

@@ -15,7 +15,8 @@ app.kubernetes.io/name: modelyard-{{ .name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end }}
 
-{{/* Reference of an image. Arguments: the root, the image's values. Those of others name their own registry. */}}
+{{/* Reference of an image. Arguments: the root, the image's values; `computes` for one that there is for each device.
+Those of others name their own registry. */}}
 {{- define "modelyard.image" -}}
 {{- $registry := .root.Values.image.registry -}}
 {{- if and .image.registry (not .root.Values.image.mirrored) }}{{ $registry = .image.registry }}{{ end -}}
@@ -23,7 +24,9 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- if .image.digest }}{{ printf "%s@%s" $name .image.digest }}
 {{- else if eq .image.tag "latest" }}
 {{- fail (printf "the tag of image %s is `latest`: nobody could tell what runs, nor go back to it. Fix: give it a tag of its own, or a digest" .image.repository) }}
-{{- else }}{{ printf "%s:%s" $name (.image.tag | default .root.Chart.AppVersion) }}
+{{- else }}
+{{- $tag := .computes | default false | ternary (printf "%s-%s" .root.Chart.AppVersion .root.Values.image.device) .root.Chart.AppVersion }}
+{{- printf "%s:%s" $name (.image.tag | default $tag) }}
 {{- end }}
 {{- end }}
 

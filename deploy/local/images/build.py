@@ -1,96 +1,96 @@
 """Builds the images of deploy/images/Containerfile with buildah, without a container engine.
 
-The result is an OCI layout in the cache, with compressed layers, so that it can be pushed to any registry without
-building or compressing again. `images.py` defines the images and when they are built; `push.py` pushes them.
+The result is an OCI layout in the cache, with compressed layers and a bill of materials, so that it can be pushed to
+any registry without building or compressing again. `contents.py` defines the images, `images.py` when they are built;
+`sbom.py` writes the bill.
 """
 
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.host.commands import output_of, run_logged
-from deploy.local.images.rootfs import PACKAGES, SUITE, ensure_rootfs, given_base
+from deploy.local.images.bases import Bases, ensure_bases, name_base
+from deploy.local.images.buildah import SHORT_DEADLINE_S, BuildContext, mounted
+from deploy.local.images.contents import Device, Image
+from deploy.local.images.sbom import SBOM, bill_of_materials
 from deploy.local.layout import REPOSITORY, Report
 
 CONTAINERFILE = REPOSITORY / "deploy" / "images" / "Containerfile"
 IGNORED = CONTAINERFILE.with_suffix(".dockerignore")
-BASE = f"localhost/modelyard/base:{SUITE}-{hashlib.sha256(PACKAGES.encode()).hexdigest()[:8]}"
 # The runtime image: 6 minutes measured on 2 busy cores.
 BUILD_DEADLINE_S = 3600.0
-SHORT_DEADLINE_S = 600.0
-# Level 1 compresses 2 GB in seconds and halves what a node writes; see docs/performance.md.
-COMPRESSION = ("--compression-format", "zstd", "--compression-level", "1")
-# Cached layers save minutes when only our code has changed; one full build leaves 7 GB of them.
-STORAGE_LIMIT_BYTES = 12 * 2**30
+# The runtime image for GPUs has 15 GB to compress.
+PACK_DEADLINE_S = 1800.0
+# Level 1 compresses 2 GB in seconds and halves what a node writes; see docs/performance.md. A small image takes 5 s at
+# level 9, and is a fifth smaller.
+LARGE_LEVEL, SMALL_LEVEL = "1", "9"
+# Cached layers save minutes when only our code has changed; one full build leaves 7 GB of them, for GPUs 40 GB.
+STORAGE_LIMIT_BYTES: dict[Device, int] = {"cpu": 12 * 2**30, "cuda": 60 * 2**30}
+# Triton compiles its launchers in the pod, against Python's headers.
+COMPILER_FOR_GPUS = "gcc libc6-dev libpython3.11-dev"
 CERTIFICATES = Path("/etc/ssl/certs")
 
 
 @dataclass(frozen=True)
-class BuildContext:
-    """Where images are built: buildah's own storage, separate from the user's, and the finished layouts."""
-
-    cache: Path
-    log: Path
-
-    @property
-    def folder(self) -> Path:
-        return self.cache / "images"
-
-    def buildah(self, *arguments: str) -> list[str]:
-        # Nodes and servers may be running beside the build, so they go first; but with nice 10 two busy processes of
-        # somebody else leave a build one tenth of the processors.
-        storage = ["--root", str(self.folder / "storage"), "--runroot", "/run/modelyard/images"]
-        # Without the option buildah leaves a mount behind on its storage.
-        driver = ["--storage-driver", "overlay", "--storage-opt", "overlay.skip_mount_home=true"]
-        return ["nice", "-n", "5", "buildah", *storage, *driver, *arguments]
-
-    def layout_of(self, target: str, tag: str) -> Path:
-        return self.folder / "layouts" / f"{target}-{tag}"
-
-
-@dataclass(frozen=True)
 class Wanted:
-    """A target of the Containerfile, the tag for it, and the build of torch where it has one."""
+    """An image, the tag for it, and the build of torch where it has one."""
 
-    target: str
+    image: Image
     tag: str
     torch: str | None = None
 
+    @property
+    def reference(self) -> str:
+        return f"localhost/modelyard/{self.image.name}:{self.tag}"
+
 
 def build(context: BuildContext, wanted: Wanted, wheels: Path, report: Report) -> Path:
-    """Returns the OCI layout of one target; finished ones are not built again. Raises CommandFailed."""
-    target, tag = wanted.target, wanted.tag
-    done = context.layout_of(target, tag)
+    """Returns the OCI layout of one image; finished ones are not built again. Raises CommandFailed."""
+    name, tag = wanted.image.name, wanted.tag
+    done = context.layout_of(name, tag)
     if (done / "index.json").exists():
         return done
-    _keep_small(context, report)
-    base = given_base() or _own_base(context, report)
-    report(f"building the {target} image")
-    name = f"localhost/modelyard/{target}:{tag}"
-    argv = context.buildah("bud", *build_options(context, wanted, base, wheels), "--tag", name, str(REPOSITORY))
+    _keep_small(context, STORAGE_LIMIT_BYTES[wanted.image.device], report)
+    bases = ensure_bases(context, small=wanted.image.small_base, report=report)
+    report(f"building the {name} image")
+    options = build_options(context, wanted, bases, wheels)
+    argv = context.buildah("bud", *options, "--tag", wanted.reference, str(REPOSITORY))
     run_logged(argv, context.log, deadline_s=BUILD_DEADLINE_S)
-    report(f"packing the {target} image")
+    report(f"packing the {name} image")
     partial = done.with_name(done.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    push = context.buildah("push", "--quiet", "--format", "oci", *COMPRESSION, name, f"oci:{partial}:{tag}")
-    run_logged(push, context.log, deadline_s=SHORT_DEADLINE_S)
+    level = LARGE_LEVEL if wanted.image.torch else SMALL_LEVEL
+    packed = ("--format", "oci", "--compression-format", "zstd", "--compression-level", level)
+    push = context.buildah("push", "--quiet", *packed, wanted.reference, f"oci:{partial}:{tag}")
+    run_logged(push, context.log, deadline_s=PACK_DEADLINE_S)
+    name_base(partial, bases.small if wanted.image.small_base else bases.full)
+    with mounted(context, wanted.reference) as root:
+        (partial / SBOM).write_text(json.dumps(bill_of_materials(wanted.image.repository, tag, root), indent=1))
     shutil.rmtree(done, ignore_errors=True)
     partial.rename(done)
-    for older in done.parent.glob(f"{target}-*"):
-        if older != done:
+    for older in done.parent.glob(f"{name}-*"):
+        if older != done and older.name.rpartition("-")[0] == name:
             shutil.rmtree(older, ignore_errors=True)
     return done
 
 
-def build_options(context: BuildContext, wanted: Wanted, base: str, wheels: Path) -> list[str]:
-    """Returns buildah's options for one target. Files of this machine are mounted, so none stays in the image."""
-    options = ["--isolation", "chroot", "--layers", "--target", wanted.target, "--file", str(CONTAINERFILE)]
-    options += ["--ignorefile", str(IGNORED), "--build-arg", f"BASE_IMAGE={base}"]
+def build_options(context: BuildContext, wanted: Wanted, bases: Bases, wheels: Path) -> list[str]:
+    """Returns buildah's options for one image. Files of this machine are mounted, so none stays in the image."""
+    options = ["--isolation", "chroot", "--layers", "--target", wanted.image.target, "--file", str(CONTAINERFILE)]
+    arguments = {
+        "BASE_IMAGE": bases.full.reference,
+        "SMALL_BASE_IMAGE": bases.small.reference,
+        "DEVICE": wanted.image.device,
+    }
     if wanted.torch:
-        options += ["--build-arg", f"TORCH={wanted.torch}"]
+        arguments["TORCH"] = wanted.torch
+    if wanted.image.device == "cuda":
+        arguments["COMPILER"] = COMPILER_FOR_GPUS
+    options += ["--ignorefile", str(IGNORED)]
+    options += [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
     mounts = {wheels: "/build/wheels", _pip_configuration(context): "/etc/pip.conf"}
     if CERTIFICATES.is_dir():
         mounts[CERTIFICATES] = str(CERTIFICATES)
@@ -107,24 +107,10 @@ def _pip_configuration(context: BuildContext) -> Path:
     return file
 
 
-def _keep_small(context: BuildContext, report: Report) -> None:
+def _keep_small(context: BuildContext, limit_bytes: int, report: Report) -> None:
     """Empties buildah's storage when it has grown too large; finished layouts are stored elsewhere."""
     (context.folder / "storage").mkdir(parents=True, exist_ok=True)
     sizes = output_of(["du", "-sb", str(context.folder / "storage")], deadline_s=SHORT_DEADLINE_S)
-    if int(sizes.split()[0]) > STORAGE_LIMIT_BYTES:
+    if int(sizes.split()[0]) > limit_bytes:
         report("removing the layers of earlier builds")
         run_logged(context.buildah("rmi", "--all", "--force"), context.log, deadline_s=SHORT_DEADLINE_S)
-
-
-def _own_base(context: BuildContext, report: Report) -> str:
-    listed = json.loads(output_of(context.buildah("images", "--json"), deadline_s=SHORT_DEADLINE_S) or "[]")
-    if any(BASE in (image.get("names") or []) for image in listed):
-        return BASE
-    rootfs = ensure_rootfs(context.folder / "base", context.log, report)
-    container = output_of(context.buildah("from", "scratch"), deadline_s=SHORT_DEADLINE_S).strip()
-    try:
-        for step in (("add", "--quiet", container, str(rootfs), "/"), ("commit", "--quiet", container, BASE)):
-            run_logged(context.buildah(*step), context.log, deadline_s=SHORT_DEADLINE_S)
-    finally:
-        run_logged(context.buildah("rm", container), context.log, deadline_s=SHORT_DEADLINE_S)
-    return BASE

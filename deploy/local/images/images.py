@@ -1,93 +1,26 @@
-"""The images of a local stack: what each is made of; builds them and ensures that the registry has them.
+"""Names images by their contents, builds what has changed, and ensures that the local stack's registry has them.
 
 An image's tag is a hash of all its inputs, so it is built once per content and user, and pushed once per registry. The
-tag `dev` names the newest one. `build.py` builds, `push.py` pushes.
+tag `dev` names the newest one. `contents.py` says what each is made of, `build.py` builds, `push.py` pushes.
 """
 
 import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.images.build import CONTAINERFILE, IGNORED, BuildContext, Wanted, build
+from deploy.local.images.build import CONTAINERFILE, IGNORED, Wanted, build
+from deploy.local.images.buildah import BuildContext
 from deploy.local.images.containerfile import stages_of
+from deploy.local.images.contents import Image
 from deploy.local.images.push import Registry, manifest_of
-from deploy.local.images.rootfs import PACKAGES, SUITE, given_base
-from deploy.local.images.torch_build import Torch, known_torch, torch_build
-from deploy.local.images.wheels import DATA as DATA_PINS
-from deploy.local.images.wheels import FETCHING, SERVING, TUNING, Pins, ensure_wheels, one_at_a_time
+from deploy.local.images.rootfs import FULL, SMALL, given_base
+from deploy.local.images.torch_build import Torch, for_gpus, known_torch, torch_build
+from deploy.local.images.wheels import Pins, ensure_wheels, one_at_a_time
 from deploy.local.layout import REPOSITORY, Layout, Report
 
 LATEST = "dev"
-
-
-@dataclass(frozen=True)
-class Image:
-    """A target of the Containerfile, the packages it installs, and the files of this repository that it contains."""
-
-    target: str
-    pins: tuple[Path, ...]
-    sources: tuple[str, ...]
-    torch: bool = False
-    """Whether the image contains torch, in the build chosen for this machine."""
-
-    @property
-    def repository(self) -> str:
-        return f"modelyard/{self.target}"
-
-
-def _below(folder: str, *names: str) -> tuple[str, ...]:
-    """Returns modules of a package, with its `__init__.py`."""
-    return tuple(f"{folder}/{name}.py" for name in ("__init__", *names))
-
-
-FETCH = Image(
-    "fetch",
-    (FETCHING,),
-    (
-        *("api/__init__.py", *_below("api/pods", "weights"), "runtime/__init__.py"),
-        *(*_below("runtime/pod", "metrics", "retry", "status_server", "termination"), "runtime/fetch"),
-    ),
-)
-DATA = Image(
-    "data",
-    (DATA_PINS,),
-    (
-        *("api/__init__.py", "api/addresses.py", "api/environment_proxy.py", "api/configs", "api/oci"),
-        *_below("api/pods", "adapter_records", "adapters", "data", "publish", "registries"),
-        *("api/pods/training_rows.py", "api/pods/tune.py", "api/pods/weights.py"),
-        *("runtime/__init__.py", "runtime/pod", "runtime/registry", "runtime/data"),
-        *("runtime/publish", "runtime/adapters"),
-    ),
-)
-# Only what serving imports: a change of one of these rebuilds the image and rolls it out to every Workspace.
-RUNTIME = Image(
-    "runtime",
-    (SERVING,),
-    (
-        *("api/__init__.py", "api/configs", *_below("api/pods", "adapter_records", "serve", "weights")),
-        *("runtime/__init__.py", "runtime/pyproject.toml", "runtime/serve"),
-        *_below("runtime/pod", "metrics", "safetensors", "termination"),
-    ),
-    torch=True,
-)
-# In addition to everything in `runtime`.
-TUNE = Image(
-    "tune",
-    (SERVING, TUNING),
-    (
-        *RUNTIME.sources,
-        *("api/pods/data.py", "api/pods/registries.py", "api/pods/training_rows.py", "api/pods/tune.py"),
-        *("runtime/pod/exit.py", "runtime/pod/status_server.py", "runtime/tune"),
-    ),
-    torch=True,
-)
-# The smallest first: a pod starts with it.
-FOR_SERVING = (FETCH, RUNTIME)
-FOR_TUNING = (DATA, TUNE)
-IMAGES = (*FOR_SERVING, *FOR_TUNING)
 
 
 def ensure_images(layout: Layout, wanted: Sequence[Image], report: Report) -> None:
@@ -110,12 +43,13 @@ def build_image(layout: Layout, image: Image, report: Report) -> Path:
     with one_at_a_time(context.folder / ".lock", lambda: report("waiting for another build of images")):
         while True:
             tag = tag_of(image, torch)
-            done = context.layout_of(image.target, tag)
+            done = context.layout_of(image.name, tag)
             if (done / "index.json").exists():
                 return done
             pins = [*map(Pins, image.pins), *([torch.pins] if torch else [])]
             wheels = ensure_wheels(layout.cache, pins, context.log, report)
-            built = build(context, Wanted(image.target, tag, torch.build if torch else None), wheels, report)
+            wanted = Wanted(image, tag, torch.build if torch else None)
+            built = build(context, wanted, wheels, report)
             if tag_of(image, torch) == tag:
                 return built
             report("the sources were edited while the image was built: building it again")
@@ -124,16 +58,24 @@ def build_image(layout: Layout, image: Image, report: Report) -> Path:
 
 def is_built(layout: Layout, image: Image) -> bool:
     """Returns whether the cache has the image of the current sources; False, without a query, if no torch is chosen."""
-    torch = known_torch(layout.cache) if image.torch else None
+    return layout_of(layout, image) is not None
+
+
+def layout_of(layout: Layout, image: Image) -> Path | None:
+    """Returns the image of the current sources in the cache as an OCI layout, None without; queries nothing."""
+    torch = known_torch(layout.cache) if image.torch and image.device == "cpu" else torch_in(layout, image)
     if image.torch and torch is None:
-        return False
+        return None
     context = BuildContext(layout.cache, layout.logs / "images.log")
-    return (context.layout_of(image.target, tag_of(image, torch)) / "index.json").exists()
+    found = context.layout_of(image.name, tag_of(image, torch))
+    return found if (found / "index.json").exists() else None
 
 
 def torch_in(layout: Layout, image: Image, report: Report = lambda words: None) -> Torch | None:
     """Returns the torch that the image is built with, None for an image without. Raises TorchUnavailable."""
-    return torch_build(layout.cache, report) if image.torch else None
+    if not image.torch:
+        return None
+    return for_gpus() if image.device == "cuda" else torch_build(layout.cache, report)
 
 
 def reference(layout: Layout, image: Image) -> str:
@@ -143,7 +85,8 @@ def reference(layout: Layout, image: Image) -> str:
 
 def tag_of(image: Image, torch: Torch | None) -> str:
     """Returns 16 hex digits over everything that goes into an image."""
-    digest = hashlib.sha256(f"{given_base() or (SUITE, PACKAGES)}".encode())
+    bases = (FULL.name, SMALL.name) if image.small_base else (FULL.name,)
+    digest = hashlib.sha256(f"{given_base() or bases}".encode())
     digest.update(stages_of(CONTAINERFILE.read_text(), image.target).encode())
     for file in (IGNORED, *image.pins, *([torch.pins.file] if torch else []), *files_of(image.sources)):
         digest.update(f"\0{file.relative_to(REPOSITORY)}\0{file.stat().st_size}\0".encode())

@@ -19,7 +19,7 @@ from deploy.local.images.wheels import CONSTRAINTS, PYTHON, Pins, one_at_a_time
 from deploy.local.layout import Report
 
 INDEX_VARIABLE = "MODELYARD_TORCH_INDEX_URL"
-CPU, INDEX = "cpu", "index"
+CPU, INDEX, CUDA = "cpu", "index", "cuda"
 """The builds, as in the names of constraints/torch-*.txt and in the Containerfile's argument TORCH."""
 VERSION = "2.13.0"
 CPU_VERSION = f"{VERSION}+cpu"
@@ -59,6 +59,11 @@ class Torch:
 
 def pins_file(build: str) -> Path:
     return CONSTRAINTS / f"torch-{build}.txt"
+
+
+def for_gpus() -> Torch:
+    """Returns the build for images that compute on GPUs. Nothing is chosen: the list names each wheel by its hash."""
+    return Torch(CUDA, CONFIGURED)
 
 
 def torch_build(cache: Path, report: Report) -> Torch:

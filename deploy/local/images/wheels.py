@@ -16,6 +16,7 @@ from deploy.local.host.commands import run_logged
 from deploy.local.layout import REPOSITORY, Report
 
 CONSTRAINTS = REPOSITORY / "constraints"
+CONTROL_PLANE = CONSTRAINTS / "control-plane-image.txt"
 SERVING = CONSTRAINTS / "runtime-cpu.txt"
 TUNING = CONSTRAINTS / "tuning-cpu.txt"
 FETCHING = CONSTRAINTS / "fetch.txt"

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from deploy.local.host.daemons import Daemon
 from deploy.local.host.probes import once_answers
-from deploy.local.images import images
+from deploy.local.images.contents import DATA, FETCH, RUNTIME, TUNE
+from deploy.local.images.images import reference
 from deploy.local.layout import LOOPBACK, Layout
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
@@ -127,10 +128,10 @@ def _webhook_settings(layout: Layout) -> dict[str, str]:
 def _own_sources(layout: Layout) -> dict[str, str]:
     """Returns the sources of images and models of a stack with nodes; an existing cluster uses the user's settings."""
     return {
-        "MODELYARD_RUNTIME_IMAGE": images.reference(layout, images.RUNTIME),
-        "MODELYARD_FETCH_IMAGE": images.reference(layout, images.FETCH),
-        "MODELYARD_TUNE_IMAGE": images.reference(layout, images.TUNE),
-        "MODELYARD_DATA_IMAGE": images.reference(layout, images.DATA),
+        "MODELYARD_RUNTIME_IMAGE": reference(layout, RUNTIME),
+        "MODELYARD_FETCH_IMAGE": reference(layout, FETCH),
+        "MODELYARD_TUNE_IMAGE": reference(layout, TUNE),
+        "MODELYARD_DATA_IMAGE": reference(layout, DATA),
         "MODELYARD_TUNING_ENVIRONMENT": json.dumps(ON_SHARED_CPUS),
         "MODELYARD_ALLOWED_HOSTS": json.dumps([layout.address]),  # the mirror, which serves data sets too
         "MODELYARD_PLAIN_HTTP_REGISTRIES": json.dumps([layout.registry]),

@@ -13,7 +13,8 @@ from deploy.local.cluster.kubeconfigs import mint_kubeconfig
 from deploy.local.cluster.resources import ensure_crds, ensure_roles
 from deploy.local.host import daemons
 from deploy.local.host.daemons import Daemon
-from deploy.local.images.images import FOR_SERVING, FOR_TUNING, Image, ensure_images
+from deploy.local.images.contents import FOR_SERVING, FOR_TUNING, Image
+from deploy.local.images.images import ensure_images
 from deploy.local.images.pause import push_pause_image
 from deploy.local.layout import Layout, Report
 from deploy.local.network.bridge import ensure_network

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TextIO
 
 from deploy.local.host.commands import stop_commands
-from deploy.local.images import images
+from deploy.local.images.contents import IMAGES
+from deploy.local.images.images import build_image
 from deploy.local.images.runtime_env import ensure_runtime_venv
 from deploy.local.kubernetes.binaries import ensure_binaries
 from deploy.local.kubernetes.helm import ensure_helm
@@ -32,8 +33,8 @@ def preparing_steps(layout: Layout) -> list[Step]:
     """Returns all steps that can run beforehand, including the runtime environment, which tests need."""
 
     def build_images(report: Report) -> None:
-        for image in images.IMAGES:
-            images.build_image(layout, image, report)
+        for image in IMAGES:
+            build_image(layout, image, report)
 
     environment = runtime_environment(layout)
     return [

@@ -4,7 +4,7 @@ import argparse
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic_settings import BaseSettings
@@ -18,6 +18,8 @@ from admin.__main__ import AdminSettings
 from admin.webhook.registration import NOT_BEING_DELETED
 from admin.webhook.settings import WebhookSettings
 from api import labels
+from deploy.images.release import reference_in, version
+from deploy.local.images.contents import Device, images_for
 from deploy.local.services.modelyard import PROGRAMS, WEBHOOK
 from deploy.local.services.temporal import SEARCH_ATTRIBUTES, dynamic_config
 from process.health import PATHS
@@ -96,10 +98,22 @@ def test_values_arrive_as_what_they_are(helm: Helm, set_environment: Callable[[d
     assert (worker.deadlines.serving, worker.allowed_hosts) == (601, ("data.example",))
     assert environment(changed, "worker-cluster")["MODELYARD_DEADLINES"].count(":") == len(Deadlines.model_fields)
     assert (worker.tuning_environment, worker.with_cloud) == ({"NCCL_DEBUG": "INFO"}, True)
-    assert worker.runtime_image == "contoso.azurecr.io/modelyard/runtime:0.1.0"
     assert (pools.os_disk_type, pools.os_disk_gib, pools.encryption_at_host) == ("Ephemeral", 512, True)
     assert (pools.tags, pools.subnet_id[-13:]) == ({"cost-center": "4711"}, "subnets/nodes")
     assert AzureSettings().cluster == "models-aks"
+
+
+@pytest.mark.parametrize("device", get_args(Device))
+def test_images_of_models_are_those_that_are_pushed(
+    helm: Helm, set_environment: Callable[[dict[str, str]], None], device: Device
+) -> None:
+    rendered = helm.rendered("aks", f"image.device={device}")
+    set_environment(environment(rendered, "worker-cluster"))
+    worker = WorkerSettings()
+    told = {worker.runtime_image, worker.fetch_image, worker.tune_image, worker.data_image}
+    told.add(container_of(rendered, "worker-cluster")["image"])
+    pushed = {reference_in("contoso.azurecr.io", image, version()) for image in images_for(device)}
+    assert told == pushed
 
 
 def test_further_variables_reach_their_process_only(helm: Helm) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.images import images
+from deploy.local.images.contents import IMAGES
 from deploy.local.images.torch_build import CONFIGURED, CPU, Torch, remember
 from deploy.local.layout import Layout
 from deploy.local.services.modelyard import PROGRAMS, WEBHOOK, settings, token_file
@@ -67,5 +68,5 @@ def test_admission_and_the_worker_agree_on_hosts_that_data_may_come_from(layout:
 def test_every_image_of_pods_is_the_one_made_of_these_sources(layout: Layout) -> None:
     worker = next(program for program in PROGRAMS if program.name == "worker-cluster")
     found = settings(layout, worker, KUBECONFIG)
-    for image in images.IMAGES:
+    for image in IMAGES:
         assert found[f"MODELYARD_{image.target.upper()}_IMAGE"] == images.reference(layout, image)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.images.images import DATA, FETCH, IMAGES, RUNTIME, TUNE, Image
+from deploy.local.images.contents import DATA, FETCH, IMAGES, RUNTIME, TUNE, Image
 
 ROOT = Path(__file__).parents[3]
 # The repository is installed in this environment and lends what the folder lacks: so ask where each module came from.

@@ -1,6 +1,7 @@
 """What an image is named by, and what the machine gives to its build."""
 
 import ast
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from deploy.local.images import images, rootfs
-from deploy.local.images.build import CONTAINERFILE, BuildContext, Wanted, build_options
+from deploy.local.images.bases import BASE_DIGEST, BASE_NAME, Base, Bases, name_base
+from deploy.local.images.build import CONTAINERFILE, Wanted, build_options
+from deploy.local.images.buildah import BuildContext
 from deploy.local.images.containerfile import stages_of
-from deploy.local.images.images import FETCH, RUNTIME, TUNE, tag_of
+from deploy.local.images.contents import CONTROL_PLANE, FETCH, IMAGES, RUNTIME, TUNE, Image, images_for, on_device
+from deploy.local.images.images import tag_of
 from deploy.local.images.push import PushFailed, blob, manifest_of
 from deploy.local.images.rootfs import BASE_VARIABLE, sources_of
 from deploy.local.images.runtime_env import LARGE_GIB, RuntimeUnavailable, check_disk, check_python
-from deploy.local.images.torch_build import CONFIGURED, CPU, INDEX, Torch, pins_file
-from deploy.local.images.wheels import FETCHING, SERVING, TUNING, Pins, download_command
+from deploy.local.images.torch_build import CONFIGURED, CPU, CUDA, INDEX, Torch, for_gpus, pins_file
+from deploy.local.images.wheels import FETCHING, SERVING, Pins, download_command
 from deploy.local.layout import REPOSITORY, Layout
 
 APT_TARGETS = """Debian|http://mirror.example/debian/|bookworm|main
@@ -23,6 +27,8 @@ Debian|http://mirror.example/debian/|bookworm-updates|main
 Debian|http://mirror.example/debian/|trixie|main
 Elsewhere|http://other.example/|bookworm|main"""
 TORCH = Torch(CPU, CONFIGURED)
+BASES = Bases(Base("base", "sha256:aa"), Base("small", "sha256:bb"))
+ALL = (CONTROL_PLANE, *IMAGES)
 
 
 def test_the_tag_is_the_same_until_something_in_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +43,7 @@ def test_the_tag_is_the_same_until_something_in_it_changes(monkeypatch: pytest.M
 
 def test_a_target_is_made_of_its_own_stages_alone() -> None:
     text = CONTAINERFILE.read_text()
-    for image in images.IMAGES:
+    for image in ALL:
         assert f" AS {image.target}\n" in stages_of(text, image.target)
     serving = stages_of(text, "runtime")
     assert all(f" AS {stage}\n" in serving for stage in ("base", "tools", "runtime-packages", "runtime"))
@@ -55,14 +61,14 @@ def test_the_tag_covers_every_file_that_the_containerfile_copies() -> None:
     text = CONTAINERFILE.read_text()
     lines = [line for line in text.splitlines() if line.startswith("COPY") and "--from=" not in line]
     copied = {word for line in lines for word in line.split()[1:-1]}
-    pins = {f"constraints/{pin.name}" for image in images.IMAGES for pin in image.pins}
+    pins = {f"constraints/{pin.name.replace('-cpu', '-${DEVICE}')}" for image in ALL for pin in image.pins}
     pins.add("constraints/torch-${TORCH}.txt")
-    sources = {*pins, *(source for image in images.IMAGES for source in image.sources)}
+    sources = {*pins, *(source for image in ALL for source in image.sources)}
     assert all(any(word == source or word.startswith(f"{source}/") for source in sources) for word in copied)
 
 
-@pytest.mark.parametrize("image", images.IMAGES, ids=lambda image: image.target)
-def test_an_image_holds_whatever_its_programs_import(image: images.Image) -> None:
+@pytest.mark.parametrize("image", ALL, ids=lambda image: image.target)
+def test_an_image_holds_whatever_its_programs_import(image: Image) -> None:
     files = set(images.files_of(image.sources))
     reached, open_ = set[Path](), [file for file in files if file.name == "__main__.py"]
     assert open_
@@ -108,7 +114,7 @@ def test_another_base_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_a_build_gets_from_this_machine_is_mounted_read_only(tmp_path: Path) -> None:
-    options = build_options(BuildContext(tmp_path, tmp_path / "log"), Wanted("fetch", "t"), "base", tmp_path / "wheels")
+    options = build_options(BuildContext(tmp_path, tmp_path / "log"), Wanted(FETCH, "t"), BASES, tmp_path / "wheels")
     volumes = [options[at + 1] for at, option in enumerate(options) if option == "--volume"]
     assert volumes
     assert all(volume.endswith(":ro") for volume in volumes)
@@ -117,7 +123,41 @@ def test_what_a_build_gets_from_this_machine_is_mounted_read_only(tmp_path: Path
 
 def test_an_image_is_built_with_the_torch_of_this_machine(tmp_path: Path) -> None:
     workshop = BuildContext(tmp_path, tmp_path / "log")
-    assert "TORCH=index" in build_options(workshop, Wanted("runtime", "t", INDEX), "base", tmp_path / "wheels")
+    options = build_options(workshop, Wanted(RUNTIME, "t", INDEX), BASES, tmp_path / "wheels")
+    assert {"TORCH=index", "DEVICE=cpu"} <= set(options)
+    assert not any(option.startswith("COMPILER") for option in options)
+
+
+def test_an_image_names_the_base_that_it_is_made_on(tmp_path: Path) -> None:
+    blob(tmp_path, "sha256:ab").parent.mkdir(parents=True)
+    blob(tmp_path, "sha256:ab").write_text(json.dumps({"layers": [], "annotations": {BASE_DIGEST: "sha256:stage"}}))
+    index = {"schemaVersion": 2, "manifests": [{"digest": "sha256:ab", "size": 1, "mediaType": "m"}]}
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    name_base(tmp_path, Base("python:3.11-slim@sha256:cd", "sha256:cd"))
+    named = manifest_of(tmp_path)
+    manifest = blob(tmp_path, named["digest"]).read_bytes()
+    assert json.loads(manifest)["annotations"] == {BASE_NAME: "python:3.11-slim", BASE_DIGEST: "sha256:cd"}
+    assert (named["mediaType"], named["size"]) == ("m", len(manifest))
+    assert named["digest"] == f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+    assert not blob(tmp_path, "sha256:ab").exists()
+
+
+def test_an_image_for_gpus_has_the_compiler_that_triton_calls(tmp_path: Path) -> None:
+    wanted = Wanted(on_device(RUNTIME, "cuda"), "t", for_gpus().build)
+    options = build_options(BuildContext(tmp_path, tmp_path / "log"), wanted, BASES, tmp_path / "wheels")
+    assert {"TORCH=cuda", "DEVICE=cuda"} <= set(options)
+    assert any(option.startswith("COMPILER=gcc ") and "libpython3.11-dev" in option for option in options)
+
+
+def test_the_device_changes_the_packages_of_what_computes_and_nothing_else() -> None:
+    names = {device: [image.name for image in images_for(device)] for device in ("cpu", "cuda")}
+    assert names["cpu"] == ["control-plane", "fetch", "runtime", "data", "tune"]
+    assert names["cuda"] == ["control-plane", "fetch", "runtime-cuda", "data", "tune-cuda"]
+    cuda = on_device(TUNE, "cuda")
+    assert [pin.name for pin in cuda.pins] == ["runtime-cuda.txt", "tuning-cuda.txt"]
+    assert (cuda.sources, cuda.repository) == (TUNE.sources, TUNE.repository)
+    assert on_device(FETCH, "cuda") is FETCH
+    assert tag_of(cuda, for_gpus()) != tag_of(TUNE, TORCH)
 
 
 def test_pip_gets_the_torch_index_for_torch_alone(tmp_path: Path) -> None:
@@ -127,8 +167,9 @@ def test_pip_gets_the_torch_index_for_torch_alone(tmp_path: Path) -> None:
 
 
 def test_every_package_is_pinned_and_none_is_pinned_twice() -> None:
-    for build in (CPU, INDEX):
-        texts = [file.read_text() for file in (SERVING, pins_file(build), TUNING)]
+    for build in (CPU, INDEX, CUDA):
+        lists = on_device(TUNE, "cuda" if build == CUDA else "cpu").pins
+        texts = [file.read_text() for file in (*lists, pins_file(build))]
         lines = [line for text in texts for line in text.splitlines() if not line.startswith("#")]
         names = [line.partition("==")[0] for line in lines]
         assert all("==" in line for line in lines)

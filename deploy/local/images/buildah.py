@@ -1,0 +1,51 @@
+"""buildah without a container engine: its command line with a storage of our own, and an image's file system.
+
+What is built with it is `build.py`'s, what on, `bases.py`'s.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.host.commands import output_of, run_logged
+
+SHORT_DEADLINE_S = 600.0
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """Where images are built: buildah's own storage, separate from the user's, and the finished layouts."""
+
+    cache: Path
+    log: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.cache / "images"
+
+    def buildah(self, *arguments: str) -> list[str]:
+        # Nodes and servers may be running beside the build, so they go first; but with nice 10 two busy processes of
+        # somebody else leave a build one tenth of the processors.
+        root = self.folder / "storage"
+        # Two storages must not share what is kept of their mounts.
+        run = f"/run/modelyard/images-{hashlib.sha256(str(root).encode()).hexdigest()[:8]}"
+        storage = ["--root", str(root), "--runroot", run]
+        # Without the option buildah leaves a mount behind on its storage.
+        driver = ["--storage-driver", "overlay", "--storage-opt", "overlay.skip_mount_home=true"]
+        return ["nice", "-n", "5", "buildah", *storage, *driver, *arguments]
+
+    def layout_of(self, name: str, tag: str) -> Path:
+        return self.folder / "layouts" / f"{name}-{tag}"
+
+
+@contextmanager
+def mounted(context: BuildContext, reference: str) -> Iterator[Path]:
+    """Yields the root of an image's file system; writes to it are thrown away. Raises CommandFailed."""
+    argv = context.buildah("from", "--pull-never", reference)
+    container = output_of(argv, deadline_s=SHORT_DEADLINE_S).strip()
+    try:
+        yield Path(output_of(context.buildah("mount", container), deadline_s=SHORT_DEADLINE_S).strip())
+    finally:
+        run_logged(context.buildah("rm", container), context.log, deadline_s=SHORT_DEADLINE_S)
