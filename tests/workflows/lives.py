@@ -21,6 +21,7 @@ from testing.workflow_tasks import may_be_asked_again
 from tests.fakes.troubles import Trouble
 from tests.fakes.truth import Owned, Stored, Truth
 from watcher.signals import to_temporal
+from workflows.messages import SIGNAL_CHANGED, Changed
 from workflows.state import WorkspaceState
 from workflows.workspace import WorkspaceWorkflow
 
@@ -175,6 +176,8 @@ class LifeRun:
         if there is None or there.deleting:
             await self._as_a_person_would(state)
             return f"{there} is there, the workflow is at {state.status.phase}, {state.status.reason}"
+        if state.status.settled == "failed" and state.resources.to_release:
+            await self._as_the_hour_would(there)
         return as_wanted(truth, there, state)
 
     async def _status(self) -> WorkflowExecutionStatus | None:
@@ -196,6 +199,10 @@ class LifeRun:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
+
+    async def _as_the_hour_would(self, there: Stored) -> None:
+        """What a failed pass could not give back is given back at the hourly look; nobody waits an hour here."""
+        await self._handle.signal(SIGNAL_CHANGED, Changed(uid=there.uid, generation=0, resync=True))
 
 
 FIRST: Final = Stored(uid="").machine
