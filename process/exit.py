@@ -10,6 +10,11 @@ import sys
 from typing import NoReturn
 
 
+class CannotStart(RuntimeError):
+    """A process cannot work as it is configured. The message says why and what to change, so that it is all that is
+    logged."""
+
+
 def exit_now(code: int) -> NoReturn:
     """Ends the process with this exit code, or with 1 instead of 0 if its last output could not be written."""
     logging.shutdown()

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from process.exit import exit_now
+from process.exit import CannotStart, exit_now
 from process.memory import bound_heaps, give_back, keep_for_life
 
 Main = Callable[[asyncio.Event], Awaitable[None]]
@@ -19,11 +19,16 @@ Main = Callable[[asyncio.Event], Awaitable[None]]
 
 
 def run(main: Main) -> NoReturn:
-    """Ends the process with 0 when `main` returns. Propagates what `main` raises, so that the process is restarted."""
+    """Ends the process with 0 when `main` returns, with 1 after one line of log when it raises CannotStart. Propagates
+    what else it raises, so that the process is restarted."""
     configure_logging()
     bound_heaps()
     keep_for_life()
-    asyncio.run(_until_stopped(main))
+    try:
+        asyncio.run(_until_stopped(main))
+    except CannotStart as error:
+        logging.getLogger(__name__).critical("%s", error)
+        exit_now(1)
     exit_now(os.EX_OK)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from process.connection.target import Target
+from process.exit import CannotStart
 
 _CA: Final = "name the CA of the server's certificate with TEMPORAL_TLS_SERVER_CA_CERT_PATH"
 _ADDRESS: Final = "correct MODELYARD_TEMPORAL_ADDRESS (or the profile's `address`), as HOST:PORT"
@@ -31,7 +32,7 @@ CLOSED: Final = ("connection closed", "transport error", "received fatal alert",
 """A server that wants TLS, or that refuses a client certificate, says so by closing the connection."""
 
 
-class NotConnected(RuntimeError):
+class NotConnected(CannotStart):
     """Temporal cannot be used as it is configured, or does not answer. The message names the fix and no secret."""
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from temporalio.envconfig import ClientConfigProfile
 from temporalio.service import TLSConfig
 
+from process.exit import CannotStart
 from process.settings import TemporalSettings
 
 ADDRESS: Final = "127.0.0.1:7233"
@@ -20,7 +21,7 @@ NAMESPACE: Final = "default"
 CONFIG_FILE: Final = "TEMPORAL_CONFIG_FILE"
 
 
-class Misconfigured(RuntimeError):
+class Misconfigured(CannotStart):
     """The configuration cannot be read. The message names the fix and no secret."""
 
 

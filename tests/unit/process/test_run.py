@@ -33,3 +33,13 @@ def test_an_unrecoverable_error_ends_it_with_1() -> None:
     ended = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert ended.stderr.endswith("OSError: the address is taken\n")
+
+
+def test_what_is_configured_wrongly_is_told_in_one_line() -> None:
+    refused = (
+        "    from process.connection.errors import NotConnected\n    raise NotConnected('no such host: x')\nrun(main)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", HEAD + refused], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    _, told = ended.stderr.splitlines()
+    assert told.endswith(" CRITICAL process.run no such host: x")
