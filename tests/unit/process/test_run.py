@@ -17,7 +17,7 @@ async def main(stop: asyncio.Event) -> None:
 """
 UNTIL_STOPPED = HEAD + "    await stop.wait()\n    log.info('drained')\nrun(main)\n"
 BROKEN = HEAD + "    raise OSError('the address is taken')\nrun(main)\n"
-REFUSED = f"from process.connection.errors import NotConnected{HEAD}    raise NotConnected('no such host')\nrun(main)\n"
+REFUSED = "from process.exit import CannotStart" + HEAD + "    raise CannotStart('no such host: x')\nrun(main)\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -37,10 +37,7 @@ def test_an_unrecoverable_error_ends_it_with_1() -> None:
 
 
 def test_what_is_configured_wrongly_is_told_in_one_line() -> None:
-    refused = (
-        "    from process.connection.errors import NotConnected\n    raise NotConnected('no such host: x')\nrun(main)\n"
-    )
-    ended = subprocess.run([sys.executable, "-c", HEAD + refused], capture_output=True, text=True, check=False)
+    ended = subprocess.run([sys.executable, "-c", REFUSED], capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     _, told = ended.stderr.splitlines()
-    assert told.endswith(" CRITICAL process.run no such host")
+    assert told.endswith(" CRITICAL process.run no such host: x")
