@@ -17,6 +17,8 @@ from azure.mgmt.compute.aio import ComputeManagementClient
 from azure.mgmt.containerservice.aio import ContainerServiceClient
 from azure.mgmt.containerservice.models import AgentPool
 
+from activities.clients import azure as azure_client
+from activities.clients.azure import AzureSettings
 from deploy.local.azure.control_client import Address, ControlClient
 from deploy.local.azure.identity import Identity
 from deploy.local.host import probes
@@ -203,3 +205,22 @@ def _sdk_options(address: Address) -> dict[str, Any]:
         "connection_verify": str(address.ca),
         "polling_interval": POLL_S,
     }
+
+
+@pytest.fixture
+def azure_settings(emulator: Any, tmp_path: Path) -> AzureSettings:
+    """As a cloud worker is told them."""
+    token = tmp_path / "token"
+    token.write_text(emulator.address.token)
+    identity = Identity()
+    return AzureSettings(
+        subscription_id=identity.subscription, resource_group=identity.group, cluster=identity.cluster,
+        location="eastus", endpoint=emulator.url, ca_file=emulator.address.ca, credential=f"token-file:{token}",
+        polling_interval=POLL_S,
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def azure(azure_settings: AzureSettings) -> AsyncIterator[azure_client.Azure]:
+    async with contextlib.AsyncExitStack() as stack:
+        yield await azure_client.connect(azure_settings, stack)

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from activities.contract.plan import Plan
 from activities.nodes.aks.provider import AgentPools
 from activities.preflight.azure import PreflightChecks
 from deploy.local.azure.control_client import ControlClient
-from deploy.local.azure.identity import Identity
 from testing.deadlines import PATIENCE_S
 from tests.builders import a_key, a_plan
 
@@ -64,20 +62,12 @@ def arm(control: ControlClient) -> ControlClient:
 
 
 @pytest.fixture
-async def new_life(emulator: Any, tmp_path: Path) -> AsyncIterator[Callable[[], Any]]:
+async def new_life(azure_settings: AzureSettings) -> AsyncIterator[Callable[[], Any]]:
     """Makes what a worker process has; a second one knows nothing of the first."""
-    token = tmp_path / "token"
-    token.write_text(emulator.address.token)
-    identity = Identity()
-    settings = AzureSettings(
-        subscription_id=identity.subscription, resource_group=identity.group, cluster=identity.cluster,
-        location="eastus", endpoint=emulator.url, ca_file=emulator.address.ca,
-        credential=f"token-file:{token}", polling_interval=0.05,
-    )  # fmt: skip
     async with AsyncExitStack() as stack:
 
         async def make() -> Life:
-            return Life(await azure_client.connect(settings, stack))
+            return Life(await azure_client.connect(azure_settings, stack))
 
         yield make
 

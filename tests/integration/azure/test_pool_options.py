@@ -1,7 +1,5 @@
 """What an installation wants of its pools, against the ARM emulator: it arrives, and repairs do not stumble over it."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -9,10 +7,8 @@ from azure.core.exceptions import HttpResponseError
 from temporalio.testing import ActivityEnvironment
 
 from activities.clients import azure as azure_client
-from activities.clients.azure import AzureSettings
 from activities.nodes.aks.pool_options import PoolOptions
 from activities.nodes.aks.provider import AgentPools
-from deploy.local.azure.identity import Identity
 from tests.builders import a_plan
 
 GROUP = "/subscriptions/s/resourceGroups/g/providers"
@@ -21,20 +17,6 @@ BEFORE = PoolOptions(
     subnet_id=SUBNET, os_disk_type="Ephemeral", encryption_at_host=True, gpu_management="Managed", tags={"team": "a"}
 )
 AFTER = PoolOptions(os_disk_type="Managed", tags={"team": "b"})
-
-
-@pytest.fixture
-async def azure(emulator: Any, tmp_path: Any) -> AsyncIterator[azure_client.Azure]:
-    token = tmp_path / "token"
-    token.write_text(emulator.address.token)
-    identity = Identity()
-    settings = AzureSettings(
-        subscription_id=identity.subscription, resource_group=identity.group, cluster=identity.cluster,
-        location="eastus", endpoint=emulator.url, ca_file=emulator.address.ca, credential=f"token-file:{token}",
-        polling_interval=0.05,
-    )  # fmt: skip
-    async with AsyncExitStack() as stack:
-        yield await azure_client.connect(settings, stack)
 
 
 async def test_a_pool_is_bought_as_wanted_and_repaired_after_the_installation_wants_something_else(

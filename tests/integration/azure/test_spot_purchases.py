@@ -1,8 +1,6 @@
 """The `aks` provider against the ARM emulator: it buys spot and zones as planned, and replaces lost machines."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -10,12 +8,10 @@ from azure.core.exceptions import HttpResponseError
 from temporalio.testing import ActivityEnvironment
 
 from activities.clients import azure as azure_client
-from activities.clients.azure import AzureSettings
 from activities.contract.nodes import PoolBought
 from activities.contract.plan import Plan
 from activities.nodes.aks.provider import AgentPools
 from activities.preflight.azure import PreflightChecks
-from deploy.local.azure.identity import Identity
 from testing.deadlines import PATIENCE_S
 from tests.builders import a_plan
 
@@ -24,20 +20,6 @@ A100_FAMILY = "StandardNCADSA100v4Family"
 
 def two_machines(pool: str, **more: Any) -> Plan:
     return a_plan(pool_name=pool, node_count=2, vcpus_per_node=24, vcpu_family=A100_FAMILY, **more)
-
-
-@pytest.fixture
-async def azure(emulator: Any, tmp_path: Any) -> AsyncIterator[azure_client.Azure]:
-    token = tmp_path / "token"
-    token.write_text(emulator.address.token)
-    identity = Identity()
-    settings = AzureSettings(
-        subscription_id=identity.subscription, resource_group=identity.group, cluster=identity.cluster,
-        location="eastus", endpoint=emulator.url, ca_file=emulator.address.ca, credential=f"token-file:{token}",
-        polling_interval=0.05,
-    )  # fmt: skip
-    async with AsyncExitStack() as stack:
-        yield await azure_client.connect(settings, stack)
 
 
 async def bought(azure: azure_client.Azure, plan: Plan) -> PoolBought:
