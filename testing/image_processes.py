@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.local.images.buildah import BuildContext, mounted
+from deploy.local.images.buildah import BuildContext, mounted_layout
 from deploy.local.images.contents import Image
 from deploy.local.images.images import build_image
 from deploy.local.images.push import blob, manifest_of
@@ -79,5 +79,5 @@ def opened(layout: Layout, image: Image) -> Iterator[OpenImage]:
     manifest = json.loads(blob(built, manifest_of(built)["digest"]).read_bytes())
     config = json.loads(blob(built, manifest["config"]["digest"]).read_bytes())["config"]
     context = BuildContext(layout.cache, layout.logs / "images.log")
-    with mounted(context, f"oci:{built}") as root:
+    with mounted_layout(context, built) as root:
         yield OpenImage(built, config, root)

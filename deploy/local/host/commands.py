@@ -66,10 +66,11 @@ def run_logged(
         raise CommandFailed(_message(argv, f"ended with exit code {done.returncode}", log, offset, fix))
 
 
-def output_of(argv: Sequence[str], *, deadline_s: float, fix: str = "") -> str:
-    """Returns the stdout of a command that is expected to finish quickly. Raises CommandFailed with its stderr."""
+def output_of(argv: Sequence[str], *, deadline_s: float, fix: str = "", folder: Path | None = None) -> str:
+    """Returns the stdout of a command that is expected to finish quickly, run in `folder` if one is named. Raises
+    CommandFailed with its stderr."""
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=deadline_s, check=False)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=deadline_s, check=False, cwd=folder)
     except subprocess.TimeoutExpired as expired:
         raise CommandFailed(f"`{shlex.join(argv)}` did not end within {deadline_s:g} s" + _fix(fix)) from expired
     except FileNotFoundError as missing:
