@@ -5,6 +5,8 @@ system shows here, what it needs of a cluster does not.
 """
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,11 +57,12 @@ class OpenImage:
     @contextmanager
     def running(self, *argv: str, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
         """Runs a program, and kills it at the end."""
-        process = subprocess.Popen(self._inside(argv), env=self._environment | settings)
+        process = subprocess.Popen(self._inside(argv), env=self._environment | settings, start_new_session=True)
         try:
             yield process
         finally:
-            process.kill()
+            # All of its group: a program that has changed its user no longer ends with the one that has started it.
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     @property

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 from api.pods.adapters import AdaptersConfig
 from runtime.adapters.install import bring
 from runtime.pod.exit import log_line, run
+
+STAYING: Final = "every adapter is there; idling until SIGTERM"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -26,6 +28,7 @@ def bring_and_stay(config: AdaptersConfig) -> Mapping[str, Any]:
     # PID 1 of a container has no default signal handlers.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
+    log_line(STAYING)
     while True:
         signal.pause()
 
