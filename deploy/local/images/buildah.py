@@ -5,7 +5,7 @@ What is built with it is `build.py`'s, what on, `bases.py`'s.
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,25 +41,18 @@ class BuildContext:
 
 
 @contextmanager
-def mounted(context: BuildContext, reference: str) -> Iterator[Path]:
-    """Yields the root of an image's file system; writes to it are thrown away. Raises CommandFailed."""
-    with _container(context, reference) as root:
-        yield root
-
-
-@contextmanager
-def mounted_layout(context: BuildContext, layout: Path) -> Iterator[Path]:
-    """The same of an OCI layout in a folder."""
-    # By its name alone: buildah makes a reference of the path, which may not have a folder like `.cache` in it.
-    with _container(context, f"oci:{layout.name}", layout.parent) as root:
-        yield root
-
-
-@contextmanager
-def _container(context: BuildContext, reference: str, folder: Path | None = None) -> Iterator[Path]:
+def mounted(context: BuildContext, reference: str, *, folder: Path | None = None) -> Iterator[Path]:
+    """Yields the root of an image's file system; writes to it are thrown away. A `reference` that is a path is relative
+    to `folder`. Raises CommandFailed."""
     argv = context.buildah("from", "--pull-never", reference)
     container = output_of(argv, deadline_s=SHORT_DEADLINE_S, folder=folder).strip()
     try:
         yield Path(output_of(context.buildah("mount", container), deadline_s=SHORT_DEADLINE_S).strip())
     finally:
         run_logged(context.buildah("rm", container), context.log, deadline_s=SHORT_DEADLINE_S)
+
+
+def mounted_layout(context: BuildContext, layout: Path) -> AbstractContextManager[Path]:
+    """The same of an OCI layout in a folder."""
+    # By its name alone: buildah makes a reference of the path, which may not have a folder like `.cache` in it.
+    return mounted(context, f"oci:{layout.name}", folder=layout.parent)

@@ -52,7 +52,7 @@ class _File:
 
 def released(cache: Path) -> Path | None:
     """Returns the folder of the fetched release, if it is complete."""
-    folder = cache / f"kubernetes-release-{CONTROL_PLANE}-{NODES}-{ETCD}"
+    folder = _folder(cache)
     return folder if folder.is_dir() else None
 
 
@@ -80,7 +80,7 @@ def offered() -> bool:
 def fetch(cache: Path, report: Report) -> Path:
     """Returns the folder of the release, fetched unless it is there. Raises ReleaseUnavailable."""
     cache.mkdir(parents=True, exist_ok=True)
-    final = cache / f"kubernetes-release-{CONTROL_PLANE}-{NODES}-{ETCD}"
+    final = _folder(cache)
     with one_at_a_time(cache, report):
         if released(cache):
             return final
@@ -94,6 +94,10 @@ def fetch(cache: Path, report: Report) -> Path:
         partial.rename(final)
     report(f"Kubernetes {CONTROL_PLANE} is in {final}")
     return final
+
+
+def _folder(cache: Path) -> Path:
+    return cache / f"kubernetes-release-{CONTROL_PLANE}-{NODES}-{ETCD}"
 
 
 def _files(architecture: str) -> list[_File]:
