@@ -62,13 +62,19 @@ async def test_an_edit_whose_message_arrives_with_the_plan_is_not_lost(live: Wor
             await bench.end()
 
 
+async def being_cleaned_up(bench: Bench) -> asyncio.Event:
+    """A Workspace was Ready and is deleted; its pool goes when the event is set."""
+    await bench.signal()
+    await bench.settled()
+    gate = bench.world.block(s.DELETE_NODE_POOL)
+    await bench.signal(deleting=True)
+    await bench.world.entered["delete_node_pool"].wait()
+    return gate
+
+
 async def test_a_late_message_does_not_hide_a_successor_created_during_the_clean_up(live_bench: Bench) -> None:
     world = live_bench.world
-    await live_bench.signal()
-    await live_bench.settled()
-    gate = world.block(s.DELETE_NODE_POOL)
-    await live_bench.signal(deleting=True)
-    await world.entered["delete_node_pool"].wait()
+    gate = await being_cleaned_up(live_bench)
     world.uid, world.generation = "uid-2", 1  # somebody has removed the finalizer by hand
     await live_bench.signal()
     await live_bench.signal(uid="uid-0", deleting=True)
@@ -81,11 +87,7 @@ FORBIDDEN = failure("CloudForbidden", "workspaces may not be read")
 
 async def test_a_late_message_does_not_hide_a_successor_while_the_workspace_cannot_be_read(live_bench: Bench) -> None:
     world = live_bench.world
-    await live_bench.signal()
-    await live_bench.settled()
-    gate = world.block(s.DELETE_NODE_POOL)
-    await live_bench.signal(deleting=True)
-    await world.entered["delete_node_pool"].wait()
+    gate = await being_cleaned_up(live_bench)
     world.uid, world.generation = "uid-2", 1
     world.fail_next(s.READ_WORKSPACE, *[FORBIDDEN] * 2)
     await live_bench.signal()
