@@ -1,4 +1,4 @@
-"""Reports the state of an instance: each process with pid, address, health, age and log; nodes; node pools.
+"""Reports the state of an instance: each process with pid, address, health, age and log; nodes; Modelyard's pods.
 
 Read-only. A part that cannot be queried is reported as such instead of hiding the others.
 """
@@ -15,6 +15,7 @@ from deploy.local.host.processes import find_process, seconds_running
 from deploy.local.layout import Layout
 from deploy.local.network.bridge import GATEWAY
 from deploy.local.nodes.node import list_nodes
+from deploy.local.services.chart import NAMESPACE
 from deploy.local.stack.choices import Choices, recall
 from deploy.local.stack.components import Component, components_of
 
@@ -45,6 +46,15 @@ class NodeStatus:
 
 
 @dataclass(frozen=True)
+class PodStatus:
+    """A pod of the control plane, where that runs as pods."""
+
+    name: str
+    ready: bool
+    restarts: int
+
+
+@dataclass(frozen=True)
 class StackStatus:
     """The complete state of an instance. `problems`: the parts that could not be queried, and why."""
 
@@ -54,16 +64,18 @@ class StackStatus:
     logs: str
     processes: list[ProcessStatus]
     nodes: list[NodeStatus]
+    pods: list[PodStatus]
     problems: list[str]
 
     @property
     def well(self) -> bool:
-        """Returns whether every expected process runs and every node is Ready."""
+        """Returns whether every expected process runs, and every node and pod is Ready."""
         return (
             self.up
             and not self.problems
             and all(process.state == "ready" for process in self.processes)
             and all(node.ready for node in self.nodes)
+            and all(pod.ready for pod in self.pods)
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -76,7 +88,8 @@ def read_status(instance: str) -> StackStatus:
     layout = (choices or Choices()).layout(instance)
     running = daemons.running(layout)
     kubeconfig = (choices and choices.kubeconfig) or layout.admin_kubeconfig
-    nodes, problems = _nodes(kubeconfig) if choices else ([], [])
+    nodes, no_nodes = _nodes(kubeconfig) if choices else ([], [])
+    pods, no_pods = _pods(kubeconfig) if choices and choices.pods else ([], [])
     return StackStatus(
         instance=instance,
         up=choices is not None,
@@ -84,7 +97,8 @@ def read_status(instance: str) -> StackStatus:
         logs=str(layout.logs),
         processes=_processes(layout, choices, running),
         nodes=nodes,
-        problems=problems,
+        pods=pods,
+        problems=[*no_nodes, *no_pods],
     )
 
 
@@ -103,6 +117,16 @@ def node_status(node: dict[str, Any]) -> NodeStatus:
         pool=labels.get("agentpool", ""),
         instance_type=labels.get("node.kubernetes.io/instance-type", ""),
         gpus=int(node.get("status", {}).get("allocatable", {}).get("nvidia.com/gpu", 0)),
+    )
+
+
+def pod_status(pod: dict[str, Any]) -> PodStatus:
+    """Returns the relevant fields of a Pod object."""
+    status = pod.get("status", {})
+    return PodStatus(
+        name=pod["metadata"]["name"],
+        ready=any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", [])),
+        restarts=sum(each["restartCount"] for each in status.get("containerStatuses", [])),
     )
 
 
@@ -134,6 +158,16 @@ def _process(layout: Layout, name: str, state: str, address: str, pid: int | Non
 def _running_s(pid: int) -> float | None:
     process = find_process(pid)
     return None if process is None else round(seconds_running(process), 1)
+
+
+def _pods(kubeconfig: Path) -> tuple[list[PodStatus], list[str]]:
+    try:
+        found = kubectl_json(kubeconfig, "-n", NAMESPACE, "get", "pods", deadline_s=NODES_S)["items"]
+    except (CommandFailed, FileNotFoundError) as failure:
+        return [], [f"the pods of the control plane are unknown: {failure}"]
+    # A pod that is about to go belongs to a rollout.
+    pods = [pod_status(pod) for pod in found if "deletionTimestamp" not in pod["metadata"]]
+    return pods, [] if pods else [f"there is no pod in {NAMESPACE}: the chart is not installed"]
 
 
 def _nodes(kubeconfig: Path) -> tuple[list[NodeStatus], list[str]]:
