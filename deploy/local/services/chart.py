@@ -17,9 +17,9 @@ from deploy.local.images.images import reference
 from deploy.local.kubernetes.helm import ensure_helm
 from deploy.local.layout import REPOSITORY, Layout, Report
 from deploy.local.services import modelyard
+from deploy.local.services.pods import NAMESPACE, await_pods
 
 CHART: Final = REPOSITORY / "deploy" / "chart"
-NAMESPACE: Final = "modelyard-system"
 RELEASE: Final = "modelyard"
 OLDEST_MINOR: Final = 28
 """Of Kubernetes 1.x: what the chart's own file asks for."""
@@ -28,13 +28,11 @@ AZURE_SECRET: Final = "azure"
 AZURE_FOLDER: Final = "/etc/azure"
 # No directory is asked who this is: the emulator knows its token, and the chart wants an identity's ID.
 CLIENT_ID: Final = "00000000-0000-0000-0000-000000000000"
-# Every node is this machine, whose cores must not be used up by promises.
-LITTLE: Final = {"requests": {"cpu": "10m", "memory": "64Mi"}}
 
 
 def ensure_chart(layout: Layout, log: Path, report: Report) -> None:
     """Installs the chart, or upgrades it to this checkout's, and waits until its pods are ready. Raises CommandFailed,
-    ClusterApiError, HelmMissing."""
+    ClusterApiError, HelmMissing, PodsNotReady."""
     program = ensure_helm(layout.cache, log, report)
     for path, manifest in prerequisites(layout).items():
         owner_client.apply(layout, path, manifest)
@@ -53,6 +51,7 @@ def ensure_chart(layout: Layout, log: Path, report: Report) -> None:
         env=helm_environment(layout),
         fix=f"`kubectl --kubeconfig={layout.admin_kubeconfig} -n {NAMESPACE} get pods` shows which is not ready",
     )
+    await_pods(layout.admin_kubeconfig, INSTALL_S)
 
 
 def helm_argv(layout: Layout, program: Path, *arguments: str) -> list[str]:
@@ -89,17 +88,16 @@ def prerequisites(layout: Layout) -> dict[str, dict[str, Any]]:
 def values(layout: Layout) -> dict[str, Any]:
     """Returns the values of this stack. Raises TorchUnavailable."""
     images = {"controlPlane": CONTROL_PLANE, "runtime": RUNTIME, "fetch": FETCH, "tune": TUNE, "data": DATA}
-    processes = ("watcher", "workerCluster", "workerCloud", "admin", "webhook")
-    found: dict[str, Any] = {name: {"resources": LITTLE} for name in processes}
-    found["workerCloud"] |= {
+    cloud = {
         "environment": {
             "MODELYARD_AZURE_CA_FILE": f"{AZURE_FOLDER}/ca.crt",
             "MODELYARD_AZURE_CREDENTIAL": f"token-file:{AZURE_FOLDER}/token",
         },
         "secretMounts": [{"secret": AZURE_SECRET, "path": AZURE_FOLDER}],
     }
-    found["webhook"] |= {"environment": {"MODELYARD_WEBHOOK_CHECK_INTERVAL": "5"}}
-    return found | {
+    return {
+        "workerCloud": cloud,
+        "webhook": {"environment": {"MODELYARD_WEBHOOK_CHECK_INTERVAL": "5"}},
         "image": {
             "registry": layout.registry,
             "device": "cpu",

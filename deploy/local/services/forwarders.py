@@ -10,7 +10,7 @@ from deploy.local.cluster.kubectl import kubectl
 from deploy.local.host.daemons import Daemon
 from deploy.local.host.probes import once_answers, once_port_open
 from deploy.local.layout import Layout
-from deploy.local.services.chart import NAMESPACE
+from deploy.local.services.pods import NAMESPACE
 
 TEMPORAL: Final = "temporal-forwarder"
 ADMIN: Final = "admin-forwarder"

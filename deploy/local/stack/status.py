@@ -15,7 +15,7 @@ from deploy.local.host.processes import find_process, seconds_running
 from deploy.local.layout import Layout
 from deploy.local.network.bridge import GATEWAY
 from deploy.local.nodes.node import list_nodes
-from deploy.local.services.chart import NAMESPACE
+from deploy.local.services.pods import NAMESPACE, PodStatus, pod_status, read_pods
 from deploy.local.stack.choices import Choices, recall
 from deploy.local.stack.components import Component, components_of
 
@@ -43,15 +43,6 @@ class NodeStatus:
     pool: str
     instance_type: str
     gpus: int
-
-
-@dataclass(frozen=True)
-class PodStatus:
-    """A pod of the control plane, where that runs as pods."""
-
-    name: str
-    ready: bool
-    restarts: int
 
 
 @dataclass(frozen=True)
@@ -120,16 +111,6 @@ def node_status(node: dict[str, Any]) -> NodeStatus:
     )
 
 
-def pod_status(pod: dict[str, Any]) -> PodStatus:
-    """Returns the relevant fields of a Pod object."""
-    status = pod.get("status", {})
-    return PodStatus(
-        name=pod["metadata"]["name"],
-        ready=any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", [])),
-        restarts=sum(each["restartCount"] for each in status.get("containerStatuses", [])),
-    )
-
-
 def process_status(layout: Layout, component: Component, running: dict[str, int]) -> ProcessStatus:
     """Returns the state of one component, given the pids of the running daemons."""
     pid = running.get(component.name)
@@ -162,11 +143,9 @@ def _running_s(pid: int) -> float | None:
 
 def _pods(kubeconfig: Path) -> tuple[list[PodStatus], list[str]]:
     try:
-        found = kubectl_json(kubeconfig, "-n", NAMESPACE, "get", "pods", deadline_s=NODES_S)["items"]
-    except (CommandFailed, FileNotFoundError) as failure:
+        pods = [pod_status(pod) for pod in read_pods(kubeconfig)]
+    except CommandFailed as failure:
         return [], [f"the pods of the control plane are unknown: {failure}"]
-    # A pod that is about to go belongs to a rollout.
-    pods = [pod_status(pod) for pod in found if "deletionTimestamp" not in pod["metadata"]]
     return pods, [] if pods else [f"there is no pod in {NAMESPACE}: the chart is not installed"]
 
 
