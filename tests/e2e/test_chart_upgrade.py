@@ -37,8 +37,9 @@ MODEL: Final = "smollm2-135m-instruct"
 PRESETS: Final = ("served-one", "served-two")
 TEMPLATE: Final = "served-own"
 TRAINED: Final = "tune-facts"
-EPOCHS: Final = 30
+EPOCHS: Final = 20
 """Enough that the training outlives both rollouts."""
+TRAINED_S: Final = 2400
 PAUSE_S: Final = 0.2
 HELM_S: Final = 600
 DELETE_S: Final = 240
@@ -225,7 +226,7 @@ def test_no_pod_was_replaced_or_restarted_and_nothing_was_bought(seen: dict[str,
 
 def test_the_training_goes_on_to_its_end(seen: dict[str, Any], living: Layout) -> None:
     target = demo.Target(living.admin_kubeconfig, "default", TRAINED)
-    demo.follow(target, told)
+    demo.follow(target, told, deadline_s=TRAINED_S)
     found = training(living)
     assert (found["phase"], found["attempts"], found["step"]) == ("complete", 1, found["totalSteps"])
     assert found["stepsTrained"] == found["totalSteps"]
