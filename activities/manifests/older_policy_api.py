@@ -1,5 +1,5 @@
-"""Disruption budgets where the API server has policy/v1beta1 only: the one thing that the product does for a Kubernetes
-below its minimum (deploy/local/cluster/older_kubernetes.py).
+"""Disruption budgets where the API server has policy/v1beta1 only: a concession to a Kubernetes below the product's
+minimum. The others, and why there are any, are in `deploy/local/cluster/older_kubernetes.py`.
 
 A local stack that runs Debian's Kubernetes 1.20 cannot do it at its edge: nothing stands between a worker and the API
 server. Without such stacks `DisruptionBudgets` becomes two lines.

@@ -1,8 +1,13 @@
 """What a local stack does otherwise on a Kubernetes below the product's minimum, so that it runs on Debian's 1.20, too.
 
 Such a server gets the CRDs without rules in CEL: it does not know them, and the webhook has the same ones. What else
-differs by version is in the flags (`flags.py`), in the build's patches (`deploy/local/kubernetes`) and in how nodes are
-drained (`deploy/local/azure/nodes/draining.py`).
+differs by version in a local stack is in the flags (`flags.py`), in the build's patches (`deploy/local/kubernetes`) and
+in how nodes are drained (`deploy/local/azure/nodes/draining.py`).
+
+The product has three concessions to such a server, where nothing of the stack stands in between: the version of
+disruption budgets (`activities/manifests/older_policy_api.py`), a webhook that fails open where match conditions are
+dropped (`admin/webhook/registration.py`), and parts of the status that are written even when empty
+(`workflows/status/content.py`).
 """
 
 import json
