@@ -21,8 +21,6 @@ from deploy.local.services.pods import NAMESPACE, await_pods
 
 CHART: Final = REPOSITORY / "deploy" / "chart"
 RELEASE: Final = "modelyard"
-OLDEST_MINOR: Final = 28
-"""Of Kubernetes 1.x: what the chart's own file asks for."""
 INSTALL_S: Final = 600.0
 AZURE_SECRET: Final = "azure"
 AZURE_FOLDER: Final = "/etc/azure"

@@ -7,10 +7,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.cluster.older_kubernetes import MINIMUM_MINOR
 from deploy.local.kubernetes.binaries import BinariesMissing, minor_to_come
 from deploy.local.kubernetes.releases import ReleaseUnavailable
 from deploy.local.layout import Layout
-from deploy.local.services.chart import OLDEST_MINOR
 
 FILE = "choices.json"
 
@@ -62,7 +62,7 @@ def chart_fits(cache: Path) -> bool:
     """Returns whether the chart supports the Kubernetes that a cluster of our own will have; one that has to be built
     is taken for too old."""
     try:
-        return (minor_to_come(cache) or 0) >= OLDEST_MINOR
+        return (minor_to_come(cache) or 0) >= MINIMUM_MINOR
     except (BinariesMissing, ReleaseUnavailable):
         return True  # the step that gets the programs says what is wrong
 

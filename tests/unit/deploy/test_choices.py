@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy.local.cluster.older_kubernetes import MINIMUM_MINOR
 from deploy.local.kubernetes.binaries import ASSETS_VARIABLE, PROGRAMS
 from deploy.local.layout import LOOPBACK
-from deploy.local.services.chart import CHART, OLDEST_MINOR
+from deploy.local.services.chart import CHART
 from deploy.local.stack.choices import Choices, KubeconfigUnusable, OtherCluster, choose, forget, recall, remember
 
 
@@ -50,7 +51,7 @@ def test_a_stack_that_is_up_goes_on_as_it_began() -> None:
         assert choose("test", None).pods is pods
 
 
-@pytest.mark.parametrize(("version", "pods"), [("v1.20.2", False), ("v1.27.16", False), ("v1.28.0", True)])
+@pytest.mark.parametrize(("version", "pods"), [("v1.20.2", False), ("v1.29.14", False), ("v1.30.0", True)])
 def test_modelyard_runs_as_pods_where_its_chart_can_be_installed(
     version: str, pods: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,7 +74,7 @@ def test_programs_that_are_missing_are_left_to_the_step_that_gets_them(
 
 
 def test_the_oldest_version_is_the_one_that_the_chart_names() -> None:
-    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["kubeVersion"] == f">=1.{OLDEST_MINOR}.0-0"
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["kubeVersion"] == f">=1.{MINIMUM_MINOR}.0-0"
 
 
 def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
