@@ -7,6 +7,8 @@ SETUP := $(VENV)/.ready
 ARGS ?=
 DEVICE ?= cpu
 REGISTRY ?=
+# The environment that `make gpu-check` measures, with the packages for GPUs.
+GPU_PYTHON ?= .venv-runtime/bin/python
 # Processes of `make test`: stacks that wait for one another's deadlines leave room for what computes.
 LANES ?= 3
 # Which tests have which mark, and which share a process, stands in tests/tiers.py.
@@ -16,7 +18,7 @@ PYTEST := $(BIN)/pytest --no-loadscope-reorder --durations 20
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down images check test test-all chaos coverage bench lint format clean
+.PHONY: help setup demo up down images check test test-all chaos coverage bench gpu-check lint format clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -66,6 +68,10 @@ coverage: $(SETUP) ## branches that the quick tests go through, by folder; pages
 
 bench: $(SETUP) ## measurements as JSON lines
 	$(BIN)/python -m bench $(ARGS)
+
+gpu-check: ## serve and train on one GPU, beside vLLM and trl alone; JSON and tables, less than eight minutes
+	@test -x $(GPU_PYTHON) || { echo "no $(GPU_PYTHON): docs/performance.md, On a GPU, says how to make it"; exit 2; }
+	$(GPU_PYTHON) -m bench.gpu $(ARGS)
 
 lint: $(SETUP) ## ruff, mypy, import contracts, spelling
 	$(BIN)/ruff check .

@@ -14,6 +14,7 @@ class Tier(StrEnum):
     STANDARD = "standard"
     SLOW = "slow"
     CHAOS = "chaos"
+    GPU = "gpu"
 
 
 DESCRIPTIONS: Final = {
@@ -21,6 +22,7 @@ DESCRIPTIONS: Final = {
     Tier.STANDARD: "real API servers, registries, the ARM emulator, the demo's path; `make test` adds them",
     Tier.SLOW: "trainings, vLLM, kubelets, faults that have to wait; `make test-all` adds them",
     Tier.CHAOS: "injects faults at step boundaries and counts what is left over; `make chaos`",
+    Tier.GPU: "serves and trains on a GPU, and is skipped without one; `make gpu-check`",
 }
 
 
@@ -67,6 +69,7 @@ PLACES: Final = (
     Place("tests/chaos/test_judging.py", Tier.FAST),
     Place("tests/chaos/test_arm_cases.py", Tier.FAST),
     Place("tests/chaos/", Tier.CHAOS, "chaos"),
+    Place("tests/gpu/", Tier.GPU, "GPU"),
     Place("tests/unit/presets/test_hub_against_vllm.py", Tier.SLOW),
     Place("tests/unit/", Tier.FAST),
 )

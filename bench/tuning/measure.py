@@ -30,6 +30,7 @@ PACKED: Final = {"packing": True, "per_device_train_batch_size": 1}
 WARM_UP: Final = 2
 """Steps that are left out: the first ones allocate memory and choose kernels."""
 STEP_S: Final = 300.0
+SCRIPT: Final = Path(__file__).with_name("plain_sft.py")
 LORA: Final = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "target_modules": "all-linear"}
 TRAINING: Final = {
     "per_device_train_batch_size": BATCH, "max_steps": STEPS + 1, "learning_rate": 1e-4, "max_length": 512, "seed": 7,
@@ -143,7 +144,7 @@ def _plain(python: Path, model: Path, data: Path, folder: Path) -> Program:
         "model": str(model), "data": str(data), "record": str(record), "training": training, "lora": lora,
     }  # fmt: skip
     file.write_text(json.dumps(settings))
-    return _program([str(python), str(REPOSITORY / "bench" / "plain_sft.py"), str(file)], record)
+    return _program([str(python), str(SCRIPT), str(file)], record)
 
 
 def _program(argv: Sequence[str], record: Path) -> Program:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.results import Result, print_all
-from bench.tuning.measure import BATCH, STEPS, WARM_UP, compared, results_of, speed, tokens_of, written_rows
+from bench.tuning.measure import BATCH, SCRIPT, STEPS, WARM_UP, compared, results_of, speed, tokens_of, written_rows
 
 SLOW = [99.0] * WARM_UP
 TOKENS = [500] * WARM_UP
@@ -48,6 +48,10 @@ def test_there_is_a_row_for_each_step_and_the_rows_are_the_same_each_time(tmp_pa
     rows = [json.loads(line) for line in first.read_text().splitlines()]
     assert len(rows) == BATCH * STEPS and first.read_bytes() == second.read_bytes()
     assert len({len(row["completion"].split()) for row in rows}) > BATCH
+
+
+def test_the_script_that_ours_is_compared_with_is_there() -> None:
+    compile(SCRIPT.read_text(), str(SCRIPT), "exec")
 
 
 def test_one_missed_goal_fails_the_run(capsys: pytest.CaptureFixture[str]) -> None:
