@@ -12,6 +12,8 @@ from activities.contract import queues
 from activities.contract.policies import HEARTBEAT_EVERY
 from activities.errors.interceptor import Mapping
 from worker.plugin import plugin
+from worker.versions import QueueVersion
+from workflows.patches import PATCHES, Patch, begins
 
 DRAIN: Final = timedelta(seconds=20)
 CACHED_WORKFLOW_KIB: Final = 160
@@ -32,9 +34,11 @@ class Registration:
     interceptors: Sequence[Interceptor] = ()
 
 
-def worker_for(client: Client, registration: Registration) -> Worker:
-    """Returns the worker of one queue. Workflow code is imported once, without the sandbox: ARCHITECTURE.md says how
-    its determinism is guarded."""
+def worker_for(
+    client: Client, registration: Registration, version: QueueVersion | None = None, patches: Sequence[Patch] = PATCHES
+) -> Worker:
+    """Returns the worker of one queue, unversioned without `version`. Workflow code is imported once, without the
+    sandbox: ARCHITECTURE.md says how its determinism is guarded."""
     return Worker(
         client,
         task_queue=registration.queue,
@@ -48,6 +52,8 @@ def worker_for(client: Client, registration: Registration) -> Worker:
         max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
         default_heartbeat_throttle_interval=HEARTBEAT_EVERY,
         graceful_shutdown_timeout=DRAIN,
+        deployment_config=version.config() if version and version.build else None,
+        patch_activation_callback=lambda asked: begins(asked.patch_id, patches),
     )
 
 

@@ -33,6 +33,16 @@ class ApiKey(Group):
     """Which of the Secret's entries it is."""
 
 
+class Workers(Group):
+    """How workers take their work from Temporal."""
+
+    versioning: bool = True
+    """Whether workers are versioned: while an upgrade or a rollback rolls on, Workspaces move over once and for all,
+    instead of going to older and newer workers by turns. Without effect where Temporal has no worker deployments."""
+    version: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]{0,127})?$")
+    """Their version; empty means the tag of the image `controlPlane`, with the beginning of its digest."""
+
+
 class EmbeddedServer(Group):
     """One pod of Temporal's development server, with SQLite on a volume. For trials: it is one pod, without backups."""
 
@@ -57,6 +67,8 @@ class Temporal(Group):
     """Encryption and mutual TLS."""
     api_key: ApiKey = ApiKey()
     """Needs `temporal.tls.enabled`."""
+    workers: Workers = Workers()
+    """Versions."""
     embedded: bool = False
     """Whether a Temporal for trials runs in the cluster, instead of one at `temporal.address`."""
     embedded_server: EmbeddedServer = EmbeddedServer()

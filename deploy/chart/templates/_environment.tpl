@@ -17,6 +17,7 @@
 {{- end }}
 {{- if eq .process.name "worker-cluster" }}{{ $own = merge $own (include "modelyard.workerSettings" .root | fromYaml) }}{{ end }}
 {{- if eq .process.name "worker-cloud" }}{{ $own = merge $own (include "modelyard.azureSettings" .root | fromYaml) }}{{ end }}
+{{- if hasPrefix "worker-" .process.name }}{{ $own = merge $own (include "modelyard.queueSettings" .root | fromYaml) }}{{ end }}
 {{- $given := (get $v .process.values).environment }}
 {{- range $name, $value := mergeOverwrite $own $given }}
 - name: {{ $name }}
@@ -49,6 +50,15 @@ MODELYARD_DEADLINES: {{ toJson $s.deadlines | quote }}
 MODELYARD_REGISTRY_IDENTITY: {{ toJson (dict "tenant_id" .tenantId "client_id" .clientId) | quote }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{- define "modelyard.queueSettings" -}}
+{{- $w := .Values.temporal.workers -}}
+{{- $image := .Values.image.controlPlane -}}
+{{- $version := $image.tag | default .Chart.AppVersion -}}
+{{- with $image.digest }}{{ $version = printf "%s-%s" $version (trimPrefix "sha256:" . | trunc 12) }}{{ end -}}
+MODELYARD_WORKER_VERSIONING: {{ $w.versioning | quote }}
+MODELYARD_WORKER_VERSION: {{ $w.version | default $version | quote }}
 {{- end }}
 
 {{- define "modelyard.azureSettings" -}}

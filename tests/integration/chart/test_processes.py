@@ -26,12 +26,13 @@ from process.health import PATHS
 from process.settings import ProcessSettings, TemporalSettings
 from testing.helm_client import NAMESPACE, Helm, Object, named, of_kind
 from worker.__main__ import queues_of
+from worker.queue_settings import QueueSettings
 from worker.settings import WorkerSettings
 
 SETTINGS: dict[str, list[type[BaseSettings]]] = {
     "watcher": [ProcessSettings],
     "worker-cluster": [WorkerSettings],
-    "worker-cloud": [ProcessSettings, AzureSettings, PoolSettings],
+    "worker-cloud": [QueueSettings, AzureSettings, PoolSettings],
     "admin": [AdminSettings],
     "webhook": [WebhookSettings],
 }
@@ -114,6 +115,24 @@ def test_images_of_models_are_those_that_are_pushed(
     told.add(container_of(rendered, "worker-cluster")["image"])
     pushed = {reference_in("contoso.azurecr.io", image, version()) for image in images_for(device)}
     assert told == pushed
+
+
+@pytest.mark.parametrize("process", ["worker-cluster", "worker-cloud"])
+def test_the_version_of_workers_is_that_of_their_image(
+    helm: Helm, set_environment: Callable[[dict[str, str]], None], process: str
+) -> None:
+    def told(*values: str) -> str:
+        set_environment(environment(helm.rendered("aks", *values), process))
+        return QueueSettings().worker_version
+
+    assert told() == version()
+    assert told("image.controlPlane.tag=0.2.0") == "0.2.0"
+    digest = f"image.controlPlane.digest=sha256:{'1234567890abcdef' * 4}"
+    assert told("image.controlPlane.tag=0.2.0", digest) == "0.2.0-1234567890ab"
+    assert told("temporal.workers.version=blue", digest) == "blue"
+    assert QueueSettings().worker_versioning
+    told("temporal.workers.versioning=false")
+    assert not QueueSettings().worker_versioning
 
 
 def test_further_variables_reach_their_process_only(helm: Helm) -> None:
