@@ -33,6 +33,16 @@ class ApiKey(Group):
     """Which of the Secret's entries it is."""
 
 
+class PayloadKeys(Group):
+    """Keys by which everything is encrypted that Temporal keeps of Workspaces, except names and search attributes."""
+
+    secret: SecretName = ""
+    """Secret that holds them, as docs/temporal.md explains; empty means that nothing is encrypted. All Workspaces are
+    lost to Modelyard without it: keep a copy."""
+    key: str = Field(default="keys", pattern=r"^[-._a-zA-Z0-9]+$")
+    """Which of the Secret's entries it is."""
+
+
 class Workers(Group):
     """How workers take their work from Temporal."""
 
@@ -67,6 +77,8 @@ class Temporal(Group):
     """Encryption and mutual TLS."""
     api_key: ApiKey = ApiKey()
     """Needs `temporal.tls.enabled`."""
+    payload_keys: PayloadKeys = PayloadKeys()
+    """Encryption of what Temporal keeps."""
     workers: Workers = Workers()
     """Versions."""
     embedded: bool = False

@@ -16,16 +16,14 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from activities.contract import queues, signatures
-from activities.status.writer import StatusWriter
 from deploy.local.services.temporal import dynamic_config
 from process.settings import TemporalSettings
 from process.temporal import connect
 from testing.deadlines import PATIENCE_S
 from testing.workflow_tasks import faults_of
 from tests.fakes.world import World
-from tests.workflows.conftest import Bench, activity_name, binary, confirming
-from worker.registration import Registration, worker_for
-from worker.status_interceptor import StatusInterceptor, gone_reporter
+from tests.workflows.conftest import Bench, binary
+from tests.workflows.production import production_workers
 from worker.versions import NotCurrent, QueueVersion, kept, take_over, versions_of
 from workflows.activity_calls import call
 from workflows.messages import WorkspaceInput
@@ -64,23 +62,13 @@ class Installation:
 
     @asynccontextmanager
     async def version(
-        self, build: str, code: type = Later, *, begins: bool = False, on: Sequence[str] = queues.ALL
-    ) -> AsyncIterator[list[QueueVersion]]:
+        self, build: str, code: type = Later, *, begins: bool = False
+    ) -> AsyncIterator[Sequence[QueueVersion]]:
         """Workers of one version that poll; nothing is handed to them yet."""
-        usual = {activity_name(one): one for one in self.world.activities()}
         patches = [Patch(PATCH, guards="a call more", until="never", begins=begins)]
-        versions = [QueueVersion(queue, build) for queue in on]
-        async with AsyncExitStack() as stack:
-            writer = StatusWriter(usual.pop(signatures.PATCH_STATUS.name), gone_reporter(self.client))
-            stack.push_async_callback(writer.drain)
-            for version in versions:
-                bodies = [*usual.values(), confirming(writer)]
-                workflows = [code] if version.queue == queues.WORKSPACES else []
-                registration = Registration(
-                    version.queue, bodies, lambda error: None, workflows, 1, [StatusInterceptor(writer)]
-                )
-                await stack.enter_async_context(worker_for(self.client, registration, version, patches))
-            yield versions
+        versions = {queue: QueueVersion(queue, build) for queue in queues.ALL}
+        async with production_workers(self.client, self.world, workflows=[code], versions=versions, patches=patches):
+            yield list(versions.values())
 
     async def workspace(self) -> Bench:
         """One more, begun."""

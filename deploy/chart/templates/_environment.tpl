@@ -105,6 +105,9 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 {{- if $t.apiKey.secret }}
 - {name: MODELYARD_TEMPORAL_API_KEY_FILE, value: {{ printf "/etc/temporal/key/%s" $t.apiKey.key | quote }}}
 {{- end }}
+{{- if $t.payloadKeys.secret }}
+- {name: MODELYARD_TEMPORAL_PAYLOAD_KEYS_FILE, value: {{ printf "/etc/temporal/payloads/%s" $t.payloadKeys.key | quote }}}
+{{- end }}
 {{- end }}
 
 {{/* Certificates and keys are mounted whole, because the kubelet never renews a file below a `subPath`. */}}
@@ -125,6 +128,9 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 {{- if .root.Values.temporal.apiKey.secret }}
 - {name: temporal-key, mountPath: /etc/temporal/key, readOnly: true}
 {{- end }}
+{{- if .root.Values.temporal.payloadKeys.secret }}
+- {name: temporal-payloads, mountPath: /etc/temporal/payloads, readOnly: true}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -143,10 +149,10 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
   secret: {secretName: {{ .serverCaSecret | quote }}, items: [{key: ca.crt, path: ca.crt}]}
 {{- end }}
 {{- end }}
-{{- with .root.Values.temporal.apiKey }}
-{{- if .secret }}
-- name: temporal-key
-  secret: {secretName: {{ .secret | quote }}, items: [{key: {{ .key | quote }}, path: {{ .key | quote }}}], defaultMode: 0440}
+{{- range $name, $given := dict "temporal-key" .root.Values.temporal.apiKey "temporal-payloads" .root.Values.temporal.payloadKeys }}
+{{- if $given.secret }}
+- name: {{ $name }}
+  secret: {secretName: {{ $given.secret | quote }}, items: [{key: {{ $given.key | quote }}, path: {{ $given.key | quote }}}], defaultMode: 0440}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -3,7 +3,6 @@
 import argparse
 import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -160,22 +159,33 @@ def test_temporal_is_configured_as_its_sdk_reads_it(helm: Helm, value_set: str, 
             assert path.rpartition("/")[0] in mounted
 
 
-def test_an_api_key_is_a_file_that_can_be_renewed(
-    helm: Helm, set_environment: Callable[[dict[str, str]], None]
+@pytest.mark.parametrize(
+    ("group", "secret", "setting"),
+    [("apiKey", "temporal-cloud", "temporal_api_key_file"), ("payloadKeys", "ours", "temporal_payload_keys_file")],
+)
+def test_keys_are_files_that_can_be_renewed(
+    helm: Helm, set_environment: Callable[[dict[str, str]], None], group: str, secret: str, setting: str
 ) -> None:
-    rendered = helm.rendered("temporal-cloud", "temporal.apiKey.key=token")
+    rendered = helm.rendered("temporal-cloud", f"temporal.{group}.key=token", f"temporal.{group}.secret={secret}")
     for process in SETTINGS.keys() - {"webhook"}:
         set_environment(environment(rendered, process))
-        file = TemporalSettings().temporal_api_key_file
-        assert file is not None and file == Path("/etc/temporal/key/token")
+        file = getattr(TemporalSettings(), setting)
+        assert file is not None and file.name == "token"
         [mount] = [
             each for each in container_of(rendered, process)["volumeMounts"] if each["mountPath"] == str(file.parent)
         ]
         volumes = named(rendered, "Deployment", f"modelyard-{process}")["spec"]["template"]["spec"]["volumes"]
         [volume] = [each for each in volumes if each["name"] == mount["name"]]
         items = [{"key": "token", "path": "token"}]
-        assert volume["secret"] == {"secretName": "temporal-cloud", "items": items, "defaultMode": 0o440}
+        assert volume["secret"] == {"secretName": secret, "items": items, "defaultMode": 0o440}
         assert "subPath" not in mount
+
+
+def test_the_webhook_gets_no_key_of_temporals(helm: Helm) -> None:
+    webhook = named(
+        helm.rendered("temporal-cloud", "temporal.payloadKeys.secret=ours"), "Deployment", "modelyard-webhook"
+    )
+    assert "ours" not in str(webhook) and "temporal-cloud" not in str(webhook)
 
 
 def test_the_embedded_temporal_is_the_one_that_processes_are_told(helm: Helm) -> None:
