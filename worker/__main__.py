@@ -42,7 +42,7 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
         keep_for_life()  # once more, for the modules of these queues
         versions = await versions_of(client, wanted, settings.worker_version if settings.worker_versioning else "")
         by_queue = {version.queue: version for version in versions}
-        workers = [worker_for(client, one, by_queue.get(one.queue)) for one in registered]
+        workers = [worker_for(client, one, by_queue.get(one.queue), settings.worker_capacity) for one in registered]
         for worker in workers:
             await stack.enter_async_context(worker)
         # Before it is ready: a rolling update stops older workers only when these have taken over.

@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pydantic import Field
 
 from process.settings import ProcessSettings
+from worker.capacity import Capacity
 
 
 def installed_version() -> str:
@@ -22,3 +23,5 @@ class QueueSettings(ProcessSettings):
     """Whether workers are versioned where Temporal has worker deployments."""
     worker_version: str = Field(default_factory=installed_version, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")
     """Their version, such as the image's tag: other code, other version."""
+    worker_capacity: Capacity = Capacity()
+    """JSON, for example MODELYARD_WORKER_CAPACITY='{"pollers": "autoscaling", "polls": 20}'."""

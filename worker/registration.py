@@ -11,6 +11,7 @@ from temporalio.worker import Interceptor, Worker
 from activities.contract import queues
 from activities.contract.policies import HEARTBEAT_EVERY
 from activities.errors.interceptor import Mapping
+from worker.capacity import Capacity
 from worker.plugin import plugin
 from worker.versions import QueueVersion
 from workflows.patches import PATCHES, Patch, begins
@@ -35,7 +36,11 @@ class Registration:
 
 
 def worker_for(
-    client: Client, registration: Registration, version: QueueVersion | None = None, patches: Sequence[Patch] = PATCHES
+    client: Client,
+    registration: Registration,
+    version: QueueVersion | None = None,
+    capacity: Capacity = Capacity(),  # noqa: B008  # frozen
+    patches: Sequence[Patch] = PATCHES,
 ) -> Worker:
     """Returns the worker of one queue, unversioned without `version`. Workflow code is imported once, without the
     sandbox: ARCHITECTURE.md says how its determinism is guarded."""
@@ -47,7 +52,9 @@ def worker_for(
         interceptors=registration.interceptors,
         plugins=[plugin([registration.failures], sandboxed=False)],
         max_cached_workflows=cached_workflows(registration.cache_mib),
-        max_concurrent_activities=queues.AT_ONCE[registration.queue],
+        tuner=capacity.tuner(registration.queue),
+        workflow_task_poller_behavior=capacity.poller(),
+        activity_task_poller_behavior=capacity.poller(),
         max_task_queue_activities_per_second=_starts_per_second(registration.queue),
         max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
         default_heartbeat_throttle_interval=HEARTBEAT_EVERY,

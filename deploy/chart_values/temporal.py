@@ -7,6 +7,7 @@ from pydantic import Field
 from deploy.chart_values.group import Group
 from deploy.chart_values.images import OthersImage
 from deploy.chart_values.pods import Resources, sized
+from worker.capacity import Capacity
 
 SecretName = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$")]
 
@@ -51,6 +52,8 @@ class Workers(Group):
     instead of going to older and newer workers by turns. Without effect where Temporal has no worker deployments."""
     version: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]{0,127})?$")
     """Their version; empty means the tag of the image `controlPlane`, with the beginning of its digest."""
+    capacity: Capacity = Capacity()
+    """How many tasks a pod takes at once."""
 
 
 class EmbeddedServer(Group):
@@ -80,7 +83,7 @@ class Temporal(Group):
     payload_keys: PayloadKeys = PayloadKeys()
     """Encryption of what Temporal keeps."""
     workers: Workers = Workers()
-    """Versions."""
+    """Versions and capacity."""
     embedded: bool = False
     """Whether a Temporal for trials runs in the cluster, instead of one at `temporal.address`."""
     embedded_server: EmbeddedServer = EmbeddedServer()

@@ -10,6 +10,7 @@ from activities.errors.interceptor import Mapping as Failures
 from activities.status.writer import StatusWriter
 from tests.fakes.world import World
 from tests.workflows.conftest import WORKFLOWS, activity_name, confirming
+from worker.capacity import Capacity
 from worker.registration import Registration, worker_for
 from worker.status_interceptor import StatusInterceptor, gone_reporter
 from worker.versions import QueueVersion
@@ -24,6 +25,7 @@ async def production_workers(
     workflows: Sequence[type] = WORKFLOWS,
     versions: Mapping[str, QueueVersion] | None = None,
     patches: Sequence[Patch] = PATCHES,
+    capacity: Capacity | None = None,
 ) -> AsyncIterator[None]:
     """One for each queue; `versions` are theirs by queue."""
     bodies = {activity_name(one): one for one in world.activities()}
@@ -35,5 +37,6 @@ async def production_workers(
             code = workflows if queue == queues.WORKSPACES else ()
             registration = Registration(queue, activities, failures, code, 1, [StatusInterceptor(writer)])
             version = (versions or {}).get(queue)
-            await stack.enter_async_context(worker_for(client, registration, version, patches))
+            worker = worker_for(client, registration, version, capacity or Capacity(), patches)
+            await stack.enter_async_context(worker)
         yield

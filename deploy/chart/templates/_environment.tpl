@@ -59,6 +59,7 @@ MODELYARD_REGISTRY_IDENTITY: {{ toJson (dict "tenant_id" .tenantId "client_id" .
 {{- with $image.digest }}{{ $version = printf "%s-%s" $version (trimPrefix "sha256:" . | trunc 12) }}{{ end -}}
 MODELYARD_WORKER_VERSIONING: {{ $w.versioning | quote }}
 MODELYARD_WORKER_VERSION: {{ $w.version | default $version | quote }}
+MODELYARD_WORKER_CAPACITY: {{ toJson $w.capacity | quote }}
 {{- end }}
 
 {{- define "modelyard.azureSettings" -}}

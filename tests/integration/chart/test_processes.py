@@ -25,6 +25,7 @@ from process.health import PATHS
 from process.settings import ProcessSettings, TemporalSettings
 from testing.helm_client import NAMESPACE, Helm, Object, named, of_kind
 from worker.__main__ import queues_of
+from worker.capacity import Capacity
 from worker.queue_settings import QueueSettings
 from worker.settings import WorkerSettings
 
@@ -132,6 +133,17 @@ def test_the_version_of_workers_is_that_of_their_image(
     assert QueueSettings().worker_versioning
     told("temporal.workers.versioning=false")
     assert not QueueSettings().worker_versioning
+
+
+@pytest.mark.parametrize("process", ["worker-cluster", "worker-cloud"])
+def test_the_capacity_of_workers_arrives(
+    helm: Helm, set_environment: Callable[[dict[str, str]], None], process: str
+) -> None:
+    set_environment(environment(helm.rendered("aks"), process))
+    assert QueueSettings().worker_capacity == Capacity()
+    changed = helm.rendered("aks", "temporal.workers.capacity.polls=20", "temporal.workers.capacity.memory=60")
+    set_environment(environment(changed, process))
+    assert QueueSettings().worker_capacity == Capacity(polls=20, memory=60)
 
 
 def test_further_variables_reach_their_process_only(helm: Helm) -> None:
