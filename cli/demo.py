@@ -21,8 +21,9 @@ from deploy.local.host.commands import CommandFailed
 from deploy.local.images.contents import FOR_TUNING
 from deploy.local.images.images import is_built
 from deploy.local.layout import Layout
+from deploy.local.services.pods import NAMESPACE
 from deploy.local.services.temporal import ui_address
-from deploy.local.stack.choices import OtherCluster
+from deploy.local.stack.choices import OtherCluster, recall
 from deploy.local.stack.runner import StepFailed
 from deploy.local.stack.up import bring_up
 
@@ -100,6 +101,8 @@ def _times(
 
 
 def _next(console: Console, layout: Layout, target: demo.Target, instance: str) -> None:
+    choices = recall(layout.instance)
+    pods = choices is not None and choices.pods
     workflow = quote(target.workflow_id, safe="")
     ui = f"{ui_address(layout)}/namespaces/default/workflows/{workflow}"
     ip = demo.service_address(target)
@@ -108,6 +111,7 @@ def _next(console: Console, layout: Layout, target: demo.Target, instance: str) 
     for what, how in (
         ("workflow", ui),
         ("kubectl", f"export KUBECONFIG={layout.admin_kubeconfig}"),
+        *([("control plane", f"kubectl -n {NAMESPACE} get pods")] if pods else []),
         ("ask it", f"curl http://{ip}/chat -H 'Content-Type: application/json' -d '{body}'"),
         ("delete it", f"kubectl delete workspace {target.name}"),
         ("status", f"modelyard local status{instance}"),

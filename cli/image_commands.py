@@ -54,7 +54,8 @@ def list_(
 ) -> None:
     """Show every image that an installation pulls: what a mirror in an air-gapped site must have.
 
-    Digests, bases and sizes are those of the images of the current sources, as far as they are built here.
+    Digests, bases and sizes are those of the images of the current sources, as far as they are built here. Images of
+    others are those of the chart's defaults, with where they come from and the value that asks for them.
     """
     from cli.images import run_list
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from cli.exit_codes import GOOD, MISUSE, NO
+from deploy.images.others import others
 from deploy.images.publish import publish
 from deploy.images.release import build_all, listed, reference_in, version
 from deploy.local.host.commands import CommandFailed
@@ -33,15 +34,18 @@ def run_push(device: Device, registry: str, tag: str | None, *, plain_http: bool
 
 def run_list(device: Device, registry: str, tag: str | None, *, as_json: bool) -> int:
     """0: there is always a list."""
-    images = listed(Layout.of(), device, registry, tag or version())
+    images, foreign = listed(Layout.of(), device, registry, tag or version()), others(registry)
     if as_json:
-        print(json.dumps([image.wire() for image in images], indent=2))
+        print(json.dumps([*(image.wire() for image in images), *(image.wire() for image in foreign)], indent=2))
         return GOOD
     for image in images:
         about = (
             f"{image.digest}  {image.compressed_bytes / MB:.0f} MB  base {image.base}" if image.digest else "not built"
         )
         print(f"{image.reference}  {about}")
+    for image_of_others in foreign:
+        source, value = image_of_others.source, image_of_others.needed_with
+        print(f"{image_of_others.reference}  from {source}, only with {value}")
     return GOOD
 
 

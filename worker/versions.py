@@ -1,7 +1,7 @@
 """Which workers a queue's tasks go to while two versions run: Temporal's worker deployments, one for each queue.
 
 Workers that start make their version the current one, in an upgrade and in a rollback alike; and those that run take
-over from a version whose workers are gone. Why so: docs/decisions/018. What a workflow does when other workers have
+over from a version whose workers are gone. Why so: docs/decisions/019. What a workflow does when other workers have
 taken it over is `workflows/run_length.py`'s.
 """
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from activities.clients.kubernetes import Cluster, Object
 from activities.clients.ownership import delete_ours
 from activities.contract.payloads import WorkspaceKey
-from activities.manifests.disruption_budget import BUDGET, DisruptionBudgets
+from activities.manifests.disruption_budget import BUDGET
+from activities.manifests.older_policy_api import DisruptionBudgets
 from api import names
 
 

@@ -33,7 +33,7 @@ from activities.contract.serving import (
 from activities.heartbeat import heartbeating
 from activities.manifests import adapters as adapter_manifests
 from activities.manifests import serving
-from activities.manifests.disruption_budget import DisruptionBudgets
+from activities.manifests.older_policy_api import DisruptionBudgets
 from activities.nodes import readiness
 from activities.nodes.lasting_pods import seconds_until_late
 from activities.nodes.losses import while_nodes_ready

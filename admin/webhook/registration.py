@@ -1,9 +1,9 @@
 """Reconciles the API server's ValidatingWebhookConfiguration: the CA bundle, the match condition and the failurePolicy.
 
 The configuration itself is applied from `deploy/admission`; this module patches only what a manifest cannot contain.
-Whether updates fail closed while the webhook is down depends on the API server. From 1.28 on, a match condition exempts
-objects that are being deleted, and updates can fail closed. Older servers drop the condition; there the removal of a
-finalizer would depend on the webhook, so updates fail open, and the workflow validates what it reads.
+A match condition exempts objects that are being deleted, so that updates can fail closed while the webhook is down. A
+server below the minimum (a local stack's of Debian) drops the condition; there the removal of a finalizer would depend
+on the webhook, so updates fail open, and the workflow validates what it reads.
 """
 
 import base64

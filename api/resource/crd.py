@@ -2,7 +2,7 @@
 
 Conversion strategy is None: the API server only rewrites apiVersion and prunes what the target version does not know.
 Therefore both versions get the same properties and defaults, and differ in their printed columns and in what they call
-deprecated. No CEL rules: Kubernetes before 1.25 refuses the file because of them.
+deprecated. What the API server checks beyond types is in `cel`.
 """
 
 import sys
@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from api import labels
+from api.resource.cel import with_rules
 from api.resource.conditions import ConditionType
 from api.resource.schema import Schema, structural_schema
 from api.resource.status import WorkspaceStatus
@@ -76,11 +77,12 @@ def _schema(version: str) -> Schema:
         "kind": {"type": "string", "description": "Workspace."},
         "metadata": {"type": "object"},
     }
-    return {
+    schema = {
         "type": "object",
         "description": "A model to serve, or an adapter to train, with the GPU nodes it needs.",
         "properties": envelope | spec["properties"] | {"status": structural_schema(WorkspaceStatus, version=version)},
     }
+    return with_rules(schema, version)
 
 
 def _first_release_columns() -> list[Column]:

@@ -12,6 +12,8 @@ from typing import Any, Final, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from api.resource.cel import rules
+
 _YAML_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -49,7 +51,7 @@ def reference() -> str:
             "| rule | applied on | refused | write instead | difference from KAITO |",
             "|---|---|---|---|---|",
             *(
-                f"| {row.id} | {_APPLIED_ON[row.asked]} | {row.refused} | {row.instead or _SEE} | {row.kaito} |"
+                f"| {row.id} | {_applied_on(row)} | {row.refused} | {row.instead or _SEE} | {row.kaito} |"
                 for row in applied
             ),
             "",
@@ -61,6 +63,11 @@ def reference() -> str:
             "",
         ]
     )
+
+
+def _applied_on(row: RuleText) -> str:
+    in_the_crd = any(rule.id == row.id for version in ("v1alpha1", "v1beta1") for rule in rules(version))
+    return _APPLIED_ON[row.asked] + ("; CRD" if in_the_crd else "")
 
 
 _SEE: Final = "The message names the field and what it takes"
@@ -82,6 +89,9 @@ Messages keep KAITO's wording, so that a search for it finds them. Each has the 
 - Both versions, v1alpha1 and v1beta1, are checked by one set of rules; the few that apply to one version only say so.
 - An update is refused only for what it changes. What was stored under older rules can still be annotated, be written a
   status, and be deleted; an object that is being deleted is never refused.
+- Rules marked CRD stand in the CRD, too, as far as its language goes (api/resource/cel): the API server applies them
+  itself, before the webhook and where there is none. There an update may keep whatever the stored object breaks, and an
+  object that is being deleted may not be given another model, machine or data either.
 - Any input gets an answer: a wrong type is a message, not a failure.
 - Rules about the provider of the nodes follow the annotation `modelyard.dev/node-provider`, else the installation's
   provider.

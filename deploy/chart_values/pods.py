@@ -39,6 +39,15 @@ class Autoscaling(Group):
     """Use of the requested CPU that is aimed at."""
 
 
+class SecretMount(Group):
+    """A Secret of the chart's namespace as a folder of files, renewed when it changes."""
+
+    secret: str = Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
+    """Its name."""
+    path: str = Field(pattern=r"^/[^:]+$")
+    """The folder."""
+
+
 class Process(Group):
     """One of Modelyard's processes."""
 
@@ -60,6 +69,9 @@ class Process(Group):
     """PriorityClass of its pods."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Further environment variables, such as `HTTPS_PROXY`. Anybody who reads pods can see them: no secrets."""
+    secret_mounts: list[SecretMount] = Field(default_factory=list)
+    """Secrets as folders of files, each with `secret` and `path`: for what environment variables name, such as the
+    certificate of a proxy."""
 
 
 class CloudProcess(Process):

@@ -114,6 +114,9 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 {{/* Certificates and keys are mounted whole, because the kubelet never renews a file below a `subPath`. */}}
 {{- define "modelyard.mounts" -}}
 - {name: tmp, mountPath: /tmp}
+{{- range $place, $mount := (get .root.Values .process.values).secretMounts }}
+- {name: given-{{ $place }}, mountPath: {{ $mount.path | quote }}, readOnly: true}
+{{- end }}
 {{- if and (eq .process.name "webhook") (ne .root.Values.webhook.certificate.source "own") }}
 - {name: webhook, mountPath: /etc/webhook, readOnly: true}
 {{- end }}
@@ -137,6 +140,9 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 
 {{- define "modelyard.volumes" -}}
 - {name: tmp, emptyDir: {sizeLimit: 64Mi}}
+{{- range $place, $mount := (get .root.Values .process.values).secretMounts }}
+- {name: given-{{ $place }}, secret: {secretName: {{ $mount.secret | quote }}, defaultMode: 0440}}
+{{- end }}
 {{- if and (eq .process.name "webhook") (ne .root.Values.webhook.certificate.source "own") }}
 - {name: webhook, secret: {secretName: {{ include "modelyard.webhookSecret" .root }}, defaultMode: 0440}}
 {{- end }}

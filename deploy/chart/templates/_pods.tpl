@@ -81,11 +81,19 @@ spec:
         {{- if eq .process.name "webhook" }}
         - {name: https, containerPort: 8443}
         {{- end }}
-      # A process begins to answer when it has reached Temporal and the API server.
+      {{- if has .process.name (list "admin" "webhook") }}
+      # Those who ask through the Service learn a moment later that this pod is about to go.
+      lifecycle:
+        preStop:
+          sleep: {seconds: 5}
+      {{- end }}
+      # A process begins to answer when it has reached Temporal and the API server; one that cannot ends by itself. On a
+      # node whose processors are all busy that takes minutes, and begun again it would never get there.
       startupProbe:
         httpGet: {path: /healthz, port: http}
         periodSeconds: 2
-        failureThreshold: 60
+        timeoutSeconds: 5
+        failureThreshold: 300
       livenessProbe:
         httpGet: {path: /healthz, port: http}
         periodSeconds: 10

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from deploy.local.cluster.kubectl import kubectl_argv
+from deploy.local.cluster.older_kubernetes import crds_without_rules, suitable_crds
 from deploy.local.host.commands import CommandFailed, run_logged
 from deploy.local.layout import Report
 
@@ -18,16 +19,25 @@ ASK_AGAIN_S = 0.2
 def ensure_crds(kubeconfig: Path, log: Path, report: Report, deploy: Path = DEPLOY) -> None:
     """Applies the CRDs and waits until the API server serves them. Raises CommandFailed."""
     report("applying the CRDs")
-    crds = deploy / "crds"
-    _apply(kubeconfig, crds, log)
-    names = [f"crd/{file.stem.split('_')[1]}.{file.stem.split('_')[0]}" for file in sorted(crds.glob("*.yaml"))]
-    _await_established(kubeconfig, names, log)
+    _ensure(kubeconfig, suitable_crds(kubeconfig, deploy / "crds", log.parent), log)
+
+
+def ensure_crds_without_rules(kubeconfig: Path, log: Path, report: Report, deploy: Path = DEPLOY) -> None:
+    """The same where the API server is to store what the rules refuse, as one with KAITO's own CRD does."""
+    report("applying the CRDs without their rules")
+    _ensure(kubeconfig, crds_without_rules(deploy / "crds", log.parent), log)
 
 
 def ensure_roles(kubeconfig: Path, log: Path, report: Report, deploy: Path = DEPLOY) -> None:
     """Applies the roles of Modelyard's identities. Raises CommandFailed."""
     report("applying roles and bindings")
     _apply(kubeconfig, deploy / "rbac", log)
+
+
+def _ensure(kubeconfig: Path, crds: Path, log: Path) -> None:
+    _apply(kubeconfig, crds, log)
+    names = [f"crd/{file.stem.split('_')[1]}.{file.stem.split('_')[0]}" for file in sorted(crds.glob("*.yaml"))]
+    _await_established(kubeconfig, names, log)
 
 
 def _await_established(kubeconfig: Path, names: list[str], log: Path) -> None:

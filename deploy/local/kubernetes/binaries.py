@@ -66,6 +66,15 @@ def require_binaries(layout: Layout) -> Binaries:
     return found
 
 
+def minor_to_come(cache: Path) -> int | None:
+    """Returns the minor version of the programs that `ensure_binaries` will return, None if it will have to build some.
+    Raises BinariesMissing, ReleaseUnavailable."""
+    folder = assets_folder(os.environ) or kept(cache)
+    if folder is not None:
+        return _minor_of(folder)
+    return minor_version(f"v{releases.CONTROL_PLANE}") if releases.offered() else None
+
+
 def kept(cache: Path) -> Path | None:
     """Returns the folder of programs in the cache, if there is one."""
     return releases.released(cache) or build.newest_build(cache)

@@ -100,8 +100,8 @@ def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, st
         "MODELYARD_KUBECONFIG": str(kubeconfig),
         "MODELYARD_PROVIDER": "aks",
         "MODELYARD_AZURE_LOCATION": LOCATION,
-        "NO_PROXY": _without_proxy(layout),
-        "no_proxy": _without_proxy(layout),
+        "NO_PROXY": without_proxy(layout),
+        "no_proxy": without_proxy(layout),
     }
     if program == WEBHOOK:
         found |= _webhook_settings(layout)
@@ -161,7 +161,7 @@ def _cloud_settings(layout: Layout) -> dict[str, str]:
     }
 
 
-def _without_proxy(layout: Layout) -> str:
+def without_proxy(layout: Layout) -> str:
     """Returns NO_PROXY with the stack's own addresses, which the user's proxy cannot reach."""
     ours = (layout.address, LOOPBACK, "localhost", str(layout.service_range), str(layout.pod_range))
     given = os.environ.get("NO_PROXY", os.environ.get("no_proxy", ""))

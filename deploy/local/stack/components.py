@@ -5,11 +5,12 @@ The one table behind the port check and `status`. The file of each process start
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from deploy.local.host.probes import once_answers, once_port_open
 from deploy.local.layout import LOOPBACK, Layout
 from deploy.local.network.bridge import GATEWAY, gateway_address
-from deploy.local.services import modelyard
+from deploy.local.services import forwarders, modelyard
 from deploy.local.services.temporal import temporal_ready
 from deploy.local.stack.choices import Choices
 
@@ -32,7 +33,8 @@ class Component:
 
 def components_of(layout: Layout, choices: Choices) -> list[Component]:
     """Returns the components of a running instance, in the order in which `status` shows them."""
-    shared = [_temporal(layout), _arm(layout), *(_program(layout, program) for program in modelyard.programs(layout))]
+    ours = _forwarders(layout) if choices.pods else [_program(layout, each) for each in modelyard.programs(layout)]
+    shared = [_temporal(layout), _arm(layout), *ours]
     if not choices.own_cluster:
         return shared
     return [*_control_plane(layout), _http("registry", layout.registry, "/v2/"), _mirror(layout), *shared]
@@ -73,6 +75,13 @@ def _arm(layout: Layout) -> Component:
 
 def _mirror(layout: Layout) -> Component:
     return _http("mirror", f"{layout.address}:{layout.ports.mirror}", "/_control/state")
+
+
+def _forwarders(layout: Layout) -> list[Component]:
+    return [
+        Component(name, forwarders.address(layout, name), partial(forwarders.ready, layout, name))
+        for name in forwarders.NAMES
+    ]
 
 
 def _program(layout: Layout, program: modelyard.Program) -> Component:

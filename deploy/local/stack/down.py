@@ -16,8 +16,9 @@ from deploy.local.host.commands import stop_commands
 from deploy.local.layout import Layout, Report
 from deploy.local.network.bridge import tear_down_network
 from deploy.local.nodes.node import list_nodes, stop_node
-from deploy.local.services import modelyard, temporal
+from deploy.local.services import forwarders, modelyard, temporal
 from deploy.local.stack.choices import Choices, forget, recall
+from deploy.local.stack.graph import SYSTEM_NODE
 from deploy.local.stack.progress import progress_for
 from deploy.local.stack.runner import Step, run_steps
 
@@ -40,8 +41,11 @@ def take_down(instance: str, *, purge: bool = False, stream: TextIO = sys.stdout
 def steps_of(layout: Layout, *, purge: bool) -> list[Step]:
     """Returns the graph of going down: clients first, their stores last."""
     # The ARM emulator stops before the nodes: it would restart those that its pools should have.
-    programs = [_stop(layout, program.name, ()) for program in modelyard.programs(layout)]
-    named = tuple(program.name for program in modelyard.programs(layout))
+    programs = [_stop(layout, name, ()) for name in _programs(layout)]
+    if layout.with_nodes:
+        # The pods of the control plane are there.
+        programs.append(Step("system node", _call(stop_node, layout, SYSTEM_NODE.name)))
+    named = tuple(step.name for step in programs)
     steps = [
         *programs,
         _stop(layout, "arm", named),
@@ -55,6 +59,11 @@ def steps_of(layout: Layout, *, purge: bool) -> list[Step]:
     if purge:
         steps.append(Step("state", partial(_purge, layout), ("the rest",)))
     return steps
+
+
+def _programs(layout: Layout) -> list[str]:
+    """Names of Modelyard's own daemons, whether it runs as pods or as processes: one that does not run is stopped."""
+    return [*(program.name for program in modelyard.programs(layout)), *forwarders.NAMES]
 
 
 def _cluster(layout: Layout) -> list[Step]:

@@ -13,7 +13,7 @@ from deploy.local.cluster.kubeconfigs import mint_kubeconfig
 from deploy.local.cluster.resources import ensure_crds, ensure_roles
 from deploy.local.host import daemons
 from deploy.local.host.daemons import Daemon
-from deploy.local.images.contents import FOR_SERVING, FOR_TUNING, Image
+from deploy.local.images.contents import CONTROL_PLANE, FOR_SERVING, FOR_TUNING, Image
 from deploy.local.images.images import ensure_images
 from deploy.local.images.pause import push_pause_image
 from deploy.local.layout import Layout, Report
@@ -21,14 +21,16 @@ from deploy.local.network.bridge import ensure_network
 from deploy.local.network.nodes import NodeSpec
 from deploy.local.nodes.node import start_node
 from deploy.local.services import modelyard
+from deploy.local.services.chart import ensure_chart
 from deploy.local.services.emulators import arm_daemon, mirror_daemon
+from deploy.local.services.forwarders import admin_forwarder, temporal_forwarder
 from deploy.local.services.registry import registry_daemon
 from deploy.local.services.temporal import temporal_daemon
 from deploy.local.services.webhook import ensure_admission
 from deploy.local.stack.checks import check_machine
 from deploy.local.stack.choices import Choices
 from deploy.local.stack.components import addresses_needed
-from deploy.local.stack.prepare import kubernetes_programs, models_for_stack, system_packages
+from deploy.local.stack.prepare import helm, kubernetes_programs, models_for_stack, system_packages
 from deploy.local.stack.runner import Step
 
 PROGRAM_NEEDS = ("roles", "Temporal", "ARM emulator")
@@ -41,8 +43,7 @@ def steps_of(layout: Layout, choices: Choices, *, tuning: bool = True) -> list[S
     addresses = addresses_needed(layout, choices)
     machine = Step("machine", lambda report: check_machine(layout, addresses, root=choices.own_cluster))
     if choices.kubeconfig is None:
-        needs = (*PROGRAM_NEEDS, "model mirror")
-        steps = [machine, *_own_cluster(layout), *_programs(layout, needs, partial(mint_kubeconfig, layout))]
+        steps = [machine, *_own_cluster(layout), *(_pods(layout) if choices.pods else _processes(layout))]
         return [*steps, _images(layout, "images for tuning", FOR_TUNING, ("images",))] if tuning else steps
     kubeconfig = choices.kubeconfig
     return [machine, *_existing_cluster(layout, kubeconfig), *_programs(layout, PROGRAM_NEEDS, lambda user: kubeconfig)]
@@ -60,10 +61,31 @@ def _own_cluster(layout: Layout) -> list[Step]:
         _images(layout, "images", FOR_SERVING, ("registry",)),
         Step("pause image", lambda report: _push_pause_image(layout), ("registry",)),
         Step("system node", lambda report: start_node(layout, SYSTEM_NODE), ("control plane", "pause image")),
-        *_cluster_resources(layout, layout.admin_kubeconfig, "control plane"),
-        *_webhook(layout),
         _daemon(layout, "model mirror", ("models and data", "network"), mirror_daemon),
         _daemon(layout, "ARM emulator", ("control plane",), arm_daemon),
+    ]
+
+
+def _pods(layout: Layout) -> list[Step]:
+    """Modelyard as its chart installs it. What pods of models need comes at the same time."""
+    log = layout.logs / "chart.log"
+    needs = ("Helm", "control plane's image", "system node", "Temporal for pods", "ARM emulator", "model mirror")
+    return [
+        helm(layout),
+        _images(layout, "control plane's image", (CONTROL_PLANE,), ("registry",)),
+        _daemon(layout, "Temporal for pods", ("Temporal",), temporal_forwarder),
+        Step("chart", lambda report: ensure_chart(layout, log, report), needs, log),
+        _daemon(layout, "admin service", ("chart",), admin_forwarder),
+    ]
+
+
+def _processes(layout: Layout) -> list[Step]:
+    """Modelyard as processes of this machine, in a cluster that is too old for the chart."""
+    needs = (*PROGRAM_NEEDS, "model mirror")
+    return [
+        *_cluster_resources(layout, layout.admin_kubeconfig, "control plane"),
+        *_webhook(layout),
+        *_programs(layout, needs, partial(mint_kubeconfig, layout)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Reports the state of an instance: each process with pid, address, health, age and log; nodes; node pools.
+"""Reports the state of an instance: each process with pid, address, health, age and log; nodes; Modelyard's pods.
 
 Read-only. A part that cannot be queried is reported as such instead of hiding the others.
 """
@@ -15,6 +15,7 @@ from deploy.local.host.processes import find_process, seconds_running
 from deploy.local.layout import Layout
 from deploy.local.network.bridge import GATEWAY
 from deploy.local.nodes.node import list_nodes
+from deploy.local.services.pods import NAMESPACE, PodStatus, pod_status, read_pods
 from deploy.local.stack.choices import Choices, recall
 from deploy.local.stack.components import Component, components_of
 
@@ -54,16 +55,18 @@ class StackStatus:
     logs: str
     processes: list[ProcessStatus]
     nodes: list[NodeStatus]
+    pods: list[PodStatus]
     problems: list[str]
 
     @property
     def well(self) -> bool:
-        """Returns whether every expected process runs and every node is Ready."""
+        """Returns whether every expected process runs, and every node and pod is Ready."""
         return (
             self.up
             and not self.problems
             and all(process.state == "ready" for process in self.processes)
             and all(node.ready for node in self.nodes)
+            and all(pod.ready for pod in self.pods)
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -76,7 +79,8 @@ def read_status(instance: str) -> StackStatus:
     layout = (choices or Choices()).layout(instance)
     running = daemons.running(layout)
     kubeconfig = (choices and choices.kubeconfig) or layout.admin_kubeconfig
-    nodes, problems = _nodes(kubeconfig) if choices else ([], [])
+    nodes, no_nodes = _nodes(kubeconfig) if choices else ([], [])
+    pods, no_pods = _pods(kubeconfig) if choices and choices.pods else ([], [])
     return StackStatus(
         instance=instance,
         up=choices is not None,
@@ -84,7 +88,8 @@ def read_status(instance: str) -> StackStatus:
         logs=str(layout.logs),
         processes=_processes(layout, choices, running),
         nodes=nodes,
-        problems=problems,
+        pods=pods,
+        problems=[*no_nodes, *no_pods],
     )
 
 
@@ -134,6 +139,14 @@ def _process(layout: Layout, name: str, state: str, address: str, pid: int | Non
 def _running_s(pid: int) -> float | None:
     process = find_process(pid)
     return None if process is None else round(seconds_running(process), 1)
+
+
+def _pods(kubeconfig: Path) -> tuple[list[PodStatus], list[str]]:
+    try:
+        pods = [pod_status(pod) for pod in read_pods(kubeconfig)]
+    except CommandFailed as failure:
+        return [], [f"the pods of the control plane are unknown: {failure}"]
+    return pods, [] if pods else [f"there is no pod in {NAMESPACE}: the chart is not installed"]
 
 
 def _nodes(kubeconfig: Path) -> tuple[list[NodeStatus], list[str]]:

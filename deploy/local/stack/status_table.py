@@ -13,7 +13,7 @@ MIN_NAME = 12
 
 
 def print_status(status: StackStatus, console: Console) -> None:
-    """Prints two tables, the parts that could not be queried, and the address of the cluster."""
+    """Prints the tables, the parts that could not be queried, and the address of the cluster."""
     if not status.up and not status.processes:
         console.print(f"Instance '{status.instance}' is down. `modelyard local up` starts it.", highlight=False)
         return
@@ -21,6 +21,9 @@ def print_status(status: StackStatus, console: Console) -> None:
     if status.nodes:
         console.print()
         console.print(_nodes(status, console.width))
+    if status.pods:
+        console.print()
+        console.print(_pods(status, console.width))
     for problem in status.problems:
         console.print(Text(problem, "yellow"), soft_wrap=True)
     console.print(Text(f"\nlogs        {status.logs}/PROCESS.log\nkubeconfig  {status.kubeconfig}"), soft_wrap=True)
@@ -42,6 +45,14 @@ def _nodes(status: StackStatus, width: int) -> Table:
     for each in status.nodes:
         state = Text("ready", "green") if each.ready else Text("not ready", "yellow")
         table.add_row(each.name, state, each.pool, each.instance_type, str(each.gpus))
+    return table
+
+
+def _pods(status: StackStatus, width: int) -> Table:
+    table = _table(width, POD=0, STATE=9, RESTARTS=8)
+    for each in status.pods:
+        state = Text("ready", "green") if each.ready else Text("not ready", "yellow")
+        table.add_row(each.name, state, str(each.restarts))
     return table
 
 

@@ -17,6 +17,10 @@ def good(name: str = "w", version: str = "v1beta1") -> dict[str, Any]:
     return made | {"apiVersion": f"kaito.sh/{version}", "metadata": {"name": name}}
 
 
+def changed(obj: dict[str, Any], annotation: str, value: str) -> dict[str, Any]:
+    return obj | {"metadata": obj["metadata"] | {"annotations": {annotation: value}}}
+
+
 def refusal(kubectl: Kubectl, verb: str, obj: dict[str, Any]) -> str:
     with pytest.raises(CommandFailed) as error:
         kubectl.send(verb, obj)
@@ -41,14 +45,26 @@ def test_a_bad_one_is_refused_with_what_to_change(webhook: Webhook, kubectl: Kub
 
 
 def test_every_line_of_the_message_arrives(webhook: Webhook, kubectl: Kubectl) -> None:
-    said = refusal(kubectl, "create", good() | {"tuning": None, "inference": {}})
-    assert "Preset or Template must be specified: inference" in said
+    bad = good() | {"tuning": None, "inference": {"preset": {"name": "a/b/c"}, "config": "No_Name"}}
+    said = refusal(kubectl, "create", bad)
+    assert "organisation/model of Hugging Face: inference.preset.name" in said
+    assert "use lower-case letters, digits, '-' and '.': inference.config" in said
 
 
 def test_an_edit_of_what_cannot_change_is_refused_and_nothing_is_stored(webhook: Webhook, kubectl: Kubectl) -> None:
     kubectl.send("create", good())
-    said = refusal(kubectl, "apply", good() | {"inference": {"preset": {"name": "phi-3.5-mini-instruct"}}})
-    assert "field is immutable" in said
+    said = refusal(kubectl, "apply", changed(good(), "modelyard.dev/node-provider", "karpenter"))
+    assert "field is immutable: nodes come from aks" in said
+    assert (
+        kubectl("get", "workspace", "w", "-o", "jsonpath={.metadata.annotations.modelyard\\.dev/node-provider}") == ""
+    )
+
+
+def test_the_model_cannot_change_whoever_is_asked_first(webhook: Webhook, kubectl: Kubectl) -> None:
+    """The CRD's rules are asked before the webhook, where the API server has them."""
+    kubectl.send("create", good())
+    with pytest.raises(CommandFailed, match="field is immutable; make another Workspace for another model"):
+        kubectl.send("apply", good() | {"inference": {"preset": {"name": "phi-3.5-mini-instruct"}}})
     assert "phi-4-mini-instruct" in kubectl("get", "workspace", "w", "-o", "jsonpath={.inference.preset.name}")
 
 
@@ -60,7 +76,7 @@ def test_labels_and_finalizers_are_nobodys_business(webhook: Webhook, kubectl: K
 
 def test_a_dry_run_is_judged_too(webhook: Webhook, kubectl: Kubectl) -> None:
     with pytest.raises(CommandFailed, match="denied the request"):
-        kubectl.send("create", good() | {"inference": {}}, "--dry-run=server")
+        kubectl.send("create", good() | {"inference": {"preset": {"name": "no-such-model"}}}, "--dry-run=server")
 
 
 def test_deprecated_fields_are_warned_of(webhook: Webhook, kubectl: Kubectl) -> None:

@@ -1,18 +1,27 @@
 """A real kube-apiserver on loopback with the CRD applied, and kubectl in a namespace of the test's own."""
 
+import contextlib
 import json
 import os
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
+from api.resource.cel import without_rules
+from deploy.local.cluster.older_kubernetes import MINIMUM_MINOR, server_minor, suitable_crds
+from deploy.local.cluster.owner_client import ClusterApiError, request
 from deploy.local.layout import Layout
 from testing.kubectl_client import DEADLINE_S, Kubectl
 
 ROOT = Path(__file__).parents[3]
-CRD_FILE = ROOT / "deploy" / "crds" / "kaito.sh_workspaces.yaml"
+CRDS = ROOT / "deploy" / "crds"
+CRD_FILE = CRDS / "kaito.sh_workspaces.yaml"
+WORKSPACES = "/apis/kaito.sh/v1beta1/namespaces/default/workspaces?dryRun=All"
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +34,38 @@ def cluster_kubectl(api_server: Layout, tmp_path_factory: pytest.TempPathFactory
     """kubectl in `default`, with the CRD applied and published."""
     cache, folder = tmp_path_factory.mktemp("kubectl-cache"), tmp_path_factory.mktemp("kubectl")
     kubectl = Kubectl(api_server.admin_kubeconfig, cache, folder, "default")
-    kubectl("apply", "-f", str(CRD_FILE))
+    kubectl("apply", "-f", str(suitable_crds(api_server.admin_kubeconfig, CRDS, folder) / CRD_FILE.name))
     _wait_until_published(kubectl)
     return kubectl
+
+
+@pytest.fixture(scope="session")
+def has_rules(api_server: Layout) -> bool:
+    """Whether this API server judges by the CRD's rules."""
+    return server_minor(api_server.admin_kubeconfig) >= MINIMUM_MINOR
+
+
+@pytest.fixture(scope="session")
+def only_shapes(
+    api_server: Layout, cluster_kubectl: Kubectl, has_rules: bool
+) -> Callable[[], AbstractContextManager[None]]:
+    """Within `with only_shapes():` the API server has the CRD without its rules, as KAITO's installations have."""
+    bare = without_rules(yaml.safe_load(CRD_FILE.read_text()))
+
+    @contextlib.contextmanager
+    def while_bare() -> Iterator[None]:
+        if not has_rules:
+            yield
+            return
+        cluster_kubectl.send("replace", bare)
+        _wait_until_it_judges(api_server, by_rules=False)
+        try:
+            yield
+        finally:
+            cluster_kubectl("replace", "-f", str(CRD_FILE))
+            _wait_until_it_judges(api_server, by_rules=True)
+
+    return while_bare
 
 
 @pytest.fixture
@@ -48,6 +86,24 @@ def _wait_until_published(kubectl: Kubectl) -> None:
     while not wanted <= json.loads(kubectl("get", "--raw", "/openapi/v2"))["definitions"].keys():
         assert time.monotonic() < deadline, f"the API server did not publish the CRD's schemas in {DEADLINE_S} s"
         time.sleep(0.2)
+
+
+def _wait_until_it_judges(layout: Layout, *, by_rules: bool) -> None:
+    """A changed CRD holds a moment after it is written: until then a Workspace without a purpose shows the old one."""
+    nothing = {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "metadata": {"name": "without-purpose"}}
+    deadline = time.monotonic() + DEADLINE_S
+    while _is_refused(layout, nothing) is not by_rules:
+        assert time.monotonic() < deadline, f"the API server did not take up the CRD in {DEADLINE_S} s"
+        time.sleep(0.1)
+
+
+def _is_refused(layout: Layout, document: Mapping[str, object]) -> bool:
+    try:
+        request(layout, "POST", WORKSPACES, document, "application/json")
+    except ClusterApiError as error:
+        assert error.status == 422, error
+        return True
+    return False
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

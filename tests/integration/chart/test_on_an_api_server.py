@@ -15,6 +15,7 @@ import yaml
 
 from activities.clients.kubernetes import Cluster
 from admin.webhook.registration import Registration
+from deploy.local.cluster.older_kubernetes import MINIMUM_MINOR
 from deploy.local.host.commands import CommandFailed
 from deploy.local.kubernetes.binaries import require_binaries
 from process.x509 import make_authority
@@ -22,8 +23,6 @@ from testing.api_server import api_server_alone
 from testing.helm_client import CHART, NAMESPACE, RELEASE, Helm, HelmFailed, Object, of_kind, values
 from testing.kubectl_client import Kubectl
 
-OLDEST = 28
-"""The chart's kubeVersion."""
 OTHERS_KINDS = {"PodMonitor"}
 # Nobody knows PodMonitors here, and nobody would ever end the removal of the plugin's namespace.
 VALUES = values("aks", "podMonitors.enabled=false", "devicePlugin.enabled=false")
@@ -36,8 +35,8 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     holds for a whole one."""
     folder = tmp_path_factory.mktemp("kubectl")
     with api_server_alone(tmp_path_factory.mktemp("chart-api-server")) as layout:
-        if (minor := require_binaries(layout).minor) < OLDEST:
-            pytest.skip(f"the chart is for Kubernetes 1.{OLDEST} and later, and this one is 1.{minor}")
+        if (minor := require_binaries(layout).minor) < MINIMUM_MINOR:
+            pytest.skip(f"the chart is for Kubernetes 1.{MINIMUM_MINOR} and later, and this one is 1.{minor}")
         found = Kubectl(layout.admin_kubeconfig, folder, folder, NAMESPACE)
         found("create", "namespace", NAMESPACE)
         found("label", "namespace", NAMESPACE, RESTRICTED)

@@ -83,6 +83,30 @@ def test_each_process_is_probed(workloads: list[Object]) -> None:
                 assert {"livenessProbe", "readinessProbe", "startupProbe"} <= set(container)
 
 
+def test_what_a_service_selects_answers_until_nobody_is_sent_there_any_more(rendered: tuple[Object, ...]) -> None:
+    selectors = [each["spec"]["selector"] for each in of_kind(rendered, "Service")]
+    asked = 0
+    for workload in of_kind(rendered, "Deployment"):
+        labels = workload["spec"]["template"]["metadata"]["labels"]
+        if not any(selector.items() <= labels.items() for selector in selectors):
+            continue
+        asked += 1
+        pod = pod_of(workload)
+        [container] = pod["containers"]
+        lingers = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+        assert 3 <= lingers < pod["terminationGracePeriodSeconds"] / 2
+    assert asked == 2, "the admin service and the webhook"
+
+
+def test_a_start_on_a_starved_node_is_not_begun_again(rendered: tuple[Object, ...]) -> None:
+    """Seen with load 30 on two cores: a Python process took longer than two minutes to answer."""
+    for workload in of_kind(rendered, "Deployment"):
+        [container] = pod_of(workload)["containers"]
+        probe = container["startupProbe"]
+        assert probe["periodSeconds"] * probe["failureThreshold"] >= 600
+        assert probe["timeoutSeconds"] >= 5
+
+
 def test_pods_are_spread_and_a_node_can_be_drained(rendered: tuple[Object, ...]) -> None:
     budgets = {str(each["spec"]["selector"]): each["spec"] for each in of_kind(rendered, "PodDisruptionBudget")}
     for workload in of_kind(rendered, "Deployment", "StatefulSet"):

@@ -95,7 +95,7 @@ def test_everything_comes_from_one_registry_where_nothing_else_can_be_reached(he
 
 def test_an_older_kubernetes_is_refused(helm: Helm) -> None:
     with pytest.raises(HelmFailed, match="kubeVersion"):
-        helm("template", "any", str(CHART), "--kube-version", "1.27", *values("aks"))
+        helm("template", "any", str(CHART), "--kube-version", "1.29", *values("aks"))
     assert helm("template", "any", str(CHART), "--kube-version", "v1.34.2-aks", *values("aks"))
 
 

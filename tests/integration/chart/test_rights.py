@@ -1,5 +1,6 @@
 """Identities of the chart may do what the same identities may in any other installation, and nothing else."""
 
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -46,3 +47,11 @@ def test_each_role_is_bound_to_the_account_of_its_process_and_to_nobody_else(hel
     assert found.keys() == wanted and len(bindings) == len(wanted)
     for (_, role), subjects in found.items():
         assert subjects == [{"kind": "ServiceAccount", "name": ACCOUNTS[role], "namespace": NAMESPACE}]
+
+
+def test_azures_federated_credential_is_for_the_account_of_the_cloud_worker(helm: Helm) -> None:
+    accounts = {each["metadata"]["name"] for each in of_kind(helm.rendered("aks"), "ServiceAccount")}
+    bicep = (REPOSITORY / "deploy/azure/resources.bicep").read_text()
+    (account,) = re.findall(r"subject: 'system:serviceaccount:\$\{namespace\}:([a-z-]+)'", bicep)
+    assert account in accounts
+    assert f"param namespace string = '{NAMESPACE}'" in (REPOSITORY / "deploy/azure/main.bicep").read_text()

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from activities.clients.kubernetes_paths import PATHS
-from activities.manifests.disruption_budget import DisruptionBudgets, budget
+from activities.manifests.disruption_budget import budget
+from activities.manifests.older_policy_api import DisruptionBudgets
 
 DEPLOYMENT: dict[str, Any] = {
     "metadata": {"name": "w", "namespace": "team", "labels": {"kaito.sh/workspace": "w"}},
@@ -52,6 +53,6 @@ async def test_one_replica_gets_none_and_no_request_is_sent() -> None:
 
 
 def test_it_allows_one_eviction_and_has_the_deployments_owner() -> None:
-    body = budget(DEPLOYMENT, "w", "v1")
+    body = budget(DEPLOYMENT, "w")
     assert body["spec"] == {"maxUnavailable": 1, "selector": DEPLOYMENT["spec"]["selector"]}
     assert body["metadata"] == DEPLOYMENT["metadata"] | {"name": "w-pdb"}

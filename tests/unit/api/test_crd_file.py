@@ -8,6 +8,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from api.resource.cel import KEY, rules, without_rules
+from api.resource.cel.rule import Kind
 from api.resource.crd import crd, crd_yaml
 from api.resource.schema import structural_schema
 
@@ -57,15 +59,34 @@ def nodes(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_schema_is_structural_and_needs_no_recent_kubernetes(version: str) -> None:
+def test_the_schema_is_structural_and_needs_no_recent_kubernetes_without_its_rules(version: str) -> None:
     allowed = {
         "type", "description", "properties", "items", "additionalProperties", "required", "default", "enum", "format",
         "minimum", "minLength", "maxLength", "pattern", "x-kubernetes-preserve-unknown-fields",
         "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type",
     }  # fmt: skip
-    for path, node in nodes(VERSIONS[version]["schema"]["openAPIV3Schema"]):
+    for path, node in nodes(without_rules(VERSIONS[version]["schema"]["openAPIV3Schema"])):
         assert isinstance(node["type"], str), path
         assert set(node) <= allowed, path
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_without_rules_nothing_but_rules_is_gone(version: str) -> None:
+    schema = VERSIONS[version]["schema"]["openAPIV3Schema"]
+    kept = dict(nodes(without_rules(schema)))
+    ruled = {path: node for path, node in nodes(schema) if KEY in node}
+    assert {"", ".inference", ".tuning", ".resource.count"} <= ruled.keys()
+    for path, node in nodes(schema):
+        assert set(node) - {KEY} == set(kept[path]), path
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_rule_of_a_state_looks_at_what_was_there_before(version: str) -> None:
+    """Otherwise a Workspace that breaks it already could not be given up: its finalizer could not be removed."""
+    for rule in rules(version):
+        wire = rule.wire()
+        assert ("oldSelf" in wire["rule"]) is (rule.kind is not Kind.VALUE), rule
+        assert wire.get("optionalOldSelf", False) is (rule.kind in (Kind.NEW, Kind.STATE)), rule
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -17,7 +17,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-OWN, EXISTING = Choices(), Choices(Path("/kubeconfig"))
+OWN, PODS, EXISTING = Choices(), Choices(pods=True), Choices(Path("/kubeconfig"))
 
 
 def steps_up(choices: Choices) -> dict[str, Step]:
@@ -44,6 +44,19 @@ def test_an_existing_cluster_gets_only_what_it_lacks() -> None:
     assert set(steps_up(EXISTING)) == {
         "machine", "Temporal", "CRDs", "roles", "ARM emulator", "watcher", "worker-cluster", "worker-cloud", "admin",
     }  # fmt: skip
+
+
+def test_pods_take_the_place_of_processes_and_of_what_the_chart_brings() -> None:
+    processes, pods = set(steps_up(OWN)), set(steps_up(PODS))
+    programs = {"watcher", "worker-cluster", "worker-cloud", "admin", "webhook"}
+    assert processes - pods == programs | {"CRDs", "roles", "admission"}
+    assert pods - processes == {"Helm", "control plane's image", "Temporal for pods", "chart", "admin service"}
+
+
+def test_the_chart_is_installed_when_all_is_there_that_its_pods_need_to_be_ready() -> None:
+    needs = set(steps_up(PODS)["chart"].needs)
+    assert {"system node", "control plane's image", "Temporal for pods", "ARM emulator", "model mirror"} <= needs
+    assert "images" not in needs, "images of models take minutes, and no pod of the control plane needs one"
 
 
 def test_long_work_does_not_wait_for_other_long_work() -> None:
@@ -87,6 +100,12 @@ def test_going_down_stops_writers_before_what_they_write_to(purge: bool) -> None
     assert stopped[-1] == ("state" if purge else "the rest")
 
 
+def test_pods_of_the_control_plane_go_before_what_they_speak_to() -> None:
+    steps = {step.name: step for step in down.steps_of(Layout.of("test"), purge=False)}
+    for later in ("arm", "temporal"):
+        assert {"system node", "admin-forwarder", "temporal-forwarder"} <= set(steps[later].needs)
+
+
 def test_an_existing_clusters_network_is_not_touched_on_the_way_down() -> None:
     names = {step.name for step in down.steps_of(EXISTING.layout("test"), purge=False)}
     assert names.isdisjoint({"network", "control plane"})
@@ -94,8 +113,9 @@ def test_an_existing_clusters_network_is_not_touched_on_the_way_down() -> None:
 
 def test_instances_need_different_addresses() -> None:
     layouts = [Layout.of(instance) for instance in ("demo", "test")]
-    one, other = ({port for _, port in addresses_needed(layout, OWN).values()} for layout in layouts)
-    assert one.isdisjoint(other)
+    for choices in (OWN, PODS):
+        one, other = ({port for _, port in addresses_needed(layout, choices).values()} for layout in layouts)
+        assert one.isdisjoint(other)
 
 
 def test_only_addresses_of_this_machine_are_needed() -> None:

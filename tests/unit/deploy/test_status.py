@@ -10,6 +10,7 @@ from rich.console import Console
 from deploy.local.host import daemons
 from deploy.local.host.daemons import Daemon
 from deploy.local.layout import Layout
+from deploy.local.services.pods import PodStatus, pod_status
 from deploy.local.stack.choices import Choices, remember
 from deploy.local.stack.components import Component
 from deploy.local.stack.status import NodeStatus, StackStatus, node_status, process_status, read_status
@@ -72,3 +73,26 @@ def test_a_nodes_facts_are_read_from_its_object() -> None:
     assert node_status(NODE) == NodeStatus("gpu-0", ready=True, pool="ws1", instance_type="NC24", gpus=2)
     bare = {"metadata": {"name": "new"}}
     assert node_status(bare) == NodeStatus("new", ready=False, pool="", instance_type="", gpus=0)
+
+
+def test_a_pods_facts_are_read_from_its_object() -> None:
+    conditions = [{"type": "Initialized", "status": "True"}, {"type": "Ready", "status": "True"}]
+    status = {"conditions": conditions, "containerStatuses": [{"restartCount": 2}, {"restartCount": 1}]}
+    assert pod_status({"metadata": {"name": "one"}, "status": status}) == PodStatus("one", ready=True, restarts=3)
+    assert pod_status({"metadata": {"name": "new"}}) == PodStatus("new", ready=False, restarts=0)
+
+
+def test_pods_are_part_of_what_has_to_be_well(layout: Layout) -> None:
+    def with_pod(ready: bool) -> StackStatus:
+        pods = [PodStatus("modelyard-watcher-1", ready=ready, restarts=4)]
+        return StackStatus("test", True, "kubeconfig", "logs", [], [], pods, [])
+
+    assert (with_pod(True).well, with_pod(False).well) == (True, False)
+    [line] = [line.split() for line in shown(with_pod(False)).splitlines() if "modelyard-watcher-1" in line]
+    assert line == ["modelyard-watcher-1", "not", "ready", "4"]
+
+
+def test_a_cluster_that_cannot_be_asked_for_pods_is_a_problem(layout: Layout) -> None:
+    remember(layout, Choices(pods=True))
+    problems = read_status("test").problems
+    assert len(problems) == 2 and problems[1].startswith("the pods of the control plane are unknown: ")

@@ -1,12 +1,18 @@
 """Where the images of an installation go, what a mirror is told of them, and which base is refused."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.main import main
+from deploy.chart_values.group import Group
+from deploy.chart_values.images import OthersImage
+from deploy.chart_values.installation import Values
+from deploy.images.others import others
 from deploy.images.release import BaseNotPinned, Listed, check_base, listed, version
 from deploy.local.images.bases import BASE_DIGEST, BASE_NAME
 from deploy.local.images.contents import FETCH
@@ -51,6 +57,26 @@ def test_the_command_lists_the_version_of_the_checkout(
     assert main(["images", "list", "--registry", "reg.example", "--json"]) == 0
     found = [image["image"] for image in json.loads(capsys.readouterr().out)]
     assert found[2] == f"reg.example/modelyard/runtime:{version()}-cpu"
+    assert set(found) >= {image.reference for image in others("reg.example")}
+
+
+def test_every_image_of_others_that_the_chart_has_a_value_for_is_listed() -> None:
+    def images(group: Any) -> Iterator[str]:
+        for value in dict(group).values():
+            if isinstance(value, OthersImage):
+                yield f"{value.registry}/{value.repository}:{value.tag}"
+            elif isinstance(value, Group):
+                yield from images(value)
+
+    assert sorted(image.source for image in others("reg.example")) == sorted(images(Values()))
+
+
+def test_the_value_that_asks_for_an_image_of_others_is_one() -> None:
+    values = Values().model_dump(by_alias=True)
+    for image in others("reg.example/ml"):
+        group, _, value = image.needed_with.partition(".")
+        assert values[group][value] is False
+        assert image.reference == "reg.example/ml/" + image.source.split("/", 1)[1]
 
 
 def test_a_base_has_a_digest() -> None:

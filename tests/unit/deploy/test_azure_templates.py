@@ -1,0 +1,109 @@
+"""The Bicep files parse, name nothing that is not declared, and say nothing that Azure's SDK does not know.
+
+No Bicep compiler is among the tools: types and scopes beyond this are checked by `az deployment sub validate`.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import pytest
+from azure.mgmt.containerservice import models
+from pycep import BicepParser
+
+from deploy.local.cluster.resources import DEPLOY
+
+AZURE: Final = DEPLOY / "azure"
+FILES: Final = ("main", "resources")
+Document = dict[str, Any]
+OTHERS: Final[Mapping[str, frozenset[str]]] = {
+    "Microsoft.Authorization/roleDefinitions": frozenset(
+        {"roleName", "description", "type", "permissions", "assignableScopes"}
+    ),
+    "Microsoft.Authorization/roleAssignments": frozenset({"roleDefinitionId", "principalId", "principalType"}),
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials": frozenset(
+        {"issuer", "subject", "audiences"}
+    ),
+    "Microsoft.ContainerRegistry/registries": frozenset({"adminUserEnabled"}),
+}
+"""Properties by resource, from Azure's REST reference of the versions that the files name."""
+
+
+def parsed(name: str) -> Document:
+    return dict(BicepParser(add_line_numbers=False).parse(text=(AZURE / f"{name}.bicep").read_text()))
+
+
+def body(resource: Document) -> Document:
+    """What stands between the braces, with or without a condition."""
+    config: Document = resource["config"]
+    inner: Document = config["config"] if "condition" in config else config
+    return inner
+
+
+def accessed(node: Any) -> Iterator[tuple[str, str]]:
+    """Each `name.field` in it."""
+    if isinstance(node, list):
+        for each in node:
+            yield from accessed(each)
+    elif isinstance(node, dict):
+        operands = node.get("operands", {})
+        if node.get("type") == "property_accessor" and isinstance(operands["operand_1"], str):
+            after = operands["operand_2"]
+            yield operands["operand_1"], after if isinstance(after, str) else after["operator"]["operands"]["operand_1"]
+            return
+        for each in node.values():
+            yield from accessed(each)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_used_is_declared_and_what_is_declared_is_used(name: str) -> None:
+    file, text = parsed(name), (AZURE / f"{name}.bicep").read_text()
+    declared = {each for part in ("parameters", "variables", "resources", "modules") for each in file.get(part, {})}
+    assert {used for used, _ in accessed(file)} <= declared
+    for each in (*file["parameters"], *file.get("variables", {})):
+        assert len(re.findall(rf"\b{each}\b", text)) > 1, f"{each} is not used"
+
+
+def test_the_module_gets_what_it_asks_for_and_gives_what_is_read() -> None:
+    main, inner = parsed("main"), parsed("resources")
+    (module,) = main["modules"].values()
+    assert set(body(module)["params"]) == set(inner["parameters"])
+    read = set(re.findall(r"resources\.outputs\.(\w+)", (AZURE / "main.bicep").read_text()))
+    assert read == set(inner["outputs"])
+
+
+def test_the_role_is_that_of_the_file() -> None:
+    role = json.loads((AZURE / "role.json").read_text())
+    assert {field for name, field in accessed(parsed("main")) if name == "role"} <= role.keys()
+    assert parsed("main")["variables"]["role"]["value"]["function"]["parameters"]["file_path"] == "role.json"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_azure_knows_every_property(name: str) -> None:
+    for resource in parsed(name)["resources"].values():
+        properties = body(resource).get("properties", {})
+        if resource["type"] == "Microsoft.ContainerService/managedClusters":
+            assert unknown(models.ManagedClusterProperties, properties) == []
+        else:
+            assert properties.keys() <= OTHERS.get(resource["type"], frozenset()), resource["type"]
+
+
+def test_a_property_that_azure_does_not_know_would_be_found() -> None:
+    wrong = {"oidcIssuer": {"enabled": True}, "agentPoolProfiles": [{"size": "x"}]}
+    assert unknown(models.ManagedClusterProperties, wrong) == ["oidcIssuer", "agentPoolProfiles.size"]
+
+
+def unknown(model: Any, document: Document, path: str = "") -> list[str]:
+    """The fields of a document that the SDK's model does not have."""
+    fields = {field._rest_name: attribute for attribute, field in model()._attr_to_rest_field.items()}
+    found = []
+    for key, value in document.items():
+        if key not in fields:
+            found.append(f"{path}{key}")
+            continue
+        inner = re.search(r"_models\.(\w+)", str(model.__annotations__.get(fields[key], "")))
+        for child in value if isinstance(value, list) else [value]:
+            if inner and isinstance(child, dict):
+                found += unknown(getattr(models, inner[1]), child, f"{path}{key}.")
+    return found
