@@ -17,6 +17,7 @@ from admin.plan import add_plans
 from admin.views import RPC_TIMEOUT, WorkspaceLine, WorkspaceView, list_workspaces, read_workspace
 from api import names
 from api.resource.status import Phase
+from process.encryption.codec import UnreadablePayload
 from process.health import PATHS, Health
 from workflows.messages import Answer, Deadline, ForcedCleanup
 from workflows.status.search_attributes import PHASE
@@ -43,6 +44,7 @@ def admin_application(client: Client, sdk_metrics_port: int | None = None) -> Fa
     _add_updates(app, client)
     add_plans(app, client)
     app.add_exception_handler(RPCError, _rpc_failed)
+    app.add_exception_handler(UnreadablePayload, _unreadable)
     app.add_exception_handler(WorkflowUpdateFailedError, _refused)
     app.add_exception_handler(WorkflowUpdateRPCTimeoutOrCancelledError, _no_answer)
     return app
@@ -94,6 +96,10 @@ async def _rpc_failed(request: Request, error: Exception) -> JSONResponse:
     # Temporal refuses queries and updates so from the third attempt of a workflow task on.
     failing = isinstance(error, RPCError) and error.status is RPCStatusCode.FAILED_PRECONDITION
     return JSONResponse({"detail": f"{FAILING if failing else UNAVAILABLE} ({error})"}, status_code=503)
+
+
+async def _unreadable(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, status_code=503)
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:

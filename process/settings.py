@@ -19,6 +19,8 @@ class TemporalSettings(BaseSettings):
     """Empty means the profile's, or else `default`."""
     temporal_api_key_file: Path | None = None
     """A file with the API key and nothing else, read again when it changes."""
+    temporal_payload_keys_file: Path | None = None
+    """A file of keys, by which payloads are encrypted: docs/temporal.md. Read again when it changes."""
     temporal_envconfig: bool = True
     """Whether Temporal's profiles and TEMPORAL_ variables are read; a local stack does not."""
 

@@ -2,7 +2,8 @@
 certificates or API keys (docs/temporal.md).
 
 What only workers have is in `worker/plugin.py`: importing the SDK's workers and sandbox costs the others memory. Where
-the settings come from is `process/connection/target.py`'s, credentials that change `process/connection/rotation.py`'s.
+the settings come from is `process/connection/target.py`'s, credentials that change `process/connection/rotation.py`'s,
+encryption of payloads `process/encryption/codec.py`'s.
 """
 
 import asyncio
@@ -13,13 +14,13 @@ from typing import Final
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import ConnectConfig, RPCError, ServiceClient
 
 from process.connection.errors import not_connected
 from process.connection.rotation import RenewableService
 from process.connection.target import Target, read_target
+from process.encryption.codec import converter
 from process.health import free_loopback_port
 from process.settings import TemporalSettings
 
@@ -38,7 +39,8 @@ async def connect(settings: TemporalSettings, *, runtime: Runtime | None = None,
     connected = partial(open_service, runtime=runtime)
     service = await (ServiceClient.connect(_config(target, runtime, lazy=True)) if lazy else connected(target))
     renewable = RenewableService(service, target, read=partial(read_target, settings), open_service=connected)
-    return Client(renewable, namespace=target.namespace, data_converter=pydantic_data_converter)
+    data_converter = converter(settings.temporal_payload_keys_file)
+    return Client(renewable, namespace=target.namespace, data_converter=data_converter)
 
 
 async def open_service(target: Target, runtime: Runtime) -> ServiceClient:

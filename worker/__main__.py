@@ -22,9 +22,10 @@ from process.connection.search_attributes import are_searchable
 from process.endpoint import endpoint
 from process.memory import keep_for_life
 from process.run import run
-from process.settings import ProcessSettings
 from process.temporal import connect, runtime_with_metrics
+from worker.queue_settings import QueueSettings
 from worker.registration import Registration, worker_for
+from worker.versions import kept, take_over, versions_of
 
 STOP_LIMIT: Final = timedelta(seconds=28)
 """Shorter than the 30 seconds that Kubernetes gives a pod between SIGTERM and SIGKILL."""
@@ -32,16 +33,21 @@ STOP_LIMIT: Final = timedelta(seconds=28)
 
 async def work(wanted: list[str], stop: asyncio.Event) -> None:
     """Polls the wanted queues until `stop` is set."""
-    settings = ProcessSettings()
+    settings = QueueSettings()
     async with AsyncExitStack() as stack:
         runtime, sdk_port = runtime_with_metrics()
         client = await connect(settings, runtime=runtime)
         searchable = await are_searchable(client) if queues.WORKSPACES in wanted else True
         registered = await registrations(wanted, client, stack, searchable=searchable)
         keep_for_life()  # once more, for the modules of these queues
-        workers = [worker_for(client, registration) for registration in registered]
+        versions = await versions_of(client, wanted, settings.worker_version if settings.worker_versioning else "")
+        by_queue = {version.queue: version for version in versions}
+        workers = [worker_for(client, one, by_queue.get(one.queue), settings.worker_capacity) for one in registered]
         for worker in workers:
             await stack.enter_async_context(worker)
+        # Before it is ready: a rolling update stops older workers only when these have taken over.
+        await take_over(client, versions)
+        await stack.enter_async_context(kept(client, versions))
         await stack.enter_async_context(renewing(client, workers))
         if queues.WORKSPACES in wanted:
             from worker.offer_again import offer_again

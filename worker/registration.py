@@ -11,7 +11,10 @@ from temporalio.worker import Interceptor, Worker
 from activities.contract import queues
 from activities.contract.policies import HEARTBEAT_EVERY
 from activities.errors.interceptor import Mapping
+from worker.capacity import Capacity
 from worker.plugin import plugin
+from worker.versions import QueueVersion
+from workflows.patches import PATCHES, Patch, begins
 
 DRAIN: Final = timedelta(seconds=20)
 CACHED_WORKFLOW_KIB: Final = 160
@@ -32,9 +35,15 @@ class Registration:
     interceptors: Sequence[Interceptor] = ()
 
 
-def worker_for(client: Client, registration: Registration) -> Worker:
-    """Returns the worker of one queue. Workflow code is imported once, without the sandbox: ARCHITECTURE.md says how
-    its determinism is guarded."""
+def worker_for(
+    client: Client,
+    registration: Registration,
+    version: QueueVersion | None = None,
+    capacity: Capacity = Capacity(),  # noqa: B008  # frozen
+    patches: Sequence[Patch] = PATCHES,
+) -> Worker:
+    """Returns the worker of one queue, unversioned without `version`. Workflow code is imported once, without the
+    sandbox: ARCHITECTURE.md says how its determinism is guarded."""
     return Worker(
         client,
         task_queue=registration.queue,
@@ -43,11 +52,15 @@ def worker_for(client: Client, registration: Registration) -> Worker:
         interceptors=registration.interceptors,
         plugins=[plugin([registration.failures], sandboxed=False)],
         max_cached_workflows=cached_workflows(registration.cache_mib),
-        max_concurrent_activities=queues.AT_ONCE[registration.queue],
+        tuner=capacity.tuner(registration.queue),
+        workflow_task_poller_behavior=capacity.poller(),
+        activity_task_poller_behavior=capacity.poller(),
         max_task_queue_activities_per_second=_starts_per_second(registration.queue),
         max_heartbeat_throttle_interval=HEARTBEAT_EVERY,
         default_heartbeat_throttle_interval=HEARTBEAT_EVERY,
         graceful_shutdown_timeout=DRAIN,
+        deployment_config=version.config() if version and version.build else None,
+        patch_activation_callback=lambda asked: begins(asked.patch_id, patches),
     )
 
 

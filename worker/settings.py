@@ -1,7 +1,7 @@
 """Every setting of a worker of the queues `workspaces`, `waits` and `releases`, read once from the environment (prefix
 MODELYARD_).
 
-The worker of queue `cloud` has `process/settings.py` and the Azure client's own.
+The worker of queue `cloud` has `worker/queue_settings.py` and the Azure client's own.
 """
 
 from typing import Annotated
@@ -12,12 +12,12 @@ from activities.contract.plan import Deadlines
 from activities.nodes.karpenter.node_claim import NodeClass
 from api.pods.registries import AzureIdentity
 from process.installed_provider import InstalledProvider
-from process.settings import ProcessSettings
+from worker.queue_settings import QueueSettings
 
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
-class WorkerSettings(ProcessSettings):
+class WorkerSettings(QueueSettings):
     """Settings of a worker."""
 
     provider: InstalledProvider = "aks"

@@ -1,9 +1,10 @@
 """The table of Temporal patches: versioned changes of workflow code, and when the old branch can be removed.
 
 Changing the order or kind of a workflow's commands breaks the replay of runs that began before the change. Such a
-change branches on `patched` and gets an entry in PATCHES (see Temporal's documentation of patching). Entry and old
-branch are removed when no run is left that began before the patch: a workflow continues as new when its history grows
-long, and ends with its Workspace.
+change branches on `patched` and gets an entry in PATCHES (see Temporal's documentation of patching). It takes two
+releases: the first knows both branches and begins none, the second begins it. So either can be followed by the other,
+while both run and after a rollback. Entry and old branch are removed when no run is left that began before the second:
+a workflow continues as new when a newer version has taken it over, and ends with its Workspace.
 """
 
 from collections.abc import Sequence
@@ -16,11 +17,13 @@ from temporalio import workflow
 @dataclass(frozen=True)
 class Patch:
     """One change. `id`: lower-case words and the month of the change, as in `ask-providers-2026-11`; `guards`: what the
-    new branch does differently; `until`: when the old branch can be removed."""
+    new branch does differently; `until`: when the old branch can be removed; `begins`: whether workers of this release
+    begin with it. A run that has it already keeps it."""
 
     id: str
     guards: str
     until: str
+    begins: bool = False
 
 
 PATCHES: Final[Sequence[Patch]] = ()
@@ -32,3 +35,8 @@ def patched(patch_id: str) -> bool:
     if patch_id not in {patch.id for patch in PATCHES}:
         raise KeyError(patch_id)
     return workflow.patched(patch_id)
+
+
+def begins(patch_id: str, patches: Sequence[Patch] = PATCHES) -> bool:
+    """Whether a run that comes to this change for the first time takes the new branch."""
+    return any(patch.id == patch_id and patch.begins for patch in patches)

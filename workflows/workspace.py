@@ -19,6 +19,7 @@ from workflows.activity_calls import await_uncancelled, call, is_cancelled, reas
 from workflows.generation import run_generation
 from workflows.handlers import Handlers
 from workflows.messages import Changed, WorkspaceInput
+from workflows.run_length import RunLength
 from workflows.state import Control, WorkspaceState
 from workflows.steps import cleanup
 
@@ -36,6 +37,7 @@ class WorkspaceWorkflow(Handlers):
     def __init__(self, seed: WorkspaceInput) -> None:
         super().__init__(seed.state or WorkspaceState(key=seed.key, control=Control(searchable=seed.searchable)))
         self._seed = seed
+        self._length = RunLength(seed.history_limit)
         self._hour: asyncio.Task[None] | None = None
         self._due = False
 
@@ -72,7 +74,7 @@ class WorkspaceWorkflow(Handlers):
         requested, control.look, self._due = control.look or self._due, False, False
         if self._stale() or (requested and await resync.has_drifted(self.reporter)):
             await self._reconcile()
-        if self._should_continue_as_new():
+        if self._length.is_over() and not self._ending():
             await self.reporter.flush(unless=self._ending)
             if not (self._ending() or self._look_wanted() or self._retry or self.successor.message):
                 self._continue_as_new(self.state)
@@ -172,11 +174,6 @@ class WorkspaceWorkflow(Handlers):
         return all(record.step in WITHOUT_EFFECT for record in self.state.status.steps)
 
     # Continue-as-new.
-
-    def _should_continue_as_new(self) -> bool:
-        info, limit = workflow.info(), self._seed.history_limit
-        full = limit is not None and info.get_current_history_length() > limit
-        return not self._ending() and (full or info.is_continue_as_new_suggested())
 
     def _continue_as_new(self, state: WorkspaceState) -> None:
         """Call only when no activity runs and no message is pending that the state does not hold."""

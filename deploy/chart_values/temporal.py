@@ -7,6 +7,7 @@ from pydantic import Field
 from deploy.chart_values.group import Group
 from deploy.chart_values.images import OthersImage
 from deploy.chart_values.pods import Resources, sized
+from worker.capacity import Capacity
 
 SecretName = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$")]
 
@@ -33,6 +34,28 @@ class ApiKey(Group):
     """Which of the Secret's entries it is."""
 
 
+class PayloadKeys(Group):
+    """Keys by which everything is encrypted that Temporal keeps of Workspaces, except names and search attributes."""
+
+    secret: SecretName = ""
+    """Secret that holds them, as docs/temporal.md explains; empty means that nothing is encrypted. All Workspaces are
+    lost to Modelyard without it: keep a copy."""
+    key: str = Field(default="keys", pattern=r"^[-._a-zA-Z0-9]+$")
+    """Which of the Secret's entries it is."""
+
+
+class Workers(Group):
+    """How workers take their work from Temporal."""
+
+    versioning: bool = True
+    """Whether workers are versioned: while an upgrade or a rollback rolls on, Workspaces move over once and for all,
+    instead of going to older and newer workers by turns. Without effect where Temporal has no worker deployments."""
+    version: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]{0,127})?$")
+    """Their version; empty means the tag of the image `controlPlane`, with the beginning of its digest."""
+    capacity: Capacity = Capacity()
+    """How many tasks a pod takes at once."""
+
+
 class EmbeddedServer(Group):
     """One pod of Temporal's development server, with SQLite on a volume. For trials: it is one pod, without backups."""
 
@@ -57,6 +80,10 @@ class Temporal(Group):
     """Encryption and mutual TLS."""
     api_key: ApiKey = ApiKey()
     """Needs `temporal.tls.enabled`."""
+    payload_keys: PayloadKeys = PayloadKeys()
+    """Encryption of what Temporal keeps."""
+    workers: Workers = Workers()
+    """Versions and capacity."""
     embedded: bool = False
     """Whether a Temporal for trials runs in the cluster, instead of one at `temporal.address`."""
     embedded_server: EmbeddedServer = EmbeddedServer()

@@ -2,23 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 
 import pytest
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
-from activities.contract import queues
 from activities.contract import signatures as s
 from activities.contract.failures import failure
-from activities.status.writer import StatusWriter
 from process.settings import TemporalSettings
 from process.temporal import connect
 from tests.fakes.world import World
-from tests.workflows.conftest import WORKFLOWS, Bench, activity_name, confirming
-from worker.registration import Registration, worker_for
-from worker.status_interceptor import StatusInterceptor, gone_reporter
+from tests.workflows.conftest import Bench
+from tests.workflows.production import production_workers
 
 
 class Unknown(Exception):
@@ -40,15 +36,7 @@ async def client(live: WorkflowEnvironment) -> Client:
 async def benches(live: WorkflowEnvironment, client: Client) -> AsyncIterator[list[Bench]]:
     """Two Workspaces in one world and one worker for each queue."""
     world = World()
-    [usual] = [one for one in world.activities() if activity_name(one) == s.PATCH_STATUS.name]
-    async with AsyncExitStack() as stack:
-        writer = StatusWriter(usual, gone_reporter(client))
-        stack.push_async_callback(writer.drain)
-        bodies = [*(one for one in world.activities() if activity_name(one) != s.PATCH_STATUS.name), confirming(writer)]
-        for queue in queues.ALL:
-            workflows = WORKFLOWS if queue == queues.WORKSPACES else ()
-            registration = Registration(queue, bodies, failures, workflows, 1, [StatusInterceptor(writer)])
-            await stack.enter_async_context(worker_for(client, registration))
+    async with production_workers(client, world, failures):
         made = [Bench(env=live, client=client, world=world) for _ in range(2)]
         yield made
         for bench in made:

@@ -17,6 +17,7 @@
 {{- end }}
 {{- if eq .process.name "worker-cluster" }}{{ $own = merge $own (include "modelyard.workerSettings" .root | fromYaml) }}{{ end }}
 {{- if eq .process.name "worker-cloud" }}{{ $own = merge $own (include "modelyard.azureSettings" .root | fromYaml) }}{{ end }}
+{{- if hasPrefix "worker-" .process.name }}{{ $own = merge $own (include "modelyard.queueSettings" .root | fromYaml) }}{{ end }}
 {{- $given := (get $v .process.values).environment }}
 {{- range $name, $value := mergeOverwrite $own $given }}
 - name: {{ $name }}
@@ -49,6 +50,16 @@ MODELYARD_DEADLINES: {{ toJson $s.deadlines | quote }}
 MODELYARD_REGISTRY_IDENTITY: {{ toJson (dict "tenant_id" .tenantId "client_id" .clientId) | quote }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{- define "modelyard.queueSettings" -}}
+{{- $w := .Values.temporal.workers -}}
+{{- $image := .Values.image.controlPlane -}}
+{{- $version := $image.tag | default .Chart.AppVersion -}}
+{{- with $image.digest }}{{ $version = printf "%s-%s" $version (trimPrefix "sha256:" . | trunc 12) }}{{ end -}}
+MODELYARD_WORKER_VERSIONING: {{ $w.versioning | quote }}
+MODELYARD_WORKER_VERSION: {{ $w.version | default $version | quote }}
+MODELYARD_WORKER_CAPACITY: {{ toJson $w.capacity | quote }}
 {{- end }}
 
 {{- define "modelyard.azureSettings" -}}
@@ -95,6 +106,9 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 {{- if $t.apiKey.secret }}
 - {name: MODELYARD_TEMPORAL_API_KEY_FILE, value: {{ printf "/etc/temporal/key/%s" $t.apiKey.key | quote }}}
 {{- end }}
+{{- if $t.payloadKeys.secret }}
+- {name: MODELYARD_TEMPORAL_PAYLOAD_KEYS_FILE, value: {{ printf "/etc/temporal/payloads/%s" $t.payloadKeys.key | quote }}}
+{{- end }}
 {{- end }}
 
 {{/* Certificates and keys are mounted whole, because the kubelet never renews a file below a `subPath`. */}}
@@ -118,6 +132,9 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 {{- if .root.Values.temporal.apiKey.secret }}
 - {name: temporal-key, mountPath: /etc/temporal/key, readOnly: true}
 {{- end }}
+{{- if .root.Values.temporal.payloadKeys.secret }}
+- {name: temporal-payloads, mountPath: /etc/temporal/payloads, readOnly: true}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -139,10 +156,10 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
   secret: {secretName: {{ .serverCaSecret | quote }}, items: [{key: ca.crt, path: ca.crt}]}
 {{- end }}
 {{- end }}
-{{- with .root.Values.temporal.apiKey }}
-{{- if .secret }}
-- name: temporal-key
-  secret: {secretName: {{ .secret | quote }}, items: [{key: {{ .key | quote }}, path: {{ .key | quote }}}], defaultMode: 0440}
+{{- range $name, $given := dict "temporal-key" .root.Values.temporal.apiKey "temporal-payloads" .root.Values.temporal.payloadKeys }}
+{{- if $given.secret }}
+- name: {{ $name }}
+  secret: {secretName: {{ $given.secret | quote }}, items: [{key: {{ $given.key | quote }}, path: {{ $given.key | quote }}}], defaultMode: 0440}
 {{- end }}
 {{- end }}
 {{- end }}

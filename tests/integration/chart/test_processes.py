@@ -3,7 +3,6 @@
 import argparse
 import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -26,12 +25,14 @@ from process.health import PATHS
 from process.settings import ProcessSettings, TemporalSettings
 from testing.helm_client import NAMESPACE, Helm, Object, named, of_kind
 from worker.__main__ import queues_of
+from worker.capacity import Capacity
+from worker.queue_settings import QueueSettings
 from worker.settings import WorkerSettings
 
 SETTINGS: dict[str, list[type[BaseSettings]]] = {
     "watcher": [ProcessSettings],
     "worker-cluster": [WorkerSettings],
-    "worker-cloud": [ProcessSettings, AzureSettings, PoolSettings],
+    "worker-cloud": [QueueSettings, AzureSettings, PoolSettings],
     "admin": [AdminSettings],
     "webhook": [WebhookSettings],
 }
@@ -116,6 +117,35 @@ def test_images_of_models_are_those_that_are_pushed(
     assert told == pushed
 
 
+@pytest.mark.parametrize("process", ["worker-cluster", "worker-cloud"])
+def test_the_version_of_workers_is_that_of_their_image(
+    helm: Helm, set_environment: Callable[[dict[str, str]], None], process: str
+) -> None:
+    def told(*values: str) -> str:
+        set_environment(environment(helm.rendered("aks", *values), process))
+        return QueueSettings().worker_version
+
+    assert told() == version()
+    assert told("image.controlPlane.tag=0.2.0") == "0.2.0"
+    digest = f"image.controlPlane.digest=sha256:{'1234567890abcdef' * 4}"
+    assert told("image.controlPlane.tag=0.2.0", digest) == "0.2.0-1234567890ab"
+    assert told("temporal.workers.version=blue", digest) == "blue"
+    assert QueueSettings().worker_versioning
+    told("temporal.workers.versioning=false")
+    assert not QueueSettings().worker_versioning
+
+
+@pytest.mark.parametrize("process", ["worker-cluster", "worker-cloud"])
+def test_the_capacity_of_workers_arrives(
+    helm: Helm, set_environment: Callable[[dict[str, str]], None], process: str
+) -> None:
+    set_environment(environment(helm.rendered("aks"), process))
+    assert QueueSettings().worker_capacity == Capacity()
+    changed = helm.rendered("aks", "temporal.workers.capacity.polls=20", "temporal.workers.capacity.memory=60")
+    set_environment(environment(changed, process))
+    assert QueueSettings().worker_capacity == Capacity(polls=20, memory=60)
+
+
 def test_further_variables_reach_their_process_only(helm: Helm) -> None:
     rendered = helm.rendered("aks", "watcher.environment.HTTPS_PROXY=http://proxy.example:3128")
     assert environment(rendered, "watcher")["HTTPS_PROXY"] == "http://proxy.example:3128"
@@ -141,22 +171,33 @@ def test_temporal_is_configured_as_its_sdk_reads_it(helm: Helm, value_set: str, 
             assert path.rpartition("/")[0] in mounted
 
 
-def test_an_api_key_is_a_file_that_can_be_renewed(
-    helm: Helm, set_environment: Callable[[dict[str, str]], None]
+@pytest.mark.parametrize(
+    ("group", "secret", "setting"),
+    [("apiKey", "temporal-cloud", "temporal_api_key_file"), ("payloadKeys", "ours", "temporal_payload_keys_file")],
+)
+def test_keys_are_files_that_can_be_renewed(
+    helm: Helm, set_environment: Callable[[dict[str, str]], None], group: str, secret: str, setting: str
 ) -> None:
-    rendered = helm.rendered("temporal-cloud", "temporal.apiKey.key=token")
+    rendered = helm.rendered("temporal-cloud", f"temporal.{group}.key=token", f"temporal.{group}.secret={secret}")
     for process in SETTINGS.keys() - {"webhook"}:
         set_environment(environment(rendered, process))
-        file = TemporalSettings().temporal_api_key_file
-        assert file is not None and file == Path("/etc/temporal/key/token")
+        file = getattr(TemporalSettings(), setting)
+        assert file is not None and file.name == "token"
         [mount] = [
             each for each in container_of(rendered, process)["volumeMounts"] if each["mountPath"] == str(file.parent)
         ]
         volumes = named(rendered, "Deployment", f"modelyard-{process}")["spec"]["template"]["spec"]["volumes"]
         [volume] = [each for each in volumes if each["name"] == mount["name"]]
         items = [{"key": "token", "path": "token"}]
-        assert volume["secret"] == {"secretName": "temporal-cloud", "items": items, "defaultMode": 0o440}
+        assert volume["secret"] == {"secretName": secret, "items": items, "defaultMode": 0o440}
         assert "subPath" not in mount
+
+
+def test_the_webhook_gets_no_key_of_temporals(helm: Helm) -> None:
+    webhook = named(
+        helm.rendered("temporal-cloud", "temporal.payloadKeys.secret=ours"), "Deployment", "modelyard-webhook"
+    )
+    assert "ours" not in str(webhook) and "temporal-cloud" not in str(webhook)
 
 
 def test_the_embedded_temporal_is_the_one_that_processes_are_told(helm: Helm) -> None:

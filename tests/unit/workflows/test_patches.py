@@ -3,12 +3,13 @@
 import ast
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import workflows
-from workflows.patches import PATCHES, Patch, patched
+from workflows.patches import PATCHES, Patch, begins, patched
 
 ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*-20[0-9]{2}-(0[1-9]|1[0-2])")
 ROOM = Path(workflows.__path__[0])
@@ -56,6 +57,13 @@ def test_a_patch_describes_what_it_guards_and_until_when() -> None:
 def test_an_id_that_is_not_in_the_table_is_refused() -> None:
     with pytest.raises(KeyError, match="invented-2026-11"):
         patched("invented-2026-11")
+
+
+def test_a_patch_begins_with_the_second_release_that_knows_it() -> None:
+    known = Patch("a-2026-11", guards="a call more", until="2027")
+    assert not begins("a-2026-11", [known])
+    assert begins("a-2026-11", [Patch("b-2026-11", "another", "2027"), replace(known, begins=True)])
+    assert not begins("a-2026-11", []), "of another release"
 
 
 def test_no_workflow_bypasses_the_helper() -> None:
