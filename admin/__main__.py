@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 import uvicorn
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from admin.app import admin_application
@@ -23,6 +24,8 @@ class AdminSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MODELYARD_", frozen=True, extra="ignore")
 
     admin_address: str = "127.0.0.1:8081"
+    stop_delay: float = Field(default=0.0, ge=0, le=20)
+    """Seconds for which requests are answered after SIGTERM: behind a Service, until nobody is sent here any more."""
 
 
 async def work(settings: AdminSettings, stop: asyncio.Event) -> None:
@@ -31,7 +34,7 @@ async def work(settings: AdminSettings, stop: asyncio.Event) -> None:
     client = await connect(TemporalSettings(), runtime=runtime, lazy=True)
     app = admin_application(client, sdk_port)
     config = uvicorn.Config(app, log_level="info", access_log=False, timeout_graceful_shutdown=DRAIN_S)
-    async with listening(settings.admin_address, config), renewing(client):
+    async with renewing(client), listening(settings.admin_address, config, settings.stop_delay):
         await stop.wait()
 
 

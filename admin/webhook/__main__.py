@@ -74,7 +74,7 @@ async def _serve(
     settings: WebhookSettings, config_maps: ClusterConfigMaps, certificates: Certificates, stop: asyncio.Event
 ) -> None:
     app = webhook_application(AllRules(settings.provider, settings.allowed_hosts), config_maps)
-    async with serving(app, settings.webhook_address, certificates):
+    async with serving(app, settings.webhook_address, certificates, settings.stop_delay):
         await stop.wait()
 
 

@@ -27,6 +27,8 @@ class WebhookSettings(BaseSettings):
     """Address for the API server's requests, over TLS."""
     metrics_address: str = "127.0.0.1:0"
     """Address of health and metrics, plain HTTP."""
+    stop_delay: float = Field(default=0.0, ge=0, le=20)
+    """Seconds for which requests are answered after SIGTERM: behind a Service, until nobody is sent here any more."""
     webhook_service: str = "modelyard-webhook"
     """The Service in front of the replicas, in the system namespace."""
     webhook_hosts: list[str] = []

@@ -36,8 +36,9 @@ class Certificates:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, address: str, certificates: Certificates) -> AsyncIterator[None]:
-    """Serves while the block runs, then lets requests under way finish. Raises what `listening` does."""
+async def serving(app: FastAPI, address: str, certificates: Certificates, linger_s: float = 0.0) -> AsyncIterator[None]:
+    """Serves while the block runs and for `linger_s` after, then lets requests under way finish. Raises what
+    `listening` does."""
     config = uvicorn.Config(
         app,
         http="h11",
@@ -51,7 +52,7 @@ async def serving(app: FastAPI, address: str, certificates: Certificates) -> Asy
         h11_max_incomplete_event_size=HEADER_LIMIT,
         ssl_context_factory=lambda config, default: certificates.context,
     )
-    async with listening(address, config):
+    async with listening(address, config, linger_s):
         yield
 
 

@@ -5,6 +5,7 @@
 {{- $v := .root.Values -}}
 {{- $own := dict "HOME" "/tmp" "MODELYARD_METRICS_ADDRESS" "0.0.0.0:8080" -}}
 {{- if eq .process.name "admin" }}{{ $own = dict "HOME" "/tmp" "MODELYARD_ADMIN_ADDRESS" "0.0.0.0:8080" }}{{ end -}}
+{{- if has .process.name (list "admin" "webhook") }}{{ $_ := set $own "MODELYARD_STOP_DELAY" "5" }}{{ end -}}
 {{- if has .process.name (list "watcher" "webhook") }}
 {{- $_ := set $own "MODELYARD_SYSTEM_NAMESPACE" .root.Release.Namespace }}
 {{- end }}

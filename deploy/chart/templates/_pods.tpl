@@ -81,12 +81,6 @@ spec:
         {{- if eq .process.name "webhook" }}
         - {name: https, containerPort: 8443}
         {{- end }}
-      {{- if has .process.name (list "admin" "webhook") }}
-      # Those who ask through the Service learn a moment later that this pod is about to go.
-      lifecycle:
-        preStop:
-          sleep: {seconds: 5}
-      {{- end }}
       # A process begins to answer when it has reached Temporal and the API server; one that cannot ends by itself. On a
       # node whose processors are all busy that takes minutes, and begun again it would never get there.
       startupProbe:

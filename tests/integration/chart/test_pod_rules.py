@@ -93,8 +93,8 @@ def test_what_a_service_selects_answers_until_nobody_is_sent_there_any_more(rend
         asked += 1
         pod = pod_of(workload)
         [container] = pod["containers"]
-        lingers = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-        assert 3 <= lingers < pod["terminationGracePeriodSeconds"] / 2
+        [lingers] = [each["value"] for each in container["env"] if each["name"] == "MODELYARD_STOP_DELAY"]
+        assert 3 <= float(lingers) < pod["terminationGracePeriodSeconds"] / 2
     assert asked == 2, "the admin service and the webhook"
 
 
