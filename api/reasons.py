@@ -191,8 +191,10 @@ _OPERATION = (
 )  # fmt: skip
 
 _MACHINERY = (
-    ("ClusterStopped", "The AKS cluster is stopped or upgrading.", "someone stopped it, or an upgrade runs",
-     "start the cluster; the Workspace goes on by itself", "wait"),
+    ("ClusterStopped", "The AKS cluster is stopped.", "someone stopped it, or it is about to stop or to start",
+     "start the cluster (az aks start); the Workspace goes on by itself", "wait"),
+    ("ClusterUpgrading", "The AKS cluster is being upgraded.", "an upgrade of the cluster runs",
+     "wait until it has ended; the Workspace goes on by itself", "wait"),
     ("PoolFailed", "A node pool's operation ended as failed.",
      "the cloud ended it with an error, which the message quotes",
      "it is tried again; then look at the pool in the portal", "retry"),

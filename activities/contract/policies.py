@@ -40,6 +40,9 @@ BOUNDED_ATTEMPTS: Final = {"AllocationFailed": 4, "PoolFailed": 3}
 CLEANUP_DEADLINE: Final = timedelta(days=7)
 """A clean-up that has not finished after this long is reported as CleanupBlocked; the finalizer stays."""
 
+AWAY_MAX: Final = timedelta(days=366)
+"""For how long a cluster may be away: AKS keeps a stopped one for twelve months."""
+
 OWN_DEADLINE_S: Final = 60
 """Extra seconds for an activity that ends at its plan's deadline by itself, with a reason."""
 

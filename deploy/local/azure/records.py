@@ -104,7 +104,7 @@ class Pool(BaseModel):
 
 
 class Operation(BaseModel):
-    """A long-running operation on one pool, or with an empty `pool` on the cluster; times are seconds since the epoch, so
+    """A long-running operation on one pool, or on the cluster if `pool` is empty. Times are seconds since the epoch, so
     that they survive a restart."""
 
     id: str
