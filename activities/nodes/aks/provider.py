@@ -53,6 +53,7 @@ class AgentPools:
         OwnershipConflict, CloudBusy and the other reasons of errors/azure.py; at once ClusterStopped and
         ClusterUpgrading."""
         async with heartbeating() as progress:
+            progress.note_met()  # ARM answers whether the cluster runs or not
             looks_first = progress.details or not self._listings.seemed_missing(plan.pool_name)
             pool = await self._read(plan.pool_name) if looks_first else None
             if pool is None:
@@ -72,6 +73,7 @@ class AgentPools:
         """Returns when the deletion has ended and ARM returns NotFound. Raises CloudBusy while another operation holds
         the pool, and at once ClusterStopped and ClusterUpgrading."""
         async with heartbeating() as progress:
+            progress.note_met()  # ARM answers whether the cluster runs or not
             pool = await self._read(key.pool_name)
             if pool is not None and agent_pool_spec.owned_by(pool, key.workspace.uid):
                 progress.report(DELETING)
