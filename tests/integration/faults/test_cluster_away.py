@@ -1,11 +1,13 @@
-"""The AKS cluster is stopped and started, or only its API server is away: deadlines stand still, nothing is written to
-ARM, nothing is bought twice, and everything arrives afterwards without a person."""
+"""The AKS cluster is stopped and started or upgraded, or its API server is away: deadlines stand still, nothing is
+written to ARM, nothing is bought twice, and everything arrives afterwards without a person."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
+
+import pytest
 
 from api import labels, names
 from testing.deadlines import PATIENCE_S
@@ -20,6 +22,8 @@ from workflows.workspace import WorkspaceWorkflow
 JOINING_S: Final = 60
 """The deadline of nodes: long enough for a busy machine while the cluster is there."""
 AWAY_S: Final = JOINING_S + 15
+MODELYARD: Final = ("watcher", "worker-cluster", "worker-cloud")
+"""What runs in the cluster and is away with it; Temporal is elsewhere."""
 WRITES: Final = ("PUT", "POST", "DELETE")
 
 
@@ -35,7 +39,7 @@ async def test_what_a_stop_finds_under_way_arrives_after_the_start(stack: Stack,
     assert all("is stopped: nothing is bought or released" in status_of(one)["message"] for one in told.values())
     seen = datetime.now(UTC)
     await asyncio.to_thread(stack.arm.reset_calls)
-    await _api_server_away(stack)
+    await _away(stack, "kube-apiserver")
     assert [call for call in stack.arm.calls() if call.startswith(WRITES)] == []
     stopped_s = (datetime.now(UTC) - seen).total_seconds()
     await asyncio.to_thread(stack.arm.start_cluster)
@@ -47,15 +51,26 @@ async def test_what_a_stop_finds_under_way_arrives_after_the_start(stack: Stack,
     await _is_billed_without(workspaces, "serving", stopped_s)
 
 
+async def test_an_upgrade_is_waited_for_and_said(stack: Stack, workspaces: Workspaces) -> None:
+    stack.arm.change_cluster(provisioning_state="Upgrading")
+    uids = await workspaces.create(workspace("upgrading"))
+    await workspaces.until(["upgrading"], lambda found: status_of(found).get("reason") == "ClusterUpgrading")
+    assert [call for call in stack.arm.calls() if call.startswith(WRITES)] == []
+    stack.arm.change_cluster(provisioning_state="Succeeded")
+    await workspaces.until_ready("upgrading")
+    assert await _bought(stack, uids) == {"upgrading": 1}
+
+
+@pytest.mark.parametrize("others", [(), MODELYARD], ids=["alone", "with all of Modelyard"])
 async def test_an_api_server_that_is_away_longer_than_a_deadline_changes_nothing(
-    stack: Stack, workspaces: Workspaces
+    stack: Stack, workspaces: Workspaces, others: tuple[str, ...]
 ) -> None:
     """ARM says Running all the time: nobody knows whether the models serve, so nothing is given up either."""
     uids = await workspaces.create(workspace("serving"))
     uids |= await _joining_within_its_deadline(stack, workspaces)
     await workspaces.until_ready("serving")
     await asyncio.to_thread(stack.arm.reset_calls)
-    await _api_server_away(stack)
+    await _away(stack, "kube-apiserver", *others)
     assert [call for call in stack.arm.calls() if call.startswith(WRITES)] == []
     await _let_join(stack, workspaces, uids["joining"])
     await workspaces.until_ready("serving", "joining")
@@ -77,11 +92,11 @@ async def _joining_within_its_deadline(stack: Stack, workspaces: Workspaces) -> 
     return uids
 
 
-async def _api_server_away(stack: Stack) -> None:
+async def _away(stack: Stack, *processes: str) -> None:
     """For longer than a deadline: that is what is tested, so time itself is waited for."""
-    await asyncio.to_thread(kill, stack, "kube-apiserver")
+    await asyncio.to_thread(kill, stack, *processes)
     await asyncio.sleep(AWAY_S)
-    await asyncio.to_thread(stack.start_again, "kube-apiserver")
+    await asyncio.to_thread(stack.start_again, *processes)
 
 
 async def _let_join(stack: Stack, workspaces: Workspaces, uid: str) -> None:
