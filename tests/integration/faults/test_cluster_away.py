@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from activities.contract.policies import OWN_DEADLINE_S
 from api import labels, names
 from testing.deadlines import PATIENCE_S
 from testing.faults.holding import release
@@ -19,9 +20,10 @@ from testing.workspaces import NAMESPACE, Workspaces, is_failed, is_ready, statu
 from workflows.messages import Deadline
 from workflows.workspace import WorkspaceWorkflow
 
-JOINING_S: Final = 60
+JOINING_S: Final = 45
 """The deadline of nodes: long enough for a busy machine while the cluster is there."""
-AWAY_S: Final = JOINING_S + 15
+AWAY_S: Final = JOINING_S + OWN_DEADLINE_S + 15
+"""Longer than Temporal itself would wait, if it were told no more than the deadline."""
 MODELYARD: Final = ("watcher", "worker-cluster", "worker-cloud")
 """What runs in the cluster and is away with it; Temporal is elsewhere."""
 WRITES: Final = ("PUT", "POST", "DELETE")
