@@ -1,10 +1,12 @@
 """Sends heartbeats to Temporal while an activity waits, and hands the wait over at once when its worker is drained.
 
 `heartbeating()` beats in the background, so that a wait is one plain `await`: Temporal detects a lost worker, delivers
-a cancellation, and shows progress in its UI. `beating()` does so for what only asks, without progress to hand over.
+a cancellation, and shows progress in its UI. It ends the wait when its time is over (`deadline.py`). `beating()` beats
+for what only asks, without progress to hand over.
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -14,23 +16,42 @@ from temporalio import activity
 
 from activities.contract.failures import failure
 from activities.contract.policies import HEARTBEAT_EVERY, HEARTBEAT_TIMEOUT
+from activities.deadline import current_clock, without_carried
 
 BEATS_PER_SECOND: Final = 25.0
 """Of all waits of one process together: the server writes each beat to its database, as it does each step."""
 LONGEST: Final = 0.4 * HEARTBEAT_TIMEOUT
 """Of the pauses between beats: two of them in a row may get lost."""
+LONGEST_SLEEP_S: Final = 3600.0
+"""A limit of days is looked at again: event loops take no sleep of any length."""
 
 
 class Progress:
     """The details of the next heartbeat. Keep them small: they are a payload."""
 
     def __init__(self) -> None:
-        self.details: tuple[Any, ...] = tuple(activity.info().heartbeat_details)
+        self.details: tuple[Any, ...] = without_carried(activity.info().heartbeat_details)
+        self._clock = current_clock()
 
     def report(self, *details: Any) -> None:
         """Replaces the details and beats now; the next attempt reads them from `activity.info().heartbeat_details`."""
         self.details = details
-        activity.heartbeat(*details)
+        self.beat()
+
+    def beat(self) -> None:
+        """Sends the details once more."""
+        activity.heartbeat(*self.details, *([self._clock.carried()] if self._clock else []))
+
+    def note_met(self) -> None:
+        """The cluster has answered: from now on the activity's time counts (deadline.py)."""
+        if self._clock is not None:
+            self._clock.note_met()
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the activity's time is over."""
+        clock = self._clock
+        return math.inf if clock is None or clock.deadline is None else (clock.deadline - clock.now()).total_seconds()
 
 
 @asynccontextmanager
@@ -61,14 +82,14 @@ _waits: set["asyncio.Task[None]"] = set()
 @asynccontextmanager
 async def heartbeating() -> AsyncIterator[Progress]:
     """Beats every HEARTBEAT_EVERY, in a crowd less often, until the block ends. Raises WorkerDraining when the worker
-    shuts down."""
+    shuts down, and DeadlineExceeded when the activity's time is over."""
     progress = Progress()
     waiting = asyncio.current_task()
-    draining = False
+    draining = too_late = False
 
     async def beat() -> None:
         while True:
-            activity.heartbeat(*progress.details)
+            progress.beat()
             await asyncio.sleep(pause_between_beats(len(_waits)).total_seconds())
 
     async def drain() -> None:
@@ -78,7 +99,15 @@ async def heartbeating() -> AsyncIterator[Progress]:
         if waiting:
             waiting.cancel()
 
-    helpers = [asyncio.create_task(beat()), asyncio.create_task(drain())]
+    async def limit() -> None:
+        nonlocal too_late
+        while (left_s := progress.left_s) > 0:
+            await asyncio.sleep(min(left_s, LONGEST_SLEEP_S))
+        too_late = True
+        if waiting:
+            waiting.cancel()
+
+    helpers = [asyncio.create_task(work) for work in (beat(), drain(), limit())]
     _waits.add(helpers[0])
     try:
         yield progress
@@ -87,6 +116,9 @@ async def heartbeating() -> AsyncIterator[Progress]:
             raise failure(
                 "WorkerDraining", "this worker is shutting down; another worker continues", retry_after=timedelta(0)
             ) from None
+        if too_late:
+            message = f"{activity.info().activity_type} did not end before its deadline"
+            raise failure("DeadlineExceeded", message, final=True) from None
         raise
     finally:
         _waits.discard(helpers[0])

@@ -191,14 +191,19 @@ _OPERATION = (
 )  # fmt: skip
 
 _MACHINERY = (
-    ("ClusterStopped", "The AKS cluster is stopped or upgrading.", "someone stopped it, or an upgrade runs",
-     "start the cluster; the Workspace goes on by itself", "wait"),
+    ("ClusterStopped", "The AKS cluster is stopped.", "someone stopped it, or it is about to stop or to start",
+     "start the cluster (az aks start); the Workspace goes on by itself", "wait"),
+    ("ClusterUpgrading", "The AKS cluster is being upgraded.", "an upgrade of the cluster runs",
+     "wait until it has ended; the Workspace goes on by itself", "wait"),
     ("PoolFailed", "A node pool's operation ended as failed.",
      "the cloud ended it with an error, which the message quotes",
      "it is tried again; then look at the pool in the portal", "retry"),
     ("CloudRequestRefused", "The cloud refused the request.", "a property of the pool is not allowed there",
      "read the message: it quotes the cloud's error", "fail"),
-    ("ApiServerUnavailable", "The Kubernetes API server is overloaded or unreachable.", "it restarts, or is overloaded",
+    ("ApiServerAway", "The Kubernetes API server cannot be reached.",
+     "the cluster is stopped or starts, or the network to it is broken",
+     "start the cluster, or mend the network; deadlines stand still until it answers", "wait"),
+    ("ApiServerUnavailable", "The Kubernetes API server is overloaded.", "it has just started, or is overloaded",
      "wait; it is tried again", "retry"),
     ("ApiServerRefused", "The Kubernetes API server refused a request.", "Modelyard's rights, a quota or a policy",
      "read the message; deploy/rbac lists the rights that are needed", "fail"),

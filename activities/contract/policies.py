@@ -3,7 +3,7 @@
 Everything that may take longer than ten seconds heartbeats, so that a start which is lost between server and worker
 costs seconds: a body that waits does so itself, for the others the worker does. The cancellation of activities with
 side effects is awaited, so that the next pass never runs beside them. Deadlines of a pass come from its plan; the table
-holds the defaults.
+holds the defaults. What Temporal is told is AWAY_MAX longer: `activities/deadline.py` ends an activity in time.
 """
 
 from datetime import timedelta
@@ -39,6 +39,9 @@ BOUNDED_ATTEMPTS: Final = {"AllocationFailed": 4, "PoolFailed": 3}
 
 CLEANUP_DEADLINE: Final = timedelta(days=7)
 """A clean-up that has not finished after this long is reported as CleanupBlocked; the finalizer stays."""
+
+AWAY_MAX: Final = timedelta(days=366)
+"""For how long a cluster may be away: AKS keeps a stopped one for twelve months."""
 
 OWN_DEADLINE_S: Final = 60
 """Extra seconds for an activity that ends at its plan's deadline by itself, with a reason."""
@@ -140,16 +143,17 @@ def _cancellation_of(signature: s.Signature[Any, Any]) -> ActivityCancellationTy
 def config_of(
     signature: s.Signature[Any, Any], deadline_s: int | None = None, *, begun: bool = False
 ) -> ActivityConfig:
-    """The activity's options: `deadline_s` (seconds, from the plan) replaces the table's schedule-to-close. `begun`: it
+    """The activity's options: `deadline_s` (seconds, from the plan) replaces the table's deadline. `begun`: it
     is for a Workspace that holds something, whose edit is no beginning."""
     config = _TABLE[signature.name].copy()
     if begun and config["priority"].priority_key == Order.BEGINNING:
         config["priority"] = Priority(priority_key=Order.UNDER_WAY)
     config["task_queue"] = signature.queue
     config["cancellation_type"] = _cancellation_of(signature)
-    if deadline_s is not None:
-        config["schedule_to_close_timeout"] = timedelta(seconds=deadline_s)
-        config["start_to_close_timeout"] = min(
-            config["start_to_close_timeout"] or timedelta.max, timedelta(seconds=deadline_s)
-        )
+    own = config["schedule_to_close_timeout"] if deadline_s is None else timedelta(seconds=deadline_s)
+    assert own is not None, "every activity has a deadline"
+    config["schedule_to_close_timeout"] = own + AWAY_MAX
+    # An attempt of a wait may see the cluster go and come back.
+    attempt = config["start_to_close_timeout"]
+    config["start_to_close_timeout"] = own + AWAY_MAX if signature.waits else min(attempt or own, own)
     return config

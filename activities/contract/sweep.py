@@ -12,7 +12,10 @@ from api.providers import Provider
 
 
 class SweepScope(Payload):
-    """Which installation is swept; empty, because a worker serves one cluster."""
+    """Which installation is swept: a worker serves one cluster. `when_changeable` waits until the cluster takes changes
+    of its node pools."""
+
+    when_changeable: bool = False
 
 
 class OwnedResource(Payload):

@@ -2,7 +2,8 @@
 
 An interceptor around every activity: each client's exceptions are mapped by the file for that client, and a worker
 names the files for the clients that it has, so that it imports no other. An unmapped exception is a bug, retried a few
-times and then reported as ControllerError, so that it stops one pass and not the whole controller.
+times and then reported as ControllerError, so that it stops one pass and not the whole controller. A failure after
+which the next attempt would come too late is the last one (`activities/deadline.py`).
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from activities.contract.failures import failure
 from activities.contract.policies import BOUNDED_ATTEMPTS
+from activities.deadline import start_clock
 
 BUG_ATTEMPTS: Final = 5
 
@@ -38,11 +40,11 @@ class _Boundary(ActivityInboundInterceptor):
         self._mappings = mappings
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        attempt = activity.info().attempt
+        attempt, clock = activity.info().attempt, start_clock()
         try:
             return await super().execute_activity(input)
         except Exception as error:  # the boundary to Temporal: every error gets a type, none is swallowed
-            mapped = mapped_failure(error, attempt, self._mappings)
+            mapped = clock.last(mapped_failure(error, attempt, self._mappings))
             if mapped is error:
                 raise
             raise mapped from error

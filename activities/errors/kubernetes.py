@@ -15,7 +15,7 @@ def kubernetes_failure(error: Exception) -> ApplicationError | None:
     if isinstance(error, ApiException):
         return from_kubernetes(error)
     if isinstance(error, aiohttp.ClientError | TimeoutError):
-        return failure("ApiServerUnavailable", f"the Kubernetes API server did not answer: {error!r}")
+        return failure("ApiServerAway", f"the Kubernetes API server did not answer: {error!r}")
     return None
 
 

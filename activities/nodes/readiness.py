@@ -7,8 +7,6 @@ waits are conditions on the process' view of the cluster, so that a change is de
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from temporalio import activity
-
 from activities.clients.kubernetes import Object
 from activities.clients.view.cluster_view import ClusterView
 from activities.clients.view.watched import NODES, OWN_NODES, Watched
@@ -18,6 +16,7 @@ from activities.contract.failures import failure
 from activities.contract.nodes import NodesReady
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
+from activities.deadline import deadline_after
 from activities.heartbeat import Progress, heartbeating
 from activities.nodes.provider import nodes_selector
 from api import labels
@@ -36,7 +35,7 @@ class Nodes:
     @signatures.implements(signatures.WAIT_FOR_NODES)
     async def wait_for_nodes(self, plan: Plan) -> NodesReady:
         """Returns when all nodes are ready. Raises NodeNotJoined or NodeWithoutGpu at the plan's deadline."""
-        deadline = activity.info().scheduled_time + timedelta(seconds=plan.deadlines.nodes)
+        deadline = deadline_after(timedelta(seconds=plan.deadlines.nodes))
         nodes: Collection = {}
         selector = nodes_selector(plan.key.uid, plan.provider)
         async with (
@@ -45,6 +44,7 @@ class Nodes:
         ):
             async for sight in looks:
                 nodes = sight.objects
+                progress.note_met()
                 _report(progress, nodes, plan)
                 ready = ready_names(nodes, plan.gpus_per_node)
                 if len(ready) >= plan.node_count and await sight.holds(ready):
@@ -60,6 +60,7 @@ class Nodes:
         async with heartbeating() as progress, self._view.observe(NODES, selector=selector, until=until) as looks:
             async for sight in looks:
                 nodes = sight.objects
+                progress.note_met()
                 progress.report({"left": len(nodes)})
                 if not nodes and await sight.nothing_left():
                     return NodesReady(names=[])

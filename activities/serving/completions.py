@@ -6,12 +6,14 @@ from typing import Final
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.view.cluster_view import ClusterView
+from activities.clients.view.watched import PODS
 from activities.contract import signatures
 from activities.contract.failures import failure
 from activities.contract.serving import Completions, VerifyRequest
 from activities.errors.kubernetes import message_of
 from activities.heartbeat import heartbeating
 from activities.nodes.losses import while_nodes_ready
+from api import labels
 from api.pods.serve import SERVE_PORT
 
 COMPLETION_TIMEOUT_S: Final = 120.0
@@ -31,7 +33,11 @@ class Verification:
         """Requests one completion per pod and model name. Raises VerifyFailed with the server's own message,
         or NodeLost."""
         slowest, answered = 0.0, 0
+        key = request.workspace
         async with heartbeating() as progress, while_nodes_ready(self._view, request.nodes):
+            # A pod that hangs is no cluster that is away.
+            await self._view.now(PODS, key.namespace, selector=f"{labels.WORKSPACE_UID}={key.uid}")
+            progress.note_met()
             for pod in request.pods:
                 for model in request.model_names:
                     started = time.monotonic()

@@ -30,6 +30,7 @@ from activities.contract.serving import (
     WorkloadApplied,
     WorkloadRequest,
 )
+from activities.deadline import deadline_after, time_allowed
 from activities.heartbeat import heartbeating
 from activities.manifests import adapters as adapter_manifests
 from activities.manifests import serving
@@ -85,8 +86,7 @@ class Workloads:
         """Returns when enough pods of the digest are ready. Raises the pods' own reason, ServingTimeout with it, or
         NodeLost."""
         key = request.workspace
-        info = activity.info()
-        deadline = info.scheduled_time + (info.schedule_to_close_timeout or timedelta(hours=1)) - timedelta(seconds=5)
+        deadline = deadline_after((time_allowed(activity.info()) or timedelta(hours=1)) - timedelta(seconds=5))
         seen: Collection = {}
         async with (
             heartbeating() as progress,
@@ -95,6 +95,7 @@ class Workloads:
         ):
             async for sight in looks:
                 seen = sight.objects
+                progress.note_met()
                 ready = sorted(name for name, pod in seen.items() if pods.is_ready(pod, request.digest))
                 progress.report({"ready": len(ready), "wanted": request.replicas})
                 if len(ready) >= request.replicas and await sight.holds(ready):
@@ -114,6 +115,7 @@ class Workloads:
             async with self._view.observe(PODS, key.namespace, selector=_selector(key), until=until) as looks:
                 async for sight in looks:
                     left = sight.objects
+                    progress.note_met()
                     progress.report({"left": len(left)})
                     if not left and await sight.nothing_left(strictly=not request.nodes_go):
                         return Undeployed()

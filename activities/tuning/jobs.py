@@ -20,6 +20,7 @@ from activities.contract.failures import failure
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.serving import Undeployed
 from activities.contract.tuning import JobApplied, JobDone, JobRequest, JobWait, TuningKey, TuningPart
+from activities.deadline import deadline_after, time_allowed
 from activities.heartbeat import Progress, heartbeating
 from activities.manifests import serving
 from activities.manifests import tuning as tuning_objects
@@ -50,8 +51,9 @@ class TuningJobs:
         """Ensures the volume, the ConfigMap and the Job of one part. Raises WorkspaceGone, ConfigNotFound,
         ConfigInvalid, SecretNotFound, OwnershipConflict."""
         plan, part = request.plan, request.part
-        async with heartbeating():
+        async with heartbeating() as progress:
             tuning = await read_tuning(self._cluster, plan)
+            progress.note_met()
             await self._require_secrets(plan.key, tuning_objects.secrets_of(plan, part, tuning))
             pod_config = tuning_objects.config_of(
                 plan, part, tuning, request.pinned, self._around, self._images.hf_endpoint
@@ -78,9 +80,7 @@ class TuningJobs:
         """Returns when the program has started, or succeeded. Raises the reason that the pod reported, or the pod's own
         problem, if another start is not worthwhile; TrainingStopped if the Job is gone; NodeLost;
         DeadlineExceeded."""
-        info = activity.info()
-        limit = info.schedule_to_close_timeout or timedelta(days=7)
-        deadline = info.scheduled_time + limit - timedelta(seconds=5)
+        deadline = deadline_after((time_allowed(activity.info()) or timedelta(days=7)) - timedelta(seconds=5))
         last = Verdict()
         where, selector = wait.workspace.namespace, _selector(wait.workspace, wait.part)
         async with (
@@ -92,6 +92,7 @@ class TuningJobs:
             training = TrainingProgress(self._cluster, wait) if wait.part == "train" else None
             async for sight in looks:
                 found = sight.objects
+                progress.note_met()
                 verdict = judged(wait.part, found.values(), wait.digest)
                 last = verdict if verdict.problem or not last.problem else last
                 if (verdict.done or (verdict.running and wait.until == "started")) and await sight.holds(found):
@@ -114,9 +115,10 @@ class TuningJobs:
         """Deletes Jobs, their pods and ConfigMaps, and the volume if requested. Returns when nothing is left, or, if
         the nodes go next, when the grace of the pods is over. Raises CleanupBlocked that names what is left."""
         key, left = request.workspace, list[str]()
-        async with heartbeating():
+        async with heartbeating() as progress:
             for part in PARTS:
                 found = await self._cluster.get("Job", names.tuning_job(key.name, part), key.namespace)
+                progress.note_met()
                 if found is not None and owned(found, key):
                     left += await self._delete_job(found, key, part, nodes_go=request.nodes_go)
                 await delete_ours(self._cluster, "ConfigMap", names.tuning_config_map(key.name, part), key)

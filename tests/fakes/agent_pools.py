@@ -1,15 +1,15 @@
-"""The agent pools of an AKS cluster in memory, behind the four operations that are used of Azure's SDK.
+"""The agent pools of an AKS cluster in memory, and the cluster itself, behind what is used of Azure's SDK.
 
 Pools are the SDK's own models. What ARM refuses, how long it takes and what its errors look like is the ARM emulator's.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.mgmt.containerservice.models import AgentPool
+from azure.mgmt.containerservice.models import AgentPool, ManagedCluster
 
 from activities.clients.azure import Azure, AzureSettings
 from activities.nodes.aks.agent_pool_spec import properties_of
@@ -39,11 +39,13 @@ class Poller:
 
 class FakeAgentPools:
     """`sent` has what was asked of ARM. `looks` are what the next reads of a pool show, None for a pool that is not
-    there; after them a read shows what the operations have made. `read` and `listed` have what was looked at."""
+    there; after them a read shows what the operations have made. `read` and `listed` have what was looked at; `power`
+    and `state` are the cluster's."""
 
     def __init__(self, *pools: AgentPool) -> None:
         self.read: list[str] = []
         self.listed = 0
+        self.power, self.state = "Running", "Succeeded"
         self.busy = False
         self.pools = {str(pool.name): pool for pool in pools}
         self.looks: deque[AgentPool | None] = deque()
@@ -62,10 +64,11 @@ class FakeAgentPools:
             raise ResourceNotFoundError(f"no agent pool {name}")
         return found
 
-    async def list(self, group: str, cluster: str) -> AsyncIterator[AgentPool]:
+    async def cluster(self, group: str, cluster: str) -> ManagedCluster:
         self.listed += 1
-        for pool in list(self.pools.values()):
-            yield pool
+        profiles = [{"name": pool.name, **pool.as_dict().get("properties", {})} for pool in self.pools.values()]
+        state = {"powerState": {"code": self.power}, "provisioningState": self.state}
+        return ManagedCluster({"name": cluster, "properties": {**state, "agentPoolProfiles": profiles}})
 
     async def begin_create_or_update(
         self, group: str, cluster: str, name: str, pool: AgentPool, *, polling: SeldomPolling, **options: Any
@@ -90,3 +93,4 @@ class FakeAgentPools:
 class _Client:
     def __init__(self, agent_pools: FakeAgentPools) -> None:
         self.agent_pools = agent_pools
+        self.managed_clusters = SimpleNamespace(get=agent_pools.cluster)

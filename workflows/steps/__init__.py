@@ -1,1 +1,1 @@
-"""The steps that serving and tuning share: preflight, nodes, fallbacks, node loss, cleanup."""
+"""The steps that serving and tuning share: preflight, nodes, fallbacks, node loss, cleanup, waits for the cluster."""

@@ -23,6 +23,7 @@ from api.resource.status import Step
 from workflows.activity_calls import call, gather_or_cancel, is_cancelled, reason_and_message
 from workflows.state import WorkspaceState
 from workflows.status.reporter import StatusReporter
+from workflows.steps.cluster import when_changeable
 
 STILL_HELD: Final = "; not released, and still costs money: "
 
@@ -79,7 +80,8 @@ async def release_nodes(reporter: StatusReporter, provider: Provider | None = No
         resources.nodes = []
         resources.pool_ready = False
         key = PoolKey(workspace=state.key, pool_name=pool)
-        release = call(steps.release, key, summary=f"ReleaseNodes: {steps.releasing.format(pool=pool)}")
+        summary = f"ReleaseNodes: {steps.releasing.format(pool=pool)}"
+        release = when_changeable(reporter, lambda _: call(steps.release, key, summary=summary))
         if steps.nodes_go and have_joined:
             released, gone = await gather_or_cancel(release, _nodes_gone(state.key, pool))
         else:

@@ -19,6 +19,7 @@ from workflows.ledger import Purchase
 from workflows.state import HeldResource
 from workflows.status.reporter import StatusReporter
 from workflows.steps.cleanup import release_nodes
+from workflows.steps.cluster import when_changeable
 
 NODE_ATTEMPTS = 3
 """Nodes that never join or have no GPU are replaced at most twice."""
@@ -51,11 +52,15 @@ async def _buy(reporter: StatusReporter, plan: Plan, attempt: int) -> None:
         Phase.PROVISIONING, *_with_loss(reporter, plan, "NodeClaimNotReady", message), wait=provision_time
     )
     with reporter.step(Step.PROVISION_NODES):
-        bought = await call(
-            steps.ensure,
-            plan.model_copy(update={"repair": resources.lost and attempt == 1}),
-            summary=f"ProvisionNodes: {steps.to_ensure.format(**texts)}{tries}",
-            deadline_s=plan.deadlines.provision + steps.more_time_s,
+        bought = await when_changeable(
+            reporter,
+            lambda waited: call(
+                steps.ensure,
+                # Nodes that went with the cluster come back with it.
+                plan.model_copy(update={"repair": resources.lost and attempt == 1 and not waited}),
+                summary=f"ProvisionNodes: {steps.to_ensure.format(**texts)}{tries}",
+                deadline_s=plan.deadlines.provision + steps.more_time_s,
+            ),
         )
     resources.pool_ready = True
     resources.ledger.confirm(plan.pool_name, bought.accepted_at)

@@ -21,7 +21,7 @@ _FOR_LIFE: Final = (
     *("capacity_reservation_group_id", "enable_encryption_at_host", "gpu_profile"),
 )
 """Properties from the installation's options that ARM lets nobody change."""
-_IN_PROGRESS: Final = {"creating", "updating", "scaling", "upgrading", "starting", "migrating"}
+_IN_PROGRESS: Final = {"creating", "updating", "scaling", "upgrading", "starting", "stopping", "migrating"}
 
 
 class PoolState(Enum):

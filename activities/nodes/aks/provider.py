@@ -2,28 +2,30 @@
 read before anything is done to it.
 
 A long-running operation is resumed from its continuation token after a worker is lost, so that no second PUT is sent.
-operations.py knows when to look at one, agent_pool_spec.py builds the pools, errors/azure.py maps the errors.
+operations.py knows when to look at one, agent_pool_spec.py builds the pools, errors/azure.py maps the errors. Nothing
+is written while the cluster takes no changes (cluster_state.py).
 """
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.core.polling import AsyncLROPoller
-from azure.mgmt.containerservice.models import AgentPool
+from azure.mgmt.containerservice.models import AgentPool, ManagedCluster
 from temporalio import activity
 
 from activities.clients.azure import Azure
+from activities.clients.azure_listings import pools_of
 from activities.contract import signatures
 from activities.contract.failures import failure
 from activities.contract.nodes import PoolBought, PoolKey, Released
 from activities.contract.plan import Plan
 from activities.contract.sweep import Inventory, OwnedResource, SweepScope
 from activities.heartbeat import Progress, heartbeating
-from activities.nodes.aks import agent_pool_spec
+from activities.nodes.aks import agent_pool_spec, cluster_state
 from activities.nodes.aks.agent_pool_spec import PoolState
 from activities.nodes.aks.operations import SeldomPolling, UsualDurations
 from activities.nodes.aks.pool_options import AKS_DEFAULTS, PoolOptions
@@ -48,11 +50,14 @@ class AgentPools:
     @signatures.implements(signatures.ENSURE_NODE_POOL)
     async def ensure_node_pool(self, plan: Plan) -> PoolBought:
         """Returns when ARM reports Succeeded. Raises QuotaExceeded, SkuNotAvailable, AllocationFailed, PoolFailed,
-        OwnershipConflict, CloudBusy and the other reasons of errors/azure.py."""
+        OwnershipConflict, CloudBusy and the other reasons of errors/azure.py; at once ClusterStopped and
+        ClusterUpgrading."""
         async with heartbeating() as progress:
+            progress.note_met()  # ARM answers whether the cluster runs or not
             looks_first = progress.details or not self._listings.seemed_missing(plan.pool_name)
             pool = await self._read(plan.pool_name) if looks_first else None
             if pool is None:
+                await self._require_changeable()
                 try:
                     poller = await self._begin(plan, match_condition=MatchConditions.IfMissing)
                 except ResourceExistsError:  # it is there by now, or ARM is busy
@@ -66,8 +71,9 @@ class AgentPools:
     @signatures.implements(signatures.DELETE_NODE_POOL)
     async def delete_node_pool(self, key: PoolKey) -> Released:
         """Returns when the deletion has ended and ARM returns NotFound. Raises CloudBusy while another operation holds
-        the pool."""
+        the pool, and at once ClusterStopped and ClusterUpgrading."""
         async with heartbeating() as progress:
+            progress.note_met()  # ARM answers whether the cluster runs or not
             pool = await self._read(key.pool_name)
             if pool is not None and agent_pool_spec.owned_by(pool, key.workspace.uid):
                 progress.report(DELETING)
@@ -88,9 +94,13 @@ class AgentPools:
 
     @signatures.implements(signatures.READ_OWNED_POOLS)
     async def read_owned_pools(self, scope: SweepScope) -> Inventory:
-        """Returns every pool of the cluster with our tags, in any state, from a list that begins now."""
-        listing, found = self._listings.pools, []
-        for pool in await listing.get(listing.now()):
+        """Returns every pool of the cluster with our tags, in any state, from a list that begins now. With
+        `when_changeable` raises ClusterStopped or ClusterUpgrading, to be tried again, while the cluster takes no
+        changes."""
+        cluster, found = await self._cluster_now(), []
+        if scope.when_changeable and (waiting := cluster_state.still_held_up(cluster, _waited())):
+            raise waiting
+        for pool in pools_of(cluster):
             owner = agent_pool_spec.owner_of(pool)
             if owner:
                 found.append(OwnedResource(kind="node_pool", name=pool.name or "", workspace=owner))
@@ -99,6 +109,7 @@ class AgentPools:
     async def _continue_with(self, pool: AgentPool, plan: Plan, progress: Progress) -> PoolBought:
         match agent_pool_spec.state_of(pool, plan):
             case PoolState.READY if plan.repair and not progress.details:
+                await self._require_changeable(now=True)
                 return await self._repair(plan, progress, pool)
             case PoolState.READY:
                 return agent_pool_spec.bought(pool)
@@ -113,6 +124,7 @@ class AgentPools:
             case PoolState.BUSY:
                 return await self._join(plan, progress)
             case PoolState.TO_REPAIR:
+                await self._require_changeable(now=True)
                 return await self._repair(plan, progress, pool)
 
     async def _repair(self, plan: Plan, progress: Progress, pool: AgentPool) -> PoolBought:
@@ -162,6 +174,7 @@ class AgentPools:
         began = time.monotonic()
         while pool is not None and agent_pool_spec.owned_by(pool, key.workspace.uid):
             if not agent_pool_spec.is_deleting(pool):
+                await self._require_changeable(now=cluster_state.follows_a_stop(pool))
                 polling = SeldomPolling("delete", self._durations, age_s=0.0, least_s=self._poll_s)
                 # Undeploy has removed our pods; another owner's disruption budget must not keep a GPU node running.
                 poller = await self._operations.begin_delete(
@@ -171,8 +184,22 @@ class AgentPools:
             await asyncio.sleep(self._durations.wait("delete", began, least_s=self._poll_s))
             pool = await self._read(key.pool_name)
 
+    async def _require_changeable(self, *, now: bool = False) -> None:
+        """Raises ClusterStopped or ClusterUpgrading if the cluster takes no changes; `now` trusts no older answer."""
+        cluster = await self._cluster_now() if now else await self._listings.recent_cluster()
+        if waiting := cluster_state.held_up(cluster):
+            raise waiting
+
+    async def _cluster_now(self) -> ManagedCluster:
+        return await self._listings.cluster.get(self._listings.cluster.now())
+
     async def _read(self, name: str) -> AgentPool | None:
         try:
             return await self._operations.get(*self._cluster, name)
         except ResourceNotFoundError:
             return None
+
+
+def _waited() -> timedelta:
+    """How long ago the activity was asked for."""
+    return datetime.now(UTC) - activity.info().scheduled_time

@@ -15,6 +15,7 @@ from activities.contract import signatures
 from activities.contract.failures import failure
 from activities.contract.nodes import PoolBought, PoolKey, Released
 from activities.contract.plan import Plan
+from activities.deadline import deadline_after
 from activities.heartbeat import Progress, heartbeating
 from activities.nodes.byo import reserve
 from activities.nodes.byo.gpu_accounting import pick, shortage, uses_of
@@ -37,13 +38,14 @@ class OwnNodes:
     async def ensure_node_pool(self, plan: Plan) -> PoolBought:
         """Returns when GPUs are reserved on `node_count` nodes. Raises NoMatchingNodes at the deadline, with what each
         node lacks."""
-        deadline = activity.info().scheduled_time + timedelta(seconds=plan.deadlines.provision)
+        deadline = deadline_after(timedelta(seconds=plan.deadlines.provision))
         view, checked = View({}, ()), datetime.min.replace(tzinfo=UTC)
         async with (
             heartbeating() as progress,
             aclosing(follow(self._view, selector_of(plan), until=deadline)) as views,
         ):
             async for view in views:
+                progress.note_met()
                 names = await reserve.reserve(self._cluster, plan, view)
                 if names:
                     return _reserved(plan, names)
@@ -57,8 +59,9 @@ class OwnNodes:
     @signatures.implements(signatures.DELETE_NODE_RESERVATIONS)
     async def delete_node_pool(self, key: PoolKey) -> Released:
         """Returns when no node has a reservation of the Workspace, checked twice. The nodes stay."""
-        async with heartbeating():
+        async with heartbeating() as progress:
             existed = await reserve.release(self._cluster, key.workspace)
+            progress.note_met()
             gone_at = datetime.now(UTC)
             await asyncio.sleep(SETTLE_S)
             if await reserve.holding(self._cluster, key.workspace):

@@ -17,6 +17,7 @@ from activities.contract import signatures
 from activities.contract.failures import failure
 from activities.contract.nodes import PoolBought, PoolKey, Released
 from activities.contract.plan import Plan
+from activities.deadline import deadline_after
 from activities.heartbeat import Progress, heartbeating
 from activities.nodes.karpenter import failures, node_claim
 from activities.nodes.karpenter.claims import Claims
@@ -54,13 +55,14 @@ class NodeClaims:
         NodeNotJoined, OwnershipConflict, and InvalidSpec for more nodes than there are names."""
         if plan.node_count > node_claim.NODES_MAX:
             raise failure("InvalidSpec", f"the plan has {plan.node_count} nodes: use at most {node_claim.NODES_MAX}")
-        deadline = activity.info().scheduled_time + timedelta(seconds=plan.deadlines.provision)
+        deadline = deadline_after(timedelta(seconds=plan.deadlines.provision))
         attempt, decision = Attempt(self._patience), decide({}, plan)
         async with heartbeating() as progress:
             while datetime.now(UTC) < deadline:
                 looks = self._claims.observed(plan.key, until=attempt.look_again_at(deadline))
                 async with aclosing(looks):  # an exception must not keep the watch open while its traceback is held
                     async for observed in looks:
+                        progress.note_met()
                         decision = await self._step(observed, plan, attempt)
                         _report(progress, decision, plan)
                         complete = len(decision.ready) == plan.node_count
@@ -77,6 +79,7 @@ class NodeClaims:
         async with heartbeating() as progress:
             until = datetime.now(UTC) + self._gone_within
             existed = await self._claims.until_all_gone(key.workspace, until, lambda: progress.report(DELETING))
+            progress.note_met()
             gone_at = datetime.now(UTC)
             await asyncio.sleep(SETTLE_S)
             if await self.read_held(key) is not None:

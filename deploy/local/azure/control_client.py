@@ -64,6 +64,14 @@ class ControlClient:
         """`power_state` Running or Stopped, `provisioning_state` Succeeded, Upgrading, ..."""
         return self._request("PATCH", "cluster", state)
 
+    def stop_cluster(self) -> None:
+        """Begins what `az aks stop` does: `state` says when it has ended."""
+        self._request("POST", "cluster/stop")
+
+    def start_cluster(self) -> None:
+        """Begins what `az aks start` does: `state` says when it has ended."""
+        self._request("POST", "cluster/start")
+
     def state(self) -> dict[str, Any]:
         return self._request("GET", "state")
 

@@ -93,6 +93,24 @@ def busy(doing: str, owner: str) -> ArmError:
     )
 
 
+def cannot_stop() -> ArmError:
+    return operation_not_allowed("managed cluster is not currently running, stopping cannot be performed")
+
+
+def wrong_state(provisioning_state: str, power_state: str, doing: str) -> ArmError:
+    """The cluster's state rules out `doing`: starting or stopping."""
+    state = f"Provisioning State({provisioning_state}) and Power State({power_state})"
+    return operation_not_allowed(f"managed cluster is in {state}, {doing} cannot be performed")
+
+
+def pool_busy(doing: str, pool: str) -> ArmError:
+    """An operation of the cluster is refused while one runs on a pool."""
+    return operation_not_allowed(
+        f"Managed Cluster operation is not allowed: Another operation ({doing}) is in progress on agent pool ({pool}), "
+        f"please wait for it to finish before starting a new operation. See {PENDING_OPERATION_LINK} for more details"
+    )
+
+
 def etag_mismatch(given: str, actual: str) -> ArmError:
     message = f"Etag provided in if-match header {given} does not match etag {actual} of resource."
     return ArmError(412, ErrorBody(code="PreconditionFailed", message=message))

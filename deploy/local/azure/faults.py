@@ -61,8 +61,13 @@ KINDS: dict[str, Kind] = {
         "are there already, from now",
         seconds=1.0,
     ),
-    "cluster-stopped": Kind("`az aks stop` was run: power state Stopped, writes are refused with 409"),
-    "cluster-upgrading": Kind("the cluster is being upgraded: state Upgrading, writes are refused with 409"),
+    "cluster-stopped": Kind(
+        "`az aks stop` was run: power state Stopped, writes are refused with 409; with --times only so many writes, "
+        "as if it were stopped at that moment"
+    ),
+    "cluster-upgrading": Kind(
+        "the cluster is being upgraded: state Upgrading, writes are refused with 409; --times as for cluster-stopped"
+    ),
 }
 
 
@@ -135,5 +140,6 @@ def take(faults: list[Fault], kinds: Collection[str], target: Target) -> Fault |
 
 
 def standing(faults: list[Fault], kind: str) -> Fault | None:
-    """Returns a fault without counting it down, such as the state of the cluster."""
-    return next((fault for fault in faults if fault.kind == kind), None)
+    """Returns a fault that lasts until it is cleared, such as a state of the cluster. One that strikes a number of
+    times is no state: whoever asked before could not know of it."""
+    return next((fault for fault in faults if fault.kind == kind and fault.times is None), None)

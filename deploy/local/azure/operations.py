@@ -11,7 +11,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from deploy.local.azure import fault_effects
 from deploy.local.azure.errors import ErrorBody
@@ -21,6 +21,7 @@ from deploy.local.azure.nodes.machines import MachineFailed, Machines, machine
 from deploy.local.azure.records import Operation, OperationKind, Pool, RecordsFile, ScheduledEvent
 
 STATE_WHILE = {"create": "Creating", "update": "Updating", "delete": "Deleting"}
+CLUSTER_STATE_WHILE = {"stop": "Stopping", "start": "Starting"}
 # Limits kubelets that start together: each takes a core for seconds, and the local stack is built for two cores.
 STARTING_TOGETHER = 4
 RETRY_S = 1.0
@@ -54,6 +55,17 @@ class Operations:
         self._spawn(self._run(operation))
         return operation
 
+    def begin_power(self, kind: Literal["stop", "start"], seconds: float) -> Operation:
+        """Records that the cluster stops or starts, due after `seconds`, and schedules it. AKS calls a cluster that is
+        starting Running."""
+        now, records = time.time(), self._file.records
+        operation = Operation(id=str(uuid.uuid4()), pool="", kind=kind, started_at=now, due_at=now + seconds)
+        records.operations[operation.id] = operation
+        records.power_state, records.provisioning_state = "Running", CLUSTER_STATE_WHILE[kind]
+        self._file.save()
+        self._spawn(self._run_power(operation))
+        return operation
+
     def cancel(self, pool: Pool) -> Operation | None:
         """Ends the pool's running operation as Canceled; machines that were started stay until the pool is deleted."""
         operation = self._file.records.operations.get(pool.operation or "")
@@ -67,11 +79,11 @@ class Operations:
     def resume(self) -> None:
         """Schedules everything that the records list as outstanding. Called once, when the emulator starts."""
         for operation in self._file.records.running():
-            self._spawn(self._run(operation))
+            self._spawn(self._run(operation) if operation.pool else self._run_power(operation))
         for pool in self._file.records.pools.values():
             for later in pool.later:
                 self.schedule(pool, later)
-            if pool.operation is None:
+            if pool.operation is None and self._file.records.power_state == "Running":
                 self._spawn(self._adopt(pool))
 
     def schedule(self, pool: Pool, later: ScheduledEvent) -> None:
@@ -103,6 +115,22 @@ class Operations:
             error = error or await self._carry_out(operation, pool)
             if operation.status == "InProgress":
                 self._finish(operation, pool, error)
+
+    async def _run_power(self, operation: Operation) -> None:
+        """Ends the machines of all pools, or brings back those that ran; the pools stay as they are."""
+        await _until(operation.due_at)
+        stops, records = operation.kind == "stop", self._file.records
+        for pool in list(records.pools.values()):
+            async with self._locks[pool.name]:
+                await self._retry_machines(self._switch_off if stops else self._restart_known, pool)
+        operation.status, operation.ended_at = "Succeeded", time.time()
+        records.power_state, records.provisioning_state = "Stopped" if stops else "Running", "Succeeded"
+        self._file.save()
+        log.info("the cluster is %s", records.power_state)
+
+    async def _switch_off(self, pool: Pool) -> None:
+        """Machines go, and stay listed as started: the start brings them back."""
+        await _all(self._machines.remove(pool.name, name, drain_seconds=0.0) for name in pool.started)
 
     async def _carry_out(self, operation: Operation, pool: Pool) -> ErrorBody | None:
         if operation.kind != "delete":

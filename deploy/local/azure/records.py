@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from deploy.local.azure.errors import ErrorBody
 from deploy.local.azure.faults import Fault
 
-OperationKind = Literal["create", "update", "delete"]
+OperationKind = Literal["create", "update", "delete", "stop", "start"]
 OperationStatus = Literal["InProgress", "Succeeded", "Failed", "Canceled"]
 # ARM keeps finished operations for a while; 500 is far more than any client polls at once.
 FINISHED_OPERATIONS_KEPT = 500
@@ -35,6 +35,8 @@ class Settings(BaseModel):
     create_seconds: float = Field(default=3.0, ge=0)
     update_seconds: float = Field(default=1.0, ge=0)
     delete_seconds: float = Field(default=2.0, ge=0)
+    stop_seconds: float = Field(default=2.0, ge=0)
+    start_seconds: float = Field(default=3.0, ge=0)
     # 0 omits the header, and the client polls at its own interval.
     retry_after_seconds: int = Field(default=1, ge=0)
     # How long evicted pods have to leave a node before they are deleted with it.
@@ -102,7 +104,8 @@ class Pool(BaseModel):
 
 
 class Operation(BaseModel):
-    """A long-running operation on one pool; times are seconds since the epoch, so that they survive a restart."""
+    """A long-running operation on one pool, or on the cluster if `pool` is empty. Times are seconds since the epoch, so
+    that they survive a restart."""
 
     id: str
     pool: str
@@ -120,7 +123,8 @@ class Operation(BaseModel):
 
 
 class Records(BaseModel):
-    """The whole state. `power_state` and `provisioning_state` are the cluster's, changed by the control endpoint."""
+    """The whole state. `power_state` and `provisioning_state` are the cluster's, changed by stop and start and by the
+    control endpoint."""
 
     power_state: Literal["Running", "Stopped"] = "Running"
     provisioning_state: str = "Succeeded"

@@ -43,10 +43,10 @@ class Service:
         return shape.cluster_resource(self.records, self.identity, *self._cluster_state())
 
     def pools(self) -> list[dict[str, Any]]:
-        return [shape.pool_resource(pool, self.identity) for pool in self.records.pools.values()]
+        return [shape.pool_resource(pool, self.records, self.identity) for pool in self.records.pools.values()]
 
     def pool(self, name: str) -> dict[str, Any]:
-        return shape.pool_resource(self._existing(name), self.identity)
+        return shape.pool_resource(self._existing(name), self.records, self.identity)
 
     def skus(self, query: str | None) -> list[dict[str, Any]]:
         return offers.listing(self.identity.location, self.records.faults, query)
@@ -93,6 +93,16 @@ class Service:
     def abort(self, name: str) -> Operation | None:
         """Cancels the pool's running operation; returns None if none runs. Raises ArmError."""
         return self._operations.cancel(self._existing(name))
+
+    def stop_cluster(self) -> Operation:
+        """Begins what `az aks stop` does. Raises ArmError."""
+        rules.check_stop(self.records)
+        return self._operations.begin_power("stop", self.records.settings.stop_seconds)
+
+    def start_cluster(self) -> Operation:
+        """Begins what `az aks start` does. Raises ArmError."""
+        rules.check_start(self.records)
+        return self._operations.begin_power("start", self.records.settings.start_seconds)
 
     def delete_machines(self, name: str, machines: list[str]) -> Operation:
         """Begins to remove these machines, named by their nodes, from the pool. Raises ArmError."""

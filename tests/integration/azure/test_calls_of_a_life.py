@@ -103,7 +103,7 @@ async def test_a_crowd_shares_what_is_listed_for_all(arm: ControlClient, new_lif
     assert calls["PUT agentPool"] == calls["DELETE agentPool"] == size
     assert calls["GET agentPool"] == 3 * size
     assert calls["GET skus"] == 1
-    assert calls["GET usages"] < size / 2 and calls["GET agentPools"] < size / 2, calls
+    assert calls["GET usages"] < size / 2 and calls["GET managedCluster"] < size / 2, calls
 
 
 async def test_a_worker_that_is_lost_costs_no_second_purchase(arm: ControlClient, new_life: Any) -> None:

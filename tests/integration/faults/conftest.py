@@ -46,6 +46,7 @@ async def stack(fault_stack: Stack, workspaces: Workspaces) -> AsyncIterator[Sta
     fault_stack.arm.reset_calls()
     yield fault_stack
     fault_stack.arm.clear_faults()
+    fault_stack.arm.change_cluster(power_state="Running", provisioning_state="Succeeded")
     fault_stack.arm.change_settings(**settings)
     fault_stack.set_pods(PodRules())
     items, _ = await workspaces.cluster.list_all("Workspace")

@@ -61,7 +61,7 @@ async def is_left_alone(stack: Stack) -> None:
     watch of all begins anew every few minutes."""
     calls = await counting(stack)
     await asyncio.sleep(QUIET_S)
-    assert set(stack.arm.calls()) <= {"GET agentPools"}
+    assert set(stack.arm.calls()) <= {"GET managedCluster"}
     about_one = [
         call for call in (await asyncio.to_thread(calls.end)).calls if call.endswith(("workspaces", "/status"))
     ]

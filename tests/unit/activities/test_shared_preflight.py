@@ -33,7 +33,8 @@ class Region:
         self.sizes = [SIZE]
         self.used = 0
         clients: Any = Thing(
-            agent_pools=Thing(list=lambda group, cluster: self._listed("pools"), get=self._get),
+            agent_pools=Thing(get=self._get),
+            managed_clusters=Thing(get=self._cluster),
             usage=Thing(list=lambda location: self._listed("usages")),
             resource_skus=Thing(list=lambda filter: self._listed("sizes")),
         )
@@ -53,6 +54,10 @@ class Region:
         listed: dict[str, list[Any]] = {"pools": self.pools, "usages": usages, "sizes": sizes}
         for one in listed[what]:
             yield one
+
+    async def _cluster(self, group: str, cluster: str) -> Any:
+        found = [pool async for pool in self._listed("pools")]
+        return Thing(agent_pool_profiles=[Thing(name=pool.name) for pool in found])
 
     async def _get(self, group: str, cluster: str, name: str) -> AgentPool:
         self.asked["own pool"] += 1

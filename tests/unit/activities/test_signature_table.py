@@ -9,7 +9,13 @@ from temporalio.workflow import ActivityCancellationType
 
 from activities.contract import queues, signatures
 from activities.contract import signatures as s
-from activities.contract.policies import ASKING_HEARTBEAT_TIMEOUT, HEARTBEAT_EVERY, HEARTBEAT_TIMEOUT, config_of
+from activities.contract.policies import (
+    ASKING_HEARTBEAT_TIMEOUT,
+    AWAY_MAX,
+    HEARTBEAT_EVERY,
+    HEARTBEAT_TIMEOUT,
+    config_of,
+)
 from activities.contract.queues import Order
 from activities.contract.signatures import Signature
 from activities.heartbeat import pause_between_beats
@@ -136,5 +142,7 @@ def test_what_changes_the_world_is_waited_for_when_it_is_cancelled(signature: Si
 
 def test_a_deadline_of_the_plan_replaces_the_tables() -> None:
     config = config_of(signatures.WAIT_FOR_NODES, 60)
-    assert config["schedule_to_close_timeout"] == timedelta(seconds=60)
-    assert config["start_to_close_timeout"] == timedelta(seconds=60)
+    assert config["schedule_to_close_timeout"] == timedelta(seconds=60) + AWAY_MAX
+    assert config["start_to_close_timeout"] == timedelta(seconds=60) + AWAY_MAX
+    asking = config_of(signatures.READ_MODEL_REVISION, 30)
+    assert asking["start_to_close_timeout"] == timedelta(seconds=30)

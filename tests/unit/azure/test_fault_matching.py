@@ -40,9 +40,9 @@ def test_only_the_variant_asked_for_is_taken() -> None:
     assert late is not None and late.variant == "late"
 
 
-def test_looking_at_a_fault_does_not_use_it_up() -> None:
-    faults = [Fault(kind="cluster-stopped", times=1)]
-    assert standing(faults, "cluster-stopped") is standing(faults, "cluster-stopped") is faults[0]
+def test_only_a_fault_that_lasts_is_a_state_of_the_cluster() -> None:
+    faults = [Fault(kind="cluster-stopped", times=1), Fault(kind="cluster-stopped")]
+    assert standing(faults, "cluster-stopped") is standing(faults, "cluster-stopped") is faults[1]
     assert standing(faults, "cluster-upgrading") is None
 
 

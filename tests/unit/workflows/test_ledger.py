@@ -96,3 +96,25 @@ def test_sums_are_the_sums_of_the_parts(pools: list[tuple[int, float, int]]) -> 
     assert ledger.open == []
     assert ledger.node_seconds == pytest.approx(sum(nodes * seconds for nodes, _, seconds in pools))
     assert ledger.usd == pytest.approx(sum(price * seconds / 3600 for _, price, seconds in pools))
+
+
+def test_what_the_cluster_was_stopped_is_not_billed() -> None:
+    ledger = Ledger()
+    ledger.intend(a_purchase())
+    ledger.confirm("ws1", after(seconds=10))
+    ledger.note_stop(after(hours=1), after(hours=11))
+    ledger.note_stop(after(hours=2), after(hours=12))  # the same, as another saw it: an hour more
+    ledger.close("ws1", after(hours=13, seconds=10), existed=True)
+    assert ledger.node_seconds == 2 * 2 * 3600
+    assert ledger.usd == pytest.approx(7.2 * 2)
+
+
+def test_a_stop_before_the_purchase_or_after_the_release_changes_nothing() -> None:
+    ledger = Ledger()
+    ledger.intend(a_purchase())
+    ledger.note_stop(after(hours=-2), after(hours=3))
+    ledger.confirm("ws1", after(hours=3))
+    ledger.note_stop(after(hours=-2), after(hours=3))
+    ledger.close("ws1", after(hours=4), existed=True)
+    ledger.note_stop(after(hours=4), after(hours=5))
+    assert ledger.node_seconds == 2 * 3600

@@ -72,6 +72,14 @@ def _add_state(router: APIRouter, service: Service) -> None:
         service.save()
         return settings
 
+    @router.post("/cluster/stop", status_code=202)
+    async def stop_cluster() -> Any:
+        return service.stop_cluster()
+
+    @router.post("/cluster/start", status_code=202)
+    async def start_cluster() -> Any:
+        return service.start_cluster()
+
     @router.patch("/cluster")
     async def change_cluster(change: ClusterChange) -> Any:
         for name, value in change.model_dump(exclude_none=True).items():

@@ -27,6 +27,8 @@ ROUTES = (
     ("abort", re.compile(r"/agentPools/(?P<pool>[^/]+)/abort$", re.IGNORECASE)),
     ("deleteMachines", re.compile(r"/agentPools/(?P<pool>[^/]+)/deleteMachines$", re.IGNORECASE)),
     ("agentPools", re.compile(r"/agentPools$", re.IGNORECASE)),
+    ("stop", re.compile(r"/managedClusters/[^/]+/stop$", re.IGNORECASE)),
+    ("start", re.compile(r"/managedClusters/[^/]+/start$", re.IGNORECASE)),
     ("managedCluster", re.compile(r"/managedClusters/[^/]+$", re.IGNORECASE)),
     ("managedClusters", re.compile(r"/managedClusters$", re.IGNORECASE)),
     ("skus", re.compile(r"/Microsoft\.Compute/skus$", re.IGNORECASE)),

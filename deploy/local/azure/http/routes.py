@@ -30,6 +30,7 @@ def arm_router(service: Service) -> APIRouter:
     _add_reads(router, service)
     _add_pool_writes(router, service)
     _add_pool_actions(router, service)
+    _add_power(router, service)
     _add_operations(router, service)
     return router
 
@@ -90,7 +91,7 @@ def _add_pool_writes(router: APIRouter, service: Service) -> None:
         _check_scope(identity, subscription, group, cluster)
         asked = _properties(await request.json())
         operation, new = service.put_pool(name, asked, Preconditions(if_match, if_none_match))
-        content = pool_resource(service.records.pools[name], identity)
+        content = pool_resource(service.records.pools[name], service.records, identity)
         return JSONResponse(content, 201 if new else 200, _polling_headers(request, service, operation))
 
     @router.delete(POOL)
@@ -122,6 +123,20 @@ def _add_pool_actions(router: APIRouter, service: Service) -> None:
         _check_scope(identity, subscription, group, cluster)
         body = await request.json()
         return _accepted(request, service, service.delete_machines(name, list(body.get("machineNames") or [])))
+
+
+def _add_power(router: APIRouter, service: Service) -> None:
+    identity = service.identity
+
+    @router.post(CLUSTER + "/stop")
+    async def stop(request: Request, subscription: str, group: str, cluster: str) -> Response:
+        _check_scope(identity, subscription, group, cluster)
+        return _accepted(request, service, service.stop_cluster())
+
+    @router.post(CLUSTER + "/start")
+    async def start(request: Request, subscription: str, group: str, cluster: str) -> Response:
+        _check_scope(identity, subscription, group, cluster)
+        return _accepted(request, service, service.start_cluster())
 
 
 def _add_operations(router: APIRouter, service: Service) -> None:

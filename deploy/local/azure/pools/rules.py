@@ -17,6 +17,7 @@ LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$")
 TAINT = re.compile(r"^(?P<key>[^=:]+)(=(?P<value>[^=:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)$")
 RESERVED_LABEL_PREFIX = "kubernetes.azure.com/"
 MAX_COUNT, MAX_TAGS = 1000, 50
+SETTLED = ("Succeeded", "Failed", "Canceled")
 OS_DISK_GB = range(30, 2049)
 # Properties that are immutable.
 IMMUTABLE = (
@@ -119,11 +120,27 @@ def check_cluster(power_state: str, provisioning_state: str, cluster: str) -> No
             f"Operation is not allowed: managed cluster {cluster} is in Stopped power state, please start it "
             "before this operation. See https://aka.ms/aks/stop-start for more details"
         )
-    if provisioning_state not in ("Succeeded", "Failed", "Canceled"):
+    if provisioning_state not in SETTLED:
         raise errors.operation_not_allowed(
             f"Operation is not allowed: Another operation ({provisioning_state}) is in progress, please wait for it to "
             f"finish before starting a new operation. See {errors.PENDING_OPERATION_LINK} for more details"
         )
+
+
+def check_stop(records: Records) -> None:
+    """Refuses `az aks stop` for a cluster that does not run, or is at work. Raises ArmError (409)."""
+    if records.power_state == "Stopped":
+        raise errors.cannot_stop()
+    if records.provisioning_state not in SETTLED:
+        raise errors.wrong_state(records.provisioning_state, records.power_state, "stopping")
+    for operation in records.running():
+        raise errors.pool_busy(operation.kind, operation.pool)
+
+
+def check_start(records: Records) -> None:
+    """Refuses `az aks start` for a cluster that is not stopped. Raises ArmError (409)."""
+    if records.power_state != "Stopped":
+        raise errors.wrong_state(records.provisioning_state, records.power_state, "starting")
 
 
 def _may_preempt(records: Records, operation: Operation) -> bool:

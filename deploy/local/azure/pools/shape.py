@@ -42,17 +42,17 @@ def updated(pool: Pool, asked: dict[str, Any]) -> dict[str, Any]:
     return _as_spot(properties) if pool.spot else properties
 
 
-def pool_resource(pool: Pool, identity: Identity) -> dict[str, Any]:
+def pool_resource(pool: Pool, records: Records, identity: Identity) -> dict[str, Any]:
     return {
         "id": identity.pool_id(pool.name),
         "name": pool.name,
         "type": f"{API_PROVIDER}/managedClusters/agentPools",
-        "properties": _pool_properties(pool, identity),
+        "properties": _pool_properties(pool, records, identity),
     }
 
 
 def cluster_resource(records: Records, identity: Identity, power_state: str, provisioning_state: str) -> dict[str, Any]:
-    profiles = [{"name": pool.name} | _pool_properties(pool, identity) for pool in records.pools.values()]
+    profiles = [{"name": pool.name} | _pool_properties(pool, records, identity) for pool in records.pools.values()]
     return {
         "id": identity.cluster_id,
         "name": identity.cluster,
@@ -74,11 +74,13 @@ def cluster_resource(records: Records, identity: Identity, power_state: str, pro
     }
 
 
-def _pool_properties(pool: Pool, identity: Identity) -> dict[str, Any]:
+def _pool_properties(pool: Pool, records: Records, identity: Identity) -> dict[str, Any]:
+    """Pools follow the cluster's stop and start."""
+    switching = records.provisioning_state in ("Stopping", "Starting") and pool.operation is None
     return pool.properties | {
         "eTag": pool.etag,
-        "provisioningState": pool.provisioning_state,
-        "powerState": {"code": "Running"},
+        "provisioningState": records.provisioning_state if switching else pool.provisioning_state,
+        "powerState": {"code": records.power_state},
         "currentOrchestratorVersion": identity.kubernetes_version,
         "nodeImageVersion": NODE_IMAGE,
     }
