@@ -25,6 +25,7 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import WorkerDeploymentConfig
 
+from process.beside import beside
 from process.exit import CannotStart
 
 log = logging.getLogger(__name__)
@@ -131,18 +132,9 @@ async def kept(
     client: Client, versions: Sequence[QueueVersion], look_s: float = LOOK_S, silent_s: float = SILENT_S
 ) -> AsyncIterator[None]:
     """While the block runs, takes a queue over whose current version has no workers any more."""
-    task = asyncio.create_task(_keep(client, versions, look_s, silent_s))
-    task.add_done_callback(_tell_a_bug)
-    try:
+    keeping = _keep(client, versions, look_s, silent_s)
+    async with beside(keeping, without_it="versions without workers are no longer noticed"):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def _tell_a_bug(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (bug := task.exception()):
-        log.error("versions without workers are no longer noticed: restart this process", exc_info=bug)
 
 
 async def _keep(client: Client, versions: Sequence[QueueVersion], look_s: float, silent_s: float) -> None:

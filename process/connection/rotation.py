@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from temporalio.service import ServiceClient
 
+from process.beside import beside
 from process.connection.errors import NotConnected
 from process.connection.target import Misconfigured, Target
 
@@ -92,18 +93,9 @@ async def renewing(client: "Client", workers: "Sequence[Worker]" = (), every_s: 
     service = client.service_client
     if not isinstance(service, RenewableService):
         raise TypeError("the client is not one of process/temporal.py")
-    task = asyncio.create_task(_follow(service, client, workers, every_s))
-    task.add_done_callback(_tell_a_bug)
-    try:
+    following = _follow(service, client, workers, every_s)
+    async with beside(following, without_it="changed credentials of Temporal are no longer noticed"):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def _tell_a_bug(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (bug := task.exception()):
-        log.error("changed credentials of Temporal are no longer noticed: restart this process", exc_info=bug)
 
 
 async def _follow(service: RenewableService, client: "Client", workers: "Sequence[Worker]", every_s: float) -> None:
