@@ -8,12 +8,11 @@ from typing import Any, Final
 
 import yaml
 
-from deploy.local.layout import REPOSITORY
+from deploy.local.kubernetes.helm import helm_folders
+from deploy.local.services.chart import CHART, RELEASE
+from deploy.local.services.pods import NAMESPACE
 
-CHART: Final = REPOSITORY / "deploy" / "chart"
 VALUE_SETS: Final = tuple(sorted(file.stem for file in (CHART / "ci").glob("*.yaml")))
-RELEASE: Final = "modelyard"
-NAMESPACE: Final = "modelyard-system"
 DEADLINE_S: Final = 120
 
 Object = dict[str, Any]
@@ -33,13 +32,12 @@ class Helm:
 
     def __call__(self, *arguments: str) -> str:
         """Returns what Helm prints. Raises HelmFailed with its message."""
-        folders = {f"HELM_{kind}_HOME": str(self.home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
         cluster = {"KUBECONFIG": str(self.kubeconfig or "/dev/null"), "NO_PROXY": "127.0.0.1"}
         done = subprocess.run(
             [self.program, *arguments],
             capture_output=True,
             text=True,
-            env=folders | cluster | {"HOME": str(self.home)},
+            env=helm_folders(self.home) | cluster | {"HOME": str(self.home)},
             timeout=DEADLINE_S,
             check=False,
         )

@@ -8,7 +8,6 @@ max_length: about as many tokens as a step of the others has. Needs the runtime 
 import json
 import os
 import random
-import socket
 import statistics
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from typing import Any, Final
 
 from api.configs.training import parse_training_config
 from api.pods.tune import STEPS_FILE, TuneConfig
+from bench.ports import free_port
 from bench.results import Result, print_all
 from bench.tuning.turns import Program, in_turn
 from deploy.local.images.runtime_env import ensure_runtime_venv
@@ -126,7 +126,7 @@ def _ours(python: Path, model: Path, data: Path, folder: Path, **more: Any) -> P
         output_folder=str(folder / "results"),
         checkpoint_folder=str(folder),
         weights_deadline_s=0,
-        port=_free_port(),
+        port=free_port(),
     )
     folder.mkdir()
     file = folder / "tune.json"
@@ -151,11 +151,6 @@ def _program(argv: Sequence[str], record: Path) -> Program:
     folder = record.parent
     alone = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "cache"), "TOKENIZERS_PARALLELISM": "false"}
     return Program(argv, record, folder / "log", os.environ | alone | {"PYTHONPATH": str(REPOSITORY)})
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _log(text: str) -> None:

@@ -26,7 +26,7 @@ from deploy.local.images.push import Registry, blob, manifest_of
 from deploy.local.kubernetes.helm import ensure_helm
 from deploy.local.layout import Layout
 from deploy.local.services.chart import CHART, RELEASE, helm_argv, helm_environment
-from deploy.local.services.pods import read_pods
+from deploy.local.services.pods import pod_status, read_pods
 from deploy.local.stack.choices import recall
 from testing.deadlines import PATIENCE_S
 from testing.steady_load import Count, steady_load
@@ -118,11 +118,7 @@ def control_plane_images(stack: Layout) -> set[str]:
 def pods_of_workspaces(stack: Layout) -> dict[str, tuple[str, int]]:
     """By name: uid, and how often a container was restarted."""
     found = kubectl_json(stack.admin_kubeconfig, "get", "pods", "-l", "kaito.sh/workspace")["items"]
-    restarts = {
-        pod["metadata"]["name"]: sum(each["restartCount"] for each in pod["status"].get("containerStatuses", []))
-        for pod in found
-    }
-    return {pod["metadata"]["name"]: (pod["metadata"]["uid"], restarts[pod["metadata"]["name"]]) for pod in found}
+    return {pod["metadata"]["name"]: (pod["metadata"]["uid"], pod_status(pod).restarts) for pod in found}
 
 
 def training(stack: Layout) -> dict[str, Any]:

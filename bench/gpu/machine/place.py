@@ -1,7 +1,6 @@
 """What every part is given: the device and its plan, the model, how much to do, and a folder to do it in."""
 
 import os
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,12 +65,6 @@ class Place:
         made = self.folder / name
         made.mkdir()
         return made
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def cpus() -> int:

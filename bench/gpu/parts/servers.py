@@ -15,11 +15,12 @@ from typing import Any, Final
 
 from api.configs.arguments import arguments_in
 from api.pods.serve import AdapterMount, ServeConfig
-from bench.gpu.machine.place import Place, cpus, free_port
+from bench.gpu.machine.place import Place, cpus
 from bench.gpu.machine.processes import Deadline, PartFailed, Program, Running, running
 from bench.gpu.machine.weights import REVISION
 from bench.gpu.parts.vllm_command import vllm
 from bench.gpu.plan import serving_fit, serving_share
+from bench.ports import free_port
 from runtime.serve.arguments import Kind, Option, vllm_arguments
 from runtime.serve.environment import PLUGIN, variables
 

@@ -13,10 +13,11 @@ from api.configs.training import TrainingConfig, parse_training_config
 from api.pods.tune import STEPS_FILE, SUMMARY_FILE, TrainingSummary, TuneConfig
 from bench.gpu.figures import last_loss, steps_per_s
 from bench.gpu.machine.device import GIB, peak_of
-from bench.gpu.machine.place import Place, free_port
+from bench.gpu.machine.place import Place
 from bench.gpu.machine.processes import Deadline, Program, run
 from bench.gpu.machine.sizes import Size
 from bench.gpu.machine.weights import REVISION
+from bench.ports import free_port
 from bench.tuning.measure import SCRIPT
 
 Method = Literal["lora", "qlora"]

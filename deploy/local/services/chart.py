@@ -14,7 +14,7 @@ from deploy.local.cluster.kubectl import kubectl
 from deploy.local.host.commands import run_logged
 from deploy.local.images.contents import CONTROL_PLANE, DATA, FETCH, RUNTIME, TUNE, Image
 from deploy.local.images.images import reference
-from deploy.local.kubernetes.helm import ensure_helm
+from deploy.local.kubernetes.helm import ensure_helm, helm_folders
 from deploy.local.layout import REPOSITORY, Layout, Report
 from deploy.local.services import modelyard
 from deploy.local.services.pods import NAMESPACE, await_pods
@@ -59,8 +59,9 @@ def helm_argv(layout: Layout, program: Path, *arguments: str) -> list[str]:
 
 def helm_environment(layout: Layout) -> dict[str, str]:
     """Returns variables with which Helm neither reads nor writes anything of the user's, and uses no proxy."""
-    folders = {f"HELM_{kind}_HOME": str(layout.state / "helm" / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
-    return folders | {name: modelyard.without_proxy(layout) for name in ("NO_PROXY", "no_proxy")}
+    return helm_folders(layout.state / "helm") | {
+        name: modelyard.without_proxy(layout) for name in ("NO_PROXY", "no_proxy")
+    }
 
 
 def prerequisites(layout: Layout) -> dict[str, dict[str, Any]]:

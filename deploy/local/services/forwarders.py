@@ -4,11 +4,12 @@ Temporal's dev server listens on loopback only, and a Service's address is anoth
 layout promises is an address and port that stay.
 """
 
+from functools import partial
 from typing import Final
 
 from deploy.local.cluster.kubectl import kubectl
 from deploy.local.host.daemons import Daemon
-from deploy.local.host.probes import once_answers, once_port_open
+from deploy.local.host.probes import answers, port_open
 from deploy.local.layout import Layout
 from deploy.local.services.pods import NAMESPACE
 
@@ -36,11 +37,11 @@ def address(layout: Layout, name: str) -> str:
 def ready(layout: Layout, name: str) -> bool:
     """Returns whether the forwarder listens; that of the admin service, whether that answers."""
     if name == ADMIN:
-        return once_answers(f"http://{address(layout, name)}/readyz")()
-    return once_port_open(layout.address, layout.ports.temporal)()
+        return answers(f"http://{address(layout, name)}/readyz")
+    return port_open(layout.address, layout.ports.temporal)
 
 
 def _forwarder(layout: Layout, name: str, port: int, target: str) -> Daemon:
     listen = f"TCP-LISTEN:{port},bind={layout.address},reuseaddr,fork"
     argv = ("socat", listen, f"TCP:{target}")
-    return Daemon(name=name, argv=argv, ready=lambda: ready(layout, name), deadline_s=60.0)
+    return Daemon(name=name, argv=argv, ready=partial(ready, layout, name), deadline_s=60.0)

@@ -18,9 +18,11 @@ from admin.webhook.registration import Registration
 from deploy.local.cluster.older_kubernetes import MINIMUM_MINOR
 from deploy.local.host.commands import CommandFailed
 from deploy.local.kubernetes.binaries import require_binaries
+from deploy.local.services.chart import CHART, RELEASE
+from deploy.local.services.pods import NAMESPACE
 from process.x509 import make_authority
 from testing.api_server import api_server_alone
-from testing.helm_client import CHART, NAMESPACE, RELEASE, Helm, HelmFailed, Object, of_kind, values
+from testing.helm_client import Helm, HelmFailed, Object, of_kind, values
 from testing.kubectl_client import Kubectl
 
 OTHERS_KINDS = {"PodMonitor"}

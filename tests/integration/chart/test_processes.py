@@ -20,10 +20,11 @@ from api import labels
 from deploy.images.release import reference_in, version
 from deploy.local.images.contents import Device, images_for
 from deploy.local.services.modelyard import PROGRAMS, WEBHOOK
+from deploy.local.services.pods import NAMESPACE
 from deploy.local.services.temporal import SEARCH_ATTRIBUTES, dynamic_config
 from process.health import PATHS
 from process.settings import ProcessSettings, TemporalSettings
-from testing.helm_client import NAMESPACE, Helm, Object, named, of_kind
+from testing.helm_client import Helm, Object, named, of_kind
 from worker.__main__ import queues_of
 from worker.capacity import Capacity
 from worker.queue_settings import QueueSettings

@@ -3,7 +3,8 @@
 import kubernetes_validate
 import pytest
 
-from testing.helm_client import CHART, VALUE_SETS, Helm, HelmFailed, Object, named, of_kind, values
+from deploy.local.services.chart import CHART
+from testing.helm_client import VALUE_SETS, Helm, HelmFailed, Object, named, of_kind, values
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 VERSIONS = ("1.34", "1.35", "1.36", "1.37")

@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from deploy.local.layout import REPOSITORY
-from testing.helm_client import NAMESPACE, Helm, Object, of_kind
+from deploy.local.services.pods import NAMESPACE
+from testing.helm_client import Helm, Object, of_kind
 
 FILES = (REPOSITORY / "deploy/rbac/modelyard.yaml", REPOSITORY / "deploy/admission/rights.yaml")
 ACCOUNTS = {

@@ -1,27 +1,20 @@
 """The values with which a local stack installs the chart: valid, complete, and without a secret."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.chart_values.installation import Values
-from deploy.local.images.torch_build import CONFIGURED, CPU, Torch, remember
 from deploy.local.layout import LOOPBACK, Layout
 from deploy.local.services import chart
 from deploy.local.services.modelyard import token_file
 
 
 @pytest.fixture
-def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    monkeypatch.setenv("MODELYARD_HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    layout = Layout.of("test")
-    layout.cache.mkdir()
-    remember(layout.cache, Torch(CPU, CONFIGURED))
-    layout.pki.mkdir(parents=True)
-    (layout.pki / "ca.crt").write_text("certificate")
-    return layout
+def layout(with_torch: Layout) -> Layout:
+    with_torch.pki.mkdir(parents=True)
+    (with_torch.pki / "ca.crt").write_text("certificate")
+    return with_torch
 
 
 def over(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import pytest
 
 from deploy.local.images import images
 from deploy.local.images.contents import IMAGES
-from deploy.local.images.torch_build import CONFIGURED, CPU, Torch, remember
 from deploy.local.layout import Layout
 from deploy.local.services.modelyard import PROGRAMS, WEBHOOK, settings, token_file
 
@@ -16,13 +15,8 @@ KUBECONFIG = Path("/kubeconfigs/someone")
 
 
 @pytest.fixture
-def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    monkeypatch.setenv("MODELYARD_HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    layout = Layout.of("test")
-    layout.cache.mkdir()
-    remember(layout.cache, Torch(CPU, CONFIGURED))
-    return layout
+def layout(with_torch: Layout) -> Layout:
+    return with_torch
 
 
 def test_only_the_worker_with_cloud_rights_gets_a_cloud_credential(layout: Layout) -> None:
