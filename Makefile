@@ -28,7 +28,8 @@ $(SETUP): pyproject.toml constraints/control-plane.txt
 	  || { echo "installing python3-venv" && apt-get update -qq && apt-get install -y -qq python3 python3-venv; }
 	@echo "installing the control plane into $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check -c constraints/control-plane.txt -e '.[dev]'
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r constraints/control-plane.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 setup: $(SETUP) ## the control plane's environment, with the `modelyard` command

@@ -45,7 +45,9 @@ async def cluster_queues(
     settings: WorkerSettings, client: Client, stack: AsyncExitStack, *, searchable: bool
 ) -> list[Registration]:
     """Returns the registrations of these queues, and creates the sweep's schedule; workflow tasks are on `workspaces`.
-    `searchable`: whether Temporal has the search attributes. Raises RPCError."""
+    `searchable`: whether Temporal has the search attributes. Raises RPCError, ValueError for an incomplete
+    installation."""
+    settings.check_images()
     await ensure_sweep_schedule(client)
     cluster = await Cluster.connect(settings.kubeconfig)
     stack.push_async_callback(cluster.close)

@@ -28,10 +28,11 @@ class WorkerSettings(QueueSettings):
     """The region whose prices plans have; the worker of queue `cloud` needs it too."""
     node_class: NodeClass = NodeClass()
     """JSON: group, kind and name of the node class that NodeClaims reference; gpu-provisioner's by default."""
-    runtime_image: str = "modelyard/runtime:dev"
-    fetch_image: str = "modelyard/fetch:dev"
-    tune_image: str = "modelyard/tune:dev"
-    data_image: str = "modelyard/data:dev"
+    runtime_image: str = ""
+    fetch_image: str = ""
+    tune_image: str = ""
+    data_image: str = ""
+    """The images of model pods. None has a default: a name that somebody else could publish under must not run."""
     workflow_cache_mib: int = Field(default=80, ge=1)
     """Memory for cached workflows, some 160 KiB each; the history of any other is fetched and replayed at its next
     event."""
@@ -56,3 +57,11 @@ class WorkerSettings(QueueSettings):
     def with_cloud(self) -> bool:
         """Whether node pools can be bought here."""
         return self.provider == "aks" if self.cloud_worker is None else self.cloud_worker
+
+    def check_images(self) -> None:
+        """Raises ValueError if an image of model pods is not named."""
+        for name in ("runtime_image", "fetch_image", "tune_image", "data_image"):
+            if not getattr(self, name):
+                raise ValueError(
+                    f"MODELYARD_{name.upper()} is not set: name the image that `make images REGISTRY=...` has pushed"
+                )

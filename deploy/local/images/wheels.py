@@ -54,8 +54,8 @@ def ensure_wheels(cache: Path, pins: Sequence[Pins], log: Path, report: Report) 
 def download_command(folder: Path, pins: Pins) -> list[str]:
     """Returns pip's arguments. Dependencies are not followed: the lists are complete, and omissions are intended."""
     return [
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
-        *("--python-version", PYTHON, "--dest", str(folder), "--requirement", str(pins.file)),
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"),
+        *("--only-binary=:all:", "--python-version", PYTHON, "--dest", str(folder), "--requirement", str(pins.file)),
         *pins.options,
     ]
 

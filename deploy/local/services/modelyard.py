@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deploy.local.host.daemons import Daemon
 from deploy.local.host.probes import once_answers
-from deploy.local.images.contents import DATA, FETCH, RUNTIME, TUNE
+from deploy.local.images.contents import DATA, FETCH, IMAGES, RUNTIME, TUNE
 from deploy.local.images.images import reference
 from deploy.local.layout import LOOPBACK, Layout
 
@@ -108,7 +108,9 @@ def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, st
     metrics = "MODELYARD_ADMIN_ADDRESS" if program.name == "admin" else "MODELYARD_METRICS_ADDRESS"
     found[metrics] = address(layout, program)
     return (
-        found | (_own_sources(layout) if layout.with_nodes else {}) | (_cloud_settings(layout) if program.cloud else {})
+        found
+        | (_own_sources(layout) if layout.with_nodes else _named_images())
+        | (_cloud_settings(layout) if program.cloud else {})
     )
 
 
@@ -137,6 +139,13 @@ def _own_sources(layout: Layout) -> dict[str, str]:
         "MODELYARD_PLAIN_HTTP_REGISTRIES": json.dumps([layout.registry]),
         "MODELYARD_HF_ENDPOINT": layout.mirror_url,
     }
+
+
+def _named_images() -> dict[str, str]:
+    """Returns the images of model pods in an existing cluster: what the user's environment names, else names that its
+    nodes must have themselves."""
+    names = {f"MODELYARD_{image.target.upper()}_IMAGE": f"{image.repository}:dev" for image in IMAGES}
+    return {name: os.environ.get(name, image) for name, image in names.items()}
 
 
 def token_file(layout: Layout) -> Path:
