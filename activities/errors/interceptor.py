@@ -9,6 +9,7 @@ which the next attempt would come too late is the last one (`activities/deadline
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from prometheus_client import Counter
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
@@ -16,8 +17,13 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from activities.contract.failures import failure
 from activities.contract.policies import BOUNDED_ATTEMPTS
 from activities.deadline import start_clock
+from api.reasons import REASONS
 
+BUG: Final = "ControllerError"
 BUG_ATTEMPTS: Final = 5
+
+FAILURES: Final = Counter("modelyard_activity_failures", "Attempts of activities that failed", ["activity", "reason"])
+"""Every attempt counts. `reason` is a word of the table of reasons, which bounds the number of time series."""
 
 Mapping = Callable[[Exception], ApplicationError | None]
 """Returns the failure for an exception of one client, None for any other exception."""
@@ -40,11 +46,12 @@ class _Boundary(ActivityInboundInterceptor):
         self._mappings = mappings
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        attempt, clock = activity.info().attempt, start_clock()
+        info, clock = activity.info(), start_clock()
         try:
             return await super().execute_activity(input)
         except Exception as error:  # the boundary to Temporal: every error gets a type, none is swallowed
-            mapped = clock.last(mapped_failure(error, attempt, self._mappings))
+            mapped = clock.last(mapped_failure(error, info.attempt, self._mappings))
+            FAILURES.labels(info.activity_type, reason_of(mapped)).inc()
             if mapped is error:
                 raise
             raise mapped from error
@@ -60,6 +67,12 @@ def mapped_failure(error: Exception, attempt: int, mappings: Sequence[Mapping]) 
     return known
 
 
+def reason_of(error: Exception) -> str:
+    """Returns the word by which a failed attempt is counted; what nobody has mapped is a bug from its first attempt."""
+    kind = error.type if isinstance(error, ApplicationError) else None
+    return kind if kind in REASONS else BUG
+
+
 def _known(error: Exception, mappings: Sequence[Mapping]) -> ApplicationError | None:
     if isinstance(error, ApplicationError):
         return error
@@ -68,4 +81,4 @@ def _known(error: Exception, mappings: Sequence[Mapping]) -> ApplicationError | 
 
 
 def _bug(error: Exception) -> ApplicationError:
-    return failure("ControllerError", f"{type(error).__name__}: {error}", final=True)
+    return failure(BUG, f"{type(error).__name__}: {error}", final=True)

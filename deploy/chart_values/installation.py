@@ -8,6 +8,7 @@ from activities.contract import plan
 from deploy.chart_values.azure import Azure
 from deploy.chart_values.group import Group
 from deploy.chart_values.images import Images, OthersImage
+from deploy.chart_values.monitoring import Alerts, Dashboards, PodMonitors
 from deploy.chart_values.pods import CloudProcess, Process, Resources, Webhook, sized
 from deploy.chart_values.temporal import Temporal
 
@@ -101,19 +102,6 @@ class NetworkPolicies(Group):
     """NetworkPolicy peers that may read health and metrics. Kubelets always may."""
 
 
-class PodMonitors(Group):
-    """Metrics for the Prometheus operator."""
-
-    enabled: bool = False
-    """Whether there is a PodMonitor for each process. The cluster needs their CRD."""
-    api_version: Literal["monitoring.coreos.com/v1", "azmonitoring.coreos.com/v1"] = "monitoring.coreos.com/v1"
-    """`azmonitoring.coreos.com/v1` for Azure's managed Prometheus."""
-    interval: str = Field(default="30s", pattern=r"^[0-9]+(s|m)$")
-    """How often metrics are read."""
-    labels: dict[str, str] = Field(default_factory=dict)
-    """Labels by which a Prometheus finds its PodMonitors."""
-
-
 class DevicePlugin(Group):
     """NVIDIA's device plugin, without which no node offers its GPUs. AKS installs the driver only."""
 
@@ -161,5 +149,9 @@ class Values(Group):
     """Who may reach the pods."""
     pod_monitors: PodMonitors = PodMonitors()
     """Metrics."""
+    alerts: Alerts = Alerts()
+    """Alerts."""
+    dashboards: Dashboards = Dashboards()
+    """Dashboards."""
     device_plugin: DevicePlugin = DevicePlugin()
     """GPUs of nodes."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from deploy.local.demo.demo import ANSWER, QUESTION
+from testing.prometheus.exposed import of_others, of_text
 from tests.runtime.greedy_judging import Judged, judge
 
 pytestmark = pytest.mark.timeout(1200)
@@ -149,3 +150,8 @@ def _folders(path: str) -> list[Any]:
     from pathlib import Path
 
     return [folder for folder in Path(path).iterdir() if folder.is_dir()]
+
+
+def test_the_server_reports_what_dashboards_read(server: Any) -> None:
+    exposed, wanted = of_text(server.get("/metrics").raise_for_status().text), of_others("vllm")
+    assert {name for name, labels in wanted.items() if not labels <= exposed.get(name, frozenset())} == set()

@@ -25,7 +25,7 @@ from testing.api_server import api_server_alone
 from testing.helm_client import Helm, HelmFailed, Object, of_kind, values
 from testing.kubectl_client import Kubectl
 
-OTHERS_KINDS = {"PodMonitor"}
+OTHERS_KINDS = {"PodMonitor", "PrometheusRule"}
 # Nobody knows PodMonitors here, and nobody would ever end the removal of the plugin's namespace.
 VALUES = values("aks", "podMonitors.enabled=false", "devicePlugin.enabled=false")
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"

@@ -8,8 +8,8 @@ from testing.helm_client import VALUE_SETS, Helm, HelmFailed, Object, named, of_
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 VERSIONS = ("1.34", "1.35", "1.36", "1.37")
-OF_OTHERS = {"PodMonitor"}
-"""Kinds that Kubernetes does not bring; `test_processes.py` looks at them."""
+OF_OTHERS = {"PodMonitor", "PrometheusRule"}
+"""Kinds that Kubernetes does not bring; `test_processes.py` and `test_alerts.py` look at them."""
 
 
 def test_there_are_five_kinds_of_installations() -> None:

@@ -1,6 +1,7 @@
 """Tables: what Azure and Kubernetes say, and which reason that is."""
 
 import json
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,12 +9,27 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ODataV4Format, ServiceRequestError
 from kubernetes.aio.client.exceptions import ApiException
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.contract.failures import class_of, failure
 from activities.errors.azure import from_azure
-from activities.errors.interceptor import BUG_ATTEMPTS, mapped_failure
+from activities.errors.interceptor import BUG_ATTEMPTS, FAILURES, FailureInterceptor, mapped_failure, reason_of
 from activities.errors.kubernetes import from_kubernetes, kubernetes_failure
 from api.reasons import FailureClass
+
+NOTHING: Any = None
+INPUT = ExecuteActivityInput(fn=NOTHING, args=[], executor=None, headers={})
+
+
+class Failing(ActivityInboundInterceptor):
+    """A body that the API server refuses."""
+
+    def __init__(self) -> None:
+        """There is no next one."""
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        raise ApiException(status=403, reason="Forbidden")
 
 
 def azure_error(status: int, code: str, message: str, details: list[Any] | None = None, **headers: str) -> Any:
@@ -102,6 +118,34 @@ def test_a_bug_is_retried_a_few_times_and_then_reported() -> None:
     named = mapped_failure(bug, BUG_ATTEMPTS, [kubernetes_failure])
     assert isinstance(named, ApplicationError)
     assert (named.type, named.message) == ("ControllerError", "ZeroDivisionError: division by zero")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (failure("CloudThrottled", "x"), "CloudThrottled"),
+        (failure("NodeNotJoined", "x", final=True), "NodeNotJoined"),
+        (ZeroDivisionError("x"), "ControllerError"),
+        (ApplicationError("x", type="of somebody else's"), "ControllerError"),
+    ],
+)
+def test_failures_are_counted_by_words_of_the_table(error: Exception, reason: str) -> None:
+    assert reason_of(error) == reason
+
+
+async def test_every_attempt_that_fails_is_counted() -> None:
+    async def fails(mapping: Callable[[Exception], ApplicationError | None]) -> None:
+        boundary = FailureInterceptor([mapping]).intercept_activity(Failing())
+        with pytest.raises((ApplicationError, ApiException)):
+            await ActivityEnvironment().run(boundary.execute_activity, INPUT)
+
+    name = ActivityEnvironment().info.activity_type
+    known, unknown = FAILURES.labels(name, "ApiServerRefused"), FAILURES.labels(name, "ControllerError")
+    before = known._value.get(), unknown._value.get()
+    await fails(kubernetes_failure)
+    await fails(kubernetes_failure)
+    await fails(lambda error: None)
+    assert (known._value.get(), unknown._value.get()) == (before[0] + 2, before[1] + 1)
 
 
 def test_a_machines_log_does_not_fill_the_status() -> None:

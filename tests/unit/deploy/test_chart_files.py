@@ -7,9 +7,11 @@ import pytest
 import yaml
 
 from deploy.chart_values.__main__ import CHART, generated
+from deploy.chart_values.alerts_page import RULES
 from deploy.chart_values.installation import Values
 
 FILES = generated()
+BY_HAND = {RULES}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -18,7 +20,7 @@ def test_the_file_is_what_is_generated(file: Any) -> None:
 
 
 def test_no_file_is_left_over() -> None:
-    assert {CHART / "files" / each.name for each in (CHART / "files").iterdir()} <= set(FILES)
+    assert {each for each in (CHART / "files").rglob("*") if each.is_file()} <= {*FILES, *BY_HAND}
 
 
 def test_the_values_file_is_the_defaults() -> None:

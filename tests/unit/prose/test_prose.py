@@ -24,6 +24,8 @@ OF_PODS: Final = {
 """Files that exist in pods only: a program's configuration, and what it leaves behind."""
 OF_CACHES: Final = {"torch-build.json"}
 """Files that the local stack leaves in the user's cache."""
+OF_CHART: Final = {"modelyard.rules.yaml"}
+"""Keys of ConfigMaps that the chart makes."""
 OF_USERS: Final = {"inference_config.yaml", "training_config.yaml"}
 """Keys of users' ConfigMaps."""
 OF_MODELS: Final = {"adapter_config.json", "config.json", "params.json", "README.md"}
@@ -34,7 +36,7 @@ OF_OTHERS: Final = {
     *("vllm/config/lora.py", "vllm/lora/peft_helper.py"),
     "nn/modules.py",  # bitsandbytes'
 }
-ELSEWHERE: Final = OF_PODS | OF_CACHES | OF_USERS | OF_MODELS | OF_OTHERS
+ELSEWHERE: Final = OF_PODS | OF_CACHES | OF_CHART | OF_USERS | OF_MODELS | OF_OTHERS
 
 
 def test_every_file_that_prose_names_exists() -> None:
