@@ -1,6 +1,6 @@
 """The control endpoint, which ARM does not have but tests need.
 
-Faults, settings, the cluster's own state, the complete records, call counts."""
+Faults, settings, operations that are due at once, the cluster's own state, the complete records, call counts."""
 
 from typing import Any, Literal
 
@@ -79,6 +79,10 @@ def _add_state(router: APIRouter, service: Service) -> None:
     @router.post("/cluster/start", status_code=202)
     async def start_cluster() -> Any:
         return service.start_cluster()
+
+    @router.post("/operations/hasten")
+    async def hasten_operations() -> Any:
+        return {"hastened": service.hasten_operations()}
 
     @router.patch("/cluster")
     async def change_cluster(change: ClusterChange) -> Any:
