@@ -21,6 +21,8 @@ WORKSPACE_NAME_MAX = LABEL_MAX - len(_HEADLESS)
 
 _RFC1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _RFC1123 = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(rf"{_RFC1123.pattern}(\.{_RFC1123.pattern})*")
+SUBDOMAIN_MAX = 253
 
 
 class WorkspaceKey(NamedTuple):
@@ -111,10 +113,20 @@ def workspace_name_problem(name: str) -> str | None:
     return None
 
 
+def is_label(name: str) -> bool:
+    """Whether this is an RFC 1123 label, as names of namespaces are."""
+    return len(name) <= LABEL_MAX and _RFC1123.fullmatch(name) is not None
+
+
+def is_subdomain(name: str) -> bool:
+    """Whether this is an RFC 1123 subdomain, as names of most Kubernetes objects are."""
+    return len(name) <= SUBDOMAIN_MAX and _SUBDOMAIN.fullmatch(name) is not None
+
+
 def adapter_name_problem(name: str) -> str | None:
     """Why an adapter cannot have this name (it becomes a volume, a container and a model name); None when it can."""
     if not name:
         return "an adapter needs source.name: it is the model name that clients ask for"
-    if len(name) > LABEL_MAX or not _RFC1123.fullmatch(name):
+    if not is_label(name):
         return f"{name!r} must hold only lower-case letters, digits and '-', at most {LABEL_MAX} characters"
     return None

@@ -25,6 +25,7 @@ from activities.planning.planner import Planner
 from activities.preflight.cluster import ClusterChecks
 from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
 from activities.serving.completions import Verification
+from activities.serving.pod_owners import PodOwners
 from activities.serving.workloads import Workloads
 from activities.status.statuses import Statuses
 from activities.sweep.nodes import ClusterHoldings
@@ -96,7 +97,8 @@ def cluster_activities(
         read_facts=models.read_facts,
         note=statuses.note,
     )
-    workspaces, workloads, nodes = Workspaces(cluster, statuses.note), Workloads(view, images), Nodes(view)
+    workspaces, nodes, owners = Workspaces(cluster, statuses.note), Nodes(view), PodOwners(cluster)
+    workloads = Workloads(view, images, owners)
     claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(view)
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
     registries = Registries(settings.plain_http_registries)
@@ -137,7 +139,7 @@ def cluster_activities(
             jobs.ensure_tuning_job,
             jobs.wait_for_tuning_job,
             models.read_model_revision,
-            Verification(view).read_completions,
+            Verification(view, owners).read_completions,
         ],
         queues.RELEASES: [
             claims.delete_node_pool,

@@ -51,7 +51,13 @@ async def _await_serving(reporter: StatusReporter, plan: Plan, nodes: NodesHeld)
     message = f"nodes are ready; pulling images and loading {plan.preset}"
     wait = timedelta(seconds=plan.deadlines.serving)
     reporter.set_status(Phase.DEPLOYING, "WorkspaceInferenceStatusPending", message, wait=wait)
-    request = ServingRequest(workspace=plan.key, digest=plan.digest, replicas=plan.node_count, nodes=nodes)
+    request = ServingRequest(
+        workspace=plan.key,
+        digest=plan.digest,
+        replicas=plan.node_count,
+        nodes=nodes,
+        deployment=reporter.state.resources.made.get("Deployment", ""),
+    )
     with reporter.step(Step.AWAIT_SERVING):
         serving = await call(
             signatures.WAIT_FOR_SERVING,

@@ -1,6 +1,6 @@
 """The Kubernetes API as this project uses it: objects are dictionaries, writes are server-side applies.
 
-The kubernetes client does authentication, TLS and transport; content types are here and paths in `kubernetes_paths.py`,
+The kubernetes client does authentication, TLS and transport; content types are here and paths in `api_server/paths.py`,
 because the generated methods neither accept apply patches for every kind nor return watch events as plain JSON. Decides
 nothing.
 """
@@ -16,12 +16,15 @@ from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client.exceptions import ApiException
 from prometheus_client import Counter
 
-from activities.clients.kubernetes_paths import DELETED_LAST, kind_of, path_of
-from activities.clients.kubernetes_responses import is_of_a_starting_server, parse_event, parse_object, read_refusal
+from activities.clients.api_server.paths import DELETED_LAST, kind_of, path_of
+from activities.clients.api_server.responses import is_of_a_starting_server, parse_event, parse_object, read_refusal
+from activities.clients.api_server.transport import LARGEST_OBJECT, AnswerTooLarge, guard, read_bounded, read_lines
 from api.labels import FIELD_MANAGER
 
 REQUEST_TIMEOUT_S: Final = 15.0
 PAGE: Final = 500
+LISTED_AGAIN: Final = 3
+"""Times that a list begins again because its continue token has expired, which takes the API server minutes."""
 UNDER_WAY: Final = 50
 """Requests at a time that are answered at once: each needs a connection, and a crowd's would all be opened anew."""
 SERVICE_WRITES: Final = 8
@@ -47,6 +50,7 @@ class Cluster:
     """A few verbs over one API server. Raises kubernetes' ApiException, with status and body, for every error."""
 
     def __init__(self, api: kubernetes_client.ApiClient) -> None:
+        guard(api)
         self.api = api
         self._slots = asyncio.Semaphore(UNDER_WAY)
         self._service_writes = asyncio.Semaphore(SERVICE_WRITES)
@@ -94,19 +98,26 @@ class Cluster:
         """Returns all objects that the label and field selectors match, page by page, and the resourceVersion to watch
         from. With `keep`, returns what it returns of each object, and no more than a page is held whole.
 
-        If the continue token has expired, lists everything again in one response, as client-go does.
+        If the continue token has expired, begins again, some times. A page that is too long is asked for with half as
+        many objects: no object, however long, keeps the others from being listed.
         """
         items: list[Object] = []
         selectors = {"labelSelector": selector, "fieldSelector": fields}
         chosen = {name: value for name, value in selectors.items() if value}
-        query = {"limit": str(PAGE)} | chosen
+        query, size, expired = chosen, PAGE, 0
         while True:
             try:
-                page = await self.request("GET", path_of(kind, namespace), query=query)
+                page = await self.request("GET", path_of(kind, namespace), query=query | {"limit": str(size)})
             except ApiException as error:
-                if error.status != EXPIRED or "continue" not in query:
+                expired += 1
+                if error.status != EXPIRED or "continue" not in query or expired > LISTED_AGAIN:
                     raise
                 items, query = [], chosen
+                continue
+            except AnswerTooLarge:
+                if size == 1:
+                    raise
+                size //= 2
                 continue
             found = page.get("items") or []
             items += found if keep is None else [kept for item in found if (kept := keep(item)) is not None]
@@ -182,7 +193,7 @@ class Cluster:
             query["labelSelector"] = selector
         response = await self._send("GET", path_of(kind, namespace), query=query, timeout_s=seconds + REQUEST_TIMEOUT_S)
         try:
-            while line := await response.response.content.readline():
+            async for line in read_lines(response.response, LARGEST_OBJECT):
                 if not line.endswith(b"\n"):
                     raise aiohttp.ClientPayloadError(f"a watch of {kind} broke off in the middle of an event")
                 kind_of_event, item = parse_event(line)
@@ -191,24 +202,6 @@ class Cluster:
                 yield kind_of_event, item
         finally:
             response.response.close()
-
-    async def pod_log(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int) -> str:
-        """Returns the last lines of a container's log."""
-        query = {"container": container, "tailLines": str(lines), "previous": str(previous).lower()}
-        response = await self._send("GET", path_of("Pod", namespace, pod) + "/log", query=query)
-        return (await response.read() or b"").decode(errors="replace")
-
-    async def post_to_pod(
-        self, namespace: str, pod: str, port: int, path: str, body: Object, timeout_s: float
-    ) -> Object:
-        """Sends an HTTP POST to a pod through the API server's proxy; works from outside the cluster network."""
-        target = path_of("Pod", namespace, f"{pod}:{port}") + f"/proxy{path}"
-        return await self.request("POST", target, body=body, timeout_s=timeout_s)
-
-    async def get_from_pod(self, namespace: str, pod: str, port: int, path: str, timeout_s: float) -> Object:
-        """Sends an HTTP GET to a pod through the same proxy and returns the JSON."""
-        target = path_of("Pod", namespace, f"{pod}:{port}") + f"/proxy{path}"
-        return await self.request("GET", target, timeout_s=timeout_s)
 
     async def request(
         self,
@@ -219,14 +212,23 @@ class Cluster:
         body: object = None,
         content_type: str = "application/json",
         timeout_s: float = REQUEST_TIMEOUT_S,
+        impersonate: str = "",
+        most: int = LARGEST_OBJECT,
     ) -> Object:
-        """Sends one request and returns its JSON response. Raises ApiException for a status above 299, and
-        aiohttp.ClientError also for a response that is not a JSON object."""
+        """Sends one request, as the user `impersonate` if one is given, and returns its JSON response. Raises
+        ApiException for a status above 299, and aiohttp.ClientError also for a response that is not a JSON object or
+        has more than `most` bytes."""
         async with self._place(method, path, timeout_s):
             response = await self._send(
-                method, path, query=query, body=body, content_type=content_type, timeout_s=timeout_s
+                method,
+                path,
+                query=query,
+                body=body,
+                content_type=content_type,
+                timeout_s=timeout_s,
+                impersonate=impersonate,
             )
-            return parse_object(await response.read() or b"{}")
+            return parse_object(await read_bounded(response.response, most) or b"{}")
 
     def _place(self, method: str, path: str, timeout_s: float) -> AbstractAsyncContextManager[None]:
         """A place among the requests under way; the time spent waiting for it is none of the request's."""
@@ -263,13 +265,15 @@ class Cluster:
         body: object = None,
         content_type: str = "application/json",
         timeout_s: float = REQUEST_TIMEOUT_S,
+        impersonate: str = "",
     ) -> Any:
         REQUESTS.labels(method if not (query or {}).get("watch") else "WATCH", kind_of(path)).inc()
         request = await self.api.param_serialize(
             method=method,
             resource_path=path,
             query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
+            header_params={"Accept": "application/json", "Content-Type": content_type}
+            | ({"Impersonate-User": impersonate} if impersonate else {}),
             body=body,
             auth_settings=["BearerToken"],
         )

@@ -1,10 +1,12 @@
 """Checks two facts in an OCI registry: whether an account can pull an image, and whether it can push to a repository.
 
 Downloads no image and leaves nothing behind: a HEAD request checks the manifest; an upload session is opened and
-cancelled. Returns HTTP statuses; `preflight/verdicts.py` decides what they mean for a Workspace.
+cancelled. Returns HTTP statuses; `preflight/verdicts.py` decides what they mean for a Workspace. Why a host that a user
+has named cannot be reached is in the log only: a status with it would map the operator's network.
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Collection
 from contextlib import suppress
@@ -31,12 +33,16 @@ MANIFESTS: Final = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
-_FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
+_FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, RecursionError)
 """What httpx, urllib and the resolver raise for a server or a URL that cannot be used; ValueError covers IDNA's."""
+_LOGGED: Final = 300
+"""Characters of a cause, which may quote the server."""
+
+log = logging.getLogger(__name__)
 
 
 class RegistryUnreachable(Exception):
-    """The registry gave no usable response; the message names the registry and the cause."""
+    """The registry gave no usable response; the message names the registry, and the cause if the operator named it."""
 
 
 class Registries:
@@ -80,11 +86,20 @@ class Registries:
                     await self._cancel_upload(client, response, account, f"{scope}:delete")
                 return response
         except TimeoutError:
-            raise RegistryUnreachable(f"{image.host} did not answer within {self._answer_s:g} s") from None
-        except AddressRefused as refused:
-            raise RegistryUnreachable(str(refused)) from None
+            raise self._unreachable(image.host, f"did not answer within {self._answer_s:g} s") from None
+        except (AddressRefused, RegistryUnreachable) as refused:
+            raise self._unreachable(image.host, str(refused)) from None
         except _FAULTS as error:
-            raise RegistryUnreachable(f"{image.host} cannot be reached: {type(error).__name__}: {error}") from None
+            raise self._unreachable(image.host, f"cannot be reached: {type(error).__name__}: {error}") from None
+
+    def _unreachable(self, host: str, cause: str) -> RegistryUnreachable:
+        if host in self._plain_http:
+            return RegistryUnreachable(f"{host}: {cause}")
+        log.info("registry %s: %s", host, ascii(cause[:_LOGGED]))
+        return RegistryUnreachable(
+            f"{host} gave no usable answer at an address that is allowed. Check the name; the operator finds the cause "
+            "in the worker's log"
+        )
 
     async def _cancel_upload(
         self, client: httpx.AsyncClient, opened: httpx.Response, account: Account | None, scope: str

@@ -28,12 +28,14 @@ class WorkloadApplied(Payload):
 
 
 class ServingRequest(Payload):
-    """Which workload to wait for, and how many pods it must have ready. A loss among `nodes` ends the wait."""
+    """Which workload to wait for, and how many pods it must have ready. A loss among `nodes` ends the wait.
+    `deployment`: its uid, as the last apply has returned it; empty if it is not known."""
 
     workspace: WorkspaceKey
     digest: str
     replicas: int
     nodes: NodesHeld | None = None
+    deployment: str = ""
 
 
 class ServingReady(Payload):

@@ -7,6 +7,7 @@ import aiohttp
 from kubernetes.aio.client.exceptions import ApiException
 from temporalio.exceptions import ApplicationError
 
+from activities.clients.api_server.paths import NameRefused
 from activities.contract.failures import failure
 
 
@@ -14,6 +15,8 @@ def kubernetes_failure(error: Exception) -> ApplicationError | None:
     """Returns the failure for what a request to the API server raises, None for any other exception."""
     if isinstance(error, ApiException):
         return from_kubernetes(error)
+    if isinstance(error, NameRefused):
+        return failure("InvalidSpec", f"{error}. Correct the name in the Workspace")
     if isinstance(error, aiohttp.ClientError | TimeoutError):
         return failure("ApiServerAway", f"the Kubernetes API server did not answer: {error!r}")
     return None
@@ -35,7 +38,7 @@ def message_of(error: ApiException) -> str:
     """Returns the message of a Status body, or the HTTP reason if there is no such body."""
     try:
         body = json.loads(error.body or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return str(error.reason or error.body or "no reason given")
     return str(body.get("message") or error.reason) if isinstance(body, dict) else str(error.reason)
 

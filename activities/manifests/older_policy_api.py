@@ -23,7 +23,7 @@ class DisruptionBudgets:
         self._version = OLDER
 
     async def kind(self) -> str:
-        """Returns the kind as `kubernetes_paths.PATHS` names it. Raises ApiException."""
+        """Returns the kind as `api_server/paths.py` names it. Raises ApiException."""
         if self._version == OLDER:
             group = await self._cluster.request("GET", GROUP)
             served = {version["version"] for version in group["versions"]}

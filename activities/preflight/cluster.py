@@ -9,7 +9,7 @@ import asyncio
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.clients.kubernetes_paths import path_of
+from activities.clients.api_server.paths import path_of
 from activities.clients.view.cluster_view import ClusterView
 from activities.clients.view.watched import OWN_NODES
 from activities.contract import signatures

@@ -5,59 +5,78 @@ from typing import Final
 
 from kubernetes.aio.client.exceptions import ApiException
 
+from activities.clients.pod_proxy import PodAnswerInvalid, PodProxy
 from activities.clients.view.cluster_view import ClusterView
 from activities.clients.view.watched import PODS
+from activities.clients.watch import Collection
 from activities.contract import signatures
 from activities.contract.failures import failure
+from activities.contract.payloads import WorkspaceKey
 from activities.contract.serving import Completions, VerifyRequest
-from activities.errors.kubernetes import message_of
 from activities.heartbeat import heartbeating
 from activities.nodes.losses import while_nodes_ready
+from activities.serving.pod_owners import PodOwners
 from api import labels
 from api.pods.serve import SERVE_PORT
 
 COMPLETION_TIMEOUT_S: Final = 120.0
 """The first completion compiles kernels; on two CPU cores that takes up to half a minute."""
 PROMPT: Final = "Hello"
+READ_LOG: Final = "Read the pod's log"
 
 
 class Verification:
-    """Queries pods through the API server's proxy, which works from a worker outside the cluster's network too."""
+    """Queries pods through the API server's proxy. What a pod sends is never quoted: it may be a stranger's."""
 
-    def __init__(self, view: ClusterView) -> None:
+    def __init__(self, view: ClusterView, owners: PodOwners | None = None) -> None:
         self._view = view
-        self._cluster = view.cluster
+        self._owners = owners or PodOwners(view.cluster)
+        self._pods = PodProxy(view.cluster)
 
     @signatures.implements(signatures.READ_COMPLETIONS)
     async def read_completions(self, request: VerifyRequest) -> Completions:
-        """Requests one completion per pod and model name. Raises VerifyFailed with the server's own message,
-        or NodeLost."""
+        """Requests one completion per pod and model name. Raises VerifyFailed with what was wrong with
+        the answer, or NodeLost."""
         slowest, answered = 0.0, 0
         key = request.workspace
         async with heartbeating() as progress, while_nodes_ready(self._view, request.nodes):
             # A pod that hangs is no cluster that is away.
-            await self._view.now(PODS, key.namespace, selector=f"{labels.WORKSPACE_UID}={key.uid}")
+            seen = await self._view.now(PODS, key.namespace, selector=f"{labels.WORKSPACE_UID}={key.uid}")
             progress.note_met()
+            await self._require_own(key, request.pods, seen)
             for pod in request.pods:
                 for model in request.model_names:
                     started = time.monotonic()
-                    await self._complete(request.workspace.namespace, pod, model)
+                    await complete(self._pods, request.workspace.namespace, pod, model)
                     slowest, answered = max(slowest, time.monotonic() - started), answered + 1
                     progress.report({"answered": answered})
         return Completions(answered=answered, slowest_s=round(slowest, 3))
 
-    async def _complete(self, namespace: str, pod: str, model: str) -> None:
-        body = {"model": model, "prompt": PROMPT, "max_tokens": 1, "temperature": 0}
-        try:
-            answer = await self._cluster.post_to_pod(
-                namespace, pod, SERVE_PORT, "/v1/completions", body, COMPLETION_TIMEOUT_S
-            )
-        except ApiException as error:
-            if is_passing(error.status or 0):
-                raise
-            raise failure("VerifyFailed", f"pod {pod} refused a completion of {model}: {message_of(error)}") from None
-        if not answer.get("choices"):
-            raise failure("VerifyFailed", f"pod {pod} answered a completion of {model} without choices: {answer}")
+    async def _require_own(self, key: WorkspaceKey, pods: list[str], seen: Collection) -> None:
+        """Raises VerifyFailed if a pod is gone or another one has its name. What the view lacks it may not know yet."""
+        for pod in (name for name in pods if name not in seen):
+            found = await self._view.cluster.get("Pod", pod, key.namespace)
+            seen |= {} if found is None else {pod: found}
+        own = await self._owners.own({name: pod for name, pod in seen.items() if name in pods}, key)
+        if others := [name for name in pods if name not in own]:
+            where = f"{key.namespace}/{', '.join(others)}"
+            raise failure("VerifyFailed", f"pods that were ready are not this Workspace's any more: {where}")
+
+
+async def complete(pods: PodProxy, namespace: str, pod: str, model: str) -> None:
+    """Requests one completion. Raises VerifyFailed with what was wrong with the answer, and never with the answer."""
+    body = {"model": model, "prompt": PROMPT, "max_tokens": 1, "temperature": 0}
+    where = f"pod {pod} answered a completion of {model}"
+    try:
+        answer = await pods.post(namespace, pod, SERVE_PORT, "/v1/completions", body, COMPLETION_TIMEOUT_S)
+    except PodAnswerInvalid as error:
+        raise failure("VerifyFailed", f"{where}: {error}. {READ_LOG}") from None
+    except ApiException as error:
+        if is_passing(error.status or 0):
+            raise
+        raise failure("VerifyFailed", f"{where} with {error.status}: {error.reason}. {READ_LOG}") from None
+    if not answer.get("choices"):
+        raise failure("VerifyFailed", f"{where} without the field choices. {READ_LOG}")
 
 
 def is_passing(status: int) -> bool:

@@ -7,12 +7,13 @@ delete.
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from temporalio import activity
 
 from activities.clients.kubernetes import Object
-from activities.clients.ownership import ensure_ours
+from activities.clients.ownership import ensure_ours, owned
 from activities.clients.view.cluster_view import ClusterView, Sight
 from activities.clients.view.watched import PODS
 from activities.clients.watch import Collection
@@ -41,6 +42,7 @@ from activities.nodes.losses import while_nodes_ready
 from activities.nodes.provider import nodes_selector
 from activities.planning.planner import read_config
 from activities.serving import pods
+from activities.serving.pod_owners import PodOwners, is_of_workload
 from activities.serving.removal import delete_objects, without_version
 from activities.workspaces import read_existing
 from api import labels, names
@@ -54,9 +56,10 @@ FIRST_GENERATION: Final = 1
 class Workloads:
     """Deployment, Service, ConfigMap and disruption budget of a Workspace."""
 
-    def __init__(self, view: ClusterView, images: serving.Images) -> None:
+    def __init__(self, view: ClusterView, images: serving.Images, owners: PodOwners | None = None) -> None:
         self._view = view
         self._cluster = view.cluster
+        self._owners = owners or PodOwners(view.cluster)
         self._images = images
         self._budgets = DisruptionBudgets(view.cluster)
 
@@ -94,13 +97,13 @@ class Workloads:
             self._view.observe(PODS, key.namespace, selector=_selector(key), until=deadline) as looks,
         ):
             async for sight in looks:
-                seen = sight.objects
+                seen = await self._owners.own(sight.objects, key, workload=request.deployment)
                 progress.note_met()
                 ready = sorted(name for name, pod in seen.items() if pods.is_ready(pod, request.digest))
                 progress.report({"ready": len(ready), "wanted": request.replicas})
                 if len(ready) >= request.replicas and await sight.holds(ready):
                     return ServingReady(pods=ready, nodes=sorted({seen[name]["spec"]["nodeName"] for name in ready}))
-                await _raise_final_problem(sight, request.digest)
+                await _raise_final_problem(sight, seen, request.digest)
         raise _timeout(seen, request)
 
     @signatures.implements(signatures.DELETE_WORKLOAD)
@@ -108,16 +111,17 @@ class Workloads:
         """Returns when the objects and their pods are gone, or, if the nodes go next, when the grace of the pods is
         over. Raises CleanupBlocked that names what is left."""
         key = request.workspace
+        counts = partial(is_of_workload, workload=names.workload(key.name))
         async with heartbeating() as progress:
             left: Collection = {}
             await delete_objects(self._cluster, self._budgets, key, request.made)
             until = datetime.now(UTC) + UNDEPLOY_DEADLINE
             async with self._view.observe(PODS, key.namespace, selector=_selector(key), until=until) as looks:
                 async for sight in looks:
-                    left = sight.objects
+                    left = {name: pod for name, pod in sight.objects.items() if counts(pod)}
                     progress.note_met()
                     progress.report({"left": len(left)})
-                    if not left and await sight.nothing_left(strictly=not request.nodes_go):
+                    if not left and await sight.nothing_left(strictly=not request.nodes_go, counts=counts):
                         return Undeployed()
                     if request.nodes_go:
                         looks.again_s = seconds_until_late(left, datetime.now(UTC))
@@ -137,10 +141,12 @@ class Workloads:
             self._cluster.list_all("Node", selector=nodes_selector(key.uid, request.provider)),
         )
         by_name = {node["metadata"]["name"]: node for node in nodes}
+        ready = {pod["metadata"]["name"]: pod for pod in found_pods if pods.is_ready(pod, request.digest)}
+        uid = deployment["metadata"]["uid"] if deployment and owned(deployment, key) else ""
         return Health(
             workload_found=deployment is not None,
             digest=_digest(deployment) if deployment else "",
-            ready_pods=sum(pods.is_ready(pod, request.digest) for pod in found_pods),
+            ready_pods=len(await self._owners.own(ready, key, workload=uid)),
             ready_nodes=readiness.ready_names(by_name, request.gpus_per_node),
         )
 
@@ -161,9 +167,9 @@ def _digest(found: Object) -> str:
     return str((found["metadata"].get("annotations") or {}).get(labels.CONFIG_HASH, ""))
 
 
-async def _raise_final_problem(sight: Sight, digest: str) -> None:
+async def _raise_final_problem(sight: Sight, seen: Collection, digest: str) -> None:
     """Strictly: the pods of a failed pass have the same digest as those of the next one."""
-    for name, pod in sight.objects.items():
+    for name, pod in seen.items():
         problem = pods.problem_of(pod) if pods.digest_of(pod) == digest else None
         if problem and problem.final and await sight.holds([name], strictly=True):
             raise failure(problem.reason, problem.message, final=True)

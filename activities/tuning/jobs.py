@@ -6,6 +6,7 @@ objects, pods.py evaluates the pods.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from kubernetes.aio.client.exceptions import ApiException
@@ -26,6 +27,7 @@ from activities.manifests import serving
 from activities.manifests import tuning as tuning_objects
 from activities.nodes.lasting_pods import seconds_until_late
 from activities.nodes.losses import while_nodes_ready
+from activities.serving.pod_owners import PodOwners, is_of_job
 from activities.tuning.config import part_digest, read_tuning
 from activities.tuning.pods import Verdict, job_complete, job_failed, judged
 from activities.tuning.progress import TrainingProgress
@@ -43,6 +45,7 @@ class TuningJobs:
     def __init__(self, view: ClusterView, images: serving.Images, around: tuning_objects.TuningPodSettings) -> None:
         self._view = view
         self._cluster = view.cluster
+        self._owners = PodOwners(view.cluster)
         self._images = images
         self._around = around
 
@@ -91,7 +94,7 @@ class TuningJobs:
             looks.again_s = LOOK_S
             training = TrainingProgress(self._cluster, wait) if wait.part == "train" else None
             async for sight in looks:
-                found = sight.objects
+                found = await self._owners.own(sight.objects, wait.workspace)
                 progress.note_met()
                 verdict = judged(wait.part, found.values(), wait.digest)
                 last = verdict if verdict.problem or not last.problem else last
@@ -163,14 +166,15 @@ class TuningJobs:
         name, uid = job["metadata"]["name"], job["metadata"]["uid"]
         await self._cluster.delete("Job", name, key.namespace, uid=uid)
         until, selector = datetime.now(UTC) + REPLACE_DEADLINE, _selector(key, part)
-        left: list[str] = []
+        counts, left = partial(is_of_job, job=name), list[str]()
         async with self._view.observe(PODS, key.namespace, selector=selector, until=until) as looks:
             async for sight in looks:
-                left = sorted(sight.objects)
-                if not left and await sight.nothing_left(strictly=True):
+                found = {pod: item for pod, item in sight.objects.items() if counts(item)}
+                left = sorted(found)
+                if not left and await sight.nothing_left(strictly=True, counts=counts):
                     break
                 if nodes_go:
-                    looks.again_s = seconds_until_late(sight.objects, datetime.now(UTC))
+                    looks.again_s = seconds_until_late(found, datetime.now(UTC))
                     if looks.again_s <= 0:
                         return left
         # The garbage collector deletes the Job after its last pod.

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from temporalio import activity
 
 from activities.clients.kubernetes import REQUEST_ERRORS, Cluster, Object
+from activities.clients.pod_proxy import PodAnswerInvalid, PodProxy
 from activities.contract.tuning import JobWait
 from activities.heartbeat import Progress
 from activities.tuning.pods import last_message, training_status, tune_status
@@ -28,6 +29,7 @@ class TrainingProgress:
 
     def __init__(self, cluster: Cluster, wait: JobWait) -> None:
         self._cluster = cluster
+        self._pods = PodProxy(cluster)
         self._wait = wait
         self._queried_at = -EVERY_S
         self._written: TuneStatus | None = None
@@ -39,12 +41,14 @@ class TrainingProgress:
             return
         self._queried_at = time.monotonic()
         try:
-            body = await self._cluster.get_from_pod(
-                self._wait.workspace.namespace, pod, TUNE_PORT, "/healthz", ANSWER_S
-            )
+            body = await self._pods.get(self._wait.workspace.namespace, pod, TUNE_PORT, "/healthz", ANSWER_S)
             status = TuneStatus.model_validate(body)
-        except (*REQUEST_ERRORS, ValidationError, ValueError) as error:
+        except (*REQUEST_ERRORS, PodAnswerInvalid) as error:
             activity.logger.info("the training's progress could not be read", extra={"cause": str(error)[:300]})
+            return
+        except ValidationError as error:  # its text would quote what the pod has sent
+            fields = ", ".join(str(one["loc"][0]) for one in error.errors(include_input=False, include_context=False))
+            activity.logger.info("the training's progress is not as it should be", extra={"fields": fields[:300]})
             return
         progress.report(status.model_dump(include=_REPORTED, exclude_none=True))
         await self._write(status)

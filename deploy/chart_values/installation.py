@@ -1,6 +1,6 @@
 """The whole values file of the chart, with its defaults."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -127,6 +127,11 @@ class Values(Group):
     """Images of everything."""
     provider: Literal["aks", "karpenter", "byo"] = "aks"
     """Who brings the nodes of a Workspace that does not say: AKS node pools, NodeClaims, or nodes that are there."""
+    namespaces: list[Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]] = Field(
+        default_factory=list
+    )
+    """Namespaces that take part: only there does the worker read Secrets, ask pods, and make Deployments, Services,
+    Jobs and volumes. They must exist. Empty means all."""
     azure: Azure = Azure()
     """The AKS cluster."""
     temporal: Temporal = Temporal()

@@ -18,8 +18,8 @@ import aiohttp
 from aiohttp import web
 from kubernetes.aio.client.exceptions import ApiException
 
+from activities.clients.api_server.paths import path_of
 from activities.clients.kubernetes import Cluster, Object
-from activities.clients.kubernetes_paths import path_of
 from activities.clients.watch import EventType, follow
 from api import labels
 from api.pods.data import DATA_PORT

@@ -8,7 +8,7 @@ it up to date; what the objects mean is decided by those who wait.
 import asyncio
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -131,14 +131,14 @@ class Sight:
         found = await asyncio.gather(*(self._is_as_seen(name) for name in names))
         return self._checked(all(found))
 
-    async def nothing_left(self, *, strictly: bool = False) -> bool:
-        """Whether the scope is as empty as seen here. Lists it, unless the API server has sent something since the wait
-        began and `strictly` is not set: what is missing here may have been made just now."""
+    async def nothing_left(self, *, strictly: bool = False, counts: Callable[[Object], bool] = bool) -> bool:
+        """Whether the scope is as empty as seen here, of what `counts`. Lists it, unless the API server has sent
+        something since the wait began and `strictly` is not set: what is missing here may have been made just now."""
         if self._heard and not strictly:
             return True
         kind, namespace = self._view.watched.kind, self._scope.namespace
         left, _ = await self._view.cluster.list_all(kind, namespace, selector=self._scope.selector)
-        return self._checked(not left)
+        return self._checked(not any(counts(item) for item in left))
 
     def _checked(self, true: bool) -> bool:
         self.behind = self.behind or not true

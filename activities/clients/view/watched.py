@@ -13,6 +13,7 @@ from api import labels
 
 _METADATA: Final = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp", "finalizers")
 _OWN_LABELS: Final = (labels.WORKSPACE_UID, labels.COMPONENT)
+_OWNER: Final = ("kind", "name", "uid", "controller")
 _CONDITION: Final = ("type", "status", "reason", "message")
 _POD_CONDITIONS: Final = ("Ready", "PodScheduled")
 _CONTAINERS: Final = ("initContainerStatuses", "containerStatuses")
@@ -48,13 +49,16 @@ def kept_node(node: Object) -> Object:
 
 
 def kept_pod(pod: Object) -> Object:
-    """For which Workspace, part and plan it runs, where, and how its containers are."""
+    """For which Workspace, part and plan it runs, what controls it, where, and how its containers are."""
     status, metadata = pod.get("status") or {}, pod["metadata"]
     return {
         "metadata": _metadata(pod)
         | {
             "labels": _shared_strings(_picked(metadata.get("labels") or {}, _OWN_LABELS)),
             "annotations": _picked(metadata.get("annotations") or {}, (labels.CONFIG_HASH,)),
+            "ownerReferences": [
+                _picked(one, _OWNER) for one in metadata.get("ownerReferences") or [] if one.get("controller")
+            ],
         },
         "spec": _picked(pod.get("spec") or {}, ("nodeName",)),
         "status": _picked(status, ("phase", "reason", "message"))

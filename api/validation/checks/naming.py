@@ -1,6 +1,5 @@
 """Names: of the Workspace, of what is derived from it, and of what it refers to."""
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -8,10 +7,9 @@ from api import names
 from api.validation.document import Draft, Part
 from api.validation.problem import Problem, shown
 
-SUBDOMAIN_MAX: Final = 253
 GENERATED: Final = "x" * 5
 """The API server adds five characters to a generateName."""
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+CONTAINERS: Final = ("initContainers", "containers")
 
 
 def workspace_name(draft: Draft) -> Iterator[Problem]:
@@ -32,14 +30,9 @@ def workspace_name(draft: Draft) -> Iterator[Problem]:
 def referred_names(draft: Draft) -> Iterator[Problem]:
     """M5: a Secret or ConfigMap whose name Kubernetes does not allow cannot exist."""
     for part in _references(draft):
-        if part.text and not is_subdomain(part.text):
+        if part.text and not names.is_subdomain(part.text):
             message = f"invalid value: {shown(part.text)} cannot be the name of a Secret or ConfigMap"
             yield Problem("M5", part.path, f"{message}; use lower-case letters, digits, '-' and '.'")
-
-
-def is_subdomain(name: str) -> bool:
-    """Whether this is an RFC 1123 subdomain, as names of most Kubernetes objects are."""
-    return len(name) <= SUBDOMAIN_MAX and _SUBDOMAIN.fullmatch(name) is not None
 
 
 def _references(draft: Draft) -> Iterator[Part]:
@@ -50,3 +43,20 @@ def _references(draft: Draft) -> Iterator[Part]:
         yield from adapter["source"]["imagePullSecrets"].items()
     yield from draft.tuning["input"]["imagePullSecrets"].items()
     yield draft.tuning["output"]["imagePushSecret"]
+    yield from _template_references(draft.inference["template"]["spec"])
+
+
+def _template_references(pod: Part) -> Iterator[Part]:
+    """What a template names: our own checks read some of these, the kubelet the others."""
+    for secret in pod["imagePullSecrets"].items():
+        yield secret["name"]
+    for volume in pod["volumes"].items():
+        yield volume["secret"]["secretName"]
+        yield volume["configMap"]["name"]
+        for source in volume["projected"]["sources"].items():
+            yield from (source[kind]["name"] for kind in ("secret", "configMap"))
+    for container in (one for kind in CONTAINERS for one in pod[kind].items()):
+        for source in container["envFrom"].items():
+            yield from (source[kind]["name"] for kind in ("secretRef", "configMapRef"))
+        for variable in container["env"].items():
+            yield from (variable["valueFrom"][kind]["name"] for kind in ("secretKeyRef", "configMapKeyRef"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from api import labels
-from api.validation.checks.naming import is_subdomain
+from api.names import is_subdomain
 from api.validation.document import Draft, Part
 from api.validation.problem import Problem, shown
 

@@ -13,8 +13,8 @@ import pytest
 from cryptography import x509
 from kubernetes.aio.client.exceptions import ApiException
 
+from activities.clients.api_server.paths import path_of
 from activities.clients.kubernetes import Cluster
-from activities.clients.kubernetes_paths import path_of
 from deploy.local.layout import LOOPBACK, Layout
 from deploy.local.services import modelyard
 from testing.deadlines import PATIENCE_S

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.clients.kubernetes_paths import path_of
+from activities.clients.api_server.paths import path_of
 from api import labels
 from api.pods.tune import TUNE_PORT
 from testing.deadlines import PATIENCE_S

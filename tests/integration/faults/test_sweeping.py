@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-from activities.clients.kubernetes_paths import path_of
+from activities.clients.api_server.paths import path_of
 from api import labels, names
 from testing.checkouts import ROOT
 from testing.deadlines import PATIENCE_S

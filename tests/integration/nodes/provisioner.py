@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from kubernetes.aio.client.exceptions import ApiException
 
+from activities.clients.api_server.paths import path_of
 from activities.clients.kubernetes import Cluster, Object
-from activities.clients.kubernetes_paths import path_of
 from activities.clients.watch import EventType, follow
 from api import labels
 

@@ -18,14 +18,16 @@ from testing.deadlines import PATIENCE_S
 from testing.pods.inputs import IMAGES, PINNED
 from tests.builders import a_key, a_plan
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.controllers import controlled, replica_set
 from tests.integration.nodes.attempts import Attempt
 
 DIGEST = "digest-1"
 A_LIFE = {
     ("create", "ConfigMap"): 1, ("create", "Deployment"): 1, ("create", "Service"): 1,
     ("delete", "Service"): 1, ("delete", "Deployment"): 1, ("delete", "ConfigMap"): 1,
+    ("get", "ReplicaSet"): 1,
 }  # fmt: skip
-"""Nothing is asked while nodes and pods come and go."""
+"""Nothing is asked while nodes and pods come and go, but once whose the ReplicaSet is."""
 NODES_STAY = {("list_all", "Pod"): 1}
 """Before nodes that stay are free for others, one list confirms that no pod is left."""
 A_PROCESS = {(verb, kind): 1 for verb in ("list_all", "watch") for kind in ("Node", "Pod")}
@@ -40,7 +42,8 @@ def pod(key: WorkspaceKey) -> Object:
     own = {"labels": {labels.WORKSPACE_UID: key.uid}, "annotations": {labels.CONFIG_HASH: DIGEST}}
     status = {"conditions": [{"type": "Ready", "status": "True"}]}
     metadata = {"name": f"pod-{key.name}", "namespace": key.namespace} | own
-    return {"metadata": metadata, "spec": {"nodeName": f"node-{key.name}"}, "status": status}
+    found = {"metadata": metadata, "spec": {"nodeName": f"node-{key.name}"}, "status": status}
+    return controlled(found, "ReplicaSet", replica_set(key))
 
 
 class World:
@@ -59,9 +62,11 @@ class World:
         await joining.until_beat(lambda said: said["joined"] == 0)
         await self.cluster.put("Node", node(key))
         held = NodesHeld.of(plan, (await _end(joining)).names)
-        serving = ServingRequest(workspace=key, digest=DIGEST, replicas=1, nodes=held)
+        made = applied.made["Deployment"]
+        serving = ServingRequest(workspace=key, digest=DIGEST, replicas=1, nodes=held, deployment=made)
         starting = Attempt(self._workloads.wait_for_serving, serving)
         await starting.until_beat(lambda said: said["ready"] == 0)
+        await self.cluster.put("ReplicaSet", replica_set(key, made))
         await self.cluster.put("Pod", pod(key))
         await _end(starting)
         request = UndeployRequest(workspace=key, made=applied.made, nodes_go=nodes_go)

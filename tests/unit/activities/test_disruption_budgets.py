@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from activities.clients.kubernetes_paths import PATHS
+from activities.clients.api_server.paths import PATHS
 from activities.manifests.disruption_budget import budget
 from activities.manifests.older_policy_api import DisruptionBudgets
 

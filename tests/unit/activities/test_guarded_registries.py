@@ -58,14 +58,40 @@ async def test_the_next_address_is_tried_when_one_does_not_answer() -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "169.254.169.254", "::ffff:127.0.0.1", "168.63.129.16"])
-async def test_a_name_that_resolves_inside_is_not_asked(address: str) -> None:
+async def test_a_name_that_resolves_inside_is_not_asked_and_its_address_is_for_the_log(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async def inside(host: str, port: int) -> list[str]:
         return ["93.184.216.34", address]
 
-    with pytest.raises(
-        RegistryUnreachable, match=f"registry.example resolves to {address}, which is .*; no request was sent"
-    ):
+    with caplog.at_level("INFO"), pytest.raises(RegistryUnreachable) as told:
         await Registries(resolve=inside).push(ImageReference.parse("registry.example/team/model:1"))
+    assert address not in str(told.value)
+    assert f"registry.example resolves to {address}, which is" in caplog.text and "no request was sent" in caplog.text
+
+
+async def test_a_status_says_the_same_of_every_inner_host_that_a_user_tries() -> None:
+    """Closed, silent, without TLS, without a name, at a forbidden address: whoever compares statuses learns nothing."""
+
+    async def nowhere(host: str, port: int) -> list[str]:
+        raise OSError("no such name")
+
+    async def forbidden(host: str, port: int) -> list[str]:
+        return ["169.254.169.254"]
+
+    async def private(host: str, port: int) -> list[str]:
+        return ["10.255.255.254"]
+
+    told = set()
+    silent = repeating(b"", b"", every_s=0.05)
+    with listening(sending(OK + b"text")) as plain, listening(silent) as quiet:
+        for port, resolve in ((plain, here), (quiet, here), (443, nowhere), (443, forbidden), (443, private)):
+            host = f"registry.example:{port}"
+            registries = Registries(answer_s=1, resolve=resolve)
+            with pytest.raises(RegistryUnreachable) as error:
+                await registries.manifest(ImageReference.parse(f"{host}/team/model:1"))
+            told.add(str(error.value).replace(host, "HOST"))
+    assert len(told) == 1
 
 
 async def test_a_token_service_inside_is_not_asked() -> None:
@@ -155,7 +181,9 @@ async def test_an_upload_whose_cancellation_breaks_off_was_opened_all_the_same()
     assert len(hosts) == 2
 
 
-async def test_the_environments_proxy_is_asked_only_for_what_may_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_environments_proxy_is_asked_only_for_what_may_be_asked(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     async def outside(host: str, port: int) -> list[str]:
         return ["93.184.216.34"]
 
@@ -165,15 +193,15 @@ async def test_the_environments_proxy_is_asked_only_for_what_may_be_asked(monkey
         monkeypatch.setenv("NO_PROXY", "")
         monkeypatch.setenv("no_proxy", "")
         image = ImageReference.parse("registry.example/team/model:1")
-        with pytest.raises(RegistryUnreachable, match="ProxyError: 407"):
-            await Registries(resolve=outside).push(image)
-        with pytest.raises(RegistryUnreachable, match="which is a loopback address"):
-            await Registries(resolve=here).push(image)
+        for resolve, cause in ((outside, "ProxyError: 407"), (here, "which is a loopback address")):
+            with caplog.at_level("INFO"), pytest.raises(RegistryUnreachable):
+                await Registries(resolve=resolve).push(image)
+            assert cause in caplog.text
 
 
 @pytest.mark.parametrize("proxy", ["socks5://ann:s3cret@p:1", "foo://ann:s3cret@p", "http://ann:s3cret@[::"])
 async def test_a_proxy_that_cannot_be_used_is_reported_without_its_password(
-    proxy: str, monkeypatch: pytest.MonkeyPatch
+    proxy: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def outside(host: str, port: int) -> list[str]:
         return ["93.184.216.34"]
@@ -182,6 +210,7 @@ async def test_a_proxy_that_cannot_be_used_is_reported_without_its_password(
         monkeypatch.setenv(name, proxy)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "")
-    with pytest.raises(RegistryUnreachable, match="the environment's proxy is not the URL of an HTTP proxy") as caught:
+    with caplog.at_level("INFO"), pytest.raises(RegistryUnreachable) as caught:
         await Registries(resolve=outside).push(ImageReference.parse("registry.example/team/model:1"))
-    assert "s3cret" not in str(caught.value)
+    assert "the environment's proxy is not the URL of an HTTP proxy" in caplog.text
+    assert "s3cret" not in str(caught.value) + caplog.text

@@ -144,12 +144,12 @@ async def test_a_watch_that_ends_at_once_without_events_is_a_failure() -> None:
         await asyncio.gather(following, return_exceptions=True)
 
 
-async def test_a_list_whose_next_page_has_expired_is_read_anew_and_whole() -> None:
+async def test_a_list_whose_next_page_has_expired_begins_again() -> None:
     pages = (listing(pod("a"), more="token"), refusal(410), listing(pod("a"), pod("b"), version=9))
     async with served(*pages) as (cluster, script):
         found = await heard(cluster, {(EventType.LISTED, "b")})
     assert found == [(EventType.LISTED, "a"), (EventType.LISTED, "b")]
-    assert [sorted(query) for query in script.asked[:3]] == [["limit"], ["continue", "limit"], []]
+    assert [sorted(query) for query in script.asked[:3]] == [["limit"], ["continue", "limit"], ["limit"]]
 
 
 async def test_a_failed_list_is_retried_by_an_endless_watch() -> None:

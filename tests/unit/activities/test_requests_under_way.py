@@ -6,6 +6,7 @@ from aiohttp import web
 
 from activities.clients import kubernetes
 from activities.clients.kubernetes import REQUEST_TIMEOUT_S, Cluster
+from activities.clients.pod_proxy import PodProxy
 from tests.fakes.scripted_server import Script, answered, served
 
 
@@ -30,7 +31,7 @@ class Busy:
 
 
 def completion(cluster: Cluster) -> "asyncio.Task[object]":
-    return asyncio.create_task(cluster.post_to_pod("default", "pod", 80, "/", {}, REQUEST_TIMEOUT_S * 2))
+    return asyncio.create_task(PodProxy(cluster).post("default", "pod", 80, "/", {}, REQUEST_TIMEOUT_S * 2))
 
 
 async def test_only_so_many_requests_are_sent_at_a_time_and_all_are_answered() -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.clients.kubernetes_responses import is_of_a_starting_server
+from activities.clients.api_server.responses import is_of_a_starting_server
 from activities.serving.completions import is_passing
 
 

@@ -57,8 +57,10 @@ def a_pod(name: str = "pod-1", part: TuningPart = "fetch", digest: str = DIGEST,
     """`state` is the container's: running, waiting or terminated."""
     own = {labels.WORKSPACE_UID: KEY.uid, labels.COMPONENT: part}
     succeeded = state.get("terminated", {}).get("exitCode") == 0
+    job = names.tuning_job(KEY.name, part)
+    controller = {"kind": "Job", "name": job, "uid": f"uid-{job}", "controller": True}
     return {
-        "metadata": metadata(name, labels=own, annotations={labels.CONFIG_HASH: digest}),
+        "metadata": metadata(name, labels=own, annotations={labels.CONFIG_HASH: digest}, ownerReferences=[controller]),
         "status": {
             "phase": "Succeeded" if succeeded else "Running",
             "containerStatuses": [{"name": part, "restartCount": 0, "state": state}],

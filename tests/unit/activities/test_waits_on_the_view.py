@@ -20,10 +20,12 @@ from testing.deadlines import PATIENCE_S
 from testing.pods.inputs import IMAGES
 from tests.builders import UID, a_key, a_plan
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.controllers import DEPLOYMENT_UID, controlled, replica_set
 from tests.fakes.nodes import a_node
 from tests.integration.nodes.attempts import Attempt, watching
 
 DIGEST = "digest-1"
+REPLICAS = replica_set(a_key())
 OURS = f"{labels.WORKSPACE_UID}={UID}"
 HELD = NodesHeld.of(a_plan(deadlines=Deadlines(unready=3600)), ["n1"])
 
@@ -36,7 +38,8 @@ def pod(name: str = "p1", *, ready: bool = True, **status: Any) -> Object:
     annotations = {labels.CONFIG_HASH: DIGEST}
     metadata = {"name": name, "namespace": "default", "labels": {labels.WORKSPACE_UID: UID}, "annotations": annotations}
     conditions = [{"type": "Ready", "status": str(ready)}]
-    return {"metadata": metadata, "spec": {"nodeName": "n1"}, "status": {"conditions": conditions} | status}
+    found = {"metadata": metadata, "spec": {"nodeName": "n1"}, "status": {"conditions": conditions} | status}
+    return controlled(found, "ReplicaSet", REPLICAS)
 
 
 def failed_pod() -> Object:
@@ -68,12 +71,12 @@ async def ready_nodes(view: ClusterView) -> NodesReady:
 
 
 def serving(view: ClusterView) -> Attempt:
-    request = ServingRequest(workspace=a_key(), digest=DIGEST, replicas=1)
+    request = ServingRequest(workspace=a_key(), digest=DIGEST, replicas=1, deployment=DEPLOYMENT_UID)
     return Attempt(Workloads(view, IMAGES).wait_for_serving, request)
 
 
 async def test_nodes_that_become_ready_during_the_wait_need_no_request() -> None:
-    cluster = FakeCluster()
+    cluster = FakeCluster(ReplicaSet=REPLICAS)
     waiting = Attempt(Nodes(ClusterView(cluster)).wait_for_nodes, a_plan())
     await until(lambda: cluster.calls["watch", "Node"])
     await cluster.put("Node", node(ready=False))
@@ -83,7 +86,7 @@ async def test_nodes_that_become_ready_during_the_wait_need_no_request() -> None
 
 
 async def test_nodes_that_were_ready_before_are_read_again() -> None:
-    cluster = FakeCluster(Node=node())
+    cluster = FakeCluster(ReplicaSet=REPLICAS, Node=node())
     view = ClusterView(cluster)
     await shown(view, NODES)
     assert (await ready_nodes(view)).names == ["n1"]
@@ -91,7 +94,7 @@ async def test_nodes_that_were_ready_before_are_read_again() -> None:
 
 
 async def test_nodes_that_went_unnoticed_are_not_ready_and_the_view_is_listed_again() -> None:
-    cluster = FakeCluster(Node=[node("n1"), node("n2")])
+    cluster = FakeCluster(ReplicaSet=REPLICAS, Node=[node("n1"), node("n2")])
     view = ClusterView(cluster)
     await shown(view, NODES)
     cluster.lose("Node", "n1")
@@ -99,7 +102,7 @@ async def test_nodes_that_went_unnoticed_are_not_ready_and_the_view_is_listed_ag
 
 
 async def test_a_node_that_the_view_lacks_is_not_lost_while_it_is_there() -> None:
-    cluster = FakeCluster()
+    cluster = FakeCluster(ReplicaSet=REPLICAS)
     view = ClusterView(cluster)
     await shown(view, NODES)
     cluster.gain("Node", node())
@@ -112,12 +115,12 @@ async def test_a_node_that_the_view_lacks_is_not_lost_while_it_is_there() -> Non
 
 async def test_a_node_that_is_not_ready_is_lost_when_its_grace_is_over() -> None:
     held = HELD.model_copy(update={"unready": 1})
-    waiting = watching(ClusterView(FakeCluster(Node=node(ready=False))), held)
+    waiting = watching(ClusterView(FakeCluster(ReplicaSet=REPLICAS, Node=node(ready=False))), held)
     assert await asyncio.wait_for(waiting.task, PATIENCE_S) == ["n1"]
 
 
 async def test_a_node_that_is_ready_again_is_not_lost_by_a_view_that_has_not_heard_of_it() -> None:
-    cluster = FakeCluster(Node=node(ready=False))
+    cluster = FakeCluster(ReplicaSet=REPLICAS, Node=node(ready=False))
     view = ClusterView(cluster)
     await shown(view, NODES)
     cluster.lose("Node", "n1")
@@ -130,7 +133,7 @@ async def test_a_node_that_is_ready_again_is_not_lost_by_a_view_that_has_not_hea
 
 
 async def test_nodes_are_gone_when_the_view_says_so_or_a_list_if_it_was_silent() -> None:
-    cluster = FakeCluster(Node=node())
+    cluster = FakeCluster(ReplicaSet=REPLICAS, Node=node())
     view = ClusterView(cluster)
     await shown(view, NODES)
     waiting = Attempt(Nodes(view).wait_for_no_nodes, a_key())
@@ -143,7 +146,7 @@ async def test_nodes_are_gone_when_the_view_says_so_or_a_list_if_it_was_silent()
 
 
 async def test_the_failed_pods_of_a_pass_before_do_not_fail_this_one() -> None:
-    cluster = FakeCluster(Pod=failed_pod())
+    cluster = FakeCluster(ReplicaSet=REPLICAS, Pod=failed_pod())
     view = ClusterView(cluster)
     await shown(view, PODS)
     cluster.lose("Pod", "p1", "default")
@@ -155,7 +158,7 @@ async def test_the_failed_pods_of_a_pass_before_do_not_fail_this_one() -> None:
 
 
 async def test_pods_are_gone_only_when_a_list_says_so() -> None:
-    cluster = FakeCluster()
+    cluster = FakeCluster(ReplicaSet=REPLICAS)
     view = ClusterView(cluster)
     await shown(view, PODS)
     cluster.gain("Pod", pod())
@@ -178,7 +181,7 @@ def ending_pod(ends: datetime) -> Object:
 
 async def test_pods_that_outlast_their_grace_do_not_hold_up_the_release_of_their_nodes() -> None:
     long_ago = datetime.now(UTC) - timedelta(minutes=5)
-    view = ClusterView(FakeCluster(Pod=ending_pod(long_ago)))
+    view = ClusterView(FakeCluster(ReplicaSet=REPLICAS, Pod=ending_pod(long_ago)))
     left = await asyncio.wait_for(undeploying(view, nodes_go=True).task, PATIENCE_S)
     assert left == Undeployed(left=["p1"])
 
@@ -193,7 +196,7 @@ async def test_pods_that_outlast_their_grace_do_not_hold_up_the_release_of_their
 )
 async def test_other_pods_are_waited_for(ends_in: timedelta | None, nodes_go: bool) -> None:
     there = pod() if ends_in is None else ending_pod(datetime.now(UTC) + ends_in)
-    waiting = undeploying(ClusterView(FakeCluster(Pod=there)), nodes_go=nodes_go)
+    waiting = undeploying(ClusterView(FakeCluster(ReplicaSet=REPLICAS, Pod=there)), nodes_go=nodes_go)
     await waiting.until_beat(lambda said: said == {"left": 1})
     assert not waiting.task.done()
     await waiting.cancelled()

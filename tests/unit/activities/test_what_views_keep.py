@@ -11,6 +11,7 @@ from activities.nodes.losses import is_going
 from activities.nodes.readiness import gpus_of, is_ready
 from activities.nodes.reservation_labels import reservations_of, reserving
 from activities.serving import pods
+from activities.serving.pod_owners import controller_of
 from activities.tuning.pods import judged
 from api import labels
 from tests.builders import UID
@@ -31,11 +32,18 @@ def whole_pod(**changes: Any) -> Object:
     status = {"conditions": [{"type": "Ready", "status": "True"}, {"type": "Initialized", "status": "True"}]} | changes
     metadata: Object = {"name": "p1", "namespace": "default", "uid": "u", "resourceVersion": "1", "managedFields": [{}]}
     metadata |= {"labels": OWNED, "annotations": {labels.CONFIG_HASH: DIGEST, "other": "x"}}
+    controller = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "w-5d4f8", "uid": "r", "controller": True}
+    metadata["ownerReferences"] = [{"kind": "ConfigMap", "name": "c", "uid": "c"}, controller]
     return {"metadata": metadata, "spec": {"nodeName": "n1", "containers": [{"name": "serve"}]}, "status": status}
 
 
 def container(name: str, **states: Any) -> Object:
     return {"name": name, "image": "i:1", "imageID": "sha256", "restartCount": states.pop("restarts", 0)} | states
+
+
+def _controller(pod: Object) -> tuple[str, str, str] | None:
+    found = controller_of(pod)
+    return None if found is None else (found["kind"], found["name"], found["uid"])
 
 
 @pytest.mark.parametrize(
@@ -73,7 +81,7 @@ def test_nodes(node: Object) -> None:
 )  # fmt: skip
 def test_pods(pod: Object) -> None:
     kept = kept_pod(pod)
-    for read in (pods.digest_of, pods.problem_of, lambda one: pods.is_ready(one, DIGEST)):
+    for read in (pods.digest_of, pods.problem_of, lambda one: pods.is_ready(one, DIGEST), _controller):
         assert read(kept) == read(pod)
     assert judged("train", [kept], DIGEST) == judged("train", [pod], DIGEST)
     assert kept["spec"].get("nodeName") == (pod.get("spec") or {}).get("nodeName")

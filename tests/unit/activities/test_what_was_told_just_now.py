@@ -17,10 +17,12 @@ from testing.deadlines import PATIENCE_S
 from testing.pods.inputs import IMAGES
 from tests.builders import UID, a_key, a_plan
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.controllers import DEPLOYMENT_UID, controlled, replica_set
 from tests.fakes.nodes import a_node
 from tests.integration.nodes.attempts import Attempt
 
 DIGEST = "digest-1"
+REPLICAS = replica_set(a_key())
 OURS = f"{labels.WORKSPACE_UID}={UID}"
 OTHERS = f"{labels.WORKSPACE_UID}=another"
 NOW, MOMENTS = 1000.0, JUST_NOW_S / 2
@@ -46,7 +48,8 @@ def pod(name: str = "p1", workspace: str = UID, **status: Any) -> Object:
     own = {"labels": {labels.WORKSPACE_UID: workspace}, "annotations": {labels.CONFIG_HASH: DIGEST}}
     conditions = [{"type": "Ready", "status": "True"}]
     metadata = {"name": name, "namespace": "default"} | own
-    return {"metadata": metadata, "spec": {"nodeName": "n1"}, "status": {"conditions": conditions} | status}
+    found = {"metadata": metadata, "spec": {"nodeName": "n1"}, "status": {"conditions": conditions} | status}
+    return controlled(found, "ReplicaSet", REPLICAS)
 
 
 async def told(cluster: FakeCluster, view: ClusterView, watched: Watched, body: Object, selector: str = OURS) -> None:
@@ -63,7 +66,7 @@ async def ended(attempt: Attempt) -> Any:
 
 
 def serving(view: ClusterView) -> Attempt:
-    request = ServingRequest(workspace=a_key(), digest=DIGEST, replicas=1)
+    request = ServingRequest(workspace=a_key(), digest=DIGEST, replicas=1, deployment=DEPLOYMENT_UID)
     return Attempt(Workloads(view, IMAGES).wait_for_serving, request)
 
 
@@ -82,7 +85,7 @@ def test_what_is_news(heard: float, began: float, news: bool) -> None:
 
 @pytest.mark.usefixtures("moments_ago")
 async def test_nodes_that_became_ready_moments_before_the_wait_are_not_read() -> None:
-    cluster = FakeCluster()
+    cluster = FakeCluster(ReplicaSet=REPLICAS)
     view = ClusterView(cluster)
     await told(cluster, view, NODES, node())
     assert (await ended(Attempt(Nodes(view).wait_for_nodes, a_plan()))).names == ["n1"]
@@ -91,25 +94,25 @@ async def test_nodes_that_became_ready_moments_before_the_wait_are_not_read() ->
 
 @pytest.mark.usefixtures("moments_ago")
 async def test_pods_that_became_ready_moments_before_the_wait_are_not_read() -> None:
-    cluster = FakeCluster()
+    cluster = FakeCluster(ReplicaSet=REPLICAS)
     view = ClusterView(cluster)
     await told(cluster, view, PODS, pod())
     assert (await ended(serving(view))).pods == ["p1"]
-    assert cluster.calls == {("list_all", "Pod"): 1, ("watch", "Pod"): 1}
+    assert cluster.calls == {("list_all", "Pod"): 1, ("watch", "Pod"): 1, ("get", "ReplicaSet"): 1}
 
 
 @pytest.mark.usefixtures("moments_ago")
 async def test_a_watch_that_has_just_told_of_others_has_told_all_before() -> None:
-    cluster = FakeCluster(Pod=pod())
+    cluster = FakeCluster(ReplicaSet=REPLICAS, Pod=pod())
     view = ClusterView(cluster)
     await told(cluster, view, PODS, pod("p2", workspace="another"), selector=OTHERS)
     assert (await ended(serving(view))).pods == ["p1"]
-    assert cluster.calls == {("list_all", "Pod"): 1, ("watch", "Pod"): 1}
+    assert cluster.calls == {("list_all", "Pod"): 1, ("watch", "Pod"): 1, ("get", "ReplicaSet"): 1}
 
 
 @pytest.mark.usefixtures("long_ago")
 async def test_what_was_told_longer_ago_is_read_again() -> None:
-    cluster = FakeCluster()
+    cluster = FakeCluster(ReplicaSet=REPLICAS)
     view = ClusterView(cluster)
     await told(cluster, view, NODES, node())
     await told(cluster, view, PODS, pod())
@@ -122,7 +125,7 @@ async def test_what_was_told_longer_ago_is_read_again() -> None:
 async def test_a_pod_fails_a_pass_for_good_only_if_a_read_says_so() -> None:
     over = {"terminated": {"exitCode": 1, "message": '{"reason": "ModelConfigInvalid", "message": "no"}'}}
     failed: Any = {"conditions": [], "containerStatuses": [{"name": "serve", "restartCount": 0, "state": over}]}
-    cluster = FakeCluster()
+    cluster = FakeCluster(ReplicaSet=REPLICAS)
     view = ClusterView(cluster)
     await told(cluster, view, PODS, pod(**failed))
     cluster.lose("Pod", "p1", "default")
@@ -137,7 +140,7 @@ async def test_a_pod_fails_a_pass_for_good_only_if_a_read_says_so() -> None:
 @pytest.mark.usefixtures("moments_ago")
 @pytest.mark.parametrize("nodes_go", [True, False])
 async def test_that_nothing_is_left_is_read_if_nothing_was_told_since_the_wait_began(nodes_go: bool) -> None:
-    cluster = FakeCluster()
+    cluster = FakeCluster(ReplicaSet=REPLICAS)
     view = ClusterView(cluster)
     await told(cluster, view, NODES, node("n2", workspace="another"), selector=OTHERS)
     await told(cluster, view, PODS, pod("p2", workspace="another"), selector=OTHERS)

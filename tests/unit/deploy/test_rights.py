@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+from activities.clients.pod_proxy import IDENTITY
+
 RIGHTS = Path(__file__).parents[3] / "deploy" / "rbac" / "modelyard.yaml"
 EVERYTHING = {"get", "list", "watch", "create", "patch", "delete"}
 
@@ -18,17 +20,39 @@ def verbs(role: str, group: str, resource: str) -> set[str]:
 
 
 def test_the_worker_keeps_a_trainings_jobs_and_volumes() -> None:
-    assert verbs("modelyard:cluster-worker", "batch", "jobs") == EVERYTHING
-    assert verbs("modelyard:cluster-worker", "", "persistentvolumeclaims") == EVERYTHING
+    assert verbs("modelyard:namespaces", "batch", "jobs") == {"get", "create", "patch", "delete"}
+    assert verbs("modelyard:namespaces", "", "persistentvolumeclaims") == {"get", "create", "delete"}
 
 
-def test_the_worker_asks_pods_and_reads_them_but_makes_none_itself() -> None:
+def test_what_is_read_everywhere_holds_no_secret() -> None:
+    """Secrets and ConfigMaps are read in namespaces that take part, by a role that RoleBindings can bind."""
+    for resource in ("secrets", "configmaps", "services", "persistentvolumeclaims"):
+        assert not verbs("modelyard:cluster-worker", "", resource)
+
+
+def test_the_worker_reads_pods_makes_none_and_asks_them_as_somebody_who_may_do_nothing_else() -> None:
     assert verbs("modelyard:cluster-worker", "", "pods") == {"get", "list", "watch"}
-    assert verbs("modelyard:cluster-worker", "", "pods/proxy") == {"get", "create"}
+    for role in ("modelyard:cluster-worker", "modelyard:namespaces", "modelyard:watcher", "modelyard:admin"):
+        assert not verbs(role, "", "pods/proxy")
+    documents = [one for one in yaml.safe_load_all(RIGHTS.read_text()) if one["metadata"]["name"] == IDENTITY]
+    (role,) = (one for one in documents if one["kind"] == "ClusterRole")
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["create", "get"]}]
+    (binding,) = (one for one in documents if one["kind"] == "ClusterRoleBinding")
+    assert [subject["name"] for subject in binding["subjects"]] == [IDENTITY]
+
+
+def test_the_worker_becomes_nobody_but_who_asks_pods() -> None:
+    found = [
+        rule
+        for document in yaml.safe_load_all(RIGHTS.read_text())
+        for rule in document.get("rules", ())
+        if "impersonate" in rule["verbs"]
+    ]
+    assert [(rule["resources"], rule["resourceNames"]) for rule in found] == [(["users"], [IDENTITY])]
 
 
 def test_no_role_writes_secrets_or_rights() -> None:
-    for role in ("modelyard:watcher", "modelyard:cluster-worker", "modelyard:admin"):
+    for role in ("modelyard:watcher", "modelyard:cluster-worker", "modelyard:namespaces", "modelyard:admin"):
         assert verbs(role, "", "secrets") <= {"get"}
         assert not verbs(role, "rbac.authorization.k8s.io", "clusterroles")
 

@@ -9,8 +9,8 @@ import time
 
 from kubernetes.aio.client.exceptions import ApiException
 
+from activities.clients.api_server.paths import path_of
 from activities.clients.kubernetes import Cluster, Object
-from activities.clients.kubernetes_paths import path_of
 
 # The API server has no wait for "this node is empty"; polling twice a second costs next to nothing.
 LOOK_S = 0.5

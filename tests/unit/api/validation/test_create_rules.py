@@ -55,6 +55,26 @@ def at_url(url: str) -> Obj:
 
 VOLUME = {"persistentVolumeClaim": {"claimName": "p"}}
 TEMPLATE = {"spec": {"containers": [{"name": "c", "image": "i:1"}]}}
+AWAY = "../../victim/secrets/regcred"
+
+
+def _naming(**container: Any) -> dict[str, Any]:
+    return {"containers": [{"name": "c", "image": "i:1"} | container]}
+
+
+NAMES_IN_PODS = {
+    "imagePullSecrets[0].name": {"imagePullSecrets": [{"name": AWAY}]},
+    "volumes[0].secret.secretName": {"volumes": [{"name": "v", "secret": {"secretName": AWAY}}]},
+    "volumes[0].configMap.name": {"volumes": [{"name": "v", "configMap": {"name": AWAY}}]},
+    "volumes[0].projected.sources[0].secret.name": {
+        "volumes": [{"name": "v", "projected": {"sources": [{"secret": {"name": AWAY}}]}}]
+    },
+    "containers[0].envFrom[0].secretRef.name": _naming(envFrom=[{"secretRef": {"name": AWAY}}]),
+    "containers[0].env[0].valueFrom.secretKeyRef.name": _naming(
+        env=[{"name": "A", "valueFrom": {"secretKeyRef": {"name": AWAY, "key": "k"}}}]
+    ),
+}
+"""Where a template names a Secret or a ConfigMap, and a pod that leads to another namespace's."""
 
 CASES = [
     Case("L1", "serving", {"resource.count": float("nan")}, "resource.count", "not a finite number"),
@@ -257,6 +277,11 @@ CASES = [
     Case("M5", "serving", {"inference.config": "My_Params"}, "inference.config", "name of a Secret or ConfigMap",
          {"inference.config": "my.params"}),
     Case("M5", "tuning", {"tuning.output.imagePushSecret": "a/b"}, "tuning.output.imagePushSecret", "name of a Secret"),
+    *(
+        Case("M5", "serving", {"inference": {"template": {"spec": TEMPLATE["spec"] | pod}}},
+             f"inference.template.spec.{where}", "name of a Secret")
+        for where, pod in NAMES_IN_PODS.items()
+    ),
     Case("M8", "tuning", source(volumeSource={}), "tuning.input.volumeSource", "exactly one kind of volume",
          source(volumeSource=VOLUME)),
     Case("M10", "tuning", {"tuning.preset.name": "gpt-oss-20b"}, "tuning.preset.name", "does not support tuning"),

@@ -1,11 +1,19 @@
-"""Where the Kubernetes API keeps each kind of object, and what a path is called in metrics. Sends nothing."""
+"""Where the Kubernetes API keeps each kind of object, and what a path is called in metrics. Sends nothing.
+
+Names and namespaces become part of a path only if Kubernetes allows them: `..` in one would lead to another object, of
+another namespace or kind. Whether it is there is the API server's to say.
+"""
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import quote
+
+from api.names import is_label, is_subdomain
 
 PATHS: Final[Mapping[str, str]] = {
     "Workspace": "/apis/kaito.sh/v1beta1/{scope}workspaces",
     "Deployment": "/apis/apps/v1/{scope}deployments",
+    "ReplicaSet": "/apis/apps/v1/{scope}replicasets",
     "StatefulSet": "/apis/apps/v1/{scope}statefulsets",
     "Job": "/apis/batch/v1/{scope}jobs",
     "PodDisruptionBudget": "/apis/policy/v1/{scope}poddisruptionbudgets",
@@ -40,7 +48,35 @@ def kind_of(path: str) -> str:
     return "/".join([parts[0], *parts[2:3]])
 
 
+class NameRefused(ValueError):
+    """No object and no namespace can have this name, so nothing was asked. The message says how names are written."""
+
+
 def path_of(kind: str, namespace: str | None = None, name: str | None = None) -> str:
-    """Returns the URL path of a kind's collection or of one object. Raises KeyError for a kind that is not in PATHS."""
-    scope = f"namespaces/{namespace}/" if namespace else ""
-    return PATHS[kind].format(scope=scope) + (f"/{name}" if name else "")
+    """Returns the URL path of a kind's collection or of one object. Raises NameRefused for what is no RFC 1123 name,
+    and KeyError for a kind that is not in PATHS."""
+    scope = f"namespaces/{_namespace(namespace)}/" if namespace else ""
+    return PATHS[kind].format(scope=scope) + (f"/{_name(kind, name)}" if name is not None else "")
+
+
+def pod_proxy_path(namespace: str, pod: str, port: int, path: str) -> str:
+    """Returns the path by which the API server asks a pod for `path`, which is ours and begins with a slash. Raises
+    NameRefused."""
+    return f"{path_of('Pod', namespace, pod)}:{int(port)}/proxy{path}"
+
+
+def _namespace(namespace: str) -> str:
+    if not is_label(namespace):
+        raise NameRefused(f"a namespace has lower-case letters, digits and '-', at most 63, not {_shown(namespace)}")
+    return quote(namespace, safe="")
+
+
+def _name(kind: str, name: str) -> str:
+    if not is_subdomain(name):
+        what = "lower-case letters, digits, '-' and '.', at most 253"
+        raise NameRefused(f"the name of a {kind} has {what}, not {_shown(name)}")
+    return quote(name, safe="")
+
+
+def _shown(text: str) -> str:
+    return ascii(text if len(text) <= 80 else f"{text[:80]}...")

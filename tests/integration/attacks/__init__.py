@@ -1,0 +1,1 @@
+"""What a tenant, a pod or a neighbour would do, on a real API server with the shipped roles."""
