@@ -4,6 +4,7 @@ The `kaito.sh` keys have KAITO's meaning; the `modelyard.dev` keys are Modelyard
 gets which key.
 """
 
+import hashlib
 from collections.abc import Mapping
 
 GROUP = "kaito.sh"
@@ -75,6 +76,8 @@ USER_ANNOTATIONS = frozenset(
     }
 )
 
+RETRY_MAX = 64  # characters of a retry annotation's value that stand in messages and histories as they are
+
 # Nodes.
 GPU_RESOURCE = "nvidia.com/gpu"
 ACCELERATOR = "accelerator"
@@ -107,6 +110,31 @@ RESERVED_SELECTOR_KEYS = frozenset(
         "karpenter.kaito.sh/inferenceset-namespace",
     }
 )
+
+
+_OURS = (".modelyard.dev",)
+_OF_NODES = (*_OURS, ".kaito.sh", ".karpenter.sh", ".karpenter.azure.com", ".karpenter.k8s.aws")
+"""Domains, with all below them, whose labels decide whose a node is, or are its provider's to set."""
+
+
+def is_ours(key: str) -> bool:
+    """Whether a label or annotation is Modelyard's own to set, by its domain."""
+    return _domain(key).endswith(_OURS)
+
+
+def reserved_on_nodes(key: str) -> bool:
+    """Whether nobody but Modelyard, KAITO or the provider may give this label to a node that is bought."""
+    return _domain(key).endswith(_OF_NODES)
+
+
+def for_new_nodes(match_labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels of a selector that new nodes are given. Admission and planner refuse the others; a plan is a message,
+    and whoever sends one may not have asked them."""
+    return {key: value for key, value in match_labels.items() if not reserved_on_nodes(key)}
+
+
+def _domain(key: str) -> str:
+    return f".{key.rpartition('/')[0]}"
 
 
 def ownership(namespace: str, name: str, uid: str) -> dict[str, str]:
@@ -145,3 +173,10 @@ def without_reserved(match_labels: dict[str, str]) -> dict[str, str]:
 def is_paused(annotations: Mapping[str, str]) -> bool:
     """Whether a Workspace's annotations pause it: no new work starts."""
     return annotations.get(PAUSED, "false").strip().lower() != "false"
+
+
+def retry_token(annotations: Mapping[str, str]) -> str:
+    """The value of the retry annotation, or the hash of a long one: it stands in every message, and its author may
+    change 256 KiB as often as he likes. Of its own result the same."""
+    value = annotations.get(RETRY, "")
+    return value if len(value) <= RETRY_MAX else hashlib.sha256(value.encode(errors="replace")).hexdigest()

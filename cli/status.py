@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +17,7 @@ from rich.text import Text
 from activities.clients.kubernetes import REQUEST_ERRORS, Cluster, Object
 from api.age import age
 from api.resource.status import Training, WorkspaceStatus, parse_status
+from api.words import one_line
 from cli.exit_codes import GOOD, MISUSE, NO
 
 BAR: Final = 30
@@ -56,8 +57,17 @@ async def _read(name: str | None, namespace: str | None) -> list[Object]:
 
 
 def status_of(found: Object) -> WorkspaceStatus:
-    """The typed status."""
-    return parse_status(found.get("status"))
+    """The typed status, with every text in it as one line of what can be seen: pods, registries and clouds write there,
+    and a terminal obeys whoever knows its escape sequences."""
+    return parse_status(_harmless(found.get("status")))
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _harmless(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_harmless(child) for child in value]
+    return one_line(value) if isinstance(value, str) else value
 
 
 def table_of(found: list[Object], now: datetime) -> Table:
@@ -68,7 +78,7 @@ def table_of(found: list[Object], now: datetime) -> Table:
     for one in found:
         status, metadata = status_of(one), one["metadata"]
         cost = status.cost.spent if status.cost and status.cost.spent else ""
-        table.add_row(
+        cells = (
             f"{metadata['namespace']}/{metadata['name']}",
             status.phase or "-",
             status.step or "-",
@@ -77,6 +87,7 @@ def table_of(found: list[Object], now: datetime) -> Table:
             f"${cost}" if cost else "",
             status.reason or "",
         )
+        table.add_row(*(Text(cell) for cell in cells))  # no markup: a cell holds words of others
     return table
 
 

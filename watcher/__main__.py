@@ -25,7 +25,7 @@ from process.run import run
 from process.settings import ProcessSettings
 from process.temporal import connect, runtime_with_metrics
 from watcher.leader_election import lead
-from watcher.predicates import OwnedMemory, WorkspaceMemory, owners_of, trim
+from watcher.predicates import OwnedMemory, WorkspaceMemory, owners_of, trim, trim_workspace
 from watcher.signals import Signaller, to_temporal
 from workflows.messages import Changed
 
@@ -51,7 +51,7 @@ class Watching:
         LEADING.set(1)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(follow(self._cluster, "Workspace", self._workspace_seen))
+                group.create_task(follow(self._cluster, "Workspace", self._workspace_seen, keep=trim_workspace))
                 for kind, selector in OWNED.items():
                     group.create_task(follow(self._cluster, kind, self._owned_seen, selector=selector, keep=trim))
         finally:

@@ -84,7 +84,7 @@ def message_of(seen: EventType, item: Object) -> Changed:
         generation=metadata.get("generation", 0),
         deleting=seen is EventType.GONE or "deletionTimestamp" in metadata,
         gone=seen is EventType.GONE,
-        retry=annotations.get(labels.RETRY, ""),
+        retry=labels.retry_token(annotations),
         paused=labels.is_paused(annotations),
     )
 
@@ -109,43 +109,71 @@ def in_order(item: Object) -> bool:
     return True
 
 
-def owner_of(item: Object) -> tuple[WorkspaceKey, str] | None:
-    """(namespace and name, UID) of the Workspace named by an object's labels."""
-    found = item["metadata"].get("labels") or {}
-    name, namespace = found.get(labels.WORKSPACE), found.get(labels.WORKSPACE_NAMESPACE)
-    uid = found.get(labels.WORKSPACE_UID)
-    return (WorkspaceKey(namespace, name), uid) if name and namespace and uid else None
-
-
 def owners_of(item: Object, workspaces: WorkspaceMemory) -> list[tuple[WorkspaceKey, str]]:
-    """Returns every Workspace affected by an object: its owner and, for a byo node, each one with a reservation there.
+    """Returns (namespace and name, UID) of every Workspace that an object concerns: those that were seen as Workspaces,
+    never those that an object only speaks of.
 
-    A reservation has only a UID. A Workspace that was not seen yet is skipped; its first event triggers a resync. One
-    that is being deleted is not affected.
+    A Workspace that was not seen yet is skipped; its first event triggers a resync. One that is being deleted is not
+    affected.
     """
-    owner = owner_of(item)
-    found = [owner] if owner else []
-    for uid in reservations_of(item):
-        key = workspaces.key_of(uid)
-        if key is not None:
-            found.append((key, uid))
-    return [(key, uid) for key, uid in found if not workspaces.is_deleting(uid)]
+    found = [(workspaces.key_of(uid), uid) for uid in _uids_of(item)]
+    known = [(key, uid) for key, uid in found if key is not None and _may_speak_of(key, item)]
+    return [(key, uid) for key, uid in known if not workspaces.is_deleting(uid)]
+
+
+def _uids_of(item: Object) -> list[str]:
+    """The UIDs that an object speaks of. Tenants write Deployments: only the controller counts that Kubernetes' garbage
+    collector follows. Nodes have labels alone: of the Workspace that bought them, and of each reservation."""
+    metadata = item["metadata"]
+    if "namespace" in metadata:
+        owners = metadata.get("ownerReferences") or []
+        return [owner["uid"] for owner in owners if owner.get("controller") and _is_workspace(owner)]
+    bought_by = (metadata.get("labels") or {}).get(labels.WORKSPACE_UID)
+    return [*([bought_by] if bought_by else []), *reservations_of(item)]
+
+
+def _is_workspace(owner: Object) -> bool:
+    return owner.get("kind") == labels.KIND and str(owner.get("apiVersion")).startswith(f"{labels.GROUP}/")
+
+
+def _may_speak_of(key: WorkspaceKey, item: Object) -> bool:
+    """An object of a namespace says nothing about another one's Workspace, and names its owner as it is."""
+    metadata = item["metadata"]
+    named = {owner.get("name") for owner in metadata.get("ownerReferences") or [] if _is_workspace(owner)}
+    return "namespace" not in metadata or (metadata["namespace"] == key.namespace and key.name in named)
 
 
 def _digest(item: Object) -> str:
     return str((item["metadata"].get("annotations") or {}).get(labels.CONFIG_HASH, ""))
 
 
+_METADATA: Final = ("uid", "name", "namespace", "generation", "deletionTimestamp", "resourceVersion")
+_ANNOTATIONS: Final = (labels.RETRY, labels.PAUSED)
 _STATUS: Final = ("observedGeneration", "updatedReplicas", "readyReplicas", "conditions")
 
 
 def trim(item: Object) -> Object:
     """Returns only the fields used here: a cluster has thousands of nodes, and each is kept in memory."""
     metadata = item["metadata"]
-    kept = ("uid", "name", "namespace", "generation", "labels", "annotations", "deletionTimestamp", "resourceVersion")
+    kept = (*_METADATA, "labels", "annotations", "ownerReferences")
     status, spec = item.get("status", {}), item.get("spec", {})
     return {
         "metadata": {key: metadata[key] for key in kept if key in metadata},
         "spec": {key: spec[key] for key in ("replicas",) if key in spec},
         "status": {key: status[key] for key in _STATUS if key in status},
+    }
+
+
+def trim_workspace(item: Object) -> Object:
+    """Returns only what a message is made of: a Workspace may hold a megabyte that its author chose, and each
+    is kept in memory."""
+    metadata = item["metadata"]
+    annotations = metadata.get("annotations") or {}
+    told = {key: annotations[key] for key in _ANNOTATIONS if key in annotations}
+    if labels.RETRY in told:
+        told[labels.RETRY] = labels.retry_token(annotations)
+    revision = (item.get("status") or {}).get("revision")
+    return {
+        "metadata": {key: metadata[key] for key in _METADATA if key in metadata} | {"annotations": told},
+        "status": {} if revision is None else {"revision": revision},
     }

@@ -6,9 +6,9 @@ The worker of queue `cloud` has `worker/queue_settings.py` and the Azure client'
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from activities.contract.plan import Deadlines
+from activities.contract.plan import LONGEST_DEADLINE_S, Deadlines
 from activities.nodes.karpenter.node_claim import NodeClass
 from api.pods.registries import AzureIdentity
 from process.installed_provider import InstalledProvider
@@ -52,6 +52,14 @@ class WorkerSettings(QueueSettings):
     serve_cpu_kvcache_gib: int = 1
     deadlines: Deadlines = Deadlines()
     """JSON, for example MODELYARD_DEADLINES='{"serving": 600}'."""
+
+    @field_validator("deadlines")
+    @classmethod
+    def _are_deadlines(cls, deadlines: Deadlines) -> Deadlines:
+        wrong = [f"{name} is {seconds}" for name, seconds in deadlines if not 1 <= seconds <= LONGEST_DEADLINE_S]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)}: set each to 1 to {LONGEST_DEADLINE_S} seconds (31 days)")
+        return deadlines
 
     @property
     def with_cloud(self) -> bool:

@@ -20,6 +20,7 @@ from temporalio.exceptions import (
 from activities.contract.policies import config_of, local_config_of
 from activities.contract.signatures import Signature
 from api.reasons import REASONS
+from api.words import bounded
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -126,6 +127,11 @@ def is_cancelled(error: BaseException) -> bool:
 
 def reason_and_message(error: FailureError) -> tuple[str, str]:
     """Returns the reason and message for the user, from the innermost failure that has a known reason."""
+    reason, message = _reason_and_words(error)
+    return reason, bounded(message)
+
+
+def _reason_and_words(error: FailureError) -> tuple[str, str]:
     cause: BaseException | None = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, TimeoutError):
         last = cause.cause

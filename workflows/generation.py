@@ -8,7 +8,7 @@ from temporalio.exceptions import FailureError
 
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.plan import Option, Plan
+from activities.contract.plan import LONGEST_DEADLINE_S, Option, Plan
 from api.resource.status import Phase, Step
 from workflows.activity_calls import call, is_cancelled, reason_and_message
 from workflows.serving import NodesThere, serve
@@ -79,7 +79,9 @@ async def _size(reporter: StatusReporter) -> list[Option]:
 
 
 def _with_deadlines(option: Option, extra_time: dict[str, int]) -> Option:
-    deadlines = option.plan.deadlines.model_copy(update=extra_time)
+    # An older release recorded whatever was asked for, and a date that does not exist stops the workflow.
+    given = {name: min(seconds, LONGEST_DEADLINE_S) for name, seconds in extra_time.items()}
+    deadlines = option.plan.deadlines.model_copy(update=given)
     return option.model_copy(update={"plan": option.plan.model_copy(update={"deadlines": deadlines})})
 
 

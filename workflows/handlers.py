@@ -5,6 +5,7 @@ What is recorded is acted upon by the loop in workspace.py.
 
 from temporalio import workflow
 
+from activities.contract.plan import LONGEST_DEADLINE_S
 from workflows import pausing
 from workflows.messages import Answer, Changed, Deadline, ForcedCleanup, Gone
 from workflows.state import WorkspaceState
@@ -98,8 +99,9 @@ class Handlers:
     @set_deadline.validator
     def _is_a_deadline(self, deadline: Deadline) -> None:
         given = deadline.model_dump(exclude_none=True)
-        if not given or min(given.values()) < 1:
-            raise ValueError(f"set at least one of {', '.join(Deadline.model_fields)}, each to 1 second or more")
+        if not given or not all(1 <= seconds <= LONGEST_DEADLINE_S for seconds in given.values()):
+            steps, days = ", ".join(Deadline.model_fields), LONGEST_DEADLINE_S // 86400
+            raise ValueError(f"set at least one of {steps}, each to 1 to {LONGEST_DEADLINE_S} seconds ({days} days)")
 
     @workflow.update(description="Stop a clean-up that cannot finish, and return what it leaves behind")
     def force_cleanup(self) -> ForcedCleanup:

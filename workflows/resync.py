@@ -4,6 +4,7 @@ Also reads the Workspace itself, so that lost watch events are recovered.
 """
 
 import asyncio
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -11,6 +12,7 @@ from temporalio.exceptions import ActivityError
 from activities.contract import signatures
 from activities.contract.plan import Plan, WantedRequest
 from activities.contract.serving import HealthRequest
+from api import names
 from api.resource.status import Phase
 from workflows import pausing
 from workflows.activity_calls import call, is_cancelled, reason_and_message
@@ -18,6 +20,16 @@ from workflows.state import WorkspaceState, request_of
 from workflows.status.reporter import StatusReporter
 from workflows.steps import cleanup
 from workflows.steps.node_loss import record_node_loss
+
+RESYNC = timedelta(hours=1)
+"""Interval of drift checks without any message, at most."""
+EARLIER_SHARE = 0.2
+"""Workspaces that began together look at different times: each has its own interval, by up to this share shorter."""
+
+
+def interval_of(uid: str) -> timedelta:
+    """How long the Workspace of this uid rests between two looks; the same on every worker and in every replay."""
+    return RESYNC * (1 - EARLIER_SHARE * names.share_of(uid))
 
 
 async def has_drifted(reporter: StatusReporter) -> bool:

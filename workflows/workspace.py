@@ -7,7 +7,6 @@ releases resources, and resync.py checks a settled Workspace for drift.
 """
 
 import asyncio
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
@@ -23,8 +22,6 @@ from workflows.run_length import RunLength
 from workflows.state import Control, WorkspaceState
 from workflows.steps import cleanup
 
-RESYNC = timedelta(hours=1)
-"""Interval of drift checks without any message."""
 WITHOUT_EFFECT = (Step.SIZE, Step.PREFLIGHT, Step.PREPARE_MODEL)
 """Steps without side effects: a pass that failed in one of these has changed nothing."""
 
@@ -90,7 +87,9 @@ class WorkspaceWorkflow(Handlers):
 
     async def _look_in_an_hour(self) -> None:
         """One timer for all edits of an hour: stopping it and starting another costs two events each time."""
-        await workflow.sleep(RESYNC, summary="The hourly resync, when nothing is under way")
+        await workflow.sleep(
+            resync.interval_of(self.state.key.uid), summary="The hourly resync, when nothing is under way"
+        )
         self._due = True
 
     def _awake(self) -> bool:

@@ -171,11 +171,12 @@ async def follow(
     selector: str = "",
     keep: Callable[[Object], Object] = lambda item: item,
 ) -> None:
-    """Passes every object to `sink` at every change, and what `keep` returned of it once a listing lacks it.
+    """Passes every object to `sink` at every change: whole from the watch, what `keep` returned of it from a listing,
+    also once a listing lacks it. `keep` of what it has returned is the same again.
 
     Runs until it is cancelled. Raises ApiException for a refusal that a retry cannot fix.
     """
-    reflector = Reflector(cluster, kind, selector=selector, keep=keep)
+    reflector = Reflector(cluster, kind, selector=selector, keep=keep, shorten=keep)
     async for changes in reflector.changes(insist=True):
         while changes:
             change = changes.popleft()

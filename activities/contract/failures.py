@@ -16,6 +16,7 @@ from typing import Any
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from api.reasons import REASONS, FailureClass, reason
+from api.words import bounded
 
 
 def class_of(failure_type: str) -> FailureClass:
@@ -30,12 +31,13 @@ def failure(
     """Returns an error that Temporal retries by its class. `facts` are the numbers that the status message repeats.
 
     `final` ends the retries of any class: the activity has used up its own deadline. Raises KeyError if the type is not
-    in the table, so that a typing mistake cannot invent a reason.
+    in the table, so that a typing mistake cannot invent a reason. The message may hold words of others: it is bounded
+    here, on its way to histories and statuses.
     """
     kind = reason(failure_type).failure
     waiting = kind is FailureClass.WAIT and not final
     return ApplicationError(
-        message,
+        bounded(message),
         *([facts] if facts else []),
         type=failure_type,
         non_retryable=final or kind is FailureClass.FAIL,

@@ -7,14 +7,18 @@ for people.
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from activities.contract.differences import Differences, changed, differences
 from activities.contract.payloads import Payload, WorkspaceKey
 from api.providers import Provider
+from api.words import bounded
 from presets.plan.document import PlanReport
+
+LONGEST_DEADLINE_S: Final = 31 * 24 * 3600
+"""The longest that anybody may set a deadline to: what must be waited for longer is a decision, and no date ends."""
 
 
 class PlanRequest(WorkspaceKey):
@@ -45,7 +49,7 @@ class Check(Payload):
     name: str
     outcome: Literal["passed", "failed", "unknown"]
     reason: str = ""
-    message: str = ""
+    message: Annotated[str, AfterValidator(bounded)] = ""
 
 
 class PurchaseTerms(Payload):

@@ -3,6 +3,7 @@
 Finding free GPUs and reserving them is left to activities/nodes.
 """
 
+from activities.clients.identities import labelled
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract.failures import failure
 from api.resource.workspace import Workspace
@@ -13,7 +14,7 @@ from presets.machines.machine import Machine
 async def read_own_machine(cluster: Cluster, workspace: Workspace) -> Machine:
     """Returns the machine. Raises NoMatchingNodes with what the nodes lack."""
     selector = ",".join(f"{key}={value}" for key, value in sorted(workspace.match_labels.items()))
-    nodes, _ = await cluster.list_all("Node", selector=selector)
+    nodes, _ = await cluster.list_all("Node", selector=selector, keep=labelled)
     return machine_of(nodes, selector, _profile(workspace))
 
 

@@ -61,7 +61,7 @@ class PreflightChecks:
             pool = await self._pools.get(settings.resource_group, settings.cluster, plan.pool_name)
         except ResourceNotFoundError:
             return False
-        return agent_pool_spec.owned_by(pool, plan.key.uid)
+        return agent_pool_spec.owned_by(pool, plan.key)
 
     async def _pool_limit(self, plan: Plan) -> Check:
         limit = self._settings.pools_per_cluster

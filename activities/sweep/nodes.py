@@ -5,6 +5,7 @@ For the sweeper, and for a Workspace whose workflow has no plan. aks/provider.py
 
 from typing import Final
 
+from activities.clients.identities import labelled
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract import signatures
 from activities.contract.payloads import WorkspaceKey
@@ -12,6 +13,7 @@ from activities.contract.sweep import Inventory, OwnedResource, Providers, Sweep
 from activities.nodes.byo import reserve
 from activities.nodes.karpenter.claims import Claims
 from activities.nodes.karpenter.node_claim import NodeClass
+from activities.nodes.living_workspaces import lives_elsewhere
 from activities.nodes.reservation_labels import reservation_label, reservations_of
 from api import labels, names
 from api.providers import Provider
@@ -31,7 +33,10 @@ class ClusterHoldings:
     @signatures.implements(signatures.READ_PROVIDERS)
     async def read_providers(self, key: WorkspaceKey) -> Providers:
         """Returns the providers to query for nodes to release, without a plan: the installation's, those with claims or
-        reservations here, and the cloud if there is one, because its pools cannot be seen from here."""
+        reservations here, and the cloud if there is one, because its pools cannot be seen from here. None if the uid is
+        a living Workspace's of another name: whoever told of it did not tell the truth, and nothing is released."""
+        if await lives_elsewhere(self._cluster, key):
+            return Providers()
         found: set[Provider] = {self._provider}
         if self._with_cloud:
             found.add("aks")
@@ -45,7 +50,7 @@ class ClusterHoldings:
     async def read_owned_nodes(self, scope: SweepScope) -> Inventory:
         """Returns one resource for each Workspace that claims or reservations name."""
         claims = await self._claims.of_everyone()
-        nodes, _ = await self._cluster.list_all("Node")
+        nodes, _ = await self._cluster.list_all("Node", keep=labelled)
         things = {thing.name: thing for thing in (*_claimed(claims), *_reserved(nodes))}
         return Inventory(things=[things[name] for name in sorted(things)], cloud=self._with_cloud)
 

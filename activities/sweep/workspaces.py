@@ -8,6 +8,7 @@ from typing import Final
 
 from temporalio.client import Client
 
+from activities.clients.identities import identity
 from activities.clients.kubernetes import Cluster
 from activities.contract import signatures
 from activities.contract.payloads import WorkspaceKey
@@ -32,7 +33,7 @@ class Populations:
     @signatures.implements(signatures.READ_POPULATION)
     async def read_population(self, scope: SweepScope) -> WorkspaceList:
         """Returns every Workspace, including those being deleted."""
-        items, _ = await self._cluster.list_all("Workspace")
+        items, _ = await self._cluster.list_all("Workspace", keep=identity)
         return WorkspaceList(workspaces=[_living(item["metadata"]) for item in items])
 
     @signatures.implements(signatures.READ_RUNS)

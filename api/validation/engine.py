@@ -28,6 +28,8 @@ RULES_OF_ONE: Final[tuple[Rule, ...]] = (
     selectors.is_a_map,
     selectors.is_the_users_own,
     selectors.can_be_labels,
+    selectors.are_not_ours,
+    selectors.of_templates,
     placement.partition,
     sections.preset_or_template,
     sections.preset_names,

@@ -44,23 +44,23 @@ class RegistryIdentity(Group):
 class Deadlines(Group):
     """In seconds."""
 
-    provision: int = Field(default=plan.Deadlines().provision, ge=1)
+    provision: int = Field(default=plan.Deadlines().provision, ge=1, le=plan.LONGEST_DEADLINE_S)
     """Until nodes are bought."""
-    nodes: int = Field(default=plan.Deadlines().nodes, ge=1)
+    nodes: int = Field(default=plan.Deadlines().nodes, ge=1, le=plan.LONGEST_DEADLINE_S)
     """Until they have joined, with their GPUs."""
-    model: int = Field(default=plan.Deadlines().model, ge=1)
+    model: int = Field(default=plan.Deadlines().model, ge=1, le=plan.LONGEST_DEADLINE_S)
     """Until the hub has said what the model is."""
-    serving: int = Field(default=plan.Deadlines().serving, ge=1)
+    serving: int = Field(default=plan.Deadlines().serving, ge=1, le=plan.LONGEST_DEADLINE_S)
     """Until pods serve."""
-    verify: int = Field(default=plan.Deadlines().verify, ge=1)
+    verify: int = Field(default=plan.Deadlines().verify, ge=1, le=plan.LONGEST_DEADLINE_S)
     """Until each has answered a request."""
-    data: int = Field(default=plan.Deadlines().data, ge=1)
+    data: int = Field(default=plan.Deadlines().data, ge=1, le=plan.LONGEST_DEADLINE_S)
     """Until training data is fetched."""
-    training: int = Field(default=plan.Deadlines().training, ge=1)
+    training: int = Field(default=plan.Deadlines().training, ge=1, le=plan.LONGEST_DEADLINE_S)
     """Until a training ends."""
-    publishing: int = Field(default=plan.Deadlines().publishing, ge=1)
+    publishing: int = Field(default=plan.Deadlines().publishing, ge=1, le=plan.LONGEST_DEADLINE_S)
     """Until an adapter is in its registry."""
-    unready: int = Field(default=plan.Deadlines().unready, ge=1)
+    unready: int = Field(default=plan.Deadlines().unready, ge=1, le=plan.LONGEST_DEADLINE_S)
     """How long a node in use may be not ready before it counts as lost."""
 
 

@@ -5,12 +5,14 @@ A patch is what the API server makes of it: all operations or none, 422 where a 
 """
 
 import copy
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Object
+
+Keep = Callable[[Object], Object]
 
 
 class _Turn:
@@ -26,12 +28,12 @@ class NodeCluster:
         self.workspaces = workspaces
 
     async def list_all(
-        self, kind: str, namespace: str | None = None, *, selector: str = ""
+        self, kind: str, namespace: str | None = None, *, selector: str = "", keep: Keep = dict
     ) -> tuple[list[Object], str]:
         await _Turn()
         items = self._workspaces() if kind == "Workspace" else self._selected(selector)
         await _Turn()
-        return items, "0"
+        return [keep(item) for item in items], "0"
 
     async def patch(self, kind: str, name: str, namespace: str | None, operations: list[Object]) -> Object:
         await _Turn()

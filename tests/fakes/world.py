@@ -69,6 +69,7 @@ class World:
         self.options: list[tuple[str, bool]] = []
         self.planned: list[p.Option] = []
         self.provider: Provider = "aks"
+        self.uid_is_anothers = False
         self.nodes_are_there = True
         self.node_silent = False
         self.pools: dict[str, str] = {}
@@ -342,7 +343,7 @@ class World:
         return NodesReady(names=[])
 
     def _read_providers(self, key: WorkspaceKey) -> Providers:
-        return Providers(names=[self.provider])
+        return Providers(names=[] if self.uid_is_anothers else [self.provider])
 
     def _read_owned_nodes(self, scope: SweepScope) -> Inventory:
         things = [thing for thing in self.inventory if thing.kind != "node_pool"]

@@ -9,7 +9,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from api.purchasing import OPTIONS_MAX
 from tests.fakes.large_plans import UID, machines, options_of
 from tests.workflows.conftest import Bench
-from workflows.workspace import RESYNC
+from workflows.resync import RESYNC
 
 LOOK = ("read_wanted", "read_health")
 LOOK_LIMIT = 1_000

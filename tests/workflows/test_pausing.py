@@ -8,7 +8,8 @@ from temporalio.client import WorkflowUpdateFailedError
 from activities.contract import signatures as s
 from api.resource.status import Phase
 from tests.workflows.conftest import Bench
-from workflows.workspace import RESYNC, WorkspaceWorkflow
+from workflows.resync import RESYNC
+from workflows.workspace import WorkspaceWorkflow
 
 
 async def annotate(bench: Bench, *, paused: bool) -> None:

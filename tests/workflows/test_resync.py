@@ -5,7 +5,7 @@ from datetime import timedelta
 from activities.contract import signatures as s
 from activities.contract.failures import failure
 from tests.workflows.conftest import Bench
-from workflows.workspace import RESYNC
+from workflows.resync import RESYNC
 
 SOON_AFTER = RESYNC + timedelta(minutes=1)
 

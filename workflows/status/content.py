@@ -22,6 +22,7 @@ from api.resource.status import (
     inference_state,
     tuning_state,
 )
+from api.words import plain_markdown
 from workflows.state import StepRecord, WorkspaceState
 
 _STOPPED = (Phase.FAILED, Phase.CONTROLLER_ERROR)
@@ -166,7 +167,8 @@ def _adapter(published: PublishedAdapter | None) -> PublishedImage | None:
 def current_details(state: WorkspaceState) -> str:
     """Returns Markdown for the Temporal UI: the phase, the resources held, and the duration of each step."""
     status = state.status
-    head = f"**{status.phase}** since {_clock(status.since)}, generation {state.spec.observed}: {status.message}"
+    since, message = _clock(status.since), plain_markdown(status.message)
+    head = f"**{status.phase}** since {since}, generation {state.spec.observed}: {message}"
     held = ", ".join(f"{holding.kind} `{holding.name}`" for holding in state.resources.holdings) or "nothing"
     rows = [f"| {record.step} | {record.outcome} | {_took(record)} |" for record in status.steps]
     table = ["| step | outcome | took |", "|---|---|---|", *rows] if rows else []

@@ -66,9 +66,9 @@ def pool_of(plan: Plan, options: PoolOptions = AKS_DEFAULTS) -> AgentPool:
 
 
 def node_labels(plan: Plan) -> dict[str, str]:
-    """The user's matchLabels, without KAITO's reserved keys, and the owner's labels."""
+    """The user's matchLabels, without reserved keys, and the owner's labels."""
     key = plan.key
-    return labels.without_reserved(plan.node_labels) | labels.node_ownership(key.namespace, key.name, key.uid)
+    return labels.for_new_nodes(plan.node_labels) | labels.node_ownership(key.namespace, key.name, key.uid)
 
 
 def repaired(pool: AgentPool, plan: Plan, options: PoolOptions) -> AgentPool:
@@ -90,7 +90,7 @@ def state_of(pool: AgentPool, plan: Plan) -> PoolState:
     """Compares the fields that can differ: owner, size, count, provisioning state. Azure varies the case of SKU
     names."""
     properties = properties_of(pool)
-    if not owned_by(pool, plan.key.uid):
+    if not owned_by(pool, plan.key):
         return PoolState.FOREIGN
     if is_deleting(pool):
         return PoolState.DELETING
@@ -103,9 +103,12 @@ def state_of(pool: AgentPool, plan: Plan) -> PoolState:
     return PoolState.READY if state == "succeeded" and as_planned else PoolState.TO_REPAIR
 
 
-def owned_by(pool: AgentPool, uid: str) -> bool:
-    """Whether the pool's tags name this Workspace."""
-    return (properties_of(pool).tags or {}).get(labels.TAG_UID) == uid
+def owned_by(pool: AgentPool, key: WorkspaceKey) -> bool:
+    """Whether the pool's tags name this Workspace: by uid, namespace and name, because whoever got a uid told knows
+    nothing yet of whom it belongs to."""
+    tags = properties_of(pool).tags or {}
+    own = {labels.TAG_UID: key.uid, labels.TAG_NAMESPACE: key.namespace, labels.TAG_NAME: key.name}
+    return all(tags.get(tag) == value for tag, value in own.items())
 
 
 def owner_of(pool: AgentPool) -> WorkspaceKey | None:

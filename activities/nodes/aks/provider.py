@@ -75,20 +75,20 @@ class AgentPools:
         async with heartbeating() as progress:
             progress.note_met()  # ARM answers whether the cluster runs or not
             pool = await self._read(key.pool_name)
-            if pool is not None and agent_pool_spec.owned_by(pool, key.workspace.uid):
+            if pool is not None and agent_pool_spec.owned_by(pool, key.workspace):
                 progress.report(DELETING)
                 await self._delete(key, pool)
             gone_at = datetime.now(UTC)
             await asyncio.sleep(SETTLE_S)
             late = await self._read(key.pool_name)
-            if late is not None and agent_pool_spec.owned_by(late, key.workspace.uid):
+            if late is not None and agent_pool_spec.owned_by(late, key.workspace):
                 raise failure("CloudBusy", f"node pool {key.pool_name} appeared while it was being released")
             return Released(pool_name=key.pool_name, gone_at=gone_at, existed=DELETING in progress.details)
 
     async def read_held(self, key: PoolKey) -> PoolBought | None:
         """Returns the Workspace's pool in any state."""
         pool = await self._read(key.pool_name)
-        if pool is None or not agent_pool_spec.owned_by(pool, key.workspace.uid):
+        if pool is None or not agent_pool_spec.owned_by(pool, key.workspace):
             return None
         return agent_pool_spec.bought(pool)
 
@@ -172,7 +172,7 @@ class AgentPools:
     async def _delete(self, key: PoolKey, pool: AgentPool | None) -> None:
         """Returns when the pool is gone; a deletion that another attempt has begun is only waited for."""
         began = time.monotonic()
-        while pool is not None and agent_pool_spec.owned_by(pool, key.workspace.uid):
+        while pool is not None and agent_pool_spec.owned_by(pool, key.workspace):
             if not agent_pool_spec.is_deleting(pool):
                 await self._require_changeable(now=cluster_state.follows_a_stop(pool))
                 polling = SeldomPolling("delete", self._durations, age_s=0.0, least_s=self._poll_s)

@@ -120,6 +120,8 @@ def blocked(node: Object) -> str:
     spec = node.get("spec") or {}
     if "deletionTimestamp" in node["metadata"]:
         return "is being removed"
+    if labels.WORKSPACE_UID in (node["metadata"].get("labels") or {}):
+        return "was bought for a Workspace"  # whose author chose its other labels
     if not is_ready(node):
         return "is not Ready"
     for taint in spec.get("taints") or []:

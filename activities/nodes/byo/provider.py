@@ -20,6 +20,7 @@ from activities.heartbeat import Progress, heartbeating
 from activities.nodes.byo import reserve
 from activities.nodes.byo.gpu_accounting import pick, shortage, uses_of
 from activities.nodes.byo.watch import View, follow
+from activities.nodes.living_workspaces import lives_elsewhere
 from api import labels
 
 SETTLE_S: Final = 1.0
@@ -58,8 +59,12 @@ class OwnNodes:
 
     @signatures.implements(signatures.DELETE_NODE_RESERVATIONS)
     async def delete_node_pool(self, key: PoolKey) -> Released:
-        """Returns when no node has a reservation of the Workspace, checked twice. The nodes stay."""
+        """Returns when no node has a reservation of the Workspace, checked twice. The nodes stay. Raises
+        OwnershipConflict if the reservations are a living Workspace's of another name."""
         async with heartbeating() as progress:
+            if await lives_elsewhere(self._cluster, key.workspace):
+                message = f"the uid {key.workspace.uid} is another Workspace's, which is alive: its reservations stay"
+                raise failure("OwnershipConflict", message)
             existed = await reserve.release(self._cluster, key.workspace)
             progress.note_met()
             gone_at = datetime.now(UTC)

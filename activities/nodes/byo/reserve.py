@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from kubernetes.aio.client.exceptions import ApiException
 
+from activities.clients.identities import identity
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
@@ -61,7 +62,7 @@ async def clear_stale(cluster: Cluster, view: View) -> list[str]:
     holders = {uid for node in view.nodes.values() for uid in reservation_labels.reservations_of(node)}
     if not holders:
         return []
-    found, _ = await cluster.list_all("Workspace")
+    found, _ = await cluster.list_all("Workspace", keep=identity)
     stale = sorted(holders - {workspace["metadata"]["uid"] for workspace in found})
     for uid in stale:
         await _remove_reservations(cluster, view, uid, view.nodes)

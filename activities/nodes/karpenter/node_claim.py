@@ -47,7 +47,7 @@ def node_claim(plan: Plan, name: str, node_class: NodeClass) -> Object:
         "kind": "NodeClaim",
         "metadata": {
             "name": name,
-            "labels": labels.without_reserved(plan.node_labels) | own,
+            "labels": labels.for_new_nodes(plan.node_labels) | own,
             "annotations": {labels.DO_NOT_DISRUPT: "true", labels.NODE_IMAGE_FAMILY: plan.image_family},
         },
         "spec": {

@@ -61,6 +61,26 @@ def can_be_labels(draft: Draft) -> Iterator[Problem]:
             yield Problem("M2", selector.path, f"{message}: its domain is Kubernetes' own. Use a label of your own")
 
 
+def are_not_ours(draft: Draft) -> Iterator[Problem]:
+    """M22: labels that say whose a node is, or are its provider's. Those that KAITO itself strips are stripped here."""
+    selector = draft.resource["labelSelector"]
+    is_reserved = labels.reserved_on_nodes if draft.buys_nodes else labels.is_ours
+    for key in labels.without_reserved(as_labels(selector) or {}):
+        if is_reserved(key):
+            message = f"invalid value: the label {shown(key)} is reserved for Modelyard, KAITO and providers of nodes"
+            yield Problem("M22", selector.path, f"{message}. {_OWN}")
+
+
+def of_templates(draft: Draft) -> Iterator[Problem]:
+    """M23: what Modelyard itself sets on pods, and finds its own pods and nodes by."""
+    template = draft.inference["template"]
+    for part in (template["metadata"]["labels"], template["metadata"]["annotations"], template["spec"]["nodeSelector"]):
+        for key in part.mapping:
+            if labels.is_ours(key) or key in (labels.WORKSPACE, labels.WORKSPACE_NAMESPACE):
+                yield Problem("M23", part.path, f"invalid value: {shown(key)} is set by Modelyard alone. {_OWN}")
+
+
+_OWN: Final = "Use a key of your own, such as example.com/team"
 _ALLOWED: Final = "letters, digits, '-', '_' and '.', with a letter or digit at both ends"
 
 

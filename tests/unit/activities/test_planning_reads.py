@@ -28,9 +28,9 @@ class Objects:
     async def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
         return self._found.get((kind, name))
 
-    async def list_all(self, kind: str, *, selector: str) -> tuple[list[dict[str, Any]], str]:
+    async def list_all(self, kind: str, *, selector: str, keep: Any) -> tuple[list[dict[str, Any]], str]:
         assert (kind, selector) == ("Node", "apps=w")
-        return self._nodes, "1"
+        return [keep(node) for node in self._nodes], "1"
 
 
 class Hub:

@@ -44,6 +44,16 @@ def test_a_workspace_without_status_says_so() -> None:
     assert list(lines_of(workspace(), NOW)) == ["default/tune-facts  not seen yet"]
 
 
+def test_a_pods_escape_sequences_markup_and_lines_are_only_words() -> None:
+    message = "pod said \x1b[2J\u202e\n  plan       free of charge"
+    hostile = workspace(phase="Failed", reason="[link=https://evil.example]Ready[/link]", message=message)
+    lines = list(lines_of(hostile, NOW))
+    assert lines[1:] == ["  [link=https://evil.example]Ready[/link]: pod said [2J plan free of charge"]
+    console = Console(width=200, record=True, file=StringIO(), force_terminal=True)
+    console.print(table_of([hostile], NOW))
+    assert "[link=https://evil.example]Ready" in console.export_text()
+
+
 def test_the_table_has_a_row_for_each() -> None:
     console = Console(width=200, record=True, file=StringIO())
     console.print(table_of([TRAINING, workspace(phase="Ready", step="Verify")], NOW))

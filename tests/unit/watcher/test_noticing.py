@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.clients.watch import EventType
@@ -10,11 +11,13 @@ from activities.contract.payloads import Sighting
 from api.names import WorkspaceKey
 from testing.deadlines import PATIENCE_S
 from tests.fakes.nodes import a_node
-from watcher.predicates import OwnedMemory, WorkspaceMemory, in_order, owner_of, owners_of, trim
+from watcher.predicates import OwnedMemory, WorkspaceMemory, in_order, owners_of, trim, trim_workspace
 from watcher.signals import Signaller, merged
 from workflows.messages import Changed
 
 KEY = WorkspaceKey("default", "w")
+LABELS = {"kaito.sh/workspace": "w", "kaito.sh/workspacenamespace": "default", "modelyard.dev/workspace-uid": "u1"}
+OWNER = {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "name": "w", "uid": "u1", "controller": True}
 
 
 def a_workspace(generation: int = 1, **metadata: Any) -> dict[str, Any]:
@@ -22,11 +25,12 @@ def a_workspace(generation: int = 1, **metadata: Any) -> dict[str, Any]:
 
 
 def a_deployment(ready: int, replicas: int = 1, digest: str = "d1", observed: int = 1) -> dict[str, Any]:
-    labels = {"kaito.sh/workspace": "w", "kaito.sh/workspacenamespace": "default", "modelyard.dev/workspace-uid": "u1"}
     return {
         "metadata": {
             "uid": "d1",
-            "labels": labels,
+            "namespace": "default",
+            "labels": dict(LABELS),
+            "ownerReferences": [dict(OWNER)],
             "generation": int(digest[1:]),
             "annotations": {"modelyard.dev/config-hash": digest},
         },
@@ -111,9 +115,60 @@ def test_an_unhealthy_object_in_a_list_may_have_become_so_unseen() -> None:
     assert not memory.became_unhealthy(EventType.LISTED, a_deployment(1))
 
 
-def test_an_owner_is_named_by_labels() -> None:
-    assert owner_of(a_deployment(1)) == (KEY, "u1")
-    assert owner_of({"metadata": {"name": "stranger"}}) is None
+def forged(**metadata: Any) -> dict[str, Any]:
+    found = a_deployment(1)
+    return found | {"metadata": found["metadata"] | metadata}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        forged(ownerReferences=[]),
+        forged(namespace="tenant-a"),
+        forged(namespace="tenant-a", ownerReferences=[]),
+        forged(ownerReferences=[OWNER | {"uid": "another"}]),
+        forged(ownerReferences=[OWNER | {"name": "ghost"}]),
+        forged(ownerReferences=[OWNER | {"controller": False}]),
+        forged(ownerReferences=[OWNER | {"kind": "ReplicaSet"}]),
+        forged(ownerReferences=[OWNER | {"apiVersion": "kaito.sh.example.com/v1"}]),
+    ],
+)
+def test_a_forged_deployment_speaks_of_nobody(item: dict[str, Any]) -> None:
+    workspaces = WorkspaceMemory()
+    workspaces.change_of(EventType.LISTED, a_workspace())
+    assert owners_of(a_deployment(1), workspaces) == [(KEY, "u1")]
+    assert owners_of(item, workspaces) == [] and owners_of(trim(item), workspaces) == []
+
+
+def test_what_was_never_seen_as_a_workspace_gets_no_message() -> None:
+    assert owners_of(a_deployment(1), WorkspaceMemory()) == []
+    assert owners_of(a_node("n1", labels=LABELS), WorkspaceMemory()) == []
+
+
+def test_a_bought_node_concerns_the_workspace_of_its_uid_whatever_else_it_says() -> None:
+    workspaces = WorkspaceMemory()
+    workspaces.change_of(EventType.LISTED, a_workspace())
+    node = a_node("n1", labels=LABELS | {"kaito.sh/workspace": "ghost", "kaito.sh/workspacenamespace": "tenant-a"})
+    assert owners_of(node, workspaces) == owners_of(trim(node), workspaces) == [(KEY, "u1")]
+
+
+def test_of_a_workspace_with_a_large_template_only_what_a_message_needs_is_kept() -> None:
+    told = {"modelyard.dev/paused": "true", "modelyard.dev/retry": "7"}
+    annotations = {**told, "example.com/notes": "x" * 200_000}
+    whole = a_workspace(3, resourceVersion="8", annotations=annotations, managedFields=[{"manager": "kubectl"}])
+    whole |= {"inference": {"template": {"spec": {"containers": ["x" * 500_000]}}}, "status": {"revision": 4}}
+    kept = trim_workspace(whole)
+    assert len(str(kept)) < 400 and trim_workspace(kept) == kept
+    assert WorkspaceMemory().change_of(EventType.LISTED, kept) == WorkspaceMemory().change_of(EventType.LISTED, whole)
+
+
+def test_a_retry_of_any_length_becomes_a_short_token() -> None:
+    memory, tokens = WorkspaceMemory(), []
+    for value in ("x" * 200_000, "x" * 200_000 + "y", "1"):
+        message = memory.change_of(EventType.CHANGED, a_workspace(annotations={"modelyard.dev/retry": value}))
+        assert message is not None
+        tokens.append(message.retry)
+    assert len(set(tokens)) == 3 and max(map(len, tokens)) <= 64 and tokens[-1] == "1"
 
 
 def test_a_byo_node_concerns_every_workspace_with_a_reservation_there() -> None:
@@ -124,8 +179,7 @@ def test_a_byo_node_concerns_every_workspace_with_a_reservation_there() -> None:
     assert owners_of(node, workspaces) == [(KEY, "u1")]
     assert owners_of(trim(node), workspaces) == [(KEY, "u1")]
     workspaces.change_of(EventType.GONE, a_workspace())
-    assert owners_of(node, workspaces) == []
-    assert owners_of(a_deployment(1), workspaces) == [(KEY, "u1")]
+    assert owners_of(node, workspaces) == owners_of(a_deployment(1), workspaces) == []
 
 
 def test_a_new_digest_is_awaited_by_its_workflow_and_what_breaks_afterwards_is_news() -> None:

@@ -134,6 +134,16 @@ async def test_a_release_of_a_missing_or_foreign_pool_deletes_nothing() -> None:
         assert arm.sent == []
 
 
+@pytest.mark.parametrize("whose", [{"name": "ghost"}, {"namespace": "tenant-a"}, {"uid": "another"}])
+async def test_a_uid_that_was_read_somewhere_releases_no_pool(whose: dict[str, str]) -> None:
+    """Whoever forges a uid is a Workspace of another name."""
+    arm = FakeAgentPools(a_pool())
+    key = PoolKey(workspace=PLAN.key.model_copy(update=whose), pool_name=PLAN.pool_name)
+    found: Released = await ActivityEnvironment().run(AgentPools(arm.azure).delete_node_pool, key)
+    assert (found.existed, arm.sent) == (False, [])
+    assert await AgentPools(arm.azure).read_held(key) is None
+
+
 async def test_a_pool_that_is_being_deleted_is_only_waited_for() -> None:
     arm = FakeAgentPools()
     arm.looks.extend([a_pool("Deleting"), a_pool("Deleting"), None, None])

@@ -94,6 +94,11 @@ def test_a_reservation_with_an_invalid_number_counts_as_one_gpu() -> None:
         pytest.param(a_node("n", taints=[{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]), "", id="plugin's"),
         pytest.param(a_node("n", taints=[{"key": "x", "effect": "PreferNoSchedule"}]), "", id="a preference"),
         pytest.param(
+            a_node("n", labels={"modelyard.dev/workspace-uid": OTHER, "apps": "the-victims"}),
+            "was bought for a Workspace",
+            id="an attacker's, with the labels that a victim selects",
+        ),
+        pytest.param(
             a_node("n", taints=[{"key": "team", "value": "b", "effect": "NoExecute"}]),
             "has the taint team=b:NoExecute",
             id="another's",

@@ -25,7 +25,11 @@ class Objects:
     """A cluster with these objects. `claims` is None where it has no such kind."""
 
     def __init__(self, *, claims: list[Any] | None = None, nodes: Any = (), pods: Any = ()) -> None:
-        self._found: dict[str, Any] = {"Node": list(nodes), "Pod": list(pods), "NodeClaim": claims}
+        self._found: dict[str, Any] = {"Node": list(nodes), "Pod": list(pods), "NodeClaim": claims, "Workspace": []}
+
+    async def get(self, kind: str, name: str, namespace: str | None = None) -> None:
+        """The Workspace is gone."""
+        assert kind == "Workspace"
 
     async def list_all(
         self, kind: str, namespace: str | None = None, *, selector: str = "", keep: Any = None

@@ -53,6 +53,7 @@ def at_url(url: str) -> Obj:
     return {"tuning.input.urls": [url]}
 
 
+VICTIM = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
 VOLUME = {"persistentVolumeClaim": {"claimName": "p"}}
 TEMPLATE = {"spec": {"containers": [{"name": "c", "image": "i:1"}]}}
 AWAY = "../../victim/secrets/regcred"
@@ -155,6 +156,18 @@ CASES = [
          "not a label value"),
     Case("M2", "serving", {"resource.labelSelector.matchLabels": {"kubernetes.io/hostname": "n1"}},
          "resource.labelSelector", "new nodes cannot be given the label"),
+    Case("M22", "serving", {"resource.labelSelector.matchLabels": {f"gpus.modelyard.dev/{VICTIM}": "1"}},
+         "resource.labelSelector", "is reserved", {"resource.labelSelector.matchLabels": {"notmodelyard.dev/a": "1"}}),
+    Case("M22", "serving", {"resource.labelSelector.matchLabels": {"modelyard.dev/workspace-uid": VICTIM}},
+         "resource.labelSelector", "is reserved",
+         {"resource.labelSelector.matchLabels": {"node.kubernetes.io/instance-type": "Standard_NC24ads_A100_v4"}}),
+    Case("M22", "serving", {"resource.labelSelector.matchLabels": {"karpenter.sh/nodepool": "kaito"}},
+         "resource.labelSelector", "is reserved", {"resource.labelSelector.matchLabels": {"apps": "a"}}),
+    Case("M22", "serving", {"resource.labelSelector.matchLabels": {"kaito.sh/machine": "a"}}, "resource.labelSelector",
+         "is reserved", {"resource.labelSelector.matchLabels": {"kaito.sh/workspace": "w", "apps": "a"}}),
+    Case("M22", "own_nodes", {"resource.labelSelector.matchLabels": {f"gpus.modelyard.dev/{VICTIM}": "1"}},
+         "resource.labelSelector", "is reserved",
+         {"resource.labelSelector.matchLabels": {"nvidia.com/gpu.product": "A100", "karpenter.sh/nodepool": "gpu"}}),
     Case("M3", "serving", {"resource.count": 0}, "resource.count", "use 1 to 1000", {"resource.count": 1000}),
     Case("M3", "serving", {"resource.count": 1001}, "resource.count", "1001 nodes"),
     Case("M4", "own_nodes", {"resource": GONE}, "resource", "which of your own nodes"),
@@ -232,6 +245,17 @@ CASES = [
          "This preset requires authentication and needs a modelAccessSecret with HF_TOKEN key under presetOptions to "
          "download the model",
          {"inference.preset": {"name": "llama-3.1-8b-instruct", "presetOptions": {"modelAccessSecret": "hf"}}}),
+    Case("M23", "serving", {"inference": {"template": TEMPLATE | {"metadata": {"labels": {
+         "modelyard.dev/workspace-uid": VICTIM}}}}}, "inference.template.metadata.labels", "set by Modelyard alone",
+         {"inference": {"template": TEMPLATE | {"metadata": {"labels": {"app": "a", "kaito.sh/team": "b"}}}}}),
+    Case("M23", "serving", {"inference": {"template": TEMPLATE | {"metadata": {"labels": {
+         "kaito.sh/workspacenamespace": "victims"}}}}}, "inference.template.metadata.labels", "set by Modelyard alone"),
+    Case("M23", "serving", {"inference": {"template": TEMPLATE | {"metadata": {"annotations": {
+         "modelyard.dev/config-hash": "d"}}}}}, "inference.template.metadata.annotations", "set by Modelyard alone",
+         {"inference": {"template": TEMPLATE | {"metadata": {"annotations": {"example.com/a": "b"}}}}}),
+    Case("M23", "serving", {"inference": {"template": {"spec": TEMPLATE["spec"] | {"nodeSelector": {
+         f"gpus.modelyard.dev/{VICTIM}": "1"}}}}}, "inference.template.spec.nodeSelector", "set by Modelyard alone",
+         {"inference": {"template": {"spec": TEMPLATE["spec"] | {"nodeSelector": {"kubernetes.io/arch": "amd64"}}}}}),
     Case("M6", "serving", {"inference": {"template": {}}}, "inference.template.spec.containers", "at least one"),
     Case("M6", "serving", {"inference": {"template": {"spec": {"containers": [{"name": "c"}]}}}},
          "inference.template.spec.containers[0].image", "a container needs image",
