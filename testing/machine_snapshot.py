@@ -68,7 +68,7 @@ def _mount_points(layout: Layout) -> list[str]:
     """Returns the fixed mount points, unless another stack is up: it needs them, and removes them before its bridge."""
     if any(Path("/sys/class/net", other.bridge).exists() for other in _others(layout)):
         return []
-    found = (mount_points.KUBELET, mount_points.CONTAINERD, mount_points.PROVISIONED_VOLUMES, mount_points.GUARD)
+    found = (mount_points.KUBELET, mount_points.CONTAINERD, mount_points.GUARD)
     return [str(path) for path in found if path.exists()]
 
 

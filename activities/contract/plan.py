@@ -66,8 +66,9 @@ class Plan(Payload):
     """What a generation of a Workspace requires on one kind of nodes: decided once by `build_plan`, then only executed.
 
     Memory and disk are GiB, prices US dollars an hour for all nodes, `spot_max_price` for one. `node_class` is the
-    user's for NodeClaims, "" for the installation's. `adapters` are model names. `digest` covers all that shapes the
-    workload, so that an unchanged workload is recognised. `repair` requests the replacement of lost nodes.
+    user's for NodeClaims, "" for the installation's. `memory_gib` is what nodes have that are no size of Azure's.
+    `adapters` are model names. `digest` covers all that shapes the workload, so that an unchanged workload is
+    recognised. `repair` requests the replacement of lost nodes.
     For a tuning: `output_image` is where the adapter is pushed, `method` lora or qlora, `volume_gib` the size of its
     own volume (0 if the user's volumes replace it), `training_digest` covers what shapes the adapter and nothing else.
     """
@@ -86,6 +87,7 @@ class Plan(Payload):
     gpus_per_node: int
     pool_name: str
     os_disk_gib: int
+    memory_gib: int = 0
     node_labels: dict[str, str] = Field(default_factory=dict)
     image_family: str = "ubuntu"
     node_class: str = ""

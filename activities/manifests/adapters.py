@@ -64,14 +64,12 @@ def container(specs: Sequence[AdapterSpec], image: str) -> Object:
         "name": CONTAINER,
         "image": image,
         "command": ["python", "-m", "runtime.adapters", "--config", contract.ADAPTERS_CONFIG_PATH],
-        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
         "volumeMounts": [
             {"name": "config", "mountPath": "/etc/modelyard", "readOnly": True},
             {"name": "adapters", "mountPath": ADAPTERS_ROOT},
             *(secrets if _secrets(specs) else []),
             *volumes,
         ],
-        "terminationMessagePolicy": "FallbackToLogsOnError",
     }
 
 

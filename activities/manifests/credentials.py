@@ -1,4 +1,4 @@
-"""Credentials as files in pods: docker configs of Secrets, and the token of a workload identity. Pure.
+"""Credentials as files in pods: docker configs of Secrets, the hub's token, that of a workload identity. Pure.
 
 Never in the environment, which every child process inherits, and never as an argument, which every process can read.
 """
@@ -8,11 +8,14 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from activities.clients.kubernetes import Object
+from activities.errors.hub import TOKEN_KEY
 from api.pods.registries import AzureIdentity, RegistryAccess
 
 FOLDER: Final = "/etc/modelyard-registries"
 DOCKER_CONFIG: Final = ".dockerconfigjson"
 """The key of Secrets of type kubernetes.io/dockerconfigjson."""
+HUB_FOLDER: Final = "/etc/modelyard-hub"
+HUB_TOKEN_FILE: Final = f"{HUB_FOLDER}/{TOKEN_KEY}"
 AUDIENCE: Final = "api://AzureADTokenExchange"
 """The audience for which Entra accepts a service account's token (Microsoft, "Workload identity federation")."""
 TOKEN_S: Final = 3600
@@ -52,6 +55,18 @@ def mounted(pod: Object, container: str, secrets: Iterable[str], identity: Azure
         for one in pod["containers"]
     ]
     return pod | {"containers": containers, "volumes": [*pod.get("volumes", []), *volumes]}
+
+
+def hub_token_volume(secret: str) -> Object:
+    """The token of a model hub. Optional: otherwise the pod would wait for the Secret without naming it. The program
+    reports that."""
+    items = [{"key": TOKEN_KEY, "path": TOKEN_KEY}]
+    return {"name": "hub-token", "secret": {"secretName": secret, "items": items, "optional": True}}
+
+
+def hub_token_mount() -> Object:
+    """Where `fetch` finds the token."""
+    return {"name": "hub-token", "mountPath": HUB_FOLDER, "readOnly": True}
 
 
 def _each(secrets: Iterable[str]) -> list[str]:

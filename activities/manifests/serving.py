@@ -1,8 +1,9 @@
 """The Kubernetes objects of a plan, as pure functions: serve.json, the Deployment, the Service.
 
 Pods have several containers on purpose: the kubelet starts them in order, so the small `fetch` fills /weights while the
-big `serve` image is still being pulled. `adapters.py` adds what adapters need. Objects carry the plan's digest; nothing
-here calls a cluster.
+big `serve` image is still being pulled. `adapters.py` adds what adapters need, `pods.py` what all pods have. Objects
+carry the plan's digest and not their own: another shape of pods comes with a Workspace's next edit, or with new images,
+and restarts nothing before. Nothing here calls a cluster.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from activities.clients.kubernetes import Object
 from activities.contract.models import PinnedModel
 from activities.contract.plan import Plan
 from activities.manifests import adapters as adapter_manifests
-from activities.manifests import credentials
+from activities.manifests import bounds, credentials, pods
 from activities.nodes.provider import node_selector as own_nodes
 from api import labels, names
 from api.pods import serve as serving
@@ -25,6 +26,13 @@ DRAIN_S: Final = 60
 """Seconds for requests in flight after a pod receives SIGTERM; the first ten only wait for load balancers."""
 PRE_STOP_S: Final = 10
 STARTUP_PERIOD_S: Final = 5
+HUB_CLIENT: Final = {
+    # Beside the weights: logs and caches of the hub's client, of which some are as large as a file.
+    "HF_HOME": f"{serving.WEIGHTS_ROOT}/.cache/huggingface",
+    # hf_xet sizes the buffers of a download by the machine's memory; these fit into what `bounds.fetching` allows.
+    "HF_XET_RECONSTRUCTION_DOWNLOAD_BUFFER_SIZE": "512mb",
+    "HF_XET_RECONSTRUCTION_DOWNLOAD_BUFFER_LIMIT": "1gb",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,41 +177,48 @@ def _preset_pod(plan: Plan, pinned: PinnedModel, images: Images, adapters: Seque
         serve["volumeMounts"].append(adapter_manifests.serve_mount())
     pod: Object = {
         "terminationGracePeriodSeconds": DRAIN_S + PRE_STOP_S,
-        # Model code must not have access to the API server.
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [fetch_container(plan, pinned, images), *bringing, serve],
         "volumes": [
-            {"name": "weights", "emptyDir": {}},
+            *weights_volumes(plan),
             {"name": "config", "configMap": {"name": names.serve_config_map(plan.key.name)}},
-            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}},
             *(adapter_manifests.volumes(adapters) if adapters else []),
         ],
     }
+    sizes = {
+        "fetch": bounds.fetching(plan),
+        adapter_manifests.CONTAINER: bounds.ADAPTERS,
+        "serve": bounds.computing(plan),
+    }
+    sealed = pods.sealed(pod, sizes)
     if not adapters:
-        return pod
+        return sealed
     # Pull Secrets are among the adapters' volumes: they may be missing, and then the program reports which.
-    return credentials.mounted(pod, adapter_manifests.CONTAINER, (), images.registry.azure)
+    return credentials.mounted(sealed, adapter_manifests.CONTAINER, (), images.registry.azure)
 
 
 def fetch_container(plan: Plan, pinned: PinnedModel, images: Images) -> Object:
-    """Fills /weights on the node while the large image is pulled."""
+    """Fills /weights on the node while the large image is pulled. Its volumes are `weights_volumes`."""
     command = ["python", "-m", "runtime.fetch", "--model", pinned.model, "--revision", pinned.revision]
-    container: Object = {
+    environment = {"HF_ENDPOINT": images.hf_endpoint} | HUB_CLIENT
+    mounts = [{"name": "weights", "mountPath": serving.WEIGHTS_ROOT}]
+    if plan.access_secret:
+        environment["HF_TOKEN_PATH"] = credentials.HUB_TOKEN_FILE
+        mounts.append(credentials.hub_token_mount())
+    return {
         "name": "fetch",
         "image": images.fetch,
         "command": [*command, "--to", serving.WEIGHTS_ROOT],
-        "env": [{"name": "HF_ENDPOINT", "value": images.hf_endpoint}],
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
         "ports": [{"name": "fetch", "containerPort": serving.FETCH_PORT}],
-        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
-        "volumeMounts": [{"name": "weights", "mountPath": serving.WEIGHTS_ROOT}],
-        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": mounts,
     }
-    if plan.access_secret:
-        token = {"secretKeyRef": {"name": plan.access_secret, "key": "HF_TOKEN"}}
-        container["env"] = [*container["env"], {"name": "HF_TOKEN", "valueFrom": token}]
-    return container
+
+
+def weights_volumes(plan: Plan) -> list[Object]:
+    """The volumes of a pod that fetches weights and computes with them."""
+    token = [credentials.hub_token_volume(plan.access_secret)] if plan.access_secret else []
+    shared_memory = {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}}
+    return [{"name": "weights", "emptyDir": {}}, shared_memory, *token]
 
 
 def _serve(plan: Plan, images: Images) -> Object:
@@ -213,10 +228,6 @@ def _serve(plan: Plan, images: Images) -> Object:
         "image": images.runtime,
         "command": ["python", "-m", "runtime.serve", "--config", serving.CONFIG_PATH],
         "ports": [{"name": "http", "containerPort": serving.SERVE_PORT}],
-        "resources": {
-            "requests": {"cpu": "500m", "memory": "1Gi", labels.GPU_RESOURCE: str(plan.gpus_per_node)},
-            "limits": {labels.GPU_RESOURCE: str(plan.gpus_per_node)},
-        },
         "startupProbe": health
         | {"periodSeconds": STARTUP_PERIOD_S, "failureThreshold": plan.deadlines.serving // STARTUP_PERIOD_S + 1},
         "readinessProbe": health | {"periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 3},
@@ -227,5 +238,4 @@ def _serve(plan: Plan, images: Images) -> Object:
             {"name": "config", "mountPath": "/etc/modelyard", "readOnly": True},
             {"name": "shm", "mountPath": "/dev/shm"},
         ],
-        "terminationMessagePolicy": "FallbackToLogsOnError",
     }

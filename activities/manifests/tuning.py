@@ -13,7 +13,7 @@ from activities.clients.kubernetes import Object
 from activities.contract.models import PinnedModel
 from activities.contract.plan import Plan
 from activities.contract.tuning import TuningPart
-from activities.manifests import credentials
+from activities.manifests import bounds, credentials, pods
 from activities.manifests import serving as manifests
 from api import labels, names
 from api.configs.mounted_paths import DATA
@@ -181,22 +181,13 @@ def _pod(
         "image": around.tune_image if part == "train" else around.data_image,
         "command": ["python", "-m", _MODULES[part], "--config", _CONFIG_PATHS[part]],
         "ports": [{"name": "http", "containerPort": PORTS[part]}],
-        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
         "volumeMounts": [*mounts, {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True}],
-        "terminationMessagePolicy": "FallbackToLogsOnError",
     }
-    pod: Object = {
-        "restartPolicy": "OnFailure",
-        # Training code and data formats must not have access to the API server.
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
-        "volumes": [*volumes, config],
-    }
+    pod: Object = {"restartPolicy": "OnFailure", "containers": [container], "volumes": [*volumes, config]}
     if part == "train" and pinned is not None:
         return manifests.placed(plan, _training(plan, pod, pinned, images, around.environment))
-    return credentials.mounted(pod, part, secrets_of(plan, part, tuning), around.identity)
+    size = bounds.PUBLISH if part == "publish" else bounds.FETCH_DATA
+    return credentials.mounted(pods.sealed(pod, {part: size}), part, secrets_of(plan, part, tuning), around.identity)
 
 
 def _training(
@@ -204,20 +195,18 @@ def _training(
 ) -> Object:
     """Fetches the weights while the training image is pulled, as for serving."""
     (container,) = pod["containers"]
-    gpus = {labels.GPU_RESOURCE: str(plan.gpus_per_node)}
     weights = {"name": "weights", "mountPath": serve.WEIGHTS_ROOT}
     fetch = manifests.fetch_container(plan, pinned, images)
     training = container | {
         "env": [{"name": name, "value": value} for name, value in environment.items()],
-        "resources": {"requests": {"cpu": "500m", "memory": "1Gi"} | gpus, "limits": gpus},
         "volumeMounts": [*container["volumeMounts"], weights, {"name": "shm", "mountPath": "/dev/shm"}],
     }
-    more = [{"name": "weights", "emptyDir": {}}, {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}}]
-    return pod | {
+    whole = pod | {
         "containers": [fetch | {"command": [*fetch["command"], "--once"]}, training],
-        "volumes": [*pod["volumes"], *more],
+        "volumes": [*pod["volumes"], *manifests.weights_volumes(plan)],
         "terminationGracePeriodSeconds": STOP_S + STOP_MARGIN_S,
     }
+    return pods.sealed(whole, {"fetch": bounds.fetching(plan), "train": bounds.computing(plan)})
 
 
 def _storage(plan: Plan, part: TuningPart, tuning: Tuning) -> tuple[list[Object], list[Object]]:

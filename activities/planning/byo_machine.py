@@ -3,6 +3,11 @@
 Finding free GPUs and reserving them is left to activities/nodes.
 """
 
+import math
+import re
+from dataclasses import replace
+from typing import Final
+
 from activities.clients.identities import labelled
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract.failures import failure
@@ -10,11 +15,13 @@ from api.resource.workspace import Workspace
 from presets.machines.gpu_labels import GpuLabelsInvalid, NodeGpus, NoGpuFacts, common_gpus, read_gpus
 from presets.machines.machine import Machine
 
+_PER_GIB: Final = {"Ki": 2**20, "Mi": 2**10, "Gi": 1}
+
 
 async def read_own_machine(cluster: Cluster, workspace: Workspace) -> Machine:
     """Returns the machine. Raises NoMatchingNodes with what the nodes lack."""
     selector = ",".join(f"{key}={value}" for key, value in sorted(workspace.match_labels.items()))
-    nodes, _ = await cluster.list_all("Node", selector=selector, keep=labelled)
+    nodes, _ = await cluster.list_all("Node", selector=selector, keep=_kept)
     return machine_of(nodes, selector, _profile(workspace))
 
 
@@ -33,10 +40,24 @@ def machine_of(nodes: list[Object], selector: str, profile: str) -> Machine:
     if not found:
         why = "; ".join(without) or "no node has these labels"
         raise failure("NoMatchingNodes", f"no node with a GPU matches {selector or 'an empty selector'}: {why}")
+    sizes = [memory_gib(node) for node in nodes if node["metadata"]["name"] in found]
     try:
-        return Machine.of_node(common_gpus(found))
+        return replace(Machine.of_node(common_gpus(found)), ram_gib=min(sizes))
     except GpuLabelsInvalid as error:
         raise failure("NoMatchingNodes", str(error)) from None
+
+
+def memory_gib(node: Object) -> int:
+    """The node's memory in GiB, rounded up; 0 if it does not say, or not in Ki, Mi or Gi as kubelets do."""
+    written = re.fullmatch(
+        r"([0-9]{1,15})(Ki|Mi|Gi)", str((node.get("status") or {}).get("capacity", {}).get("memory"))
+    )
+    return math.ceil(int(written[1]) / _PER_GIB[written[2]]) if written else 0
+
+
+def _kept(node: Object) -> Object:
+    capacity = (node.get("status") or {}).get("capacity") or {}
+    return labelled(node) | {"status": {"capacity": {"memory": capacity.get("memory")}}}
 
 
 def _profile(workspace: Workspace) -> str:

@@ -182,6 +182,7 @@ def plan_option(found: Object, around: PlanContext, deadlines: Deadlines) -> Opt
         gpus_per_node=document.gpus_per_node or 0,
         pool_name=names.pool_name(workspace.uid),
         os_disk_gib=document.disk_gib or 0,
+        memory_gib=around.machine.ram_gib if around.machine else 0,
         node_labels=workspace.match_labels,
         image_family=checks.image_family(workspace),
         node_class=workspace.metadata.annotations.get(labels.NODE_CLASS_NAME, "").strip(),

@@ -28,7 +28,8 @@ class Machine:
 
     `compute_capability` is CUDA's, for instance 8.6; None for GPUs without CUDA. `divided`: its one GPU is a
     MIG slice, or is shared with other pods. `share` is less than 1 where CUDA shows the memory of the whole GPU to each
-    of the pods that share it: vLLM's utilization must then be so much less.
+    of the pods that share it: vLLM's utilization must then be so much less. `ram_gib` is an existing node's, 0 where it
+    is not known.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Machine:
     architecture: str = "amd64"
     divided: bool = False
     share: float = 1.0
+    ram_gib: int = 0
     batch: Batch = field(default_factory=Batch)
 
     @classmethod

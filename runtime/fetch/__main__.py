@@ -6,11 +6,12 @@ complete. A restarted container finds it and downloads nothing. Exit codes and r
 
 import argparse
 import json
+import os
 import re
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -19,11 +20,15 @@ from runtime.fetch.supervision import download_argv, fetch
 from runtime.pod.metrics import COMPLETE, Progress, bytes_below
 from runtime.pod.retry import RetryPolicy
 from runtime.pod.status_server import start_status_server
-from runtime.pod.termination import FetchFailure, leave_message
+from runtime.pod.termination import TOKEN_INVALID, FetchFailure, leave_message
 
 # The revision becomes a folder's name. A commit, or a name where a hub has no commits.
 REVISION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
 MODEL = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*(/[0-9A-Za-z][0-9A-Za-z._-]*)?")
+
+TOKEN_FILE = "HF_TOKEN_PATH"
+"""The variable by which huggingface_hub finds a file with a token."""
+NO_TOKEN = "the Secret of modelAccessSecret is not there or has no key HF_TOKEN: create it, or put the token into it"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -62,6 +67,7 @@ def _ensure_weights(options: argparse.Namespace, progress: Progress) -> None:
     folder = Path(options.to) / options.revision
     marker = folder / COMPLETE_MARKER
     if not marker.exists():
+        _require_token(os.environ)
         command = download_argv(options.model, options.revision, folder)
         retry_policy = RetryPolicy(stall_s=options.stall_s, attempts=options.attempts)
         fetch(command, folder, progress, retry_policy, _log)
@@ -69,6 +75,18 @@ def _ensure_weights(options: argparse.Namespace, progress: Progress) -> None:
     progress.bytes_done = progress.bytes_total = bytes_below(folder)
     progress.phase = COMPLETE
     _log(progress.line())
+
+
+def _require_token(environment: Mapping[str, str]) -> None:
+    """The pod names a file for the token exactly if the Workspace names a Secret. Raises FetchFailure without a token:
+    the hub would say that the model is gated, or not there."""
+    file = environment.get(TOKEN_FILE)
+    try:
+        empty = file is not None and not Path(file).read_text().strip()
+    except OSError as error:
+        raise FetchFailure(TOKEN_INVALID, f"{NO_TOKEN} ({error.strerror})") from error
+    if empty:
+        raise FetchFailure(TOKEN_INVALID, f"{NO_TOKEN} (it is empty)")
 
 
 def _mark(folder: Path, marker: Path, options: argparse.Namespace) -> None:

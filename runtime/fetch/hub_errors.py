@@ -7,7 +7,7 @@ import errno
 import os
 
 import httpx2
-from huggingface_hub import errors
+from huggingface_hub import errors, get_token
 
 from runtime.pod.termination import (
     BROKEN_OFF,
@@ -49,7 +49,7 @@ def _classified(error: Exception) -> tuple[Kind, str]:
 
 def _not_found(error: errors.RepositoryNotFoundError) -> tuple[Kind, str]:
     status = error.response.status_code
-    if status == 401 and os.environ.get("HF_TOKEN"):
+    if status == 401 and get_token():
         return TOKEN_INVALID, "the hub refused HF_TOKEN: put a valid token into the Secret"
     if status == 401:
         return NOT_FOUND, "there is no such repository, or it is private: check the name, or give modelAccessSecret"

@@ -25,10 +25,15 @@ def variables(config: ServeConfig, device: Device, cpus: int, given: Mapping[str
         "DO_NOT_TRACK": "1",
         # The weights are local: any request to the hub is a bug.
         "HF_HUB_OFFLINE": "1",
-        # Caches are beside the weights, so that a restarted container reuses them.
+        # Caches are beside the weights, so that a restarted container reuses them; the root file system is read-only.
         "HF_HOME": f"{cache}/huggingface",
         "VLLM_CACHE_ROOT": f"{cache}/vllm",
         "TORCHINDUCTOR_CACHE_DIR": f"{cache}/inductor",
+        "TRITON_CACHE_DIR": f"{cache}/triton",
+        "FLASHINFER_WORKSPACE_BASE": f"{cache}/flashinfer",
+        "CUDA_CACHE_PATH": f"{cache}/cuda",
+        # Of all others that follow the XDG Base Directory Specification.
+        "XDG_CACHE_HOME": cache,
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
     }
     if device == "cpu":

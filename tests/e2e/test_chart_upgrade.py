@@ -74,8 +74,10 @@ def own_server(stack: Layout) -> dict[str, Any]:
         "ports": [{"containerPort": 5000}],
         "readinessProbe": {"httpGet": {"path": "/", "port": 5000}},
         "resources": {"limits": {"nvidia.com/gpu": 1}},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
-    return {"template": {"spec": {"containers": [container]}}}
+    security = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    return {"template": {"spec": {"securityContext": security, "containers": [container]}}}
 
 
 def long_training(stack: Layout) -> Path:

@@ -1,5 +1,6 @@
 """The demo's path on the whole stack: apply, nodes bought, a real model serves, chat, delete, nothing left."""
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -7,13 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from api import names
 from deploy.local.azure.control_client import Address, ControlClient
+from deploy.local.cluster import owner_client
 from deploy.local.cluster.kubectl import kubectl, kubectl_json
+from deploy.local.cluster.owner_client import ClusterApiError
 from deploy.local.demo import demo
 from deploy.local.demo.chat import ask_kaito, ask_openai
+from deploy.local.images.contents import FETCH
+from deploy.local.images.images import reference
 from deploy.local.layout import Layout
 from deploy.local.services.modelyard import PROGRAMS, WEBHOOK
 from deploy.local.services.pods import NAMESPACE
@@ -71,6 +77,15 @@ def test_the_admin_endpoint_and_the_workflow_tell_the_same_story(served: demo.Ta
     assert held["node_pool"] == names.pool_name(view["uid"])
 
 
+def test_code_of_a_model_has_no_right_on_its_node(served: demo.Target, stack: Layout) -> None:
+    found = {module: in_containers(stack, module) for module in ("runtime.fetch", "runtime.serve")}
+    assert all(found.values())
+    for process in (process for each in found.values() for process in each):
+        assert_without_rights(process)
+        root = Path(f"/proc/{process.pid}/root")
+        assert os.statvfs(root).f_flag & os.ST_RDONLY and not os.statvfs(root / "tmp").f_flag & os.ST_RDONLY
+
+
 def test_deleting_gives_everything_back(served: demo.Target, stack: Layout) -> None:
     began = time.monotonic()
     kubectl(stack.admin_kubeconfig, "delete", "workspace", served.name, deadline_s=DELETE_S)
@@ -100,8 +115,21 @@ def test_no_pod_of_the_control_plane_has_a_right_on_its_node(stack: Layout) -> N
     # Two of each; both workers run one module, which is looked for twice.
     assert len({process.pid for process in ours}) == 2 * len((*PROGRAMS, WEBHOOK))
     for process in ours:
-        status = Path(f"/proc/{process.pid}/status").read_text()
-        fields = dict(line.split(":\t", 1) for line in status.splitlines())
-        assert set(fields["Uid"].split()) == set(fields["Gid"].split()) == {"65532"}
-        assert int(fields["CapBnd"], 16) == int(fields["CapEff"], 16) == 0
-        assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
+        assert_without_rights(process)
+
+
+def test_the_namespace_of_all_examples_takes_restricted_pods_only(stack: Layout) -> None:
+    if not (choices := recall(stack.instance)) or not choices.pods:
+        pytest.skip("this Kubernetes has no Pod Security")
+    pod = {"metadata": {"name": "root"}, "spec": {"containers": [{"name": "c", "image": reference(stack, FETCH)}]}}
+    with pytest.raises(ClusterApiError, match="violates PodSecurity"):
+        owner_client.request(stack, "POST", "/api/v1/namespaces/default/pods", pod, "application/json")
+
+
+def assert_without_rights(process: psutil.Process) -> None:
+    """As the kernel sees it."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines())
+    assert set(fields["Uid"].split()) == set(fields["Gid"].split()) == {"65532"}
+    assert int(fields["CapBnd"], 16) == int(fields["CapEff"], 16) == 0
+    assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")

@@ -1,25 +1,27 @@
 """Starts and stops the real Kubernetes control plane of a local stack.
 
-etcd and kube-apiserver always; controller-manager, scheduler and the gateway's kube-proxy only with `controllers`.
-`flags.py` builds their command lines, `network/` the network below them.
+etcd and kube-apiserver always; controller-manager, scheduler, the gateway's kube-proxy and the provisioner of volumes
+only with `controllers`. `flags.py` builds their command lines, `network/` the network below them.
 """
 
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from pathlib import Path
 
-from deploy.local.cluster import certificates, flags, gateway_node, owner_client
+from deploy.local.cluster import certificates, flags, gateway_node, owner_client, volumes
 from deploy.local.cluster.kubeconfigs import mint_kubeconfig, write_admin_kubeconfig
-from deploy.local.host import daemons, mount_points, probes
+from deploy.local.host import daemons, probes
 from deploy.local.kubernetes.binaries import Binaries, require_binaries
 from deploy.local.layout import LOOPBACK, Layout
 from deploy.local.network import bridge
 
+PROVISIONER = "volumes"
 # In the order in which they are stopped, with the grace period of each in seconds. The API server would wait a
 # minute for its clients' connections, even those of removed nodes; it holds nothing that a kill could lose.
 STOP_S = {
+    PROVISIONER: 2.0,
     "kube-proxy-gateway": 2.0,
     "kube-scheduler": 2.0,
     "kube-controller-manager": 2.0,
@@ -29,13 +31,6 @@ STOP_S = {
 DEFAULT_IDENTITY_S = 60.0
 # Until this minor version a controller creates the token Secret of each ServiceAccount.
 NO_TOKEN_SECRETS_FROM = 24
-STORAGE_CLASS = {
-    "apiVersion": "storage.k8s.io/v1",
-    "kind": "StorageClass",
-    "metadata": {"name": "local", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-    "provisioner": "kubernetes.io/host-path",
-    "reclaimPolicy": "Delete",
-}
 
 
 def start_control_plane(layout: Layout, *, controllers: bool = True) -> None:
@@ -60,11 +55,6 @@ def stop_control_plane(layout: Layout) -> None:
         daemons.stop(layout, name, deadline_s=seconds)
 
 
-def provisioned_volumes(layout: Layout) -> Path:
-    """Returns the folder that holds the volumes of this stack's claims."""
-    return layout.state / "volumes"
-
-
 def _start_controllers(
     layout: Layout, binaries: Binaries, pairs: dict[str, certificates.KeyPair], signing_key: Path
 ) -> None:
@@ -76,20 +66,37 @@ def _start_controllers(
         "kube-controller-manager",
         flags.controller_manager(layout, binaries, pairs, signing_key),
         _component_ready(layout, layout.ports.controller_manager),
-        enter=_over_provisioned_volumes(layout),
     )
     scheduler = daemons.Daemon(
         "kube-scheduler",
         flags.scheduler(layout, binaries, pairs),
         _component_ready(layout, layout.ports.scheduler),
     )
-    started = [manager, scheduler, *([_gateway_proxy(layout, binaries)] if layout.with_nodes else [])]
-    mounting = mount_points.made() if layout.with_nodes else nullcontext()
-    with mounting, ThreadPoolExecutor(len(started)) as pool:
+    with_nodes = [_gateway_proxy(layout, binaries), _provisioner(layout)] if layout.with_nodes else []
+    started = [manager, scheduler, *with_nodes]
+    with ThreadPoolExecutor(len(started)) as pool:
         list(pool.map(lambda daemon: daemons.start(layout, daemon), started))
     _await_default_identity(layout, binaries.minor)
     if layout.with_nodes:
-        owner_client.apply(layout, "/apis/storage.k8s.io/v1/storageclasses/local", STORAGE_CLASS)
+        _ensure_storage_class(layout)
+
+
+def _provisioner(layout: Layout) -> daemons.Daemon:
+    folder = layout.state / "volumes"
+    argv = [sys.executable, "-m", "deploy.local.cluster.volumes"]
+    argv += ["--kubeconfig", str(layout.admin_kubeconfig), "--folder", str(folder)]
+    # Claims wait for it.
+    return daemons.Daemon(PROVISIONER, argv, lambda: True)
+
+
+def _ensure_storage_class(layout: Layout) -> None:
+    """Replaces the class of an earlier version of this stack: the provisioner of a class cannot be changed."""
+    wanted = volumes.STORAGE_CLASS
+    path = f"/apis/storage.k8s.io/v1/storageclasses/{volumes.CLASS}"
+    found = owner_client.read(layout, path)
+    if found is not None and found["provisioner"] != wanted["provisioner"]:
+        owner_client.request(layout, "DELETE", path)
+    owner_client.apply(layout, path, wanted)
 
 
 def _await_default_identity(layout: Layout, minor: int) -> None:
@@ -140,14 +147,3 @@ def _apiserver_ready(layout: Layout) -> Callable[[], bool]:
 
 def _component_ready(layout: Layout, port: int) -> Callable[[], bool]:
     return probes.once_answers(f"https://{LOOPBACK}:{port}/healthz", ca=layout.pki / "ca.crt")
-
-
-def _over_provisioned_volumes(layout: Layout) -> Sequence[str]:
-    """Returns an argv prefix: a mount namespace in which Kubernetes' fixed volume folder is this stack's own."""
-    if not layout.with_nodes:
-        return ()
-    folder = provisioned_volumes(layout)
-    folder.mkdir(parents=True, exist_ok=True)
-    script = mount_points.HOLD_GUARD + 'mount --bind "$0" "$1"\nshift\nexec "$@"\n'
-    target = str(mount_points.PROVISIONED_VOLUMES)
-    return ("unshare", "--mount", "--propagation", "private", "sh", "-ec", script, str(folder), target)

@@ -86,8 +86,6 @@ def controller_manager(
         f"--root-ca-file={pairs['authority'].certificate}",
         f"--service-account-private-key-file={signing_key}",
         "--use-service-account-credentials=true",
-        # Provisions volumes as folders on this machine, without further software.
-        f"--enable-hostpath-provisioner={str(layout.with_nodes).lower()}",
         # A claim created before its StorageClass was seen waits for the next sync; the default is 15 s.
         "--pvclaimbinder-sync-period=2s",
         # Kubelets here renew their lease every 2 s; a lost node shows after 10 renewals, not after the default 40 s.

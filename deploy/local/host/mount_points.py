@@ -1,4 +1,4 @@
-"""Folders with fixed names that Kubernetes requires, over which every node and stack mounts its own.
+"""Folders with fixed names that kubelet and containerd require, over which every node mounts its own.
 
 The empty folders below the mounts are shared by all stacks of the machine. Removing one unmounts it in every namespace,
 so every process that mounts holds a shared lock for its lifetime, and only the last one removes the folders. The lock
@@ -15,8 +15,6 @@ from typing import IO
 GUARD = Path("/run/modelyard-mount-points")
 KUBELET = Path("/var/lib/kubelet")
 CONTAINERD = Path("/var/lib/containerd")
-# Fixed in Kubernetes' source (pkg/volume/hostpath) for volumes that the controller-manager provisions.
-PROVISIONED_VOLUMES = Path("/tmp/hostpath_pv")
 # Shell lines for a process that mounts, run within `made`: file descriptor 9 holds the lock until the process ends.
 HOLD_GUARD = f"exec 9>>{GUARD}\nflock --shared 9\n"
 
@@ -25,7 +23,7 @@ HOLD_GUARD = f"exec 9>>{GUARD}\nflock --shared 9\n"
 def made() -> Iterator[None]:
     """Creates the folders and keeps them from removal during the block, in which mounting processes lock them."""
     with _guard() as guard:
-        for folder in (KUBELET, CONTAINERD, PROVISIONED_VOLUMES):
+        for folder in (KUBELET, CONTAINERD):
             if not folder.is_dir():
                 folder.mkdir(parents=True, exist_ok=True)
                 guard.write(f"{folder}\n")

@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deploy.local.cluster import certificates, control_plane, flags, kubeconfigs
+from deploy.local.cluster import certificates, flags, kubeconfigs
 from deploy.local.host import cgroups, daemons, mount_points, probes, processes
 from deploy.local.kubernetes.binaries import Binaries, require_binaries
 from deploy.local.layout import Layout
@@ -79,7 +79,6 @@ def _prepare_namespaces(layout: Layout, name: str, number: int) -> None:
         folder / "kubelet": mount_points.KUBELET,
         folder / "containerd": mount_points.CONTAINERD,
         folder / "log": Path("/var/log"),
-        control_plane.provisioned_volumes(layout): mount_points.PROVISIONED_VOLUMES,
     }
     for source in binds:
         source.mkdir(parents=True, exist_ok=True)

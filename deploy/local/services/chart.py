@@ -21,6 +21,8 @@ from deploy.local.services.pods import NAMESPACE, await_pods
 
 CHART: Final = REPOSITORY / "deploy" / "chart"
 RELEASE: Final = "modelyard"
+EXAMPLES: Final = "default"
+"""The namespace of the demo and of all examples."""
 INSTALL_S: Final = 600.0
 AZURE_SECRET: Final = "azure"
 AZURE_FOLDER: Final = "/etc/azure"
@@ -65,16 +67,20 @@ def helm_environment(layout: Layout) -> dict[str, str]:
 
 
 def prerequisites(layout: Layout) -> dict[str, dict[str, Any]]:
-    """Returns what is there before the chart, by API path: its `restricted` namespace, the credential for Azure."""
+    """Returns what is there before the chart, by API path: its namespace and that of the examples, both `restricted`,
+    and the credential for Azure."""
     restricted = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
     files = {"ca.crt": layout.pki / "ca.crt", "token": modelyard.token_file(layout)}
     data = {name: base64.b64encode(file.read_bytes()).decode() for name, file in files.items()}
-    return {
-        f"/api/v1/namespaces/{NAMESPACE}": {
+    namespaces = {
+        f"/api/v1/namespaces/{name}": {
             "apiVersion": "v1",
             "kind": "Namespace",
-            "metadata": {"name": NAMESPACE, "labels": restricted},
-        },
+            "metadata": {"name": name, "labels": restricted},
+        }
+        for name in (NAMESPACE, EXAMPLES)
+    }
+    return namespaces | {
         f"/api/v1/namespaces/{NAMESPACE}/secrets/{AZURE_SECRET}": {
             "apiVersion": "v1",
             "kind": "Secret",

@@ -18,6 +18,10 @@ def variables(given: Mapping[str, str], *, cache: str, cpus: int, processes: int
     wanted = ({} if on_gpu else KEPT_MEMORY) | {
         "OMP_NUM_THREADS": str(max(1, cpus // processes)),
         "HF_HOME": f"{cache}/huggingface",
+        "TORCHINDUCTOR_CACHE_DIR": f"{cache}/inductor",
+        "TRITON_CACHE_DIR": f"{cache}/triton",
+        "CUDA_CACHE_PATH": f"{cache}/cuda",
+        "XDG_CACHE_HOME": cache,
         "TOKENIZERS_PARALLELISM": "false",
         "DO_NOT_TRACK": "1",
         # Rows differ in length, so blocks of every size are allocated; without this memory becomes fragmented.

@@ -142,8 +142,8 @@ async def test_a_claim_is_bound_to_a_volume_and_a_job_may_use_it(
     claim = await workspaces.cluster.get("PersistentVolumeClaim", "kept", NAMESPACE)
     assert claim is not None and claim["status"]["phase"] == "Bound"
     volume = await workspaces.cluster.request("GET", f"/api/v1/persistentvolumes/{claim['spec']['volumeName']}")
-    folder = stack.layout.state / "volumes" / Path(volume["spec"]["hostPath"]["path"]).name
-    assert folder.is_dir()
+    folder = Path(volume["spec"]["local"]["path"])
+    assert folder.is_dir() and folder.is_relative_to(stack.layout.state)
 
 
 async def running_pod(workspaces: Workspaces, name: str) -> str:

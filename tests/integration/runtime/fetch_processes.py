@@ -75,9 +75,10 @@ class Fetcher:
         argv = [sys.executable, "-m", "runtime.fetch", "--model", MODEL, "--revision", revision, "--to", str(folder)]
         plain = {name: value for name, value in os.environ.items() if name not in ("HF_TOKEN", "HF_ENDPOINT")}
         # Not even a token that the user of this machine has stored.
-        environment = (
-            plain | {"HF_ENDPOINT": hub, "HF_HOME": str(folder / "home")} | ({"HF_TOKEN": token} if token else {})
-        )
+        environment = plain | {"HF_ENDPOINT": hub, "HF_HOME": str(folder / "home")}
+        if token is not None:
+            (file := folder / "token").write_text(token)
+            environment["HF_TOKEN_PATH"] = str(file)
         self.process = subprocess.Popen(
             [*argv, "--port", str(port), *options], env=environment, stdout=subprocess.PIPE, text=True
         )

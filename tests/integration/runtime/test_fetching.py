@@ -103,6 +103,20 @@ def test_an_unknown_token_is_told_apart(hub: Hub, fetcher: Start) -> None:
     assert "hf_wrong" not in said
 
 
+def test_a_token_is_in_no_environment_that_code_beside_it_could_read(hub: Hub, fetcher: Start) -> None:
+    hub.put("access", {"repos": {MODEL: "gated"}, "tokens": TOKENS})
+    fetch = fetcher(token="hf_in")
+    fetch.wait_until_complete()
+    assert b"hf_in" not in Path(f"/proc/{fetch.process.pid}/environ").read_bytes()
+
+
+def test_a_secret_without_a_token_is_told_before_the_hub_is_asked(fetcher: Start) -> None:
+    away = f"http://127.0.0.1:{free_port()}"
+    code, said = fetcher(endpoint=away, revision="a" * 40, token=" \n").wait()
+    assert (code, told(said)["reason"]) == (12, "ModelTokenInvalid")
+    assert "modelAccessSecret" in told(said)["message"] and "attempt" not in said
+
+
 def test_a_revision_that_is_not_there_is_not_found(fetcher: Start) -> None:
     code, said = fetcher(revision="0" * 40).wait()
     assert (code, told(said)["reason"]) == (11, "ModelNotFound")

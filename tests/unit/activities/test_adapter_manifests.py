@@ -50,7 +50,7 @@ def mounted(container: dict[str, Any]) -> dict[str, bool]:
 def test_without_adapters_nothing_is_added() -> None:
     assert [container["name"] for container in pod()["containers"]] == ["fetch", "serve"]
     assert set(objects()["ConfigMap"]["data"]) == {"serve.json"}
-    assert {volume["name"] for volume in pod()["volumes"]} == {"weights", "config", "shm"}
+    assert {volume["name"] for volume in pod()["volumes"]} == {"weights", "config", "shm", "tmp-fetch", "tmp-serve"}
 
 
 def test_adapters_are_pulled_while_weights_are_downloaded() -> None:
@@ -79,7 +79,7 @@ def test_the_adapters_container_gets_images_strengths_and_secrets_by_file() -> N
 def test_only_the_adapters_container_mounts_secrets_and_user_volumes_read_only() -> None:
     fetch, bringer, serve = pod("facts", "tone", LONG)["containers"]
     assert mounted(bringer) == {
-        "/etc/modelyard": True, "/adapters": False, "/pull-secrets": True, f"/mnt/adapter/{LONG}": True,
+        "/etc/modelyard": True, "/adapters": False, "/pull-secrets": True, f"/mnt/adapter/{LONG}": True, "/tmp": False,
     }  # fmt: skip
     assert mounted(serve)["/adapters"] is True
     for other in (fetch, serve):

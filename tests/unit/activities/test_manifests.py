@@ -50,15 +50,21 @@ def test_serve_json_is_what_the_runtime_reads_and_pins_the_commit() -> None:
 
 def test_a_token_is_named_and_never_copied() -> None:
     pod = objects(of_a_preset(access_secret="hf"))["Deployment"]["spec"]["template"]["spec"]
-    token = next(entry for entry in pod["containers"][0]["env"] if entry["name"] == "HF_TOKEN")
-    assert token["valueFrom"]["secretKeyRef"] == {"name": "hf", "key": "HF_TOKEN"}
-    assert "HF_TOKEN" not in json.dumps(pod["containers"][1])
+    fetch, serve = pod["containers"]
+    [volume] = [each for each in pod["volumes"] if "secret" in each]
+    [mount] = [each for each in fetch["volumeMounts"] if each["name"] == volume["name"]]
+    assert volume["secret"]["secretName"] == "hf" and mount["readOnly"]
+    [item] = volume["secret"]["items"]
+    environment = {entry["name"]: entry["value"] for entry in fetch["env"]}
+    assert environment["HF_TOKEN_PATH"] == f"{mount['mountPath']}/{item['path']}" and item["key"] == "HF_TOKEN"
+    assert "HF_TOKEN" not in environment and "HF_TOKEN" not in json.dumps(serve)
+    assert volume["name"] not in json.dumps(serve)
 
 
 def test_pods_on_own_nodes_ask_for_the_label_that_counts_their_gpus() -> None:
     pod = objects(of_a_preset(provider="byo", gpus_per_node=2))["Deployment"]["spec"]["template"]["spec"]
     assert pod["nodeSelector"] == {"gpus.modelyard.dev/uid-1": "2"}
-    assert pod["containers"][1]["resources"]["limits"] == {"nvidia.com/gpu": "2"}
+    assert pod["containers"][1]["resources"]["limits"]["nvidia.com/gpu"] == "2"
 
 
 def test_pods_run_on_their_workspaces_nodes_only_whatever_the_template_says() -> None:

@@ -148,6 +148,23 @@ async def test_byo_nodes_are_sized_by_their_labels() -> None:
     assert (plan.price_per_hour, plan.vcpus_per_node) == (None, 0)
 
 
+@pytest.mark.parametrize(
+    ("told", "gib"),
+    [
+        pytest.param(["263871416Ki", "128Gi"], 128, id="the smaller one, rounded up"),
+        pytest.param(["263871416Ki"], 252, id="as kubelets write it"),
+        pytest.param(["64Gi", None], 0, id="one that says nothing"),
+        pytest.param(["1e12"], 0, id="another way to write it"),
+    ],
+)
+async def test_byo_pods_may_use_the_memory_that_all_nodes_have(told: list[str | None], gib: int) -> None:
+    nodes = [a_node(f"n{number}") for number in range(len(told))]
+    for node, memory in zip(nodes, told, strict=True):
+        node["status"] = {"capacity": {"memory": memory} if memory else {}}
+    plan = (await planner(Objects(on_own_nodes(), nodes=nodes), provider="byo").build_plan(KEY)).first.plan
+    assert plan.memory_gib == gib
+
+
 async def test_a_part_of_a_byo_node_is_used_as_requested() -> None:
     cluster = Objects(on_own_nodes(mode="accelerator", count=1), nodes=[a_node("a")])
     plan = (await planner(cluster, provider="byo").build_plan(KEY)).first.plan

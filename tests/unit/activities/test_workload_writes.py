@@ -71,6 +71,19 @@ async def test_an_edit_is_applied_to_the_object_that_was_read() -> None:
     assert cluster.calls == calls("get")
 
 
+async def test_pods_of_another_release_go_on_until_an_edit() -> None:
+    cluster = FakeCluster()
+    await ensured(cluster)
+    deployment = await cluster.get("Deployment", NAMES["Deployment"], KEY.namespace)
+    assert deployment is not None
+    deployment["spec"]["template"]["spec"]["securityContext"] = {"runAsUser": 0}
+    await cluster.put("Deployment", deployment)
+    await ensured(cluster)
+    assert cluster.calls == calls("create", "get")
+    await ensured(cluster, generation=2, digest="digest-2")
+    assert cluster.calls["apply", "Deployment"] == 1
+
+
 async def test_what_is_missing_is_made_again_by_an_edit() -> None:
     cluster = FakeCluster()
     await ensured(cluster, generation=2)

@@ -36,9 +36,10 @@ def test_pods_are_sent_to_addresses_that_they_can_reach(layout: Layout) -> None:
 
 
 def test_the_credential_is_in_a_secret_of_a_restricted_namespace_and_nowhere_else(layout: Layout) -> None:
-    namespace, secret = chart.prerequisites(layout).values()
-    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
-    assert secret["metadata"]["namespace"] == namespace["metadata"]["name"]
+    namespace, examples, secret = chart.prerequisites(layout).values()
+    for restricted in (namespace, examples):
+        assert restricted["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert secret["metadata"]["namespace"] == namespace["metadata"]["name"] != examples["metadata"]["name"]
     assert set(secret["data"]) == {"ca.crt", "token"}
     assert token_file(layout).read_text() not in str(chart.values(layout))
     mounted = chart.values(layout)["workerCloud"]

@@ -12,7 +12,7 @@ from deploy.local.host import mount_points
 @pytest.fixture
 def folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
     """The same rules over folders of this test's own."""
-    found = {name: tmp_path / "machine" / name.lower() for name in ("KUBELET", "CONTAINERD", "PROVISIONED_VOLUMES")}
+    found = {name: tmp_path / "machine" / name.lower() for name in ("KUBELET", "CONTAINERD")}
     for name, path in (found | {"GUARD": tmp_path / "guard"}).items():
         monkeypatch.setattr(mount_points, name, path)
     return list(found.values())
@@ -24,7 +24,7 @@ def test_the_last_stack_removes_what_was_created_and_nothing_else(folders: list[
         mount_points.remove_unused()
         assert all(folder.is_dir() for folder in folders)
     mount_points.remove_unused()
-    assert [folder.is_dir() for folder in folders] == [True, False, False]
+    assert [folder.is_dir() for folder in folders] == [True, False]
     assert not (tmp_path / "guard").exists()
     mount_points.remove_unused()
 
@@ -33,7 +33,7 @@ def test_a_folder_with_something_in_it_stays(folders: list[Path]) -> None:
     with mount_points.made():
         (folders[1] / "file").touch()
     mount_points.remove_unused()
-    assert [folder.is_dir() for folder in folders] == [False, True, False]
+    assert [folder.is_dir() for folder in folders] == [False, True]
 
 
 def test_stacks_that_come_and_go_at_the_same_time_never_lose_a_folder_and_leave_none(

@@ -19,6 +19,8 @@ def test_telemetry_is_off_and_no_hub_is_contacted() -> None:
 def test_caches_lie_beside_the_weights() -> None:
     found = variables(a_config(), "cuda", 4, {})
     assert found["VLLM_CACHE_ROOT"] == "/weights/.cache/vllm"
+    homes = ("HF_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "XDG_CACHE_HOME")
+    assert all(found[name].startswith("/weights/.cache") for name in homes)
 
 
 def test_what_the_pod_sets_stays() -> None:

@@ -14,6 +14,12 @@ def test_no_token_reaches_the_training_and_no_hub_is_asked() -> None:
     assert (found["HF_HUB_OFFLINE"], found["PATH"]) == ("1", "/bin")
 
 
+def test_caches_are_written_where_a_pod_may_write() -> None:
+    found = variables({}, cache="/c", cpus=4, processes=1, on_gpu=True)
+    homes = ("HF_HOME", "HF_DATASETS_CACHE", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "XDG_CACHE_HOME")
+    assert all(found[name].startswith("/c") for name in homes)
+
+
 def test_processes_share_the_cpus_and_the_pods_author_may_say_otherwise() -> None:
     assert variables({}, cache="/c", cpus=8, processes=4, on_gpu=True)["OMP_NUM_THREADS"] == "2"
     assert variables({}, cache="/c", cpus=1, processes=4, on_gpu=True)["OMP_NUM_THREADS"] == "1"
