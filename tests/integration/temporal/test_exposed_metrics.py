@@ -54,8 +54,8 @@ async def text_of(port: int) -> str:
 
 async def provoke(client: Client) -> None:
     """Begins what fails, and asks for what is not there; a long poll among it."""
-    for one in (Different, Failing):
-        await client.start_workflow(one.run, id=one.__name__, task_queue=QUEUE)
+    await client.start_workflow(Different.run, id="different", task_queue=QUEUE)
+    await client.start_workflow(Failing.run, id="failing", task_queue=QUEUE)
     missing = client.get_workflow_handle("missing")
     for asking in (missing.describe(), missing.result()):
         try:
