@@ -42,7 +42,7 @@ async def offer_again(client: Client, *, searchable: bool = True) -> int:
         log.warning("the workflows under way could not be listed: %s", error)
         return 0
     for workflow_id in found:
-        handle = client.get_workflow_handle_for(WorkspaceWorkflow.run, workflow_id)
+        handle = client.get_workflow_handle(workflow_id)
         try:
             await handle.signal(WorkspaceWorkflow.offer_status)
             sent += 1

@@ -28,9 +28,7 @@ async def test_nothing_is_lost_over_continue_as_new(live_bench: Bench) -> None:
         while (await bench.handle.describe()).run_id == first_run:
             await bench.env.sleep(0.1)
     # Not what was seen while the first run went on: it says that it is settled before it has reported that.
-    before = await bench.client.get_workflow_handle_for(WorkspaceWorkflow.run, bench.handle.id, run_id=first_run).query(
-        WorkspaceWorkflow.progress
-    )
+    before = await bench.client.get_workflow_handle(bench.handle.id, run_id=first_run).query(WorkspaceWorkflow.progress)
     after = await bench.progress()
     but_conditions = {"status": {"conditions"}}
     assert after.model_dump(exclude=but_conditions) == before.model_dump(exclude=but_conditions)

@@ -173,7 +173,7 @@ async def test_who_has_no_keys_is_told_where_they_are(live: WorkflowEnvironment,
         await bench.signal()
         await bench.settled()
         client = await connected(live, None)
-        without = client.get_workflow_handle_for(WorkspaceWorkflow.run, f"workspace/default/{bench.name}")
+        without = client.get_workflow_handle(f"workspace/default/{bench.name}")
         with pytest.raises(UnreadablePayload, match="key 'march', and this process has no keys: set MODELYARD_"):
             await without.query(WorkspaceWorkflow.progress)
         transport = httpx.ASGITransport(app=admin_application(client, None))
