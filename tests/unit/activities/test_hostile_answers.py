@@ -45,8 +45,10 @@ async def asking(respond: Respond) -> AsyncIterator[Cluster]:
     with listening(respond) as port:
         host = f"http://127.0.0.1:{port}"
         cluster = Cluster(kubernetes_client.ApiClient(kubernetes_client.Configuration(host=host)))
-        yield cluster
-        await cluster.close()
+        try:
+            yield cluster
+        finally:
+            await cluster.close()
 
 
 @contextmanager
