@@ -54,7 +54,7 @@ def at_url(url: str) -> Obj:
 
 
 VOLUME = {"persistentVolumeClaim": {"claimName": "p"}}
-TEMPLATE = {"spec": {"containers": [{"name": "c", "image": "i:1"}]}}
+TEMPLATE: dict[str, Any] = {"spec": {"containers": [{"name": "c", "image": "i:1"}]}}
 AWAY = "../../victim/secrets/regcred"
 
 
@@ -62,7 +62,7 @@ def _naming(**container: Any) -> dict[str, Any]:
     return {"containers": [{"name": "c", "image": "i:1"} | container]}
 
 
-NAMES_IN_PODS = {
+NAMES_IN_PODS: dict[str, dict[str, Any]] = {
     "imagePullSecrets[0].name": {"imagePullSecrets": [{"name": AWAY}]},
     "volumes[0].secret.secretName": {"volumes": [{"name": "v", "secret": {"secretName": AWAY}}]},
     "volumes[0].configMap.name": {"volumes": [{"name": "v", "configMap": {"name": AWAY}}]},
