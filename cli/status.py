@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from activities.clients.api_server.paths import NameRefused
 from activities.clients.kubernetes import REQUEST_ERRORS, Cluster, Object
 from api.age import age
 from api.resource.status import Training, WorkspaceStatus, parse_status
@@ -29,6 +30,9 @@ def run(name: str | None, namespace: str | None) -> int:
     """0 when none has failed, 1 when one has, 2 when the cluster or the Workspace cannot be read."""
     try:
         found = asyncio.run(_read(name, namespace))
+    except NameRefused as refused:
+        print(str(refused), file=sys.stderr)
+        return MISUSE
     except (*REQUEST_ERRORS, OSError) as error:
         print(f"the cluster cannot be read: {error}. set KUBECONFIG to the cluster's kubeconfig", file=sys.stderr)
         return MISUSE

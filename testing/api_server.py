@@ -1,19 +1,24 @@
 """Runs etcd and kube-apiserver alone, on ports of their own, for tests of what is stored; no controller acts on it."""
 
 import contextlib
+import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
 from deploy.local.cluster.control_plane import start_control_plane, stop_control_plane
+from deploy.local.cluster.flags import audit_policy
 from deploy.local.layout import Layout, Ports
 
 
 @contextlib.contextmanager
-def api_server_alone(folder: Path) -> Iterator[Layout]:
-    """Runs during the block, with its state below the folder."""
+def api_server_alone(folder: Path, audit: Mapping[str, object] | None = None) -> Iterator[Layout]:
+    """Runs during the block, with its state below the folder; `audit` is the policy of its audit log."""
     layout = replace(Layout.of("test", with_nodes=False), state=folder / "state", ports=_free_ports())
+    if audit is not None:
+        layout.logs.mkdir(parents=True)
+        audit_policy(layout).write_text(json.dumps(audit))
     start_control_plane(layout, controllers=False)
     try:
         yield layout

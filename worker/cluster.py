@@ -23,6 +23,7 @@ from activities.nodes.readiness import Nodes
 from activities.planning.models import Models
 from activities.planning.planner import Planner
 from activities.preflight.cluster import ClusterChecks
+from activities.preflight.namespaces import NamespaceRights
 from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
 from activities.serving.completions import Verification
 from activities.serving.pod_owners import PodOwners
@@ -110,7 +111,12 @@ def cluster_activities(
         "tuning": training_images,
     }
     preflight = WorkloadPreflight(
-        cluster, images_by_kind, registries, settings.tuning_storage_class, settings.registry_identity
+        cluster,
+        images_by_kind,
+        registries,
+        settings.tuning_storage_class,
+        settings.registry_identity,
+        NamespaceRights(cluster),
     )
     jobs = TuningJobs(view, images, tuning_pod_settings(settings))
     return {

@@ -13,6 +13,7 @@ from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries, RegistryUnreachable
 from activities.contract import signatures
 from activities.contract.plan import Check, Plan, Preflight
+from activities.preflight.namespaces import NamespaceRights
 from activities.preflight.verdicts import (
     NOT_FOUND,
     OK,
@@ -44,8 +45,8 @@ class SecretMissing(Exception):
 
 class WorkloadPreflight:
     """`own_images` are those of our pods, by kind of plan, and those with adapters; `tuning_class` is the StorageClass
-    of a training's volume, empty for the default one; `identity` pulls adapters for which no Secret is named. Read-only
-    in the cluster and in registries."""
+    of a training's volume, empty for the default one; `identity` pulls adapters for which no Secret is named;
+    `rights` asks whether the namespace takes part. Read-only in the cluster and in registries."""
 
     def __init__(
         self,
@@ -54,18 +55,23 @@ class WorkloadPreflight:
         registries: Registries,
         tuning_class: str = "",
         identity: AzureIdentity | None = None,
+        rights: NamespaceRights | None = None,
     ) -> None:
         self._cluster = cluster
         self._own_images = own_images
         self._registries = registries
         self._tuning_class = tuning_class
         self._identity = identity
+        self._rights = rights
         self._own: dict[str, tuple[float, Check]] = {}
         self._own_lock = asyncio.Lock()
 
     @signatures.implements(signatures.READ_WORKLOAD_PREFLIGHT)
     async def read_workload_preflight(self, plan: Plan) -> Preflight:
-        """Returns failed checks as results. Raises WorkspaceGone, and errors of the API server."""
+        """Returns failed checks as results. Raises WorkspaceGone, ApiServerRefused where the namespace does not take
+        part, and errors of the API server."""
+        if self._rights is not None:
+            await self._rights.require(plan.key.namespace)
         written = await self._workspace(plan) if plan.kind == "template" or plan.adapters else None
         pod = written["inference"]["template"]["spec"] if written and plan.kind == "template" else None
         kind = WITH_ADAPTERS if plan.adapters else plan.kind

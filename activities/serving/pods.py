@@ -14,6 +14,9 @@ from api.reasons import REASONS
 
 _BAD_IMAGE: Final = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 _BAD_START: Final = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError"}
+MESSAGE_MAX: Final = 4096
+"""Characters of a message that are read: kubelets keep 4 KiB of a termination message (Kubernetes, "Determine the
+Reason for Pod Failure"), and whoever may write a pod's status could write more."""
 RESTARTS_TOLERATED: Final = 2
 """A container with more failures than this will not start by itself."""
 
@@ -45,7 +48,8 @@ def problem_of(pod: Object, tolerated: int = RESTARTS_TOLERATED) -> Problem | No
     name = pod["metadata"]["name"]
     status = pod.get("status", {})
     if status.get("reason") == "Evicted":
-        return Problem("PodEvicted", f"pod {name} was evicted: {status.get('message', '')}", final=False)
+        message = str(status.get("message", ""))[:MESSAGE_MAX]
+        return Problem("PodEvicted", f"pod {name} was evicted: {message}", final=False)
     problems = [found for state in _container_states(status) if (found := _container_problem(name, state, tolerated))]
     if problems:
         return next((problem for problem in problems if problem.final), problems[0])
@@ -59,11 +63,11 @@ def _container_states(status: Object) -> list[Object]:
 def _container_problem(pod: str, container: Object, tolerated: int) -> Problem | None:
     where = f"container {container['name']} of pod {pod}"
     waiting = (container.get("state") or {}).get("waiting") or {}
+    message = str(waiting.get("message") or waiting.get("reason"))[:MESSAGE_MAX]
     if waiting.get("reason") in _BAD_IMAGE:
-        text = f"{where} cannot pull {container.get('image')}: {waiting.get('message') or waiting['reason']}"
-        return Problem("ImagePullError", text, final=False)
+        return Problem("ImagePullError", f"{where} cannot pull {container.get('image')}: {message}", final=False)
     if waiting.get("reason") in _BAD_START:
-        return Problem("ContainerStartError", f"{where}: {waiting.get('message') or waiting['reason']}", final=False)
+        return Problem("ContainerStartError", f"{where}: {message}", final=False)
     ended = _last_end(container)
     if not ended or ended.get("exitCode") == 0:
         return None
@@ -78,13 +82,14 @@ def _last_end(container: Object) -> Object | None:
 
 
 def _crash(where: str, ended: Object, restarts: int, tolerated: int) -> Problem:
-    reported = _reported(ended.get("message") or "")
+    message = str(ended.get("message") or "")[:MESSAGE_MAX]
+    reported = _reported(message)
     final = restarts > tolerated
     if reported:
         return Problem(reported[0], f"{where}: {reported[1]}", final=final or REASONS[reported[0]].failure == "fail")
     if ended.get("reason") == "OOMKilled":
         return Problem("ContainerOOMKilled", f"{where} ran out of memory ({restarts} restarts)", final=final)
-    tail = " | ".join(line.strip() for line in (ended.get("message") or "").strip().splitlines()[-3:])
+    tail = " | ".join(line.strip() for line in message.strip().splitlines()[-3:])
     text = f"{where} ended with exit code {ended.get('exitCode')} ({restarts} restarts): {tail or 'no output'}"
     return Problem("ContainerCrashLoopBackOff", text, final=final)
 
@@ -93,7 +98,7 @@ def _reported(message: str) -> tuple[str, str] | None:
     """Returns the (reason, message) that the runtime left; None for any other text."""
     try:
         left: Any = json.loads(message.strip().splitlines()[-1]) if message.strip() else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if isinstance(left, dict) and left.get("reason") in REASONS:
         return str(left["reason"]), str(left.get("message", ""))
@@ -103,5 +108,6 @@ def _reported(message: str) -> tuple[str, str] | None:
 def _scheduling_problem(pod: str, status: Object) -> Problem | None:
     for condition in status.get("conditions") or []:
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            return Problem("Unschedulable", f"pod {pod}: {condition.get('message', '')}", final=False)
+            message = str(condition.get("message", ""))[:MESSAGE_MAX]
+            return Problem("Unschedulable", f"pod {pod}: {message}", final=False)
     return None

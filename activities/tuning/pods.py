@@ -22,6 +22,10 @@ RESTARTS: Final[Mapping[TuningPart, int]] = {"fetch": 5, "train": 20, "publish":
 """How often the kubelet restarts a program. Fetching and publishing retry each request several times by themselves; a
 training that resumes from its checkpoint may be lost more often in the course of days."""
 
+ADJUSTMENTS: Final = 20
+ADJUSTMENT_MAX: Final = 300
+"""Adjustments that reach the status, and characters of each: a training makes a few, a pod may send any."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -81,7 +85,7 @@ def training_status(status: TuneStatus, now: datetime | None = None) -> Training
         resumed_from=status.resumed_from or None,
         steps_trained=status.steps_trained,
         attempts=status.attempts,
-        adjustments=status.adjustments or None,
+        adjustments=[one[:ADJUSTMENT_MAX] for one in status.adjustments[:ADJUSTMENTS]] or None,
         as_of=now or datetime.now(UTC),
     )
 
@@ -129,14 +133,14 @@ def _runs(pod: Object, part: TuningPart) -> bool:
 
 def _message(pod: Object, part: TuningPart) -> str:
     ended = (_container(pod, part).get("state") or {}).get("terminated") or {}
-    return str(ended.get("message") or "")
+    return str(ended.get("message") or "")[: pods.MESSAGE_MAX]
 
 
 def _reported(message: str) -> dict[str, Any]:
     lines = message.strip().splitlines()
     try:
         left = json.loads(lines[-1]) if lines else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return left if isinstance(left, dict) else {}
 

@@ -6,18 +6,16 @@ review; if it does not respond in time, the ConfigMaps are not validated here bu
 
 import asyncio
 import logging
-import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from activities.clients.kubernetes import REQUEST_ERRORS, Cluster, Object
 from admin.webhook.admission_review import Review
+from api.names import is_label, is_subdomain
 
 log = logging.getLogger(__name__)
 
 READ_S: Final = 1.0
-NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-"""Valid object names. Anything else would change the request path; the rules reject it themselves."""
 
 ConfigMaps = Mapping[str, Object]
 
@@ -46,7 +44,7 @@ class ClusterConfigMaps:
     async def named_by(self, review: Review) -> ConfigMaps | None:
         """Returns None on API errors: a ConfigMap that cannot be read must not block a Workspace."""
         names = [] if review.passes_unseen else config_map_names(review.document)
-        if not names or not NAME.fullmatch(review.namespace):
+        if not names or not is_label(review.namespace):
             return None
         try:
             async with asyncio.timeout(READ_S):
@@ -58,9 +56,9 @@ class ClusterConfigMaps:
 
 
 def config_map_names(document: Mapping[str, Any] | None) -> list[str]:
-    """Returns the names in `inference.config` and `tuning.config`."""
+    """Returns the names in `inference.config` and `tuning.config`; the rules reject what can be none."""
     named = (_config(document, section) for section in ("inference", "tuning"))
-    return sorted({name for name in named if isinstance(name, str) and NAME.fullmatch(name)})
+    return sorted({name for name in named if isinstance(name, str) and is_subdomain(name)})
 
 
 def _config(document: Mapping[str, Any] | None, section: str) -> Any:

@@ -1,4 +1,4 @@
-// What Modelyard needs in Azure: a resource group, the role of its cloud worker, and what `resources.bicep` makes.
+// What Modelyard needs in Azure: a resource group, the roles of its cloud worker, and what `resources.bicep` makes.
 //
 //   az deployment sub create --name modelyard --location eastus --template-file deploy/azure/main.bicep
 //
@@ -30,8 +30,9 @@ param systemMachine string = 'Standard_D4s_v5'
 @description('Kubernetes namespace that the chart is installed in.')
 param namespace string = 'modelyard-system'
 
-// The same file as for `az role definition create`.
+// The same files as for `az role definition create`.
 var role = loadJsonContent('role.json')
+var subscriptionRole = loadJsonContent('subscription-role.json')
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   name: resourceGroupName
@@ -58,6 +59,26 @@ resource roleDefinition 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   }
 }
 
+resource subscriptionRoleDefinition 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(subscription().id, subscriptionRole.Name)
+  properties: {
+    roleName: subscriptionRole.Name
+    description: subscriptionRole.Description
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: subscriptionRole.Actions
+        notActions: subscriptionRole.NotActions
+        dataActions: subscriptionRole.DataActions
+        notDataActions: subscriptionRole.NotDataActions
+      }
+    ]
+    assignableScopes: [
+      subscription().id
+    ]
+  }
+}
+
 module resources 'resources.bicep' = {
   name: 'modelyard-resources'
   scope: group
@@ -68,14 +89,15 @@ module resources 'resources.bicep' = {
     registryName: registryName
     systemMachine: systemMachine
     namespace: namespace
+    poolsRole: roleDefinition.id
   }
 }
 
-// Sizes and quota are the subscription's, so the role is given for all of it.
+// Sizes and quota are the subscription's. Node pools are the cluster's: `resources.bicep` gives that role.
 resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(subscription().id, resourceGroupName, clusterName, role.Name)
+  name: guid(subscription().id, resourceGroupName, clusterName, subscriptionRole.Name)
   properties: {
-    roleDefinitionId: roleDefinition.id
+    roleDefinitionId: subscriptionRoleDefinition.id
     principalId: resources.outputs.principalId
     principalType: 'ServicePrincipal'
   }

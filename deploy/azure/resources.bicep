@@ -1,5 +1,6 @@
 // The managed identity of Modelyard's cloud worker with its federated credential, and on request an AKS cluster and a
-// container registry that the cluster pulls from. Deployed by `main.bicep`, which gives the identity its role.
+// container registry that the cluster pulls from. The identity may change node pools of this cluster and of no other.
+// Deployed by `main.bicep`, which defines that role and lets the identity read the subscription's sizes and quota.
 
 param location string
 param clusterName string
@@ -7,6 +8,7 @@ param createCluster bool
 param registryName string
 param systemMachine string
 param namespace string
+param poolsRole string
 
 // Azure's own role AcrPull; its identifier is the same in every subscription.
 var acrPull = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '7f951dda-4ed3-4680-a7ca-43fe172d538d')
@@ -79,6 +81,27 @@ resource pull 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(
   properties: {
     roleDefinitionId: acrPull
     principalId: cluster.properties.identityProfile.kubeletidentity.objectId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// A scope is one resource, and the cluster is either made here or there already.
+resource pools 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (createCluster) {
+  name: guid(resourceGroup().id, clusterName, poolsRole)
+  scope: cluster
+  properties: {
+    roleDefinitionId: poolsRole
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource poolsOfPresent 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!createCluster) {
+  name: guid(resourceGroup().id, clusterName, poolsRole)
+  scope: present
+  properties: {
+    roleDefinitionId: poolsRole
+    principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
   }
 }

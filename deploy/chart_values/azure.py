@@ -26,7 +26,7 @@ class Azure(Group):
     location: str = Field(default="", pattern=r"^[a-z0-9]*$")
     """Its region, such as `eastus`; also chooses the prices that plans have."""
     client_id: str = Field(default="", pattern=r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$")
-    """Client ID of the managed identity with the role of deploy/azure/role.json. Its federated credential names the
+    """Client ID of the managed identity with the roles of deploy/azure. Its federated credential names the
     ServiceAccount `modelyard-worker-cloud`."""
     endpoint: str = Field(default=AzureSettings.model_fields["endpoint"].default, pattern=r"^https://[^/ ]+/?$")
     """Azure Resource Manager, for sovereign clouds."""

@@ -74,11 +74,11 @@ class Tenant:
         await _ensure(admin, f"/api/v1/namespaces/{namespace}/serviceaccounts", account)
         return cls(admin, namespace)
 
-    async def workspace(self) -> WorkspaceKey:
-        body = workspace(f"w-{os.urandom(4).hex()}")
-        metadata = (await self.admin.create("Workspace", body | {"metadata": body["metadata"] | self._here()}))[
-            "metadata"
-        ]
+    async def workspace(self, **sections: Any) -> WorkspaceKey:
+        """Serves, unless other sections are given."""
+        body = workspace(f"w-{os.urandom(4).hex()}") | sections
+        body["metadata"] |= self._here()
+        metadata = (await self.admin.create("Workspace", body))["metadata"]
         return WorkspaceKey(namespace=self.namespace, name=metadata["name"], uid=metadata["uid"])
 
     async def replica_set(self, key: WorkspaceKey, worker: Cluster) -> Object:

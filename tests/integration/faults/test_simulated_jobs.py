@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.clients.api_server.paths import path_of
+from activities.clients.api_server.paths import pod_proxy_path
 from api import labels
 from api.pods.tune import TUNE_PORT
 from testing.deadlines import PATIENCE_S
@@ -121,7 +121,7 @@ async def test_a_running_pod_tells_its_progress_through_the_api_server(
     await begin(workspaces, made, job("asked"))
     await until(workspaces, "Job", "asked", lambda item: bool((item or {})["status"].get("active")))
     pod = await running_pod(workspaces, "asked")
-    path = path_of("Pod", NAMESPACE, f"{pod}:{TUNE_PORT}") + "/proxy/healthz"
+    path = pod_proxy_path(NAMESPACE, pod, TUNE_PORT, "/healthz")
     assert await workspaces.cluster.request("GET", path) == {"phase": "training", "step": 3}
     stack.set_pods(PodRules())
     await until(workspaces, "Job", "asked", ended)

@@ -14,6 +14,7 @@ from activities.clients.registry import LARGEST_ANSWER, Registries, RegistryUnre
 from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference
 from testing.faults.raw_servers import OK, listening, repeating, self_signed, sending
+from testing.memory_growth import MIB, grows_at_most
 
 HERE = "127.0.0.1"
 
@@ -112,15 +113,33 @@ async def test_a_token_service_inside_is_not_asked() -> None:
 
 async def test_an_oversize_answer_is_not_read_to_its_end() -> None:
     endless = repeating(b"HTTP/1.1 200 OK\r\n\r\n", bytes(2**16))
-    with listening(endless) as port, pytest.raises(RegistryUnreachable, match="larger than any that was requested"):
+    told = pytest.raises(RegistryUnreachable, match="larger than any that was requested")
+    with listening(endless) as port, grows_at_most(8), told:
         await status(port)
 
 
 async def test_a_compressed_response_is_not_decompressed() -> None:
     bomb = gzip.compress(bytes(64 * LARGEST_ANSWER))
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
-    with listening(sending(head + bomb)) as port, pytest.raises(RegistryUnreachable, match="is compressed although"):
+    told = pytest.raises(RegistryUnreachable, match="is compressed although")
+    with listening(sending(head + bomb)) as port, grows_at_most(8), told:
         await status(port)
+
+
+@pytest.mark.parametrize("kind", ["compressed", "without end"])
+async def test_a_token_server_that_sends_a_bomb_is_left_alone(kind: str) -> None:
+    """The tenant names the registry, and the registry names who gives tokens."""
+    bomb = gzip.compress(bytes(256 * MIB))
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
+    tokens = sending(head + bomb) if kind == "compressed" else repeating(b"HTTP/1.1 200 OK\r\n\r\n", bytes(2**16))
+    with listening(tokens) as inner:
+        realm = f"http://registry.example:{inner}/token"
+        refused = f'HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm="{realm}"\r\nContent-Length: 0\r\n\r\n'
+        with listening(sending(refused.encode())) as port, grows_at_most(8):
+            hosts = (f"registry.example:{port}", f"registry.example:{inner}")
+            registries = Registries(hosts, answer_s=60, resolve=here)
+            with pytest.raises(RegistryUnreachable, match=r"is compressed although|larger than any"):
+                await registries.push(ImageReference.parse(f"{hosts[0]}/team/model:1"))
 
 
 async def test_an_answer_that_drips_and_never_ends_is_given_up() -> None:

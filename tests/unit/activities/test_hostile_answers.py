@@ -2,9 +2,8 @@
 
 import gzip
 import json
-import tracemalloc
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import pytest
@@ -17,11 +16,11 @@ from activities.clients.kubernetes import Cluster
 from activities.clients.pod_proxy import PodAnswerInvalid, PodProxy
 from activities.serving.completions import complete
 from testing.faults.raw_servers import Respond, listening, repeating, sending
+from testing.memory_growth import MIB, grows_at_most
 from tests.builders import a_key
 
 SECRET: Final = "the payroll of the victim"
 HEAD: Final = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
-MIB: Final = 1 << 20
 Ask = Callable[[Cluster], Any]
 
 
@@ -45,22 +44,10 @@ async def asking(respond: Respond) -> AsyncIterator[Cluster]:
     with listening(respond) as port:
         host = f"http://127.0.0.1:{port}"
         cluster = Cluster(kubernetes_client.ApiClient(kubernetes_client.Configuration(host=host)))
-        yield cluster
-        await cluster.close()
-
-
-@contextmanager
-def at_most(mib: int) -> Iterator[None]:
-    """The block never holds more memory than it began with and this."""
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        yield
-        grown = (tracemalloc.get_traced_memory()[1] - before) / MIB
-    finally:
-        tracemalloc.stop()
-    print(f"grew by {grown:.1f} MiB, at most {mib}")
-    assert grown <= mib
+        try:
+            yield cluster
+        finally:
+            await cluster.close()
 
 
 async def pod(cluster: Cluster) -> Any:
@@ -112,7 +99,7 @@ async def test_a_redirect_is_not_followed_and_says_neither_where_nor_what(ask: A
 )
 async def test_a_small_answer_that_unpacks_to_a_large_one_is_not_unpacked(ask: Ask, most_mib: int) -> None:
     async with asking(sending(BOMB)) as cluster:
-        with at_most(most_mib), pytest.raises((AnswerInvalid, PodAnswerInvalid), match="is compressed although"):
+        with grows_at_most(most_mib), pytest.raises((AnswerInvalid, PodAnswerInvalid), match="is compressed although"):
             await ask(cluster)
 
 
@@ -123,14 +110,14 @@ async def test_a_small_answer_that_unpacks_to_a_large_one_is_not_unpacked(ask: A
 )
 async def test_an_answer_without_end_is_left_alone_at_its_bound(ask: Ask, respond: Respond, most_mib: int) -> None:
     async with asking(respond) as cluster:
-        with at_most(most_mib), pytest.raises((AnswerTooLarge, PodAnswerInvalid), match="has more than"):
+        with grows_at_most(most_mib), pytest.raises((AnswerTooLarge, PodAnswerInvalid), match="has more than"):
             await ask(cluster)
 
 
 async def test_an_error_without_end_is_an_error_without_text() -> None:
     endless = repeating(b"HTTP/1.1 500 No\r\nConnection: close\r\n\r\n", bytes(2**16))
     async with asking(endless) as cluster:
-        with at_most(8), pytest.raises(ApiException) as refused:
+        with grows_at_most(8), pytest.raises(ApiException) as refused:
             await read(cluster)
     assert (refused.value.status, refused.value.body) == (500, "")
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from activities.serving import pods
+from activities.tuning.pods import judged
 from api import labels
 
 
@@ -57,3 +58,22 @@ def test_a_problem_has_a_reason(pod: dict[str, Any], reason: str, final: bool) -
 def test_a_starting_pod_has_no_problem() -> None:
     assert pods.problem_of(a_pod(state={"waiting": {"reason": "ContainerCreating"}})) is None
     assert pods.problem_of(a_pod(**ended(0))) is None
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        a_pod(**ended(1, "x" * 10**6)),
+        a_pod(**ended(1, json.dumps({"reason": "ModelGated", "message": "x" * 10**6}))),
+        a_pod(**ended(1, "[" * 10**5)),
+        a_pod(state={"waiting": {"reason": "ImagePullBackOff", "message": "x" * 10**6}}),
+        a_pod(state={"waiting": {"reason": "CreateContainerError", "message": "x" * 10**6}}),
+        a_pod(conditions=[UNSCHEDULABLE | {"message": "x" * 10**6}]),
+    ],
+    ids=["output", "report", "nested without end", "image", "start", "no node"],
+)
+def test_a_status_that_somebody_else_has_written_fills_no_history(pod: dict[str, Any]) -> None:
+    problem = pods.problem_of(pod)
+    assert problem is not None and len(problem.message) < pods.MESSAGE_MAX + 500
+    for part in ("fetch", "train", "publish"):
+        judged(part, [pod], "d1")

@@ -1,12 +1,15 @@
 """`modelyard status`: what a person reads of a Workspace."""
 
+import json
 from datetime import UTC, datetime
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
-from cli.status import lines_of, table_of
+from cli.status import lines_of, run, table_of
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
@@ -60,3 +63,22 @@ def test_the_table_has_a_row_for_each() -> None:
     lines = console.export_text().splitlines()
     assert "33 % of 21" in lines[1] and "$0.31" in lines[1] and "5m" in lines[1]
     assert "Ready" in lines[2]
+
+
+@pytest.mark.parametrize(("name", "namespace"), [("../../../nodes", None), ("one", "../other"), ("One", None)])
+def test_what_is_no_name_is_said_to_be_none_and_nothing_is_asked(
+    name: str,
+    namespace: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "config"
+    cluster = {"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}
+    context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
+    users = [{"name": "u", "user": {}}]
+    document = {"clusters": [cluster], "contexts": [context], "users": users, "current-context": "c"}
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "Config"} | document))
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    assert run(name, namespace) == 2
+    assert "lower-case letters" in capsys.readouterr().err

@@ -73,10 +73,22 @@ def test_the_module_gets_what_it_asks_for_and_gives_what_is_read() -> None:
     assert read == set(inner["outputs"])
 
 
-def test_the_role_is_that_of_the_file() -> None:
-    role = json.loads((AZURE / "role.json").read_text())
-    assert {field for name, field in accessed(parsed("main")) if name == "role"} <= role.keys()
-    assert parsed("main")["variables"]["role"]["value"]["function"]["parameters"]["file_path"] == "role.json"
+@pytest.mark.parametrize(("variable", "file"), [("role", "role.json"), ("subscriptionRole", "subscription-role.json")])
+def test_the_role_is_that_of_the_file(variable: str, file: str) -> None:
+    role = json.loads((AZURE / file).read_text())
+    assert {field for name, field in accessed(parsed("main")) if name == variable} <= role.keys()
+    assert parsed("main")["variables"][variable]["value"]["function"]["parameters"]["file_path"] == file
+
+
+def test_nothing_can_be_changed_in_the_subscription_but_pools_of_the_cluster() -> None:
+    everywhere = json.loads((AZURE / "subscription-role.json").read_text())["Actions"]
+    assert all(action.endswith("/read") and "managedClusters" not in action for action in everywhere)
+    pools = json.loads((AZURE / "role.json").read_text())["Actions"]
+    assert all(action.startswith("Microsoft.ContainerService/managedClusters/") for action in pools)
+    text = (AZURE / "resources.bicep").read_text()
+    given = re.findall(r"scope: (\w+)\n  properties: \{\n    roleDefinitionId: poolsRole", text)
+    assert sorted(given) == ["cluster", "present"]
+    assert "roleDefinitionId: roleDefinition.id" not in (AZURE / "main.bicep").read_text()
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -55,7 +55,7 @@ def at_url(url: str) -> Obj:
 
 VICTIM = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
 VOLUME = {"persistentVolumeClaim": {"claimName": "p"}}
-TEMPLATE = {"spec": {"containers": [{"name": "c", "image": "i:1"}]}}
+TEMPLATE: dict[str, Any] = {"spec": {"containers": [{"name": "c", "image": "i:1"}]}}
 AWAY = "../../victim/secrets/regcred"
 
 
