@@ -223,7 +223,7 @@ class StatusWriter:
 
 
 def _id(key: WorkspaceKey) -> _Id:
-    """With the name: a workflow of another name that was given this uid finds no Workspace, and must not end this one."""
+    """With the name: a workflow of another one that was given this uid finds no Workspace, and must not end this."""
     return key.namespace, key.name, key.uid
 
 

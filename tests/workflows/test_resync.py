@@ -43,8 +43,8 @@ async def test_the_cost_of_the_last_hour_is_reported(bench: Bench) -> None:
     await bench.env.sleep(SOON_AFTER)
     costs = [status["cost"] for status in bench.world.statuses if "cost" in status]
     assert costs[-1]["currency"] == "USD"
-    interval_s = int(interval_of(bench.world.uid).total_seconds())
-    assert interval_s <= costs[-1]["nodeSeconds"] < interval_s + 600
+    interval_s = interval_of(bench.world.uid).total_seconds()  # since the start; the nodes are a little younger
+    assert interval_s - 60 < costs[-1]["nodeSeconds"] < interval_s + 600
     assert float(costs[-1]["spent"]) == round(3.67 * costs[-1]["nodeSeconds"] / 3600, 2)
 
 
