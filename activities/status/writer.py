@@ -38,6 +38,7 @@ WRITES: Final = Counter("modelyard_status_writes", "Statuses handed to the write
 Write = Callable[[StatusPatch], Awaitable[Observed]]
 ReportGone = Callable[[WorkspaceKey], Awaitable[None]]
 _Verdict = tuple[Any, ...]
+_Id = tuple[str, str, str]
 _log = logging.getLogger(__name__)
 
 
@@ -68,7 +69,7 @@ class StatusWriter:
         self._report_gone = report_gone
         self._join_s, self._gather_s = join_s, gather_s
         self._loop = asyncio.get_running_loop()
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[_Id, _Line] = {}
         self._hurry = False
 
     def offer(self, patch: StatusPatch) -> None:
@@ -81,7 +82,7 @@ class StatusWriter:
 
     async def confirm(self, patch: StatusPatch) -> Observed:
         """Returns once this status, or a newer one, is written. Raises what a failed write raises."""
-        line = self._lines.get(patch.workspace.uid)
+        line = self._lines.get(_id(patch.workspace))
         if line is not None and line.pending is None and line.written >= patch.revision and line.seen is not None:
             return line.seen
         waiting: asyncio.Future[Observed] = self._loop.create_future()
@@ -108,7 +109,7 @@ class StatusWriter:
                 line.task.cancel()
 
     def _accept(self, patch: StatusPatch) -> _Line:
-        line = self._lines.setdefault(patch.workspace.uid, _Line())
+        line = self._lines.setdefault(_id(patch.workspace), _Line())
         newest = line.pending.revision if line.pending else line.written
         if patch.revision > newest:
             WRITES.labels("joined" if line.pending else "accepted").inc()
@@ -119,7 +120,7 @@ class StatusWriter:
         return line
 
     def _drop(self, key: WorkspaceKey) -> None:
-        line = self._lines.pop(key.uid, None)
+        line = self._lines.pop(_id(key), None)
         if line is not None:
             line.pending = None
             line.changed.set()
@@ -130,8 +131,8 @@ class StatusWriter:
             while await self._something_to_write(line):
                 await self._write_newest(key, line)
         finally:
-            if self._lines.get(key.uid) is line:
-                del self._lines[key.uid]
+            if self._lines.get(_id(key)) is line:
+                del self._lines[_id(key)]
             for _, waiting in line.waiting:
                 waiting.cancel()
 
@@ -219,6 +220,11 @@ class StatusWriter:
             await self._report_gone(key)
         except Exception as error:  # the hourly look of the workflow finds it, too
             _log.warning("a workflow could not be told that its Workspace is gone: %r", error, extra=log_fields(key))
+
+
+def _id(key: WorkspaceKey) -> _Id:
+    """With the name: a workflow of another one that was given this uid finds no Workspace, and must not end this."""
+    return key.namespace, key.name, key.uid
 
 
 def verdict_of(patch: StatusPatch) -> _Verdict:

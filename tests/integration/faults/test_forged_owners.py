@@ -106,7 +106,7 @@ async def test_a_workflow_of_a_name_that_never_was_deletes_nothing_of_the_uid_it
     pool = names.pool_name(uid)
     assert pool in pools(stack) and purchases(stack, pool) == 1
     assert not any(call.startswith("DELETE") for call in stack.arm.calls())
-    assert (await workspaces.get("victim") or {})["status"]["phase"] == "Ready"
+    await workspaces.until_ready("victim")
 
 
 async def until_observed(workspaces: Workspaces, name: str) -> None:

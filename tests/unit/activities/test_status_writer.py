@@ -187,6 +187,18 @@ async def test_the_workflow_of_a_workspace_that_is_gone_is_told_and_nothing_more
     assert written.revisions == [1]
 
 
+async def test_a_ghost_with_a_victims_uid_does_not_tell_the_victim_that_it_is_gone(
+    writer: StatusWriter, written: Written
+) -> None:
+    writer.offer(status(1))
+    await written.until(lambda: written.revisions == [1])
+    written.found = False
+    ghost = KEY.model_copy(update={"namespace": "tenant-a", "name": "ghost"})
+    assert not (await writer.confirm(status(2, key=ghost))).found
+    await written.until(lambda: written.gone)
+    assert written.gone == [ghost]
+
+
 async def test_what_is_forgotten_is_not_written(writer: StatusWriter, written: Written) -> None:
     writer.offer(status(1))
     await written.until(lambda: written.revisions == [1])
