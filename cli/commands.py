@@ -11,6 +11,10 @@ import typer
 from api.providers import Provider
 from cli.options import Instance
 
+PolicyOption = Annotated[
+    str | None,
+    typer.Option("--policy", metavar="FILE", help="The operator's policy; without it nothing is refused by one."),
+]
 File = Annotated[str, typer.Option("-f", "--file", metavar="FILE", help="A manifest, or - for standard input.")]
 Files = Annotated[list[str], typer.Option("-f", "--file", metavar="FILE", help="A manifest, or - for standard input.")]
 
@@ -43,6 +47,7 @@ def plan(
     hub: Annotated[
         str | None, typer.Option(metavar="URL", help="A hub to query for models that are not in the catalogue.")
     ] = None,
+    policy: PolicyOption = None,
 ) -> None:
     """Show what a Workspace would buy, hold and cost, without a cluster or a cloud.
 
@@ -51,7 +56,9 @@ def plan(
     """
     from cli.plan import run
 
-    raise typer.Exit(run(file, as_json=json, region=region, provider=provider, machine_type=machine, hub=hub))
+    raise typer.Exit(
+        run(file, as_json=json, region=region, provider=provider, machine_type=machine, hub=hub, policy_file=policy)
+    )
 
 
 def validate(
@@ -64,6 +71,8 @@ def validate(
         list[str] | None, typer.Option(metavar="HOST", help="A host that URLs may name whatever its address is.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    policy: PolicyOption = None,
+    region: Annotated[str, typer.Option(help="Azure region of the prices that a policy limits.")] = "",
 ) -> None:
     """Check Workspaces in files by the admission rules, without a cluster.
 
@@ -72,7 +81,17 @@ def validate(
     """
     from cli.validate import run
 
-    raise typer.Exit(run(file, old=old, provider=provider, allowed_hosts=allow_host or (), as_json=json))
+    raise typer.Exit(
+        run(
+            file,
+            old=old,
+            provider=provider,
+            allowed_hosts=allow_host or (),
+            as_json=json,
+            policy_file=policy,
+            region=region,
+        )
+    )
 
 
 def status(

@@ -1,4 +1,4 @@
-"""`modelyard plan -f FILE [--json] [--region R] [--provider P]`: what Workspaces would buy, hold and cost.
+"""`modelyard plan -f FILE [--json] [--region R] [--provider P] [--policy FILE]`: what Workspaces buy and cost.
 
 Reads, asks `presets.plan.planner` and prints. 0 when every Workspace can be carried out, 1 when one cannot, 2 when
 there is no file or no Workspace in it. Nothing is looked up outside this machine, unless --hub names a hub to ask.
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api import labels
+from api.policy.document import Policy
 from api.providers import Provider
 from cli.exit_codes import GOOD, MISUSE, NO
 from cli.manifests import Manifest, ManifestUnreadable, read_manifests
 from cli.plan_hub import asked_model, unlisted_model
 from cli.plan_text import text_of
+from cli.policy_file import PolicyUnreadable, read_policy
 from presets.machines.machine import Machine
 from presets.machines.skus import UnknownSku, find_sku
 from presets.models.catalog import Model
@@ -26,12 +28,22 @@ from presets.plan.planner import plan_document, provider_of
 CONFIG_MAP: Final = "ConfigMap"
 
 
-def run(file: str, *, as_json: bool, region: str, provider: Provider, machine_type: str | None, hub: str | None) -> int:
+def run(
+    file: str,
+    *,
+    as_json: bool,
+    region: str,
+    provider: Provider,
+    machine_type: str | None,
+    hub: str | None,
+    policy_file: str | None = None,
+) -> int:
     """Plans and prints; returns the exit code."""
     try:
+        policy = read_policy(policy_file)
         manifests = read_manifests(file, wanted=(labels.KIND, CONFIG_MAP))
         machine = Machine.of(find_sku(machine_type)) if machine_type else None
-    except (ManifestUnreadable, UnknownSku) as error:
+    except (ManifestUnreadable, UnknownSku, PolicyUnreadable) as error:
         print(error, file=sys.stderr)
         return MISUSE
     broken = [manifest for manifest in manifests if manifest.problem]
@@ -41,7 +53,7 @@ def run(file: str, *, as_json: bool, region: str, provider: Provider, machine_ty
     if not workspaces and not broken:
         print(f"there is no Workspace in {file}", file=sys.stderr)
         return MISUSE
-    options = PlanOptions(region, provider, machine, hub)
+    options = PlanOptions(region, provider, machine, hub, policy)
     plans = [_planned(workspace, manifests, options) for workspace in workspaces]
     print("\n".join(json.dumps(plan.wire(), indent=2) if as_json else text_of(plan) for plan in plans))
     return NO if broken or any(plan.errors for plan in plans) else GOOD
@@ -55,6 +67,7 @@ class PlanOptions:
     provider: Provider
     machine: Machine | None
     hub: str | None
+    policy: Policy | None
 
 
 def _planned(manifest: Manifest, manifests: Sequence[Manifest], options: PlanOptions) -> PlanReport:
@@ -66,6 +79,7 @@ def _planned(manifest: Manifest, manifests: Sequence[Manifest], options: PlanOpt
         config_maps=_config_maps(manifest, manifests),
         model=found if isinstance(found, Model) else None,
         machine=options.machine if provider_of(manifest.value, options.provider) == "byo" else None,
+        policy=options.policy,
     )
     plan = plan_document(manifest.value, context)
     return plan.model_copy(update={"errors": (found,)}) if isinstance(found, Finding) else plan

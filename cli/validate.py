@@ -1,4 +1,4 @@
-"""`modelyard validate -f FILE [--old FILE] [--provider aks|karpenter|byo] [--json]`: the admission rules, offline.
+"""`modelyard validate -f FILE [--old FILE] [--provider P] [--policy FILE] [--json]`: the admission rules, offline.
 
 Reads, asks `presets.admission.rules` and prints. 0 when every Workspace is accepted, 1 when one is refused or cannot be
 read, 2 when there is no file or no Workspace in it.
@@ -11,12 +11,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from api import labels
+from api.policy.document import Policy
 from api.providers import Provider
 from api.validation import Problem
 from api.validation.document import Part
 from api.validation.rules import rule_table
 from cli.exit_codes import GOOD, MISUSE, NO
 from cli.manifests import Manifest, ManifestUnreadable, read_manifests
+from cli.policy_file import read_policy
 from presets.admission.config_maps import ConfigMaps
 from presets.admission.rules import problems_on_create, problems_on_update
 
@@ -52,16 +54,24 @@ class Verdict:
 
 
 def run(
-    files: Sequence[str], *, old: str | None, provider: Provider, allowed_hosts: Sequence[str], as_json: bool
+    files: Sequence[str],
+    *,
+    old: str | None,
+    provider: Provider,
+    allowed_hosts: Sequence[str],
+    as_json: bool,
+    policy_file: str | None = None,
+    region: str = "",
 ) -> int:
     """Judges and prints; returns the exit code."""
     try:
+        policy = read_policy(policy_file)
         manifests = [manifest for file in files for manifest in read_manifests(file, wanted=WANTED)]
         stored = _stored(read_manifests(old, wanted=WANTED)) if old else None
     except (ManifestUnreadable, ValueError) as error:
         print(error, file=sys.stderr)
         return MISUSE
-    validator = Validator(provider, allowed_hosts, _config_maps(manifests), stored)
+    validator = Validator(provider, allowed_hosts, _config_maps(manifests), stored, policy, region)
     verdicts = [validator.verdict(manifest) for manifest in manifests]
     if all(verdict.verdict == "skipped" for verdict in verdicts):
         print(f"there is no Workspace in {', '.join(files)}", file=sys.stderr)
@@ -82,6 +92,8 @@ class Validator:
     allowed_hosts: Sequence[str]
     config_maps: dict[Key, dict[str, Any]]
     stored: dict[Key, Any] | None
+    policy: Policy | None = None
+    region: str = ""
 
     def verdict(self, manifest: Manifest) -> Verdict:
         """What is said about this document."""
@@ -100,13 +112,16 @@ class Validator:
         old = self.stored.get(_key(manifest)) if self.stored else None
         if self.stored is not None and old is None:
             notes.append("checked as new: it is not in the file of --old")
+        around: dict[str, Any] = {
+            "provider": self.provider,
+            "allowed_hosts": self.allowed_hosts,
+            "config_maps": config_maps,
+            "policy": self.policy,
+            "region": self.region,
+        }
         if old is None:
-            return problems_on_create(
-                manifest.value, provider=self.provider, allowed_hosts=self.allowed_hosts, config_maps=config_maps
-            )
-        return problems_on_update(
-            old, manifest.value, provider=self.provider, allowed_hosts=self.allowed_hosts, config_maps=config_maps
-        )
+            return problems_on_create(manifest.value, **around)
+        return problems_on_update(old, manifest.value, **around)
 
     def _config_maps_of(self, manifest: Manifest, notes: list[str]) -> ConfigMaps | None:
         """Those of its namespace; None, and a note, when the one it names is not in the files but may be stored."""

@@ -11,13 +11,16 @@ from activities.errors.azure import azure_failure
 from activities.nodes.aks.pool_options import PoolSettings
 from activities.nodes.aks.provider import AgentPools
 from activities.preflight.azure import PreflightChecks
+from process.policy import PolicyFile, PolicySettings
 from worker.registration import Registration
 
 
 async def cloud_queue(stack: AsyncExitStack) -> Registration:
-    """Returns the registration of the queue `cloud`. Raises ValueError for an incomplete installation."""
+    """Returns the registration of the queue `cloud`. Raises ValueError for an incomplete installation, CannotStart for
+    a policy that cannot be read."""
+    policy = PolicyFile(PolicySettings().policy)
     client = await azure.connect(azure.AzureSettings(), stack)
-    pools = AgentPools(client, PoolSettings())
+    pools = AgentPools(client, PoolSettings(), policy)
     checks = PreflightChecks(client)
     return Registration(
         queues.CLOUD,

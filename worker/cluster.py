@@ -35,6 +35,7 @@ from activities.tuning.adapter_verification import Adapters
 from activities.tuning.jobs import TuningJobs
 from activities.workspaces import Workspaces
 from api.pods.registries import RegistryAccess
+from process.policy import PolicyFile, PolicySettings
 from worker.registration import Registration
 from worker.settings import WorkerSettings
 from worker.status_interceptor import StatusInterceptor, gone_reporter
@@ -87,6 +88,7 @@ def cluster_activities(
     )
     own_images = (settings.runtime_image, settings.fetch_image)
     models = Models(cluster, settings.hf_endpoint)
+    policy = PolicyFile(PolicySettings().policy)
     planner = Planner(
         cluster,
         location=settings.azure_location,
@@ -97,10 +99,11 @@ def cluster_activities(
         with_cloud=settings.with_cloud,
         read_facts=models.read_facts,
         note=statuses.note,
+        policy=policy,
     )
     workspaces, nodes, owners = Workspaces(cluster, statuses.note), Nodes(view), PodOwners(cluster)
-    workloads = Workloads(view, images, owners)
-    claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(view)
+    workloads, own_nodes = Workloads(view, images, owners), OwnNodes(view)
+    claims = NodeClaims(cluster, node_class=settings.node_class, policy=policy, region=settings.azure_location)
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
     registries = Registries(settings.plain_http_registries)
     training_images = (settings.fetch_image, settings.data_image, settings.tune_image)

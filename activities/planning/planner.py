@@ -23,6 +23,8 @@ from api import labels, names
 from api.configs.inference import INFERENCE_KEY, parse_inference_config
 from api.configs.problem import ConfigProblem
 from api.configs.training import TRAINING_KEY
+from api.policy.document import Policy
+from api.policy.purchases import PolicySource
 from api.providers import Provider
 from api.resource.invalid import InvalidWorkspace
 from api.resource.status import parse_status
@@ -63,8 +65,10 @@ class Planner:
         with_cloud: bool = True,
         read_facts: ReadFacts | None = None,
         note: Note = lambda found: None,
+        policy: PolicySource = lambda: Policy(),
     ) -> None:
         self._cluster = cluster
+        self._policy = policy
         self._location = location
         self._deadlines = deadlines
         self._images = images
@@ -105,6 +109,7 @@ class Planner:
             config_maps=config_maps,
             model=await self._hub_model(key.namespace, found),
             machine=machine,
+            policy=self._policy(),
         )
         first = plan_option(found, around, self._deadlines)
         config = _config_text(section, named, config_maps[named]) if named else ""

@@ -8,6 +8,7 @@ the certificate the second is not known.
 import asyncio
 from collections.abc import Collection, Sequence
 from functools import partial
+from typing import Any
 
 from activities.clients.kubernetes import Cluster
 from admin.webhook.admission_review import Document
@@ -15,32 +16,52 @@ from admin.webhook.app import webhook_application
 from admin.webhook.certificates.secret import CertificateStore
 from admin.webhook.config_maps import ClusterConfigMaps, ConfigMaps
 from admin.webhook.given_certificates import GivenCertificate
+from admin.webhook.permissions import ClusterPermissions
 from admin.webhook.registration import Registration
 from admin.webhook.rotation import CertRotator
 from admin.webhook.settings import WebhookSettings
 from admin.webhook.tls_server import Certificates, serving
+from api.policy.document import Policy
+from api.policy.purchases import PolicySource
 from api.validation import Problem
 from presets.admission.rules import problems_on_create, problems_on_update
 from process.endpoint import endpoint
+from process.policy import PolicyFile, PolicySettings
 from process.run import run
 
 
 class AllRules:
-    """The rules of the resource and of the catalogue, for one node provider.
+    """The rules of the resource, of the catalogue and of the operator's policy, for one node provider.
 
-    `allowed_hosts`: internal hosts from which data is allowed.
+    `allowed_hosts`: internal hosts from which data is allowed; `region`: whose prices the policy's limits are about.
     """
 
-    def __init__(self, provider: str, allowed_hosts: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        provider: str,
+        allowed_hosts: Collection[str] = (),
+        policy: PolicySource = lambda: Policy(),
+        region: str = "",
+    ) -> None:
         self._provider, self._hosts = provider, frozenset(host.lower() for host in allowed_hosts)
+        self._policy, self._region = policy, region
 
     def on_create(self, document: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """Problems of a new Workspace."""
-        return problems_on_create(document, provider=self._provider, allowed_hosts=self._hosts, config_maps=config_maps)
+        return problems_on_create(document, config_maps=config_maps, **self._installation())
 
     def on_update(self, old: Document, new: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """Problems of an edit."""
-        return problems_on_update(old, new, provider=self._provider, allowed_hosts=self._hosts, config_maps=config_maps)
+        return problems_on_update(old, new, config_maps=config_maps, **self._installation())
+
+    def _installation(self) -> dict[str, Any]:
+        policy = self._policy()
+        return {
+            "provider": self._provider,
+            "allowed_hosts": self._hosts,
+            "policy": policy,
+            "region": self._region,
+        }
 
 
 async def work(settings: WebhookSettings, stop: asyncio.Event) -> None:
@@ -54,7 +75,7 @@ async def work(settings: WebhookSettings, stop: asyncio.Event) -> None:
             first = [group.create_task(keeper.serving()), group.create_task(stop.wait())]
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
-                await _serve(settings, ClusterConfigMaps(cluster), certificates, stop)
+                await _serve(settings, cluster, certificates, stop)
             for task in (keeping, *first):
                 task.cancel()
     finally:
@@ -70,10 +91,10 @@ def _keeper(settings: WebhookSettings, cluster: Cluster, certificates: Certifica
     return CertRotator(store, Registration(cluster, settings.webhook_configuration), settings, certificates.use)
 
 
-async def _serve(
-    settings: WebhookSettings, config_maps: ClusterConfigMaps, certificates: Certificates, stop: asyncio.Event
-) -> None:
-    app = webhook_application(AllRules(settings.provider, settings.allowed_hosts), config_maps)
+async def _serve(settings: WebhookSettings, cluster: Cluster, certificates: Certificates, stop: asyncio.Event) -> None:
+    policy = PolicyFile(PolicySettings().policy)
+    rules = AllRules(settings.provider, settings.allowed_hosts, policy, settings.azure_location)
+    app = webhook_application(rules, ClusterConfigMaps(cluster), ClusterPermissions(cluster))
     async with serving(app, settings.webhook_address, certificates, settings.stop_delay):
         await stop.wait()
 

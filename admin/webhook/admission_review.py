@@ -6,7 +6,7 @@ allowed.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -42,6 +42,8 @@ class Review:
     namespace: str
     document: Document | None
     old: Document | None
+    user: Document = field(default_factory=dict)
+    """Who writes it, as the API server knows them: username, uid, groups, extra."""
 
     @cached_property
     def passes_unseen(self) -> bool:
@@ -72,6 +74,7 @@ def read_review(body: bytes) -> Review:
         namespace=_text(request.get("namespace")),
         document=_object(request, "object", uid),
         old=_object(request, "oldObject", uid),
+        user=_object(request, "userInfo", uid) or {},
     )
     try:
         passes = review.passes_unseen

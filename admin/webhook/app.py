@@ -7,6 +7,7 @@ connection: for that, the API server would not show the user a useful message.
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -16,6 +17,7 @@ from admin.webhook import answers
 from admin.webhook.admission_review import BODY_LIMIT, Review, Unreadable, read_review
 from admin.webhook.config_maps import ConfigMapSource
 from admin.webhook.metrics import BROKEN, SECONDS, UNREADABLE, count
+from admin.webhook.permissions import NOBODY_ASKED, Permissions
 from admin.webhook.review import Decision, Rules, decide
 
 log = logging.getLogger(__name__)
@@ -26,7 +28,9 @@ READ_S: Final = 3.0
 """Seconds. Together with reading ConfigMaps, less than the API server waits (timeoutSeconds of the configuration)."""
 
 
-def webhook_application(rules: Rules, config_maps: ConfigMapSource, *, read_s: float = READ_S) -> FastAPI:
+def webhook_application(
+    rules: Rules, config_maps: ConfigMapSource, permissions: Permissions = NOBODY_ASKED, *, read_s: float = READ_S
+) -> FastAPI:
     """Returns an application with the one route. Health and metrics are on another port, without TLS."""
     app = FastAPI(openapi_url=None)
 
@@ -40,12 +44,14 @@ def webhook_application(rules: Rules, config_maps: ConfigMapSource, *, read_s: f
         except ClientDisconnect:
             return Response(status_code=400)  # the client has disconnected and will not read it
         with SECONDS.time():
-            return _answer(await answer_of(body, rules, config_maps))
+            return _answer(await answer_of(body, rules, config_maps, permissions))
 
     return app
 
 
-async def answer_of(body: bytes, rules: Rules, config_maps: ConfigMapSource) -> bytes:
+async def answer_of(
+    body: bytes, rules: Rules, config_maps: ConfigMapSource, permissions: Permissions = NOBODY_ASKED
+) -> bytes:
     """Returns the response to an AdmissionReview. Does not raise."""
     try:
         review = read_review(body)
@@ -54,6 +60,8 @@ async def answer_of(body: bytes, rules: Rules, config_maps: ConfigMapSource) -> 
     began = time.perf_counter()
     try:
         decision = decide(review, rules, await config_maps.named_by(review))
+        if not decision.problems:  # what is refused anyway costs the API server no question
+            decision = replace(decision, problems=await permissions.problems(review))
     except RecursionError:
         return _refuse_unreadable(Unreadable(400, "the Workspace is nested too deeply to be checked", review.uid))
     except Exception:  # top level: a bug in a rule must neither allow the request nor leave the user without a response

@@ -22,6 +22,8 @@ class WebhookSettings(BaseSettings):
     """Node provider; some rules depend on it."""
     allowed_hosts: list[str] = []
     """JSON: internal hosts from which a Workspace's data is allowed; all other internal addresses are rejected."""
+    azure_location: str = ""
+    """The region whose prices the policy's limits are compared with; empty means the highest of all regions."""
 
     webhook_address: str = "0.0.0.0:8443"
     """Address for the API server's requests, over TLS."""

@@ -5,10 +5,12 @@ from typing import Final
 
 from api.reference.config_keys import config_keys_page
 from api.reference.fields import fields_page
+from api.reference.policy import policy_page
 from api.reference.reasons import reasons_page
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "fields": fields_page,
     "reasons": reasons_page,
     "config-keys": config_keys_page,
+    "policy": policy_page,
 }

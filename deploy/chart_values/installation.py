@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from activities.contract import plan
+from api.policy.document import Policy
 from deploy.chart_values.azure import Azure
 from deploy.chart_values.group import Group
 from deploy.chart_values.images import Images, OthersImage
@@ -138,6 +139,9 @@ class Values(Group):
     """How to reach Temporal."""
     settings: Settings = Settings()
     """Settings of the worker, which the webhook shares where it judges by them."""
+    policy: Policy = Policy()
+    """What Workspaces may buy, mount and run, by namespace (docs/policy.md). A change reaches the processes within some
+    two minutes, without a restart."""
     watcher: Process = Process(resources=sized("100m", "128Mi", most_cpu="1", most_memory="512Mi"))
     """The watcher: Kubernetes events to Temporal signals. One pod leads, the others stand by."""
     worker_cluster: Process = Process(resources=sized("250m", "384Mi", most_cpu="2", most_memory="1Gi"))

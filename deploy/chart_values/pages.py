@@ -66,17 +66,16 @@ def _resolved(node: Any, definitions: Schema) -> Any:
     return {key: _resolved(value, definitions) for key, value in merged.items()}
 
 
-def _bare(node: Any) -> Any:
+def _bare(node: Any, *, listed: bool = False) -> Any:
     """Without the titles, which repeat the names, the defaults, which the values file has, and with it what is
-    required: a group that is given in part is completed from there."""
+    required: a group that is given in part is completed from there. An entry of a list (`listed`) is not."""
     if isinstance(node, list):
-        return [_bare(each) for each in node]
+        return [_bare(each, listed=listed) for each in node]
     if not isinstance(node, dict):
         return node
-    properties = {name: _bare(child) for name, child in node.get("properties", {}).items()}
-    rest = {
-        key: _bare(value) for key, value in node.items() if key not in ("title", "default", "required", "properties")
-    }
+    properties = {name: _bare(child, listed=listed) for name, child in node.get("properties", {}).items()}
+    left_out = ("title", "default", "properties") if listed else ("title", "default", "required", "properties")
+    rest = {key: _bare(value, listed=listed or key == "items") for key, value in node.items() if key not in left_out}
     if isinstance(rest.get("description"), str):
         rest["description"] = _line(rest["description"])
     return rest | ({"properties": properties} if properties else {})

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from api import labels
+from api.policy.document import Policy
 from api.purchasing import OPTIONS_MAX, purchase_options
 from api.validation.checks.sections import is_model_name, normal_method
 from api.validation.document import TRANSFORMERS, Draft
@@ -16,6 +17,7 @@ from api.validation.engine import Rule, check_create, check_update
 from api.validation.problem import Problem, shown
 from presets.admission.config_maps import ConfigMaps, config_maps_named
 from presets.admission.lookups import NAME_MAX, known_model, known_sku, slice_gib
+from presets.admission.policy import policy_rules
 from presets.hub import adapter_support
 from presets.machines.machine import Machine
 from presets.machines.skus import UnknownSku, find_sku, sku_table
@@ -36,13 +38,18 @@ def problems_on_create(
     provider: str = DEFAULT_PROVIDER,
     allowed_hosts: Collection[str] = (),
     config_maps: ConfigMaps | None = None,
+    policy: Policy | None = None,
+    region: str = "",
 ) -> list[Problem]:
     """Returns every problem of a new Workspace. Accepts any JSON and never raises.
 
     `provider` is the installation's: aks, karpenter or byo. `config_maps` are those of the Workspace's namespace by
-    name; without them their content is not validated.
+    name; without them their content is not validated. `policy` is the operator's, and without one nothing is refused
+    by it; `region` has the prices that it limits, the highest of all where it is empty.
     """
-    return check_create(document, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps))
+    return check_create(
+        document, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps, policy, region)
+    )
 
 
 def problems_on_update(
@@ -52,13 +59,17 @@ def problems_on_update(
     provider: str = DEFAULT_PROVIDER,
     allowed_hosts: Collection[str] = (),
     config_maps: ConfigMaps | None = None,
+    policy: Policy | None = None,
+    region: str = "",
 ) -> list[Problem]:
     """Returns every problem of replacing `old` by `new`; empty if the object is being deleted."""
-    return check_update(old, new, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps))
+    return check_update(
+        old, new, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps, policy, region)
+    )
 
 
-def _rules(config_maps: ConfigMaps | None) -> tuple[Rule, ...]:
-    return (*CATALOGUE_RULES, partial(config_maps_named, config_maps))
+def _rules(config_maps: ConfigMaps | None, policy: Policy | None, region: str) -> tuple[Rule, ...]:
+    return (*CATALOGUE_RULES, partial(config_maps_named, config_maps), *policy_rules(policy, region))
 
 
 def _presets(draft: Draft) -> Iterator[Problem]:

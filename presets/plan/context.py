@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from api.policy.document import Policy
 from api.providers import Provider
 from presets.admission.config_maps import ConfigMaps
 from presets.machines.machine import Machine
@@ -16,7 +17,8 @@ DEFAULT_REGION: Final = "eastus"
 class PlanContext:
     """`region` is Azure's name, for prices; `provider` brings the nodes: aks, karpenter or byo.
 
-    `data_gib` is how much data a training's volume has room for.
+    `policy` is the operator's; without one nothing is refused by it. `data_gib` is how much data a training's volume
+    has room for.
 
     `config_maps` are those of the Workspace's namespace by name, None if not available; `model` is the hub's answer
     about a model that is not in the catalogue; `machine` describes existing nodes.
@@ -28,3 +30,4 @@ class PlanContext:
     model: Model | None = None
     machine: Machine | None = None
     data_gib: int = DATA_GIB
+    policy: Policy | None = None

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from api.policy.rules import RULE_IDS
 from api.providers import PROVIDERS, Provider
 from api.resource.invalid import InvalidWorkspace
 from api.resource.workspace import Workspace
 from api.validation.document import Draft
+from api.validation.problem import Problem
 from presets.admission.lookups import slice_gib
 from presets.admission.rules import problems_on_create
 from presets.machines.machine import Machine
@@ -52,9 +54,19 @@ def plan_document(document: Mapping[str, Any], context: PlanContext) -> PlanRepo
     plan = plan_workspace(workspace, context)
     if plan.errors:
         return plan
-    problems = problems_on_create(document, provider=context.provider, config_maps=context.config_maps)
-    errors = [_error("InvalidSpec", problem.message, problem.path) for problem in problems]
+    problems = problems_on_create(
+        document,
+        provider=context.provider,
+        config_maps=context.config_maps,
+        policy=context.policy,
+        region=context.region,
+    )
+    errors = [_error(_reason_of(problem), problem.message, problem.path) for problem in problems]
     return plan.model_copy(update={"errors": tuple(errors)})
+
+
+def _reason_of(problem: Problem) -> str:
+    return "PolicyRefused" if problem.rule in RULE_IDS else "InvalidSpec"
 
 
 def provider_of(document: Mapping[str, Any], installed: Provider) -> Provider:

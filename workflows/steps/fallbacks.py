@@ -24,6 +24,7 @@ TRY_NEXT: Final = frozenset(
         "PoolFailed",
         "CloudRequestRefused",
         "PriceAboveLimit",
+        "PolicyRefused",
         "NodeNotJoined",
         "NodeWithoutGpu",
         "NodeLost",

@@ -3,6 +3,7 @@
 provider.py makes the calls. Tags and labels name the Workspace, so that a pool can always be traced to who pays for it.
 """
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
@@ -14,6 +15,7 @@ from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
 from activities.nodes.aks.pool_options import AKS_DEFAULTS, PoolOptions
 from api import labels
+from api.policy.purchases import Purchase
 
 _IMAGE_FAMILIES: Final = {"ubuntu": "Ubuntu", "azurelinux": "AzureLinux"}
 _FOR_LIFE: Final = (
@@ -119,6 +121,41 @@ def owner_of(pool: AgentPool) -> WorkspaceKey | None:
         return None
     namespace, name, uid = map(str, found)
     return WorkspaceKey(namespace=namespace, name=name, uid=uid)
+
+
+def purchase_of(pool: AgentPool, name: str, price: Callable[[str, float], float | None]) -> Purchase | None:
+    """What a pool, or the request for one, is to the policy: by its own size, count and tags, whatever any plan says.
+    None for a pool that is not ours. `price` is of a size, for one machine, and takes the pool's own maximum for spot,
+    -1 where it has none."""
+    owner, properties = owner_of(pool), properties_of(pool)
+    if owner is None:
+        return None
+    spot, size = _is_spot(properties), properties.vm_size or ""
+    most = properties.spot_max_price if spot and properties.spot_max_price is not None else -1.0
+    state = (properties.provisioning_state or "").lower()
+    return Purchase(
+        namespace=owner.namespace,
+        name=name,
+        provider="aks",
+        machine=size,
+        nodes=properties.count or 0,
+        node_dollars=price(size, most),
+        spot=spot,
+        under_way=state in _IN_PROGRESS,
+        leaving=state == "deleting",
+    )
+
+
+def is_no_more_than(wanted: AgentPool, found: AgentPool) -> bool:
+    """Whether a pool that is there is put again without buying anything: of the same size and kind, and no more
+    machines."""
+    new, old = properties_of(wanted), properties_of(found)
+    same = (new.vm_size or "").lower() == (old.vm_size or "").lower() and _is_spot(new) == _is_spot(old)
+    return same and (new.count or 0) <= (old.count or 0)
+
+
+def _is_spot(properties: Properties) -> bool:
+    return (properties.scale_set_priority or "").lower() == "spot"
 
 
 def properties_of(pool: AgentPool) -> Properties:

@@ -4,7 +4,7 @@ The shape is the one that gpu-provisioner fulfils (one claim, one machine) and t
 follow from the Workspace's uid and the node's index, so that a repeated create finds the first one's claim.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,6 +14,7 @@ from activities.contract.nodes import PoolBought, PoolKey
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
 from api import labels, names
+from api.policy.purchases import Purchase
 
 NODES_MAX: Final = 100
 """Two digits of the name; also AKS' limit of node pools, of which gpu-provisioner makes one per claim."""
@@ -110,6 +111,26 @@ def instance_type_of(claim: Object) -> str:
         if requirement["key"] == labels.INSTANCE_TYPE and requirement.get("values"):
             return str(requirement["values"][0])
     return ""
+
+
+def purchases_of(claims: Iterable[Object], price: Callable[[str], float | None]) -> list[Purchase]:
+    """What claims are to the policy: one purchase for each, by its own machine type and labels, with its Workspace's
+    uid as name."""
+    found = []
+    for claim in claims:
+        own, machine = claim["metadata"].get("labels") or {}, instance_type_of(claim)
+        purchase = Purchase(
+            namespace=own.get(labels.WORKSPACE_NAMESPACE, ""),
+            name=own.get(labels.WORKSPACE_UID, ""),
+            provider="karpenter",
+            machine=machine,
+            nodes=1,
+            node_dollars=price(machine),
+            under_way=not is_ready(claim),
+            leaving=is_deleting(claim),
+        )
+        found.append(purchase)
+    return found
 
 
 def condition(claim: Object, type_: str) -> Mapping[str, Any]:

@@ -1,10 +1,12 @@
 """Gets nodes from gpu-provisioner or Karpenter: creates NodeClaims, watches until they are ready, deletes them.
 
 Every call is idempotent: names are deterministic and existing claims are listed first. node_claim.py builds claims,
-decisions.py decides what to do, failures.py maps problems.
+decisions.py decides what to do, failures.py maps problems. Claims are created only where the operator's policy allows
+the purchase (nodes/allowance.py).
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -19,10 +21,13 @@ from activities.contract.nodes import PoolBought, PoolKey, Released
 from activities.contract.plan import Plan
 from activities.deadline import deadline_after
 from activities.heartbeat import Progress, heartbeating
+from activities.nodes.allowance import Allowance
 from activities.nodes.karpenter import failures, node_claim
 from activities.nodes.karpenter.claims import Claims
 from activities.nodes.karpenter.decisions import Attempt, Decision, decide, failure_of, too_late
 from activities.nodes.karpenter.node_claim import NodeClass
+from api.policy.document import Policy
+from api.policy.purchases import PolicySource, Purchase
 
 PATIENCE: Final = timedelta(seconds=90)
 """gpu-provisioner retries a failed launch after a minute at most."""
@@ -44,7 +49,10 @@ class NodeClaims:
         node_class: NodeClass | None = None,
         patience: timedelta = PATIENCE,
         gone_within: timedelta = GONE_WITHIN,
+        policy: PolicySource = lambda: Policy(),
+        region: str = "",
     ) -> None:
+        self._allowance = Allowance(policy, region, self._bought)
         self._claims = Claims(cluster, node_class or NodeClass())
         self._patience = patience
         self._gone_within = gone_within
@@ -52,7 +60,7 @@ class NodeClaims:
     @signatures.implements(signatures.ENSURE_NODE_CLAIMS)
     async def ensure_node_pool(self, plan: Plan) -> PoolBought:
         """Returns when every claim has its Node. Raises QuotaExceeded, SkuNotAvailable, AllocationFailed, PoolFailed,
-        NodeNotJoined, OwnershipConflict, and InvalidSpec for more nodes than there are names."""
+        NodeNotJoined, OwnershipConflict, PolicyRefused, and InvalidSpec for more nodes than there are names."""
         if plan.node_count > node_claim.NODES_MAX:
             raise failure("InvalidSpec", f"the plan has {plan.node_count} nodes: use at most {node_claim.NODES_MAX}")
         deadline = deadline_after(timedelta(seconds=plan.deadlines.provision))
@@ -103,10 +111,37 @@ class NodeClaims:
         for claim in decision.delete:
             attempt.forget(claim["metadata"]["name"])
             await self._claims.delete(claim)
-        for name in decision.create:
-            await self._claims.create(plan, name)
-            attempt.under_way.add(name)
+        if decision.create:
+            await self._create(decision.create, plan, attempt)
         return decision
+
+    async def _create(self, names: list[str], plan: Plan, attempt: Attempt) -> None:
+        """Raises PolicyRefused, when nothing was created, or all of it is being deleted again."""
+        wanted = self._purchase(plan)
+        async with self._allowance.buying(wanted):
+            for name in names:
+                await self._claims.create(plan, name)
+                attempt.under_way.add(name)
+            if excess := await self._allowance.excess(wanted):
+                for claim in await self._claims.listed(plan.key):
+                    await self._claims.delete(claim)
+                message = f"{excess}. Others bought at the same moment, and these nodes were released"
+                raise failure("PolicyRefused", message)
+
+    def _purchase(self, plan: Plan) -> Purchase:
+        """All nodes of the Workspace: they are bought together or not at all."""
+        return Purchase(
+            namespace=plan.key.namespace,
+            name=plan.key.uid,
+            provider="karpenter",
+            machine=plan.instance_type,
+            nodes=plan.node_count,
+            node_dollars=self._allowance.price(plan.instance_type),
+        )
+
+    async def _bought(self, since: float) -> Sequence[Purchase]:
+        """What all Workspaces have in NodeClaims; the API server's list is never old."""
+        return node_claim.purchases_of(await self._claims.of_everyone(), self._allowance.price)
 
     async def _nodes_are_there(self, decision: Decision, plan: Plan, attempt: Attempt) -> bool:
         """Whether every claim's Node exists, with our labels. Deletes the claims of lost Nodes."""

@@ -16,6 +16,10 @@
 {{- $_ := set $own "MODELYARD_PROVIDER" $v.provider }}
 {{- $_ := set $own "MODELYARD_ALLOWED_HOSTS" (toJson $v.settings.allowedHosts) }}
 {{- end }}
+{{- if eq .process.name "webhook" }}{{ $_ := set $own "MODELYARD_AZURE_LOCATION" $v.azure.location }}{{ end }}
+{{- if eq (include "modelyard.judges" .process.name) "true" }}
+{{- $_ := set $own "MODELYARD_POLICY" "/etc/modelyard/policy.yaml" }}
+{{- end }}
 {{- if eq .process.name "worker-cluster" }}{{ $own = merge $own (include "modelyard.workerSettings" .root | fromYaml) }}{{ end }}
 {{- if eq .process.name "worker-cloud" }}{{ $own = merge $own (include "modelyard.azureSettings" .root | fromYaml) }}{{ end }}
 {{- if hasPrefix "worker-" .process.name }}{{ $own = merge $own (include "modelyard.queueSettings" .root | fromYaml) }}{{ end }}
@@ -112,9 +116,17 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 {{- end }}
 {{- end }}
 
+{{/* Whether a process judges by the operator's policy: "true" or "false". Argument: its name. */}}
+{{- define "modelyard.judges" -}}
+{{- has . (list "worker-cluster" "worker-cloud" "webhook") -}}
+{{- end }}
+
 {{/* Certificates and keys are mounted whole, because the kubelet never renews a file below a `subPath`. */}}
 {{- define "modelyard.mounts" -}}
 - {name: tmp, mountPath: /tmp}
+{{- if eq (include "modelyard.judges" .process.name) "true" }}
+- {name: policy, mountPath: /etc/modelyard, readOnly: true}
+{{- end }}
 {{- range $place, $mount := (get .root.Values .process.values).secretMounts }}
 - {name: given-{{ $place }}, mountPath: {{ $mount.path | quote }}, readOnly: true}
 {{- end }}
@@ -141,6 +153,9 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 
 {{- define "modelyard.volumes" -}}
 - {name: tmp, emptyDir: {sizeLimit: 64Mi}}
+{{- if eq (include "modelyard.judges" .process.name) "true" }}
+- {name: policy, configMap: {name: modelyard-policy}}
+{{- end }}
 {{- range $place, $mount := (get .root.Values .process.values).secretMounts }}
 - {name: given-{{ $place }}, secret: {secretName: {{ $mount.secret | quote }}, defaultMode: 0440}}
 {{- end }}

@@ -25,6 +25,12 @@ LOCATION = "eastus"
 # For training: OpenMP threads that busy-wait take CPU from those that work, and all share one machine here.
 ON_SHARED_CPUS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
+WITHOUT_LIMITS = """\
+# docs/policy.md. Read again when it changes.
+installation: {nodes: unlimited, dollarsPerHour: unlimited}
+defaults: {nodes: unlimited, dollarsPerHour: unlimited}
+"""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -100,6 +106,7 @@ def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, st
         "MODELYARD_KUBECONFIG": str(kubeconfig),
         "MODELYARD_PROVIDER": "aks",
         "MODELYARD_AZURE_LOCATION": LOCATION,
+        "MODELYARD_POLICY": str(policy_file(layout)),
         "NO_PROXY": without_proxy(layout),
         "no_proxy": without_proxy(layout),
     }
@@ -155,6 +162,15 @@ def token_file(layout: Layout) -> Path:
     file.touch(mode=0o600)
     if not file.read_text():
         file.write_text(secrets.token_urlsafe(32))
+    return file
+
+
+def policy_file(layout: Layout) -> Path:
+    """Returns the stack's policy, created on first use: nothing here costs money, so amounts have no limit."""
+    file = layout.state / "policy.yaml"
+    layout.state.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        file.write_text(WITHOUT_LIMITS)
     return file
 
 

@@ -16,6 +16,7 @@ from activities.contract.nodes import PoolBought, PoolKey, Released
 from activities.contract.plan import Plan
 from activities.nodes.aks.provider import AgentPools
 from activities.preflight.azure import PreflightChecks
+from api.policy.reading import parse_policy
 from deploy.local.azure.control_client import ControlClient
 from testing.deadlines import PATIENCE_S
 from tests.builders import a_key, a_plan
@@ -26,12 +27,16 @@ CALLS_OF_THE_FIRST = 12
 TIMES = {"create_seconds": 3, "delete_seconds": 2, "retry_after_seconds": 1}
 """The defaults, and those of the measurements beside KAITO."""
 
+AMOUNTS = "{nodes: 100, dollarsPerHour: 10000}"
+FOR_A_CROWD = parse_policy(f"{{installation: {AMOUNTS}, defaults: {AMOUNTS}}}")
+"""With limits, so that what they cost in calls is counted."""
+
 
 class Life:
     """One process' clients and activities."""
 
     def __init__(self, azure: azure_client.Azure) -> None:
-        self.checks, self.pools = PreflightChecks(azure), AgentPools(azure)
+        self.checks, self.pools = PreflightChecks(azure), AgentPools(azure, policy=lambda: FOR_A_CROWD)
 
     async def bought(self, plan: Plan, *beats: Any) -> PoolBought:
         assert {check.outcome for check in (await self.checks.read_preflight(plan)).checks} == {"passed"}

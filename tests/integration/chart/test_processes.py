@@ -23,6 +23,7 @@ from deploy.local.services.modelyard import PROGRAMS, WEBHOOK
 from deploy.local.services.pods import NAMESPACE
 from deploy.local.services.temporal import SEARCH_ATTRIBUTES, dynamic_config
 from process.health import PATHS
+from process.policy import PolicySettings
 from process.settings import ProcessSettings, TemporalSettings
 from testing.helm_client import Helm, Object, named, of_kind
 from worker.__main__ import queues_of
@@ -32,10 +33,10 @@ from worker.settings import WorkerSettings
 
 SETTINGS: dict[str, list[type[BaseSettings]]] = {
     "watcher": [ProcessSettings],
-    "worker-cluster": [WorkerSettings],
-    "worker-cloud": [QueueSettings, AzureSettings, PoolSettings],
+    "worker-cluster": [WorkerSettings, PolicySettings],
+    "worker-cloud": [QueueSettings, AzureSettings, PoolSettings, PolicySettings],
     "admin": [AdminSettings],
-    "webhook": [WebhookSettings],
+    "webhook": [WebhookSettings, PolicySettings],
 }
 OF_TEMPORAL: list[type[BaseSettings]] = [TemporalSettings]
 

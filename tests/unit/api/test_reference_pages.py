@@ -86,4 +86,4 @@ def test_an_unknown_page_is_misuse() -> None:
         [sys.executable, "-m", "api.reference", "other"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2
-    assert "fields|reasons|config-keys" in done.stderr
+    assert "fields|reasons|config-keys|policy" in done.stderr
