@@ -29,7 +29,6 @@ def variables(config: ServeConfig, device: Device, cpus: int, given: Mapping[str
         "HF_HOME": f"{cache}/huggingface",
         "VLLM_CACHE_ROOT": f"{cache}/vllm",
         "TORCHINDUCTOR_CACHE_DIR": f"{cache}/inductor",
-        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
     }
     if device == "cpu":
         wanted |= _on_cpu(config, cpus)
