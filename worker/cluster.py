@@ -93,8 +93,10 @@ def cluster_activities(
         with_cloud=settings.with_cloud,
         read_facts=models.read_facts,
         note=statuses.note,
+        remote_code=settings.allows_remote_code,
     )
-    workspaces, workloads, nodes = Workspaces(cluster, statuses.note), Workloads(view, images), Nodes(view)
+    workloads = Workloads(view, images, settings.allows_remote_code)
+    workspaces, nodes = Workspaces(cluster, statuses.note), Nodes(view)
     claims, own_nodes = NodeClaims(cluster, node_class=settings.node_class), OwnNodes(view)
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
     registries = Registries(settings.plain_http_registries)
@@ -108,7 +110,7 @@ def cluster_activities(
     preflight = WorkloadPreflight(
         cluster, images_by_kind, registries, settings.tuning_storage_class, settings.registry_identity
     )
-    jobs = TuningJobs(view, images, tuning_pod_settings(settings))
+    jobs = TuningJobs(view, images, tuning_pod_settings(settings), settings.allows_remote_code)
     return {
         queues.WORKSPACES: [
             planner.build_plan,

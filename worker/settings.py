@@ -41,6 +41,8 @@ class WorkerSettings(QueueSettings):
     """JSON: environment variables of training containers, such as NCCL's. Visible in the pod spec: not for secrets."""
     allowed_hosts: tuple[str, ...] = ()
     """JSON: internal hosts from which training data is allowed; must equal the webhook's setting."""
+    remote_code_allowed: bool = False
+    """Whether Workspaces may run code of their model's repository in its pods; must equal the webhook's setting."""
     registry_identity: AzureIdentity | None = None
     """JSON: the workload identity of pods that access registries, used if no Secret has a credential."""
     plain_http_registries: tuple[str, ...] = ()
@@ -51,6 +53,10 @@ class WorkerSettings(QueueSettings):
     serve_cpu_kvcache_gib: int = 1
     deadlines: Deadlines = Deadlines()
     """JSON, for example MODELYARD_DEADLINES='{"serving": 600}'."""
+
+    def allows_remote_code(self, namespace: str) -> bool:
+        """Whether code of a model's repository may run in this namespace: the same in all."""
+        return self.remote_code_allowed
 
     @property
     def with_cloud(self) -> bool:

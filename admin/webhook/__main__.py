@@ -8,6 +8,7 @@ the certificate the second is not known.
 import asyncio
 from collections.abc import Collection, Sequence
 from functools import partial
+from typing import Any
 
 from activities.clients.kubernetes import Cluster
 from admin.webhook.admission_review import Document
@@ -28,19 +29,24 @@ from process.run import run
 class AllRules:
     """The rules of the resource and of the catalogue, for one node provider.
 
-    `allowed_hosts`: internal hosts from which data is allowed.
+    `allowed_hosts`: internal hosts from which data is allowed. `remote_code_allowed`: whether code of the model's
+    repository may run.
     """
 
-    def __init__(self, provider: str, allowed_hosts: Collection[str] = ()) -> None:
-        self._provider, self._hosts = provider, frozenset(host.lower() for host in allowed_hosts)
+    def __init__(self, provider: str, allowed_hosts: Collection[str] = (), remote_code_allowed: bool = False) -> None:
+        self._around: dict[str, Any] = {
+            "provider": provider,
+            "allowed_hosts": frozenset(host.lower() for host in allowed_hosts),
+            "remote_code_allowed": remote_code_allowed,
+        }
 
     def on_create(self, document: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """Problems of a new Workspace."""
-        return problems_on_create(document, provider=self._provider, allowed_hosts=self._hosts, config_maps=config_maps)
+        return problems_on_create(document, config_maps=config_maps, **self._around)
 
     def on_update(self, old: Document, new: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """Problems of an edit."""
-        return problems_on_update(old, new, provider=self._provider, allowed_hosts=self._hosts, config_maps=config_maps)
+        return problems_on_update(old, new, config_maps=config_maps, **self._around)
 
 
 async def work(settings: WebhookSettings, stop: asyncio.Event) -> None:
@@ -73,7 +79,8 @@ def _keeper(settings: WebhookSettings, cluster: Cluster, certificates: Certifica
 async def _serve(
     settings: WebhookSettings, config_maps: ClusterConfigMaps, certificates: Certificates, stop: asyncio.Event
 ) -> None:
-    app = webhook_application(AllRules(settings.provider, settings.allowed_hosts), config_maps)
+    rules = AllRules(settings.provider, settings.allowed_hosts, settings.remote_code_allowed)
+    app = webhook_application(rules, config_maps)
     async with serving(app, settings.webhook_address, certificates, settings.stop_delay):
         await stop.wait()
 

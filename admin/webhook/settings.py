@@ -22,6 +22,8 @@ class WebhookSettings(BaseSettings):
     """Node provider; some rules depend on it."""
     allowed_hosts: list[str] = []
     """JSON: internal hosts from which a Workspace's data is allowed; all other internal addresses are rejected."""
+    remote_code_allowed: bool = False
+    """Whether Workspaces may run code of their model's repository in its pods."""
 
     webhook_address: str = "0.0.0.0:8443"
     """Address for the API server's requests, over TLS."""

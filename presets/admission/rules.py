@@ -36,13 +36,17 @@ def problems_on_create(
     provider: str = DEFAULT_PROVIDER,
     allowed_hosts: Collection[str] = (),
     config_maps: ConfigMaps | None = None,
+    remote_code_allowed: bool = False,
 ) -> list[Problem]:
     """Returns every problem of a new Workspace. Accepts any JSON and never raises.
 
     `provider` is the installation's: aks, karpenter or byo. `config_maps` are those of the Workspace's namespace by
-    name; without them their content is not validated.
+    name; without them their content is not validated. `remote_code_allowed`: whether code of the model's repository may
+    run in its namespace.
     """
-    return check_create(document, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps))
+    return check_create(
+        document, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps, remote_code_allowed)
+    )
 
 
 def problems_on_update(
@@ -52,13 +56,17 @@ def problems_on_update(
     provider: str = DEFAULT_PROVIDER,
     allowed_hosts: Collection[str] = (),
     config_maps: ConfigMaps | None = None,
+    remote_code_allowed: bool = False,
 ) -> list[Problem]:
     """Returns every problem of replacing `old` by `new`; empty if the object is being deleted."""
-    return check_update(old, new, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps))
+    return check_update(
+        old, new, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps, remote_code_allowed)
+    )
 
 
-def _rules(config_maps: ConfigMaps | None) -> tuple[Rule, ...]:
-    return (*CATALOGUE_RULES, partial(config_maps_named, config_maps))
+def _rules(config_maps: ConfigMaps | None, remote_code_allowed: bool) -> tuple[Rule, ...]:
+    named = partial(config_maps_named, config_maps, remote_code_allowed=remote_code_allowed)
+    return (*CATALOGUE_RULES, named)
 
 
 def _presets(draft: Draft) -> Iterator[Problem]:

@@ -19,7 +19,8 @@ class PlanContext:
     `data_gib` is how much data a training's volume has room for.
 
     `config_maps` are those of the Workspace's namespace by name, None if not available; `model` is the hub's answer
-    about a model that is not in the catalogue; `machine` describes existing nodes.
+    about a model that is not in the catalogue; `machine` describes existing nodes; `remote_code_allowed` says whether
+    code of the model's repository may run in the Workspace's namespace.
     """
 
     region: str = DEFAULT_REGION
@@ -27,4 +28,5 @@ class PlanContext:
     config_maps: ConfigMaps | None = None
     model: Model | None = None
     machine: Machine | None = None
+    remote_code_allowed: bool = False
     data_gib: int = DATA_GIB

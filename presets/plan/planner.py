@@ -52,7 +52,12 @@ def plan_document(document: Mapping[str, Any], context: PlanContext) -> PlanRepo
     plan = plan_workspace(workspace, context)
     if plan.errors:
         return plan
-    problems = problems_on_create(document, provider=context.provider, config_maps=context.config_maps)
+    problems = problems_on_create(
+        document,
+        provider=context.provider,
+        config_maps=context.config_maps,
+        remote_code_allowed=context.remote_code_allowed,
+    )
     errors = [_error("InvalidSpec", problem.message, problem.path) for problem in problems]
     return plan.model_copy(update={"errors": tuple(errors)})
 
@@ -69,8 +74,8 @@ def plan_workspace(workspace: Workspace, context: PlanContext) -> PlanReport:
     errors = list(checks.spec_errors(workspace))
     sku, config, training, model = None, None, None, None
     try:
-        config = checks.wanted_config(workspace, context.config_maps)
-        training = checks.wanted_training(workspace, context.config_maps)
+        config = checks.wanted_config(workspace, context)
+        training = checks.wanted_training(workspace, context)
     except Refused as refused:
         errors.append(refused.finding)
     try:
