@@ -6,6 +6,8 @@ from typing import Any
 import aiohttp
 from kubernetes.aio.client.exceptions import ApiException
 
+from api.configs.json_reading import read_json
+
 
 def is_of_a_starting_server(refusal: ApiException) -> bool:
     """Whether a server that has just started may answer a valid request like this: with 403, or 404 of the path itself.
@@ -46,7 +48,7 @@ async def read_refusal(response: Any) -> ApiException | None:
 
 def _names_an_object(body: str) -> bool:
     try:
-        status = json.loads(body)
+        status = read_json(body)
     except ValueError:
         return False
     return isinstance(status, dict) and bool((status.get("details") or {}).get("name"))
