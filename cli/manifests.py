@@ -137,5 +137,5 @@ def _kind_of(value: Any) -> str:
 
 
 def _steps(path: str) -> tuple[Step, ...]:
-    parts = re.findall(r"([^.\[\]]+)|\[([^\]]*)\]", path)
+    parts = re.findall(r"([^.\[\]]+)|\[([^\[\]]*)\]", path)
     return tuple(int(index) if index.isdecimal() else key or index for key, index in parts)

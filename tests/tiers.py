@@ -73,6 +73,8 @@ PLACES: Final = (
     Place("tests/chaos/", Tier.CHAOS, "chaos"),
     Place("tests/gpu/", Tier.GPU, "GPU"),
     Place("tests/unit/presets/test_hub_against_vllm.py", Tier.SLOW),
+    Place("tests/unit/test_patterns_are_linear.py", Tier.STANDARD),
+    Place("tests/unit/runtime/data/test_bombs.py", Tier.STANDARD),
     Place("tests/unit/", Tier.FAST),
 )
 """The first that fits decides. Groups that take long come first, so that no process is left running alone at the end;

@@ -101,8 +101,12 @@ def cluster_activities(
         note=statuses.note,
         policy=policy,
     )
+
+    def remote_code(namespace: str) -> bool:
+        return policy().rules_of(namespace).remote_code
+
     workspaces, nodes, owners = Workspaces(cluster, statuses.note), Nodes(view), PodOwners(cluster)
-    workloads, own_nodes = Workloads(view, images, owners), OwnNodes(view)
+    workloads, own_nodes = Workloads(view, images, owners, remote_code), OwnNodes(view)
     claims = NodeClaims(cluster, node_class=settings.node_class, policy=policy, region=settings.azure_location)
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
     registries = Registries(settings.plain_http_registries)
@@ -121,7 +125,7 @@ def cluster_activities(
         settings.registry_identity,
         NamespaceRights(cluster),
     )
-    jobs = TuningJobs(view, images, tuning_pod_settings(settings))
+    jobs = TuningJobs(view, images, tuning_pod_settings(settings), remote_code)
     return {
         queues.WORKSPACES: [
             planner.build_plan,

@@ -4,7 +4,6 @@ The hub's package imports its parts at their first use, so that what it is for c
 configuration is downloaded to a temporary folder. Every request has a time limit.
 """
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import huggingface_hub
 from huggingface_hub.utils import build_hf_headers, paginate  # type: ignore[attr-defined]
 
 from activities.contract.failures import failure
+from api.configs.json_reading import read_json
 from presets.hub.model import HubFile
 
 REQUEST_S: Final = 20.0
@@ -81,8 +81,8 @@ class Hub:
             text = Path(path).read_bytes()
         try:
             # Python's parser accepts NaN and Infinity, which some configurations contain.
-            document = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            document = read_json(text)
+        except ValueError as error:
             raise failure("ModelConfigInvalid", f"{repo}: {name} is not JSON: {error}") from None
         if not isinstance(document, dict):
             raise failure("ModelConfigInvalid", f"{repo}: {name} is not a JSON object: choose another model")

@@ -34,8 +34,8 @@ _BUSY_PAUSE: Final = timedelta(seconds=5)
 
 MESSAGE_MAX: Final = 700
 
-_QUOTA_TEXT = re.compile(r"exceeding approved .*quota|quota", re.IGNORECASE)
-_RESTRICTED_TEXT = re.compile(r"VM size .* is not (allowed|available)", re.IGNORECASE)
+_QUOTA_TEXT = re.compile(r"exceeding approved .{0,200}quota|quota", re.IGNORECASE)
+_RESTRICTED_TEXT = re.compile(r"VM size .{0,200} is not (allowed|available)", re.IGNORECASE)
 _STOPPED_TEXT = re.compile(r"\b(stopped|deallocated|power ?state)\b", re.IGNORECASE)
 _POOL_LIMIT_TEXT = re.compile(r"(maximum|limit).{0,40}(node|agent) ?pools", re.IGNORECASE)
 

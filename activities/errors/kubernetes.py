@@ -1,6 +1,5 @@
 """Maps the API server's error responses to failure types. The only place that parses their bodies."""
 
-import json
 from datetime import timedelta
 
 import aiohttp
@@ -9,6 +8,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clients.api_server.paths import NameRefused
 from activities.contract.failures import failure
+from api.configs.json_reading import read_json
 
 
 def kubernetes_failure(error: Exception) -> ApplicationError | None:
@@ -37,8 +37,8 @@ def from_kubernetes(error: ApiException) -> ApplicationError:
 def message_of(error: ApiException) -> str:
     """Returns the message of a Status body, or the HTTP reason if there is no such body."""
     try:
-        body = json.loads(error.body or "")
-    except (ValueError, RecursionError):
+        body = read_json(error.body or "")
+    except ValueError:
         return str(error.reason or error.body or "no reason given")
     return str(body.get("message") or error.reason) if isinstance(body, dict) else str(error.reason)
 

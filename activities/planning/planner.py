@@ -21,6 +21,7 @@ from activities.planning.fallbacks import all_options
 from activities.workspaces import Note, is_protected, read_ours
 from api import labels, names
 from api.configs.inference import INFERENCE_KEY, parse_inference_config
+from api.configs.option_classes import RemoteCode
 from api.configs.problem import ConfigProblem
 from api.configs.training import TRAINING_KEY
 from api.policy.document import Policy
@@ -112,7 +113,9 @@ class Planner:
             policy=self._policy(),
         )
         first = plan_option(found, around, self._deadlines)
-        config = _config_text(section, named, config_maps[named]) if named else ""
+        config = (
+            _config_text(section, named, config_maps[named], around.allows_remote_code(key.namespace)) if named else ""
+        )
         digests = {"digest": digest_of(found, config, self._images_of(first.plan))}
         if first.plan.kind == "tuning":
             digests["training_digest"] = training_digest_of(found, config)
@@ -210,10 +213,10 @@ def digest_of(found: Object, config: str, images: tuple[str, ...]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-async def read_config(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
+async def read_config(cluster: Cluster, namespace: str, name: str, remote_code: RemoteCode) -> dict[str, Any]:
     """Returns the vLLM keys of the user's inference_config.yaml. Raises ConfigNotFound, or ConfigInvalid with
     what to change."""
-    return vllm_keys(name, await read_config_map(cluster, namespace, name))
+    return vllm_keys(name, await read_config_map(cluster, namespace, name), remote_code(namespace))
 
 
 async def read_config_map(cluster: Cluster, namespace: str, name: str, path: str = "inference.config") -> Object:
@@ -232,20 +235,20 @@ def training_digest_of(found: Object, config: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _config_text(section: str, name: str, config_map: Object) -> str:
+def _config_text(section: str, name: str, config_map: Object, remote_code_allowed: bool) -> str:
     """The part of the ConfigMap that shapes the pods."""
     if section == "inference":
-        return json.dumps(vllm_keys(name, config_map), sort_keys=True)
+        return json.dumps(vllm_keys(name, config_map, remote_code_allowed), sort_keys=True)
     return str((config_map.get("data") or {}).get(TRAINING_KEY, ""))
 
 
-def vllm_keys(name: str, config_map: Object) -> dict[str, Any]:
+def vllm_keys(name: str, config_map: Object, remote_code_allowed: bool) -> dict[str, Any]:
     """The ConfigMap's vLLM options. Raises ConfigNotFound if it lacks the key, ConfigInvalid."""
     text = (config_map.get("data") or {}).get(INFERENCE_KEY)
     if not isinstance(text, str):
         raise failure("ConfigNotFound", f"ConfigMap '{name}' has no key {INFERENCE_KEY}")
     try:
-        return dict(parse_inference_config(text).vllm)
+        return dict(parse_inference_config(text, remote_code_allowed=remote_code_allowed).vllm)
     except ConfigProblem as error:
         raise failure("ConfigInvalid", f"{INFERENCE_KEY} of ConfigMap '{name}': {error}") from None
 

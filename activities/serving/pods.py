@@ -4,12 +4,12 @@ objects.
 The runtime leaves {"reason", "message"} as its containers' termination message; if present, that takes precedence.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any, Final
 
 from activities.clients.kubernetes import Object
 from api import labels
+from api.configs.json_reading import read_json
 from api.reasons import REASONS
 
 _BAD_IMAGE: Final = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
@@ -97,8 +97,8 @@ def _crash(where: str, ended: Object, restarts: int, tolerated: int) -> Problem:
 def _reported(message: str) -> tuple[str, str] | None:
     """Returns the (reason, message) that the runtime left; None for any other text."""
     try:
-        left: Any = json.loads(message.strip().splitlines()[-1]) if message.strip() else None
-    except (ValueError, RecursionError):
+        left: Any = read_json(message.strip().splitlines()[-1]) if message.strip() else None
+    except ValueError:
         return None
     if isinstance(left, dict) and left.get("reason") in REASONS:
         return str(left["reason"]), str(left.get("message", ""))

@@ -46,6 +46,7 @@ from activities.serving.pod_owners import PodOwners, is_of_workload
 from activities.serving.removal import delete_objects, without_version
 from activities.workspaces import read_existing
 from api import labels, names
+from api.configs.option_classes import RemoteCode, nowhere
 
 UNDEPLOY_DEADLINE: Final = timedelta(minutes=10)
 """Longer than any grace period of ours; pods on a lost node are deleted with the node."""
@@ -56,7 +57,14 @@ FIRST_GENERATION: Final = 1
 class Workloads:
     """Deployment, Service, ConfigMap and disruption budget of a Workspace."""
 
-    def __init__(self, view: ClusterView, images: serving.Images, owners: PodOwners | None = None) -> None:
+    def __init__(
+        self,
+        view: ClusterView,
+        images: serving.Images,
+        owners: PodOwners | None = None,
+        remote_code: RemoteCode = nowhere,
+    ) -> None:
+        self._remote_code = remote_code
         self._view = view
         self._cluster = view.cluster
         self._owners = owners or PodOwners(view.cluster)
@@ -68,7 +76,7 @@ class Workloads:
         """Creates what is missing, applies what has another digest. Raises OwnershipConflict, ConfigNotFound,
         ConfigInvalid."""
         plan, made = request.plan, dict[str, str]()
-        extra = await read_config(self._cluster, plan.key.namespace, plan.config_map) if plan.config_map else {}
+        extra = await self._extra(plan) if plan.config_map else {}
         template = await self._template(plan) if plan.kind == "template" else None
         adapters = adapter_manifests.planned(plan, await self._workspace(plan)) if plan.adapters else []
         objects = serving.workload_objects(plan, request.pinned, extra, template, self._images, adapters)
@@ -83,6 +91,9 @@ class Workloads:
                 new=plan.generation == FIRST_GENERATION,
             )
         return WorkloadApplied(digest=plan.digest, made=made)
+
+    async def _extra(self, plan: Plan) -> dict[str, Any]:
+        return await read_config(self._cluster, plan.key.namespace, plan.config_map, self._remote_code)
 
     @signatures.implements(signatures.WAIT_FOR_SERVING)
     async def wait_for_serving(self, request: ServingRequest) -> ServingReady:

@@ -32,6 +32,7 @@ from activities.tuning.config import part_digest, read_tuning
 from activities.tuning.pods import Verdict, job_complete, job_failed, judged
 from activities.tuning.progress import TrainingProgress
 from api import labels, names
+from api.configs.option_classes import RemoteCode, nowhere
 
 LOOK_S: Final = 10.0
 """Between two polls of a training's progress, and of a Job without pods."""
@@ -42,7 +43,14 @@ PARTS: Final[tuple[TuningPart, ...]] = ("publish", "train", "fetch")
 class TuningJobs:
     """The Jobs of one cluster's tuning Workspaces."""
 
-    def __init__(self, view: ClusterView, images: serving.Images, around: tuning_objects.TuningPodSettings) -> None:
+    def __init__(
+        self,
+        view: ClusterView,
+        images: serving.Images,
+        around: tuning_objects.TuningPodSettings,
+        remote_code: RemoteCode = nowhere,
+    ) -> None:
+        self._remote_code = remote_code
         self._view = view
         self._cluster = view.cluster
         self._owners = PodOwners(view.cluster)
@@ -55,7 +63,7 @@ class TuningJobs:
         ConfigInvalid, SecretNotFound, OwnershipConflict."""
         plan, part = request.plan, request.part
         async with heartbeating() as progress:
-            tuning = await read_tuning(self._cluster, plan)
+            tuning = await read_tuning(self._cluster, plan, self._remote_code)
             progress.note_met()
             await self._require_secrets(plan.key, tuning_objects.secrets_of(plan, part, tuning))
             pod_config = tuning_objects.config_of(

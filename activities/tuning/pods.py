@@ -4,7 +4,6 @@ A program leaves its result, or its reason, as the termination message of its co
 no pod is left.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 from activities.clients.kubernetes import Object
 from activities.contract.tuning import DataFound, JobDone, PublishedAdapter, Trained, TuningPart
 from activities.serving import pods
+from api.configs.json_reading import read_json
 from api.pods.tune import TuneStatus
 from api.resource.status import Training
 
@@ -139,8 +139,8 @@ def _message(pod: Object, part: TuningPart) -> str:
 def _reported(message: str) -> dict[str, Any]:
     lines = message.strip().splitlines()
     try:
-        left = json.loads(lines[-1]) if lines else {}
-    except (ValueError, RecursionError):
+        left = read_json(lines[-1]) if lines else {}
+    except ValueError:
         return {}
     return left if isinstance(left, dict) else {}
 

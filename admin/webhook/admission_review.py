@@ -4,19 +4,22 @@ The input is untrusted: any client that reaches the port can send anything. `rev
 allowed.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal
 
 from api import labels
+from api.configs.json_reading import read_json
 
 BODY_LIMIT: Final = 8 * 2**20
 """Bytes. A review contains the object twice, and the API server accepts objects of up to 3 MiB (its request limit)."""
 REVIEW_LIMITS: Final = {"CREATE": 2**18, "UPDATE": 2**20}
 """Largest review that is validated, in bytes: a Workspace has a few KiB. An update contains it twice, grown by
 server-side fields; any Workspace that could be created can be edited. Reviews that skip validation pass at any size."""
+REVIEW_VALUES: Final = 100_000
+"""Values of a review, before it is read: five times as many as two objects with the most that the rules allow. One of
+eight MiB may hold millions, and reading those took two seconds, in which nobody else was answered."""
 UID_LIMIT: Final = 128
 
 VERSION: Final = "admission.k8s.io/v1"
@@ -88,9 +91,7 @@ def read_review(body: bytes) -> Review:
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=_no_constant)
-    except RecursionError as error:
-        raise Unreadable(400, "the request is nested too deeply to be read") from error
+        return read_json(body, values_max=REVIEW_VALUES, parse_constant=_no_constant)
     except ValueError as error:
         raise Unreadable(400, f"the request is not JSON: {error}") from error
 

@@ -15,6 +15,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from api.configs.json_reading import read_json
 from api.configs.problem import shown
 
 Kind = Literal["value", "list", "switch", "flag"]
@@ -22,7 +23,11 @@ Kind = Literal["value", "list", "switch", "flag"]
 Type = Literal["str", "int", "float", "bool", "size", "size_or_auto", "json", "any"]
 """size: a whole number, or one with a unit such as 32k (thousands) or 32K (1,024s). any: text or a map."""
 
-_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)([kKmMgGtT]?)")
+NUMBER_MAX = 64
+"""Characters of a number that is written as text; the longest float64 has 24."""
+_WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)([kKmMgGtT]?)")
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -93,9 +98,14 @@ def _boolean(value: JsonValue) -> bool:
     return value
 
 
+def _short(value: JsonValue) -> str:
+    """The text of what may be a number; empty for everything else, so that no pattern sees more than NUMBER_MAX."""
+    return value.strip() if isinstance(value, str) and len(value) <= NUMBER_MAX else ""
+
+
 def _whole(value: JsonValue) -> int:
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d{1,18}", value.strip()):
-        return int(value)
+    if _WHOLE.fullmatch(_short(value)):
+        return int(_short(value))
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
@@ -104,8 +114,8 @@ def _whole(value: JsonValue) -> int:
 
 
 def _number(value: JsonValue) -> float | int:
-    if isinstance(value, str) and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", value.strip()):
-        value = float(value)
+    if _NUMBER.fullmatch(_short(value)):
+        value = float(_short(value))
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"must be a number, not {shown(value)}")
     return value
@@ -116,7 +126,7 @@ def _size(value: JsonValue, *, auto: bool) -> int | str:
         return "auto"
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return value
-    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    match = _SIZE.fullmatch(_short(value))
     if not match or ("." in match[1] and not match[2].islower()):
         raise ValueError(f"must be a whole number, or one with a unit such as 32k, not {shown(value)}")
     return int(float(match[1]) * _UNITS[match[2]]) if match[2] else int(match[1])
@@ -125,8 +135,8 @@ def _size(value: JsonValue, *, auto: bool) -> int | str:
 def _structure(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
         try:
-            return _structure(json.loads(value, parse_constant=_no_number))
-        except (ValueError, RecursionError):
+            return _structure(read_json(value, parse_constant=_no_number))
+        except ValueError:
             raise ValueError(f"must be a map or a list, or the JSON of one, not {shown(value)}") from None
     if not isinstance(value, dict | list):
         raise ValueError(f"must be a map or a list, not {shown(value)}")

@@ -1,7 +1,7 @@
 """Parses `inference_config.yaml`: the user's vLLM options, typed and validated before nodes are bought.
 
-Rejects options that would keep the server from starting or break the pod's contract (`reserved_options.py`). Keys that
-KAITO accepts and Modelyard ignores are accepted with a warning.
+Rejects options that would keep the server from starting, open the pod, load code, or break the pod's contract
+(`option_classes.py`). Keys that KAITO accepts and Modelyard ignores are accepted with a warning.
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from api.configs.arguments import Arguments, arguments_in, fitted
+from api.configs.arguments import Argument, Arguments, arguments_in, fitted
+from api.configs.option_classes import check_value, is_map, refusal
 from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, nearest, shown, without_effect
-from api.configs.reserved_options import OWNED
 from api.configs.yaml_reading import Document, read_yaml
 
 INFERENCE_KEY: Final = "inference_config.yaml"
@@ -57,8 +57,9 @@ class InferenceConfig(BaseModel):
         return given if isinstance(given, int | float) and not isinstance(given, bool) else None
 
 
-def parse_inference_config(text: str) -> InferenceConfig:
-    """The content of the ConfigMap's key. Raises ConfigProblem with every (path, sentence) that is wrong."""
+def parse_inference_config(text: str, *, remote_code_allowed: bool = False) -> InferenceConfig:
+    """The content of the ConfigMap's key; the operator says whether code of the model's repository may run. Raises
+    ConfigProblem with every (path, sentence) that is wrong."""
     document = read_yaml(text)
     top = {} if document.value is None else document.value
     if not isinstance(top, dict):
@@ -66,13 +67,16 @@ def parse_inference_config(text: str) -> InferenceConfig:
     section = {} if top.get(SECTION) is None else top[SECTION]
     if not isinstance(section, dict):
         raise ConfigProblem([(SECTION, f"must be a map of vLLM's options, not {shown(section)}")])
-    chosen, problems = vllm_options(section, arguments_in("vllm_arguments.yaml"))
+    known = arguments_in("vllm_arguments.yaml")
+    chosen, problems = vllm_options(section, known, remote_code_allowed=remote_code_allowed)
     if problems:
         raise ConfigProblem([_with_line(problem, document) for problem in problems])
     return InferenceConfig(vllm=chosen, warnings=tuple(_top_level_warnings(top)))
 
 
-def vllm_options(section: Mapping[str, JsonValue], arguments: Arguments) -> tuple[dict[str, JsonValue], list[Problem]]:
+def vllm_options(
+    section: Mapping[str, JsonValue], arguments: Arguments, *, remote_code_allowed: bool
+) -> tuple[dict[str, JsonValue], list[Problem]]:
     """The options by vLLM's names with values as it takes them, and what is wrong with the others.
 
     `max_model_len` and `--max-model-len` are the same option; `compilation-config.mode: 0` is the key `mode` of the
@@ -87,7 +91,8 @@ def vllm_options(section: Mapping[str, JsonValue], arguments: Arguments) -> tupl
         head, *inner = key.strip().lstrip("-").split(".")
         option = head.replace("_", "-")
         try:
-            _take(chosen, option, inner, value, arguments)
+            _check_option(option, inner, arguments, remote_code_allowed)
+            _take(chosen, option, inner, value, arguments[option])
         except ValueError as error:
             problems.append((f"{SECTION}.{key}", str(error)))
     return chosen, problems
@@ -102,24 +107,33 @@ def context_problem(config: InferenceConfig, limit: int) -> str | None:
     return f"{message}; lower it, or leave it out"
 
 
-def _take(chosen: dict[str, JsonValue], option: str, inner: list[str], value: JsonValue, arguments: Arguments) -> None:
-    """Puts one key where it belongs. Raises ValueError with the sentence about it."""
-    if option in OWNED:
-        raise ValueError(f"{OWNED[option]}; remove it")
+def _check_option(option: str, inner: list[str], arguments: Arguments, remote_code_allowed: bool) -> None:
+    """Raises ValueError with the sentence about an option that cannot be set, whatever its value."""
     if option not in arguments:
         raise ValueError(f"is not an option of vLLM{nearest(option, arguments) or '; see `vllm serve --help`'}")
+    if why := refusal(option, remote_code_allowed=remote_code_allowed):
+        raise ValueError(why)
     if inner and arguments[option].type not in ("json", "any"):
         raise ValueError(f"{option} has no inner keys")
+    if not all(inner):
+        raise ValueError("has an inner key without a name")
+
+
+def _take(chosen: dict[str, JsonValue], option: str, inner: list[str], value: JsonValue, argument: Argument) -> None:
+    """Puts one key where it belongs. Raises ValueError with the sentence about it."""
     if value is None:
         return
     if inner:
+        check_value(option, tuple(inner), value)
         _put_inner(chosen, option, inner, value)
         return
     if option in chosen:
         raise ValueError("is given twice, in two spellings; keep one")
-    fit = fitted(value, arguments[option])
+    # Where only some keys may be set, a text is read as the JSON of a map, so that what is judged is what is passed on.
+    fit = fitted(value, argument.model_copy(update={"type": "json"}) if is_map(option) else argument)
+    check_value(option, (), fit)
     _check_range(option, fit)
-    if arguments[option].kind != "flag" or fit:  # a flag that is off is simply not passed
+    if argument.kind != "flag" or fit:  # a flag that is off is simply not passed
         chosen[option] = fit
 
 
@@ -127,7 +141,7 @@ def _put_inner(chosen: dict[str, JsonValue], option: str, inner: list[str], valu
     at: Any = chosen.setdefault(option, {})
     for part in inner[:-1]:
         at = at.setdefault(part, {}) if isinstance(at, dict) else None
-    if not isinstance(at, dict) or inner[-1] in at or not all(inner):
+    if not isinstance(at, dict) or inner[-1] in at:
         raise ValueError("is given twice, in two spellings; keep one")
     at[inner[-1]] = value
 

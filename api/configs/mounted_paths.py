@@ -1,4 +1,5 @@
-"""Validates a user's paths inside a training pod: below /mnt, and outside the volumes mounted there."""
+"""Validates a user's paths inside our pods: of a training below /mnt and outside the volumes mounted there, of a model
+server below the folders of its weights and adapters."""
 
 import posixpath
 from typing import Final
@@ -7,6 +8,8 @@ ROOT: Final = "/mnt"
 DATA: Final = "/mnt/data"
 RESULTS: Final = "/mnt/results"
 _TAKEN: Final = (DATA, "/mnt/config", "/mnt/adapter", "/mnt/streaming")
+SERVED: Final = ("/weights", "/adapters")
+"""What a model server has of the user's: the model's repository and the adapters."""
 
 
 def contained(path: str) -> str:
@@ -25,4 +28,12 @@ def writable(path: str) -> str:
     taken = next((one for one in _TAKEN if absolute == one or absolute.startswith(f"{one}/")), None)
     if taken:
         raise ValueError(f"must not lie in {taken}, where the pod's inputs are; use {RESULTS}")
+    return absolute
+
+
+def served(path: str) -> str:
+    """Returns the absolute path. Raises ValueError unless it lies in a folder of a model server (SERVED)."""
+    absolute = posixpath.normpath(path)
+    if not path.isprintable() or not any(absolute.startswith(f"{root}/") for root in SERVED):
+        raise ValueError(f"must lie in {' or '.join(SERVED)}")
     return absolute

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from api.configs.option_classes import refusal
 from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, nearest, shown, without_effect
 from api.configs.servable import UNSERVABLE, lora_problems
 from api.configs.training_options import DEFAULTS, training_options
@@ -56,8 +57,9 @@ class TrainingConfig(BaseModel):
         return str(self.training["output_dir"])
 
 
-def parse_training_config(text: str) -> TrainingConfig:
-    """The content of the ConfigMap's key. Raises ConfigProblem with every (path, sentence) that is wrong."""
+def parse_training_config(text: str, *, remote_code_allowed: bool = False) -> TrainingConfig:
+    """The content of the ConfigMap's key; the operator says whether code of the model's repository may run. Raises
+    ConfigProblem with every (path, sentence) that is wrong."""
     document = read_yaml(text)
     sections = _sections(document.value)
     problems: list[Problem] = []
@@ -74,6 +76,8 @@ def parse_training_config(text: str) -> TrainingConfig:
             problems += _located(name, _problems_of(error, {path for path, _ in wrong}, name))
     options, wrong, silent = training_options(sections.get(OPTIONS, {}))
     problems += _located(OPTIONS, wrong)
+    if not remote_code_allowed:
+        problems += _remote_code(parsed.get("ModelConfig"), options)
     warnings += _located(OPTIONS, silent)
     if problems:
         raise ConfigProblem([_with_line(problem, document) for problem in problems])
@@ -115,6 +119,15 @@ def _sections(top: Any) -> dict[str, dict[str, Any]]:
     if problems:
         raise ConfigProblem(problems)
     return {name: _given(section or {}) for name, section in root.items()}
+
+
+def _remote_code(model: Section | None, options: Mapping[str, JsonValue]) -> list[Problem]:
+    """What asks for code of the model's repository."""
+    why = refusal("trust-remote-code", remote_code_allowed=False) or ""
+    found = [f"{ROOT}.{OPTIONS}.trust_remote_code"] if options.get("trust_remote_code") else []
+    if isinstance(model, ModelConfig) and model.trust_remote_code:
+        found.insert(0, f"{ROOT}.ModelConfig.trust_remote_code")
+    return [(path, why) for path in found]
 
 
 def _given(section: Mapping[str, Any]) -> dict[str, Any]:

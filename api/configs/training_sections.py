@@ -30,6 +30,16 @@ def _initial(value: Any) -> Any:
     return value
 
 
+def _template(value: str) -> str:
+    """A template as it is; the path of one, which begins with a slash and holds no brace, as an absolute path."""
+    return contained(value) if is_template_path(value) else value
+
+
+def is_template_path(value: str) -> bool:
+    """Whether a chat template is given by its path."""
+    return value.startswith("/") and "{" not in value
+
+
 Names = Annotated[str | list[str], BeforeValidator(_names)]
 Contained = Annotated[str, AfterValidator(contained)]
 
@@ -46,7 +56,9 @@ class ModelConfig(Section):
     trust_remote_code: bool = Field(False, description="Run code that the model's repository brings.")
     torch_dtype: Dtype = Field("bfloat16", description="Type of the weights while training.")
     device_map: str | dict[str, int | str] = Field("auto", description="Where layers are put.")
-    chat_template: str | None = Field(None, description="A Jinja template, or the path of one below /mnt.")
+    chat_template: Annotated[str, AfterValidator(_template)] | None = Field(
+        None, description="A Jinja template, or the path of one below /mnt."
+    )
 
 
 class QuantizationConfig(Section):

@@ -5,16 +5,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api.configs.reserved_options import OWNED
+from api.configs.option_classes import Limit, option_classes
 from api.configs.servable import UNSERVABLE
 from api.configs.training import OPTIONS, SECTIONS
 from api.configs.training_options import DEFAULTS, REFUSED
-from api.reference.markdown import code, page, table
+from api.reference.markdown import code, page, paragraph, table
 
 
 def config_keys_page() -> str:
     """Every key of training_config.yaml, and what inference_config.yaml cannot set."""
-    sections = []
+    sections, classes = [], option_classes()
     for name, model in SECTIONS.items():
         rows = [[code(key), kind, parts] for key, kind, parts in section_rows(model)]
         sections += [f"### {name}", table(["key", "type and default", "meaning"], rows)]
@@ -22,9 +22,16 @@ def config_keys_page() -> str:
         "api.reference config-keys",
         "# Keys of the two ConfigMaps",
         "How they are used is in [configuration](configuration.md).",
+        "## inference_config.yaml: options that can be set",
+        "A key that vLLM does not know is refused, with the nearest known one. These can be set as vLLM takes them:",
+        paragraph(" ".join(map(code, sorted(classes.tuning)))),
+        "These can be set within limits. A path is one of the pod's: the model's repository, or an adapter.",
+        table(["option", "what it may be"], [[code(name), _limit(limit)] for name, limit in classes.limited.items()]),
         "## inference_config.yaml: options that cannot be set",
-        "Every other option of `vllm serve` can. A key that vLLM does not know is refused, with the nearest known one.",
-        table(["options", "why"], _by_reason(OWNED)),
+        "They would open the pod to whoever asks the server, or break what the pod is relied on for:",
+        table(["options", "why"], _by_reason({option: row.why for row in classes.opens for option in row.options})),
+        "They load code:",
+        table(["options", "why"], _by_reason({option: row.why for row in classes.code for option in row.options})),
         "## training_config.yaml",
         *sections,
         f"### {OPTIONS}",
@@ -36,6 +43,16 @@ def config_keys_page() -> str:
         "Keys of LoraConfig that are refused when they are given:",
         table(["keys", "why"], _by_reason(UNSERVABLE)),
     )
+
+
+def _limit(limit: Limit) -> str:
+    if not limit.judges_keys:
+        kinds = {"whole": "a path", "each": "a map of paths", "or_template": "a template, or a path"}
+        whole = [" ".join(map(code, limit.values))] if limit.values else []
+        return " or ".join(whole + ([kinds[limit.path]] if limit.path else []))
+    parts = [f"a map of {' '.join(map(code, limit.names()))}"]
+    parts += [f"{code(key)} is one of {' '.join(map(code, filter(None, few)))}" for key, few in limit.values_of.items()]
+    return "; ".join(parts + [f"{code(key)} is a path" for key in sorted(limit.paths)])
 
 
 def _by_reason(table_of: Mapping[str, str]) -> list[list[str]]:

@@ -16,7 +16,7 @@ from api.resource.workspace import V1ALPHA1_INSTANCE_TYPE
 _PASSED_ON: Final = frozenset({"template", "volumeSource", "status"})
 _EXACT: Final = 2**53 - 1
 """The largest number with a decimal point that the API server accepts as an integer."""
-_STEP = re.compile(r"([^.\[\]]+)|\[([^\]]*)\]")
+_STEP = re.compile(r"([^.\[\]]+)|\[([^\[\]]*)\]")
 PROVISIONERS: Final = {"azure-gpu-provisioner": "karpenter"}
 """KAITO's provider names that differ from ours: its gpu-provisioner is driven by NodeClaims, too."""
 TRANSFORMERS: Final = "transformers"

@@ -9,6 +9,8 @@ from typing import Any, Final
 from api.configs.inference import INFERENCE_KEY, context_problem, parse_inference_config
 from api.configs.problem import ConfigProblem
 from api.configs.training import TRAINING_KEY, method_problem, parse_training_config
+from api.policy.document import Policy
+from api.policy.rules import namespace_of
 from api.validation.checks.sections import normal_method
 from api.validation.document import Draft, Part
 from api.validation.problem import Problem
@@ -18,24 +20,25 @@ ConfigMaps = Mapping[str, Mapping[str, Any]]
 """ConfigMaps of the Workspace's namespace, as objects, by name."""
 
 
-def config_maps_named(config_maps: ConfigMaps | None, draft: Draft) -> Iterator[Problem]:
+def config_maps_named(config_maps: ConfigMaps | None, policy: Policy | None, draft: Draft) -> Iterator[Problem]:
     """I1, I2, C45; skipped if no ConfigMaps are given."""
     if config_maps is None:
         return
+    remote_code_allowed = policy is not None and policy.rules_of(namespace_of(draft)).remote_code
     if draft.inference["config"].text and draft.inference["preset"].given:
-        yield from _inference(draft, config_maps)
+        yield from _inference(draft, config_maps, remote_code_allowed)
     if draft.tuning["config"].text:
-        yield from _tuning(draft, config_maps)
+        yield from _tuning(draft, config_maps, remote_code_allowed)
 
 
-def _inference(draft: Draft, config_maps: ConfigMaps) -> Iterator[Problem]:
+def _inference(draft: Draft, config_maps: ConfigMaps, remote_code_allowed: bool) -> Iterator[Problem]:
     named = draft.inference["config"]
     content = _content(draft, named, config_maps, INFERENCE_KEY)
     if isinstance(content, str):
         yield Problem("I1", named.path, content)
         return
     try:
-        config = parse_inference_config(content.text)
+        config = parse_inference_config(content.text, remote_code_allowed=remote_code_allowed)
     except ConfigProblem as error:
         yield from (Problem("I1", named.path, _in_config_map(named, content, wrong)) for wrong in error.errors)
         return
@@ -44,14 +47,14 @@ def _inference(draft: Draft, config_maps: ConfigMaps) -> Iterator[Problem]:
         yield Problem("I2", named.path, _in_config_map(named, content, ("", problem)))
 
 
-def _tuning(draft: Draft, config_maps: ConfigMaps) -> Iterator[Problem]:
+def _tuning(draft: Draft, config_maps: ConfigMaps, remote_code_allowed: bool) -> Iterator[Problem]:
     named = draft.tuning["config"]
     content = _content(draft, named, config_maps, TRAINING_KEY)
     if isinstance(content, str):
         yield Problem("C45", named.path, f"{_KAITO_TUNING}: {content}")
         return
     try:
-        config = parse_training_config(content.text)
+        config = parse_training_config(content.text, remote_code_allowed=remote_code_allowed)
     except ConfigProblem as error:
         found = error.errors
     else:

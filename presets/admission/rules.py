@@ -69,7 +69,7 @@ def problems_on_update(
 
 
 def _rules(config_maps: ConfigMaps | None, policy: Policy | None, region: str) -> tuple[Rule, ...]:
-    return (*CATALOGUE_RULES, partial(config_maps_named, config_maps), *policy_rules(policy, region))
+    return (*CATALOGUE_RULES, partial(config_maps_named, config_maps, policy), *policy_rules(policy, region))
 
 
 def _presets(draft: Draft) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ from presets.admission.config_maps import ConfigMaps
 from presets.hub import adapter_support
 from presets.machines.skus import Sku, UnknownSku, find_sku
 from presets.models.catalog import Model, UnknownModel, find_model
+from presets.plan.context import PlanContext
 from presets.plan.document import Finding
 
 IMAGE_FAMILIES = ("ubuntu", "azurelinux")
@@ -152,33 +153,33 @@ def adapter_names(workspace: Workspace) -> tuple[str, ...]:
     return tuple(adapter.source.name or "" for adapter in adapters if adapter.source)
 
 
-def wanted_config(workspace: Workspace, config_maps: ConfigMaps | None) -> InferenceConfig | None:
+def wanted_config(workspace: Workspace, context: PlanContext) -> InferenceConfig | None:
     """The user's inference_config.yaml; None where none is named, or where no ConfigMaps are at hand.
     Raises Refused: ConfigNotFound, ConfigInvalid."""
     name = workspace.inference.config if workspace.inference else None
-    if not name or config_maps is None:
+    if not name or context.config_maps is None:
         return None
-    text = _content(name, INFERENCE_KEY, workspace.namespace, config_maps, "inference.config")
+    text = _content(name, INFERENCE_KEY, workspace.namespace, context.config_maps, "inference.config")
     try:
-        return parse_inference_config(text)
+        return parse_inference_config(text, remote_code_allowed=context.allows_remote_code(workspace.namespace))
     except ConfigProblem as error:
         message = f"{INFERENCE_KEY} of ConfigMap '{name}': {error}"
         raise Refused("ConfigInvalid", message, path="inference.config") from None
 
 
-def wanted_training(workspace: Workspace, config_maps: ConfigMaps | None) -> TrainingConfig | None:
+def wanted_training(workspace: Workspace, context: PlanContext) -> TrainingConfig | None:
     """The training_config.yaml that the Workspace names, or the defaults of its method where it names none or where no
     ConfigMaps are at hand; None for what is no training. Raises Refused: ConfigNotFound, ConfigInvalid."""
     tuning = workspace.tuning
     if tuning is None:
         return None
     method = training_method(tuning)
-    if not tuning.config or config_maps is None:
+    if not tuning.config or context.config_maps is None:
         return default_training_config(method)
     path = "tuning.config"
-    text = _content(tuning.config, TRAINING_KEY, workspace.namespace, config_maps, path)
+    text = _content(tuning.config, TRAINING_KEY, workspace.namespace, context.config_maps, path)
     try:
-        config = parse_training_config(text)
+        config = parse_training_config(text, remote_code_allowed=context.allows_remote_code(workspace.namespace))
     except ConfigProblem as error:
         message = f"{TRAINING_KEY} of ConfigMap '{tuning.config}': {error}"
         raise Refused("ConfigInvalid", message, path=path) from None

@@ -31,3 +31,7 @@ class PlanContext:
     machine: Machine | None = None
     data_gib: int = DATA_GIB
     policy: Policy | None = None
+
+    def allows_remote_code(self, namespace: str) -> bool:
+        """Whether code of a model's repository may run in this namespace: only where a policy says so."""
+        return self.policy is not None and self.policy.rules_of(namespace).remote_code

@@ -81,8 +81,8 @@ def plan_workspace(workspace: Workspace, context: PlanContext) -> PlanReport:
     errors = list(checks.spec_errors(workspace))
     sku, config, training, model = None, None, None, None
     try:
-        config = checks.wanted_config(workspace, context.config_maps)
-        training = checks.wanted_training(workspace, context.config_maps)
+        config = checks.wanted_config(workspace, context)
+        training = checks.wanted_training(workspace, context)
     except Refused as refused:
         errors.append(refused.finding)
     try:

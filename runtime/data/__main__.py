@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from api.pods.data import DataConfig, DataManifest
@@ -22,14 +22,25 @@ from runtime.data.links import Link, links_of
 from runtime.data.progress import DataProgress
 from runtime.pod.exit import MESSAGE_MAX, Failure, log_line, run
 from runtime.pod.guarded_network import system_resolve
+from runtime.pod.memory_limit import limit_memory
 from runtime.pod.metrics import COMPLETE
 from runtime.pod.retry import RetryPolicy
 from runtime.pod.status_server import start_status_server
+
+MEMORY_MAX: Final = 2**30
+"""Bytes. Rows, pages and batches of files that can be trained on take some hundred MiB; the pod's own limit is more."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Returns the exit code: 0 if the data is present and can be trained on."""
     return run("runtime.data", DataConfig, prepare, argv)
+
+
+def limited_main() -> int:
+    """The same in a process of its own, in which whatever asks for more than MEMORY_MAX fails, with the file at fault:
+    a compressed part of an Arrow file is unpacked as a whole, whatever it says of its size."""
+    limit_memory(MEMORY_MAX)
+    return main()
 
 
 def prepare(config: DataConfig) -> Mapping[str, Any]:
@@ -109,4 +120,4 @@ def _seen(progress: DataProgress, count: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(limited_main())

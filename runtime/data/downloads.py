@@ -18,6 +18,7 @@ from typing import BinaryIO, Final
 import httpx
 
 from api.addresses import AddressRefused
+from api.configs.json_reading import read_json
 from runtime.data.failures import BROKEN_OFF, DISK_FULL, STALLED, TOO_LARGE, WEB_PAGE, failure_of_link
 from runtime.data.guarded_http import GuardedHttp, LinkBroken
 from runtime.data.links import Link, is_web_page, with_ending
@@ -156,7 +157,7 @@ def _paced(response: httpx.Response, stall_s: float, link: Link) -> Iterator[byt
 def _found(done: Path, folder: Path) -> Path | None:
     """Returns the file of an earlier start if its length is unchanged."""
     try:
-        noted = json.loads(done.read_text())
+        noted = read_json(done.read_text())
         file = folder / str(noted["name"])
         return file if file.is_file() and file.stat().st_size == noted["bytes"] else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
@@ -166,7 +167,7 @@ def _found(done: Path, folder: Path) -> Path | None:
 def _begun(part: Path, notes: Path) -> tuple[int, str]:
     """Returns the bytes of an earlier attempt and the validator that the server sent with them."""
     try:
-        validator = str(json.loads(notes.read_text())["validator"])
+        validator = str(read_json(notes.read_text())["validator"])
         return (part.stat().st_size, validator) if validator else (0, "")
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return 0, ""

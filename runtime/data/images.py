@@ -5,7 +5,6 @@ appears in its folder only when every layer is unpacked.
 """
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from api.configs.json_reading import read_json
 from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference, digest_matches
 from api.pods.data import DataConfig
@@ -128,10 +128,10 @@ class _Pull:
         if ":" in which and not digest_matches(which, content):
             raise RegistryFault(Trouble.DAMAGED, f"the registry returned {digest} instead of {which}")
         try:
-            manifest = json.loads(content)
+            manifest = read_json(content)
             if kind in INDEXES or "manifests" in manifest:
                 return self._manifest(chosen(manifest["manifests"]))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnsafeArchive(f"its manifest cannot be read ({type(error).__name__})") from error
         return manifest, digest
 

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from typing import IO, Any, Final
 
 READ: Final = 2**18
-ROW_MAX: Final = 2**26
-"""Characters of one row, in csv and JSON; a longer row means that the file has another format."""
+ROW_MAX: Final = 2**23
+"""Characters of one row in csv and JSON, and bytes of one in files of columns. It is more than any model reads at once,
+some two million tokens; a longer row means that the file has another format."""
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 
 
-def elements_of(text: IO[str], begun: str) -> Iterator[Any]:
-    """Yields the elements after the opening bracket; `begun` is text already read. Raises ValueError if malformed."""
+def elements_of(text: IO[str], begun: str) -> Iterator[tuple[Any, int]]:
+    """Yields the elements after the opening bracket, with the characters of each; `begun` is text already read. Raises
+    ValueError if malformed."""
     buffer, at, decoder = begun, 0, json.JSONDecoder()
     first = True
     while True:
@@ -33,7 +35,7 @@ def elements_of(text: IO[str], begun: str) -> Iterator[Any]:
             buffer, at = buffer[at:] + more, 0
             continue
         value, end = found
-        yield value
+        yield value, end - at
         first = False
         if buffer[end] == "]":
             return

@@ -1,14 +1,15 @@
 """Unpacks layers of an untrusted image: only plain files below /data, without path traversal, within size limits.
 
 Links and devices below /data are refused, not skipped, because data would silently be missing. Everything outside /data
-belongs to the base image and is ignored. Whiteouts (deletions by a layer) are applied.
+belongs to the base image and is ignored. Whiteouts (deletions by a layer) are applied as the OCI image specification
+has them: to lower layers only. Sparse files are refused, as it recommends: their maps cost more memory than the layer.
 """
 
 import gzip
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, cast
@@ -18,12 +19,19 @@ import pyarrow as pa
 FOLDER: Final = "data"
 CHUNK: Final = 2**20
 HEADER_MAX: Final = 2**20
-"""Bytes of one extended header, which is read into memory; names and times need less than a thousandth of it."""
+"""Bytes of the extended headers of one entry, and of those for all entries, which are read into memory; names and times
+need less than a thousandth of it."""
+PATH_MAX: Final = 1024
+"""Characters of an entry's name; it has at most PARTS_MAX parts of NAME_MAX bytes each, as file systems have it."""
+PARTS_MAX: Final = 100
+NAME_MAX: Final = 255
 _HEADERS: Final = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
 )
 _REMOVES: Final = ".wh."
 _REMOVES_ALL: Final = ".wh..wh..opq"
+_RESERVED: Final = ".wh..wh."
+"""Of the file system that whiteouts come from; image builders leave such entries out."""
 
 
 class UnsafeArchive(Exception):
@@ -45,36 +53,48 @@ class Unpacking:
 
     def layer(self, file: Path) -> None:
         """Applies one layer on top of the previous ones. Raises UnsafeArchive, SizeLimitExceeded, OSError (disk)."""
+        own: set[Path] = set()
         with file.open("rb") as packed, _plain(packed) as stream:
             try:
-                with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Bounded) as archive:
-                    for member in archive:
-                        self._member(archive, member)
-            except (tarfile.TarError, zlib.error, EOFError, OSError, pa.ArrowException) as error:
+                with _Archive.open(fileobj=stream, mode="r|", tarinfo=_Bounded) as archive:
+                    while member := archive.next():
+                        self._member(archive, member, own)
+                        archive.forget()
+            except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, pa.ArrowException) as error:
                 if isinstance(error, OSError) and error.errno is not None:
                     raise  # of the disk; errors of gzip and zstd have no errno
                 raise UnsafeArchive(f"a layer is not a tar archive, or is damaged: {error}") from error
+            except (RecursionError, MemoryError) as error:
+                raise UnsafeArchive(f"a layer needs more memory than there is ({type(error).__name__})") from None
 
-    def _member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+    def _member(self, archive: tarfile.TarFile, member: tarfile.TarInfo, own: set[Path]) -> None:
+        """`own`: what this layer has written, which none of its whiteouts is about."""
         place = data_path(member.name)
         if place is None or place == PurePosixPath():
             return
         target = self.folder / place
         if place.name.startswith(_REMOVES):
-            _remove(target.parent if place.name == _REMOVES_ALL else target.with_name(place.name[len(_REMOVES) :]))
+            for hidden in _hidden(target):
+                _remove_below(hidden, own)
         elif member.isdir():
+            self._count()
             _make_folder(target, self.folder)
+            own.add(target)
         elif member.isreg():
             self._write(archive, member, target)
+            own.add(target)
         else:
             raise UnsafeArchive(
                 f"{member.name} is a link or a device; build the image with plain files below /{FOLDER}"
             )
 
-    def _write(self, archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    def _count(self) -> None:
         self.files -= 1
         if self.files < 0:
             raise SizeLimitExceeded("it has more files than allowed")
+
+    def _write(self, archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+        self._count()
         _make_folder(target.parent, self.folder)
         _remove(target)
         source = archive.extractfile(member)
@@ -92,21 +112,63 @@ def data_path(name: str) -> PurePosixPath | None:
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts or any("\0" in part for part in parts):
         raise UnsafeArchive(f"{name[:200]!r} points outside the image")
-    return PurePosixPath(*parts[1:]) if parts and parts[0] == FOLDER else None
+    if not parts or parts[0] != FOLDER:
+        return None
+    longest = max(len(part.encode(errors="surrogateescape")) for part in parts)
+    if len(name) > PATH_MAX or len(parts) > PARTS_MAX or longest > NAME_MAX:
+        raise UnsafeArchive(f"{name[:200]!r} is longer than names may be")
+    return PurePosixPath(*parts[1:])
+
+
+def _hidden(whiteout: Path) -> list[Path]:
+    """What a whiteout hides: one name, or all in its folder; nothing for a reserved name. Raises UnsafeArchive for a
+    name that is none: the folder itself or the one above."""
+    if whiteout.name == _REMOVES_ALL:
+        return list(whiteout.parent.iterdir()) if whiteout.parent.is_dir() else []
+    name = whiteout.name.removeprefix(_REMOVES)
+    if name in ("", ".", ".."):
+        raise UnsafeArchive(f"{whiteout.name!r} names nothing that a layer may remove")
+    return [] if whiteout.name.startswith(_RESERVED) else [whiteout.with_name(name)]
+
+
+class _Archive(tarfile.TarFile):
+    """A stream of entries that keeps none of them, and knows how many bytes of headers it has read."""
+
+    headers = 0
+    """Since the last entry."""
+    lasting = 0
+    """Those that hold for all entries, which tarfile keeps."""
+
+    def forget(self) -> None:
+        """Drops the entries that were read: tarfile keeps each, and a layer may have a million outside of the data."""
+        self.members: list[tarfile.TarInfo] = []
+        self.headers = 0
 
 
 class _Bounded(tarfile.TarInfo):
-    """Refuses oversized headers, because tarfile reads a header into memory as a whole.
+    """Refuses oversized headers, because tarfile reads a header into memory as a whole, and sparse files.
 
     `_proc_member` is what tarfile's source names for overriding. `frombuf` is not enough: Python 3.11.2 as patched by
     Debian, which runs in the images, does not call it.
     """
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        if self.type in _HEADERS and self.size > HEADER_MAX:
-            raise UnsafeArchive(f"a header has {self.size} bytes")
+        assert isinstance(archive, _Archive)
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            self._refuse_sparse()
+        if self.type in _HEADERS:
+            archive.headers += self.size
+            archive.lasting += self.size if self.type == tarfile.XGLTYPE else 0
+            if max(archive.headers, archive.lasting) > HEADER_MAX:
+                raise UnsafeArchive(f"a header has {max(archive.headers, archive.lasting)} bytes")
         read: Callable[[tarfile.TarFile], tarfile.TarInfo] = super()._proc_member  # type: ignore[misc]  # not in typeshed
         return read(archive)
+
+    def _refuse_sparse(self, *read: object) -> None:
+        raise UnsafeArchive("it holds a sparse file; write it with all of its bytes")
+
+    # The three ways to write a sparse file's map in an extended header; each is a list in memory, of any length.
+    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
 
 
 def _plain(packed: IO[bytes]) -> IO[bytes]:
@@ -128,6 +190,17 @@ def _make_folder(folder: Path, top: Path) -> None:
         if parent.is_file():
             parent.unlink()
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def _remove_below(path: Path, own: Collection[Path]) -> None:
+    """Removes what lower layers have put here."""
+    if path.is_dir():
+        for child in path.iterdir():
+            _remove_below(child, own)
+        if path not in own and not any(path.iterdir()):
+            path.rmdir()
+    elif path not in own:
+        path.unlink(missing_ok=True)
 
 
 def _remove(path: Path) -> None:

@@ -3,7 +3,6 @@
 KAITO's two files are required. The tokenizer's files are included, because users of the image may not have them.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from api.configs.json_reading import read_json
 from api.pods.tune import ADAPTER_CONFIG, ADAPTER_WEIGHTS, SUMMARY_FILE, TrainingSummary
 from runtime.pod.exit import Failure
+from runtime.pod.safetensors import HEADER_MAX
 from runtime.publish.failures import ADAPTER_INCOMPLETE
 
 REQUIRED: Final = (ADAPTER_CONFIG, ADAPTER_WEIGHTS)
@@ -21,8 +22,6 @@ TOKENIZER: Final = (
     *("vocab.json", "vocab.txt", "merges.txt", "chat_template.jinja", "chat_template.json"),
 )
 CONFIG_MAX: Final = 2**20
-HEADER_MAX: Final = 100 * 2**20
-"""Bytes of a safetensors header; the format's own limit."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def check_weights(file: Path) -> None:
         if not 2 <= length <= min(HEADER_MAX, size - 8):
             raise Failure(ADAPTER_INCOMPLETE, f"{file.name} has {size} bytes and is not a safetensors file")
         try:
-            header = json.loads(stream.read(length))
+            header = read_json(stream.read(length))
             ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise Failure(ADAPTER_INCOMPLETE, f"{file.name} has a header that cannot be read") from error
@@ -75,7 +74,7 @@ def _config(file: Path) -> dict[str, Any]:
     try:
         if file.stat().st_size > CONFIG_MAX:
             raise ValueError(f"it has {file.stat().st_size} bytes")
-        config = json.loads(file.read_bytes())
+        config = read_json(file.read_bytes())
         if not isinstance(config, dict) or not config.get("peft_type"):
             raise ValueError("it has no peft_type")
     except ValueError as error:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 
+from api.configs.json_reading import read_json
 from api.pods.registries import AzureIdentity
 from runtime.registry.faults import TRANSPORT_ERRORS, RegistryFault, Trouble, fault_of_transport
 
@@ -62,7 +63,7 @@ def _token(http: httpx.Client, url: str, form: dict[str, str], wanted: str, doin
 
 def _json_object(response: httpx.Response) -> dict[str, Any]:
     try:
-        fields = response.json()
-    except (ValueError, RecursionError):
+        fields = read_json(response.content)
+    except ValueError:
         return {}
     return fields if isinstance(fields, dict) else {}

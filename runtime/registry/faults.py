@@ -13,6 +13,7 @@ from typing import Final
 
 import httpx
 
+from api.configs.json_reading import read_json
 from runtime.pod.bounded_answers import AnswerRefused
 
 WORDS_MAX: Final = 300
@@ -75,9 +76,9 @@ def fault_of_transport(error: Exception, doing: str, host: str) -> RegistryFault
 def words_of(response: httpx.Response) -> str:
     """Returns the error text in the distribution API's format; other text if it is short and plain."""
     try:
-        errors = json.loads(response.content)["errors"]
+        errors = read_json(response.content)["errors"]
         text = "; ".join(_words(error) for error in errors)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         text = "" if "<" in response.text else response.text
     return " ".join(text.split())[:WORDS_MAX]
 

@@ -89,7 +89,8 @@ def known_keys(given: Mapping[str, JsonValue], options: Options) -> dict[str, Js
     The planner has validated them against the options in the repository; this checks the installed server's options.
     """
     known = {option.flag: Argument(kind=option.kind.value, type="any") for option in options.values()}
-    chosen, problems = vllm_options(given, known)
+    # Whether code of the repository may run was the planner's to decide.
+    chosen, problems = vllm_options(given, known, remote_code_allowed=True)
     if problems:
         raise ConfigInvalid("; ".join(f"{path} {message}" for path, message in problems))
     return {option.replace("-", "_"): value for option, value in chosen.items()}

@@ -34,7 +34,6 @@ def variables(config: ServeConfig, device: Device, cpus: int, given: Mapping[str
         "CUDA_CACHE_PATH": f"{cache}/cuda",
         # Of all others that follow the XDG Base Directory Specification.
         "XDG_CACHE_HOME": cache,
-        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
     }
     if device == "cpu":
         wanted |= _on_cpu(config, cpus)

@@ -15,6 +15,7 @@ from vllm.logger import configure_logging_from_args
 
 from api.pods.serve import ServeConfig
 from runtime.serve.arguments import Device, vllm_arguments
+from runtime.serve.chat.open_routes import MIDDLEWARE
 from runtime.serve.failures import ConfigInvalid
 from runtime.serve.options import make_parser, options_of
 
@@ -25,6 +26,7 @@ def parse_arguments(config: ServeConfig, device: Device) -> argparse.Namespace:
     arguments = vllm_arguments(config, device, options_of(parser))
     print(f"vllm serve {' '.join(arguments)}", flush=True)
     parsed = parser.parse_args(arguments)
+    parsed.middleware = [*parsed.middleware, MIDDLEWARE]
     try:
         validate_parsed_serve_args(parsed)
     except (TypeError, ValueError) as error:

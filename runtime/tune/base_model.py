@@ -1,12 +1,13 @@
 """Reads the model's tokenizer, stop tokens and maximum row length without loading the model or importing torch."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from api.configs.json_reading import read_json
+from api.configs.training_sections import is_template_path
 from api.pods.tune import TuneConfig
 from runtime.pod.exit import CONFIG_INVALID, Failure
 from runtime.tune.failures import MODEL_NOT_TUNABLE
@@ -75,7 +76,7 @@ def _template(config: TuneConfig) -> str | None:
     path = config.training.training.get("chat_template_path")
     if path:
         return _from_file(Path(str(path)), "TrainingArguments.chat_template_path")
-    if given and given.startswith("/") and "{" not in given:
+    if given and is_template_path(given):
         return _from_file(Path(given), "ModelConfig.chat_template")
     return given
 
@@ -89,7 +90,7 @@ def _from_file(path: Path, key: str) -> str:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        values = json.loads(file.read_bytes())
+        values = read_json(file.read_bytes())
     except FileNotFoundError:
         return {}
     return values if isinstance(values, dict) else {}

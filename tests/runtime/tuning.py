@@ -61,7 +61,8 @@ class Training:
             self.port = probe.getsockname()[1]
         told = {
             "model": "org/tiny", "revision": "a" * 40, "weights_path": str(self.model), "method": self.method,
-            "training": parse_training_config(self.text), "data_folder": str(self.folder / "data"),
+            "training": parse_training_config(self.text, remote_code_allowed=True),
+            "data_folder": str(self.folder / "data"),
             "output_folder": str(self.folder / "results"), "checkpoint_folder": str(self.checkpoints),
             "weights_deadline_s": 0, "port": self.port,
         }  # fmt: skip

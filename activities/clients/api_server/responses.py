@@ -6,6 +6,7 @@ from typing import Any
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.api_server.transport import LARGEST_REFUSAL, AnswerInvalid, AnswerTooLarge, read_bounded
+from api.configs.json_reading import read_json
 
 
 def is_of_a_starting_server(refusal: ApiException) -> bool:
@@ -51,7 +52,7 @@ async def read_refusal(response: Any) -> ApiException | None:
 
 def _names_an_object(body: str) -> bool:
     try:
-        status = json.loads(body)
-    except (ValueError, RecursionError):
+        status = read_json(body)
+    except ValueError:
         return False
     return isinstance(status, dict) and bool((status.get("details") or {}).get("name"))

@@ -68,7 +68,7 @@ def duration_of(answer: str) -> float | None:
         status: Any = json.loads(answer)
         began, ended = (datetime.fromisoformat(status[key]) for key in ("startTime", "endTime"))
         return (ended - began).total_seconds()
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
 
 

@@ -16,8 +16,8 @@ _WAITING: Final = {"", "AwaitingReconciliation", "Launched", "NodeClassReadiness
 """Reasons of a condition that is not true yet, without a problem."""
 
 _PATTERNS: Final = (
-    (r"InsufficientVCPUQuota|QuotaExceeded|exceeding approved .*quota", "QuotaExceeded"),
-    (r"SkuNotAvailable|NotAvailableForSubscription|VM size .* is not (allowed|available)", "SkuNotAvailable"),
+    (r"InsufficientVCPUQuota|QuotaExceeded|exceeding approved .{0,200}quota", "QuotaExceeded"),
+    (r"SkuNotAvailable|NotAvailableForSubscription|VM size .{0,200} is not (allowed|available)", "SkuNotAvailable"),
     (r"(maximum|limit).{0,40}(node|agent) ?pools", "PoolLimitReached"),
     (r"AuthorizationFailed|AuthorizationPermissionMismatch", "CloudForbidden"),
     (r"RequestDisallowedByPolicy|InvalidParameter", "CloudRequestRefused"),

@@ -10,7 +10,9 @@ from api.validation.document import Draft, Part
 from api.validation.problem import Problem, shown
 
 ADAPTERS_MAX: Final = 10
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+NUMBER_MAX: Final = 32
+"""Characters of a strength; the shortest text of any float64 has 24 at most."""
 
 
 def adapters(draft: Draft) -> Iterator[Problem]:
@@ -57,7 +59,7 @@ def _source(source: Part) -> Iterator[Problem]:
 
 
 def _strength(strength: Part, name: str) -> Iterator[Problem]:
-    if not _NUMBER.fullmatch(strength.text):
+    if len(strength.text) > NUMBER_MAX or not _NUMBER.fullmatch(strength.text):
         message = f"Invalid strength value for Adapter '{name[:63]}': {shown(strength.text)}"
         yield Problem("U13", strength.path, f'{message} is not a number such as "0.5"')
     elif not 0 <= float(strength.text) <= 1:

@@ -16,6 +16,7 @@ from vllm.engine.protocol import EngineClient
 from vllm.entrypoints.serve.utils.api_utils import load_aware_call, with_cancellation
 from vllm.v1.engine.exceptions import EngineDeadError
 
+from api.configs.json_reading import read_json
 from runtime.serve.chat.answers import Answering
 from runtime.serve.chat.request import ChatRefused, ChatRequest
 
@@ -41,7 +42,7 @@ class ChatPlugin:
 async def chat(request: Request) -> JSONResponse:
     """Serves KAITO's first API. Parses the body itself, because errors have KAITO's format: {"detail": ...}."""
     try:
-        body = ChatRequest.model_validate(json.loads(await request.body()))
+        body = ChatRequest.model_validate(read_json(await request.body()))
     except ValidationError as error:
         return _refusal(422, json.loads(error.json(include_url=False, include_context=False)))
     except ValueError:

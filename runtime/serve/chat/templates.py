@@ -3,8 +3,9 @@
 Checks where transformers stores templates: a separate file, or a key of the tokenizer's configuration.
 """
 
-import json
 from pathlib import Path
+
+from api.configs.json_reading import read_json
 
 TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -16,4 +17,4 @@ def has_chat_template(model: str | Path, given: str | None = None) -> bool:
     if given or any((folder / name).is_file() for name in TEMPLATE_FILES):
         return True
     config = folder / TOKENIZER_CONFIG
-    return config.is_file() and bool(json.loads(config.read_text()).get("chat_template"))
+    return config.is_file() and bool(read_json(config.read_text()).get("chat_template"))

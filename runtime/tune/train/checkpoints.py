@@ -41,7 +41,7 @@ def is_complete(folder: Path, identity: str) -> bool:
     """Returns whether the folder is complete and belongs to this training."""
     try:
         marker = json.loads((folder / MARKER).read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return False
     if not isinstance(marker, dict) or marker.get("identity") != identity:
         return False

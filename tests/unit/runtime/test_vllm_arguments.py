@@ -23,7 +23,7 @@ VALUES = (
         "max_lora_rank",
     ),
     *("disable_access_log_for_endpoints", "gpu_memory_utilization", "compilation_config", "kv_cache_memory_bytes"),
-    *("distributed_executor_backend", "max_num_seqs", "middleware", "speculative_config", "chat_template"),
+    *("distributed_executor_backend", "max_num_seqs", "middleware", "speculative_config", "response_role"),
 )
 FLAGS = ("disable_log_stats",)
 OPTIONS = {
@@ -116,7 +116,7 @@ def test_structured_values_become_json() -> None:
 
 
 def test_a_value_that_looks_like_an_option_stays_a_value() -> None:
-    assert "--chat-template=--port" in arguments(extra={"chat-template": "--port"})
+    assert "--response-role=--port" in arguments(extra={"response-role": "--port"})
 
 
 def test_a_key_without_a_value_is_left_out() -> None:
@@ -130,7 +130,7 @@ def test_a_key_without_a_value_is_left_out() -> None:
         ({"nonsense": 1}, r"vllm\.nonsense is not an option of vLLM"),
         ({"port": 80}, "set by Modelyard"),
         ({"model": "other"}, "set by Modelyard"),
-        ({"middleware": "evil.Code"}, "set by Modelyard"),
+        ({"middleware": "evil.Code"}, "loads code"),
         ({"--host": "::"}, "set by Modelyard"),
         ({"enforce-eager": "yes"}, "write true or false"),
     ],

@@ -62,6 +62,36 @@ def test_a_later_layer_replaces_and_removes(unpacking: Unpacking, tmp_path: Path
     assert contents(unpacking) == {"a": b"2", "c/g": b"2", "e": b"2"}
 
 
+@pytest.mark.parametrize("name", ["data/.wh.", "data/.wh..", "data/.wh...", "data/sub/.wh..."])
+def test_a_whiteout_does_not_remove_the_folder_above(unpacking: Unpacking, tmp_path: Path, name: str) -> None:
+    (tmp_path / "beside").write_text("kept")
+    with pytest.raises(UnsafeArchive, match="names nothing that a layer may remove"):
+        unpacking.layer(layer(tmp_path, ("data/sub/a", b"1"), (name, b"")))
+    assert (tmp_path / "beside").exists() and contents(unpacking) == {"sub/a": b"1"}
+
+
+def test_a_whiteout_is_about_lower_layers_only(unpacking: Unpacking, tmp_path: Path) -> None:
+    unpacking.layer(layer(tmp_path, ("data/a", b"1"), ("data/c/old", b"1"), ("data/c/d/old", b"1"), ("data/e", b"1")))
+    own = (("data/a", b"2"), ("data/c/new", b"2"), ("data/c/d/new", b"2"))
+    unpacking.layer(
+        layer(tmp_path, *own, ("data/.wh.a", b""), ("data/c/.wh..wh..opq", b""), ("data/.wh..wh.plnk", b""))
+    )
+    assert contents(unpacking) == {"a": b"2", "c/new": b"2", "c/d/new": b"2", "e": b"1"}
+    unpacking.layer(layer(tmp_path, ("data/.wh..wh..opq", b""), ("data/f", b"3")))
+    assert contents(unpacking) == {"f": b"3"}
+
+
+@pytest.mark.parametrize("name", ["data/" + "a" * 300, "data/" + "a/" * 200 + "b", "data/" + "ä" * 130])
+def test_a_name_that_no_file_system_has_is_the_layers_fault(unpacking: Unpacking, tmp_path: Path, name: str) -> None:
+    with pytest.raises(UnsafeArchive, match="longer than names may be"):
+        unpacking.layer(layer(tmp_path, (name, b"x")))
+
+
+def test_folders_are_counted_too(unpacking: Unpacking, tmp_path: Path) -> None:
+    with pytest.raises(SizeLimitExceeded, match="more files"):
+        unpacking.layer(layer(tmp_path, links=tuple((f"data/{n}", tarfile.DIRTYPE, "") for n in range(11))))
+
+
 @pytest.mark.parametrize("name", ["../a", "data/../../a", "data/sub/../../../etc/a", "/data/../a", "data/.wh../../a"])
 def test_path_traversal_is_refused(unpacking: Unpacking, tmp_path: Path, name: str) -> None:
     with pytest.raises(UnsafeArchive, match="points outside"):
