@@ -52,6 +52,7 @@ PLACES: Final = (
     Place("tests/integration/deploy/test_cluster.py", Tier.SLOW, "cluster"),
     Place("tests/integration/azure/test_kubelet_nodes.py", Tier.SLOW, "cluster"),
     Place("tests/integration/deploy/", Tier.STANDARD, "cluster"),
+    Place("tests/integration/attacks/", Tier.STANDARD, "API server"),
     Place("tests/integration/azure/test_simulated_nodes.py", Tier.STANDARD, "API server"),
     Place("tests/integration/admission/", Tier.STANDARD, "API server"),
     Place("tests/integration/nodes/", Tier.STANDARD, "API server"),

@@ -14,7 +14,8 @@ from cryptography import x509
 from admin.webhook.app import PATH, webhook_application
 from admin.webhook.certificates.bundle import CertificateBundle, Lifetimes, first_certificates
 from admin.webhook.config_maps import NoConfigMaps
-from admin.webhook.tls_server import Certificates, serving
+from admin.webhook.tls_server import serving
+from process.serving.tls import Certificates
 from testing.workspaces import workspace
 from tests.unit.admin.webhook.test_webhook_answers import Recorded, review
 
