@@ -62,7 +62,8 @@ class Bodies:
                     self._take(body, part, limit)
             return bytes(body.data)
         except TimeoutError:
-            raise BodyRefused(408, f"the request did not arrive within {seconds:g} s") from None
+            late = BodyRefused(408, f"the request did not arrive within {seconds:g} s")
+            raise (_one_too_many() if body.refused else late) from None
         finally:
             self._arriving.discard(body)
 
@@ -78,7 +79,11 @@ class Bodies:
             largest.refused = True
             largest.data.clear()
         if body.refused:
-            raise BodyRefused(503, "too many large requests are under way: try again")
+            raise _one_too_many()
+
+
+def _one_too_many() -> BodyRefused:
+    return BodyRefused(503, "too many large requests are under way: try again")
 
 
 class BoundedBodies:

@@ -9,7 +9,7 @@ from typing import Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-HEAD_S: Final = 5.0
+HEAD_S: Final = 10.0
 """From the connection, or the first byte after an answer, to the end of a request's head."""
 REQUEST_S: Final = 60.0
 """From the end of the head until the answer is sent; the longest admission review may take 30 s (Kubernetes, "Dynamic

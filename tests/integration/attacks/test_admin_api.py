@@ -14,13 +14,16 @@ import pytest
 from temporalio.client import Client
 
 from activities.clients.kubernetes import Cluster
+from admin.__main__ import work
 from admin.access.kubernetes import KubernetesAccess
 from admin.access.rights import VERBS
 from admin.app import admin_application
+from admin.settings import AdminSettings
 from admin.views import RPC_TIMEOUT
 from deploy.local.cluster.kubeconfigs import mint_kubeconfig
 from deploy.local.cluster.resources import ensure_crds, ensure_roles
 from deploy.local.layout import Layout
+from process.health import free_loopback_port
 from testing.deadlines import PATIENCE_S
 from testing.kubectl_client import Kubectl
 from testing.workspaces import workspace
@@ -169,3 +172,41 @@ async def test_nobody_is_let_in_where_nobody_can_be_asked(tmp_path: Path, api_se
             assert (answer.status_code, "TokenReview" in answer.text) == (503, True)
     finally:
         await without_rights.close()
+
+
+async def test_the_process_is_asked_over_tls_and_by_names_of_its_own_only(
+    api_server: Layout, tokens: dict[str, str]
+) -> None:
+    ports = [free_loopback_port(), free_loopback_port()]
+    settings = AdminSettings(
+        kubeconfig=str(mint_kubeconfig(api_server, "modelyard:admin")),
+        admin_address=f"0.0.0.0:{ports[0]}",
+        metrics_address=f"127.0.0.1:{ports[1]}",
+    )
+    stop = asyncio.Event()
+    served = asyncio.create_task(work(settings, stop))
+    at, asking = f"https://127.0.0.1:{ports[0]}", {"json": workspace("w"), "headers": of(tokens["nobody"])}
+    async with httpx.AsyncClient(verify=False, trust_env=False, timeout=PATIENCE_S) as http:
+        async with asyncio.timeout(PATIENCE_S):
+            while not await ready(http, f"http://127.0.0.1:{ports[1]}/readyz", served):
+                await asyncio.sleep(0.1)
+        assert (await http.post(f"{at}/plan", **asking)).status_code == 200
+        assert (await http.post(f"{at}/plan", json=workspace("w"))).status_code == 401
+        assert (await http.post(f"{at}/plan", **asking | {"headers": of("x") | {"Host": "evil"}})).status_code == 421
+        assert (await http.get(f"{at}/healthz")).status_code == 200
+        metrics = (await http.get(f"http://127.0.0.1:{ports[1]}/metrics")).text
+        assert 'resource="tokenreviews"' in metrics and tokens["nobody"] not in metrics
+        with pytest.raises(httpx.TransportError):
+            await http.get(f"http://127.0.0.1:{ports[0]}/healthz")
+    stop.set()
+    await served
+
+
+async def ready(http: httpx.AsyncClient, url: str, served: "asyncio.Task[None]") -> bool:
+    """Raises what the process ended with, should it."""
+    if served.done():
+        served.result()
+    try:
+        return (await http.get(url)).is_success
+    except httpx.TransportError:
+        return False
