@@ -20,6 +20,7 @@ class BoundedRequests(H11Protocol):
     """One connection, which is cut where its client does not go on in time."""
 
     _ends: asyncio.TimerHandle | None = None
+    _reads: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begins to wait for a head."""
@@ -41,8 +42,10 @@ class BoundedRequests(H11Protocol):
             self._must_go_on_within(HEAD_S)
 
     def on_response_complete(self) -> None:
-        """Leaves an idle connection to uvicorn's own limit."""
+        """Leaves an idle connection to uvicorn's own limit, which waits for ever where the answer is not read."""
         self._is_in_time()
+        if self.transport.get_write_buffer_size():
+            self._reads = self.loop.call_later(REQUEST_S, self._cut_unless_read)
         super().on_response_complete()
 
     def _must_go_on_within(self, seconds: float) -> None:
@@ -50,9 +53,14 @@ class BoundedRequests(H11Protocol):
         self._ends = self.loop.call_later(seconds, self._cut)
 
     def _is_in_time(self) -> None:
-        if self._ends is not None:
-            self._ends.cancel()
-            self._ends = None
+        for timer in (self._ends, self._reads):
+            if timer is not None:
+                timer.cancel()
+        self._ends = self._reads = None
+
+    def _cut_unless_read(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self._cut()
 
     def _cut(self) -> None:
         # Not closed: that waits until the client has read what is still to be sent.

@@ -157,6 +157,11 @@ def test_other_pods_of_the_namespace_are_left_alone(helm: Helm) -> None:
         assert not selects(each["spec"]["podSelector"], {"app": "somebody's"})
 
 
+def test_the_embedded_temporal_reaches_nobody(helm: Helm) -> None:
+    found = named(helm.rendered("embedded-temporal"), "NetworkPolicy", "modelyard-temporal")["spec"]
+    assert (found["egress"], found["policyTypes"]) == ([], ["Ingress", "Egress"])
+
+
 def test_only_those_who_are_named_reach_our_pods(helm: Helm) -> None:
     rendered = helm.rendered("own-cluster")
     ours = [each for each in of_kind(rendered, "NetworkPolicy") if each["metadata"]["namespace"] == NAMESPACE]
