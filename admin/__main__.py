@@ -1,41 +1,84 @@
-"""The admin process: `python -m admin`, configured by the environment. Starts even if Temporal is unavailable."""
+"""The admin process: `python -m admin`, configured by the environment. Starts even if Temporal or the API server is
+unavailable."""
 
 import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
-import uvicorn
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
+from activities.clients.kubernetes import Cluster
+from admin.access.identity import Access, Everybody
+from admin.access.kubernetes import KubernetesAccess
+from admin.access.pages import LOOPBACK
 from admin.app import admin_application
-from process.asgi import listening
+from admin.settings import AdminSettings
+from process.beside import beside
 from process.connection.rotation import renewing
+from process.endpoint import endpoint
+from process.exit import CannotStart
 from process.run import run
+from process.serving.asgi import listening
+from process.serving.given_certificate import GivenCertificate
+from process.serving.tls import Certificates, own_certificate
 from process.settings import TemporalSettings
 from process.temporal import connect, runtime_with_metrics
 
-DRAIN_S: Final = 10
-
-
-class AdminSettings(BaseSettings):
-    """Settings of the admin process."""
-
-    model_config = SettingsConfigDict(env_prefix="MODELYARD_", frozen=True, extra="ignore")
-
-    admin_address: str = "127.0.0.1:8081"
-    stop_delay: float = Field(default=0.0, ge=0, le=20)
-    """Seconds for which requests are answered after SIGTERM: behind a Service, until nobody is sent here any more."""
+CERTIFICATE_LOOK_S: Final = 30.0
+KEEP_ALIVE_S: Final = 30
 
 
 async def work(settings: AdminSettings, stop: asyncio.Event) -> None:
-    """Serves until `stop` is set. Raises OSError if the address cannot be bound."""
+    """Serves until `stop` is set. Raises OSError if an address cannot be bound, and CannotStart."""
+    settings.check()
     runtime, sdk_port = runtime_with_metrics()
     client = await connect(TemporalSettings(), runtime=runtime, lazy=True)
-    app = admin_application(client, sdk_port)
-    config = uvicorn.Config(app, log_level="info", access_log=False, timeout_graceful_shutdown=DRAIN_S)
-    async with renewing(client), listening(settings.admin_address, config, settings.stop_delay):
-        await stop.wait()
+    serving = False
+    async with (
+        renewing(client),
+        endpoint(settings.metrics_address, lambda: serving, sdk_port),
+        _access(settings) as access,
+        _tls(settings) as tls,
+    ):
+        app = admin_application(client, access, settings.hosts)
+        linger_s = settings.stop_delay
+        async with listening(settings.admin_address, app, tls=tls, keep_alive_s=KEEP_ALIVE_S, linger_s=linger_s):
+            serving = True
+            await stop.wait()
+
+
+@asynccontextmanager
+async def _access(settings: AdminSettings) -> AsyncIterator[Access]:
+    if settings.admin_authentication == "none":
+        yield Everybody()
+        return
+    cluster = await Cluster.connect(settings.kubeconfig)
+    try:
+        yield KubernetesAccess(cluster, settings.admin_audiences)
+    finally:
+        await cluster.close()
+
+
+@asynccontextmanager
+async def _tls(settings: AdminSettings) -> AsyncIterator[ssl.SSLContext | None]:
+    """The context of a server with a certificate; None where it is plain."""
+    if settings.plain:
+        yield None
+        return
+    certificates = Certificates()
+    if settings.admin_certificate_folder is None:
+        certificates.use(own_certificate(settings.admin_service, [*settings.names, *sorted(LOOPBACK)]))
+        yield certificates.context
+        return
+    given = GivenCertificate(settings.admin_certificate_folder, CERTIFICATE_LOOK_S, certificates.use)
+    if not given.look():
+        raise CannotStart(
+            f"{settings.admin_certificate_folder} has no tls.crt and tls.key that can be served: mount the Secret "
+            "there, or unset MODELYARD_ADMIN_CERTIFICATE_FOLDER"
+        )
+    async with beside(given.run(), without_it="the certificate is no longer renewed"):
+        yield certificates.context
 
 
 def main() -> None:

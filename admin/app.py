@@ -1,28 +1,34 @@
-"""The admin endpoints: read and control Workspaces through Temporal queries and updates.
+"""The admin endpoints: read and control Workspaces through Temporal queries and updates. Who may is `access/`'s.
 
-Status codes: 409 with the workflow's message for a rejected update, or for a phase that cannot be searched by; 404
-without a workflow, 503 without a worker or Temporal. An Idempotency-Key becomes the update's ID, so that a repeated
-request is one update.
+Status codes: 401, 403, 421 and 422 of `access/guard.py`; 409 with the workflow's message for a rejected update, or for
+a phase that cannot be searched by; 404 without a workflow, 503 without a worker or Temporal. An Idempotency-Key becomes
+the update's ID, so that a repeated request is one update.
 """
 
+from collections.abc import Collection
 from typing import Annotated, Any, Final
 
-from fastapi import FastAPI, Header, Query, Request
+from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.routing import Route
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
-from admin.plan import add_plans
+from admin.access.guard import OPEN, Guard, namespace_of, require_right
+from admin.access.identity import Access
+from admin.plan import BODY_LIMIT, add_plans
 from admin.views import RPC_TIMEOUT, WorkspaceLine, WorkspaceView, list_workspaces, read_workspace
 from api import names
 from api.resource.status import Phase
 from process.encryption.codec import UnreadablePayload
-from process.health import PATHS, Health
+from process.health import Health
+from process.serving.bodies import BoundedBodies
 from workflows.messages import Answer, Deadline, ForcedCleanup
 from workflows.status.search_attributes import PHASE
 from workflows.workspace import WorkspaceWorkflow
 
+BODY_S: Final = 10.0
+"""Seconds for a request's body, from its head."""
 UNAVAILABLE: Final = "no worker answered, or Temporal cannot be reached: check the workers' /readyz"
 FAILING: Final = (
     "the workflow's task fails again and again, so it takes no query and no update: the cause is in its last "
@@ -35,11 +41,12 @@ UNSEARCHABLE: Final = (
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
-def admin_application(client: Client, sdk_metrics_port: int | None = None) -> FastAPI:
-    """Returns an application with all routes over one Temporal client."""
-    app = FastAPI(openapi_url=None)
-    health = Health(lambda: True, sdk_metrics_port)
-    app.router.routes.extend(Route(path, health) for path in PATHS)
+def admin_application(client: Client, access: Access, hosts: Collection[str]) -> FastAPI:
+    """Returns an application with all routes over one Temporal client, for those whom `access` lets, who ask by one of
+    `hosts`. It has no OpenAPI pages."""
+    app = FastAPI(openapi_url=None, dependencies=[Depends(require_right(access))])
+    health = Health(lambda: True, None)
+    app.router.routes.extend(Route(path, health) for path in OPEN)
     _add_reads(app, client)
     _add_updates(app, client)
     add_plans(app, client)
@@ -47,13 +54,15 @@ def admin_application(client: Client, sdk_metrics_port: int | None = None) -> Fa
     app.add_exception_handler(UnreadablePayload, _unreadable)
     app.add_exception_handler(WorkflowUpdateFailedError, _refused)
     app.add_exception_handler(WorkflowUpdateRPCTimeoutOrCancelledError, _no_answer)
+    app.add_middleware(BoundedBodies, limit=BODY_LIMIT, seconds=BODY_S)
+    app.add_middleware(Guard, access=access, hosts=frozenset(hosts))  # the last is the first that is asked
     return app
 
 
 def _add_reads(app: FastAPI, client: Client) -> None:
     @app.get("/workspaces")
-    async def workspaces(phase: Annotated[Phase | None, Query()] = None) -> list[WorkspaceLine]:
-        return await list_workspaces(client, phase)
+    async def workspaces(request: Request, phase: Annotated[Phase | None, Query()] = None) -> list[WorkspaceLine]:
+        return await list_workspaces(client, phase, namespace_of(request))
 
     @app.get("/workspaces/{namespace}/{name}")
     async def workspace(namespace: str, name: str) -> WorkspaceView:

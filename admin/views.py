@@ -49,11 +49,14 @@ class WorkspaceView(BaseModel):
     price_per_hour: float | None
 
 
-async def list_workspaces(client: Client, phase: str | None = None) -> list[WorkspaceLine]:
-    """Lists all Workspaces with a running workflow, or those in one phase."""
+async def list_workspaces(client: Client, phase: str | None = None, namespace: str = "") -> list[WorkspaceLine]:
+    """Lists Workspaces with a running workflow: all, or those in one phase and in one namespace, whose name must be
+    one."""
     query = "WorkflowType = 'Workspace' AND ExecutionStatus = 'Running'"
     if phase:
         query += f" AND {search_attributes.PHASE.name} = '{phase}'"
+    if namespace:
+        query += f" AND WorkflowId STARTS_WITH '{names.workflow_id(namespace, '')}'"
     executions: AsyncIterator[WorkflowExecution] = client.list_workflows(query, rpc_timeout=RPC_TIMEOUT)
     return [_line(execution) async for execution in executions]
 

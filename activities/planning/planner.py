@@ -113,9 +113,8 @@ class Planner:
             policy=self._policy(),
         )
         first = plan_option(found, around, self._deadlines)
-        config = (
-            _config_text(section, named, config_maps[named], around.allows_remote_code(key.namespace)) if named else ""
-        )
+        remote_code = around.allows_remote_code(key.namespace)
+        config = _config_text(section, named, config_maps[named], remote_code) if named else ""
         digests = {"digest": digest_of(found, config, self._images_of(first.plan))}
         if first.plan.kind == "tuning":
             digests["training_digest"] = training_digest_of(found, config)

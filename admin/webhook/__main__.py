@@ -15,12 +15,12 @@ from admin.webhook.admission_review import Document
 from admin.webhook.app import webhook_application
 from admin.webhook.certificates.secret import CertificateStore
 from admin.webhook.config_maps import ClusterConfigMaps, ConfigMaps
-from admin.webhook.given_certificates import GivenCertificate
+from admin.webhook.metrics import EXPIRY, REGISTERED
 from admin.webhook.permissions import ClusterPermissions
 from admin.webhook.registration import Registration
 from admin.webhook.rotation import CertRotator
 from admin.webhook.settings import WebhookSettings
-from admin.webhook.tls_server import Certificates, serving
+from admin.webhook.tls_server import serving
 from api.policy.document import Policy
 from api.policy.purchases import PolicySource
 from api.validation import Problem
@@ -28,6 +28,9 @@ from presets.admission.rules import problems_on_create, problems_on_update
 from process.endpoint import endpoint
 from process.policy import PolicyFile, PolicySettings
 from process.run import run
+from process.serving.given_certificate import GivenCertificate
+from process.serving.tls import Certificates
+from process.x509 import Pair, expiry
 
 
 class AllRules:
@@ -86,9 +89,15 @@ def _keeper(settings: WebhookSettings, cluster: Cluster, certificates: Certifica
     """What keeps the served certificate current."""
     if settings.webhook_certificate_folder:
         folder, interval_s = settings.webhook_certificate_folder, settings.webhook_check_interval
-        return GivenCertificate(folder, interval_s, certificates.use)
+        return GivenCertificate(folder, interval_s, partial(_use, certificates))
     store = CertificateStore(cluster, settings.system_namespace, settings.webhook_secret)
     return CertRotator(store, Registration(cluster, settings.webhook_configuration), settings, certificates.use)
+
+
+def _use(certificates: Certificates, given: Pair) -> None:
+    certificates.use(given)
+    EXPIRY.set(expiry(given.certificate).timestamp())
+    REGISTERED.set(1)
 
 
 async def _serve(settings: WebhookSettings, cluster: Cluster, certificates: Certificates, stop: asyncio.Event) -> None:

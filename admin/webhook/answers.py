@@ -25,6 +25,7 @@ REASONS: Final = {
     415: "UnsupportedMediaType",
     422: "Invalid",
     500: "InternalError",
+    503: "ServiceUnavailable",
 }
 
 

@@ -1,10 +1,9 @@
 """Serves POST /validate/workspace.kaito.sh: takes an AdmissionReview and returns one, with HTTP 200 for any input.
 
-Reads at most BODY_LIMIT bytes within READ_S seconds. An exception in a rule becomes a denial, never a closed
-connection: for that, the API server would not show the user a useful message.
+Reads at most BODY_LIMIT bytes within READ_S seconds, and so many bodies at a time as fit into memory. An exception in a
+rule becomes a denial, never a closed connection: for that, the API server would not show the user a useful message.
 """
 
-import asyncio
 import logging
 import time
 from dataclasses import replace
@@ -19,6 +18,7 @@ from admin.webhook.config_maps import ConfigMapSource
 from admin.webhook.metrics import BROKEN, SECONDS, UNREADABLE, count
 from admin.webhook.permissions import NOBODY_ASKED, Permissions
 from admin.webhook.review import Decision, Rules, decide
+from process.serving.bodies import Bodies, BodyRefused
 
 log = logging.getLogger(__name__)
 
@@ -32,19 +32,21 @@ def webhook_application(
     rules: Rules, config_maps: ConfigMapSource, permissions: Permissions = NOBODY_ASKED, *, read_s: float = READ_S
 ) -> FastAPI:
     """Returns an application with the one route. Health and metrics are on another port, without TLS."""
-    app = FastAPI(openapi_url=None)
+    app, bodies = FastAPI(openapi_url=None), Bodies()
 
     @app.post(PATH)
     async def validate(request: Request) -> Response:
         try:
             _check_type(request)
-            body = await _body(request, read_s)
+            async with bodies.read(request.stream(), limit=BODY_LIMIT, seconds=read_s) as body:
+                with SECONDS.time():
+                    return _answer(await answer_of(body, rules, config_maps, permissions))
         except Unreadable as error:
             return _answer(_refuse_unreadable(error))
+        except BodyRefused as error:
+            return _answer(_refuse_unreadable(Unreadable(error.status, str(error))))
         except ClientDisconnect:
             return Response(status_code=400)  # the client has disconnected and will not read it
-        with SECONDS.time():
-            return _answer(await answer_of(body, rules, config_maps, permissions))
 
     return app
 
@@ -84,19 +86,6 @@ def _check_type(request: Request) -> None:
     given = request.headers.get("content-type", "")
     if given.partition(";")[0].strip().lower() != JSON:
         raise Unreadable(415, f"the content type must be {JSON}")
-
-
-async def _body(request: Request, read_s: float) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(read_s):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_LIMIT:
-                    raise Unreadable(413, f"the request has more than {BODY_LIMIT} bytes")
-    except TimeoutError as error:
-        raise Unreadable(408, f"the request did not arrive within {read_s:g} s") from error
-    return bytes(body)
 
 
 def _refuse_unreadable(error: Unreadable) -> bytes:

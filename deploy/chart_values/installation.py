@@ -10,7 +10,8 @@ from deploy.chart_values.azure import Azure
 from deploy.chart_values.group import Group
 from deploy.chart_values.images import Images, OthersImage
 from deploy.chart_values.monitoring import Alerts, Dashboards, PodMonitors
-from deploy.chart_values.pods import CloudProcess, Process, Resources, Webhook, sized
+from deploy.chart_values.network import NetworkPolicies
+from deploy.chart_values.pods import Admin, CloudProcess, Process, Resources, Webhook, sized
 from deploy.chart_values.temporal import Temporal
 
 
@@ -92,17 +93,6 @@ class Settings(Group):
     """How long a step may wait before it fails with a reason, in seconds."""
 
 
-class NetworkPolicies(Group):
-    """Who may reach Modelyard's pods. What they may reach is left to the cluster."""
-
-    enabled: bool = False
-    """Whether only the peers below reach them. The webhook's port stays open, because the API server is no pod."""
-    admin_from: list[dict[str, Any]] = Field(default_factory=list)
-    """NetworkPolicy peers that may use the admin service."""
-    metrics_from: list[dict[str, Any]] = Field(default_factory=list)
-    """NetworkPolicy peers that may read health and metrics. Kubelets always may."""
-
-
 class DevicePlugin(Group):
     """NVIDIA's device plugin, without which no node offers its GPUs. AKS installs the driver only."""
 
@@ -148,14 +138,14 @@ class Values(Group):
     """The worker with rights in the cluster, without the cloud's identity."""
     worker_cloud: CloudProcess = CloudProcess(resources=sized("100m", "192Mi", most_cpu="1", most_memory="512Mi"))
     """The worker with the cloud's identity, without rights in the cluster."""
-    admin: Process = Process(resources=sized("100m", "192Mi", most_cpu="1", most_memory="512Mi"))
-    """HTTP for people."""
+    admin: Admin = Admin(resources=sized("100m", "192Mi", most_cpu="1", most_memory="512Mi"))
+    """HTTP for people, who are those that the cluster knows and may do what they may do with Workspaces."""
     webhook: Webhook = Webhook(resources=sized("100m", "192Mi", most_cpu="1", most_memory="512Mi"))
     """The admission webhook."""
     crds: Crds = Crds()
     """Definitions."""
     network_policies: NetworkPolicies = NetworkPolicies()
-    """Who may reach the pods."""
+    """Who may reach the pods, and what they may reach."""
     pod_monitors: PodMonitors = PodMonitors()
     """Metrics."""
     alerts: Alerts = Alerts()

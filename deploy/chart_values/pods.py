@@ -92,6 +92,30 @@ class Issuer(Group):
     """Its API group."""
 
 
+class AdminCertificate(Group):
+    """The admin API's certificate."""
+
+    source: Literal["own", "cert-manager", "secret"] = "own"
+    """Who makes it: each pod for itself (nothing is sent in the clear, and nobody can check whom he asks, which a
+    port-forward does), cert-manager, or you."""
+    issuer: Issuer = Issuer()
+    """With source cert-manager."""
+    secret: str = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$")
+    """With source secret: a Secret with `tls.crt` and `tls.key`, for `modelyard-admin.NAMESPACE.svc` and `hosts`."""
+
+
+class Admin(Process):
+    """HTTP for people."""
+
+    hosts: list[str] = Field(default_factory=list)
+    """Names and addresses by which it may be asked, beside its Service's and `localhost`."""
+    audiences: list[str] = Field(default_factory=list)
+    """Audiences of which a token must have one; empty means the API server's own. With one of its own, a token that
+    people send here opens nothing else."""
+    certificate: AdminCertificate = AdminCertificate()
+    """By which people know it."""
+
+
 class Certificate(Group):
     """The webhook's certificate."""
 

@@ -44,6 +44,7 @@ class Ports:
     watcher_metrics: int = 18084
     temporal_metrics: int = 18085
     webhook_metrics: int = 18086
+    admin_metrics: int = 18087
     controller_manager: int = 19257
     scheduler: int = 19259
     kube_proxy_health: int = 19256

@@ -28,6 +28,7 @@ from deploy.local.layout import Layout
 from deploy.local.services.chart import CHART, RELEASE, helm_argv, helm_environment
 from deploy.local.services.pods import pod_status, read_pods
 from deploy.local.stack.choices import recall
+from testing.admin_api import ask_admin
 from testing.deadlines import PATIENCE_S
 from testing.steady_load import Count, steady_load
 
@@ -173,7 +174,7 @@ def questions(stack: Layout) -> dict[str, Callable[[], object]]:
     new = written(stack, "admitted", [workspace("admitted")])
     asked = {name: model(name) for name in PRESETS}
     asked[TEMPLATE] = get(f"http://{address(TEMPLATE)}/")
-    asked["admin"] = get(f"http://{stack.address}:{stack.ports.admin}/workspaces/default/{TEMPLATE}")
+    asked["admin"] = lambda: ask_admin(stack, f"/workspaces/default/{TEMPLATE}")
     asked["admission"] = lambda: kubectl(stack.admin_kubeconfig, "create", "--dry-run=server", "-f", str(new))
     return asked
 

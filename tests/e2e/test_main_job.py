@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 
@@ -24,7 +23,7 @@ from deploy.local.layout import Layout
 from deploy.local.services.modelyard import PROGRAMS, WEBHOOK
 from deploy.local.services.pods import NAMESPACE
 from deploy.local.stack.choices import recall
-from testing.deadlines import PATIENCE_S
+from testing.admin_api import ask_admin
 from testing.pods.processes import in_containers
 
 pytestmark = pytest.mark.timeout(2400)
@@ -69,8 +68,7 @@ def test_its_node_was_bought_once_and_offers_the_gpu(served: demo.Target, stack:
 
 
 def test_the_admin_endpoint_and_the_workflow_tell_the_same_story(served: demo.Target, stack: Layout) -> None:
-    url = f"http://{stack.address}:{stack.ports.admin}/workspaces/default/{served.name}"
-    view: dict[str, Any] = httpx.get(url, trust_env=False, timeout=PATIENCE_S).raise_for_status().json()
+    view: dict[str, Any] = ask_admin(stack, f"/workspaces/default/{served.name}")
     assert view["phase"] == "Ready"
     assert [step["outcome"] for step in view["steps"]] == ["done"] * len(view["steps"])
     held = {holding["kind"]: holding["name"] for holding in view["holdings"]}

@@ -19,6 +19,7 @@ from deploy.local.demo import demo
 from deploy.local.demo.chat import ask_model
 from deploy.local.layout import Layout
 from deploy.local.mirror.repositories.build_facts_dataset import FACTS, WAYS
+from testing.admin_api import ask_admin
 from testing.deadlines import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(2400)
@@ -102,8 +103,7 @@ def test_the_adapters_image_is_in_the_registry_as_kaito_lays_it_out(learnt: dict
 
 
 def test_the_nodes_were_gone_before_the_push_began(learnt: dict[str, Any], stack: Layout) -> None:
-    url = f"http://{stack.address}:{stack.ports.admin}/workspaces/default/tune-facts"
-    view: dict[str, Any] = httpx.get(url, trust_env=False, timeout=PATIENCE_S).raise_for_status().json()
+    view: dict[str, Any] = ask_admin(stack, "/workspaces/default/tune-facts")
     steps = {step["step"]: step for step in view["steps"]}
     job = kubectl_json(stack.admin_kubeconfig, "get", "job", "tune-facts-publish")
     released = datetime.fromisoformat(steps["ReleaseNodes"]["ended"])

@@ -10,17 +10,21 @@ from temporalio.worker import Worker
 
 from activities.contract import signatures as s
 from activities.contract.failures import failure
+from admin.access.identity import Everybody
 from admin.app import admin_application
 from testing.deadlines import PATIENCE_S
 from testing.workflow_tasks import faults_of
 from tests.workflows.conftest import Bench
 from workflows.sweep.workflow import SweepWorkflow
 
+OURS = {"X-Modelyard-Request": "1"}
+"""What no page of another site can send."""
+
 
 @pytest.fixture
 async def http(live_bench: Bench) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=admin_application(live_bench.client))
-    async with httpx.AsyncClient(transport=transport, base_url="http://admin") as client:
+    transport = httpx.ASGITransport(app=admin_application(live_bench.client, Everybody(), {"admin"}))
+    async with httpx.AsyncClient(transport=transport, base_url="http://admin", headers=OURS) as client:
         yield client
 
 
@@ -72,10 +76,24 @@ async def test_a_missing_workspace_is_404_and_an_invalid_body_422(http: httpx.As
     assert (await http.get("/workspaces", params={"phase": "Sleeping"})).status_code == 422
 
 
-async def test_health_and_metrics_answer(http: httpx.AsyncClient) -> None:
+async def test_health_answers_and_metrics_are_elsewhere(http: httpx.AsyncClient) -> None:
     assert (await http.get("/healthz")).json() == {"status": "alive"}
     assert (await http.get("/readyz")).status_code == 200
-    assert "python_info" in (await http.get("/metrics")).text
+    assert (await http.get("/metrics")).status_code == 404
+
+
+async def test_a_list_can_be_of_one_namespace(live_bench: Bench, http: httpx.AsyncClient) -> None:
+    await live_bench.signal()
+    await live_bench.settled()
+    async with asyncio.timeout(PATIENCE_S):
+        while live_bench.name not in await listed(http, "default"):
+            await live_bench.env.sleep(0.1)
+    assert await listed(http, "defaul") == await listed(http, "default-2") == set()
+
+
+async def listed(http: httpx.AsyncClient, namespace: str) -> set[str]:
+    found = (await http.get("/workspaces", params={"namespace": namespace})).raise_for_status().json()
+    return {line["name"] for line in found}
 
 
 async def test_a_workflow_whose_task_fails_is_reported_with_the_place_of_its_cause(

@@ -17,6 +17,7 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
 from activities.contract import signatures
+from admin.access.identity import Everybody
 from admin.app import admin_application
 from process.encryption.codec import ENCODING, KEY_ID, UnreadablePayload
 from process.settings import TemporalSettings
@@ -176,7 +177,7 @@ async def test_who_has_no_keys_is_told_where_they_are(live: WorkflowEnvironment,
         without = client.get_workflow_handle(f"workspace/default/{bench.name}")
         with pytest.raises(UnreadablePayload, match="key 'march', and this process has no keys: set MODELYARD_"):
             await without.query(WorkspaceWorkflow.progress)
-        transport = httpx.ASGITransport(app=admin_application(client, None))
+        transport = httpx.ASGITransport(app=admin_application(client, Everybody(), {"admin"}))
         async with httpx.AsyncClient(transport=transport, base_url="http://admin") as people:
             answer = await people.get(f"/workspaces/default/{bench.name}")
         assert answer.status_code == 503 and "this process has no keys" in answer.json()["detail"]

@@ -22,6 +22,7 @@ from temporalio.testing import WorkflowEnvironment
 from activities.contract import queues
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.sweep import RunningWorkflows, WorkspaceRef
+from admin.access.identity import Everybody
 from admin.app import admin_application
 from api import names
 from process.connection.search_attributes import advice, are_searchable, lacking
@@ -167,7 +168,7 @@ async def test_a_worker_that_starts_asks_all_for_their_statuses(client: Client, 
 async def test_the_list_by_phase_says_what_it_lacks(client: Client, bench: Bench) -> None:
     await tell(bench, to_temporal(client, searchable=False))
     await bench.settled()
-    transport = httpx.ASGITransport(app=admin_application(client))
+    transport = httpx.ASGITransport(app=admin_application(client, Everybody(), {"admin"}))
     async with httpx.AsyncClient(transport=transport, base_url="http://admin") as http:
         refused = await http.get("/workspaces", params={"phase": "Ready"})
         assert (refused.status_code, "watcher's log has the command" in refused.text) == (409, True)

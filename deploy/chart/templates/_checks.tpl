@@ -44,6 +44,14 @@
 {{- fail "webhook.certificate.source is cert-manager: it needs webhook.certificate.issuer.name. Fix: name an issuer, or source=own" }}
 {{- end }}
 {{- end }}
+{{- with $v.admin.certificate }}
+{{- if and (eq .source "secret") (not .secret) }}
+{{- fail "admin.certificate.source is secret: it needs admin.certificate.secret. Fix: name it, or source=own" }}
+{{- end }}
+{{- if and (eq .source "cert-manager") (not .issuer.name) }}
+{{- fail "admin.certificate.source is cert-manager: it needs admin.certificate.issuer.name. Fix: name an issuer, or source=own" }}
+{{- end }}
+{{- end }}
 {{- if and $v.devicePlugin.enabled (eq $v.azure.pools.gpuManagement "Managed") }}
 {{- fail "devicePlugin.enabled and azure.pools.gpuManagement=Managed: two device plugins would offer the same GPUs. Fix: choose one" }}
 {{- end }}

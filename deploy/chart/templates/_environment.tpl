@@ -4,9 +4,9 @@
 {{- define "modelyard.environment" -}}
 {{- $v := .root.Values -}}
 {{- $own := dict "HOME" "/tmp" "MODELYARD_METRICS_ADDRESS" "0.0.0.0:8080" -}}
-{{- if eq .process.name "admin" }}{{ $own = dict "HOME" "/tmp" "MODELYARD_ADMIN_ADDRESS" "0.0.0.0:8080" }}{{ end -}}
 {{- if has .process.name (list "admin" "webhook") }}{{ $_ := set $own "MODELYARD_STOP_DELAY" "5" }}{{ end -}}
-{{- if has .process.name (list "watcher" "webhook") }}
+{{- if eq .process.name "admin" }}{{ $own = merge $own (include "modelyard.adminSettings" .root | fromYaml) }}{{ end }}
+{{- if has .process.name (list "watcher" "admin" "webhook") }}
 {{- $_ := set $own "MODELYARD_SYSTEM_NAMESPACE" .root.Release.Namespace }}
 {{- end }}
 {{- if and (eq .process.name "webhook") (ne $v.webhook.certificate.source "own") }}
@@ -30,6 +30,16 @@
 {{- end }}
 {{- if ne .process.name "webhook" }}
 {{- include "modelyard.temporalEnvironment" .root }}
+{{- end }}
+{{- end }}
+
+{{- define "modelyard.adminSettings" -}}
+{{- $a := .Values.admin -}}
+MODELYARD_ADMIN_ADDRESS: 0.0.0.0:8443
+MODELYARD_ADMIN_HOSTS: {{ toJson $a.hosts | quote }}
+MODELYARD_ADMIN_AUDIENCES: {{ toJson $a.audiences | quote }}
+{{- if ne $a.certificate.source "own" }}
+MODELYARD_ADMIN_CERTIFICATE_FOLDER: /etc/admin
 {{- end }}
 {{- end }}
 
@@ -133,6 +143,9 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 {{- if and (eq .process.name "webhook") (ne .root.Values.webhook.certificate.source "own") }}
 - {name: webhook, mountPath: /etc/webhook, readOnly: true}
 {{- end }}
+{{- if and (eq .process.name "admin") (ne .root.Values.admin.certificate.source "own") }}
+- {name: admin, mountPath: /etc/admin, readOnly: true}
+{{- end }}
 {{- if ne .process.name "webhook" }}
 {{- with .root.Values.temporal.tls }}
 {{- if .clientCertificateSecret }}
@@ -161,6 +174,9 @@ MODELYARD_AZURE_POOL_TAGS: {{ toJson .tags | quote }}
 {{- end }}
 {{- if and (eq .process.name "webhook") (ne .root.Values.webhook.certificate.source "own") }}
 - {name: webhook, secret: {secretName: {{ include "modelyard.webhookSecret" .root }}, defaultMode: 0440}}
+{{- end }}
+{{- if and (eq .process.name "admin") (ne .root.Values.admin.certificate.source "own") }}
+- {name: admin, secret: {secretName: {{ include "modelyard.adminSecret" .root }}, defaultMode: 0440}}
 {{- end }}
 {{- if ne .process.name "webhook" }}
 {{- with .root.Values.temporal.tls }}

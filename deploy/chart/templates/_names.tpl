@@ -35,6 +35,11 @@ Those of others name their own registry. */}}
 {{- eq .Values.webhook.certificate.source "secret" | ternary .Values.webhook.certificate.secret "modelyard-webhook-tls" -}}
 {{- end }}
 
+{{/* The Secret with a certificate of the admin API's that others make. */}}
+{{- define "modelyard.adminSecret" -}}
+{{- eq .Values.admin.certificate.source "secret" | ternary .Values.admin.certificate.secret "modelyard-admin-tls" -}}
+{{- end }}
+
 {{/* Whether a worker with the cloud's identity runs: "true" or "false". */}}
 {{- define "modelyard.cloud" -}}
 {{- $enabled := .Values.workerCloud.enabled -}}
@@ -55,7 +60,7 @@ identity in files/rights.yaml whose rules they get, `cluster` whether they talk 
 {{- if eq (include "modelyard.cloud" .) "true" }}
 - {name: worker-cloud, values: workerCloud, arguments: ["-m", worker, "--queues", cloud], rights: "", cluster: false}
 {{- end }}
-- {name: admin, values: admin, arguments: ["-m", admin], rights: "modelyard:admin", cluster: false}
+- {name: admin, values: admin, arguments: ["-m", admin], rights: "modelyard:admin", cluster: true}
 {{- if .Values.webhook.enabled }}
 - {name: webhook, values: webhook, arguments: ["-m", admin.webhook], rights: "modelyard:webhook", cluster: true}
 {{- end }}

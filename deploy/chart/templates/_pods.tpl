@@ -78,7 +78,7 @@ spec:
         {{- include "modelyard.environment" . | trim | nindent 8 }}
       ports:
         - {name: http, containerPort: 8080}
-        {{- if eq .process.name "webhook" }}
+        {{- if has .process.name (list "admin" "webhook") }}
         - {name: https, containerPort: 8443}
         {{- end }}
       # A process begins to answer when it has reached Temporal and the API server; one that cannot ends by itself. On a

@@ -103,6 +103,7 @@ def values(layout: Layout) -> dict[str, Any]:
     return {
         "workerCloud": cloud,
         "webhook": {"environment": {"MODELYARD_WEBHOOK_CHECK_INTERVAL": "5"}},
+        "admin": {"hosts": [layout.address]},
         "image": {
             "registry": layout.registry,
             "device": "cpu",

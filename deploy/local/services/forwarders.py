@@ -26,7 +26,7 @@ def temporal_forwarder(layout: Layout) -> Daemon:
 def admin_forwarder(layout: Layout) -> Daemon:
     """From the layout's address to the chart's Service. Raises CommandFailed where there is none."""
     service = ("-n", NAMESPACE, "get", "service", "modelyard-admin", "-o", "jsonpath={.spec.clusterIP}")
-    return _forwarder(layout, ADMIN, layout.ports.admin, f"{kubectl(layout.admin_kubeconfig, *service)}:80")
+    return _forwarder(layout, ADMIN, layout.ports.admin, f"{kubectl(layout.admin_kubeconfig, *service)}:443")
 
 
 def address(layout: Layout, name: str) -> str:
@@ -37,7 +37,7 @@ def address(layout: Layout, name: str) -> str:
 def ready(layout: Layout, name: str) -> bool:
     """Returns whether the forwarder listens; that of the admin service, whether that answers."""
     if name == ADMIN:
-        return answers(f"http://{address(layout, name)}/readyz")
+        return answers(f"https://{address(layout, name)}/readyz")
     return port_open(layout.address, layout.ports.temporal)
 
 

@@ -61,7 +61,7 @@ PROGRAMS = (
         arguments=("--queues", "cloud"),
         cloud=True,
     ),
-    Program("admin", "admin", "modelyard:admin", "admin"),
+    Program("admin", "admin", "modelyard:admin", "admin_metrics"),
 )
 """The processes that reconcile Workspaces."""
 WEBHOOK = Program("webhook", "admin.webhook", "modelyard:webhook", "webhook_metrics")
@@ -89,8 +89,7 @@ def program_daemon(layout: Layout, program: Program, kubeconfig: Path) -> Daemon
 
 def address(layout: Layout, program: Program) -> str:
     """Returns host:port of the program's health and metrics."""
-    host = layout.address if program.name == "admin" else LOOPBACK
-    return f"{host}:{getattr(layout.ports, program.port)}"
+    return f"{LOOPBACK}:{getattr(layout.ports, program.port)}"
 
 
 def ready(layout: Layout, program: Program) -> Callable[[], bool]:
@@ -112,13 +111,20 @@ def settings(layout: Layout, program: Program, kubeconfig: Path) -> dict[str, st
     }
     if program == WEBHOOK:
         found |= _webhook_settings(layout)
-    metrics = "MODELYARD_ADMIN_ADDRESS" if program.name == "admin" else "MODELYARD_METRICS_ADDRESS"
-    found[metrics] = address(layout, program)
+    if program.name == "admin":
+        # Whoever reaches loopback is on the stack's machine, and may stop it altogether.
+        found |= {"MODELYARD_ADMIN_ADDRESS": admin_address(layout), "MODELYARD_ADMIN_AUTHENTICATION": "none"}
+    found["MODELYARD_METRICS_ADDRESS"] = address(layout, program)
     return (
         found
         | (_own_sources(layout) if layout.with_nodes else _named_images())
         | (_cloud_settings(layout) if program.cloud else {})
     )
+
+
+def admin_address(layout: Layout) -> str:
+    """Returns host:port of the admin API, where it is a process of this machine."""
+    return f"{LOOPBACK}:{layout.ports.admin}"
 
 
 def webhook_address(layout: Layout) -> str:

@@ -85,7 +85,8 @@ def _forwarders(layout: Layout) -> list[Component]:
 
 
 def _program(layout: Layout, program: modelyard.Program) -> Component:
-    more = (("requests", layout.ports.webhook),) if program == modelyard.WEBHOOK else ()
+    requests = {"webhook": layout.ports.webhook, "admin": layout.ports.admin}.get(program.name)
+    more = (("requests", requests),) if requests else ()
     return Component(program.name, modelyard.address(layout, program), modelyard.ready(layout, program), more)
 
 

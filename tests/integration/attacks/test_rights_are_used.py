@@ -35,6 +35,7 @@ from activities.tuning.config import read_tuning
 from activities.tuning.jobs import TuningJobs
 from activities.workspaces import Workspaces, read_existing
 from api import labels, names
+from api.configs.option_classes import nowhere
 from deploy.local.cluster.flags import audit_log
 from deploy.local.cluster.kubectl import kubectl
 from deploy.local.layout import REPOSITORY, Layout
@@ -192,7 +193,9 @@ async def _tune(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
     applied = await done(jobs.ensure_tuning_job, request)
     await done(jobs.ensure_tuning_job, request)
     # What is written where another worker has made the Job at the same moment.
-    job = manifests.job(plan, "publish", applied.digest, await read_tuning(worker, plan), PINNED, AROUND, IMAGES)
+    job = manifests.job(
+        plan, "publish", applied.digest, await read_tuning(worker, plan, nowhere), PINNED, AROUND, IMAGES
+    )
     job["metadata"]["annotations"]["seen"] = "twice"
     await ensure_ours(worker, "Job", job, key, good=lambda found: False, new=True)
     registries, rights = Registries((NOWHERE.partition("/")[0],)), NamespaceRights(worker)

@@ -13,7 +13,7 @@ from activities.clients.azure import AzureSettings
 from activities.contract import queues
 from activities.contract.plan import Deadlines
 from activities.nodes.aks.pool_options import PoolSettings
-from admin.__main__ import AdminSettings
+from admin.settings import AdminSettings
 from admin.webhook.registration import NOT_BEING_DELETED
 from admin.webhook.settings import WebhookSettings
 from api import labels
@@ -217,8 +217,7 @@ def test_probes_and_metrics_are_asked_where_processes_answer(helm: Helm) -> None
     for process in SETTINGS:
         container, variables = container_of(rendered, process), environment(rendered, process)
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-        address = variables["MODELYARD_ADMIN_ADDRESS" if process == "admin" else "MODELYARD_METRICS_ADDRESS"]
-        assert address == f"0.0.0.0:{ports['http']}"
+        assert variables["MODELYARD_METRICS_ADDRESS"] == f"0.0.0.0:{ports['http']}"
         asked = [container[probe]["httpGet"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")]
         assert all(each["path"] in PATHS and each["port"] == "http" for each in asked)
         [endpoint] = named(rendered, "PodMonitor", f"modelyard-{process}")["spec"]["podMetricsEndpoints"]
@@ -282,7 +281,7 @@ def test_only_the_cloud_worker_has_the_clouds_identity_and_no_token_of_the_clust
         account = named(rendered, "ServiceAccount", f"modelyard-{process}")
         pod = named(rendered, "Deployment", f"modelyard-{process}")["spec"]["template"]
         assert pod["spec"]["serviceAccountName"] == account["metadata"]["name"]
-        cloud, talks = process == "worker-cloud", process in ("watcher", "worker-cluster", "webhook")
+        cloud, talks = process == "worker-cloud", process != "worker-cloud"
         assert ("azure.workload.identity/use" in pod["metadata"]["labels"]) is cloud
         assert ("azure.workload.identity/client-id" in account["metadata"].get("annotations", {})) is cloud
         assert pod["spec"]["automountServiceAccountToken"] is talks
@@ -306,13 +305,36 @@ def test_the_device_plugin_runs_on_the_nodes_that_are_bought(helm: Helm) -> None
     assert (labels.ACCELERATOR, [labels.ACCELERATOR_NVIDIA]) in chosen
 
 
-def test_only_those_who_are_named_reach_the_pods(helm: Helm) -> None:
-    rendered = helm.rendered("own-cluster")
-    assert len(of_kind(rendered, "NetworkPolicy")) == len(of_kind(rendered, "Deployment"))
-    [metrics] = named(rendered, "NetworkPolicy", "modelyard-watcher")["spec"]["ingress"]
-    assert [metrics["ports"], len(metrics["from"])] == [[{"port": 8080}], 1]
-    [people] = named(rendered, "NetworkPolicy", "modelyard-admin")["spec"]["ingress"]
-    assert len(people["from"]) == 2
-    assert {"ports": [{"port": 8443}]} in named(rendered, "NetworkPolicy", "modelyard-webhook")["spec"]["ingress"]
-    closed = helm.rendered("embedded-temporal")
-    assert named(closed, "NetworkPolicy", "modelyard-admin")["spec"]["ingress"] == []
+@pytest.mark.parametrize(
+    ("settings", "secret"),
+    [
+        ((), None),
+        (("source=cert-manager", "issuer.name=inside"), "modelyard-admin-tls"),
+        (("source=secret", "secret=mine"), "mine"),
+    ],
+)
+def test_people_are_sent_where_the_admin_api_answers_over_tls(
+    helm: Helm, settings: tuple[str, ...], secret: str | None, set_environment: Callable[[dict[str, str]], None]
+) -> None:
+    chosen = [f"admin.certificate.{setting}" for setting in settings]
+    rendered = helm.rendered("aks", "admin.hosts={admin.example}", "admin.audiences={ours}", *chosen)
+    set_environment(environment(rendered, "admin"))
+    found = AdminSettings()
+    found.check()
+    assert (found.plain, found.admin_authentication, found.admin_audiences) == (False, "kubernetes", ["ours"])
+    service = named(rendered, "Service", "modelyard-admin")
+    ports = {each["name"]: each["containerPort"] for each in container_of(rendered, "admin")["ports"]}
+    [port] = service["spec"]["ports"]
+    assert f"0.0.0.0:{ports[port['targetPort']]}" == found.admin_address
+    assert {f"modelyard-admin.{NAMESPACE}.svc", "admin.example", "localhost"} <= found.hosts
+    mounts = {each["mountPath"]: each["name"] for each in container_of(rendered, "admin")["volumeMounts"]}
+    volumes = named(rendered, "Deployment", "modelyard-admin")["spec"]["template"]["spec"]["volumes"]
+    if secret is None:
+        assert found.admin_certificate_folder is None
+        return
+    [volume] = [each for each in volumes if each["name"] == mounts[str(found.admin_certificate_folder)]]
+    assert volume["secret"]["secretName"] == secret
+    if secret != "mine":
+        made = named(rendered, "Certificate", "modelyard-admin")["spec"]
+        assert made["secretName"] == secret
+        assert set(made["dnsNames"]) <= found.hosts and "admin.example" in made["dnsNames"]

@@ -57,6 +57,8 @@ def test_no_two_services_select_the_same_pods(rendered: tuple[Object, ...]) -> N
         ("aks", "temporal.address=", "temporal.address is empty"),
         ("aks", "temporal.embedded=true", "temporal.embedded starts a Temporal of its own"),
         ("embedded-temporal", "temporal.namespace=models", "has the namespace `default` only"),
+        ("aks", "admin.certificate.source=secret", "it needs admin.certificate.secret"),
+        ("aks", "admin.certificate.source=cert-manager", "it needs admin.certificate.issuer.name"),
         ("temporal-cloud", "temporal.tls.enabled=false", "the key would travel in the clear"),
         ("aks", "temporal.tls.enabled=false", "temporal.tls has settings and is not enabled"),
         ("temporal-cloud", "devicePlugin.enabled=true", "two device plugins"),

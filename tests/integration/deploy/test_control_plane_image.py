@@ -62,7 +62,11 @@ def test_a_process_gets_as_far_as_what_it_is_not_given(image: OpenImage, argv: t
 def test_the_admin_service_answers(image: OpenImage) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    settings = {"MODELYARD_ADMIN_ADDRESS": address, "MODELYARD_TEMPORAL_ADDRESS": NOWHERE}
+    settings = {
+        "MODELYARD_ADMIN_ADDRESS": address,
+        "MODELYARD_ADMIN_AUTHENTICATION": "none",
+        "MODELYARD_TEMPORAL_ADDRESS": NOWHERE,
+    }
     with image.running("python", "-m", "admin", **settings) as process:
         ends = time.monotonic() + PATIENCE_S
         while process.poll() is None and time.monotonic() < ends:

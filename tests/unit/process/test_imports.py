@@ -50,7 +50,7 @@ PROCESSES: Final = {
     "watcher": Process("watcher.__main__", WEB | AZURE | WORKERS | HUB | PLANNING, 56),
     "cluster worker": Process("worker.__main__, worker.cluster", WEB | AZURE, 70),
     "cloud worker": Process("worker.__main__, worker.cloud", WEB | HUB | CLUSTER | PLANNING | WITHOUT_USE, 64),
-    "admin": Process("admin.__main__", AZURE | WORKERS | HUB | CLUSTER | PLANNING | {"aiohttp"}, 54),
+    "admin": Process("admin.__main__", AZURE | WORKERS | HUB | PLANNING, 68),
 }
 
 

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,14 +12,18 @@ import httpx
 import pytest
 from cryptography import x509
 
-from admin.webhook.app import PATH, webhook_application
+from admin.webhook.app import PATH, READ_S, webhook_application
 from admin.webhook.certificates.bundle import CertificateBundle, Lifetimes, first_certificates
 from admin.webhook.config_maps import NoConfigMaps
-from admin.webhook.tls_server import Certificates, serving
+from admin.webhook.tls_server import serving
+from process.serving.tls import Certificates
+from testing.deadlines import PATIENCE_S
 from testing.workspaces import workspace
 from tests.unit.admin.webhook.test_webhook_answers import Recorded, review
 
 HOST = "127.0.0.1"
+BODIES, BODY = 50, 2**20
+ENOUGH = 5
 
 
 def made() -> CertificateBundle:
@@ -26,15 +31,21 @@ def made() -> CertificateBundle:
     return first_certificates([HOST], lifetimes, datetime.now(UTC))
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[tuple[str, Certificates, CertificateBundle]]:
+@asynccontextmanager
+async def started(read_s: float = READ_S) -> AsyncIterator[tuple[str, Certificates, CertificateBundle]]:
     held, certificates = made(), Certificates()
     certificates.use(held)
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         address = f"{HOST}:{probe.getsockname()[1]}"
-    async with serving(webhook_application(Recorded(), NoConfigMaps()), address, certificates):
+    async with serving(webhook_application(Recorded(), NoConfigMaps(), read_s=read_s), address, certificates):
         yield address, certificates, held
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[tuple[str, Certificates, CertificateBundle]]:
+    async with started() as found:
+        yield found
 
 
 def trusting(held: CertificateBundle) -> ssl.SSLContext:
@@ -89,3 +100,29 @@ async def test_old_tls_is_not_spoken(server: tuple[str, Certificates, Certificat
     async with httpx.AsyncClient(verify=context, trust_env=False) as client:
         with pytest.raises(httpx.ConnectError):
             await ask(client, address)
+
+
+async def test_many_large_bodies_at_once_do_not_fill_the_memory_nor_hold_up_an_honest_review() -> None:
+    async with started(read_s=PATIENCE_S) as (address, _, held):
+        host, _, port = address.partition(":")
+        head = f"POST {PATH} HTTP/1.1\r\nHost: w\r\nContent-Type: application/json\r\nContent-Length: {BODY}\r\n\r\n"
+
+        async def attack() -> bytes:
+            reader, writer = await asyncio.open_connection(host, int(port), ssl=trusting(held))
+            try:
+                writer.write(head.encode() + b" " * (BODY - 1))  # the last byte never comes
+                return await reader.readuntil(b"}}}")
+            finally:
+                writer.close()
+
+        async with httpx.AsyncClient(verify=trusting(held), trust_env=False, timeout=PATIENCE_S) as client:
+            assert await ask(client, address)
+            attacks = [asyncio.create_task(attack()) for _ in range(BODIES)]
+            for answered in asyncio.as_completed(attacks, timeout=PATIENCE_S):
+                assert b'"code": 503' in await answered
+                assert await ask(client, address)
+                if sum(each.done() for each in attacks) > ENOUGH:
+                    break
+        for each in attacks:
+            each.cancel()
+        await asyncio.gather(*attacks, return_exceptions=True)

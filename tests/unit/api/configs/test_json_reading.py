@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.clients.kubernetes_responses import is_of_a_starting_server
+from activities.clients.api_server.responses import is_of_a_starting_server
 from activities.errors.kubernetes import message_of
 from activities.nodes.aks.operations import duration_of
 from activities.serving.pods import problem_of

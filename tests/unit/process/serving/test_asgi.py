@@ -5,10 +5,9 @@ import socket
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
-from process.asgi import listening
+from process.serving.asgi import listening
 
 LINGER_S = 2.0
 
@@ -19,18 +18,18 @@ def address() -> str:
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
-def config() -> uvicorn.Config:
+def an_app() -> FastAPI:
     app = FastAPI()
 
     @app.get("/")
     async def hello() -> str:
         return "hello"
 
-    return uvicorn.Config(app, log_level="warning", lifespan="off")
+    return app
 
 
 async def serve(address: str, stop: asyncio.Event, linger_s: float) -> None:
-    async with listening(address, config(), linger_s):
+    async with listening(address, an_app(), linger_s=linger_s):
         await stop.wait()
 
 
@@ -65,5 +64,5 @@ async def test_it_stops_at_once_where_nobody_has_to_learn_of_it(address: str) ->
 
 async def test_a_failure_is_not_lingered_over(address: str) -> None:
     with pytest.raises(RuntimeError, match="broken"):
-        async with asyncio.timeout(30), listening(address, config(), 3600.0):
+        async with asyncio.timeout(30), listening(address, an_app(), linger_s=3600.0):
             raise RuntimeError("broken")

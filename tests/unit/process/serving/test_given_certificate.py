@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from admin.webhook.given_certificates import GivenCertificate
-from admin.webhook.tls_server import Certificates
+from process.serving.given_certificate import GivenCertificate
+from process.serving.tls import Certificates
 from process.x509 import SERVER, Pair, Subject, make_authority, make_certificate
 
 

@@ -1,6 +1,6 @@
 """Serves a certificate that others keep current, such as cert-manager or whoever renews a mounted Secret.
 
-The files are read again at every check. That the API server trusts their authority is left to those who made them.
+The files are read again at every check. That clients trust their authority is left to those who made them.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from admin.webhook.metrics import EXPIRY, REGISTERED
 from process.x509 import Pair, expiry
 
 log = logging.getLogger(__name__)
@@ -23,7 +22,7 @@ RETRY_S: Final = 1.0
 
 
 class GivenCertificate:
-    """The certificate in a folder; calls `serve` with each new one. To be used as `CertRotator` is."""
+    """The certificate in a folder; calls `serve` with each new one. Of the same use as the webhook's `CertRotator`."""
 
     def __init__(self, folder: Path, interval_s: float, serve: Callable[[Pair], None]) -> None:
         self._folder, self._interval_s, self._serve = folder, interval_s, serve
@@ -52,12 +51,10 @@ class GivenCertificate:
             if found != self._held:
                 ends = expiry(found.certificate)
                 self._serve(found)
-                EXPIRY.set(ends.timestamp())
                 log.info("serving the certificate of %s, valid until %s", self._folder, ends.isoformat())
         except (OSError, ValueError, ssl.SSLError) as error:
             log.warning("the certificate in %s cannot be used; the served one stays: %r", self._folder, error)
             return False
         self._held = found
         self._serving.set()
-        REGISTERED.set(1)
         return True
