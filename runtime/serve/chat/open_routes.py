@@ -20,7 +20,14 @@ LOOKS: Final = frozenset(
 ASKS: Final = frozenset(
     {
         *("/chat", "/v1/completions", "/v1/chat/completions", "/v1/chat/completions/batch", "/v1/responses"),
-        *("/v1/messages", "/v1/messages/count_tokens", "/cohere/v2/chat", "/invocations", "/generative_scoring"),
+        *(
+            "/v1/messages",
+            "/v1/messages/count_tokens",
+            "/cohere/v2/chat",
+            "/invocations",
+            "/generative_scoring",
+            "/v1/systemone",
+        ),
         *("/tokenize", "/detokenize", "/tokenizer_info"),
         *("/v1/embeddings", "/v2/embed", "/pooling", "/classify", "/score", "/v1/score", "/rerank", "/v1/rerank"),
         *("/v2/rerank", "/v1/audio/transcriptions", "/v1/audio/translations", "/v1/realtime"),
