@@ -3,7 +3,7 @@
 The rules are in `presets.admission.rules`; `modelyard validate` uses the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -36,6 +36,16 @@ def decide(review: Review, rules: Rules, config_maps: ConfigMaps | None) -> Deci
     if review.passes_unseen or review.document is None:
         return Decision()
     warnings = deprecation_warnings(review.document)
+    document = _in_namespace(review.document, review.namespace)
     if review.old is None or review.operation == "CREATE":
-        return Decision(rules.on_create(review.document, config_maps), warnings)
-    return Decision(rules.on_update(review.old, review.document, config_maps), warnings)
+        return Decision(rules.on_create(document, config_maps), warnings)
+    return Decision(rules.on_update(_in_namespace(review.old, review.namespace), document, config_maps), warnings)
+
+
+def _in_namespace(document: Document, namespace: str) -> Document:
+    """The document as it will be stored: one that names no namespace is made in that of the request, whose limits
+    hold. Older API servers add it after admission."""
+    metadata = document.get("metadata")
+    if not namespace or not isinstance(metadata, Mapping):
+        return document
+    return {**document, "metadata": {**metadata, "namespace": namespace}}

@@ -147,11 +147,11 @@ def purchase_of(pool: AgentPool, name: str, price: Callable[[str, float], float 
 
 
 def is_no_more_than(wanted: AgentPool, found: AgentPool) -> bool:
-    """Whether a pool that is there is put again without buying anything: of the same size and kind, and no more
-    machines."""
+    """Whether a pool that is there is put again without buying anything: for the same Workspace, of the same size and
+    kind, and no more machines."""
     new, old = properties_of(wanted), properties_of(found)
     same = (new.vm_size or "").lower() == (old.vm_size or "").lower() and _is_spot(new) == _is_spot(old)
-    return same and (new.count or 0) <= (old.count or 0)
+    return same and owner_of(wanted) == owner_of(found) and (new.count or 0) <= (old.count or 0)
 
 
 def _is_spot(properties: Properties) -> bool:

@@ -117,6 +117,7 @@ def values(layout: Layout) -> dict[str, Any]:
             "clientId": CLIENT_ID,
             "endpoint": layout.arm_url,
         },
+        "policy": modelyard.WITHOUT_LIMITS,
         "temporal": {"address": f"{layout.address}:{layout.ports.temporal}"},
         "settings": {
             "hfEndpoint": layout.mirror_url,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.policy.document import UNLIMITED
 from deploy.local.host.daemons import Daemon
 from deploy.local.host.probes import once_answers
 from deploy.local.images.contents import DATA, FETCH, IMAGES, RUNTIME, TUNE
@@ -25,11 +26,9 @@ LOCATION = "eastus"
 # For training: OpenMP threads that busy-wait take CPU from those that work, and all share one machine here.
 ON_SHARED_CPUS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
-WITHOUT_LIMITS = """\
-# docs/policy.md. Read again when it changes.
-installation: {nodes: unlimited, dollarsPerHour: unlimited}
-defaults: {nodes: unlimited, dollarsPerHour: unlimited}
-"""
+NO_AMOUNTS = {"nodes": UNLIMITED, "dollarsPerHour": UNLIMITED}
+WITHOUT_LIMITS = {"installation": NO_AMOUNTS, "defaults": NO_AMOUNTS}
+"""The policy of a stack: nothing here costs money."""
 
 
 @dataclass(frozen=True)
@@ -172,11 +171,11 @@ def token_file(layout: Layout) -> Path:
 
 
 def policy_file(layout: Layout) -> Path:
-    """Returns the stack's policy, created on first use: nothing here costs money, so amounts have no limit."""
+    """Returns the file of the stack's policy, created on first use; it is read again when it changes."""
     file = layout.state / "policy.yaml"
     layout.state.mkdir(parents=True, exist_ok=True)
     if not file.exists():
-        file.write_text(WITHOUT_LIMITS)
+        file.write_text(json.dumps(WITHOUT_LIMITS, indent=1))
     return file
 
 

@@ -11,6 +11,7 @@ from admin.webhook.admission_review import VERSION, read_review
 from admin.webhook.app import answer_of
 from admin.webhook.config_maps import NoConfigMaps
 from admin.webhook.permissions import ClusterPermissions, access_review, needs_pods
+from api.policy.reading import parse_policy
 from testing.workspaces import workspace
 
 USER = {"username": "tenant", "uid": "u1", "groups": ["team-a"], "extra": {"scopes": ["x"]}}
@@ -100,6 +101,16 @@ async def test_what_is_refused_anyway_costs_no_question() -> None:
     bad["inference"]["template"]["spec"]["hostNetwork"] = True
     said = await answered(cluster, "CREATE", bad)
     assert "hostNetwork shares the node's" in said["status"]["message"] and cluster.questions == []
+
+
+async def test_a_document_without_a_namespace_does_not_leave_the_namespaces_limits() -> None:
+    policy = parse_policy("namespaces: [{namespaces: [team-a], rules: {machineTypes: []}}]")
+    nowhere = workspace("w")
+    del nowhere["metadata"]["namespace"]
+    elsewhere = workspace("w") | {"metadata": {"name": "w", "namespace": "default"}}
+    for document in (nowhere, elsewhere):
+        said = await answer_of(body("CREATE", document), AllRules("aks", policy=lambda: policy), NoConfigMaps())
+        assert "namespace team-a may buy nobody" in json.loads(said)["response"]["status"]["message"]
 
 
 def test_a_review_without_a_user_asks_for_nobody_in_particular() -> None:
