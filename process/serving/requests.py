@@ -32,21 +32,27 @@ class BoundedRequests(H11Protocol):
         self._is_in_time()
         super().connection_lost(exc)
 
-    def handle_events(self) -> None:
+    def data_received(self, data: bytes) -> None:
         """Looks at what has arrived: a request that begins has its own time; anything else counts for the next head."""
         before = self.cycle
-        super().handle_events()
-        if self.cycle is not before and not self.cycle.response_complete:
+        super().data_received(data)
+        if self.cycle is not before:
             self._must_go_on_within(REQUEST_S)
         elif self._ends is None and not self.transport.is_closing():
             self._must_go_on_within(HEAD_S)
 
     def on_response_complete(self) -> None:
-        """Leaves an idle connection to uvicorn's own limit, which waits for ever where the answer is not read."""
+        """Leaves an idle connection to uvicorn's own limit, which waits for ever where an answer is not read. With TLS
+        asyncio ends that."""
         self._is_in_time()
-        if self.transport.get_write_buffer_size():
-            self._reads = self.loop.call_later(REQUEST_S, self._cut_unless_read)
+        before = self.cycle
         super().on_response_complete()
+        if self.cycle is not before:
+            self._must_go_on_within(REQUEST_S)
+        elif self.conn.trailing_data[0]:
+            self._must_go_on_within(HEAD_S)
+        elif self.transport.get_write_buffer_size():
+            self._reads = self.loop.call_later(REQUEST_S, self._cut_unless_read)
 
     def _must_go_on_within(self, seconds: float) -> None:
         self._is_in_time()
