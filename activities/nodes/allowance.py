@@ -20,6 +20,8 @@ from presets.machines.ceiling import node_ceiling
 YIELD_S: Final = 30.0
 """How long the first of several, by name, waits for the others to give theirs back before it gives back its own."""
 POLL_S: Final = 1.0
+TOGETHER_S: Final = 0.5
+"""Whoever was accepted within this time looks at the same list. Nodes take minutes."""
 ReadPurchases = Callable[[float], Awaitable[Sequence[Purchase]]]
 """Lists what all Workspaces have, from a list that begins at this time of the monotonic clock or later."""
 
@@ -64,7 +66,9 @@ class Allowance:
         """Returns why a purchase that was accepted must be given back; empty if it may stay."""
         until = time.monotonic() + self._yield_s
         while has_amounts(policy := self._policy(), wanted.namespace):
-            found = await self._read(time.monotonic())
+            accepted_at = time.monotonic()
+            await asyncio.sleep(-accepted_at % TOGETHER_S)
+            found = await self._read(accepted_at)
             others = [each for each in found if each.name != wanted.name and not each.leaving]
             refused = refusal(policy, wanted, others)
             yields = any(each.name > wanted.name for each in others if each.under_way)

@@ -30,7 +30,7 @@ class Cloud:
         return list(self.there.values())
 
     def process(self, policy: Policy = TWO) -> Allowance:
-        return Allowance(lambda: policy, "eastus", self.read, yield_s=0.2, poll_s=0.01)
+        return Allowance(lambda: policy, "eastus", self.read, yield_s=3, poll_s=0.01)
 
     async def accepted(self, process: Allowance, wanted: Purchase) -> str:
         """As a provider does when ARM has accepted."""
