@@ -184,6 +184,7 @@ def plan_option(found: Object, around: PlanContext, deadlines: Deadlines) -> Opt
         os_disk_gib=document.disk_gib or 0,
         node_labels=workspace.match_labels,
         image_family=checks.image_family(workspace),
+        placed=True,
         node_class=workspace.metadata.annotations.get(labels.NODE_CLASS_NAME, "").strip(),
         vllm_options=document.vllm_options,
         config_map=(section.config or "") if section else "",
