@@ -89,6 +89,10 @@ GPU_TAINT_VALUE = "gpu"
 GPU_TAINT = f"{GPU_TAINT_KEY}={GPU_TAINT_VALUE}:NoSchedule"
 SPOT_TAINT_KEY = "kubernetes.azure.com/scalesetpriority"
 GPU_RESERVATIONS = "gpus.modelyard.dev"  # <this>/<uid of a Workspace>=<GPUs> on nodes that were not bought
+# What decides where pods may start. NodeRestriction lets no kubelet set a label of this domain, and none begins with
+# one: the worker sets them on nodes that are their provider's own, beside the two labels of before.
+PLACEMENT = "modelyard.dev.node-restriction.kubernetes.io/workspace-uid"
+GPU_PLACEMENTS = "gpus.modelyard.dev.node-restriction.kubernetes.io"  # <this>/<uid of a Workspace>=<GPUs>
 
 # NodeClaims (Karpenter's keys). The pool `kaito` does not exist: it only keeps Karpenter from managing these nodes.
 NODE_POOL = "karpenter.sh/nodepool"

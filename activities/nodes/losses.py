@@ -17,6 +17,7 @@ from activities.clients.view.cluster_view import ClusterView
 from activities.clients.watch import Collection
 from activities.contract.failures import failure
 from activities.contract.nodes import NodesHeld
+from activities.nodes.placement import place
 from activities.nodes.provider import nodes_selector
 from activities.nodes.readiness import ready_names, watched_nodes
 
@@ -71,6 +72,7 @@ async def next_loss(view: ClusterView, held: NodesHeld, saw: Saw = lambda missin
     grace, selector = timedelta(seconds=held.unready), nodes_selector(held.workspace.uid, held.provider)
     async with view.observe(watched_nodes(held.provider), selector=selector, until=None) as looks:
         async for sight in looks:
+            await place(view.cluster, sight.objects.values(), held.workspace.uid, held.provider)  # AKS may replace one
             missing = missing_names(sight.objects, held)
             saw(missing)
             since = (since or datetime.now(UTC)) if missing else None

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from activities.contract.failures import failure
 from activities.contract.nodes import PoolBought, PoolKey, Released
 from activities.contract.plan import Plan
+from activities.nodes.placement import placement_of
 from activities.nodes.reservation_labels import reservation_label
 from api import labels
 from api.providers import Provider
@@ -70,6 +71,8 @@ def _parsed(key: str, value: str) -> Provider:
 
 def node_selector(plan: Plan) -> dict[str, str]:
     """Labels of a Workspace's nodes, selected by its pods. Several Workspaces may share one of the user's nodes."""
+    if plan.placed:
+        return dict([placement_of(plan)])
     if plan.provider == "byo":
         return {reservation_label(plan.key.uid): str(plan.gpus_per_node)}
     return {labels.WORKSPACE_UID: plan.key.uid}

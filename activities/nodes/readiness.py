@@ -18,6 +18,7 @@ from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
 from activities.deadline import deadline_after
 from activities.heartbeat import Progress, heartbeating
+from activities.nodes.placement import place, usable
 from activities.nodes.provider import nodes_selector
 from api import labels
 from api.providers import Provider
@@ -43,8 +44,9 @@ class Nodes:
             self._view.observe(watched_nodes(plan.provider), selector=selector, until=deadline) as looks,
         ):
             async for sight in looks:
-                nodes = sight.objects
                 progress.note_met()
+                await place(self._view.cluster, sight.objects.values(), plan.key.uid, plan.provider)
+                nodes = usable(sight.objects, plan)
                 _report(progress, nodes, plan)
                 ready = ready_names(nodes, plan.gpus_per_node)
                 if len(ready) >= plan.node_count and await sight.holds(ready):

@@ -192,6 +192,7 @@ def plan_option(found: Object, around: PlanContext, deadlines: Deadlines) -> Opt
         memory_gib=around.machine.ram_gib if around.machine else 0,
         node_labels=workspace.match_labels,
         image_family=checks.image_family(workspace),
+        placed=True,
         node_class=workspace.metadata.annotations.get(labels.NODE_CLASS_NAME, "").strip(),
         vllm_options=document.vllm_options,
         config_map=(section.config or "") if section else "",

@@ -39,6 +39,7 @@ from activities.manifests.older_policy_api import DisruptionBudgets
 from activities.nodes import readiness
 from activities.nodes.lasting_pods import seconds_until_late
 from activities.nodes.losses import while_nodes_ready
+from activities.nodes.placement import place
 from activities.nodes.provider import nodes_selector
 from activities.planning.planner import read_config
 from activities.serving import pods
@@ -151,6 +152,7 @@ class Workloads:
             self._cluster.list_all("Pod", key.namespace, selector=_selector(key)),
             self._cluster.list_all("Node", selector=nodes_selector(key.uid, request.provider)),
         )
+        await place(self._cluster, nodes, key.uid, request.provider)
         by_name = {node["metadata"]["name"]: node for node in nodes}
         ready = {pod["metadata"]["name"]: pod for pod in found_pods if pods.is_ready(pod, request.digest)}
         uid = deployment["metadata"]["uid"] if deployment and owned(deployment, key) else ""

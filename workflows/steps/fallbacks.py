@@ -43,6 +43,7 @@ OF_NODES: Final = (
     "node_labels",
     "image_family",
     "node_class",
+    "placed",
 )
 """What of a plan its nodes are bought, labelled and counted by."""
 

@@ -29,21 +29,26 @@ async def reserve(cluster: Cluster, plan: Plan, view: View) -> list[str]:
         await _remove_reservations(cluster, view, uid, [use.name for use in uses if not use.runs_pods_of(uid)])
         return []
     made: list[str] = []
-    for use in (use for use in uses if use.name in chosen and use.reserved.get(uid) != gpus):
+    for use in (use for use in uses if use.name in chosen and not _holds(view.nodes[use.name], uid, gpus)):
         if not await _patch(cluster, use.name, reservation_labels.reserving(view.nodes[use.name], uid, gpus)):
             for name in made:
-                await _patch(cluster, name, reservation_labels.releasing(uid))
+                await _patch(cluster, name, reservation_labels.undoing(uid))
             return []
         made.append(use.name)
     await _remove_reservations(cluster, view, uid, [use.name for use in uses if use.name not in chosen])
     return sorted(chosen)
 
 
+def _holds(node: Object, uid: str, gpus: int) -> bool:
+    there = reservation_labels.reservations_of(node).get(uid) == gpus
+    return there and reservation_labels.is_placed(node, uid, gpus)
+
+
 async def release(cluster: Cluster, key: WorkspaceKey) -> bool:
     """Removes the Workspace's reservations from every node; returns whether there was one."""
     nodes = await holding(cluster, key)
     for node in nodes:
-        await _patch(cluster, node["metadata"]["name"], reservation_labels.releasing(key.uid))
+        await _patch(cluster, node["metadata"]["name"], reservation_labels.releasing(node, key.uid))
     return bool(nodes)
 
 

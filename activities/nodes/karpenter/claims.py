@@ -95,7 +95,8 @@ class Claims:
     async def without_node(self, claims: list[Object], key: WorkspaceKey) -> list[Object]:
         """Returns the claims whose Node is gone. Labels existing Nodes so that their Workspace finds them."""
         nodes = await asyncio.gather(*(self._cluster.get("Node", node_claim.node_of(claim)) for claim in claims))
-        own = labels.node_ownership(key.namespace, key.name, key.uid) | {labels.ACCELERATOR: labels.ACCELERATOR_NVIDIA}
+        own = labels.node_ownership(key.namespace, key.name, key.uid)
+        own |= {labels.PLACEMENT: key.uid, labels.ACCELERATOR: labels.ACCELERATOR_NVIDIA}
         await asyncio.gather(*(self._stamp("Node", node, own) for node in nodes if node is not None))
         return [claim for claim, node in zip(claims, nodes, strict=True) if node is None]
 

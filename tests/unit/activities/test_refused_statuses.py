@@ -115,7 +115,7 @@ async def test_a_workspace_that_is_gone_meanwhile_ends_it(writer: StatusWriter, 
 
 async def test_what_is_forgotten_is_not_tried_again(slow: StatusWriter, written: Written) -> None:
     await refused_once(slow, written, status(1))
-    task = next(iter(slow._lines.values())).task
+    task = slow._lines[KEY.namespace, KEY.name, KEY.uid].task
     assert task is not None
     slow.forget(KEY)
     async with asyncio.timeout(PATIENCE_S):
