@@ -106,8 +106,8 @@ async def test_who_waits_gets_the_error_at_once_and_the_next_who_waits_another_t
 
 
 async def test_a_workspace_that_is_gone_meanwhile_ends_it(writer: StatusWriter, written: Written) -> None:
+    written.found = False  # once the refusal has passed
     await refused_once(writer, written, status(1))
-    written.found = False
     await written.until(lambda: written.gone == [KEY])
     await written.until(lambda: writer.kept == 0)
     assert written.revisions == [1]

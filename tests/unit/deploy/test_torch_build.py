@@ -80,8 +80,8 @@ def test_only_torch_is_looked_for_on_a_further_index(monkeypatch: pytest.MonkeyP
 
 
 def test_the_pins_are_of_the_versions_that_are_looked_for() -> None:
-    assert f"torch=={CPU_VERSION}\n" in pins_file(CPU).read_text()
-    assert f"torch==={VERSION}\n" in pins_file(INDEX).read_text()
+    assert f"torch=={CPU_VERSION} " in pins_file(CPU).read_text()
+    assert f"torch==={VERSION} " in pins_file(INDEX).read_text()
 
 
 def test_versions_are_read_from_pips_answer() -> None:
