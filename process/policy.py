@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from api.policy.document import Policy
 from api.policy.reading import PolicyInvalid, parse_policy
 from process.exit import CannotStart
+from process.file_state import state_of
 
 LOOK_S: Final = 2.0
 """Between two looks at the file, at least; the kubelet itself takes up to about a minute."""
@@ -39,7 +40,7 @@ class PolicyFile:
 
     def __init__(self, file: Path | None, look_s: float = LOOK_S) -> None:
         self._file, self._look_s = file, look_s
-        self._looked, self._seen = time.monotonic(), _state(file)
+        self._looked, self._seen = time.monotonic(), state_of(file)
         try:
             self._policy = _read(file) if file else Policy()
         except PolicyInvalid as error:
@@ -54,7 +55,7 @@ class PolicyFile:
 
     def _look(self, file: Path) -> None:
         self._looked = time.monotonic()
-        if (state := _state(file)) == self._seen:
+        if (state := state_of(file)) == self._seen:
             return
         try:
             self._policy = _read(file)
@@ -76,12 +77,3 @@ def _read(file: Path) -> Policy:
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyInvalid([("", getattr(error, "strerror", None) or "is not UTF-8 text")]) from None
     return parse_policy(text)
-
-
-def _state(file: Path | None) -> tuple[int, ...] | None:
-    """What differs when the file has changed; a mounted ConfigMap's is another file then."""
-    try:
-        found = file.stat() if file else None
-    except OSError:
-        return None
-    return (found.st_ino, found.st_mtime_ns, found.st_size) if found else None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from process.connection.target import Misconfigured
+from process.file_state import state_of
 
 KEY_BYTES: Final = 32
 """Of AES-256."""
@@ -76,7 +77,7 @@ class KeyRing:
     def __init__(self, file: Path | None, look_s: float = LOOK_S) -> None:
         self.file = file
         self._look_s, self._looked = look_s, time.monotonic()
-        self._seen = _state(file)
+        self._seen = state_of(file)
         self._keys = read_keys(file) if file else {}
 
     def first(self) -> Key | None:
@@ -93,7 +94,7 @@ class KeyRing:
 
     def _look(self) -> None:
         self._looked = time.monotonic()
-        if self.file is None or (state := _state(self.file)) == self._seen:
+        if self.file is None or (state := state_of(self.file)) == self._seen:
             return
         self._seen = state
         try:
@@ -102,12 +103,3 @@ class KeyRing:
             log.error("changed keys of payloads are not in use, the old ones stay: %s", error)
         else:
             log.info("changed keys of payloads are in use: %s; the first encrypts", ", ".join(self._keys))
-
-
-def _state(file: Path | None) -> tuple[int, ...] | None:
-    """What differs when the file has changed; a mounted Secret's is another file then."""
-    try:
-        found = file.stat() if file else None
-    except OSError:
-        return None
-    return (found.st_ino, found.st_mtime_ns, found.st_size) if found else None

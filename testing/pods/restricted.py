@@ -8,6 +8,8 @@ server's.
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from api.policy.templates import SAFE_SYSCTLS
+
 Spec = dict[str, Any]
 
 VOLUMES: Final = frozenset(
@@ -16,22 +18,6 @@ VOLUMES: Final = frozenset(
 SECCOMP: Final = ("RuntimeDefault", "Localhost")
 APPARMOR: Final = (None, "RuntimeDefault", "Localhost")
 SELINUX_TYPES: Final = (None, "", "container_t", "container_init_t", "container_kvm_t", "container_engine_t")
-SYSCTLS: Final = frozenset(
-    {
-        "kernel.shm_rmid_forced",
-        "net.ipv4.ip_local_port_range",
-        "net.ipv4.ip_local_reserved_ports",
-        "net.ipv4.ip_unprivileged_port_start",
-        "net.ipv4.ping_group_range",
-        "net.ipv4.tcp_fin_timeout",
-        "net.ipv4.tcp_keepalive_intvl",
-        "net.ipv4.tcp_keepalive_probes",
-        "net.ipv4.tcp_keepalive_time",
-        "net.ipv4.tcp_rmem",
-        "net.ipv4.tcp_syncookies",
-        "net.ipv4.tcp_wmem",
-    }
-)
 PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 
 
@@ -66,7 +52,7 @@ def _volumes(pod: Spec) -> Iterator[str]:
 
 def _sysctls(pod: Spec) -> Iterator[str]:
     names = [each["name"] for each in _security(pod).get("sysctls") or []]
-    yield from (f"sysctl {name}" for name in names if name not in SYSCTLS)
+    yield from (f"sysctl {name}" for name in names if name not in SAFE_SYSCTLS)
 
 
 def _pod_options(pod: Spec) -> Iterator[str]:

@@ -21,7 +21,6 @@ from admin.app import admin_application
 from admin.settings import AdminSettings
 from admin.views import RPC_TIMEOUT
 from deploy.local.cluster.kubeconfigs import mint_kubeconfig
-from deploy.local.cluster.resources import ensure_crds, ensure_roles
 from deploy.local.layout import Layout
 from process.health import free_loopback_port
 from testing.deadlines import PATIENCE_S
@@ -33,14 +32,6 @@ AUDIENCE: Final = "modelyard-admin"
 PEOPLE: Final = {"reader": "get,list", "editor": "get,update", "owner": "delete", "nobody": ""}
 """ServiceAccounts and their verbs on Workspaces, in one namespace."""
 ALLOWED: Final = {"get": {"reader", "editor"}, "list": {"reader"}, "update": {"editor"}, "delete": {"owner"}}
-
-
-@pytest.fixture(scope="module")
-def api_server(shared_api_server: Layout) -> Layout:
-    """With the CRD and the roles."""
-    for ensure in (ensure_crds, ensure_roles):
-        ensure(shared_api_server.admin_kubeconfig, shared_api_server.logs / "attacks.log", lambda text: None)
-    return shared_api_server
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,6 @@ from tests.integration.attacks.tenants import (
     Tenant,
     address_of_pods,
     connected,
-    ensure_installed,
     reference,
     reference_to,
 )
@@ -38,27 +37,10 @@ ENCODED: Final = base64.b64encode(PAYROLL.encode()).decode()
 SHORT: Final = timedelta(seconds=15)
 
 
-@pytest.fixture(scope="module")
-def api_server(shared_api_server: Layout) -> Layout:
-    ensure_installed(shared_api_server)
-    return shared_api_server
-
-
-@pytest.fixture
-async def admin(api_server: Layout) -> AsyncIterator[Cluster]:
-    async with connected(api_server) as cluster:
-        yield cluster
-
-
 @pytest.fixture
 async def worker(api_server: Layout) -> AsyncIterator[Cluster]:
     async with connected(api_server, WORKER) as cluster:
         yield cluster
-
-
-@pytest.fixture
-async def tenant(admin: Cluster) -> Tenant:
-    return await Tenant.new(admin)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Where rights are bound to some namespaces, Secrets of the others cannot be read, and nothing is bought for them."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 from temporalio.exceptions import ApplicationError
@@ -9,23 +7,11 @@ from temporalio.exceptions import ApplicationError
 from activities.clients.kubernetes import Cluster
 from activities.preflight.namespaces import NamespaceRights
 from deploy.local.layout import Layout
-from tests.integration.attacks.tenants import WORKER, Tenant, connected, ensure_installed
+from tests.integration.attacks.tenants import WORKER, Tenant, connected
 
 SOME = "some-namespaces-worker"
 ROLE = "modelyard:namespaces"
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings"
-
-
-@pytest.fixture(scope="module")
-def api_server(shared_api_server: Layout) -> Layout:
-    ensure_installed(shared_api_server)
-    return shared_api_server
-
-
-@pytest.fixture
-async def admin(api_server: Layout) -> AsyncIterator[Cluster]:
-    async with connected(api_server) as cluster:
-        yield cluster
 
 
 async def bind(admin: Cluster, tenant: Tenant) -> None:

@@ -5,7 +5,7 @@ Read from the API server's audit log. A right that nothing uses is a right for w
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -96,17 +96,6 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
         wait = ("wait", "--for=condition=Established", "crd/nodeclaims.karpenter.sh")
         kubectl(layout.admin_kubeconfig, *wait, deadline_s=60)
         yield layout
-
-
-@pytest.fixture
-async def admin(api_server: Layout) -> AsyncIterator[Cluster]:
-    async with connected(api_server) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-async def tenant(admin: Cluster) -> Tenant:
-    return await Tenant.new(admin)
 
 
 def allowed(user: str) -> set[Right]:
