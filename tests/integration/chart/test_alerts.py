@@ -134,7 +134,7 @@ def test_labels_by_which_others_find_them_are_there(helm: Helm) -> None:
 def test_nothing_of_it_is_there_unless_wanted(helm: Helm) -> None:
     rendered = helm.rendered("temporal-cloud")
     assert of_kind(rendered, "PrometheusRule", "PodMonitor") == []
-    assert not [each for each in of_kind(rendered, "ConfigMap") if "labels" in each["metadata"]]
+    assert [each["metadata"]["name"] for each in of_kind(rendered, "ConfigMap")] == ["modelyard-policy"]
 
 
 def dashboards(helm: Helm) -> list[Object]:

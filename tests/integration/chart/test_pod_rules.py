@@ -51,7 +51,7 @@ def test_pods_are_restricted(workloads: list[Object]) -> None:
         if name != ON_NODES:
             assert pod["securityContext"]["runAsNonRoot"] is True, name
             assert pod["securityContext"]["runAsUser"] > 0, name
-            assert all({"emptyDir", "secret"} & set(volume) for volume in pod["volumes"]), name
+            assert all({"configMap", "emptyDir", "secret"} & set(volume) for volume in pod["volumes"]), name
 
 
 def test_what_is_written_has_a_place(workloads: list[Object]) -> None:
