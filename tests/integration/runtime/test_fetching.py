@@ -55,7 +55,8 @@ def test_a_download_that_was_cut_is_continued(hub: Hub, fetcher: Start) -> None:
     assert (fetch.folder / "model.safetensors").read_bytes() == FILES["model.safetensors"]
 
 
-def test_a_stalled_download_is_ended_and_tried_again(hub: Hub, fetcher: Start) -> None:
+def test_a_stalled_download_is_ended_and_tried_again(hub: Hub, fetcher: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", "600")  # the library would try again itself, sooner than we look
     hub.put("faults", [{"match": WEIGHTS, "kind": "stall", "after_bytes": 1_000_000, "times": 1}])
     # Longer than a starved machine takes from one byte to the next, which no attempt would survive.
     fetch = fetcher("--once", "--stall-s", "20")
