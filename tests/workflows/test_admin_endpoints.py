@@ -88,7 +88,7 @@ async def test_a_list_can_be_of_one_namespace(live_bench: Bench, http: httpx.Asy
     async with asyncio.timeout(PATIENCE_S):
         while live_bench.name not in await listed(http, "default"):
             await live_bench.env.sleep(0.1)
-    assert await listed(http, "defaul") == await listed(http, "default-2") == set()
+    assert await listed(http, "def") == await listed(http, "default-2") == set()
 
 
 async def listed(http: httpx.AsyncClient, namespace: str) -> set[str]:
