@@ -34,19 +34,29 @@ def ensure_roles(kubeconfig: Path, log: Path, report: Report, deploy: Path = DEP
     _apply(kubeconfig, deploy / "rbac", log)
 
 
+def ensure_claim_crds(kubeconfig: Path, log: Path) -> None:
+    """Applies Karpenter's CRD and waits until the API server serves it. Raises CommandFailed."""
+    _apply(kubeconfig, DEPLOY / "crds" / "karpenter", log)
+    _await_served(kubeconfig, ["nodeclaims.karpenter.sh"], log)
+
+
 def _ensure(kubeconfig: Path, crds: Path, log: Path) -> None:
     _apply(kubeconfig, crds, log)
-    names = [f"crd/{file.stem.split('_')[1]}.{file.stem.split('_')[0]}" for file in sorted(crds.glob("*.yaml"))]
-    _await_established(kubeconfig, names, log)
+    names = [f"{file.stem.split('_')[1]}.{file.stem.split('_')[0]}" for file in sorted(crds.glob("*.yaml"))]
+    _await_served(kubeconfig, names, log)
 
 
-def _await_established(kubeconfig: Path, names: list[str], log: Path) -> None:
-    """Repeats `kubectl wait` until the deadline, because it fails at once on a CRD that has no conditions yet."""
+def _await_served(kubeconfig: Path, names: list[str], log: Path) -> None:
+    """Repeats until the deadline: `kubectl wait` fails at once on a CRD that has no conditions yet, and of one that is
+    Established nothing is read while its storage begins (429)."""
     deadline = time.monotonic() + APPLY_S
-    wait = ("wait", "--for=condition=Established", f"--timeout={APPLY_S:g}s", *names)
+    wait = ("wait", "--for=condition=Established", f"--timeout={APPLY_S:g}s", *(f"crd/{name}" for name in names))
+    reads = [("get", name, "--all-namespaces", "--output=name") for name in names]
     while True:
         try:
-            return run_logged(kubectl_argv(kubeconfig, *wait), log, deadline_s=APPLY_S + 10)
+            for command in (wait, *reads):
+                run_logged(kubectl_argv(kubeconfig, *command), log, deadline_s=APPLY_S + 10)
+            return
         except CommandFailed:
             if time.monotonic() > deadline:
                 raise

@@ -37,7 +37,7 @@ from activities.workspaces import Workspaces, read_existing
 from api import labels, names
 from api.configs.option_classes import nowhere
 from deploy.local.cluster.flags import audit_log
-from deploy.local.cluster.kubectl import kubectl
+from deploy.local.cluster.resources import ensure_claim_crds
 from deploy.local.layout import REPOSITORY, Layout
 from testing.api_rights import POLICY, Right, rights_of, used
 from testing.api_server import api_server_alone
@@ -92,9 +92,7 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """One of its own, because its audit log is about this run only."""
     with api_server_alone(tmp_path_factory.mktemp("rights"), audit=POLICY) as layout:
         ensure_installed(layout)
-        kubectl(layout.admin_kubeconfig, "apply", "-f", str(REPOSITORY / "deploy" / "crds" / "karpenter"))
-        wait = ("wait", "--for=condition=Established", "crd/nodeclaims.karpenter.sh")
-        kubectl(layout.admin_kubeconfig, *wait, deadline_s=60)
+        ensure_claim_crds(layout.admin_kubeconfig, layout.logs / "attacks.log")
         yield layout
 
 

@@ -13,8 +13,8 @@ from api import labels
 from deploy.local.azure.nodes.machines import Machine
 from deploy.local.azure.nodes.simulated import Simulated
 from deploy.local.cluster.kubectl import kubectl
+from deploy.local.cluster.resources import ensure_claim_crds
 from presets.machines.skus import find_sku
-from testing.checkouts import ROOT
 from testing.deadlines import PATIENCE_S
 from testing.faults.processes import frozen
 from testing.leftovers import pools
@@ -76,11 +76,8 @@ class GpuProvisioner(Provisioner):
 @pytest.fixture
 async def provisioner(stack: Stack, workspaces: Workspaces, machines: Simulated) -> AsyncIterator[GpuProvisioner]:
     """The cluster knows NodeClaims, and somebody fulfils them."""
-    config = stack.layout.admin_kubeconfig
-    await asyncio.to_thread(kubectl, config, "apply", "-f", str(ROOT / "deploy" / "crds" / "karpenter"))
-    await asyncio.to_thread(
-        kubectl, config, "wait", "--for=condition=Established", "crd/nodeclaims.karpenter.sh", deadline_s=60
-    )
+    log = stack.layout.logs / "karpenter.log"
+    await asyncio.to_thread(ensure_claim_crds, stack.layout.admin_kubeconfig, log)
     made = GpuProvisioner(workspaces.cluster, machines)
     running = asyncio.create_task(made.run())
     yield made

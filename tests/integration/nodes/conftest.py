@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -12,13 +11,11 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.clients.kubernetes import Cluster
 from activities.contract.payloads import WorkspaceKey
 from deploy.local.cluster.kubeconfigs import mint_kubeconfig
-from deploy.local.cluster.kubectl import kubectl
-from deploy.local.cluster.resources import ensure_crds, ensure_roles
+from deploy.local.cluster.resources import ensure_claim_crds, ensure_crds, ensure_roles
 from deploy.local.layout import Layout
 from testing.workspaces import workspace
 from tests.integration.nodes.provisioner import Provisioner, delete, node_object
 
-ROOT: Final = Path(__file__).parents[3]
 WORKER: Final = "modelyard:cluster-worker"
 
 
@@ -28,8 +25,7 @@ def api_server(shared_api_server: Layout) -> Layout:
     config, log = layout.admin_kubeconfig, layout.logs / "nodes.log"
     ensure_crds(config, log, lambda text: None)
     ensure_roles(config, log, lambda text: None)
-    kubectl(config, "apply", "-f", str(ROOT / "deploy" / "crds" / "karpenter"))
-    kubectl(config, "wait", "--for=condition=Established", "crd/nodeclaims.karpenter.sh", deadline_s=60)
+    ensure_claim_crds(config, log)
     return layout
 
 
