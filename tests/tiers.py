@@ -47,6 +47,7 @@ PLACES: Final = (
     Place("tests/integration/faults/test_sweeping.py", Tier.STANDARD, "faults beside the way"),
     Place("tests/integration/faults/test_killed_processes.py", Tier.SLOW, "faults on the way"),
     Place("tests/integration/faults/test_cluster_away.py::test_an_api_server", Tier.SLOW, "faults on the way"),
+    Place("tests/integration/faults/test_cluster_away.py::test_what_a_stop", Tier.SLOW, "faults on the way"),
     Place("tests/integration/faults/", Tier.STANDARD, "faults on the way"),
     Place("tests/integration/costs/", Tier.STANDARD, "costs"),
     Place("tests/integration/deploy/test_cluster.py", Tier.SLOW, "cluster"),
