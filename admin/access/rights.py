@@ -4,11 +4,10 @@ The rights are those of the cluster's RBAC on `workspaces.kaito.sh`: whoever may
 it amounts to here. Whether somebody has a right is `kubernetes.py`'s to ask.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from api import labels
+from api import labels, names
 
 RESOURCE: Final = f"{labels.PLURAL}.{labels.GROUP}"
 ONE: Final = "/workspaces/{namespace}/{name}"
@@ -28,10 +27,6 @@ VERBS: Final[Mapping[tuple[str, str], str]] = {
     ("POST", "/plan"): NOTHING,
 }
 """By method and path of a route. What does not stand here is refused."""
-
-NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-"""RFC 1123, as Kubernetes has names."""
 
 
 class Right(NamedTuple):
@@ -57,8 +52,8 @@ class Right(NamedTuple):
 
 def names_problem(namespace: str, name: str) -> str | None:
     """Returns why there can be no Workspace so named; None where there can be. What is empty is not looked at."""
-    if namespace and not NAMESPACE.fullmatch(namespace):
+    if namespace and not names.is_label(namespace):
         return "the namespace is none: lower-case letters, digits and '-', at most 63 characters"
-    if name and not NAME.fullmatch(name):
+    if name and not names.is_subdomain(name):
         return "the name is none of a Workspace: lower-case letters, digits, '-' and '.', at most 253 characters"
     return None
