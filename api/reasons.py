@@ -174,6 +174,9 @@ _SERVING = (
      "read the serving pod's log; the deadline can be raised", "fail"),
     ("VerifyFailed", "The server answers, but not as it should.", "a completion failed for the model or an adapter",
      "read the message: it names the model and the server's answer", "fail"),
+    ("ServedByKaito", "KAITO's workload or nodes of this Workspace are still there.",
+     "the Workspace was made under KAITO, whose objects are left alone until somebody deletes them",
+     "hand it over with the commands in the message: docs/migrate-from-kaito.md", "fail"),
     ("OwnershipConflict", "An object of that name has another owner.", "it exists without this Workspace's labels",
      "rename the Workspace, or remove the object that the message names", "fail"),
 )  # fmt: skip
