@@ -51,6 +51,14 @@ def test_a_file_named_state_is_data_where_nothing_was_saved(tmp_path: Path) -> N
     assert len(pairs(tmp_path)) == 2
 
 
+def test_objects_of_unknown_columns_are_data_where_there_is_no_other(tmp_path: Path) -> None:
+    for name in ("1.json", "2.json"):
+        (tmp_path / name).write_text('{"frage": "a", "antwort": "b"}')
+    reason, message = refused(tmp_path)
+    assert reason == "DataColumnsUnknown" and message.startswith("1.json: none of the columns antwort, frage is known")
+    assert pairs(tmp_path, context_column="frage", response_column="antwort") == [("a", "b")] * 2
+
+
 def test_files_that_are_not_read_are_told(tmp_path: Path) -> None:
     for name in ("train.jsonl.gz", "notes.txt", "README.md", "LICENSE", ".hidden.txt"):
         (tmp_path / name).write_bytes(b"x")
