@@ -137,10 +137,12 @@ class _Finder:
         """Returns what the template renders behind this part when the conversation consists of these messages."""
         if place is None:
             return self._rendered(messages, asks=asks) if messages else None
-        text = self._rendered(marked(messages, [place.mark]), asks=asks)
-        if text is None or place.mark.closing not in text:
+        mark = place.mark
+        text = self._rendered(marked(messages, [mark]), asks=asks)
+        if text is None or mark.closing not in text:
             return None
-        return text.partition(place.mark.closing)[2]
+        # A name may stand in the text several times.
+        return text.partition(mark.closing)[2].replace(mark.closing, "").replace(mark.opening, "")
 
     def _rendered(self, messages: Sequence[Message], *, asks: bool) -> str | None:
         try:

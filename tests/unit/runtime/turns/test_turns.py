@@ -135,6 +135,18 @@ def test_a_result_between_a_call_and_its_text_is_not_learnt() -> None:
     assert learnt(found) == ['<call>weather{"city": "Ulm"}<called>', "said 0<end>", "said 1<end>", "said 2<end>"]
 
 
+def test_a_call_is_learnt_whole_where_its_name_stands_twice() -> None:
+    template = (
+        "{% for message in messages %}<{{ message.role }}>{% for call in message.tool_calls or [] %}"
+        "to {{ call.function.name }}: {{ call.function.name }}{{ call.function.arguments | tojson }}{% endfor %}"
+        "{{ message.content }}<end>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+    )
+    messages, tools = ROWS["no arguments"]
+    row = Example(tuple(messages), tools=tools)
+    found = Conversations(rendering(template, {}), ("<user>", "<assistant>", "<tool>", "<end>")).read(row)
+    assert learnt(found) == ["to weather: weather{}<end>", "said 1<end>"]
+
+
 def test_a_template_that_looks_how_a_text_begins_and_ends_is_read() -> None:
     template = (
         "{% for message in messages %}<{{ message.role }}>{% if message.content.startswith('yes') and "
