@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from api.pods.training_rows import Example, Message, RowUnusable
-from runtime.turns.marks import THOUGHTS, Kind, calls_of
+from api.pods.training_messages import THOUGHTS, Message
+from api.pods.training_rows import Example, RowUnusable
+from runtime.turns.marks import Kind, calls_of
 from runtime.turns.places import Render
 from runtime.turns.spans import ANY_QUESTION, Conversation, conversation_of
 

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from api.pods.training_rows import Message
+from api.pods.training_messages import THOUGHTS, Message
 
-THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
-"""Keys of a message that hold what the assistant thought, each of some family of templates."""
 THOUGHT_ENDS: Final = "</think>"
 THOUGHT_BEGINS: Final = "<think>"
 _SYSTEM: Final = ("system", "developer")

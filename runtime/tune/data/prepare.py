@@ -16,8 +16,9 @@ from datasets.arrow_writer import ArrowWriter
 from api.pods.training_rows import RowUnusable
 from api.pods.tune import Rows, TuneConfig
 from runtime.pod.exit import Failure
+from runtime.rows.files import data_files
 from runtime.tune.base_model import load_tokenizer, longest_row, stop_tokens
-from runtime.tune.data.files import data_files, digest_of
+from runtime.tune.data.files import digest_of
 from runtime.tune.data.prepared import (
     HELD_OUT,
     TRAIN,

@@ -19,7 +19,7 @@ from tests.unit.runtime.turns.rows import ROWS, TOOLS, Message, assistant, calls
 from tests.unit.runtime.turns.shapes import SHAPES
 
 
-def read(shape: str, messages: list[Message], tools: object = None, learnt_from: int = 0) -> Conversation:
+def read(shape: str, messages: list[Message], tools: Any = None, learnt_from: int = 0) -> Conversation:
     template, tokens = SHAPES[shape]
     return Conversations(rendering(template, SPECIAL_TOKENS), tokens).read(
         Example(tuple(messages), learnt_from, tools=tools)
