@@ -22,7 +22,8 @@ _ROLES: Final = {
 _CALL: Final = "function_call"
 """The role of ShareGPT's files for a call of a tool, whose text is the call as JSON."""
 _TEXT_PARTS: Final = ("text", "input_text", "output_text")
-_THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
+THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
+"""Keys of a message that hold what the assistant thought, each of some family of templates."""
 
 
 def messages_of(value: Any, column: str) -> list[Message]:
@@ -55,7 +56,7 @@ def said(message: Message) -> str:
     calls = [call["function"] for call in message.get("tool_calls", ())]
     return "\n".join(
         [
-            *(str(message[name]) for name in _THOUGHTS if name in message),
+            *(str(message[name]) for name in THOUGHTS if name in message),
             message["content"],
             *(f"{call['name']} {json.dumps(call['arguments'], ensure_ascii=False)}" for call in calls),
         ]
@@ -78,7 +79,7 @@ def _message(entry: Any, column: str) -> Message | None:
     role = _ROLES.get(role.strip().lower(), role)
     if calls := _calls(fields, column):
         fields["tool_calls"] = calls
-    if not content.strip() and not calls and role != "tool" and not any(fields.get(name) for name in _THOUGHTS):
+    if not content.strip() and not calls and role != "tool" and not any(fields.get(name) for name in THOUGHTS):
         if role in ("system", "developer"):
             return None
         raise RowUnusable(f"column {column} holds a message without content, of {role}")
