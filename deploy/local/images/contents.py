@@ -76,9 +76,9 @@ RUNTIME = Image(
     "runtime",
     (SERVING,),
     (
-        *("api/__init__.py", "api/configs", *_below("api/pods", "adapter_records", "serve", "weights")),
+        *("api/__init__.py", "api/configs", *_below("api/pods", "adapter_records", "serve", "weights"), "api/words.py"),
         *("runtime/__init__.py", "runtime/pyproject.toml", "runtime/serve"),
-        *_below("runtime/pod", "metrics", "safetensors", "termination"),
+        *_below("runtime/pod", "accelerator", "lora_tensors", "metrics", "safetensors", "termination"),
     ),
     torch=True,
 )

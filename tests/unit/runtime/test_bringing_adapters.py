@@ -86,8 +86,44 @@ def test_what_cannot_be_served_is_refused_by_its_configuration(change: dict[str,
     assert caught.value.kind.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("name", "reason", "words"),
+    [
+        ("base_model.model.lm_head.weight", "AdapterNotServable", "lm_head.weight is a layer or parameter that was"),
+        ("base_model.model.model.embed_tokens.weight", "AdapterNotServable", "embed_tokens.weight is a layer"),
+        ("base_model.model.model.norm.weight", "AdapterNotServable", "norm.weight is a layer"),
+        ("base_model.model.l.q_proj.lora_magnitude_vector", "AdapterNotServable", "without use_dora"),
+        ("base_model.model.l.q_proj.lora_magnitude_vector.weight", "AdapterNotServable", "without use_dora"),
+        ("base_model.model.l.q_proj.lora_B.bias", "AdapterNotServable", "without lora_bias"),
+        ("base_model.model.l.q_proj.bias", "AdapterNotServable", "bias none"),
+        ("base_model.model.embed.trainable_tokens_delta", "AdapterNotServable", "trainable_token_indices"),
+        ("base_model.model.l.q_proj.lora_A.default.weight", "AdapterNotServable", "save_pretrained"),
+        ("base_model.model.l.k_proj.lora_A.weight", "AdapterInvalid", "and no base_model.model.l.k_proj.lora_B"),
+        ("base_model.model.l.k_proj.lora_B.weight", "AdapterInvalid", "and no base_model.model.l.k_proj.lora_A"),
+    ],
+)
+def test_a_tensor_that_vllm_does_not_serve_is_named_though_the_configuration_does_not_mention_it(
+    name: str, reason: str, words: str
+) -> None:
+    with pytest.raises(Failure, match=words) as caught:
+        rank_of(CONFIG, TENSORS | {name: Tensor("F32", (8, 4))})
+    assert caught.value.kind.reason == reason
+
+
+def test_the_models_own_embeddings_beside_an_adapter_are_no_obstacle() -> None:
+    embeddings = {
+        "base_model.model.model.embed_tokens.base_layer.weight": Tensor("BF16", (100, 4)),
+        "base_model.model.model.embed_tokens.lora_embedding_A": Tensor("F32", (8, 100)),
+        "base_model.model.model.embed_tokens.lora_embedding_B": Tensor("F32", (4, 8)),
+    }
+    assert rank_of(CONFIG, TENSORS | embeddings) == 8
+
+
 def test_the_highest_rank_counts_and_lm_head_may_be_served() -> None:
-    tensors = TENSORS | {"base_model.model.l.o_proj.lora_A.weight": Tensor("F32", (32, 4))}
+    tensors = TENSORS | {
+        "base_model.model.l.o_proj.lora_A.weight": Tensor("F32", (32, 4)),
+        "base_model.model.l.o_proj.lora_B.weight": Tensor("F32", (4, 32)),
+    }
     config = CONFIG | {"rank_pattern": {"o_proj": 32}, "target_modules": ["q_proj", "o_proj", "lm_head"]}
     assert rank_of(config, tensors) == 32
 
