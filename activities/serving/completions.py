@@ -139,8 +139,8 @@ def _idle_words(base: str, idle: list[str]) -> str:
     named = f"adapter {idle[0]} changes" if len(idle) == 1 else f"adapters {', '.join(idle)} change"
     return (
         f"{named} nothing: each answer is that of {base}, in every log-probability. It learned nothing (all of "
-        "lora_B is zero), or its tensors are of another model. Look at its training, or serve it beside the model that it was "
-        "trained on"
+        "lora_B is zero), or its tensors are of another model. Look at its training, or serve it beside the model "
+        "that it was trained on"
     )
 
 

@@ -1,6 +1,6 @@
 """Recognizes by its words an error of a GPU, its driver or the connection between GPUs: the node's fault.
 
-Does not import the libraries that write them. Sources: torch's `c10/cuda` and `ProcessGroupNCCL`, NVIDIA's CUDA and NVML.
+Does not import the libraries that write them. Sources: torch's `c10/cuda` and `ProcessGroupNCCL`, CUDA and NVML.
 """
 
 from typing import Final

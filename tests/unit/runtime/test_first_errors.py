@@ -22,7 +22,7 @@ GONE = [
     '  File "server.py", line 71, in <module>',
     "    sys.exit(main())",
     "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
-    "/usr/lib/resource_tracker.py:254: UserWarning: resource_tracker: There appear to be 1 leaked shared_memory objects",
+    "/usr/lib/resource_tracker.py:254: UserWarning: resource_tracker: There appear to be 1 leaked objects",
     "  warnings.warn('resource_tracker: There appear to be %d '",
 ]
 
