@@ -3,7 +3,8 @@
     Failure
       config 31, weights 32                     as in runtime/serve
       data empty 40, unreadable 41, columns 42,
-      rows too long 43, model 44                the user has to act: not retried
+      rows too long 43, model 44,
+      nothing learnt 45                         the user has to act: not retried
       loss not finite 50, out of memory 51,
       disk full 52                              the same, after the possible remedies here
       stalled 60, accelerator 61, crashed 62    a new start resumes from the last checkpoint
@@ -27,6 +28,7 @@ DATA_UNREADABLE = Kind("DataUnreadable", 41, worth_retrying=False)
 COLUMNS_UNKNOWN = Kind("DataColumnsUnknown", 42, worth_retrying=False)
 ROWS_TOO_LONG = Kind("DataRowsTooLong", 43, worth_retrying=False)
 MODEL_NOT_TUNABLE = Kind("ModelNotTunable", 44, worth_retrying=False)
+NOTHING_LEARNT = Kind("AdapterWithoutEffect", 45, worth_retrying=False)
 LOSS_NOT_FINITE = Kind("TrainingDiverged", 50, worth_retrying=False)
 OUT_OF_MEMORY = Kind("TrainingOutOfMemory", 51, worth_retrying=False)
 DISK_FULL = Kind("TrainingDiskFull", 52, worth_retrying=False)
@@ -36,7 +38,7 @@ CRASHED = Kind("TrainingCrashed", 62, worth_retrying=True)
 STOPPED = Kind("TrainingStopped", 143, worth_retrying=True)
 KINDS = (
     CONFIG_INVALID, WEIGHTS_MISSING, DATA_EMPTY, DATA_UNREADABLE, COLUMNS_UNKNOWN, ROWS_TOO_LONG, MODEL_NOT_TUNABLE,
-    LOSS_NOT_FINITE, OUT_OF_MEMORY, DISK_FULL, STALLED, ACCELERATOR, CRASHED, STOPPED,
+    NOTHING_LEARNT, LOSS_NOT_FINITE, OUT_OF_MEMORY, DISK_FULL, STALLED, ACCELERATOR, CRASHED, STOPPED,
 )  # fmt: skip
 
 

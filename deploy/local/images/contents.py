@@ -89,7 +89,7 @@ TUNE = Image(
     (
         *RUNTIME.sources,
         *("api/pods/data.py", "api/pods/registries.py", "api/pods/training_rows.py", "api/pods/tune.py"),
-        *("runtime/pod/exit.py", "runtime/pod/status_server.py", "runtime/tune"),
+        *("runtime/pod/exit.py", "runtime/pod/lora_values.py", "runtime/pod/status_server.py", "runtime/tune"),
     ),
     torch=True,
 )

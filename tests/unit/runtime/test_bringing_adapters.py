@@ -54,6 +54,22 @@ def test_a_volumes_adapter_is_copied_with_its_record_and_the_volume_is_left_alon
     assert [file.name for file in (tmp_path / "adapters").iterdir()] == ["facts"]
 
 
+@pytest.mark.parametrize("zeros", ["lora_A", "lora_B"])
+def test_an_adapter_that_learned_nothing_is_not_brought(tmp_path: Path, zeros: str) -> None:
+    modules = {"l.0.q_proj": (4, 6), "l.1.q_proj": (4, 6)}
+    write_lora(tmp_path / "mnt" / "idle", modules, rank=4, zeros=[f"l.{layer}.q_proj.{zeros}" for layer in (0, 1)])
+    with pytest.raises(Failure, match=r"adapter idle \(volume\): it learned nothing") as caught:
+        bring_all(on_volumes(tmp_path, AdapterSource(name="idle")))
+    assert caught.value.kind.reason == "AdapterWithoutEffect"
+
+
+def test_an_adapter_that_learned_in_one_layer_is_brought(tmp_path: Path) -> None:
+    modules = {"l.0.q_proj": (4, 6), "l.1.q_proj": (4, 6)}
+    write_lora(tmp_path / "mnt" / "half", modules, rank=4, zeros=["l.0.q_proj.lora_B"])
+    bring_all(on_volumes(tmp_path, AdapterSource(name="half")))
+    assert (tmp_path / "adapters" / "half" / ADAPTER_READY).exists()
+
+
 def test_a_second_start_brings_only_what_was_asked_otherwise(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_lora(tmp_path / "mnt" / name, {"l.q_proj": (4, 6)}, rank=4)
