@@ -262,7 +262,8 @@ _TUNING = (
     ("TrainingStalled", "The training makes no progress.", "no step and no other sign of life within the deadline",
      "it is started again and goes on from the last checkpoint", "retry"),
     ("AcceleratorFault", "A GPU or its driver failed.", "the device or its driver reports an error",
-     "it is started again and goes on from the last checkpoint; then replace the node", "retry"),
+     "it is started again, a training from its last checkpoint; then the next of "
+     "modelyard.dev/instance-type-fallbacks is tried; if there is none, replace the node", "retry"),
     ("TrainingCrashed", "The training ended with an error.", "the message has the first line of it",
      "it is started again and goes on from the last checkpoint; read the training pod's log", "retry"),
     ("TrainingStopped", "The training was stopped by a signal.", "the pod was evicted, or the node is going away",

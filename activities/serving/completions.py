@@ -11,7 +11,7 @@ from typing import Final
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.clients.kubernetes import Object
+from activities.clients.kubernetes import Cluster, Object
 from activities.clients.pod_proxy import PodAnswerInvalid, PodProxy
 from activities.clients.view.cluster_view import ClusterView
 from activities.clients.view.watched import PODS
@@ -62,25 +62,8 @@ class Verification:
                     progress.report({"answered": answered})
             # Every replica has the same files: what one of them shows holds for all.
             for pod in request.pods[:1]:
-                await self._require_effects(key, pod, request.model_names)
+                await require_effects(self._view.cluster, key, pod, request.model_names)
         return Completions(answered=answered, slowest_s=round(slowest, 3))
-
-    async def _require_effects(self, key: WorkspaceKey, pod: str, models: list[str]) -> None:
-        """Raises AdapterWithoutEffect that names the adapters whose answers on this pod are the base model's."""
-
-        async def ask(model: str) -> Continuation | None:
-            return await ask_continuation(self._pods, key.namespace, pod, model)
-
-        base, *names = models
-        idle = await without_effect(ask, base, names)
-        if idle and (idle := await self._without_those_at_zero(key, idle)):
-            raise failure("AdapterWithoutEffect", _idle_words(base, idle))
-
-    async def _without_those_at_zero(self, key: WorkspaceKey, idle: list[str]) -> list[str]:
-        """Leaves out adapters of strength 0, which are meant to change nothing."""
-        specs = adapters.written(await read_existing(self._view.cluster, key))
-        at_zero = {adapters.name_of(spec) for spec in specs if adapters.strength_of(spec) == 0}
-        return [name for name in idle if name not in at_zero]
 
     async def _require_own(self, key: WorkspaceKey, pods: list[str], seen: Collection) -> None:
         """Raises VerifyFailed if a pod is gone or another one has its name. What the view lacks it may not know yet."""
@@ -91,6 +74,24 @@ class Verification:
         if others := [name for name in pods if name not in own]:
             where = f"{key.namespace}/{', '.join(others)}"
             raise failure("VerifyFailed", f"pods that were ready are not this Workspace's any more: {where}")
+
+
+async def require_effects(cluster: Cluster, key: WorkspaceKey, pod: str, models: list[str]) -> None:
+    """Raises AdapterWithoutEffect that names the adapters whose answers on this pod are the base model's, which is the
+    first of `models`; those of strength 0 are meant to change nothing. Raises as `complete` does."""
+    pods = PodProxy(cluster)
+
+    async def ask(model: str) -> Continuation | None:
+        return await ask_continuation(pods, key.namespace, pod, model)
+
+    base, *names = models
+    idle = await without_effect(ask, base, names)
+    if idle:
+        specs = adapters.written(await read_existing(cluster, key))
+        at_zero = {adapters.name_of(spec) for spec in specs if adapters.strength_of(spec) == 0}
+        idle = [name for name in idle if name not in at_zero]
+    if idle:
+        raise failure("AdapterWithoutEffect", _idle_words(base, idle))
 
 
 async def complete(pods: PodProxy, namespace: str, pod: str, model: str) -> None:

@@ -1,7 +1,7 @@
 """Options of vLLM that cannot stand beside each other, and paths of KAITO's own image. Pure.
 
 Single options are judged in `inference.py` and `option_classes.py`; what depends on the model, in `presets`.
-Source: vLLM 0.32, `vllm/entrypoints/launchers/cli_args.py`, validate_parsed_serve_args, which ends the server.
+Source: vLLM 0.32, `validate_parsed_serve_args`, which ends the server.
 """
 
 from collections.abc import Iterator, Mapping

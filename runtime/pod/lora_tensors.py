@@ -1,7 +1,7 @@
 """Reads the tensors of a LoRA adapter by their names: which pairs of matrices there are, and what is none of them.
 
 What of it can be served is decided by `runtime.adapters` and `runtime.serve`.
-Source of the names: peft's `save_pretrained`, and vLLM 0.32, `vllm/lora/utils.py` (parse_fine_tuned_lora_name,
+Source of the names: peft's `save_pretrained`, and vLLM 0.32, vllm.lora.utils (parse_fine_tuned_lora_name,
 is_base_embedding_weights).
 """
 

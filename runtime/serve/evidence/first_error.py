@@ -122,7 +122,7 @@ class OutputWatch:
 
 
 def _parts(line: str) -> tuple[str, bool, str]:
-    """Splits "(EngineCore pid=7) ERROR 11-30 00:29:31 [core.py:1510] text" into process, whether a logger wrote it, and
+    """Splits "(EngineCore pid=7) ERROR 11-30 00:29:31 [core:1510] text" into process, whether a logger wrote it, and
     text; a line of another form is text of no process."""
     process = ""
     if line.startswith("(") and " pid=" in line.partition(")")[0]:
