@@ -157,7 +157,7 @@ def test_endless_output_is_forgotten() -> None:
 
 
 def test_reasons_and_codes_are_of_one_table() -> None:
-    kinds = [ServeFailure, *ServeFailure.__subclasses__()]
+    kinds: list[type[ServeFailure]] = [ServeFailure, *ServeFailure.__subclasses__()]
     assert len({kind.exit_code for kind in kinds}) == len(kinds)
     assert {kind.reason for kind in kinds} | {"AcceleratorFault", "DoesNotFit", "ContainerOOMKilled"} <= set(REASONS)
 
