@@ -7,6 +7,7 @@ import errno
 import shutil
 from pathlib import Path
 
+from runtime.pod.accelerator import is_accelerator_fault
 from runtime.pod.exit import Failure
 from runtime.pod.termination import Kind
 from runtime.tune.failures import ACCELERATOR, CRASHED, DISK_FULL, IMPOSSIBLE, OUT_OF_MEMORY
@@ -17,7 +18,6 @@ _NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory"
 _NO_DISK = ("no space left on device", "disk quota exceeded")
 _WRITING = ("writ", "serializ", "inline_container")
 """The last is from torch closing a truncated file: "unexpected pos 80064 vs 79952"."""
-_ACCELERATOR = ("cuda error", "nccl error", "cublas_status", "cudnn_status", "ecc error", "device-side assert")
 _COMES_AGAIN = (
     *("TypeError", "ValueError", "LookupError", "AttributeError", "AssertionError", "ImportError", "ArithmeticError"),
     *("RuntimeError", "NameError", "TemplateError", "SafetensorError", "ArrowException"),
@@ -76,7 +76,7 @@ def _kind_of(error: BaseException, folder: Path) -> Kind:
         return DISK_FULL
     if _any(_NO_DISK, text) or (_any(_WRITING, text) and _free_bytes(folder) < NEARLY_NOTHING):
         return DISK_FULL
-    if type(error).__name__ in ("AcceleratorError", "DistBackendError") or _any(_ACCELERATOR, text):
+    if type(error).__name__ in ("AcceleratorError", "DistBackendError") or is_accelerator_fault(text):
         return ACCELERATOR
     inner = error.__cause__
     return _kind_of(inner, folder) if inner is not None else CRASHED

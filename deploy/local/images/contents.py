@@ -79,9 +79,9 @@ RUNTIME = Image(
     "runtime",
     (SERVING,),
     (
-        *("api/__init__.py", "api/configs", *_below("api/pods", "adapter_records", "serve", "weights")),
+        *("api/__init__.py", "api/configs", *_below("api/pods", "adapter_records", "serve", "weights"), "api/words.py"),
         *("runtime/__init__.py", "runtime/pyproject.toml", "runtime/serve"),
-        *_below("runtime/pod", "metrics", "safetensors", "termination"),
+        *_below("runtime/pod", "accelerator", "lora_tensors", "metrics", "safetensors", "termination"),
     ),
     torch=True,
 )
@@ -92,7 +92,7 @@ TUNE = Image(
     (
         *RUNTIME.sources,
         *("api/pods/data.py", "api/pods/registries.py", *TRAINING_ROWS, "api/pods/tune.py"),
-        *("runtime/pod/exit.py", "runtime/pod/status_server.py", "runtime/rows", "runtime/tune", "runtime/turns"),
+        *("runtime/pod/exit.py", "runtime/pod/lora_values.py", "runtime/pod/status_server.py", "runtime/rows", "runtime/tune", "runtime/turns"),
     ),
     torch=True,
 )
