@@ -1,34 +1,23 @@
-"""Maps the conditions and events of a NodeClaim to reasons. The only place that parses their texts.
+"""Maps the conditions and events of a NodeClaim to reasons. What Azure's words in them mean is the table of
+`errors/azure_codes.py`.
 
 gpu-provisioner wraps every Azure error into reason LaunchFailed and retries for ever; Karpenter deletes a claim for
 which there is no capacity and leaves an event. Both contain Azure's message.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from activities.clients.kubernetes import Object
+from activities.errors.azure_codes import verdict_of
 from activities.nodes.karpenter import node_claim
 
 MESSAGE_MAX: Final = 700
 _WAITING: Final = {"", "AwaitingReconciliation", "Launched", "NodeClassReadinessUnknown"}
 """Reasons of a condition that is not true yet, without a problem."""
 
-_PATTERNS: Final = (
-    (r"InsufficientVCPUQuota|QuotaExceeded|exceeding approved .{0,200}quota", "QuotaExceeded"),
-    (r"SkuNotAvailable|NotAvailableForSubscription|VM size .{0,200} is not (allowed|available)", "SkuNotAvailable"),
-    (r"(maximum|limit).{0,40}(node|agent) ?pools", "PoolLimitReached"),
-    (r"AuthorizationFailed|AuthorizationPermissionMismatch", "CloudForbidden"),
-    (r"RequestDisallowedByPolicy|InvalidParameter", "CloudRequestRefused"),
-    (r"InsufficientCapacity|AllocationFailed|Overconstrained|instance types were unavailable", "AllocationFailed"),
-)
-_FIXES: Final = {
-    "QuotaExceeded": "Ask Azure for more quota or choose another instanceType",
-    "SkuNotAvailable": "Choose another instanceType or region",
-    "PoolLimitReached": "Delete pools that are not used",
-    "CloudForbidden": "Give the identity of gpu-provisioner or Karpenter the role that is named",
-}
+_OWN_ROLE: Final = "Give the identity of gpu-provisioner or Karpenter the role that is named"
+"""Instead of the remedy for our own identity."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +51,11 @@ def withdrawn(events: list[Object]) -> Problem:
 
 def problem_in(text: str) -> Problem:
     """The reason for a message of Azure's or Karpenter's; PoolFailed if the message is unknown."""
-    reason = next((reason for pattern, reason in _PATTERNS if re.search(pattern, text, re.IGNORECASE)), "PoolFailed")
-    fix = _FIXES.get(reason)
-    return Problem(reason, _shortened(text) + (f". {fix}" if fix else ""))
+    known = verdict_of((), text)
+    if known is None:
+        return Problem("PoolFailed", _shortened(text))
+    remedy = _OWN_ROLE if known.reason == "CloudForbidden" else known.remedy
+    return Problem(known.reason, _shortened(text) + (f". {remedy}" if remedy else ""))
 
 
 def _shortened(text: str) -> str:
