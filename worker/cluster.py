@@ -10,6 +10,7 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities.clients.host_names import HostNames
 from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries
 from activities.clients.view.cluster_view import ClusterView
@@ -87,7 +88,8 @@ def cluster_activities(
         registry=RegistryAccess(plain_http=settings.plain_http_registries, azure=settings.registry_identity),
     )
     own_images = (settings.runtime_image, settings.fetch_image)
-    models = Models(cluster, settings.hf_endpoint)
+    hosts = HostNames([settings.hf_endpoint, images.hf_endpoint])
+    models = Models(cluster, settings.hf_endpoint, hosts)
     policy = PolicyFile(PolicySettings().policy)
     planner = Planner(
         cluster,
@@ -124,6 +126,7 @@ def cluster_activities(
         settings.tuning_storage_class,
         settings.registry_identity,
         NamespaceRights(cluster),
+        hosts,
     )
     jobs = TuningJobs(view, images, tuning_pod_settings(settings), remote_code)
     return {
