@@ -22,6 +22,7 @@ from activities.nodes.byo.provider import OwnNodes
 from activities.nodes.karpenter.provider import NodeClaims
 from activities.nodes.readiness import Nodes
 from activities.planning.models import Models
+from activities.planning.own_nodes import OwnMachines
 from activities.planning.planner import Planner
 from activities.preflight.cluster import ClusterChecks
 from activities.preflight.namespaces import NamespaceRights
@@ -151,6 +152,7 @@ def cluster_activities(
             claims.ensure_node_pool,
             own_nodes.ensure_node_pool,
             nodes.wait_for_nodes,
+            OwnMachines(view).wait_for_own_nodes,
             workloads.wait_for_serving,
             jobs.ensure_tuning_job,
             jobs.wait_for_tuning_job,

@@ -28,7 +28,7 @@ Answer = TypeVar("Answer")
 
 
 class PreflightChecks:
-    """SKU offered, vCPU quota, pool limit, and the cluster's own state. `names` tells whether Azure's endpoint exists."""
+    """SKU offered, vCPU quota, pool limit, and the cluster's own state. `names` tells whether the endpoint exists."""
 
     def __init__(self, azure: Azure, names: HostNames | None = None) -> None:
         self._names = names or HostNames()

@@ -1,4 +1,4 @@
-"""What an unreachable host means for a Workspace: a name that does not exist fails a check, anything else leaves it open.
+"""What an unreachable host means for a Workspace: a missing name fails a check, anything else leaves it open.
 
 `clients/host_names.py` finds out whether a name exists; the requests themselves are made elsewhere.
 """
