@@ -109,7 +109,7 @@ def offered(plan: Plan, location: str, skus: list[Any]) -> Check:
 
 def _restrictions(sku: Any, location: str) -> str:
     reasons = [one.reason_code for one in sku.restrictions or [] if str(one.type).lower() == "location"]
-    return f"is restricted in {location} for this subscription: {reasons[0]}" if reasons else ""
+    return f"is restricted in {location} for this subscription: {reasons[0] or 'no reason given'}" if reasons else ""
 
 
 def _zones_without(plan: Plan, sku: Any, location: str) -> str:

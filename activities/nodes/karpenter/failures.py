@@ -35,14 +35,15 @@ def problem_of(claim: Object) -> Problem | None:
         return problem_in(f"{launched['reason']}: {launched.get('message') or 'no message'}")
     registered = node_claim.condition(claim, "Registered")
     if registered.get("status") == "False":
-        text = f"{registered.get('reason')}: {registered.get('message') or 'no message'}"
+        text = f"{registered.get('reason') or 'Registered is False'}: {registered.get('message') or 'no message'}"
         return Problem("NodeNotJoined", _shortened(text))
     return None
 
 
 def withdrawn(events: list[Object]) -> Problem:
     """Why Karpenter deleted a claim of ours, as far as its events show. Newest last."""
-    texts = [f"{event.get('reason')}: {event.get('message')}" for event in events if event.get("type") == "Warning"]
+    warnings = [event for event in events if event.get("type") == "Warning"]
+    texts = [f"{event.get('reason') or 'Warning'}: {event.get('message') or 'no message'}" for event in warnings]
     if not texts:
         return Problem("AllocationFailed", "it was deleted, and no event gives the reason")
     problem = problem_in(texts[-1])
