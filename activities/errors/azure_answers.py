@@ -39,7 +39,8 @@ def told_by(error: HttpResponseError) -> Told:
     codes = tuple(dict.fromkeys(str(node["code"]) for node in nodes if node.get("code")))
     messages = [str(node["message"]) for node in nodes if node.get("message")]
     plain = [message for message in messages if _as_object(message) is None]
-    message = " ".join((plain or [str(error.message)])[-1].split())
+    # Where the body has no message, the SDK's own text would say None.
+    message = " ".join((plain or [f"no message, {error.reason}" if codes else str(error.message)])[-1].split())
     policies = (name for node in nodes for name in _policies(node))
     return Told(codes, message, tuple(dict.fromkeys(policies)))
 

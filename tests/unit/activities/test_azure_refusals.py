@@ -138,6 +138,11 @@ def test_an_answer_without_an_error_is_judged_by_its_status(body: dict[str, Any]
     assert refused(503, body).type == "CloudUnreachable"
 
 
+def test_an_error_without_a_message_is_not_called_none() -> None:
+    told = refused(409, {"error": {"code": "ScopeLocked", "message": None}})
+    assert told.type == "CloudLocked" and "None" not in told.message
+
+
 def test_a_throttled_request_is_no_quota_of_machines() -> None:
     error = {"error": {"code": "TooManyRequests", "message": "over the request quota of this subscription"}}
     assert refused(429, error).type == "CloudThrottled"
