@@ -10,6 +10,8 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from temporalio.exceptions import ApplicationError
+
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract import signatures
 from activities.contract.failures import failure
@@ -33,6 +35,7 @@ from api.resource.workspace import Workspace
 from api.validation.checks.sections import is_model_name
 from api.validation.document import Part
 from presets.admission.lookups import known_model
+from presets.machines.machine import Machine
 from presets.machines.skus import find_sku
 from presets.models.catalog import Model
 from presets.plan import checks
@@ -102,7 +105,7 @@ class Planner:
         section = "tuning" if found.get("tuning") else "inference"
         named = Part("", found)[section]["config"].text
         provider = self._provider_of(found, key.held)
-        machine = await read_own_machine(self._cluster, parsed(found)) if provider == "byo" else None
+        machine = await self._own_machine(found) if provider == "byo" else None
         config_maps = {named: await self._config_map(key.namespace, section, named)} if named else {}
         around = PlanContext(
             region=self._location,
@@ -120,6 +123,15 @@ class Planner:
             digests["training_digest"] = training_digest_of(found, config)
         first = first.model_copy(update={"plan": first.plan.model_copy(update=digests)})
         return all_options(first, found, lambda other: plan_option(other, around, self._deadlines))
+
+    async def _own_machine(self, found: Object) -> Machine:
+        """Raises NoMatchingNodes with the seconds for which the nodes may be waited for."""
+        try:
+            return await read_own_machine(self._cluster, parsed(found))
+        except ApplicationError as error:
+            if error.type != "NoMatchingNodes":
+                raise
+            raise failure("NoMatchingNodes", error.message, final=True, wait_s=self._deadlines.provision) from None
 
     async def _config_map(self, namespace: str, section: str, name: str) -> Object:
         return await read_config_map(self._cluster, namespace, name, f"{section}.config")

@@ -23,6 +23,7 @@ TRY_NEXT: Final = frozenset(
         "AllocationFailed",
         "PoolFailed",
         "CloudRequestRefused",
+        "CloudPolicyRefused",
         "PriceAboveLimit",
         "PolicyRefused",
         "NodeNotJoined",
