@@ -43,7 +43,7 @@ from testing.api_rights import POLICY, Right, rights_of, used
 from testing.api_server import api_server_alone
 from testing.deadlines import PATIENCE_S
 from testing.faults.raw_servers import listening, sending
-from testing.pods.inputs import IMAGES, PINNED
+from testing.pods.inputs import IMAGES, NO_CONTROLLER, PINNED
 from tests.builders import a_plan
 from tests.integration.attacks.tenants import (
     WORKER,
@@ -146,7 +146,7 @@ async def _until(api_server: Layout, enough: Callable[[list[Right]], bool]) -> N
 
 async def _serve(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
     key, view = await tenant.workspace(), ClusterView(worker)
-    workspaces, workloads = Workspaces(worker, _forget), Workloads(view, IMAGES)
+    workspaces, workloads = Workspaces(worker, _forget), Workloads(view, IMAGES, first_pods=NO_CONTROLLER)
     await workspaces.ensure_finalizer(key)
     await read_existing(worker, key)
     await Statuses(worker, _nobody).apply(StatusPatch(workspace=key, status={"phase": "Planning", "revision": 1}))
