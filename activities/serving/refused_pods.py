@@ -87,10 +87,10 @@ class RefusedPods:
 def refusal_of_deployment(deployment: Object) -> str:
     """The API server's words for not taking a pod, or a ReplicaSet; "" if it takes them."""
     status = deployment.get("status") or {}
-    if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
-        return ""
+    is_news = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
     for condition in status.get("conditions") or []:
-        fails = condition["type"] == "ReplicaFailure" and condition["status"] == "True"
+        fails = is_news and condition["type"] == "ReplicaFailure" and condition["status"] == "True"
+        # A controller that can make no ReplicaSet does not note that it has seen the generation.
         if fails or condition.get("reason") == "ReplicaSetCreateError":
             return _words(condition.get("message"))
     return ""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster, Object
 from activities.clients.ownership import ensure_ours
@@ -29,6 +30,7 @@ from activities.nodes.karpenter.node_claim import NodeClass
 from activities.preflight.namespaces import NamespaceRights
 from activities.preflight.workload import WorkloadPreflight
 from activities.serving.pod_owners import PodOwners
+from activities.serving.refused_pods import RefusedPods
 from activities.serving.workloads import Workloads
 from activities.status.statuses import Statuses
 from activities.tuning.config import read_tuning
@@ -163,6 +165,9 @@ async def _serve(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
     with listening(sending(ANSWER), address) as port:
         await PodProxy(worker).post(key.namespace, pod, port, "/v1/completions", {}, 10)
         await PodProxy(worker).get(key.namespace, pod, port, "/healthz", 10)
+    # The node that it is bound to does not exist, so its log cannot be read; the right is asked before.
+    with pytest.raises(ApiException):
+        await PodProxy(worker).log(key.namespace, pod, "serve", previous=False)
     await admin.delete("Pod", pod, key.namespace, grace_s=0)
     await done(workloads.delete_workload, UndeployRequest(workspace=key, made=made))
     await workspaces.delete_finalizer(key)
@@ -172,12 +177,13 @@ async def _serve(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
 async def _tune(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
     key, view = await tenant.workspace(**TUNING), ClusterView(worker)
     await tenant.secret("push", "an account")
-    jobs = TuningJobs(view, IMAGES, AROUND)
+    jobs = TuningJobs(view, IMAGES, AROUND, first_pods=NO_CONTROLLER)
     plan = a_plan(
         key, kind="tuning", method="lora", output_image=NOWHERE, output_secret="push", volume_gib=10, config_map=""
     )
     request = JobRequest(plan=plan, part="publish", pinned=PINNED)
     applied = await done(jobs.ensure_tuning_job, request)
+    await RefusedPods(worker, "Job", applied.name, key, first_s=0).problem(missing=True)
     await done(jobs.ensure_tuning_job, request)
     # What is written where another worker has made the Job at the same moment.
     job = manifests.job(
