@@ -35,6 +35,7 @@ from api.resource.workspace import Workspace
 from api.validation.checks.sections import is_model_name
 from api.validation.document import Part
 from presets.admission.lookups import known_model
+from presets.admission.templates import needs_of
 from presets.machines.machine import Machine
 from presets.machines.skus import find_sku
 from presets.models.catalog import Model
@@ -105,7 +106,7 @@ class Planner:
         section = "tuning" if found.get("tuning") else "inference"
         named = Part("", found)[section]["config"].text
         provider = self._provider_of(found, key.held)
-        machine = await self._own_machine(found) if provider == "byo" else None
+        machine = await self._own_machine(parsed(found)) if provider == "byo" else None
         config_maps = {named: await self._config_map(key.namespace, section, named)} if named else {}
         around = PlanContext(
             region=self._location,
@@ -124,10 +125,14 @@ class Planner:
         first = first.model_copy(update={"plan": first.plan.model_copy(update=digests)})
         return all_options(first, found, lambda other: plan_option(other, around, self._deadlines))
 
-    async def _own_machine(self, found: Object) -> Machine:
-        """Raises NoMatchingNodes with the seconds for which the nodes may be waited for."""
+    async def _own_machine(self, workspace: Workspace) -> Machine | None:
+        """What the user's nodes are sized by; None for a template, for which nothing is sized: it is counted by what it
+        asks for, wherever that is free. Raises NoMatchingNodes with the seconds for which the nodes may be waited
+        for."""
+        if needs_of(workspace):
+            return None
         try:
-            return await read_own_machine(self._cluster, parsed(found))
+            return await read_own_machine(self._cluster, workspace)
         except ApplicationError as error:
             if error.type != "NoMatchingNodes":
                 raise
@@ -199,6 +204,7 @@ def plan_option(found: Object, around: PlanContext, deadlines: Deadlines) -> Opt
         instance_type=document.instance_type,
         node_count=document.nodes or workspace.count,
         gpus_per_node=document.gpus_per_node or 0,
+        gpu_resource=document.gpu_resource,
         pool_name=names.pool_name(workspace.uid),
         os_disk_gib=document.disk_gib or 0,
         memory_gib=around.machine.ram_gib if around.machine else 0,

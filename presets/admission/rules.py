@@ -18,6 +18,7 @@ from api.validation.problem import Problem, shown
 from presets.admission.config_maps import ConfigMaps, config_maps_named
 from presets.admission.lookups import NAME_MAX, known_model, known_sku, slice_gib
 from presets.admission.policy import policy_rules
+from presets.admission.templates import is_without_gpu, templates
 from presets.hub import adapter_support
 from presets.machines.machine import Machine
 from presets.machines.skus import UnknownSku, find_sku, sku_table
@@ -97,11 +98,12 @@ def _tunable(draft: Draft) -> Iterator[Problem]:
 
 
 def _machines(draft: Draft) -> Iterator[Problem]:
-    """C15: a machine that is known and has GPUs; KAITO admits others by prefix and fails after buying them."""
+    """C15: a machine that is known and has GPUs; KAITO admits others by prefix and fails after buying them. A template
+    that asks for no GPU needs none."""
     if not draft.buys_nodes:
         return
-    part = draft.resource["instanceType"]
-    if draft.instance_type.strip() and (problem := _machine_problem(draft.instance_type)):
+    part, without_gpu = draft.resource["instanceType"], is_without_gpu(draft)
+    if draft.instance_type.strip() and (problem := _machine_problem(draft.instance_type, without_gpu=without_gpu)):
         yield Problem("C15", part.path, f"Unsupported instance type {shown(draft.instance_type)}: {problem}")
     fallbacks = draft.annotation(labels.INSTANCE_TYPE_FALLBACKS)
     names = fallbacks.text.split(",") if fallbacks.text else []
@@ -110,7 +112,7 @@ def _machines(draft: Draft) -> Iterator[Problem]:
         return
     yield from _too_many(draft)
     for name in names:
-        if problem := _machine_problem(name):
+        if problem := _machine_problem(name, without_gpu=without_gpu):
             yield Problem("M11", fallbacks.path, f"Unsupported instance type {shown(name)}: {problem}")
 
 
@@ -194,6 +196,7 @@ CATALOGUE_RULES: Final[tuple[Rule, ...]] = (
     _served,
     _slices,
     _adapters,
+    templates,
 )
 
 
@@ -210,14 +213,14 @@ def _nearest(name: str) -> str:
     return ""
 
 
-def _machine_problem(name: str) -> str | None:
+def _machine_problem(name: str, *, without_gpu: bool) -> str | None:
     if len(name) > NAME_MAX:
         return f"{len(name)} characters are too many for a machine name"
     try:
         sku = find_sku(name)
     except UnknownSku as error:
         return f"{_hint(error)}. Supported SKUs: {', '.join(sku.name for sku in sku_table().skus if sku.gpus)}"
-    return None if sku.gpus else f"{sku.name} has no GPU"
+    return None if sku.gpus or without_gpu else f"{sku.name} has no GPU"
 
 
 def _hint(error: LookupError) -> str:

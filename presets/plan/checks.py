@@ -17,6 +17,7 @@ from api.resource.workspace import Workspace
 from api.validation.checks.sections import METHODS, normal_method
 from api.validation.document import Part
 from presets.admission.config_maps import ConfigMaps
+from presets.admission.templates import needs_of
 from presets.hub import adapter_support
 from presets.machines.skus import Sku, UnknownSku, find_sku
 from presets.models.catalog import Model, UnknownModel, find_model
@@ -105,7 +106,8 @@ def wanted_sku(workspace: Workspace) -> Sku:
         sku = find_sku(workspace.instance_type)
     except UnknownSku as error:
         raise Refused("InstanceTypeUnknown", str(error), path=path) from None
-    if not sku.gpus:
+    needs = needs_of(workspace)
+    if not sku.gpus and (needs is None or needs.gpus):
         raise Refused("InstanceTypeUnknown", f"{sku.name} has no GPU", path=path)
     return sku
 

@@ -4,10 +4,11 @@ The planner activity, `modelyard plan` and the admin endpoint all call this, so 
 the cloud, the hub or the cluster; the plan lists the checks that will.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from api import labels
 from api.policy.rules import RULE_IDS
 from api.providers import PROVIDERS, Provider
 from api.resource.invalid import InvalidWorkspace
@@ -16,6 +17,7 @@ from api.validation.document import Draft
 from api.validation.problem import Problem
 from presets.admission.lookups import slice_gib
 from presets.admission.rules import problems_on_create
+from presets.admission.templates import WHERE, lacking, needs_of
 from presets.machines.machine import Machine
 from presets.machines.skus import Sku
 from presets.models.catalog import Model
@@ -96,6 +98,7 @@ def plan_workspace(workspace: Workspace, context: PlanContext) -> PlanReport:
     except Refused as refused:
         errors.append(refused.finding)
     machine = _machine(workspace, context, sku)
+    errors += _template_errors(workspace, sku)
     if machine and context.machine and machine.gpus > context.machine.gpus:
         asked = f"asks for {machine.gpus} GPUs of a node, and {machine.name} has {context.machine.gpus}"
         errors.append(_error("DoesNotFit", asked, "resource.partition.count"))
@@ -139,7 +142,8 @@ def _described(
         replicas=count,
         instance_type=sku.name if sku else "",
         gpu_model=machine.gpu_model if machine else "",
-        gpus_per_node=machine.gpus if machine else None,
+        gpus_per_node=_gpus(workspace, sku, machine),
+        gpu_resource=_gpu_resource(workspace, machine),
         disk_gib=disk_gib(model) if model else max(IMAGES_AND_LOGS_GIB, TEMPLATE_DISK_GIB),
         region=context.region,
         price_per_hour=None if price is None else round(price * count, 4),
@@ -151,6 +155,32 @@ def _described(
     if workspace.tuning and not workspace.inference:
         plan = described_training(plan, workspace.tuning, model, context)
     return _timed(plan, price)
+
+
+def _template_errors(workspace: Workspace, sku: Sku | None) -> Iterator[Finding]:
+    """What of a template can never start, or not on this machine: M40 and M41 of admission."""
+    needs = needs_of(workspace)
+    for problem in needs.problems if needs else ():
+        yield _error("InvalidSpec", problem.message, f"{WHERE}.{problem.path}")
+    for message in lacking(needs, sku) if needs else ():
+        yield _error("DoesNotFit", message, f"{WHERE}.containers")
+
+
+def _gpus(workspace: Workspace, sku: Sku | None, machine: Machine | None) -> int | None:
+    """GPUs of a node that are waited for and counted: a template's on own nodes, all of a node that was bought for it;
+    none where a template asks for none. None where it is not known."""
+    needs = needs_of(workspace)
+    if needs is None:
+        return machine.gpus if machine else None
+    return machine.gpus if needs.gpus and sku and machine else needs.gpus
+
+
+def _gpu_resource(workspace: Workspace, machine: Machine | None) -> str:
+    """What pods ask nodes for, one of which is a GPU or a slice of one."""
+    needs = needs_of(workspace)
+    if needs is not None:
+        return needs.gpu_resource or labels.GPU_RESOURCE
+    return machine.resource if machine else labels.GPU_RESOURCE
 
 
 def _timed(plan: PlanReport, price: float | None) -> PlanReport:

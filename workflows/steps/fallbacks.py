@@ -40,6 +40,7 @@ OF_NODES: Final = (
     "terms",
     "node_count",
     "gpus_per_node",
+    "gpu_resource",
     "pool_name",
     "os_disk_gib",
     "node_labels",

@@ -13,6 +13,7 @@ CODE = [
     ROOT / "presets/admission/rules.py",
     ROOT / "presets/admission/config_maps.py",
     ROOT / "presets/admission/policy.py",
+    ROOT / "presets/admission/templates.py",
     ROOT / "api/policy/rules.py",
     ROOT / "admin/webhook/permissions.py",
 ]
