@@ -145,12 +145,15 @@ def _deployment(plan: Plan, pod: Object, template_metadata: Object) -> Object:
 
 
 def _service(plan: Plan) -> Object:
+    metadata = metadata_of(plan, names.service(plan.key.name))
+    if plan.load_balancer == "internal":
+        metadata["annotations"][labels.INTERNAL_LOAD_BALANCER] = "true"
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata_of(plan, names.service(plan.key.name)),
+        "metadata": metadata,
         "spec": {
-            "type": "ClusterIP",
+            "type": "LoadBalancer" if plan.load_balancer else "ClusterIP",
             "selector": selector_of(plan),
             "ports": [{"name": "http", "port": HTTP_PORT, "targetPort": serving.SERVE_PORT, "protocol": "TCP"}],
         },

@@ -1,21 +1,15 @@
 """Plans one Workspace from its document alone: machines, memory, context, price and time, or errors. Pure.
 
-The planner activity, `modelyard plan` and the admin endpoint all call this, so they report the same. Does not query
-the cloud, the hub or the cluster; the plan lists the checks that will.
+`judge.py` asks the admission rules before it, for everybody, and nobody else calls this: what a rule refuses is not
+refused here again. Does not query the cloud, the hub or the cluster; the plan lists the checks that will.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from api.policy.rules import RULE_IDS
-from api.providers import PROVIDERS, Provider
-from api.resource.invalid import InvalidWorkspace
+from api import labels
 from api.resource.workspace import Workspace
-from api.validation.document import Draft
-from api.validation.problem import Problem
-from presets.admission.lookups import slice_gib
-from presets.admission.rules import problems_on_create
+from presets.admission.lookups import known_sku, slice_gib
 from presets.machines.machine import Machine
 from presets.machines.skus import Sku
 from presets.models.catalog import Model
@@ -27,7 +21,17 @@ from presets.plan.durations import step_times, until_first_step, until_ready
 from presets.plan.notes import preflight_checks, released_on_failure, remarks, room_for_adapters, ways_to_get_nodes
 from presets.plan.tuning import described_training, sized_training
 from presets.serving.alternatives import machines_that_fit
-from presets.serving.fit import IMAGES_AND_LOGS_GIB, LEAST_CONTEXT, DoesNotFit, Fit, Memory, disk_gib, fit, utilization
+from presets.serving.fit import (
+    IMAGES_AND_LOGS_GIB,
+    LEAST_CONTEXT,
+    DoesNotFit,
+    Fit,
+    Memory,
+    closest,
+    disk_gib,
+    fit,
+    utilization,
+)
 from presets.serving.overrides import VllmOverrides, vllm_overrides
 from presets.serving.support import concerns, override_problems, refusals
 
@@ -35,64 +39,17 @@ TEMPLATE_DISK_GIB: Final = 256
 """A template does not declare its model's size."""
 
 
-def plan_document(document: Mapping[str, Any], context: PlanContext) -> PlanReport:
-    """The plan of a Workspace from a file or the cluster. Applies the admission rules too, because the webhook may not
-    have seen it. Never raises for invalid user input."""
-    context = replace(context, provider=provider_of(document, context.provider))
-    try:
-        workspace = Workspace.parse(document)
-    except InvalidWorkspace as error:
-        metadata = document.get("metadata")
-        named = metadata if isinstance(metadata, Mapping) else {}
-        return PlanReport(
-            namespace=str(named.get("namespace") or "default"),
-            name=str(named.get("name") or ""),
-            provider=context.provider,
-            region=context.region,
-            errors=(Finding(reason="InvalidSpec", message=str(error)),),
-        )
-    plan = plan_workspace(workspace, context)
-    if plan.errors:
-        return plan
-    problems = problems_on_create(
-        document,
-        provider=context.provider,
-        config_maps=context.config_maps,
-        policy=context.policy,
-        region=context.region,
-    )
-    errors = [_error(_reason_of(problem), problem.message, problem.path) for problem in problems]
-    return plan.model_copy(update={"errors": tuple(errors)})
-
-
-def _reason_of(problem: Problem) -> str:
-    return "PolicyRefused" if problem.rule in RULE_IDS else "InvalidSpec"
-
-
-def provider_of(document: Mapping[str, Any], installed: Provider) -> Provider:
-    """The provider that the Workspace's own annotations name, else the installation's. Admission rejects unknown
-    values."""
-    named = Draft(document, installed).provider
-    return next((known for known in PROVIDERS if known == named), installed)
-
-
 def plan_workspace(workspace: Workspace, context: PlanContext) -> PlanReport:
     """The plan; its `errors` are every reason why it cannot be carried out."""
-    errors = list(checks.spec_errors(workspace))
-    sku, config, training, model = None, None, None, None
-    try:
-        config = checks.wanted_config(workspace, context)
-        training = checks.wanted_training(workspace, context)
-    except Refused as refused:
-        errors.append(refused.finding)
+    context = replace(context, bypassed=labels.BYPASS_RESOURCE_CHECKS in workspace.metadata.annotations)
+    errors: list[Finding] = []
+    model = None
+    config, training = checks.wanted_config(workspace, context), checks.wanted_training(workspace, context)
+    sku = known_sku(workspace.instance_type or "") if context.provider != "byo" else None
     try:
         model = checks.wanted_model(workspace, context.model)
         if model:
             checks.check_adapters(workspace, model)
-    except Refused as refused:
-        errors.append(refused.finding)
-    try:
-        sku = checks.wanted_sku(workspace) if context.provider != "byo" else None
     except Refused as refused:
         errors.append(refused.finding)
     machine = _machine(workspace, context, sku)
@@ -105,7 +62,7 @@ def plan_workspace(workspace: Workspace, context: PlanContext) -> PlanReport:
     elif model and machine and not workspace.tuning:
         plan = _sized(plan, model, machine, vllm_overrides(config, len(checks.adapter_names(workspace))), context)
     room = room_for_adapters(workspace, model, config) if model else []
-    warnings = (*remarks(workspace, context, config or training, sku), *room, *plan.warnings)
+    warnings = (*remarks(workspace, context, sku), *room, *plan.warnings)
     return plan.model_copy(update={"errors": (*errors, *plan.errors), "warnings": warnings})
 
 
@@ -124,7 +81,7 @@ def _described(
     workspace: Workspace, context: PlanContext, sku: Sku | None, machine: Machine | None, model: Model | None
 ) -> PlanReport:
     """Everything that needs no sizing."""
-    count = max(workspace.count, 0)
+    count = max(workspace.replicas, 0)
     price = sku.price(context.region) if sku else None
     plan = PlanReport(
         namespace=workspace.namespace,
@@ -134,10 +91,10 @@ def _described(
         model=model.repo if model else "",
         served_model_name=model.served_name if model else "",
         weights_gib=model.weights_gib if model else None,
-        vllm_options=model.vllm_options if model else {},
+        vllm_options=model.vllm_options | checks.performance_mode(workspace) if model else {},
         nodes=count,
         replicas=count,
-        instance_type=sku.name if sku else "",
+        instance_type=sku.name if sku else "" if context.provider == "byo" else workspace.instance_type or "",
         gpu_model=machine.gpu_model if machine else "",
         gpus_per_node=machine.gpus if machine else None,
         disk_gib=disk_gib(model) if model else max(IMAGES_AND_LOGS_GIB, TEMPLATE_DISK_GIB),
@@ -170,7 +127,8 @@ def _sized(
 ) -> PlanReport:
     """The plan with its layout and memory, or with the errors that say why there is none."""
     if against := refusals(model, machine):
-        errors = [_error("DoesNotFit", f"{text}. {_choose('another', context)}") for text in against]
+        path = _machine_path(context)
+        errors = [_error("DoesNotFit", f"{text}. {_choose('another', context)}", path) for text in against]
         return _with_alternatives(plan, model, overrides, context, errors)
     if problems := override_problems(model, machine, overrides):
         errors = [_error("ConfigInvalid", text, "inference.config") for text in problems]
@@ -187,6 +145,8 @@ def _on_several_nodes(
 ) -> PlanReport:
     """One replica on several nodes: sized and priced, and refused, because a replica is served by one node for now."""
     message = str(error)
+    if context.bypassed and (nearest := closest(model, machine, overrides)):
+        return _nevertheless(_laid_out(plan, model, machine, overrides, nearest), message)
     if overrides.context and error.context >= LEAST_CONTEXT:
         message += f". At most {error.context} tokens fit on one"
     try:
@@ -195,8 +155,15 @@ def _on_several_nodes(
         message += f". One replica would take {found.layout}, and a replica is served by one node for now"
     except DoesNotFit:
         plan = plan.model_copy(update={"nodes": None})
-    errors = [_error("DoesNotFit", f"{message}. {_choose('a larger', context)}")]
+    errors = [_error("DoesNotFit", f"{message}. {_choose('a larger', context)}", _machine_path(context))]
     return _with_alternatives(plan, model, overrides, context, errors)
+
+
+def _nevertheless(plan: PlanReport, message: str) -> PlanReport:
+    """The plan of who knows better: vLLM takes the context that it finds room for."""
+    tried = f"{message}. It is tried, because {labels.BYPASS_RESOURCE_CHECKS} says so"
+    warnings = (*plan.warnings, Finding(reason="Sizing", message=tried))
+    return plan.model_copy(update={"max_model_len": plan.max_model_len or None, "warnings": warnings})
 
 
 def _laid_out(plan: PlanReport, model: Model, machine: Machine, overrides: VllmOverrides, found: Fit) -> PlanReport:
@@ -266,6 +233,10 @@ def _price_until(each: float | None, nodes: int, minutes: tuple[float, float]) -
 
 def _error(reason: str, message: str, path: str = "") -> Finding:
     return Finding(reason=reason, path=path, message=message)
+
+
+def _machine_path(context: PlanContext) -> str:
+    return "resource.labelSelector" if context.provider == "byo" else "resource.instanceType"
 
 
 def _choose(which: str, context: PlanContext) -> str:
