@@ -69,7 +69,7 @@ class Plan(Payload):
     user's for NodeClaims, "" for the installation's. `memory_gib` is what nodes have that are no size of Azure's.
     `adapters` are model names. `digest` covers all that shapes the workload, so that an unchanged workload is
     recognised. `repair` requests the replacement of lost nodes.
-    `load_balancer` is whose address the Service gets beside the cluster's own.
+    `load_balancer` is whose address the Service gets beside the cluster's own. `local_weights`: the node has them.
     `placed`: the pods select the label that no kubelet can set (activities/nodes/placement.py).
     For a tuning: `output_image` is where the adapter is pushed, `method` lora or qlora, `volume_gib` the size of its
     own volume (0 if the user's volumes replace it), `training_digest` covers what shapes the adapter and nothing else.
@@ -101,6 +101,7 @@ class Plan(Payload):
     vllm_options: dict[str, JsonValue] = Field(default_factory=dict)
     config_map: str = ""
     load_balancer: Literal["", "public", "internal"] = ""
+    local_weights: bool = False
     vcpus_per_node: int = 0
     vcpu_family: str = ""
     price_per_hour: float | None = None

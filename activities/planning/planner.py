@@ -197,6 +197,7 @@ def plan_option(found: Object, around: PlanContext, deadlines: Deadlines) -> Opt
         vllm_options=document.vllm_options,
         config_map=(section.config or "") if section else "",
         load_balancer=checks.load_balancer(workspace, around.policy),
+        local_weights=checks.local_weights(workspace),
         price_per_hour=document.price_per_hour,
         max_price_per_hour=checks.price_limit(workspace),
         deadlines=_stretched(deadlines, document),

@@ -10,7 +10,6 @@ from typing import Final
 from api import labels
 
 NO_READER: Final = "nothing: accepted, kept, not acted on"
-ADMISSION: Final = "admission; not acted on yet"
 
 FIELD_READERS: Final[Mapping[str, str]] = {
     "apiVersion": "Size: without a machine type, v1alpha1 means KAITO's default",
@@ -99,7 +98,11 @@ ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
         "vLLM's option of this name, unless the ConfigMap sets it.",
         "Size, Deploy",
     ),
-    labels.USE_LOCAL_WEIGHTS: ('`"true"`, `"false"`', "Weights that lie on the node's disk.", ADMISSION),
+    labels.USE_LOCAL_WEIGHTS: (
+        '`"true"`, `"false"`',
+        "The node has the weights: `/opt/kaito/models/<repository>`, in lower case, `-` for `/`. None are fetched.",
+        "admission, Size, Deploy",
+    ),
     labels.ENABLE_LOAD_BALANCER: (
         '`"True"`',
         "A load balancer for the Service when it is made, reachable without a password: public, or as the policy says.",

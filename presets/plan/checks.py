@@ -56,6 +56,11 @@ def performance_mode(workspace: Workspace) -> dict[str, JsonValue]:
     return {} if mode == DEFAULT_MODE else {"performance-mode": mode}
 
 
+def local_weights(workspace: Workspace) -> bool:
+    """Whether the model's weights lie on the nodes already, as the annotation says of a preset that is served."""
+    return workspace.kind == "preset" and workspace.metadata.annotations.get(labels.USE_LOCAL_WEIGHTS) == "true"
+
+
 def load_balancer(workspace: Workspace, policy: Policy | None) -> Literal["", "public", "internal"]:
     """Whose address the Service gets beside the cluster's own: nobody's unless the annotation asks for one."""
     if workspace.kind == "tuning" or workspace.metadata.annotations.get(labels.ENABLE_LOAD_BALANCER) != ENABLED:

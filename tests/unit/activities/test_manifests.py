@@ -51,6 +51,18 @@ def test_the_service_is_a_load_balancer_where_one_is_asked_for(
     assert service["metadata"]["annotations"].get(labels.INTERNAL_LOAD_BALANCER) == annotation
 
 
+def test_local_weights_are_the_nodes_own_and_nothing_is_fetched() -> None:
+    made = objects(of_a_preset(local_weights=True))
+    pod = made["Deployment"]["spec"]["template"]["spec"]
+    [serve] = pod["containers"]
+    [volume] = [volume for volume in pod["volumes"] if "hostPath" in volume]
+    folder = PINNED.model.lower().replace("/", "-")
+    assert volume["hostPath"] == {"path": f"/opt/kaito/models/{folder}", "type": "Directory"}
+    [mount] = [mount for mount in serve["volumeMounts"] if mount["name"] == volume["name"]]
+    config = ServeConfig.model_validate_json(made["ConfigMap"]["data"]["serve.json"])
+    assert mount == {"name": volume["name"], "mountPath": config.weights_path, "readOnly": True} and not config.fetched
+
+
 def test_the_service_sends_to_ready_pods_on_5000() -> None:
     spec = objects(of_a_preset())["Service"]["spec"]
     assert [(port["port"], port["targetPort"]) for port in spec["ports"]] == [(80, 5000)]
