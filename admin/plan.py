@@ -48,7 +48,7 @@ def _planned(
     """Returns the plan for a region, the default one if it is empty."""
     # Imported where it is used: with models, machines and rules 4 MiB, in a process that is seldom asked for a plan.
     from presets.plan.context import DEFAULT_REGION, PlanContext
-    from presets.plan.planner import plan_document
+    from presets.plan.judge import plan_document
 
     context = PlanContext(region=region or DEFAULT_REGION, provider=provider, config_maps=config_maps)
     return plan_document(workspace, context)

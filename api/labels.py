@@ -58,6 +58,7 @@ INSTANCE_TYPE_FALLBACKS = "modelyard.dev/instance-type-fallbacks"  # comma-separ
 MAX_PRICE_PER_HOUR = "modelyard.dev/max-price-per-hour"  # US dollars for all nodes together
 ZONES = "modelyard.dev/zones"  # comma-separated, tried in order
 CAPACITY_TYPES = "modelyard.dev/capacity-types"  # "spot", "on-demand", tried in order
+REPLICAS = "modelyard.dev/replicas"  # copies of the model, a node each
 PAUSED = "modelyard.dev/paused"  # any value but "false" pauses: no new work starts
 RETRY = "modelyard.dev/retry"  # any new value retries a failed generation
 USER_ANNOTATIONS = frozenset(
@@ -77,6 +78,7 @@ USER_ANNOTATIONS = frozenset(
         MAX_PRICE_PER_HOUR,
         ZONES,
         CAPACITY_TYPES,
+        REPLICAS,
         PAUSED,
         RETRY,
     }
@@ -99,6 +101,9 @@ GPU_RESERVATIONS = "gpus.modelyard.dev"  # <this>/<uid of a Workspace>=<GPUs> on
 # one: the worker sets them on nodes that are their provider's own, beside the two labels of before.
 PLACEMENT = "modelyard.dev.node-restriction.kubernetes.io/workspace-uid"
 GPU_PLACEMENTS = "gpus.modelyard.dev.node-restriction.kubernetes.io"  # <this>/<uid of a Workspace>=<GPUs>
+
+# Services (Azure's cloud provider).
+INTERNAL_LOAD_BALANCER = "service.beta.kubernetes.io/azure-load-balancer-internal"
 
 # NodeClaims (Karpenter's keys). The pool `kaito` does not exist: it only keeps Karpenter from managing these nodes.
 NODE_POOL = "karpenter.sh/nodepool"

@@ -16,6 +16,8 @@ CapacityType = Literal["on-demand", "spot"]
 CAPACITY_TYPES: Final[tuple[CapacityType, ...]] = ("on-demand", "spot")
 """Karpenter's words, which users of either know."""
 ANY_ZONE: Final = "any"
+SPOT_QUOTA: Final = "lowPriorityCores"
+"""Azure's name of the quota that all spot machines of a region share, whatever their family."""
 OPTIONS_MAX: Final = 24
 """Ways to get the nodes, all lists multiplied: each may take minutes, and its plan is on record."""
 _PRICE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,5})?")

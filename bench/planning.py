@@ -13,7 +13,7 @@ from bench.results import Result, percentile
 from presets.machines.skus import Sku, sku_table
 from presets.models.catalog import Model, all_models
 from presets.plan.context import PlanContext
-from presets.plan.planner import plan_document
+from presets.plan.judge import plan_document
 from testing.stack import Stack
 from testing.workspaces import Workspaces
 

@@ -23,7 +23,7 @@ from presets.machines.skus import UnknownSku, find_sku
 from presets.models.catalog import Model
 from presets.plan.context import PlanContext
 from presets.plan.document import Finding, PlanReport
-from presets.plan.planner import plan_document, provider_of
+from presets.plan.judge import plan_document, provider_of
 
 CONFIG_MAP: Final = "ConfigMap"
 

@@ -20,7 +20,8 @@ from cli.exit_codes import GOOD, MISUSE, NO
 from cli.manifests import Manifest, ManifestUnreadable, read_manifests
 from cli.policy_file import read_policy
 from presets.admission.config_maps import ConfigMaps
-from presets.admission.rules import problems_on_create, problems_on_update
+from presets.plan import judge
+from presets.plan.judge import problems_on_create, problems_on_update
 
 WANTED: Final = (labels.KIND, "ConfigMap")
 _OTHERS_OF_KAITO: Final = frozenset({"InferenceSet", "MultiRoleInference", "ModelMirror", "RAGEngine"})
@@ -119,6 +120,8 @@ class Validator:
             "policy": self.policy,
             "region": self.region,
         }
+        told = judge.notes(manifest.value, provider=self.provider, config_maps=config_maps, policy=self.policy)
+        notes.extend(f"{note.path}: {note.message}" for note in told)
         if old is None:
             return problems_on_create(manifest.value, **around)
         return problems_on_update(old, manifest.value, **around)

@@ -35,15 +35,14 @@ AT_ONCE: Final = 50
 Condition = Callable[[Object], bool]
 
 
-def workspace(name: str, *, preset: str = PRESET, instance_type: str = INSTANCE_TYPE, count: int = 1) -> Object:
+def workspace(name: str, *, preset: str = PRESET, instance_type: str = INSTANCE_TYPE, replicas: int = 1) -> Object:
     """Returns a Workspace that serves a preset."""
     return {
         "apiVersion": labels.V1BETA1,
         "kind": labels.KIND,
-        "metadata": {"name": name, "namespace": NAMESPACE},
+        "metadata": {"name": name, "namespace": NAMESPACE, "annotations": {labels.REPLICAS: str(replicas)}},
         "resource": {
             "instanceType": instance_type,
-            "count": count,
             "labelSelector": {"matchLabels": {"apps": name}},
         },
         "inference": {"preset": {"name": preset}},

@@ -70,6 +70,7 @@ class Plan(Payload):
     user's for NodeClaims, "" for the installation's. `memory_gib` is what nodes have that are no size of Azure's.
     `adapters` are model names. `digest` covers all that shapes the workload, so that an unchanged workload is
     recognised. `repair` requests the replacement of lost nodes.
+    `load_balancer` is whose address the Service gets beside the cluster's own. `local_weights`: the node has them.
     `from_kaito`: KAITO has reconciled the Workspace, so something of it may be there (activities/preflight/kaito.py).
     `placed`: the pods select the label that no kubelet can set (activities/nodes/placement.py). `gpus_per_node` are of
     `gpu_resource`, 0 for a template that asks for none.
@@ -102,6 +103,8 @@ class Plan(Payload):
     gpu_memory_utilization: float = 0.84
     vllm_options: dict[str, JsonValue] = Field(default_factory=dict)
     config_map: str = ""
+    load_balancer: Literal["", "public", "internal"] = ""
+    local_weights: bool = False
     vcpus_per_node: int = 0
     vcpu_family: str = ""
     price_per_hour: float | None = None

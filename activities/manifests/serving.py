@@ -21,6 +21,7 @@ from api import labels, names
 from api.pods import serve as serving
 from api.pods.registries import RegistryAccess
 from api.pods.template import read_template
+from api.pods.weights import local_weights_path
 from api.resource.model import AdapterSpec
 
 HTTP_PORT: Final = 80
@@ -28,6 +29,7 @@ DRAIN_S: Final = 60
 """Seconds for requests in flight after a pod receives SIGTERM; the first ten only wait for load balancers."""
 PRE_STOP_S: Final = 10
 STARTUP_PERIOD_S: Final = 5
+LOCAL_WEIGHTS: Final = "local-weights"
 HUB_CLIENT: Final = {
     # Beside the weights: logs and caches of the hub's client, of which some are as large as a file.
     "HF_HOME": f"{serving.WEIGHTS_ROOT}/.cache/huggingface",
@@ -104,6 +106,7 @@ def _config_map(
         model=pinned.model,
         revision=pinned.revision,
         weights_path=serving.weights_path(pinned.revision),
+        fetched=not plan.local_weights,
         served_model_name=plan.served_model_name,
         max_model_len=plan.max_model_len,
         tensor_parallel_size=plan.tensor_parallel,
@@ -149,12 +152,15 @@ def _deployment(plan: Plan, pod: Object, template_metadata: Object) -> Object:
 
 
 def _service(plan: Plan, port: int) -> Object:
+    metadata = metadata_of(plan, names.service(plan.key.name))
+    if plan.load_balancer == "internal":
+        metadata["annotations"][labels.INTERNAL_LOAD_BALANCER] = "true"
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata_of(plan, names.service(plan.key.name)),
+        "metadata": metadata,
         "spec": {
-            "type": "ClusterIP",
+            "type": "LoadBalancer" if plan.load_balancer else "ClusterIP",
             "selector": selector_of(plan),
             "ports": [{"name": "http", "port": HTTP_PORT, "targetPort": port, "protocol": "TCP"}],
         },
@@ -181,11 +187,16 @@ def _preset_pod(plan: Plan, pinned: PinnedModel, images: Images, adapters: Seque
     serve = _serve(plan, images)
     if adapters:
         serve["volumeMounts"].append(adapter_manifests.serve_mount())
+    fetching = [] if plan.local_weights else [fetch_container(plan, pinned, images)]
+    if plan.local_weights:
+        path = serving.weights_path(pinned.revision)
+        serve["volumeMounts"].append({"name": LOCAL_WEIGHTS, "mountPath": path, "readOnly": True})
     pod: Object = {
         "terminationGracePeriodSeconds": DRAIN_S + PRE_STOP_S,
-        "containers": [fetch_container(plan, pinned, images), *bringing, serve],
+        "containers": [*fetching, *bringing, serve],
         "volumes": [
             *weights_volumes(plan),
+            *(_local_weights(pinned) if plan.local_weights else []),
             {"name": "config", "configMap": {"name": names.serve_config_map(plan.key.name)}},
             *(adapter_manifests.volumes(adapters) if adapters else []),
         ],
@@ -200,6 +211,11 @@ def _preset_pod(plan: Plan, pinned: PinnedModel, images: Images, adapters: Seque
         return sealed
     # Pull Secrets are among the adapters' volumes: they may be missing, and then the program reports which.
     return credentials.mounted(sealed, adapter_manifests.CONTAINER, (), images.registry.azure)
+
+
+def _local_weights(pinned: PinnedModel) -> list[Object]:
+    """The node's own folder: it must be there, or else an empty one would be made on the node."""
+    return [{"name": LOCAL_WEIGHTS, "hostPath": {"path": local_weights_path(pinned.model), "type": "Directory"}}]
 
 
 def fetch_container(plan: Plan, pinned: PinnedModel, images: Images) -> Object:

@@ -7,6 +7,7 @@ Workspace and the ConfigMap that it names.
 
 import hashlib
 import json
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -34,15 +35,14 @@ from api.resource.status import parse_status
 from api.resource.workspace import Workspace
 from api.validation.checks.sections import is_model_name
 from api.validation.document import Part
-from presets.admission.lookups import known_model
+from presets.admission.lookups import known_model, known_sku
 from presets.admission.templates import needs_of
 from presets.machines.machine import Machine
-from presets.machines.skus import find_sku
 from presets.models.catalog import Model
 from presets.plan import checks
 from presets.plan.context import PlanContext
 from presets.plan.document import PlanReport
-from presets.plan.planner import plan_document
+from presets.plan.judge import plan_document
 
 RELEASE: Final = "1"
 """Part of the digest: raised when manifests change in a way that running workloads must follow."""
@@ -202,7 +202,7 @@ def plan_option(found: Object, around: PlanContext, deadlines: Deadlines) -> Opt
         access_secret=(preset.access_secret or "") if preset else "",
         adapters=checks.adapter_names(workspace) if preset else (),
         instance_type=document.instance_type,
-        node_count=document.nodes or workspace.count,
+        node_count=document.nodes or workspace.replicas,
         gpus_per_node=document.gpus_per_node or 0,
         gpu_resource=document.gpu_resource,
         pool_name=names.pool_name(workspace.uid),
@@ -215,6 +215,8 @@ def plan_option(found: Object, around: PlanContext, deadlines: Deadlines) -> Opt
         node_class=workspace.metadata.annotations.get(labels.NODE_CLASS_NAME, "").strip(),
         vllm_options=document.vllm_options,
         config_map=(section.config or "") if section else "",
+        load_balancer=checks.load_balancer(workspace, around.policy),
+        local_weights=checks.local_weights(workspace),
         price_per_hour=document.price_per_hour,
         max_price_per_hour=checks.price_limit(workspace),
         deadlines=_stretched(deadlines, document),
@@ -298,15 +300,18 @@ def _training(workspace: Workspace, document: PlanReport) -> dict[str, Any]:
 
 
 def _quota(document: PlanReport) -> dict[str, Any]:
-    if document.provider == "byo":
+    sku = known_sku(document.instance_type)
+    if document.provider == "byo" or sku is None:  # templates may name sizes that the table lacks
         return {}
-    sku = find_sku(document.instance_type)
     return {"vcpus_per_node": sku.vcpus, "vcpu_family": sku.family}
 
 
 def _stretched(deadlines: Deadlines, document: PlanReport) -> Deadlines:
-    """Extends the deadline for a large model's download; the default is for models up to 50 GiB."""
-    needed = min(SERVING_MOST_S, SERVING_BASE_S + SERVING_PER_GIB_S * int(document.weights_gib or 0))
+    """Extends the deadline for a large model's download; the default is for models up to 50 GiB. Never shorter than
+    what the plan itself announces."""
+    announced = math.ceil(60 * document.minutes_until_ready.most) if document.minutes_until_ready else 0
+    download = min(SERVING_MOST_S, SERVING_BASE_S + SERVING_PER_GIB_S * int(document.weights_gib or 0))
+    needed = max(announced, download)
     if needed <= Deadlines().serving:
         return deadlines
     return deadlines.model_copy(update={"serving": max(deadlines.serving, needed)})

@@ -7,7 +7,7 @@ answer fails a check. The pure functions at the end compare the responses with t
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.mgmt.containerservice.models import AgentPool
@@ -20,9 +20,7 @@ from activities.contract.plan import Check, Plan, Preflight
 from activities.errors.azure import from_azure
 from activities.nodes.aks import agent_pool_spec
 from api.preflight import CheckName
-
-SPOT_QUOTA: Final = "lowPriorityCores"
-"""One quota for spot machines of every family in a region."""
+from api.purchasing import SPOT_QUOTA
 
 Answer = TypeVar("Answer")
 

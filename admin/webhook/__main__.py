@@ -24,7 +24,7 @@ from admin.webhook.tls_server import serving
 from api.policy.document import Policy
 from api.policy.purchases import PolicySource
 from api.validation import Problem
-from presets.admission.rules import problems_on_create, problems_on_update
+from presets.plan.judge import notes, problems_on_create, problems_on_update
 from process.endpoint import endpoint
 from process.policy import PolicyFile, PolicySettings
 from process.run import run
@@ -56,6 +56,10 @@ class AllRules:
     def on_update(self, old: Document, new: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """Problems of an edit."""
         return problems_on_update(old, new, config_maps=config_maps, **self._installation())
+
+    def notes(self, document: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
+        """What the author is told of a Workspace."""
+        return notes(document, provider=self._provider, config_maps=config_maps, policy=self._policy())
 
     def _installation(self) -> dict[str, Any]:
         policy = self._policy()

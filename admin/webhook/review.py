@@ -9,7 +9,6 @@ from typing import Protocol
 
 from admin.webhook.admission_review import Document, Review
 from admin.webhook.config_maps import ConfigMaps
-from admin.webhook.deprecations import deprecation_warnings
 from api.validation import Problem
 
 
@@ -18,6 +17,9 @@ class Rules(Protocol):
 
     def on_create(self, document: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """Problems of a new Workspace; of its ConfigMaps only if they are given."""
+
+    def notes(self, document: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
+        """What is taken and does nothing, or more than it seems."""
 
     def on_update(self, old: Document, new: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """Problems of an edit."""
@@ -35,8 +37,8 @@ def decide(review: Review, rules: Rules, config_maps: ConfigMaps | None) -> Deci
     """Applies the rules, unless the review skips validation."""
     if review.passes_unseen or review.document is None:
         return Decision()
-    warnings = deprecation_warnings(review.document)
     document = _in_namespace(review.document, review.namespace)
+    warnings = [f"{note.path}: {note.message}" for note in rules.notes(document, config_maps)]
     if review.old is None or review.operation == "CREATE":
         return Decision(rules.on_create(document, config_maps), warnings)
     return Decision(rules.on_update(_in_namespace(review.old, review.namespace), document, config_maps), warnings)

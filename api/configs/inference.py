@@ -13,6 +13,7 @@ from api.configs.arguments import Argument, Arguments, arguments_in, fitted
 from api.configs.option_classes import check_value, is_map, refusal
 from api.configs.option_combinations import combination_problems, without_kaitos_templates
 from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, nearest, shown, without_effect
+from api.configs.retired_options import new_name, note_of
 from api.configs.yaml_reading import Document, read_yaml
 
 INFERENCE_KEY: Final = "inference_config.yaml"
@@ -75,7 +76,7 @@ def parse_inference_config(text: str, *, remote_code_allowed: bool = False) -> I
     if problems:
         raise ConfigProblem([_with_line(problem, document) for problem in problems])
     warnings = [_with_line((f"{SECTION}.{key}", words), document) for key, words in notes]
-    return InferenceConfig(vllm=chosen, warnings=(*_top_level_warnings(top), *warnings))
+    return InferenceConfig(vllm=chosen, warnings=(*_top_level_warnings(top), *_retired(section), *warnings))
 
 
 def vllm_options(
@@ -92,8 +93,9 @@ def vllm_options(
         if len(problems) == REPORTED_MAX:
             problems.append((SECTION, "may hold more mistakes; correct these first"))
             break
-        head, *inner = key.strip().lstrip("-").split(".")
-        option = head.replace("_", "-")
+        option, inner = _option_of(key), key.strip().split(".")[1:]
+        if note_of(option):
+            continue
         try:
             _check_option(option, inner, arguments, remote_code_allowed)
             _take(chosen, option, inner, value, arguments[option])
@@ -113,6 +115,8 @@ def context_problem(config: InferenceConfig, limit: int) -> str | None:
 
 def _check_option(option: str, inner: list[str], arguments: Arguments, remote_code_allowed: bool) -> None:
     """Raises ValueError with the sentence about an option that cannot be set, whatever its value."""
+    if option not in arguments and (now := new_name(option)):
+        raise ValueError(f"is not an option of vLLM any more: write {now}")
     if option not in arguments:
         raise ValueError(f"is not an option of vLLM{nearest(option, arguments) or '; see `vllm serve --help`'}")
     if why := refusal(option, remote_code_allowed=remote_code_allowed):
@@ -162,6 +166,17 @@ def _top_level_warnings(top: Mapping[str, JsonValue]) -> list[Problem]:
     idle = [(key, why) for key, why in _NOT_ACTED_ON.items() if key in top]
     unknown = [key for key in top if key != SECTION and key not in _NOT_ACTED_ON]
     return idle + without_effect(unknown, (SECTION, *_NOT_ACTED_ON))
+
+
+def _retired(section: Mapping[str, JsonValue]) -> list[Problem]:
+    """A note for each option that is left out because vLLM has retired it."""
+    named = ((key, note_of(_option_of(key))) for key in section)
+    return [(f"{SECTION}.{key}", note) for key, note in named if note][:REPORTED_MAX]
+
+
+def _option_of(key: str) -> str:
+    """vLLM's name of a key that is written in another spelling, or with an inner key behind it."""
+    return key.strip().lstrip("-").partition(".")[0].replace("_", "-")
 
 
 def _with_line(problem: Problem, document: Document) -> Problem:

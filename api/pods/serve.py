@@ -50,6 +50,9 @@ class ServeConfig(BaseModel):
     model: str = Field(description="Hugging Face repository, organisation/name.")
     revision: str = Field(description="The commit that was resolved and pinned; never a branch.")
     weights_path: str = Field(description="Folder with the weights: /weights/<revision>.")
+    fetched: bool = Field(
+        True, description="Whether the fetcher brings the weights, and marks them when they are there."
+    )
     served_model_name: str = Field(description="The model name that clients ask for.")
     port: int = Field(SERVE_PORT, ge=1, le=65535)
     max_model_len: int | None = Field(None, ge=1, description="Tokens; None lets vLLM take what fits.")

@@ -12,6 +12,15 @@ COMPLETE_MARKER: Final = ".complete"
 """The file, inside the folder of a revision, that the fetcher writes last."""
 
 
+LOCAL_WEIGHTS: Final = "/opt/kaito/models"
+"""Where nodes have weights of their own: KAITO's folder for `kaito.sh/use-local-weights`."""
+
+
+def local_weights_path(model: str) -> str:
+    """Folder of the node for the weights of a Hugging Face repository, as KAITO names it."""
+    return str(PurePosixPath(LOCAL_WEIGHTS) / model.lower().replace("/", "-").replace("\\", "-"))
+
+
 def weights_path(revision: str) -> str:
     """Folder, inside the pod, for the weights of one commit of a model."""
     return str(PurePosixPath(WEIGHTS_ROOT) / revision)

@@ -85,6 +85,9 @@ class Rules(Part):
     """Pod templates."""
     repositories: Repositories = Repositories()
     """Images of adapters and data."""
+    load_balancers: Literal["public", "internal", "none"] = "public"
+    """What `kaito.sh/enablelb: "True"` makes of a Service: a load balancer with a public address, as KAITO does; one of
+    the virtual network (Azure's internal load balancer); or it is refused. A model server asks for no password."""
     remote_code: StrictBool = False
     """Whether vLLM may run code of a model's own repository (`trust-remote-code`)."""
 

@@ -6,15 +6,18 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from api import labels
 from api.oci.image_reference import ImageReference
 from api.policy.document import Policy, Rules
 from api.policy.templates import CONTAINERS, other_problems, privileges_taken
 from api.validation.document import Draft, Part
 from api.validation.problem import Problem, shown
 
+ENABLED: Final = "True"
+"""The one value with which KAITO makes a load balancer."""
 DOCKER_HUB: Final = "docker.io/"
 Rule = Callable[[Draft], Iterator[Problem]]
-RULE_IDS: Final = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11")
+RULE_IDS: Final = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12")
 """Of all rules that are the operator's: a Workspace may be right and still not be allowed here."""
 
 
@@ -28,7 +31,7 @@ def document_rules(policy: Policy) -> tuple[Rule, ...]:
 
         return judge
 
-    return tuple(bound(rule) for rule in (volumes, templates, template_images, repositories))
+    return tuple(bound(rule) for rule in (volumes, templates, template_images, repositories, load_balancers))
 
 
 def namespace_of(draft: Draft) -> str:
@@ -77,6 +80,13 @@ def repositories(draft: Draft, rules: Rules) -> Iterator[Problem]:
         yield from _image("P10", adapter["source"]["image"], allowed.adapters, namespace)
     yield from _image("P10", draft.tuning["input"]["image"], allowed.data, namespace)
     yield from _image("P10", draft.tuning["output"]["image"], allowed.output, namespace)
+
+
+def load_balancers(draft: Draft, rules: Rules) -> Iterator[Problem]:
+    """P12: whether a Service may be reached from outside of the cluster."""
+    asked = draft.annotation(labels.ENABLE_LOAD_BALANCER)
+    if asked.text == ENABLED and rules.load_balancers == "none" and draft.kind != "tuning":
+        yield Problem("P12", asked.path, "load balancers are not allowed here: remove the annotation")
 
 
 def _image(rule: str, image: Part, prefixes: Sequence[str], namespace: str) -> Iterator[Problem]:

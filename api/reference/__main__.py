@@ -1,4 +1,4 @@
-"""`python -m api.reference fields|reasons|config-keys|policy > docs/<page>.md`"""
+"""`python -m api.reference admission|fields|reasons|config-keys|policy > docs/<page>.md`"""
 
 import sys
 

@@ -10,7 +10,6 @@ from typing import Final
 from api import labels
 
 NO_READER: Final = "nothing: accepted, kept, not acted on"
-ADMISSION: Final = "admission; not acted on yet"
 
 FIELD_READERS: Final[Mapping[str, str]] = {
     "apiVersion": "Size: without a machine type, v1alpha1 means KAITO's default",
@@ -21,7 +20,7 @@ FIELD_READERS: Final[Mapping[str, str]] = {
     "resource.instanceType": "Size, Preflight, ProvisionNodes",
     "resource.labelSelector": "ProvisionNodes, AwaitNodes, Deploy",
     "resource.preferredNodes": NO_READER,
-    "resource.partition": ADMISSION,
+    "resource.partition": "Size, AwaitNodes, Deploy: on your own nodes",
     "inference": "Size, Deploy",
     "inference.preset.name": "Size, PrepareModel",
     "inference.preset.accessMode": NO_READER,
@@ -71,6 +70,11 @@ ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
         "Which kind of machines to try, in this order; on-demand by default.",
         "Size, ProvisionNodes",
     ),
+    labels.REPLICAS: (
+        '`"1"` to `"1000"`',
+        "Copies of the model behind one Service, each on a node of its own; one without it. Cannot be changed.",
+        "Size, ProvisionNodes, Deploy",
+    ),
     labels.PAUSED: (
         'any but `"false"`',
         "Start nothing new: what runs keeps running, an edit waits, a delete is carried out.",
@@ -83,11 +87,27 @@ ANNOTATIONS: Final[Mapping[str, tuple[str, str, str]]] = {
         "With karpenter: the node class that new NodeClaims refer to, instead of the installation's.",
         "admission, Size, ProvisionNodes",
     ),
-    labels.BYPASS_RESOURCE_CHECKS: ("any", "Admit a model that looks too large for the machine.", "admission"),
-    labels.RUNTIME: ("`vllm`, `transformers`", "Which server; vLLM always serves.", ADMISSION),
-    labels.PERFORMANCE_MODE: ("`balanced`, `interactivity`, `throughput`", "KAITO's tuning of vLLM.", ADMISSION),
-    labels.USE_LOCAL_WEIGHTS: ('`"true"`, `"false"`', "Weights that lie on the node's disk.", ADMISSION),
-    labels.ENABLE_LOAD_BALANCER: ("`True`", "A public address for the Service.", NO_READER),
+    labels.BYPASS_RESOURCE_CHECKS: (
+        "any",
+        "Try a model that looks too large for the machine: vLLM takes the context that it finds room for.",
+        "admission, Size",
+    ),
+    labels.RUNTIME: ("`vllm`, `transformers`", "Which server; vLLM always serves.", "admission, which says so"),
+    labels.PERFORMANCE_MODE: (
+        "`balanced`, `interactivity`, `throughput`",
+        "vLLM's option of this name, unless the ConfigMap sets it.",
+        "Size, Deploy",
+    ),
+    labels.USE_LOCAL_WEIGHTS: (
+        '`"true"`, `"false"`',
+        "The node has the weights: `/opt/kaito/models/<repository>`, in lower case, `-` for `/`. None are fetched.",
+        "admission, Size, Deploy",
+    ),
+    labels.ENABLE_LOAD_BALANCER: (
+        '`"True"`',
+        "A load balancer for the Service when it is made, reachable without a password: public, or as the policy says.",
+        "admission, Size, Deploy",
+    ),
     labels.DISABLE_BENCHMARK: ('`"true"`', "No benchmark after the start.", NO_READER),
     labels.MODEL_STREAMING: ("`disabled`", "No streaming of weights from object storage.", NO_READER),
 }

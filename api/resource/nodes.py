@@ -51,7 +51,8 @@ class ResourceSpec(Written):
 
     count: int = Field(
         1,
-        description="How many GPU nodes. With presets served by vLLM the size of the model decides and this is a hint.",
+        description="How many nodes a template runs on, one pod each. A hint for presets: the size of the model "
+        "decides, and the annotation modelyard.dev/replicas how many copies there are.",
         json_schema_extra={"x-modelyard-deprecated-in": "v1beta1"},
     )
     instance_type: str | None = Field(

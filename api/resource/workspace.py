@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 from pydantic import Field, ValidationError
 
 from api import labels
+from api.replicas import replicas
 from api.resource.invalid import InvalidWorkspace, problems_of
 from api.resource.metadata import ObjectMeta, metadata_of
 from api.resource.model import InferenceSpec, TuningSpec
@@ -115,6 +116,19 @@ class Workspace:
     def count(self) -> int:
         """resource.count, 1 when there is no resource section."""
         return self.resource.count if self.resource else 1
+
+    @property
+    def kind(self) -> Literal["preset", "template", "tuning"]:
+        """What it is for."""
+        if self.tuning and not self.inference:
+            return "tuning"
+        return "template" if self.inference and self.inference.template else "preset"
+
+    @property
+    def replicas(self) -> int:
+        """Copies of the server, each on a node of its own: the nodes that it wants."""
+        planned = self.status.plan.nodes if self.status.plan else None
+        return replicas(self.metadata.annotations, kind=self.kind, count=self.count, planned=planned)
 
     @property
     def match_labels(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from api import labels
+from api.replicas import replicas
 from api.resource.workspace import V1ALPHA1_INSTANCE_TYPE
 
 _PASSED_ON: Final = frozenset({"template", "volumeSource", "status"})
@@ -154,6 +155,19 @@ class Draft:
         """resource.count, 1 where none is given."""
         number = self.resource["count"].number
         return 1 if number is None else number
+
+    @property
+    def kind(self) -> str:
+        """What it is for: preset, template or tuning."""
+        if self.tuning.given and not self.inference.given:
+            return "tuning"
+        return "template" if self.inference["template"].given else "preset"
+
+    @property
+    def replicas(self) -> int:
+        """Copies of the server, each on a node of its own: the nodes that it wants."""
+        planned = self.root["status"]["plan"]["nodes"].number
+        return replicas(self.metadata["annotations"].texts, kind=self.kind, count=self.count, planned=planned)
 
     @property
     def provider(self) -> str | None:

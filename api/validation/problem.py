@@ -1,6 +1,6 @@
 """One thing that is wrong with a Workspace, and which rule says so."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 SHOWN: Final = 80
@@ -11,11 +11,13 @@ PATH_MAX: Final = 400
 
 @dataclass(frozen=True)
 class Problem:
-    """`rule` is a row of `rules.RULES`, `path` is as written in the file (empty for the whole document)."""
+    """`rule` is a row of `rules.yaml`, `path` is as written in the file (empty for the whole document). `reason` is the
+    status' word for it where it is another than the rule's own: `rules.reason_of`."""
 
     rule: str
     path: str
     message: str
+    reason: str = ""
 
     def __str__(self) -> str:
         """`MSG: path`, the shape of KAITO's own errors."""
@@ -23,7 +25,7 @@ class Problem:
 
     def bounded(self) -> "Problem":
         """The same, truncated to a readable length: parts of it are user input."""
-        return Problem(self.rule, _cut(self.path, PATH_MAX), _cut(self.message, MESSAGE_MAX))
+        return replace(self, path=_cut(self.path, PATH_MAX), message=_cut(self.message, MESSAGE_MAX))
 
 
 def shown(value: Any) -> str:

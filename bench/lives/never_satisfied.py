@@ -61,7 +61,7 @@ async def measure(stack: Stack, workspaces: Workspaces) -> AsyncIterator[Result]
 
 
 def _of_quota(name: str) -> dict[str, Any]:
-    return workspace(name, instance_type=SCARCE, count=2)
+    return workspace(name, instance_type=SCARCE, replicas=2)
 
 
 async def _create_bad(stack: Stack, workspaces: Workspaces, *bodies: dict[str, Any]) -> dict[str, str]:

@@ -6,16 +6,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from api.configs.inference import INFERENCE_KEY, context_problem, parse_inference_config
+from api.configs.inference import INFERENCE_KEY, InferenceConfig, context_problem, parse_inference_config
 from api.configs.problem import ConfigProblem
-from api.configs.training import TRAINING_KEY, method_problem, parse_training_config
+from api.configs.training import TRAINING_KEY, TrainingConfig, method_problem, parse_training_config
 from api.policy.document import Policy
 from api.policy.rules import namespace_of
 from api.validation.checks.sections import normal_method
 from api.validation.document import Draft, Part
 from api.validation.problem import Problem
+from api.validation.taken import NOTE
 from presets.admission.lookups import known_model
 
+NOT_FOUND: Final = "ConfigNotFound"
 ConfigMaps = Mapping[str, Mapping[str, Any]]
 """ConfigMaps of the Workspace's namespace, as objects, by name."""
 
@@ -31,11 +33,30 @@ def config_maps_named(config_maps: ConfigMaps | None, policy: Policy | None, dra
         yield from _tuning(draft, config_maps, remote_code_allowed)
 
 
+def config_notes(config_maps: ConfigMaps | None, policy: Policy | None, draft: Draft) -> Iterator[Problem]:
+    """What of the ConfigMap that the Workspace names does nothing; nothing of one that is refused."""
+    remote_code_allowed = policy is not None and policy.rules_of(namespace_of(draft)).remote_code
+    config: InferenceConfig | TrainingConfig
+    for named, key in ((draft.inference["config"], INFERENCE_KEY), (draft.tuning["config"], TRAINING_KEY)):
+        content = _content(draft, named, config_maps or {}, key)
+        if isinstance(content, str):
+            continue
+        try:
+            if key == INFERENCE_KEY:
+                config = parse_inference_config(content.text, remote_code_allowed=remote_code_allowed)
+            else:
+                config = parse_training_config(content.text, remote_code_allowed=remote_code_allowed)
+        except ConfigProblem:
+            continue
+        for path, message in config.warnings:
+            yield Problem(NOTE, f"{named.path}: {path}", message)
+
+
 def _inference(draft: Draft, config_maps: ConfigMaps, remote_code_allowed: bool) -> Iterator[Problem]:
     named = draft.inference["config"]
     content = _content(draft, named, config_maps, INFERENCE_KEY)
     if isinstance(content, str):
-        yield Problem("I1", named.path, content)
+        yield Problem("I1", named.path, content, NOT_FOUND)
         return
     try:
         config = parse_inference_config(content.text, remote_code_allowed=remote_code_allowed)
@@ -51,7 +72,7 @@ def _tuning(draft: Draft, config_maps: ConfigMaps, remote_code_allowed: bool) ->
     named = draft.tuning["config"]
     content = _content(draft, named, config_maps, TRAINING_KEY)
     if isinstance(content, str):
-        yield Problem("C45", named.path, f"{_KAITO_TUNING}: {content}")
+        yield Problem("C45", named.path, f"{_KAITO_TUNING}: {content}", NOT_FOUND)
         return
     try:
         config = parse_training_config(content.text, remote_code_allowed=remote_code_allowed)

@@ -20,6 +20,14 @@ def known_model(preset: Part) -> Model | None:
         return None
 
 
+def untunable(model: Model) -> str:
+    """What is said of a model that has no modules for an adapter."""
+    message = "does not support tuning: no modules for an adapter are known"
+    if model.quantization:
+        message += f", because its weights are quantized ({model.quantization})"
+    return f"{message}. Use for instance phi-3-mini-4k-instruct"
+
+
 def known_sku(name: str) -> Sku | None:
     """The machine of this name, None when the table has none."""
     try:

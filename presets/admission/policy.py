@@ -59,22 +59,23 @@ def _options(draft: Draft, provider: Provider) -> Iterator[PurchaseOption]:
     except ValueError:  # M16 and M17 report the error
         options = (PurchaseOption(draft.instance_type),)
     for option in options:
-        if sku := known_sku(option.instance_type):  # C15 and M11 report others
+        sku = known_sku(option.instance_type)
+        if sku or (draft.kind == "template" and option.instance_type.strip()):  # C15 and M11 report others
             # What fulfils NodeClaims decides about spot itself.
-            yield PurchaseOption(sku.name, option.spot and provider == "aks")
+            yield PurchaseOption(sku.name if sku else option.instance_type, option.spot and provider == "aks")
 
 
 def _purchase(option: PurchaseOption, provider: Provider, policy: Policy, region: str, draft: Draft) -> Purchase:
     price: float | None = 0.0
     if provider != "byo":
-        most = spot_price(_limit(draft), draft.count) if option.spot else -1.0
+        most = spot_price(_limit(draft), draft.replicas) if option.spot else -1.0
         price = node_ceiling(option.instance_type, region, given=policy.prices, spot_maximum=most)
     return Purchase(
         namespace=namespace_of(draft),
         name=draft.metadata["name"].text,
         provider=provider,
         machine=option.instance_type,
-        nodes=max(draft.count, 0),
+        nodes=max(draft.replicas, 0),
         node_dollars=price,
         spot=option.spot,
     )
@@ -94,7 +95,8 @@ def _path(what: str, option: PurchaseOption, first: PurchaseOption, draft: Draft
     if what == "spotOnly":
         return draft.annotation(labels.CAPACITY_TYPES).path
     if what == "nodes":
-        return draft.resource["count"].path
+        given = draft.annotation(labels.REPLICAS)
+        return draft.resource["count"].path if draft.kind == "template" and not given.given else given.path
     if option.instance_type == first.instance_type:
         return draft.resource["instanceType"].path
     return draft.annotation(labels.INSTANCE_TYPE_FALLBACKS).path

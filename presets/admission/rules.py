@@ -1,75 +1,39 @@
-"""All admission rules: those of `api.validation`, and those that need the catalogue.
+"""Admission rules that need the catalogue of models and machines; `api.validation` has the others.
 
-The webhook, the planner and `modelyard validate` call this. No I/O: the preflight checks whether a Hugging Face
-repository, a Secret or a node exists, before nodes are bought.
+`presets/plan/judge.py` asks them all, and then the plan. No I/O: whether a repository, a Secret or a node exists, the
+preflight asks before nodes are bought.
 """
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from api import labels
 from api.policy.document import Policy
 from api.purchasing import OPTIONS_MAX, purchase_options
 from api.validation.checks.sections import is_model_name, normal_method
 from api.validation.document import TRANSFORMERS, Draft
-from api.validation.engine import Rule, check_create, check_update
+from api.validation.engine import Rule
 from api.validation.problem import Problem, shown
+from api.validation.taken import NOTE
 from presets.admission.config_maps import ConfigMaps, config_maps_named
-from presets.admission.lookups import NAME_MAX, known_model, known_sku, slice_gib
+from presets.admission.lookups import NAME_MAX, known_model, known_sku, slice_gib, untunable
 from presets.admission.policy import policy_rules
 from presets.admission.templates import is_without_gpu, templates
 from presets.hub import adapter_support
-from presets.machines.machine import Machine
+from presets.machines.retirements import retirement
 from presets.machines.skus import UnknownSku, find_sku, sku_table
 from presets.models.catalog import UnknownModel, find_model
-from presets.serving.fit import DoesNotFit, fit
-from presets.serving.support import refusals
-
-DEFAULT_PROVIDER: Final = "aks"
 
 FALLBACKS_MAX: Final = 20
+_OF_A_TEMPLATE: Final = re.compile(r"standard_[dn]\w*", re.ASCII | re.IGNORECASE)
 QLORA_SHARE: Final = 0.258
 """Of weights in 16 bits that nf4 with double quantization leaves: 0.516 bytes of 2."""
 
 
-def problems_on_create(
-    document: Any,
-    *,
-    provider: str = DEFAULT_PROVIDER,
-    allowed_hosts: Collection[str] = (),
-    config_maps: ConfigMaps | None = None,
-    policy: Policy | None = None,
-    region: str = "",
-) -> list[Problem]:
-    """Returns every problem of a new Workspace. Accepts any JSON and never raises.
-
-    `provider` is the installation's: aks, karpenter or byo. `config_maps` are those of the Workspace's namespace by
-    name; without them their content is not validated. `policy` is the operator's, and without one nothing is refused
-    by it; `region` has the prices that it limits, the highest of all where it is empty.
-    """
-    return check_create(
-        document, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps, policy, region)
-    )
-
-
-def problems_on_update(
-    old: Any,
-    new: Any,
-    *,
-    provider: str = DEFAULT_PROVIDER,
-    allowed_hosts: Collection[str] = (),
-    config_maps: ConfigMaps | None = None,
-    policy: Policy | None = None,
-    region: str = "",
-) -> list[Problem]:
-    """Returns every problem of replacing `old` by `new`; empty if the object is being deleted."""
-    return check_update(
-        old, new, provider=provider, allowed_hosts=allowed_hosts, more=_rules(config_maps, policy, region)
-    )
-
-
-def _rules(config_maps: ConfigMaps | None, policy: Policy | None, region: str) -> tuple[Rule, ...]:
+def rules(config_maps: ConfigMaps | None, policy: Policy | None, region: str) -> tuple[Rule, ...]:
+    """Every rule that needs more than the document: the catalogue's, the ConfigMaps', the policy's."""
     return (*CATALOGUE_RULES, partial(config_maps_named, config_maps, policy), *policy_rules(policy, region))
 
 
@@ -93,17 +57,16 @@ def _tunable(draft: Draft) -> Iterator[Problem]:
     preset = draft.tuning["preset"]
     model = known_model(preset)
     if model and not model.lora_targets:
-        message = f"{shown(preset['name'].text)} does not support tuning: no modules for an adapter are known"
-        yield Problem("M10", preset["name"].path, f"{message}. Use for instance phi-3-mini-4k-instruct")
+        yield Problem("M10", preset["name"].path, f"{shown(preset['name'].text)} {untunable(model)}")
 
 
 def _machines(draft: Draft) -> Iterator[Problem]:
-    """C15: a machine that is known and has GPUs; KAITO admits others by prefix and fails after buying them. A template
-    that asks for no GPU needs none."""
+    """C15: a machine that is known, has GPUs and can be bought; KAITO admits others by prefix and fails after buying
+    them. A template that asks for no GPU needs none; of a size that is not known its author knows what it has."""
     if not draft.buys_nodes:
         return
-    part, without_gpu = draft.resource["instanceType"], is_without_gpu(draft)
-    if draft.instance_type.strip() and (problem := _machine_problem(draft.instance_type, without_gpu=without_gpu)):
+    part = draft.resource["instanceType"]
+    if draft.instance_type.strip() and (problem := _machine_problem(draft.instance_type, draft)):
         yield Problem("C15", part.path, f"Unsupported instance type {shown(draft.instance_type)}: {problem}")
     fallbacks = draft.annotation(labels.INSTANCE_TYPE_FALLBACKS)
     names = fallbacks.text.split(",") if fallbacks.text else []
@@ -112,8 +75,18 @@ def _machines(draft: Draft) -> Iterator[Problem]:
         return
     yield from _too_many(draft)
     for name in names:
-        if problem := _machine_problem(name, without_gpu=without_gpu):
+        # A fallback that Azure has retired since is passed over: it may stand in a Workspace that runs.
+        if not retirement(name) and (problem := _machine_problem(name, draft)):
             yield Problem("M11", fallbacks.path, f"Unsupported instance type {shown(name)}: {problem}")
+
+
+def passed_over(draft: Draft) -> Iterator[Problem]:
+    """Of the fallbacks those that Azure has retired: a note, because they may stand in a Workspace that runs."""
+    fallbacks = draft.annotation(labels.INSTANCE_TYPE_FALLBACKS)
+    for name in fallbacks.text.split(",")[:FALLBACKS_MAX] if draft.buys_nodes else ():
+        if gone := retirement(name):
+            message = f"{shown(name.strip())} is passed over: Azure retired it ({gone.gpu}) on {gone.since}"
+            yield Problem(NOTE, fallbacks.path, f"{message}; use {gone.instead}")
 
 
 def _too_many(draft: Draft) -> Iterator[Problem]:
@@ -128,38 +101,18 @@ def _too_many(draft: Draft) -> Iterator[Problem]:
         yield Problem("M18", path, message)
 
 
-def _memory(draft: Draft) -> Iterator[Problem]:
-    """C16, C17: the weights alone are larger than all GPUs, where `count` is taken as it is. For qlora they
-    are counted as it packs them; whether the training fits is the plan's to say."""
+def memory_rule(draft: Draft) -> str | None:
+    """C16 or C17, where the weights alone are larger than all GPUs and `count` is taken as it is; None elsewhere. The
+    plan has the numbers. For qlora weights are counted as it packs them."""
     as_written = draft.first_version or draft.tuning.given or draft.annotation(labels.RUNTIME).text == TRANSFORMERS
     model, sku = known_model(draft.section["preset"]), known_sku(draft.instance_type)
-    if not as_written or not draft.buys_nodes or _bypassed(draft) or model is None or sku is None:
-        return
-    have = sku.total_gpu_memory_gib * draft.count
+    if not as_written or not draft.buys_nodes or model is None or sku is None:
+        return None
     packs = normal_method(draft.tuning["method"].text) == "qlora"
     weights = model.weights_gib * (QLORA_SHARE if packs else 1)
-    if 0 < have < weights:
-        needs = f"{model.repo} has {weights:.1f} GiB of weights{', packed into 4 bits' if packs else ''}"
-        message = f"Insufficient total GPU memory: {draft.count} x {sku.name} have {have} GiB, and {needs}"
-        rule = "C16" if draft.first_version else "C17"
-        yield Problem(rule, draft.resource["instanceType"].path, f"{message}; use larger machines")
-
-
-def _served(draft: Draft) -> Iterator[Problem]:
-    """M14: a model that vLLM cannot serve on these GPUs, however many nodes there are."""
-    model, sku = known_model(draft.inference["preset"]), known_sku(draft.instance_type)
-    if not draft.buys_nodes or _bypassed(draft) or model is None or sku is None or not sku.gpus:
-        return
-    path = draft.resource["instanceType"].path
-    machine = Machine.of(sku)
-    against = refusals(model, machine)
-    for reason in against:
-        yield Problem("M14", path, reason)
-    if not against:
-        try:
-            fit(model, machine)
-        except DoesNotFit as error:
-            yield Problem("M14", path, f"{error}; use larger machines")
+    if sku.total_gpu_memory_gib * draft.count >= weights:
+        return None
+    return "C16" if draft.first_version else "C17"
 
 
 def _slices(draft: Draft) -> Iterator[Problem]:
@@ -192,8 +145,6 @@ CATALOGUE_RULES: Final[tuple[Rule, ...]] = (
     _presets,
     _tunable,
     _machines,
-    _memory,
-    _served,
     _slices,
     _adapters,
     templates,
@@ -213,14 +164,19 @@ def _nearest(name: str) -> str:
     return ""
 
 
-def _machine_problem(name: str, *, without_gpu: bool) -> str | None:
+def _machine_problem(name: str, draft: Draft) -> str | None:
     if len(name) > NAME_MAX:
         return f"{len(name)} characters are too many for a machine name"
+    if gone := retirement(name):
+        return f"Azure retired it ({gone.gpu}) on {gone.since}; use {gone.instead}"
     try:
         sku = find_sku(name)
     except UnknownSku as error:
-        return f"{_hint(error)}. Supported SKUs: {', '.join(sku.name for sku in sku_table().skus if sku.gpus)}"
-    return None if sku.gpus or without_gpu else f"{sku.name} has no GPU"
+        if draft.kind == "template" and _OF_A_TEMPLATE.fullmatch(name.strip()):
+            return None
+        known = (sku.name for sku in sku_table().skus if sku.gpus and not sku.retired)
+        return f"{_hint(error)}. Supported SKUs: {', '.join(known)}"
+    return None if sku.gpus or is_without_gpu(draft) else f"{sku.name} has no GPU"
 
 
 def _hint(error: LookupError) -> str:

@@ -6,6 +6,9 @@ from typing import Final
 from presets.machines.gpu_labels import GPU, NodeGpus
 from presets.machines.skus import Sku
 
+LEAST_CAPABILITY: Final = 7.5
+"""Of the runtime's images, whose torch is built for CUDA 13: it has no code for Maxwell, Pascal and Volta any more
+(CUDA 13.0 release notes)."""
 LARGE_GPU_GIB: Final = 70
 LARGEST_GPU_GIB: Final = 160
 SLICE_SHARE: Final = 0.95
@@ -74,6 +77,16 @@ class Machine:
             share=1 / gpus.replicas if gpus.sharing == "time-slicing" else 1.0,
             resource=gpus.resource,
         )
+
+    def too_old(self) -> str | None:
+        """Why the runtime's images cannot compute on its GPUs; None if they can."""
+        capability = self.compute_capability
+        if capability is None:
+            return f"{self.name} has {self.gpu_model or 'no'} GPUs, and the runtime image is built for NVIDIA's"
+        if capability >= LEAST_CAPABILITY:
+            return None
+        gpus = f"{self.name} ({self.gpu_model}) has GPUs of compute capability {capability:.1f}"
+        return f"{gpus}, and the CUDA 13 of the runtime image needs {LEAST_CAPABILITY:.1f} or more"
 
     def with_gpus(self, gpus: int) -> "Machine":
         """The same machine, of which only so many GPUs may be used."""

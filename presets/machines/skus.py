@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from presets.machines.prices import price_table
+from presets.machines.retirements import retirement
 
 NEAR_MATCHES: Final = 3
 PREFIX: Final = "standard_"
@@ -53,7 +54,6 @@ class Sku(BaseModel):
     infiniband: bool = False
     architecture: Literal["amd64", "arm64"] = "amd64"
     zones: bool = True
-    retired: bool = False
 
     @model_validator(mode="after")
     def _gpu_facts_agree(self) -> Self:
@@ -62,6 +62,11 @@ class Sku(BaseModel):
         if self.driver_gib and not self.gpu_memory_gib * 0.8 < self.driver_gib <= self.gpu_memory_gib:
             raise ValueError(f"{self.name}: driver_gib {self.driver_gib} does not go with {self.gpu_memory_gib} GiB")
         return self
+
+    @property
+    def retired(self) -> bool:
+        """Whether Azure has none of it any more."""
+        return retirement(self.name) is not None
 
     @property
     def has_nvme(self) -> bool:

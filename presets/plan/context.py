@@ -21,7 +21,8 @@ class PlanContext:
     has room for.
 
     `config_maps` are those of the Workspace's namespace by name, None if not available; `model` is the hub's answer
-    about a model that is not in the catalogue; `machine` describes existing nodes.
+    about a model that is not in the catalogue; `machine` describes existing nodes. `bypassed`: the Workspace's author
+    has turned off the checks of memory.
     """
 
     region: str = DEFAULT_REGION
@@ -31,6 +32,7 @@ class PlanContext:
     machine: Machine | None = None
     data_gib: int = DATA_GIB
     policy: Policy | None = None
+    bypassed: bool = False
 
     def allows_remote_code(self, namespace: str) -> bool:
         """Whether code of a model's repository may run in this namespace: only where a policy says so."""

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 from api import labels, names
 from api.configs.inference import InferenceConfig
-from api.configs.training import TrainingConfig
 from api.pods.serve import SERVE_PORT
 from api.pods.template import TemplateNeeds
 from api.preflight import QUESTIONS, CheckName
-from api.purchasing import purchase_options
+from api.purchasing import SPOT_QUOTA, purchase_options
 from api.resource.workspace import Workspace
 from api.validation.document import Part
 from presets.admission.templates import WHERE, needs_of
@@ -22,10 +21,9 @@ from presets.plan.document import Finding
 def remarks(
     workspace: Workspace,
     context: PlanContext,
-    config: InferenceConfig | TrainingConfig | None,
     sku: Sku | None = None,
 ) -> list[Finding]:
-    """Warnings: settings that are accepted but may not have the expected effect."""
+    """Warnings of what needs the plan; `judge.notes` has those of the document and of the ConfigMap."""
     found = []
     section = workspace.inference or workspace.tuning
     named = section.config if section else None
@@ -33,17 +31,9 @@ def remarks(
     if named and context.config_maps is None:
         message = f"ConfigMap '{named}' is not available: the plan does not include its settings"
         found.append(Finding(reason="ConfigNotRead", path=where, message=message))
-    for path, message in config.warnings if config else ():
-        found.append(Finding(reason="ConfigIgnored", path=f"{where}: {path}", message=message))
-    if workspace.count > 1 and workspace.inference and workspace.inference.preset:
-        message = f"{workspace.count} replicas of the model, one on each node; KAITO ignores the count of a preset"
-        found.append(Finding(reason="Replicas", path="resource.count", message=message))
-    if workspace.resource and workspace.resource.partition and context.provider != "byo":
-        message = "is for bring-your-own nodes, and is not acted on"
-        found.append(Finding(reason="PartitionIgnored", path="resource.partition", message=message))
     most, price = price_limit(workspace), sku.price(context.region) if sku else None
-    if most is not None and price is not None and price * workspace.count > most:
-        message = f"${price * workspace.count:.2f} per hour is more than the ${most:.2f} that are allowed"
+    if most is not None and price is not None and price * workspace.replicas > most:
+        message = f"${price * workspace.replicas:.2f} per hour is more than the ${most:.2f} that are allowed"
         found.append(Finding(reason="PriceAboveLimit", path=f"annotation {labels.MAX_PRICE_PER_HOUR}", message=message))
     needs = needs_of(workspace)
     if context.provider == "byo" and context.machine is None and needs is None:
@@ -92,9 +82,10 @@ def _checks(
     workspace: Workspace, context: PlanContext, sku: Sku | None, model: Model | None
 ) -> Iterator[tuple[CheckName, str]]:
     if sku and context.provider == "aks":
-        family = f"vCPUs of {sku.family} are left in {context.region}"
+        family = SPOT_QUOTA if _spot_first(workspace, sku) else sku.family
+        vcpus = f"{sku.vcpus * workspace.replicas} vCPUs of {family}"
         yield CheckName.SKU_OFFERED, f"{sku.name} is offered to the subscription in {context.region}"
-        yield CheckName.VCPU_QUOTA, f"{sku.vcpus * max(workspace.count, 0)} {family}"
+        yield CheckName.VCPU_QUOTA, f"{vcpus} are left in {context.region}"
         yield CheckName.POOL_LIMIT, QUESTIONS[CheckName.POOL_LIMIT]
     if context.provider == "karpenter":
         yield CheckName.NODE_CLAIMS, QUESTIONS[CheckName.NODE_CLAIMS]
@@ -120,6 +111,13 @@ def _checks(
     template = workspace.inference.template if workspace.inference else None
     if template and storage_classes(Part("", template)["spec"]):
         yield CheckName.STORAGE_CLASS, QUESTIONS[CheckName.STORAGE_CLASS]
+
+
+def _spot_first(workspace: Workspace, sku: Sku) -> bool:
+    try:
+        return purchase_options(sku.name, workspace.metadata.annotations)[0].spot
+    except ValueError:  # M16 and M17 report it
+        return False
 
 
 def ways_to_get_nodes(workspace: Workspace, context: PlanContext, sku: Sku | None) -> tuple[str, ...]:

@@ -1,23 +1,16 @@
 """Plans one Workspace from its document alone: machines, memory, context, price and time, or errors. Pure.
 
-The planner activity, `modelyard plan` and the admin endpoint all call this, so they report the same. Does not query
-the cloud, the hub or the cluster; the plan lists the checks that will.
+`judge.py` asks the admission rules before it, for everybody, and nobody else calls this: what a rule refuses is not
+refused here again. Does not query the cloud, the hub or the cluster; the plan lists the checks that will.
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from api import labels
-from api.policy.rules import RULE_IDS
-from api.providers import PROVIDERS, Provider
-from api.resource.invalid import InvalidWorkspace
 from api.resource.workspace import Workspace
-from api.validation.document import Draft
-from api.validation.problem import Problem
-from presets.admission.lookups import slice_gib
-from presets.admission.rules import problems_on_create
-from presets.admission.templates import WHERE, lacking, needs_of
+from presets.admission.lookups import known_sku, slice_gib
+from presets.admission.templates import needs_of
 from presets.machines.machine import Machine
 from presets.machines.skus import Sku
 from presets.models.catalog import Model
@@ -29,7 +22,17 @@ from presets.plan.durations import step_times, until_first_step, until_ready
 from presets.plan.notes import preflight_checks, released_on_failure, remarks, room_for_adapters, ways_to_get_nodes
 from presets.plan.tuning import described_training, sized_training
 from presets.serving.alternatives import machines_that_fit
-from presets.serving.fit import IMAGES_AND_LOGS_GIB, LEAST_CONTEXT, DoesNotFit, Fit, Memory, disk_gib, fit, utilization
+from presets.serving.fit import (
+    IMAGES_AND_LOGS_GIB,
+    LEAST_CONTEXT,
+    DoesNotFit,
+    Fit,
+    Memory,
+    closest,
+    disk_gib,
+    fit,
+    utilization,
+)
 from presets.serving.overrides import VllmOverrides, vllm_overrides
 from presets.serving.support import concerns, override_problems, refusals
 
@@ -37,68 +40,20 @@ TEMPLATE_DISK_GIB: Final = 256
 """A template does not declare its model's size."""
 
 
-def plan_document(document: Mapping[str, Any], context: PlanContext) -> PlanReport:
-    """The plan of a Workspace from a file or the cluster. Applies the admission rules too, because the webhook may not
-    have seen it. Never raises for invalid user input."""
-    context = replace(context, provider=provider_of(document, context.provider))
-    try:
-        workspace = Workspace.parse(document)
-    except InvalidWorkspace as error:
-        metadata = document.get("metadata")
-        named = metadata if isinstance(metadata, Mapping) else {}
-        return PlanReport(
-            namespace=str(named.get("namespace") or "default"),
-            name=str(named.get("name") or ""),
-            provider=context.provider,
-            region=context.region,
-            errors=(Finding(reason="InvalidSpec", message=str(error)),),
-        )
-    plan = plan_workspace(workspace, context)
-    if plan.errors:
-        return plan
-    problems = problems_on_create(
-        document,
-        provider=context.provider,
-        config_maps=context.config_maps,
-        policy=context.policy,
-        region=context.region,
-    )
-    errors = [_error(_reason_of(problem), problem.message, problem.path) for problem in problems]
-    return plan.model_copy(update={"errors": tuple(errors)})
-
-
-def _reason_of(problem: Problem) -> str:
-    return "PolicyRefused" if problem.rule in RULE_IDS else "InvalidSpec"
-
-
-def provider_of(document: Mapping[str, Any], installed: Provider) -> Provider:
-    """The provider that the Workspace's own annotations name, else the installation's. Admission rejects unknown
-    values."""
-    named = Draft(document, installed).provider
-    return next((known for known in PROVIDERS if known == named), installed)
-
-
 def plan_workspace(workspace: Workspace, context: PlanContext) -> PlanReport:
     """The plan; its `errors` are every reason why it cannot be carried out."""
-    errors = list(checks.spec_errors(workspace))
-    sku, config, training, model = None, None, None, None
-    try:
-        config = checks.wanted_config(workspace, context)
-        training = checks.wanted_training(workspace, context)
-    except Refused as refused:
-        errors.append(refused.finding)
+    context = replace(context, bypassed=labels.BYPASS_RESOURCE_CHECKS in workspace.metadata.annotations)
+    errors: list[Finding] = []
+    model = None
+    config, training = checks.wanted_config(workspace, context), checks.wanted_training(workspace, context)
+    sku = known_sku(workspace.instance_type or "") if context.provider != "byo" else None
     try:
         model = checks.wanted_model(workspace, context.model)
         if model:
             checks.check_adapters(workspace, model)
     except Refused as refused:
         errors.append(refused.finding)
-    try:
-        sku = checks.wanted_sku(workspace) if context.provider != "byo" else None
-    except Refused as refused:
-        errors.append(refused.finding)
     machine = _machine(workspace, context, sku)
-    errors += _template_errors(workspace, sku)
     if machine and context.machine and machine.gpus > context.machine.gpus:
         asked = f"asks for {machine.gpus} GPUs of a node, and {machine.name} has {context.machine.gpus}"
         errors.append(_error("DoesNotFit", asked, "resource.partition.count"))
@@ -108,7 +63,7 @@ def plan_workspace(workspace: Workspace, context: PlanContext) -> PlanReport:
     elif model and machine and not workspace.tuning:
         plan = _sized(plan, model, machine, vllm_overrides(config, len(checks.adapter_names(workspace))), context)
     room = room_for_adapters(workspace, model, config) if model else []
-    warnings = (*remarks(workspace, context, config or training, sku), *room, *plan.warnings)
+    warnings = (*remarks(workspace, context, sku), *room, *plan.warnings)
     return plan.model_copy(update={"errors": (*errors, *plan.errors), "warnings": warnings})
 
 
@@ -127,7 +82,7 @@ def _described(
     workspace: Workspace, context: PlanContext, sku: Sku | None, machine: Machine | None, model: Model | None
 ) -> PlanReport:
     """Everything that needs no sizing."""
-    count = max(workspace.count, 0)
+    count = max(workspace.replicas, 0)
     price = sku.price(context.region) if sku else None
     plan = PlanReport(
         namespace=workspace.namespace,
@@ -137,10 +92,10 @@ def _described(
         model=model.repo if model else "",
         served_model_name=model.served_name if model else "",
         weights_gib=model.weights_gib if model else None,
-        vllm_options=model.vllm_options if model else {},
+        vllm_options=model.vllm_options | checks.performance_mode(workspace) if model else {},
         nodes=count,
         replicas=count,
-        instance_type=sku.name if sku else "",
+        instance_type=sku.name if sku else "" if context.provider == "byo" else workspace.instance_type or "",
         gpu_model=machine.gpu_model if machine else "",
         gpus_per_node=_gpus(workspace, sku, machine),
         gpu_resource=_gpu_resource(workspace, machine),
@@ -155,15 +110,6 @@ def _described(
     if workspace.tuning and not workspace.inference:
         plan = described_training(plan, workspace.tuning, model, context)
     return _timed(plan, price)
-
-
-def _template_errors(workspace: Workspace, sku: Sku | None) -> Iterator[Finding]:
-    """What of a template can never start, or not on this machine: M40 and M41 of admission."""
-    needs = needs_of(workspace)
-    for problem in needs.problems if needs else ():
-        yield _error("InvalidSpec", problem.message, f"{WHERE}.{problem.path}")
-    for message in lacking(needs, sku) if needs else ():
-        yield _error("DoesNotFit", message, f"{WHERE}.containers")
 
 
 def _gpus(workspace: Workspace, sku: Sku | None, machine: Machine | None) -> int | None:
@@ -200,7 +146,8 @@ def _sized(
 ) -> PlanReport:
     """The plan with its layout and memory, or with the errors that say why there is none."""
     if against := refusals(model, machine):
-        errors = [_error("DoesNotFit", f"{text}. {_choose('another', context)}") for text in against]
+        path = _machine_path(context)
+        errors = [_error("DoesNotFit", f"{text}. {_choose('another', context)}", path) for text in against]
         return _with_alternatives(plan, model, overrides, context, errors)
     if problems := override_problems(model, machine, overrides):
         errors = [_error("ConfigInvalid", text, "inference.config") for text in problems]
@@ -217,6 +164,8 @@ def _on_several_nodes(
 ) -> PlanReport:
     """One replica on several nodes: sized and priced, and refused, because a replica is served by one node for now."""
     message = str(error)
+    if context.bypassed and (nearest := closest(model, machine, overrides)):
+        return _nevertheless(_laid_out(plan, model, machine, overrides, nearest), message)
     if overrides.context and error.context >= LEAST_CONTEXT:
         message += f". At most {error.context} tokens fit on one"
     try:
@@ -225,8 +174,15 @@ def _on_several_nodes(
         message += f". One replica would take {found.layout}, and a replica is served by one node for now"
     except DoesNotFit:
         plan = plan.model_copy(update={"nodes": None})
-    errors = [_error("DoesNotFit", f"{message}. {_choose('a larger', context)}")]
+    errors = [_error("DoesNotFit", f"{message}. {_choose('a larger', context)}", _machine_path(context))]
     return _with_alternatives(plan, model, overrides, context, errors)
+
+
+def _nevertheless(plan: PlanReport, message: str) -> PlanReport:
+    """The plan of who knows better: vLLM takes the context that it finds room for."""
+    tried = f"{message}. It is tried, because {labels.BYPASS_RESOURCE_CHECKS} says so"
+    warnings = (*plan.warnings, Finding(reason="Sizing", message=tried))
+    return plan.model_copy(update={"max_model_len": plan.max_model_len or None, "warnings": warnings})
 
 
 def _laid_out(plan: PlanReport, model: Model, machine: Machine, overrides: VllmOverrides, found: Fit) -> PlanReport:
@@ -296,6 +252,10 @@ def _price_until(each: float | None, nodes: int, minutes: tuple[float, float]) -
 
 def _error(reason: str, message: str, path: str = "") -> Finding:
     return Finding(reason=reason, path=path, message=message)
+
+
+def _machine_path(context: PlanContext) -> str:
+    return "resource.labelSelector" if context.provider == "byo" else "resource.instanceType"
 
 
 def _choose(which: str, context: PlanContext) -> str:

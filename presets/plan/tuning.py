@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from api import labels
 from api.configs.training import TrainingConfig
 from api.resource.model import TuningSpec
 from presets.machines.machine import Machine
@@ -51,6 +52,9 @@ def sized_training(
     try:
         memory = fit_training(model, machine, overrides)
     except DoesNotFit as error:
+        if context.bypassed:
+            message = f"{error}. It is tried, because {labels.BYPASS_RESOURCE_CHECKS} says so"
+            return plan.model_copy(update={"warnings": (*plan.warnings, Finding(reason="Sizing", message=message))})
         return _elsewhere(plan, model, overrides, context, f"{error}. Or choose a larger {_noun(context)}")
     warnings = [Finding(reason="Sizing", message=text) for text in concerns(model, machine, overrides)]
     return plan.model_copy(update={"training_gib": _reported(memory), "warnings": (*plan.warnings, *warnings)})
@@ -90,7 +94,7 @@ def _elsewhere(
         AlternativeMachine(instance_type=machine.instance_type, price_per_hour=machine.price_per_hour)
         for machine in found
     )
-    error = Finding(reason="DoesNotFit", path="resource.instanceType", message=f"{message}: {advice}")
+    error = Finding(reason="DoesNotFit", path=_path(context), message=f"{message}: {advice}")
     return _with(plan.model_copy(update={"alternatives": machines}), error)
 
 
@@ -107,6 +111,10 @@ def _reported(memory: Memory) -> TrainingMemory:
 
 def _with(plan: PlanReport, error: Finding) -> PlanReport:
     return plan.model_copy(update={"errors": (*plan.errors, error)})
+
+
+def _path(context: PlanContext) -> str:
+    return "resource.labelSelector" if context.provider == "byo" else "resource.instanceType"
 
 
 def _noun(context: PlanContext) -> str:

@@ -17,6 +17,8 @@ from presets.serving.parallelism import Layout, layouts_on_nodes, layouts_on_one
 GPU_MEMORY_UTILIZATION: Final = 0.9
 """The share of a GPU's usable memory that vLLM is given. Its own default is 0.92 (0.32); two points are left for what
 fragments while it runs. KAITO gives 0.84, and 0.82 on an A10, of the advertised memory."""
+CONTEXT_GIB: Final = 0.5
+"""What CUDA's context takes before vLLM looks: logs say 0.41 (A100) and 0.53 (H100)."""
 LEAST_CONTEXT: Final = 2048
 """Tokens of context that must at least fit, unless the user asks for a max-model-len. KAITO's figure."""
 COMFORTABLE_CONTEXT: Final = 8192
@@ -90,6 +92,17 @@ def fit(model: Model, machine: Machine, overrides: VllmOverrides | None = None, 
     raise _does_not_fit(model, machine, overrides, nearest)
 
 
+def closest(model: Model, machine: Machine, overrides: VllmOverrides) -> Fit | None:
+    """The layout on one machine that comes nearest, though it does not fit as far as is known; None where the model
+    cannot be spread over its GPUs."""
+    least = least_context(model, overrides)
+    layouts = list(_candidates(model, machine, 1, overrides))
+    if not layouts:
+        return None
+    nearest = min(layouts, key=lambda layout: needed_gib(model, machine, layout, overrides, least))
+    return fit_in(model, machine, nearest, overrides)
+
+
 def least_context(model: Model, overrides: VllmOverrides) -> int:
     """The minimum context in tokens for a layout to be accepted."""
     return overrides.context or min(LEAST_CONTEXT, model.max_tokens)
@@ -130,8 +143,14 @@ def given_gib(machine: Machine, overrides: VllmOverrides) -> float:
 
 
 def utilization(machine: Machine, overrides: VllmOverrides) -> float:
-    """The share of the memory that CUDA shows which vLLM is given: the user's, or 0.9 of what this pod may take."""
-    return overrides.utilization or GPU_MEMORY_UTILIZATION * machine.share
+    """The share of the memory that CUDA shows which vLLM is given: the user's, or 0.9 of what this pod may take; of a
+    small GPU less, so that CUDA itself has room."""
+    return overrides.utilization or min(GPU_MEMORY_UTILIZATION * machine.share, most_utilization(machine))
+
+
+def most_utilization(machine: Machine) -> float:
+    """The largest share with which vLLM starts: it does not when less than its share of the memory is free."""
+    return machine.share * (1 - CONTEXT_GIB / machine.usable_gib)
 
 
 def needed_gib(model: Model, machine: Machine, layout: Layout, overrides: VllmOverrides, context: int) -> float:

@@ -7,7 +7,7 @@ from typing import Final
 
 from presets.machines.machine import Machine
 from presets.models.catalog import Model
-from presets.serving.fit import COMFORTABLE_CONTEXT, Fit, utilization
+from presets.serving.fit import COMFORTABLE_CONTEXT, CONTEXT_GIB, Fit, most_utilization, utilization
 from presets.serving.overrides import VllmOverrides
 
 LEAST_CAPABILITY: Final = {
@@ -19,16 +19,13 @@ HALF_TYPE_CAPABILITY: Final = 8.0
 FP8_CACHE_CAPABILITY: Final = 8.0
 NATIVE_FP8_CAPABILITY: Final = 8.9
 SPARSE_CAPABILITY: Final = 9.0
-CONTEXT_GIB: Final = 0.5
-"""What CUDA's context takes before vLLM looks: logs say 0.41 (A100) and 0.53 (H100). vLLM does not start when less than
-its share of the memory is free."""
 
 
 def refusals(model: Model, machine: Machine) -> list[str]:
     """Why this model cannot be served on this machine regardless of memory; empty if it can."""
-    capability = machine.compute_capability
-    if capability is None:
-        return [f"{machine.name} has {machine.gpu_model or 'no'} GPUs, and the runtime image is built for NVIDIA's"]
+    capability = machine.compute_capability or 0.0
+    if why := machine.too_old():
+        return [why]
     found = []
     least = LEAST_CAPABILITY.get(model.quantization, 0.0)
     if capability < least:
@@ -56,7 +53,7 @@ def override_problems(model: Model, machine: Machine, overrides: VllmOverrides) 
             f"max-model-len {overrides.context} exceeds model's maximum supported context window {model.max_tokens} "
             "(ModelTokenLimit); lower it, or leave it out"
         )
-    most = machine.share * (1 - CONTEXT_GIB / machine.usable_gib)
+    most = most_utilization(machine)
     if utilization(machine, overrides) > most:
         found.append(
             f"gpu-memory-utilization {utilization(machine, overrides):g} leaves less than {CONTEXT_GIB} GiB of "

@@ -109,9 +109,9 @@ def ways_to_fit(model: Model, machine: Machine, overrides: TrainingOverrides) ->
 
 def refusals(model: Model, machine: Machine, overrides: TrainingOverrides) -> list[str]:
     """Why this training cannot run on this machine regardless of memory; empty if it can."""
-    capability = machine.compute_capability
-    if capability is None:
-        return [f"{machine.name} has {machine.gpu_model or 'no'} GPUs, and the training image is built for NVIDIA's"]
+    capability = machine.compute_capability or 0.0
+    if why := machine.too_old():
+        return [why]
     least = PACKED_CAPABILITY.get(overrides.bits, 0.0)
     if capability < least:
         return [

@@ -6,6 +6,7 @@ left to the webhook: lists without a bound are too expensive in CEL.
 
 from typing import Final
 
+from api.resource import mig
 from api.resource.cel.rule import NONE, CelRule, Kind, given, text
 
 _ONE_SOURCE: Final = (
@@ -74,9 +75,8 @@ STATES: Final = (
     CelRule(
         "C25",
         "resource.partition",
-        "self.mode != 'mig' || has(self.profile) && self.profile.matches("
-        r"r'^(([1-7])g\.([0-9]{1,3})gb(\+me(\.all)?|\+gfx|-me)?|[1-7]c\.[1-7]g\.[0-9]{1,3}gb)$')",
-        f'"unknown MIG profile \'" + {given("profile", NONE)} + "\'; use one such as 1g.10gb"',
+        f"self.mode != 'mig' || has(self.profile) && self.profile in {list(mig.PROFILES)}",
+        f'"unknown MIG profile \'" + {given("profile", NONE)} + "\'; {mig.REMEDY}"',
         "profile",
         Kind.VALUE,
     ),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from api import labels, purchasing
+from api.replicas import read_replicas
 from api.validation.document import PROVISIONERS, Draft
 from api.validation.problem import Problem, shown
 
@@ -26,6 +27,8 @@ CHECKED: Final = frozenset(
         labels.MAX_PRICE_PER_HOUR,
         labels.ZONES,
         labels.CAPACITY_TYPES,
+        labels.REPLICAS,
+        labels.ENABLE_LOAD_BALANCER,
     }
 )
 """Annotations that a rule reads: a change of another one cannot make a Workspace wrong."""
@@ -34,12 +37,13 @@ PURCHASE: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("M15", labels.MAX_PRICE_PER_HOUR, purchasing.price_limit),
     ("M16", labels.ZONES, purchasing.zones),
     ("M17", labels.CAPACITY_TYPES, purchasing.capacity_types),
+    ("M25", labels.REPLICAS, read_replicas),
 )
 """How each annotation about the purchase is read; ValueError says what is wrong."""
 
 
 def values(draft: Draft) -> Iterator[Problem]:
-    """C4 to C7, M7, M15 to M17: rejects unknown values, which would otherwise be ignored silently."""
+    """C4 to C7, M7, M15 to M17, M25: rejects unknown values, which would otherwise be ignored silently."""
     family = draft.annotation(labels.NODE_IMAGE_FAMILY)
     if family.given and family.text.strip().lower() not in ("", *IMAGE_FAMILIES):
         yield _refused("C4", family.path, f"unsupported node image family {shown(family.text)}", IMAGE_FAMILIES)
@@ -60,6 +64,9 @@ def values(draft: Draft) -> Iterator[Problem]:
             read(part.text)
         except ValueError as error:
             yield Problem(rule, part.path, f"invalid value: {shown(part.text)} {error}")
+    if draft.kind == "tuning" and draft.annotation(labels.REPLICAS).text.strip() not in ("", "1"):
+        path = draft.annotation(labels.REPLICAS).path
+        yield Problem("M25", path, "invalid value: a training runs on one node; remove the annotation")
 
 
 def checked(annotations: Mapping[str, object]) -> dict[str, object]:

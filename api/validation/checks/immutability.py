@@ -33,6 +33,14 @@ def resource(old: Draft, new: Draft) -> Iterator[Problem]:
         yield Problem("U8", "resource.partition", f"{IMMUTABLE}; make another Workspace")
 
 
+def replicas(old: Draft, new: Draft) -> Iterator[Problem]:
+    """M26: nodes are bought for the replicas. Writing down those that a Workspace has is no change."""
+    if old.kind == new.kind and old.replicas != new.replicas and old.count == new.count:
+        path = new.annotation(labels.REPLICAS).path
+        change = f"{old.replicas} replicas are there, and {new.replicas} are asked for; make another Workspace"
+        yield Problem("M26", path, f"{IMMUTABLE}: {change}")
+
+
 def machine(old: Draft, new: Draft) -> Iterator[Problem]:
     """U4, U5, U6: from one machine type to another. Emptied or set for the first time: see C8 and C9."""
     before, after = old.instance_type, new.instance_type

@@ -3,25 +3,23 @@
 Rules about the provider apply only if it is known, from the Workspace's annotation or the installation.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from api import labels
+from api.replicas import MOST
+from api.resource import mig
 from api.validation.document import Draft
 from api.validation.problem import Problem, shown
 
-COUNT_MAX: Final = 1000
-"""Nodes of one AKS node pool at most; a Workspace is one pool."""
 _OWN_NODES: Final = f"for your own nodes, set the annotation {labels.NODE_PROVIDER}: byo"
-_PROFILE = re.compile(r"([1-7])g\.([0-9]{1,3})gb(\+me(\.all)?|\+gfx|-me)?|[1-7]c\.[1-7]g\.[0-9]{1,3}gb")
 
 
 def count(draft: Draft) -> Iterator[Problem]:
     """M3: a number of nodes that can be bought."""
     part = draft.resource["count"]
-    if part.number is not None and not 1 <= part.number <= COUNT_MAX:
-        yield Problem("M3", part.path, f"invalid value: {part.number} nodes; use 1 to {COUNT_MAX}")
+    if part.number is not None and not 1 <= part.number <= MOST:
+        yield Problem("M3", part.path, f"invalid value: {part.number} nodes; use 1 to {MOST}")
 
 
 def machine(draft: Draft) -> Iterator[Problem]:
@@ -56,8 +54,8 @@ def partition(draft: Draft) -> Iterator[Problem]:
     if mode.text == "mig":
         if number.given:
             yield Problem("C25", number.path, "count is only valid for accelerator mode")
-        if not profile.given or (isinstance(profile.value, str) and not _PROFILE.fullmatch(profile.text)):
-            yield Problem("C25", profile.path, f"unknown MIG profile {shown(profile.text)}; use one such as 1g.10gb")
+        if not profile.given or (isinstance(profile.value, str) and profile.text not in mig.PROFILES):
+            yield Problem("C25", profile.path, f"unknown MIG profile {shown(profile.text)}; {mig.REMEDY}")
     elif mode.text == "accelerator":
         if profile.given:
             yield Problem("C26", profile.path, "profile is not valid for accelerator mode")

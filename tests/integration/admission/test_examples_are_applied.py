@@ -2,18 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
-from deploy.local.host.commands import CommandFailed
 from deploy.local.layout import Layout
 from testing.example_files import FILES, workspaces_in
 from testing.kubectl_client import Kubectl
 from tests.integration.admission.conftest import Webhook
-
-DEPRECATED: Final = "serve-replicas"
-"""Shows a field that KAITO has deprecated without another one for replicas: the API server warns of it."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -27,12 +23,7 @@ def serving_webhook(api_server: Layout) -> Iterator[Webhook]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_an_example_is_applied_as_it_is_written(kubectl: Kubectl, file: Path) -> None:
-    if file.stem == DEPRECATED:
-        with pytest.raises(CommandFailed, match=r"Warning: resource\.count: Deprecated in v1beta1"):
-            kubectl("apply", "-f", str(file), "--warnings-as-errors", "--dry-run=server")
-        kubectl("apply", "-f", str(file))
-    else:
-        kubectl("apply", "-f", str(file), "--warnings-as-errors")
+    kubectl("apply", "-f", str(file), "--warnings-as-errors")
     for given in workspaces_in(file):
         stored = kubectl.workspace(given["metadata"]["name"])
         for section in {"resource", "inference", "tuning"} & given.keys():

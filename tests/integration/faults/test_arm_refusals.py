@@ -21,7 +21,7 @@ def with_fallback(name: str) -> dict[str, Any]:
 
 async def test_a_used_up_quota_is_seen_before_anything_is_bought(stack: Stack, workspaces: Workspaces) -> None:
     stack.arm.change_settings(family_limits={T4_FAMILY: 6})
-    await workspaces.create(workspace("over-quota", instance_type=T4, count=2))
+    await workspaces.create(workspace("over-quota", instance_type=T4, replicas=2))
     found = (await workspaces.until(["over-quota"], is_failed))["over-quota"]
     status = status_of(found)
     assert status["reason"] == "QuotaExceeded"

@@ -19,7 +19,7 @@ async def budgets(workspaces: Workspaces) -> list[Object]:
 async def test_replicas_have_a_budget_while_they_run_and_their_nodes_go_without_asking_it(
     stack: Stack, workspaces: Workspaces
 ) -> None:
-    uids = await workspaces.create(workspace("two-replicas", count=2), workspace("one-replica"))
+    uids = await workspaces.create(workspace("two-replicas", replicas=2), workspace("one-replica"))
     await workspaces.until_ready(*uids)
     (found,) = await budgets(workspaces)
     assert found["metadata"]["name"] == names.disruption_budget("two-replicas")

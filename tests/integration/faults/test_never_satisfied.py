@@ -23,7 +23,7 @@ QUIET_S = 5.0
 async def test_a_quota_that_is_never_enough_costs_a_handful_of_calls(stack: Stack, workspaces: Workspaces) -> None:
     stack.arm.change_settings(family_limits={T4_FAMILY: 6})
     calls = await counting(stack)
-    await workspaces.create(workspace("quota-for-ever", instance_type=T4, count=2))
+    await workspaces.create(workspace("quota-for-ever", instance_type=T4, replicas=2))
     found = (await workspaces.until(["quota-for-ever"], is_failed))["quota-for-ever"]
     assert status_of(found)["reason"] == "QuotaExceeded"
     assert "need 8 vCPUs" in status_of(found)["message"]

@@ -36,10 +36,10 @@ def a_machine(name: str, labels_: dict[str, str]) -> Machine:
     return Machine(name=name, pool="", number=0, provider_id=f"azure:///{name}", sku=sku, gpus=1, labels=labels_)
 
 
-def asked_of(provider: str, name: str, **resource: Any) -> Object:
+def asked_of(provider: str, name: str, replicas: int = 1, **resource: Any) -> Object:
     """A Workspace with KAITO's annotation."""
-    body = workspace(name)
-    body["metadata"]["annotations"] = {labels.NODE_PROVISIONER: provider}
+    body = workspace(name, replicas=replicas)
+    body["metadata"]["annotations"] |= {labels.NODE_PROVISIONER: provider}
     body["resource"] |= resource
     return body
 
@@ -124,7 +124,7 @@ async def test_own_nodes_serve_are_replaced_when_lost_and_stay(
 async def test_claims_are_fulfilled_replaced_when_their_node_is_lost_and_given_back(
     stack: Stack, workspaces: Workspaces, provisioner: GpuProvisioner
 ) -> None:
-    await workspaces.create(asked_of("azure-gpu-provisioner", "claimed", count=2))
+    await workspaces.create(asked_of("azure-gpu-provisioner", "claimed", replicas=2))
     ready = (await workspaces.until_ready("claimed"))["claimed"]
     nodes = status_of(ready)["workerNodes"]
     assert sorted(nodes) == sorted(f"node-{claim}" for claim in provisioner.bought) and len(nodes) == 2

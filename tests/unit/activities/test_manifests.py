@@ -3,9 +3,12 @@
 import json
 from typing import Any
 
+import pytest
+
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
 from activities.manifests.serving import workload_objects
+from api import labels
 from api.pods.serve import ServeConfig
 from presets.models.catalog import find_model
 from testing.pods.inputs import IMAGES, PINNED
@@ -34,6 +37,30 @@ def test_the_small_image_comes_first_so_that_weights_load_while_the_large_one_is
     pod = objects(of_a_preset())["Deployment"]["spec"]["template"]["spec"]
     assert [container["name"] for container in pod["containers"]] == ["fetch", "serve"]
     assert pod["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize(
+    ("balancer", "kind", "annotation"),
+    [("", "ClusterIP", None), ("public", "LoadBalancer", None), ("internal", "LoadBalancer", "true")],
+)
+def test_the_service_is_a_load_balancer_where_one_is_asked_for(
+    balancer: str, kind: str, annotation: str | None
+) -> None:
+    service = objects(of_a_preset(load_balancer=balancer))["Service"]
+    assert service["spec"]["type"] == kind
+    assert service["metadata"]["annotations"].get(labels.INTERNAL_LOAD_BALANCER) == annotation
+
+
+def test_local_weights_are_the_nodes_own_and_nothing_is_fetched() -> None:
+    made = objects(of_a_preset(local_weights=True))
+    pod = made["Deployment"]["spec"]["template"]["spec"]
+    [serve] = pod["containers"]
+    [volume] = [volume for volume in pod["volumes"] if "hostPath" in volume]
+    folder = PINNED.model.lower().replace("/", "-")
+    assert volume["hostPath"] == {"path": f"/opt/kaito/models/{folder}", "type": "Directory"}
+    [mount] = [mount for mount in serve["volumeMounts"] if mount["name"] == volume["name"]]
+    config = ServeConfig.model_validate_json(made["ConfigMap"]["data"]["serve.json"])
+    assert mount == {"name": volume["name"], "mountPath": config.weights_path, "readOnly": True} and not config.fetched
 
 
 def test_the_service_sends_to_ready_pods_on_5000() -> None:

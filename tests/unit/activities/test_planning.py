@@ -8,8 +8,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities.contract.plan import Deadlines, Option, Plan
 from activities.planning.planner import digest_of, plan_option
+from api.configs.arguments import arguments_in
 from api.configs.inference import INFERENCE_KEY
-from presets.models.catalog import find_model
+from api.policy.reading import parse_policy
+from presets.machines.skus import sku_table
+from presets.models.catalog import all_models, find_model
 from presets.plan.context import PlanContext
 
 UID = "0b6f3c1e-5c1f-4c8e-9a55-6f0d3f8d1a11"
@@ -67,8 +70,8 @@ REFUSED = [
     pytest.param({"resource__instanceType": "Standard_NC24ads_A100_v5"}, "InstanceTypeUnknown",
                  "did you mean", id="sku"),
     pytest.param({"resource__instanceType": None}, "InstanceTypeMissing", "Standard_NC24ads", id="no sku"),
-    pytest.param({"resource__count": 0}, "InvalidSpec", "1 or more", id="count"),
-    pytest.param({"inference__template": {}}, "InvalidSpec", "exactly one", id="preset and template"),
+    pytest.param({"resource__count": 0}, "InvalidSpec", "use 1 to 1000", id="count"),
+    pytest.param({"inference__template": {}}, "InvalidSpec", "at the same time", id="preset and template"),
     pytest.param({"resource__labelSelector": {"matchLabels": {"kubernetes.io/role": "x"}}}, "InvalidSpec",
                  "kubernetes.io/role", id="label that a kubelet refuses"),
     pytest.param({"inference__preset": {"name": "llama-3.1-8b-instruct"}}, "ModelGated",
@@ -157,7 +160,74 @@ def test_a_large_model_is_given_the_time_that_its_download_takes() -> None:
     large = a_workspace(
         resource__instanceType="Standard_ND96isr_H200_v5", inference__preset={"name": "deepseek-ai/DeepSeek-V3-0324"}
     )
-    assert planned(large).deadlines.serving == 180 * 60
+    assert planned(large).deadlines.serving >= 180 * 60
+
+
+def test_no_model_gets_less_time_than_its_plan_announces() -> None:
+    sizes = [sku.name for sku in sku_table().skus if sku.gpus and not sku.retired]
+    for model in all_models():
+        machine = next((size for size in reversed(sizes) if not refused_on(size, model.repo)), None)
+        if machine is None:
+            continue
+        option = planned_and_told(on(machine, model.repo))
+        announced = option.report.minutes_until_ready
+        assert announced and option.plan.deadlines.serving >= 60 * announced.most, model.repo
+
+
+def on(machine: str, model: str) -> dict[str, Any]:
+    preset = {"name": model, "presetOptions": {"modelAccessSecret": "token"}}
+    return a_workspace(resource__instanceType=machine, inference__preset=preset)
+
+
+def refused_on(machine: str, model: str) -> bool:
+    try:
+        planned(on(machine, model))
+    except ApplicationError:
+        return True
+    return False
+
+
+MODE, BALANCER = "kaito.sh/performance-mode", "kaito.sh/enablelb"
+
+
+@pytest.mark.parametrize(("value", "mode"), [("balanced", None), ("throughput", "throughput")])
+def test_the_performance_mode_is_vllms_option(value: str, mode: str | None) -> None:
+    document = a_workspace()
+    document["metadata"]["annotations"] = {MODE: value}
+    assert planned(document).vllm_options.get("performance-mode") == mode
+    assert "performance-mode" in arguments_in("vllm_arguments.yaml")
+
+
+@pytest.mark.parametrize(
+    ("value", "policy", "balancer"),
+    [
+        pytest.param("True", None, "public", id="KAITO's"),
+        pytest.param("true", None, "", id="not KAITO's"),
+        pytest.param("True", "defaults: {loadBalancers: internal}", "internal", id="internal"),
+    ],
+)
+def test_a_load_balancer_is_as_public_as_the_policy_allows(value: str, policy: str | None, balancer: str) -> None:
+    document = a_workspace()
+    document["metadata"]["annotations"] = {BALANCER: value}
+    around = PlanContext(region="eastus", policy=parse_policy(policy) if policy else None)
+    assert plan_option(document, around, Deadlines()).plan.load_balancer == balancer
+
+
+def test_a_load_balancer_that_the_policy_forbids_is_refused() -> None:
+    document = a_workspace()
+    document["metadata"]["annotations"] = {BALANCER: "True"}
+    around = PlanContext(region="eastus", policy=parse_policy("defaults: {loadBalancers: none}"))
+    with pytest.raises(ApplicationError, match="load balancers are not allowed here") as caught:
+        plan_option(document, around, Deadlines())
+    assert caught.value.type == "PolicyRefused"
+
+
+def test_a_template_may_be_on_a_machine_that_nobody_has_a_row_of() -> None:
+    template = {"spec": {"containers": [{"name": "a", "image": "example.com/a:1"}]}}
+    document = a_workspace(resource__instanceType="Standard_D4s_v3", inference={"template": template})
+    plan = planned(document)
+    assert (plan.kind, plan.instance_type, plan.gpus_per_node) == ("template", "Standard_D4s_v3", 0)
+    assert (plan.price_per_hour, plan.vcpus_per_node) == (None, 0)
 
 
 ADAPTERS: list[dict[str, Any]] = [

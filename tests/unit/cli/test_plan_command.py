@@ -72,7 +72,7 @@ apiVersion: kaito.sh/v1beta1
 kind: Workspace
 metadata: {name: train}
 resource:
-  instanceType: Standard_NC6s_v3
+  instanceType: Standard_NC4as_T4_v3
   labelSelector: {matchLabels: {apps: x}}
 tuning:
   preset: {name: phi-3-mini-128k-instruct}

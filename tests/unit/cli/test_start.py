@@ -12,8 +12,8 @@ from api.providers import PROVIDERS, Provider
 from cli.main import main
 from deploy.local.azure.faults import KINDS
 from deploy.local.demo.demo import READY_S
-from presets.admission.rules import DEFAULT_PROVIDER
 from presets.plan.context import DEFAULT_REGION
+from presets.plan.judge import DEFAULT_PROVIDER
 from workflows.sweep.workflow import PAUSE_S
 
 WORKSPACE = """\

@@ -11,7 +11,7 @@ from presets.models.catalog import all_models, find_model
 from presets.plan.context import PlanContext
 from presets.plan.document import PlanReport
 from presets.plan.durations import step_times, until_ready
-from presets.plan.planner import plan_document
+from presets.plan.judge import plan_document
 from presets.serving.alternatives import machines_that_fit
 from presets.serving.fit import fit
 
@@ -81,7 +81,7 @@ def test_several_errors_are_reported_at_once() -> None:
 
 
 def test_several_nodes_are_shown_with_their_price_and_refused() -> None:
-    plan = a_plan("llama-3.3-70b-instruct", resource={"count": 2})
+    plan = a_plan("llama-3.3-70b-instruct", annotations={"modelyard.dev/replicas": "2"})
     assert reasons(plan) == ["DoesNotFit"]
     assert (plan.replicas, plan.nodes_per_replica, plan.nodes, plan.pipeline_parallel) == (2, 2, 4, 2)
     assert plan.price_per_hour == pytest.approx(4 * 3.673)
@@ -113,7 +113,7 @@ def test_a_document_that_is_not_a_workspace_is_invalid(document: dict[str, Any])
 
 
 def test_a_price_is_for_all_replicas_and_null_where_it_is_not_known() -> None:
-    assert a_plan(resource={"count": 3}).price_per_hour == pytest.approx(3 * 3.673)
+    assert a_plan(annotations={"modelyard.dev/replicas": "3"}).price_per_hour == pytest.approx(3 * 3.673)
     unknown = a_plan(region="atlantis")
     assert (unknown.price_per_hour, unknown.price_until_ready) == (None, None)
 

@@ -11,11 +11,11 @@ from presets.machines.skus import find_sku, sku_table
 from presets.models.catalog import all_models, find_model
 from presets.plan.context import PlanContext
 from presets.plan.document import PlanReport
-from presets.plan.planner import plan_document
+from presets.plan.judge import plan_document
 
 A100 = "Standard_NC24ads_A100_v4"
 A10 = "Standard_NV36ads_A10_v5"
-V100 = "Standard_NC6s_v3"
+V100 = Machine.of(find_sku("Standard_NC6s_v3"))
 T4 = "Standard_NC4as_T4_v3"
 
 
@@ -55,7 +55,7 @@ def reported(plan: PlanReport) -> str:
 
 
 @pytest.mark.parametrize("method", ["lora", "qlora"])
-@pytest.mark.parametrize("sku", [V100, A100])
+@pytest.mark.parametrize("sku", [T4, A100])
 def test_kaitos_first_examples_fit(sku: str, method: str) -> None:
     plan = a_training(sku=sku, method=method)
     assert not plan.errors, reported(plan)
@@ -137,7 +137,7 @@ def test_every_gpu_of_a_machine_trains_a_copy() -> None:
 
 def test_several_nodes_are_refused_with_what_to_change() -> None:
     plan = a_training(resource={"count": 2})
-    assert "training runs on one node. Set it to 1" in reported(plan)
+    assert "does not currently support multinode configurations; use 1" in reported(plan)
     assert plan.errors[0].path == "resource.count"
 
 
@@ -149,13 +149,14 @@ def test_several_nodes_are_refused_with_what_to_change() -> None:
         ({"model": "openai/gpt-oss-20b"}, "ModelNotTunable", "quantized (mxfp4)"),
         ({"model": "some/model"}, "PresetUnknown", "the hub was not queried"),
         ({"sku": "Standard_NC24"}, "InstanceTypeUnknown", "Standard_NC24"),
-        ({"method": "dora"}, "InvalidSpec", "use lora or qlora"),
+        ({"method": "dora"}, "InvalidSpec", "must be one of lora, qlora"),
         ({"sku": "Standard_ND96isr_MI300X_v5"}, "DoesNotFit", "built for NVIDIA's"),
         ({"config": "  LoraConfig: {use_dora: true}", "method": "lora"}, "ConfigInvalid", "DoRA"),
         ({"config": "  LoraConfig: {r: 8}"}, "ConfigInvalid", "for method qlora"),
         ({"config": "  LoraConfig: {target_modules: [q_proj]}", "method": "lora"}, "ConfigInvalid", "it has qkv_proj"),
-        ({"config": "", "config_maps": {}}, "ConfigNotFound", "ConfigMap 'c' is not in namespace default"),
-        ({"config": "  QuantizationConfig: {load_in_8bit: true}", "sku": V100}, "DoesNotFit", "capability 7.5"),
+        ({"config": "", "config_maps": {}}, "ConfigNotFound", "ConfigMap 'c' specified in 'config' not found"),
+        ({"sku": "Standard_NC6s_v3"}, "InstanceTypeUnknown", "Azure retired it (NVIDIA V100) on 2025-09-30"),
+        ({"sku": "", "provider": "byo", "machine": V100}, "DoesNotFit", "needs 7.5"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_with_its_reason(change: dict[str, Any], reason: str, says: str) -> None:
@@ -177,7 +178,7 @@ def test_the_config_is_read_and_its_warnings_are_the_plans() -> None:
     )  # fmt: skip
     assert shape.trained_parameters == 32 * 64 * (3072 + 3072)
     reasons = [warning.reason for warning in plan.warnings]
-    assert "ConfigIgnored" in reasons and "Sizing" in reasons
+    assert "Note" in reasons and "Sizing" in reasons
     assert any("has no q_proj" in warning.message for warning in plan.warnings)
 
 

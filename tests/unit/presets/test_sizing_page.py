@@ -12,7 +12,7 @@ import yaml
 from cli.plan_text import text_of
 from presets.plan.context import PlanContext
 from presets.plan.document import PlanReport
-from presets.plan.planner import plan_document
+from presets.plan.judge import plan_document
 from presets.serving import memory as parts
 from presets.serving.fit import COMFORTABLE_CONTEXT, DECENT_CONTEXT, GPU_MEMORY_UTILIZATION, LEAST_CONTEXT
 from tests.unit.presets.test_must_beat import MUST_BEAT, Case

@@ -12,7 +12,7 @@ from presets.machines.skus import find_sku
 from presets.models.catalog import find_model
 from presets.plan.context import PlanContext
 from presets.plan.document import PlanReport
-from presets.plan.planner import plan_document
+from presets.plan.judge import plan_document
 from presets.tuning import memory as parts
 from presets.tuning.fit import DATA_GIB, training_memory
 from presets.tuning.overrides import training_overrides

@@ -64,3 +64,12 @@ def test_notes_are_copied_once_and_never_over_newer_ones(tmp_path: Path) -> None
 
 def test_outside_the_image_there_is_nothing_to_copy(tmp_path: Path) -> None:
     assert seed_notes(tmp_path / "cache", tmp_path / "none") == 0
+
+
+def test_weights_of_the_node_are_served_as_they_lie_or_missed_by_name(tmp_path: Path) -> None:
+    config = a_config(tmp_path, fetched=False)
+    with pytest.raises(WeightsMissing, match=r"/opt/kaito/models/.* on the node holds no model"):
+        wait_for_weights(config, print)
+    Path(config.weights_path).mkdir(parents=True, exist_ok=True)
+    (Path(config.weights_path) / "config.json").write_text("{}")
+    assert wait_for_weights(config, print) == 0

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from api.configs.arguments import arguments_in
 from api.configs.inference import InferenceConfig, context_problem, parse_inference_config
 from api.configs.problem import ConfigProblem
+from api.configs.retired_options import retired_options
 
 
 def vllm(text: str) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def test_a_value_becomes_what_vllm_takes(line: str, expected: dict[str, Any] | N
         ("max-model-length: 4096", r"vllm\.max-model-length: is not an option of vLLM; did you mean 'max-model-len'\?"),
         ("max-num-seq: 4", "did you mean 'max-num-seqs'"),
         ("nonsense: 4", "see `vllm serve --help`"),
-        ("swap-space: 4", "is not an option of vLLM"),
+        ("speculative_model: x", "is not an option of vLLM any more: write speculative-config.model"),
         ("port: 8000", "the Service relies on it; remove it"),
         ("served_model_name: me", "it is the preset's name"),
         ("middleware: evil.Code", "loads code"),
@@ -171,3 +172,21 @@ def test_any_values_are_read_or_refused(section: dict[str, Any]) -> None:
         parse_inference_config(yaml.safe_dump({"vllm": section}))
     except ConfigProblem as problem:
         assert all(path.startswith("vllm.") for path, _ in problem.errors)
+
+
+@pytest.mark.parametrize(
+    "key", ["swap-space", "swap_space", "--max-seq-len-to-capture", "num_scheduler_steps", "preemption-mode.x"]
+)
+def test_an_option_that_vllm_has_retired_is_left_out_with_a_note(key: str) -> None:
+    config = parse_inference_config(f"vllm:\n  {key}: 4\n  max-model-len: 4096\n")
+    assert config.vllm == {"max-model-len": 4096}
+    [(path, note)] = config.warnings
+    assert path == f"vllm.{key}" and note.startswith("does nothing since vLLM 0.")
+
+
+def test_what_is_retired_is_no_option_of_this_vllm_and_what_takes_its_place_is_one() -> None:
+    known, retired = arguments_in("vllm_arguments.yaml"), retired_options()
+    gone = [option for row in retired.without_effect for option in row.options]
+    assert len(gone) == len(set(gone)) and not {*gone, *retired.renamed} & known.keys()
+    for option, now in retired.renamed.items():
+        assert now.partition(":")[0].partition(".")[0] in known, f"{option}: {now}"

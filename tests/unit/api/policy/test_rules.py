@@ -9,7 +9,7 @@ import yaml
 from api.policy.document import Policy
 from api.policy.reading import parse_policy
 from api.policy.rules import RULE_IDS, begins_with
-from presets.admission.rules import problems_on_create, problems_on_update
+from presets.plan.judge import problems_on_create, problems_on_update
 from tests.unit.api.validation.conftest import Builder
 
 ROOT = Path(__file__).parents[4]
@@ -189,8 +189,10 @@ LIMITED = 'namespaces: [{namespaces: [team-a], rules: {machineTypes: ["Standard_
 
 def test_a_namespace_limited_to_ten_dollars_and_a100s_is_told_at_admission() -> None:
     path = "resource.instanceType"
-    assert found(build.serving({"resource.count": 2}), LIMITED) == []
-    assert found(build.serving({"resource.count": 3}), LIMITED) == [("P4", path)]
+    replicas = "metadata.annotations[modelyard.dev/replicas]"
+    assert found(build.serving({"resource.count": 3}), LIMITED) == []
+    assert found(build.serving({replicas: "2"}), LIMITED) == []
+    assert found(build.serving({replicas: "3"}), LIMITED) == [("P4", path)]
     assert found(build.serving({"resource.instanceType": "Standard_NC40ads_H100_v5"}), LIMITED) == [("P2", path)]
 
 

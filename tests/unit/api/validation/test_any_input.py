@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from api.resource.crd import crd
 from api.validation import Problem
 from api.validation.rules import rule_table
-from presets.admission.rules import problems_on_create, problems_on_update
+from presets.plan.judge import problems_on_create, problems_on_update
 from tests.unit.api.validation.conftest import Builder
 
 Obj = dict[str, Any]

@@ -7,7 +7,7 @@ import pytest
 
 from api.policy.rules import RULE_IDS
 from api.validation.rules import rule_table
-from presets.admission.rules import problems_on_create
+from presets.plan.judge import problems_on_create
 from tests.unit.api.validation.conftest import GONE, V1ALPHA1, V1BETA1, Builder
 
 Obj = dict[str, Any]
@@ -78,6 +78,16 @@ NAMES_IN_PODS: dict[str, dict[str, Any]] = {
 }
 """Where a template names a Secret or a ConfigMap, and a pod that leads to another namespace's."""
 
+RETIRED_SIZES = [
+    ("Standard_NC12_Promo", "2023-09-06", "Standard_NC4as_T4_v3"),
+    ("Standard_NC24rs_v2", "2023-09-06", "Standard_NC24ads_A100_v4"),
+    ("standard_nc6s_v3", "2025-09-30", "Standard_NC24ads_A100_v4"),
+    ("Standard_ND12s", "2023-09-06", "Standard_NC24ads_A100_v4"),
+    ("Standard_ND40rs_v2", "2025-09-30", "Standard_ND96amsr_A100_v4"),
+    ("Standard_NV6", "2023-09-06", "Standard_NV36ads_A10_v5"),
+    ("Standard_NV24s_v3", "2026-09-30", "Standard_NV36ads_A10_v5"),
+    ("Standard_NV16as_v4", "2026-09-30", "Standard_NV36ads_A10_v5"),
+]
 CASES = [
     Case("L1", "serving", {"resource.count": float("nan")}, "resource.count", "not a finite number"),
     Case("S1", "serving", {"resource.count": "2"}, "resource.count", "valid integer", {"resource.count": 2}),
@@ -123,16 +133,28 @@ CASES = [
          "Unsupported instance type", {"resource.instanceType": "standard_nc24ads_a100_v4"}),
     Case("C15", "serving", {"resource.instanceType": "p4d.24xlarge"}, "resource.instanceType", "Supported SKUs"),
     Case("C15", "serving", {"resource.instanceType": "x" * 500}, "resource.instanceType", "500 characters"),
-    Case("C16", "serving", {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC6s_v3"},
+    Case("C16", "serving", {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC4as_T4_v3"},
          "resource.instanceType", "Insufficient total GPU memory",
-         {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC6s_v3", "resource.count": 5},
+         {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC48ads_A100_v4"},
          versions=FIRST),
-    Case("C17", "serving", {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC6s_v3"}
+    Case("C17", "serving", {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC4as_T4_v3"}
          | annotation("runtime", "transformers"), "resource.instanceType", "Insufficient total GPU memory",
-         {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC6s_v3"}
+         {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC4as_T4_v3"}
          | annotation("runtime", "transformers") | annotation("bypass-resource-checks", ""), versions=LATER),
-    Case("C17", "tuning", {"tuning.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC6s_v3"},
+    Case("C17", "tuning", {"tuning.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC4as_T4_v3"},
          "resource.instanceType", "Insufficient total GPU memory", versions=LATER),
+    *(Case("C15", "serving", {"resource.instanceType": size}, "resource.instanceType", f"on {since}; use {instead}")
+      for size, since, instead in RETIRED_SIZES),
+    Case("C15", "serving", {"resource.instanceType": "Standard_D4s_v5"}, "resource.instanceType", "has no GPU",
+         {"resource.instanceType": "Standard_D4s_v3", "inference": {"template": TEMPLATE}}),
+    Case("C15", "serving", {"resource.instanceType": "Standard_NC6", "inference": {"template": TEMPLATE}},
+         "resource.instanceType", "Azure retired it (NVIDIA K80)",
+         {"resource.instanceType": "standard_Nsku", "inference": {"template": TEMPLATE}}),
+    Case("M25", "serving", ours("replicas", "0"), "metadata.annotations[modelyard.dev/replicas]",
+         "is not a number of replicas: use 1 to 1000", ours("replicas", "2")),
+    Case("M25", "serving", ours("replicas", "1001"), "metadata.annotations[modelyard.dev/replicas]", "1 to 1000"),
+    Case("M25", "tuning", ours("replicas", "2"), "metadata.annotations[modelyard.dev/replicas]",
+         "a training runs on one node", ours("replicas", "1")),
     Case("C23", "serving", SLICE, "resource.partition", "GPU partitioning is only supported with BYO nodes"),
     Case("C24", "tuning", {"resource.instanceType": GONE, BYO: "byo"} | SLICE, "resource.partition",
          "GPU partitioning is not supported for tuning", {"resource.instanceType": GONE, BYO: "byo"}),
@@ -140,6 +162,9 @@ CASES = [
          "resource.partition.count", "count is only valid for accelerator mode", SLICE),
     Case("C25", "own_nodes", {"resource.partition": {"mode": "mig", "profile": "9g.1tb"}},
          "resource.partition.profile", "unknown MIG profile", SLICE),
+    *(Case("C25", "own_nodes", {"resource.partition": {"mode": "mig", "profile": profile}},
+           "resource.partition.profile", "use one that a GPU has", SLICE)
+      for profile in ("1g.0gb", "5g.50gb", "1g.10gb+me", "2g.10gb-me", "1c.2g.20gb", "")),
     Case("C25", "own_nodes", {"resource.partition": {"mode": "mig"}}, "resource.partition.profile", "unknown MIG"),
     Case("C26", "own_nodes", {"resource.partition": {"mode": "accelerator", "profile": "1g.10gb", "count": 1}},
          "resource.partition.profile", "profile is not valid for accelerator mode",
@@ -172,9 +197,9 @@ CASES = [
     Case("M3", "serving", {"resource.count": 0}, "resource.count", "use 1 to 1000", {"resource.count": 1000}),
     Case("M3", "serving", {"resource.count": 1001}, "resource.count", "1001 nodes"),
     Case("M4", "own_nodes", {"resource": GONE}, "resource", "which of your own nodes"),
-    Case("M11", "serving", {"metadata.annotations[modelyard.dev/instance-type-fallbacks]": "Standard_NC6s_v3,nope"},
+    Case("M11", "serving", ours("instance-type-fallbacks", "Standard_NC48ads_A100_v4,nope"),
          "metadata.annotations[modelyard.dev/instance-type-fallbacks]", "Unsupported instance type 'nope'",
-         {"metadata.annotations[modelyard.dev/instance-type-fallbacks]": "Standard_NC6s_v3, Standard_NC12s_v3"}),
+         ours("instance-type-fallbacks", "Standard_NC48ads_A100_v4, Standard_NC6s_v3")),
     Case("M15", "serving", ours("max-price-per-hour", "0"), "metadata.annotations[modelyard.dev/max-price-per-hour]",
          "is not a price", ours("max-price-per-hour", "7.5")),
     Case("M15", "serving", ours("max-price-per-hour", "7,50 $"),
@@ -191,11 +216,11 @@ CASES = [
          | ours("instance-type-fallbacks", "Standard_NC48ads_A100_v4")),
     Case("M14", "serving", {"resource.instanceType": "Standard_ND96isr_MI300X_v5"}, "resource.instanceType",
          "runtime image is built for NVIDIA"),
-    Case("M14", "serving", {"inference.preset.name": "gpt-oss-20b", "resource.instanceType": "Standard_NC6s_v3"},
+    Case("M14", "serving", {"inference.preset.name": "gpt-oss-20b", "resource.instanceType": "Standard_NC64as_T4_v3"},
          "resource.instanceType", "mxfp4", {"inference.preset.name": "gpt-oss-20b"}),
     Case("M14", "serving", {"resource.instanceType": "Standard_NV6ads_A10_v5"}, "resource.instanceType",
-         "use larger machines", {"resource.instanceType": "Standard_NV6ads_A10_v5"}
-         | annotation("bypass-resource-checks", "")),
+         "Choose a larger instanceType", {"resource.instanceType": "Standard_NV6ads_A10_v5"}
+         | annotation("bypass-resource-checks", ""), versions=LATER),
     Case("C10", "serving", {"inference.preset.name": "phi-5"}, "inference.preset.name",
          "Unsupported inference preset name", {"inference.preset.name": "Org.1/any_model-2"}),
     Case("C10", "serving", {"inference.preset.name": "a/b/c"}, "inference.preset.name", "Unsupported inference"),
@@ -347,7 +372,6 @@ OTHER_VERSION = [
     ("C13", "serving", {"resource.labelSelector": {"matchLabels": {"kaito.sh/workspace": "x"}}}, V1ALPHA1),
     ("C9", "own_nodes", {"resource.instanceType": "Standard_NC24ads_A100_v4"}, V1ALPHA1),
     ("C31", "serving", {"inference.preset.accessMode": "private"}, V1BETA1),
-    ("C16", "serving", {"inference.preset.name": "falcon-40b", "resource.instanceType": "Standard_NC6s_v3"}, V1BETA1),
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from api.resource.invalid import SUGGESTED_MAX
 from api.validation.limits import VALUES_MAX
-from presets.admission.rules import problems_on_create
+from presets.plan.judge import problems_on_create
 from tests.unit.api.validation.conftest import Builder
 
 MANY = 9000

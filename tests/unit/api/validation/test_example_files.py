@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from presets.admission.rules import problems_on_create, problems_on_update
+from presets.plan.judge import problems_on_create, problems_on_update
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "fixtures" / "workspaces").glob("*/*.yaml"))
 REFUSED_BY_RULES = {"v1alpha1_private_image": {"C37"}}

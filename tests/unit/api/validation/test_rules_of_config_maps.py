@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from presets.admission.rules import problems_on_create, problems_on_update
+from presets.plan.judge import problems_on_create, problems_on_update
 from tests.unit.api.validation.conftest import GONE, Builder
 
 Obj = dict[str, Any]
@@ -53,7 +53,7 @@ def test_an_inference_config_is_accepted(text: str, build: Builder) -> None:
 
 def test_max_model_len_is_never_required(build: Builder) -> None:
     """KAITO's v1alpha1 asks for it on several GPUs of less than 20 GB; here the longest that fits is found."""
-    document = build.serving(NAMED | {"resource.instanceType": "Standard_NC24s_v3"}, "kaito.sh/v1alpha1")
+    document = build.serving(NAMED | {"resource.instanceType": "Standard_NC64as_T4_v3"}, "kaito.sh/v1alpha1")
     assert problems_on_create(document, config_maps=config_maps(inference="vllm: {}")) == []
 
 

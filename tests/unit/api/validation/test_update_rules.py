@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.validation.rules import rule_table
-from presets.admission.rules import problems_on_create, problems_on_update
+from presets.plan.judge import problems_on_create, problems_on_update
 from tests.unit.api.validation.conftest import GONE, V1ALPHA1, V1BETA1, Builder
 
 Obj = dict[str, Any]
@@ -36,6 +36,9 @@ def selector(**labels: str) -> Obj:
     return {"resource.labelSelector": {"matchLabels": labels}}
 
 
+REPLICAS = "metadata.annotations[modelyard.dev/replicas]"
+BEFORE = {"resource.count": 2, "status.plan": {"nodes": 2}}
+"""Planned when the count of a preset meant replicas."""
 CASES = [
     Case("U1", "serving", {"inference": GONE}, "inference", "Inference field cannot be toggled once set"),
     Case("U1", "tuning", {"inference": {"preset": {"name": "phi-4"}}}, "inference",
@@ -89,6 +92,9 @@ CASES = [
          "invalid reference format"),
     Case("C48", "tuning", {"tuning.input.urls": ["http://10.0.0.1/x"]}, "tuning.input.urls[0]",
          "loopback, private, or link-local", accepted={"tuning.input.urls": ["https://data.example.com/more"]}),
+    Case("M26", "serving", {REPLICAS: "3"}, REPLICAS, "2 replicas are there, and 3 are asked for", {REPLICAS: "2"},
+         {REPLICAS: " 2"}),
+    Case("M26", "serving", {REPLICAS: "1"}, REPLICAS, "2 replicas are there", BEFORE, {REPLICAS: "2"}),
     Case("M13", "serving", {BYO: "karpenter"}, BYO, IMMUTABLE, {BYO: "aks"}),
 ]  # fmt: skip
 

@@ -1,0 +1,46 @@
+"""How many nodes: the count of a preset is a hint, as KAITO has it; replicas have an annotation of their own."""
+
+from typing import Any
+
+import pytest
+
+from api.resource.workspace import Workspace
+from presets.plan.context import PlanContext
+from presets.plan.judge import notes, plan_document, problems_on_update
+from tests.unit.presets.test_notes import a_workspace
+
+REPLICAS = "modelyard.dev/replicas"
+TEMPLATE = {"template": {"spec": {"containers": [{"name": "a", "image": "example.com/a:1"}]}}}
+BEFORE = {"plan": {"nodes": 2}}
+"""Planned when the count of a preset was the number of replicas."""
+
+
+@pytest.mark.parametrize(
+    ("document", "nodes"),
+    [
+        pytest.param(a_workspace(), 1, id="nothing"),
+        pytest.param(a_workspace(count=4), 1, id="KAITO's hint"),
+        pytest.param(a_workspace({REPLICAS: "2"}, count=4), 2, id="replicas"),
+        pytest.param(a_workspace(count=3) | {"inference": TEMPLATE}, 3, id="a template's count"),
+        pytest.param(a_workspace({REPLICAS: "2"}) | {"inference": TEMPLATE}, 2, id="a template's replicas"),
+        pytest.param(a_workspace(count=2) | {"status": BEFORE}, 2, id="planned before"),
+        pytest.param(a_workspace({REPLICAS: "1"}, count=2) | {"status": BEFORE}, 1, id="said otherwise"),
+        pytest.param(a_workspace(count=3) | {"status": BEFORE}, 1, id="planned for another count"),
+    ],
+)
+def test_as_many_nodes_as_are_wanted(document: dict[str, Any], nodes: int) -> None:
+    plan = plan_document(document, PlanContext())
+    assert not plan.errors and (plan.nodes, plan.replicas) == (nodes, nodes)
+    assert plan.price_per_hour == pytest.approx(nodes * 3.673)
+    assert Workspace.parse(document).replicas == nodes
+
+
+def test_a_workspace_that_runs_two_replicas_keeps_them_and_says_so() -> None:
+    stored = a_workspace(count=2) | {"status": BEFORE}
+    [note] = notes(stored)
+    assert note.path == "resource.count" and "2 replicas, and they are kept" in note.message
+    written = a_workspace({REPLICAS: "2"}, count=2) | {"status": BEFORE}
+    assert problems_on_update(stored, written) == [] and notes(written) == []
+    assert problems_on_update(stored, a_workspace(count=2)) == [], "a file has no status"
+    [problem] = problems_on_update(stored, a_workspace({REPLICAS: "1"}, count=2))
+    assert problem.rule == "M26"
