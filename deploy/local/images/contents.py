@@ -92,7 +92,8 @@ TUNE = Image(
     (
         *RUNTIME.sources,
         *("api/pods/data.py", "api/pods/registries.py", *TRAINING_ROWS, "api/pods/tune.py"),
-        *("runtime/pod/exit.py", "runtime/pod/lora_values.py", "runtime/pod/status_server.py", "runtime/rows", "runtime/tune", "runtime/turns"),
+        *("runtime/pod/exit.py", "runtime/pod/lora_values.py", "runtime/pod/status_server.py"),
+        *("runtime/rows", "runtime/tune", "runtime/turns"),
     ),
     torch=True,
 )
