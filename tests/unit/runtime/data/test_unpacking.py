@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from runtime.data.images import chosen, layers_of
+from runtime.data.manifests import chosen, layers_of
 from runtime.data.unpacking import HEADER_MAX, SizeLimitExceeded, Unpacking, UnsafeArchive, data_path
 
 Entries = list[tuple[str, bytes | str]]
