@@ -16,11 +16,12 @@ from api.configs.json_reading import read_json
 from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference, digest_matches
 from api.pods.data import DataConfig
+from runtime.data.archives import UnsafeArchive
 from runtime.data.downloads import WORK
 from runtime.data.failures import IMAGE_INVALID, TOO_LARGE, failure_of_disk, failure_of_registry
 from runtime.data.manifests import chosen, layers_of
 from runtime.data.progress import DataProgress
-from runtime.data.unpacking import SizeLimitExceeded, Unpacking, UnsafeArchive
+from runtime.data.unpacking import SizeLimitExceeded, Unpacking
 from runtime.pod.exit import Failure, log_line
 from runtime.pod.retry import RetryPolicy
 from runtime.registry.accounts import read_accounts

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from runtime.data.unpacking import UnsafeArchive
+from runtime.data.archives import UnsafeArchive
 
 LAYERS_MAX: Final = 500
 PLATFORM: Final = ("linux", "amd64")
