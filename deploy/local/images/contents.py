@@ -70,8 +70,8 @@ DATA = Image(
         *_below("api/pods", "adapter_records", "adapters", "data", "publish", "registries"),
         *TRAINING_ROWS,
         *("api/pods/tune.py", "api/pods/weights.py"),
-        *("runtime/__init__.py", "runtime/pod", "runtime/registry", "runtime/rows", "runtime/data"),
-        *("runtime/publish", "runtime/adapters"),
+        *("runtime/__init__.py", "runtime/pod", "runtime/registry", "runtime/rows", "runtime/turns"),
+        *("runtime/data", "runtime/publish", "runtime/adapters"),
     ),
 )
 # Only what serving imports: a change of one of these rebuilds the image and rolls it out to every Workspace.
