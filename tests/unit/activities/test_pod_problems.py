@@ -77,3 +77,19 @@ def test_a_status_that_somebody_else_has_written_fills_no_history(pod: dict[str,
     assert problem is not None and len(problem.message) < pods.MESSAGE_MAX + 500
     for part in ("fetch", "train", "publish"):
         judged(part, [pod], "d1")
+
+
+@pytest.mark.parametrize(
+    ("waiting", "final", "after_s"),
+    [
+        pytest.param({"reason": "ErrImagePull", "message": "registry/x:1: not found"}, False, 120, id="no such image"),
+        pytest.param({"reason": "ImagePullBackOff", "message": "manifest unknown"}, False, 120, id="no such tag"),
+        pytest.param({"reason": "ErrImagePull", "message": "unauthorized"}, False, 600, id="no right"),
+        pytest.param({"reason": "InvalidImageName", "message": "couldn't parse"}, True, 600, id="no name of an image"),
+        pytest.param({"reason": "CreateContainerConfigError", "message": 'configmap "x" not found'}, False, 300,
+                     id="no ConfigMap"),
+    ],
+)  # fmt: skip
+def test_what_does_not_pass_by_itself_ends_the_wait(waiting: dict[str, str], final: bool, after_s: float) -> None:
+    problem = pods.problem_of(a_pod(state={"waiting": waiting}))
+    assert problem is not None and (problem.final, problem.final_after_s) == (final, after_s)
