@@ -13,6 +13,7 @@ from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries, RegistryUnreachable
 from activities.contract import signatures
 from activities.contract.plan import Check, Plan, Preflight
+from activities.preflight.kaito_workloads import left_by_kaito
 from activities.preflight.namespaces import NamespaceRights
 from activities.preflight.verdicts import (
     NOT_FOUND,
@@ -84,7 +85,8 @@ class WorkloadPreflight:
         wanted = storage_classes(pod) if pod is not None else [self._tuning_class] if plan.volume_gib else []
         if wanted:
             checks.append(self._storage(wanted))
-        return Preflight(checks=[within_price(plan), *await asyncio.gather(*checks)])
+        left = await left_by_kaito(self._cluster, plan)
+        return Preflight(checks=[within_price(plan), *await asyncio.gather(*checks), *([left] if left else [])])
 
     async def _workspace(self, plan: Plan) -> Part:
         return Part("", await read_existing(self._cluster, plan.key))

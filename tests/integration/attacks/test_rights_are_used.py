@@ -27,6 +27,7 @@ from activities.manifests import tuning as manifests
 from activities.nodes.byo import reserve
 from activities.nodes.karpenter.claims import Claims
 from activities.nodes.karpenter.node_claim import NodeClass
+from activities.preflight.kaito_workloads import left_by_kaito
 from activities.preflight.namespaces import NamespaceRights
 from activities.preflight.workload import WorkloadPreflight
 from activities.serving.pod_owners import PodOwners
@@ -152,6 +153,7 @@ async def _serve(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
     await workspaces.ensure_finalizer(key)
     await read_existing(worker, key)
     await Statuses(worker, _nobody).apply(StatusPatch(workspace=key, status={"phase": "Planning", "revision": 1}))
+    assert await left_by_kaito(worker, a_plan(key)) is None
     made: dict[str, str] = {}
     for generation, digest in ((1, "one"), (2, "two")):
         plan = a_plan(key, digest=digest, generation=generation, node_count=2, config_map="")

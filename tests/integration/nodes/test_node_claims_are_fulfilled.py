@@ -97,7 +97,7 @@ async def test_claims_of_a_controller_before_us_are_adopted_with_their_nodes(
     admin: Cluster, cluster: Cluster, provisioner: Provisioner
 ) -> None:
     nodes, plan = node_claims(cluster), a_plan(node_count=2)
-    await _claim_of_kaito(admin, "ws0123456789", plan)
+    await claim_of_kaito(admin, "ws0123456789", plan)
     async with asyncio.timeout(PATIENCE_S):
         while await names_of(admin, "Node") != ["node-ws0123456789"]:
             await asyncio.sleep(0.05)
@@ -109,7 +109,7 @@ async def test_claims_of_a_controller_before_us_are_adopted_with_their_nodes(
     assert await names_of(admin, "NodeClaim") == []
 
 
-async def _claim_of_kaito(admin: Cluster, name: str, plan: Plan) -> None:
+async def claim_of_kaito(admin: Cluster, name: str, plan: Plan) -> None:
     requirement = {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": [SKU]}
     own = {"kaito.sh/workspace": plan.key.name, "kaito.sh/workspacenamespace": plan.key.namespace}
     reference = {"group": "kaito.sh", "kind": "KaitoNodeClass", "name": "default"}
@@ -135,7 +135,7 @@ async def test_a_claim_whose_name_is_somebody_elses_is_a_conflict(
 ) -> None:
     plan = a_plan()
     theirs = a_plan(WorkspaceKey(namespace="elsewhere", name="other", uid="other"))
-    await _claim_of_kaito(admin, claim_name(plan.key.uid, 0), theirs)
+    await claim_of_kaito(admin, claim_name(plan.key.uid, 0), theirs)
     error = await refused(node_claims(cluster).ensure_node_pool, plan)
     assert error.type == "OwnershipConflict" and "elsewhere" in error.message
 
