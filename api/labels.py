@@ -34,6 +34,12 @@ TAG_MANAGED_BY = "modelyard-managed-by"
 
 WORKSPACE_FINALIZER = "workspace.finalizer.kaito.sh"
 
+# What KAITO leaves: on every Workspace that it has reconciled, on its NodePools, and on what its NodePools make.
+KAITO_HASH = "workspace.kaito.io/hash"
+KAITO_MANAGED_BY = "karpenter.kaito.sh/managed-by"
+KAITO_POOL_WORKSPACE = "karpenter.kaito.sh/workspace-name"
+KAITO_POOL_NAMESPACE = "karpenter.kaito.sh/workspace-namespace"
+
 # Annotations a user sets on a Workspace (KAITO's).
 RUNTIME = "kaito.sh/runtime"
 ENABLE_LOAD_BALANCER = "kaito.sh/enablelb"
@@ -113,8 +119,8 @@ RESERVED_SELECTOR_KEYS = frozenset(
         WORKSPACE_NAMESPACE,
         "kaito.sh/ragengine",
         "kaito.sh/ragenginenamespace",
-        "karpenter.kaito.sh/workspace-name",
-        "karpenter.kaito.sh/workspace-namespace",
+        KAITO_POOL_WORKSPACE,
+        KAITO_POOL_NAMESPACE,
         "karpenter.kaito.sh/inferenceset",
         "karpenter.kaito.sh/inferenceset-namespace",
     }

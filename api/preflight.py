@@ -21,6 +21,7 @@ class CheckName(StrEnum):
     IMAGES_PULLABLE = "ImagesPullable"
     OUTPUT_WRITABLE = "OutputWritable"
     STORAGE_CLASS = "StorageClass"
+    NOTHING_OF_KAITO = "NothingOfKaito"
 
 
 PROVIDER_CHECKS: Final[Mapping[str, tuple[CheckName, ...]]] = {
@@ -43,6 +44,7 @@ QUESTIONS: Final[Mapping[CheckName, str]] = {
     CheckName.IMAGES_PULLABLE: "the registries have the images, and the pull secrets are good for them",
     CheckName.OUTPUT_WRITABLE: "the push secret may write to the output's repository",
     CheckName.STORAGE_CLASS: "the StorageClass that a volume names, or the default one, is there",
+    CheckName.NOTHING_OF_KAITO: "KAITO's workload and nodes of a Workspace that it made are handed over",
 }
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import random
 from array import array
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +63,11 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_lora(folder: Path, modules: Mapping[str, tuple[int, int]], *, rank: int, **more: Any) -> Path:
-    """Writes a LoRA adapter of (out, in) matrices: random 32-bit `lora_A` and `lora_B`, alpha twice the rank."""
+def write_lora(
+    folder: Path, modules: Mapping[str, tuple[int, int]], *, rank: int, zeros: Collection[str] = (), **more: Any
+) -> Path:
+    """Writes a LoRA adapter of (out, in) matrices: random 32-bit `lora_A` and `lora_B`, alpha twice the rank. `zeros`
+    names matrices that are zero, as in `model.layers.0.q_proj.lora_B`."""
     folder.mkdir(parents=True, exist_ok=True)
     targets = sorted({name.rpartition(".")[2] for name in modules})
     config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "org/m", "bias": "none"}
@@ -81,6 +84,9 @@ def write_lora(folder: Path, modules: Mapping[str, tuple[int, int]], *, rank: in
         header[name] = {"dtype": "F32", "shape": [rows, columns], "data_offsets": [at, at + size]}
         at += size
     packed, chance = json.dumps(header).encode(), random.Random(7)
-    values = array("f", (chance.gauss(0, 0.05) for _ in range(at // 4)))
+    values = array("f")
+    for name, (rows, columns) in shapes.items():
+        idle = name.removeprefix("base_model.model.").removesuffix(".weight") in zeros
+        values.extend(0.0 if idle else chance.gauss(0, 0.05) for _ in range(rows * columns))
     (folder / ADAPTER_WEIGHTS).write_bytes(len(packed).to_bytes(8, "little") + packed + values.tobytes())
     return folder

@@ -24,7 +24,7 @@ BY_MODULE: Final = {
     "watcher": "stack (its watcher)",
     "deploy.local.azure": "ARM emulator",
     "deploy.local.mirror": "mirror",
-    "runtime.serve": "vLLM",
+    "runtime.serve.server": "vLLM",
     "runtime.tune": "training",
 }
 

@@ -74,6 +74,7 @@ PLACES: Final = (
     Place("tests/chaos/", Tier.CHAOS, "chaos"),
     Place("tests/gpu/", Tier.GPU, "GPU"),
     Place("tests/unit/presets/test_hub_against_vllm.py", Tier.SLOW),
+    Place("tests/unit/runtime/turns/test_published_templates.py", Tier.SLOW),
     Place("tests/unit/test_patterns_are_linear.py", Tier.STANDARD),
     Place("tests/unit/runtime/data/test_bombs.py", Tier.STANDARD),
     Place("tests/unit/", Tier.FAST),

@@ -78,7 +78,11 @@ async def _detect_drift(reporter: StatusReporter, plan: Plan) -> bool:
     # Planning needs existing nodes; a byo Workspace may have lost all of them, so node health is checked first.
     first = await _wanted_digest(state, plan) if plan.provider != "byo" else None
     request = HealthRequest(
-        workspace=plan.key, provider=plan.provider, digest=plan.digest, gpus_per_node=plan.gpus_per_node
+        workspace=plan.key,
+        provider=plan.provider,
+        digest=plan.digest,
+        gpus_per_node=plan.gpus_per_node,
+        unready=plan.deadlines.unready,
     )
     health = await call(signatures.READ_HEALTH, request, summary="Resync: read the health of nodes and pods")
     if len(health.ready_nodes) < plan.node_count:

@@ -70,6 +70,7 @@ class Plan(Payload):
     `adapters` are model names. `digest` covers all that shapes the workload, so that an unchanged workload is
     recognised. `repair` requests the replacement of lost nodes.
     `load_balancer` is whose address the Service gets beside the cluster's own. `local_weights`: the node has them.
+    `from_kaito`: KAITO has reconciled the Workspace, so something of it may be there (activities/preflight/kaito.py).
     `placed`: the pods select the label that no kubelet can set (activities/nodes/placement.py).
     For a tuning: `output_image` is where the adapter is pushed, `method` lora or qlora, `volume_gib` the size of its
     own volume (0 if the user's volumes replace it), `training_digest` covers what shapes the adapter and nothing else.
@@ -111,6 +112,7 @@ class Plan(Payload):
     spot_max_price: float = -1.0
     repair: bool = False
     placed: bool = False
+    from_kaito: bool = False
     output_image: str = ""
     output_secret: str = ""
     method: Literal["", "lora", "qlora"] = ""

@@ -77,7 +77,7 @@ class Completions(Payload):
 
 
 class Health(Payload):
-    """What runs for a Workspace now, compared with its plan."""
+    """What runs for a Workspace now, compared with its plan. `ready_nodes` are those that are not lost."""
 
     workload_found: bool
     digest: str = ""
@@ -86,9 +86,11 @@ class Health(Payload):
 
 
 class HealthRequest(Payload):
-    """Which pods and nodes to read, and which count: pods of this digest, nodes with so many GPUs."""
+    """Which pods and nodes to read, and which count: pods of this digest, nodes that are ready or have not been for
+    less than `unready` seconds. Releases that did not send these count nodes that are ready with so many GPUs."""
 
     workspace: WorkspaceKey
     provider: Provider
     digest: str
     gpus_per_node: int
+    unready: int = 0

@@ -23,9 +23,12 @@ _SECRETS_VOLUME: Final = "pull-secrets"
 
 def planned(plan: Plan, found: Object) -> list[AdapterSpec]:
     """Returns the Workspace's adapters that the plan has; those of a later edit belong to a later plan."""
-    written = (found.get("inference") or {}).get("adapters") or []
-    specs = [AdapterSpec.model_validate(adapter) for adapter in written]
-    return [spec for spec in specs if name_of(spec) in plan.adapters]
+    return [spec for spec in written(found) if name_of(spec) in plan.adapters]
+
+
+def written(found: Object) -> list[AdapterSpec]:
+    """Returns all adapters of a Workspace, as it is now."""
+    return [AdapterSpec.model_validate(adapter) for adapter in (found.get("inference") or {}).get("adapters") or []]
 
 
 def name_of(spec: AdapterSpec) -> str:
@@ -43,7 +46,7 @@ def config(specs: Sequence[AdapterSpec], pinned: PinnedModel, registry: Registry
     files = {secret: f"{contract.PULL_SECRETS}/{secret}.json" for secret in _secrets(specs)}
     sources = [
         contract.AdapterSource(
-            name=name_of(spec), image=(spec.source.image if spec.source else None) or None, strength=_strength(spec)
+            name=name_of(spec), image=(spec.source.image if spec.source else None) or None, strength=strength_of(spec)
         )
         for spec in specs
     ]
@@ -102,7 +105,8 @@ def _secrets(specs: Sequence[AdapterSpec]) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _strength(spec: AdapterSpec) -> float:
+def strength_of(spec: AdapterSpec) -> float:
+    """How much of what it adds to the model is added: 0 to 1."""
     return float(spec.strength) if spec.strength else 1.0
 
 

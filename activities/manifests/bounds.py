@@ -43,7 +43,7 @@ class Bounds:
 
 
 FETCH_DATA: Final = Bounds(memory="256Mi", most_memory="4Gi")
-"""Reads rows in batches, and one row of JSON may have 64 Mi characters (`runtime/data/json_lists.py`), which Python
+"""Reads rows in batches, and one row of JSON may have 64 Mi characters (`runtime/rows/json_rows.py`), which Python
 holds several times. Runs on shared nodes."""
 PUBLISH: Final = Bounds(memory="256Mi", most_memory="1Gi")
 """Streams layers in chunks of megabytes and holds no file. Runs on shared nodes."""

@@ -23,6 +23,7 @@ from activities.nodes.provider import nodes_selector
 from api import labels
 from api.providers import Provider
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 GONE_DEADLINE = timedelta(minutes=10)
 """The cloud's node controller removes Node objects of deleted machines within a minute or so."""
 
@@ -90,6 +91,20 @@ def gpus_of(node: Object) -> int:
 def ready_names(nodes: Collection, gpus: int) -> list[str]:
     """Names of the nodes that are ready with `gpus` GPUs, sorted."""
     return sorted(name for name, node in nodes.items() if is_ready(node) and gpus_of(node) >= gpus)
+
+
+def names_not_lost(nodes: Collection, grace: timedelta, now: datetime) -> list[str]:
+    """Names of the nodes that are ready, or have not been for less than `grace`, sorted."""
+    return sorted(name for name, node in nodes.items() if is_ready(node) or _unready_since(node) > now - grace)
+
+
+def _unready_since(node: Object) -> datetime:
+    """When the node's condition Ready changed last; the beginning of time for one that goes or never reported."""
+    for condition in node.get("status", {}).get("conditions") or []:
+        if condition["type"] == "Ready" and "deletionTimestamp" not in node["metadata"]:
+            changed = condition.get("lastTransitionTime")
+            return datetime.fromisoformat(changed) if changed else _NEVER
+    return _NEVER
 
 
 def shortfall(nodes: Collection, plan: Plan) -> Exception:

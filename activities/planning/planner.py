@@ -193,6 +193,7 @@ def plan_option(found: Object, around: PlanContext, deadlines: Deadlines) -> Opt
         node_labels=workspace.match_labels,
         image_family=checks.image_family(workspace),
         placed=True,
+        from_kaito=labels.KAITO_HASH in workspace.metadata.annotations,
         node_class=workspace.metadata.annotations.get(labels.NODE_CLASS_NAME, "").strip(),
         vllm_options=document.vllm_options,
         config_map=(section.config or "") if section else "",

@@ -13,6 +13,7 @@ from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries, RegistryUnreachable
 from activities.contract import signatures
 from activities.contract.plan import Check, Plan, Preflight
+from activities.preflight.kaito import check_kaito
 from activities.preflight.namespaces import NamespaceRights
 from activities.preflight.verdicts import (
     NOT_FOUND,
@@ -81,6 +82,8 @@ class WorkloadPreflight:
         checks = [images]
         if plan.output_image:
             checks.append(self._output(plan))
+        if plan.from_kaito:
+            checks.append(check_kaito(self._cluster, plan))
         wanted = storage_classes(pod) if pod is not None else [self._tuning_class] if plan.volume_gib else []
         if wanted:
             checks.append(self._storage(wanted))

@@ -160,7 +160,7 @@ class Workloads:
             workload_found=deployment is not None,
             digest=_digest(deployment) if deployment else "",
             ready_pods=len(await self._owners.own(ready, key, workload=uid)),
-            ready_nodes=readiness.ready_names(by_name, request.gpus_per_node),
+            ready_nodes=_nodes_not_lost(by_name, request),
         )
 
     async def _template(self, plan: Plan) -> Object:
@@ -170,6 +170,14 @@ class Workloads:
     async def _workspace(self, plan: Plan) -> Object:
         """Reads the Workspace where it is needed: the user's text stays out of histories."""
         return await read_existing(self._cluster, plan.key)
+
+
+def _nodes_not_lost(nodes: Collection, request: HealthRequest) -> list[str]:
+    """Whatever makes a node unfit for longer also makes its pods unready, and the pass that this starts decides by its
+    watch of the nodes. A moment without a kubelet, or without the device plugin, is no loss."""
+    if not request.unready:
+        return readiness.ready_names(nodes, request.gpus_per_node)
+    return readiness.names_not_lost(nodes, timedelta(seconds=request.unready), datetime.now(UTC))
 
 
 def _selector(key: WorkspaceKey) -> str:

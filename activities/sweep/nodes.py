@@ -12,6 +12,7 @@ from activities.contract.payloads import WorkspaceKey
 from activities.contract.sweep import Inventory, OwnedResource, Providers, SweepScope
 from activities.nodes.byo import reserve
 from activities.nodes.karpenter.claims import Claims
+from activities.nodes.karpenter.kaito_pools import pools_of
 from activities.nodes.karpenter.node_claim import NodeClass
 from activities.nodes.living_workspaces import lives_elsewhere
 from activities.nodes.reservation_labels import reservation_label, reservations_of
@@ -40,7 +41,7 @@ class ClusterHoldings:
         found: set[Provider] = {self._provider}
         if self._with_cloud:
             found.add("aks")
-        if await self._claims.listed(key):
+        if await self._claims.listed(key) or await pools_of(self._cluster, key):
             found.add("karpenter")
         if await reserve.holding(self._cluster, key):
             found.add("byo")

@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from api.configs.json_reading import read_json
-from api.configs.problem import shown
+from api.configs.problem import nearest, shown
 
 Kind = Literal["value", "list", "switch", "flag"]
 """switch: --x and --no-x; flag: only --x; neither ever has a value."""
@@ -157,5 +157,6 @@ def _text(value: JsonValue) -> str:
 
 def _chosen(value: JsonValue, argument: Argument) -> JsonValue:
     if argument.choices and value not in argument.choices:
-        raise ValueError(f"must be one of {', '.join(map(str, argument.choices))}, not {shown(value)}")
+        names = list(map(str, argument.choices))
+        raise ValueError(f"must be one of {', '.join(names)}, not {shown(value)}{nearest(str(value), names)}")
     return value

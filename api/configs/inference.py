@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.configs.arguments import Argument, Arguments, arguments_in, fitted
 from api.configs.option_classes import check_value, is_map, refusal
+from api.configs.option_combinations import combination_problems, without_kaitos_templates
 from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, nearest, shown, without_effect
 from api.configs.retired_options import new_name, note_of
 from api.configs.yaml_reading import Document, read_yaml
@@ -69,10 +70,13 @@ def parse_inference_config(text: str, *, remote_code_allowed: bool = False) -> I
     if not isinstance(section, dict):
         raise ConfigProblem([(SECTION, f"must be a map of vLLM's options, not {shown(section)}")])
     known = arguments_in("vllm_arguments.yaml")
+    section, notes = without_kaitos_templates(section)
     chosen, problems = vllm_options(section, known, remote_code_allowed=remote_code_allowed)
+    problems += [(f"{SECTION}.{option}", words) for option, words in combination_problems(chosen)]
     if problems:
         raise ConfigProblem([_with_line(problem, document) for problem in problems])
-    return InferenceConfig(vllm=chosen, warnings=(*_top_level_warnings(top), *_retired(section)))
+    warnings = [_with_line((f"{SECTION}.{key}", words), document) for key, words in notes]
+    return InferenceConfig(vllm=chosen, warnings=(*_top_level_warnings(top), *_retired(section), *warnings))
 
 
 def vllm_options(

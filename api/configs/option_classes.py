@@ -21,6 +21,7 @@ REMOTE_CODE: Final = "remote-code"
 _UNKNOWN: Final = "is not among the options that Modelyard knows to be harmless; leave it out"
 _TEMPLATE: Final = "{}\n"
 """vLLM takes a text with one of these for a template, and any other for a path."""
+_TEMPLATE_INSTEAD: Final = ": put the template's own text here, or leave it out, and the model's own template is used"
 
 
 def nowhere(namespace: str) -> bool:
@@ -125,9 +126,12 @@ def _check_whole(limit: Limit, value: JsonValue) -> None:
         raise ValueError(
             f"must be one of {', '.join(limit.values)}, not {shown(value)}: others load code or open files"
         )
-    if limit.path == "or_template" and isinstance(value, str) and any(sign in value for sign in _TEMPLATE):
-        return
-    _check_path(value)
+    if limit.path == "or_template":
+        if isinstance(value, str) and any(sign in value for sign in _TEMPLATE):
+            return
+        _check_path(value, instead=_TEMPLATE_INSTEAD)
+    else:
+        _check_path(value)
 
 
 def _check_keys(limit: Limit, inner: tuple[str, ...], value: JsonValue) -> None:
@@ -146,9 +150,10 @@ def _check_keys(limit: Limit, inner: tuple[str, ...], value: JsonValue) -> None:
         raise ValueError(f"{name[:60]} may not be set; these may: {', '.join(limit.names())}")
 
 
-def _check_path(value: JsonValue, where: str = "") -> None:
+def _check_path(value: JsonValue, where: str = "", instead: str = "") -> None:
     try:
         served(value if isinstance(value, str) else "")
     except ValueError:
         roots = " or ".join(SERVED)
-        raise ValueError(f"{where}must lie in {roots}, which is all that the pod has, not {shown(value)}") from None
+        words = f"{where}must lie in {roots}, which is all that the pod has, not {shown(value)}{instead}"
+        raise ValueError(words) from None

@@ -15,7 +15,7 @@ RANK_MAX: Final = SERVED_RANKS[-1]
 _CANNOT: Final = "makes an adapter that vLLM cannot serve"
 UNSERVABLE: Final[Mapping[str, str]] = {
     "use_dora": f"(DoRA) {_CANNOT}; use use_rslora or a higher r",
-    "modules_to_save": f"{_CANNOT}, because whole layers are saved beside it; list them in target_modules",
+    "modules_to_save": f"{_CANNOT}, because whole layers are saved beside it; name linear modules in target_modules",
     "trainable_token_indices": f"{_CANNOT}, because embeddings are saved beside it; leave it out",
     "layer_replication": f"{_CANNOT}; leave it out",
     "lora_bias": f"{_CANNOT}; leave it out",
@@ -25,6 +25,16 @@ UNSERVABLE: Final[Mapping[str, str]] = {
     "loftq_config": f"{_CANNOT}, because it changes the model itself; leave it out",
     "megatron_config": "needs Megatron, which the training image does not hold; leave it out",
 }
+HEADS: Final = ("lm_head", "embed_out")
+"""The last layer, by the names that models give it."""
+EMBEDDINGS: Final = frozenset({"embed_tokens", "wte", "word_embeddings"})
+EMBEDDINGS_SERVED: Final = frozenset(
+    {
+        *("GraniteForCausalLM", "LlamaForCausalLM", "Phi3ForCausalLM", "PhiForCausalLM"),
+        *("Qwen3ForCausalLM", "SmolLM3ForCausalLM"),
+    }
+)
+"""Of the model classes that are trained here, those whose embeddings take adapters in vLLM (`embedding_modules`)."""
 _INITS: Final = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
 """Initializations that leave the base weights unchanged; pissa, olora, corda and loftq change them."""
 
@@ -43,8 +53,8 @@ def lora_problems(section: Mapping[str, Any]) -> list[Problem]:
         for name, rank in _ranks(section.get("rank_pattern"))
         if rank > RANK_MAX
     ]
-    if "lm_head" in _listed(section.get("target_modules")):
-        problems.append(("target_modules", "lm_head cannot be trained: the loss is computed past it; leave it out"))
+    if heads := [name for name in _listed(section.get("target_modules")) if _last(name) in HEADS]:
+        problems.append(("target_modules", f"{heads[0]} cannot be trained: the loss is computed past it; leave it out"))
     rank = section.get("r")
     if isinstance(rank, int) and rank > RANK_MAX:
         problems.append(("r", _rank_words(rank)))
@@ -53,8 +63,20 @@ def lora_problems(section: Mapping[str, Any]) -> list[Problem]:
 
 def serving_problems(config: Mapping[str, Any]) -> list[Problem]:
     """What of an adapter's own adapter_config.json keeps vLLM from serving it. Unlike in training, lm_head is fine."""
-    modules = [name for name in _listed(config.get("target_modules")) if name != "lm_head"]
+    modules = [name for name in _listed(config.get("target_modules")) if _last(name) not in HEADS]
     return lora_problems(dict(config) | {"target_modules": modules})
+
+
+def is_embedding(module: str) -> bool:
+    """Whether a module of this name is the model's embedding."""
+    return _last(module) in EMBEDDINGS
+
+
+def embedding_problem(module: str, architecture: str) -> str | None:
+    """Why an adapter of this embedding cannot be served with a model of this class; None if it can."""
+    if architecture in EMBEDDINGS_SERVED:
+        return None
+    return f"{module} {_CANNOT} with a {architecture}: its class takes no adapter of embeddings; leave it out"
 
 
 def ranks_of(config: Mapping[str, Any]) -> set[int]:
@@ -73,6 +95,10 @@ def served_rank(rank: int) -> int:
 
 def _rank_words(rank: int) -> str:
     return f"{rank} is over {RANK_MAX}, the highest rank that vLLM serves; lower it"
+
+
+def _last(name: Any) -> str:
+    return str(name).rpartition(".")[2]
 
 
 def _listed(names: Any) -> list[Any]:

@@ -22,6 +22,12 @@ def _names(value: Any) -> Any:
     return value
 
 
+def _plain_word(value: str | list[str]) -> str | list[str]:
+    """A list of one for a lone name: as the regular expression that peft takes a text for, it matches no module, which
+    all have dots in their names."""
+    return [value] if isinstance(value, str) and value.isidentifier() else value
+
+
 def _initial(value: Any) -> Any:
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
@@ -40,7 +46,7 @@ def is_template_path(value: str) -> bool:
     return value.startswith("/") and "{" not in value
 
 
-Names = Annotated[str | list[str], BeforeValidator(_names)]
+Names = Annotated[str | list[str], BeforeValidator(_names), AfterValidator(_plain_word)]
 Contained = Annotated[str, AfterValidator(contained)]
 
 

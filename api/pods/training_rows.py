@@ -1,25 +1,22 @@
 """What a row of training data means: which columns hold the conversation, the pair or the text, and how one row reads.
 
 Column names are KAITO's (`context_column`, `response_column`, `messages_column`), trl's and those of common datasets.
-Pure, and standard library only: the data is validated before a GPU is bought, and again in the training pod.
-`runtime.tune` turns rows into tokens.
+Pure, and standard library only: the same code reads a row before a GPU is bought and in the training pod. Values and
+messages are left to `training_values.py` and `training_messages.py`, tokens to `runtime.tune`.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
-Message = dict[str, Any]
+from api.pods.training_messages import Message as Message
+from api.pods.training_messages import messages_of, tools_of
+from api.pods.training_values import RowUnusable as RowUnusable
+from api.pods.training_values import cell, listed, text_of
 
-FORMATS: Final[Mapping[str, str]] = {
-    ".parquet": "parquet",
-    ".jsonl": "json",
-    ".json": "json",
-    ".csv": "csv",
-    ".arrow": "arrow",
-}
-"""File name endings that are data, and the loader that reads them."""
+FORMATS: Final = (".parquet", ".jsonl", ".json", ".csv", ".arrow")
+"""File name endings that are data."""
 
 _MESSAGES: Final = ("messages", "conversations", "conversation", "chat")
 _PROMPTS: Final = ("prompt", "instruction", "question", "query", "problem")
@@ -27,7 +24,8 @@ _CONTEXTS: Final = ("context", "input")
 _ANSWERS: Final = ("completion", "response", "output", "answer", "solution")
 _TEXTS: Final = ("text", "content")
 _SYSTEMS: Final = ("system", "system_prompt")
-_ROLES: Final = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "ai": "assistant"}
+_TOOLS: Final = ("tools",)
+_KNOWN: Final = frozenset((*_MESSAGES, *_PROMPTS, *_CONTEXTS, *_ANSWERS, *_TEXTS, *_SYSTEMS, *_TOOLS))
 ACCEPTED: Final = (
     "messages; prompt and completion; instruction (with context or input) and response or output; question and answer; "
     "or text"
@@ -57,10 +55,6 @@ class ColumnsUnknown(ValueError):
     """No column is usable for training; the message names the columns found and those that are accepted."""
 
 
-class RowUnusable(ValueError):
-    """This row is not usable for training; the message has the reason."""
-
-
 @dataclass(frozen=True)
 class Columns:
     """Which column means what. `prompt` and `answer` belong to pairs; `context` and `system` may be added to them."""
@@ -82,41 +76,54 @@ class Example:
     messages: tuple[Message, ...] = ()
     learnt_from: int = 0
     text: str = ""
-    tools: Any = None
+    tools: list[dict[str, Any]] | None = None
 
 
 def columns_of(names: Collection[str], chosen: ColumnChoice) -> Columns:
     """What the columns mean. Raises ColumnsUnknown, also when a column that the user named is not there."""
     for name in (chosen.messages_column, chosen.context_column, chosen.response_column):
         if name and name not in names:
-            raise ColumnsUnknown(f"there is no column {name!r}; the columns are {_listed(names)}")
-    system, tools = _first(names, _SYSTEMS), _first(names, ("tools",))
+            raise ColumnsUnknown(f"there is no column {name!r}; the columns are {listed(names)}")
     messages = chosen.messages_column or ("" if chosen.response_column else _first(names, _MESSAGES))
     if messages:
-        return Columns(Shape.MESSAGES, messages=messages, system=system, tools=tools)
+        return with_later(Columns(Shape.MESSAGES, messages=messages), names, chosen)
     prompt, answer = _pair(names, chosen)
     if prompt and answer:
-        others = [name for name in _CONTEXTS if name != prompt]
-        context = "" if chosen.context_column else _first(names, others)
-        return Columns(Shape.PAIR, prompt=prompt, answer=answer, context=context, system=system, tools=tools)
+        return with_later(Columns(Shape.PAIR, prompt=prompt, answer=answer), names, chosen)
     text = chosen.response_column or _first(names, _TEXTS)
     if text and not chosen.context_column:
         return Columns(Shape.TEXT, text=text)
     raise ColumnsUnknown(
-        f"none of the columns {_listed(names)} is known; use {ACCEPTED}, or name yours in DatasetConfig"
+        f"none of the columns {listed(names)} is known; use {ACCEPTED}, or name yours in DatasetConfig"
     )
+
+
+def with_later(columns: Columns, names: Collection[str], chosen: ColumnChoice) -> Columns:
+    """The same with those columns that a row may lack: the later rows of a file may be the first to have them."""
+    if columns.shape is Shape.TEXT:
+        return columns
+    context = columns.context
+    if columns.shape is Shape.PAIR and not context and not chosen.context_column:
+        context = _first([name for name in names if name not in (columns.prompt, columns.answer)], _CONTEXTS)
+    system = columns.system or _first(names, _SYSTEMS)
+    return replace(columns, context=context, system=system, tools=columns.tools or _first(names, _TOOLS))
+
+
+def is_known(name: str, chosen: ColumnChoice) -> bool:
+    """Whether a column of this name may be learnt from; all others need not be read."""
+    return name.lower() in _KNOWN or name in (chosen.messages_column, chosen.context_column, chosen.response_column)
 
 
 def example_of(row: Mapping[str, Any], columns: Columns) -> Example:
     """The row, read. Raises RowUnusable when it is empty or has nothing to learn."""
     if columns.shape is Shape.TEXT:
-        return Example(text=_text(row.get(columns.text), columns.text))
+        return Example(text=_text(cell(row, columns.text), columns.text))
     if columns.shape is Shape.MESSAGES:
-        messages = _messages(row.get(columns.messages), columns.messages)
+        messages = messages_of(cell(row, columns.messages), columns.messages)
         return _conversation(_with_system(messages, row, columns), 0, row, columns)
-    answer = row.get(columns.answer)
+    answer = cell(row, columns.answer)
     prompt = _prompt(row, columns)
-    reply = _messages(answer, columns.answer) if _is_chat(answer) else [_assistant(_text(answer, columns.answer))]
+    reply = messages_of(answer, columns.answer) if _is_chat(answer) else [_assistant(_text(answer, columns.answer))]
     before = _with_system(prompt, row, columns)
     return _conversation([*before, *reply], len(before), row, columns)
 
@@ -132,46 +139,33 @@ def _pair(names: Collection[str], chosen: ColumnChoice) -> tuple[str, str]:
 
 
 def _prompt(row: Mapping[str, Any], columns: Columns) -> list[Message]:
-    prompt = row.get(columns.prompt)
-    if _is_chat(prompt):
-        return _messages(prompt, columns.prompt)
-    text = _text(prompt, columns.prompt)
-    context = row.get(columns.context) if columns.context else None
-    if isinstance(context, str) and context.strip():
-        text = f"{text}\n\n{context}"
-    return [{"role": "user", "content": text}]
+    prompt = cell(row, columns.prompt)
+    context = _context(cell(row, columns.context), columns.context)
+    if not _is_chat(prompt):
+        asked = [{"role": "user", "content": _text(prompt, columns.prompt)}]
+    else:
+        asked = messages_of(prompt, columns.prompt)
+    if context.strip() and asked:
+        asked[-1] = asked[-1] | {"content": f"{asked[-1]['content']}\n\n{context}"}
+    return asked
+
+
+def _context(value: Any, column: str) -> str:
+    """The text of a context; of a list of texts all, as paragraphs."""
+    if isinstance(value, list | tuple):
+        return "\n\n".join(text for text in (text_of(one, column) for one in value) if text.strip())
+    return text_of(value, column)
 
 
 def _conversation(messages: list[Message], learnt_from: int, row: Mapping[str, Any], columns: Columns) -> Example:
     if not any(message["role"] == "assistant" for message in messages[learnt_from:]):
         raise RowUnusable("it has no message with the role assistant")
-    tools = row.get(columns.tools) if columns.tools else None
-    return Example(tuple(messages), learnt_from, tools=tools or None)
-
-
-def _messages(value: Any, column: str) -> list[Message]:
-    if not isinstance(value, list | tuple) or not value:
-        raise RowUnusable(f"column {column} is {'empty' if not value else 'not a list of messages'}")
-    return [_message(entry, column) for entry in value]
-
-
-def _message(entry: Any, column: str) -> Message:
-    """A message as {role, content, ...}; the older {from, value} is understood."""
-    if not isinstance(entry, Mapping):
-        raise RowUnusable(f"column {column} holds {type(entry).__name__} where a message was expected")
-    # Files with columns fill in what a message lacks with nulls; templates take a null for something.
-    fields = {key: value for key, value in entry.items() if value is not None}
-    role = fields.pop("role", None) or fields.pop("from", None)
-    content = fields.pop("content", None) or fields.pop("value", None) or ""
-    fields.pop("from", None), fields.pop("value", None)
-    if not isinstance(role, str) or not (content or fields):
-        raise RowUnusable(f"column {column} holds a message without {'content' if role else 'role'}")
-    return {"role": _ROLES.get(role, role), "content": content, **fields}
+    return Example(tuple(messages), learnt_from, tools=tools_of(cell(row, columns.tools), columns.tools))
 
 
 def _with_system(messages: list[Message], row: Mapping[str, Any], columns: Columns) -> list[Message]:
-    system = row.get(columns.system) if columns.system else None
-    if isinstance(system, str) and system.strip() and messages[0]["role"] != "system":
+    system = text_of(cell(row, columns.system), columns.system)
+    if system.strip() and not (messages and messages[0]["role"] == "system"):
         return [{"role": "system", "content": system}, *messages]
     return messages
 
@@ -185,21 +179,13 @@ def _is_chat(value: Any) -> bool:
 
 
 def _text(value: Any, column: str) -> str:
-    if value is None or (isinstance(value, str) and not value.strip()):
+    text = text_of(value, column)
+    if not text.strip():
         raise RowUnusable(f"column {column} is empty")
-    if isinstance(value, bool | int | float):
-        return str(value)
-    if not isinstance(value, str):
-        raise RowUnusable(f"column {column} holds {type(value).__name__} where text was expected")
-    return value
+    return text
 
 
 def _first(names: Collection[str], known: Collection[str]) -> str:
     """The first known name that is there, in the order of preference; upper and lower case are the same."""
-    lower = {name.lower(): name for name in names}
+    lower = {name.lower(): name for name in reversed([*names])} | {name: name for name in names}
     return next((lower[name] for name in known if name in lower), "")
-
-
-def _listed(names: Collection[str]) -> str:
-    shown = sorted(names)
-    return ", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "") or "no columns at all"

@@ -18,3 +18,8 @@ _LORA: Final[dict[str, tuple[str, ...]]] = {
 def lora_targets_of(architecture: str, *, quantized: bool) -> tuple[str, ...]:
     """The linear modules of this class; empty where tuning is not offered: other classes, and quantized weights."""
     return () if quantized else _LORA.get(architecture, ())
+
+
+def tunable_classes() -> tuple[str, ...]:
+    """The classes for which tuning is offered."""
+    return tuple(_LORA)

@@ -16,6 +16,7 @@ from presets.serving.fit import DoesNotFit
 from presets.tuning import memory as tuning_memory
 from presets.tuning.fit import Memory, concerns, fit_training, machines_that_train, refusals, volume_gib
 from presets.tuning.overrides import TrainingOverrides, training_overrides
+from presets.tuning.target_modules import module_problems
 
 
 def described_training(plan: PlanReport, tuning: TuningSpec, model: Model | None, context: PlanContext) -> PlanReport:
@@ -37,11 +38,14 @@ def sized_training(
     plan: PlanReport, model: Model, machine: Machine, config: TrainingConfig, context: PlanContext
 ) -> PlanReport:
     """The plan with memory and volume, or with the errors that say why the training does not fit."""
+    if problems := module_problems(config.lora, model):
+        errors = [_error_of_modules(text) for text in problems]
+        return plan.model_copy(update={"errors": (*plan.errors, *errors)})
     overrides = training_overrides(config, plan.method, model)
     if not overrides.modules:
-        message = f"LoraConfig.target_modules: {model.repo} has none of {', '.join(overrides.unknown_modules)}"
+        message = f"{model.repo} has none of {', '.join(overrides.unknown_modules)}"
         message += f"; it has {', '.join(model.lora_targets)}, or use all-linear"
-        return _with(plan, Finding(reason="ConfigInvalid", path="tuning.config", message=message))
+        return _with(plan, _error_of_modules(message))
     plan = plan.model_copy(update=_shape(model, machine, overrides, context))
     if against := refusals(model, machine, overrides):
         return _elsewhere(plan, model, overrides, context, f"{against[0]}. Choose another {_noun(context)}")
@@ -54,6 +58,10 @@ def sized_training(
         return _elsewhere(plan, model, overrides, context, f"{error}. Or choose a larger {_noun(context)}")
     warnings = [Finding(reason="Sizing", message=text) for text in concerns(model, machine, overrides)]
     return plan.model_copy(update={"training_gib": _reported(memory), "warnings": (*plan.warnings, *warnings)})
+
+
+def _error_of_modules(text: str) -> Finding:
+    return Finding(reason="ConfigInvalid", path="tuning.config", message=f"LoraConfig.target_modules: {text}")
 
 
 def _shape(model: Model, machine: Machine, overrides: TrainingOverrides, context: PlanContext) -> Mapping[str, Any]:

@@ -40,6 +40,14 @@ def override_problems(model: Model, machine: Machine, overrides: VllmOverrides) 
     found = []
     if (machine.compute_capability or 0.0) < FP8_CACHE_CAPABILITY and overrides.kv_bytes == 1:
         found.append(_too_old(f"kv-cache-dtype {overrides.kv_dtype}", machine, FP8_CACHE_CAPABILITY))
+    if overrides.dtype == "bfloat16" and (machine.compute_capability or 0.0) < HALF_TYPE_CAPABILITY:
+        least = _too_old("dtype bfloat16", machine, HALF_TYPE_CAPABILITY)
+        found.append(f"{least}: set dtype: float16, or leave it out")
+    if overrides.auto_tools and not overrides.tool_parser and not model.tool_parser:
+        found.append(
+            f"enable-auto-tool-choice needs a tool-call-parser, and none is known for {model.repo}: name the parser of "
+            "this model's calls, or leave it out"
+        )
     if overrides.context and overrides.context > model.max_tokens:
         found.append(
             f"max-model-len {overrides.context} exceeds model's maximum supported context window {model.max_tokens} "

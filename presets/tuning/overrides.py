@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from api.configs.servable import is_embedding
 from api.configs.training import TrainingConfig
 from presets.models.catalog import Model
 
@@ -64,7 +65,8 @@ def _modules(config: TrainingConfig, model: Model) -> tuple[tuple[str, ...], tup
     meant = [name.rsplit(".", 1)[-1] for name in chosen]
     found = tuple(name for name in model.lora_targets if name in meant)
     unknown = tuple(name for name, last in zip(chosen, meant, strict=True) if last not in model.lora_targets)
-    return found, unknown
+    # Embeddings are there and are not linear; whether they may be trained is decided by `target_modules.py`.
+    return found, tuple(name for name in unknown if not found or not is_embedding(name))
 
 
 def _bytes(config: TrainingConfig, model: Model) -> int:

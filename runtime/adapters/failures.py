@@ -3,7 +3,8 @@
     Failure
       config 31
       forbidden 110, not found 111, invalid 112,
-      not servable 113, disk full 114            the user has to act: not retried
+      not servable 113, disk full 114,
+      without effect 116                         the user has to act: not retried
       unreachable 115                            retried here, then by the kubelet
 
 The reasons are those of api/reasons.py; a test compares them.
@@ -22,7 +23,8 @@ INVALID: Final = Kind("AdapterInvalid", 112, worth_retrying=False)
 NOT_SERVABLE: Final = Kind("AdapterNotServable", 113, worth_retrying=False)
 DISK_FULL: Final = Kind("AdapterDiskFull", 114, worth_retrying=False)
 UNREACHABLE: Final = Kind("AdapterUnreachable", 115, worth_retrying=True)
-KINDS: Final = (CONFIG_INVALID, FORBIDDEN, NOT_FOUND, INVALID, NOT_SERVABLE, DISK_FULL, UNREACHABLE)
+WITHOUT_EFFECT: Final = Kind("AdapterWithoutEffect", 116, worth_retrying=False)
+KINDS: Final = (*(CONFIG_INVALID, FORBIDDEN, NOT_FOUND, INVALID, NOT_SERVABLE, DISK_FULL, UNREACHABLE, WITHOUT_EFFECT),)
 
 _KIND_OF: Final[Mapping[Kind, Kind]] = {
     data.FORBIDDEN: FORBIDDEN,

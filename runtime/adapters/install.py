@@ -15,12 +15,13 @@ from api.pods.adapter_records import ADAPTER_READY, AdapterRecord
 from api.pods.adapters import AdaptersConfig, AdapterSource, request_of
 from api.pods.data import DataConfig
 from api.pods.tune import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from runtime.adapters.failures import INVALID, NOT_FOUND, failure_of_pull
+from runtime.adapters.failures import INVALID, NOT_FOUND, NOT_SERVABLE, WITHOUT_EFFECT, failure_of_pull
 from runtime.adapters.judging import compatibility_warning, rank_of, scaled
 from runtime.data.failures import failure_of_disk
 from runtime.data.images import pull
 from runtime.data.progress import DataProgress
 from runtime.pod.exit import Failure, log_line
+from runtime.pod.lora_values import changes_nothing
 from runtime.pod.safetensors import tensors_of
 from runtime.publish.adapter import read_adapter
 
@@ -75,8 +76,10 @@ def _staged(source: AdapterSource, config: AdaptersConfig, origin: Path, digest:
     try:
         found = read_adapter(origin)
         rank = rank_of(found.config, tensors_of(origin / ADAPTER_WEIGHTS))
-    except (Failure, ValueError) as error:
-        kind = error.kind if isinstance(error, Failure) and error.kind.reason.startswith("AdapterNot") else INVALID
+        if changes_nothing(origin / ADAPTER_WEIGHTS):
+            raise Failure(WITHOUT_EFFECT, "it learned nothing: one matrix of every pair is zero; train it anew")
+    except (Failure, ValueError, KeyError) as error:
+        kind = error.kind if isinstance(error, Failure) and error.kind in (NOT_SERVABLE, WITHOUT_EFFECT) else INVALID
         raise Failure(kind, f"adapter {source.name} ({source.image or 'volume'}): {error}") from error
     if words := compatibility_warning(found.config, config.model):
         log_line(f"adapter {source.name}: {words}")

@@ -1,6 +1,7 @@
 """Checks by its two files whether an adapter can be served, and scales its configuration. Pure functions.
 
-`runtime.serve` compares matrix sizes with the model's, because only it has the weights.
+The tensors are judged, not only what the configuration says of them. `runtime.serve` compares names and sizes with the
+model's, because only it has the weights.
 """
 
 import re
@@ -10,11 +11,22 @@ from typing import Any, Final
 from api.configs.servable import ranks_of, serving_problems
 from runtime.adapters.failures import INVALID, NOT_SERVABLE
 from runtime.pod.exit import Failure
+from runtime.pod.lora_tensors import foreign, matrices, unpaired
 from runtime.pod.safetensors import Tensor
 
 _NEEDED: Final = ("r", "lora_alpha", "target_modules")
 _HUB_NAME: Final = re.compile(r"[\w.-]+/[\w.-]+")
-DOWN: Final = ".lora_A.weight"
+_WHOLE_LAYER: Final = (
+    "a layer or parameter that was trained whole (modules_to_save, a resized vocabulary, a norm), and vLLM serves LoRA "
+    "matrices only; train without it, or merge the adapter into the model and serve that"
+)
+_KINDS: Final = (
+    ("lora_magnitude_vector", "of DoRA, which vLLM does not serve; train without use_dora"),
+    ("trainable_tokens", "of single trained tokens, which vLLM does not serve; train without trainable_token_indices"),
+    (".bias", "a trained bias, which vLLM does not serve; train with bias none and without lora_bias"),
+    ("lora_", "named otherwise than peft's save_pretrained does; save the adapter with it"),
+)
+"""Parts of names, and what a tensor of such a name is."""
 
 
 def rank_of(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> int:
@@ -30,8 +42,24 @@ def rank_of(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> int:
     ranks = ranks_of(config)
     if not ranks or min(ranks) < 1:
         raise Failure(INVALID, f"adapter_config.json has r {config['r']!r}: it must be a whole number of 1 or more")
+    check_tensors(tensors)
     _check_shapes(ranks, tensors)
     return max(ranks)
+
+
+def check_tensors(tensors: Mapping[str, Tensor]) -> None:
+    """Raises Failure that names the first tensor that vLLM does not serve, or that lacks its partner, whatever the
+    configuration says."""
+    if others := foreign(tensors):
+        more = f" (and {len(others) - 1} more)" if len(others) > 1 else ""
+        what = next((words for part, words in _KINDS if part in others[0]), _WHOLE_LAYER)
+        raise Failure(NOT_SERVABLE, f"its tensor {others[0]}{more} is {what}")
+    for name, missing in unpaired(tensors):
+        raise Failure(INVALID, f"it has {name} and no {missing}: save the adapter anew")
+    if not any(matrices(tensors)):
+        raise Failure(
+            INVALID, "adapter_model.safetensors holds no LoRA weights: no tensor's name ends in lora_A.weight"
+        )
 
 
 def scaled(config: Mapping[str, Any], strength: float) -> dict[str, Any]:
@@ -54,12 +82,8 @@ def compatibility_warning(config: Mapping[str, Any], model: str) -> str:
 
 def _check_shapes(ranks: set[int], tensors: Mapping[str, Tensor]) -> None:
     """Checks shapes against ranks. Experts that share a tensor have their ranks concatenated in it."""
-    down = {name: tensor.shape for name, tensor in tensors.items() if name.endswith(DOWN)}
-    if not down:
-        raise Failure(
-            INVALID, "adapter_model.safetensors holds no LoRA weights: no tensor's name ends in lora_A.weight"
-        )
-    for name, shape in down.items():
+    for pair in matrices(tensors):
+        shape = pair.down.shape
         if len(shape) == 2 and not any(shape[0] and shape[0] % rank == 0 for rank in ranks):
             known = ", ".join(map(str, sorted(ranks)))
-            raise Failure(INVALID, f"{name} has rank {shape[0]}, and adapter_config.json has {known}")
+            raise Failure(INVALID, f"{pair.module} has rank {shape[0]}, and adapter_config.json has {known}")

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -77,6 +77,7 @@ def _fetch(config: DataConfig, progress: DataProgress) -> dict[str, str]:
     if config.urls:
         return _fetch_links(config, progress)
     if config.image:
+        _remove_others(Path(config.folder), ())
         return {"": pull(config, progress).digest}
     if not Path(config.folder).is_dir():
         raise Failure(NOT_FOUND, f"there is no folder {config.folder} on the volume")
@@ -94,10 +95,24 @@ def _fetch_links(config: DataConfig, progress: DataProgress) -> dict[str, str]:
     folder = Path(config.folder)
     folder.mkdir(parents=True, exist_ok=True)
     progress.files = len(links)
-    downloads = Downloads(http, folder, progress, config.max_bytes)
+    asked = config.dataset.dataset_extension
+    downloads = Downloads(http, folder, progress, config.max_bytes, f".{asked}" if asked else "")
     retry_policy = RetryPolicy(stall_s=config.stall_s, attempts=config.attempts, first_pause_s=config.pause_s)
     found = [_fetch_link(downloads, link, retry_policy, progress) for link in links]
-    return {fetched.file.name: fetched.source for fetched in found}
+    sources = {fetched.file.name: fetched.source for fetched in found}
+    _remove_others(folder, sources)
+    return sources
+
+
+def _remove_others(folder: Path, kept: Collection[str]) -> None:
+    """Removes what an earlier request has left: the volume outlives an edit of the links, and every file is data."""
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry.name in kept or entry.name == WORK:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def _fetch_link(downloads: Downloads, link: Link, retry_policy: RetryPolicy, progress: DataProgress) -> Fetched:

@@ -1,11 +1,12 @@
-"""Checks whether rows can be trained on: the roles of columns, usable rows, unusable ones and why. Pure functions."""
+"""Counts the rows of a file that can be trained on, and those that cannot with their reasons. Pure functions."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from api.pods.training_rows import ColumnChoice, Example, RowUnusable, columns_of, example_of
-from runtime.data.reading import Row
+from api.pods.training_messages import said
+from api.pods.training_rows import Example, RowUnusable
+from runtime.rows.examples import FileExamples
 
 SHOWN: Final = 5
 """Unusable rows listed per file."""
@@ -27,30 +28,31 @@ class RowCounts:
     samples: list[str] = field(default_factory=list)
 
 
-def check_rows(
-    columns: Collection[str], rows: Iterable[tuple[int, Row]], chosen: ColumnChoice, seen: Callable[[int], None]
-) -> RowCounts:
-    """Checks every row and reports the count to `seen`. Raises ColumnsUnknown."""
-    meaning = columns_of(columns, chosen)
-    counts = RowCounts(meaning.shape.value, sorted(columns))
-    for number, row in rows:
+def check_rows(examples: FileExamples, seen: Callable[[int], None]) -> RowCounts:
+    """Counts every row and reports the count to `seen`. Raises Failure of the reading."""
+    counts = RowCounts(examples.shape, sorted(examples.columns))
+    for number, row in examples.rows:
         counts.rows += 1
-        try:
-            _count(counts, text_of(example_of(row, meaning)))
-        except RowUnusable as error:
-            if len(counts.unusable) < SHOWN:
-                counts.unusable.append(f"row {number}: {error}")
+        if isinstance(row, RowUnusable):
+            _leave_out(counts, f"row {number}: {row}")
+        else:
+            _count(counts, text_of(row))
         if counts.rows % 1000 == 0:
             seen(1000)
     seen(counts.rows % 1000)
+    if (more := counts.rows - counts.usable - SHOWN) > 0:
+        counts.unusable.append(f"and {more} more rows are left out")
     return counts
 
 
 def text_of(example: Example) -> str:
     """Returns all text of an example, one message per line."""
-    if example.text:
-        return example.text
-    return "\n".join(_text_in(message.get("content")) for message in example.messages)
+    return example.text or "\n".join(said(message) for message in example.messages)
+
+
+def _leave_out(counts: RowCounts, why: str) -> None:
+    if len(counts.unusable) < SHOWN:
+        counts.unusable.append(why)
 
 
 def _count(counts: RowCounts, text: str) -> None:
@@ -58,10 +60,3 @@ def _count(counts: RowCounts, text: str) -> None:
     counts.bytes += len(text.encode(errors="replace"))
     if len(counts.samples) < SAMPLES:
         counts.samples.append(text[:SAMPLE_MAX])
-
-
-def _text_in(content: Any) -> str:
-    """Returns the text of a message's content, which is a string or a list of parts, some of them text."""
-    if isinstance(content, list):
-        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    return content if isinstance(content, str) else ""

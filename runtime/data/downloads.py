@@ -12,18 +12,20 @@ from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import file_digest
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 import httpx
 
 from api.addresses import AddressRefused
 from api.configs.json_reading import read_json
-from runtime.data.failures import BROKEN_OFF, DISK_FULL, STALLED, TOO_LARGE, WEB_PAGE, failure_of_link
+from api.pods.training_rows import FORMATS
+from runtime.data.failures import BROKEN_OFF, DISK_FULL, STALLED, TOO_LARGE, UNREADABLE, WEB_PAGE, failure_of_link
 from runtime.data.guarded_http import GuardedHttp, LinkBroken
 from runtime.data.links import Link, is_web_page, with_ending
 from runtime.data.progress import DataProgress
 from runtime.pod.exit import Failure
+from runtime.rows.beginnings import problem_of
 
 WORK: Final = ".fetch"
 """Hidden, so that its files are not taken for data."""
@@ -44,12 +46,14 @@ class Fetched:
 
 @dataclass
 class Downloads:
-    """Downloads into one folder. `room` is the number of bytes that may still be written."""
+    """Downloads into one folder. `room` is the number of bytes that may still be written, `ending` that of files whose
+    name has none that is known; otherwise the server's answer says it."""
 
     http: GuardedHttp
     folder: Path
     progress: DataProgress
     room: int
+    ending: str = ""
 
     def fetch(self, link: Link) -> Fetched:
         """Returns the file, downloaded now or by an earlier start. Raises Failure."""
@@ -100,6 +104,7 @@ class Downloads:
             raise
 
     def _receive(self, link: Link, response: httpx.Response, part: Path, start: int) -> str:
+        _check_plain(link, response)
         length = _length(response)
         if length is not None:
             self._check_room(link, length, start)
@@ -116,7 +121,17 @@ class Downloads:
         except BaseException:
             self.progress.bytes_done = before
             raise
-        return with_ending(link.name, response.headers.get("Content-Type", ""), beginning)
+        return self._name(link, response, beginning)
+
+    def _name(self, link: Link, response: httpx.Response, beginning: bytes) -> str:
+        """The file's name. Raises Failure where nothing says how to read it: data would silently be missing."""
+        kind, disposition = (response.headers.get(name, "") for name in ("Content-Type", "Content-Disposition"))
+        name = with_ending(link.name, kind, beginning, disposition, self.ending)
+        ending = PurePosixPath(name).suffix.lower()
+        if ending in FORMATS:
+            return name
+        why = problem_of(beginning, ending) or "nothing says of which format it is: name it in dataset_extension"
+        raise Failure(UNREADABLE, f"{link.shown}: {why}; files to train on end with {', '.join(FORMATS)}")
 
     def _copy(self, link: Link, response: httpx.Response, stream: BinaryIO, start: int) -> None:
         count = 0
@@ -139,6 +154,14 @@ class Downloads:
                 f"{link.shown}: {length / 1e6:.1f} MB are left to download, and the volume has {free / 1e6:.1f} MB free"
             )
             raise Failure(DISK_FULL, text)
+
+
+def _check_plain(link: Link, response: httpx.Response) -> None:
+    """Raises Failure for content that comes compressed, which was not asked for."""
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        text = f"{link.host} sends it compressed (Content-Encoding: {encoding[:40]}), which was not asked for"
+        raise Failure(UNREADABLE, f"{link.shown}: {text}; store it there uncompressed and without that header")
 
 
 def _paced(response: httpx.Response, stall_s: float, link: Link) -> Iterator[bytes]:

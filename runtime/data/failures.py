@@ -2,7 +2,7 @@
 
     Failure
       config 31
-      empty 40, unreadable 41, columns 42           the data itself; the codes are the trainer's
+      empty 40, unreadable 41, columns 42           the data itself; runtime/rows/failures.py
       not found 80, forbidden 81, refused 82,
       web page 83, too large 84, disk full 85,
       image invalid 86                              the user has to act: not retried
@@ -20,11 +20,12 @@ from runtime.data.guarded_http import LinkBroken
 from runtime.pod.exit import CONFIG_INVALID, Failure
 from runtime.pod.termination import Kind
 from runtime.registry.faults import RegistryFault, Trouble
+from runtime.rows import failures as rows
 
-EMPTY: Final = Kind("DataEmpty", 40, worth_retrying=False)
-UNREADABLE: Final = Kind("DataUnreadable", 41, worth_retrying=False)
-COLUMNS_UNKNOWN: Final = Kind("DataColumnsUnknown", 42, worth_retrying=False)
-NOT_FOUND: Final = Kind("DataNotFound", 80, worth_retrying=False)
+EMPTY: Final = rows.EMPTY
+UNREADABLE: Final = rows.UNREADABLE
+COLUMNS_UNKNOWN: Final = rows.COLUMNS_UNKNOWN
+NOT_FOUND: Final = rows.NOT_FOUND
 FORBIDDEN: Final = Kind("DataForbidden", 81, worth_retrying=False)
 ADDRESS_REFUSED: Final = Kind("DataAddressRefused", 82, worth_retrying=False)
 WEB_PAGE: Final = Kind("DataIsWebPage", 83, worth_retrying=False)

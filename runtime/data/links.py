@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.message import Message
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Final
@@ -63,13 +64,26 @@ def links_of(urls: Sequence[str], hub: str | None = None) -> list[Link]:
     return found
 
 
-def with_ending(name: str, content_type: str, beginning: bytes) -> str:
-    """Returns the name; if its ending is not a known one, with the ending that matches the content."""
-    if PurePosixPath(name).suffix.lower() in FORMATS:
+def with_ending(name: str, content_type: str, beginning: bytes, disposition: str = "", asked: str = "") -> str:
+    """Returns the name; if its ending is not a known one, with the ending that was asked for, or that matches the
+    content, its type, or the name that the server gives the file (Content-Disposition)."""
+    if _ending(name):
         return name
     kind = _TYPES.get(content_type.partition(";")[0].strip().lower(), "")
     found = next((ending for start, ending in _BEGINNINGS if beginning.startswith(start)), kind)
-    return name + found
+    return name + (asked or found or _ending(_given(disposition)))
+
+
+def _given(disposition: str) -> str:
+    """The file's name in a Content-Disposition header (RFC 6266); only its ending is used."""
+    message = Message()
+    message["Content-Disposition"] = disposition
+    return message.get_filename("") or ""
+
+
+def _ending(name: str) -> str:
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if suffix in FORMATS else ""
 
 
 def is_web_page(beginning: bytes) -> bool:

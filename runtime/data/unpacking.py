@@ -69,11 +69,20 @@ class Unpacking:
 
     def _member(self, archive: tarfile.TarFile, member: tarfile.TarInfo, own: set[Path]) -> None:
         """`own`: what this layer has written, which none of its whiteouts is about."""
+        if _parts(member.name) in ([f"{_REMOVES}{FOLDER}"], [_REMOVES_ALL]):
+            # Of /data itself, or of all that lower layers have.
+            for entry in list(self.folder.iterdir()):
+                _remove_below(entry, own)
+            return
         place = data_path(member.name)
-        if place is None or place == PurePosixPath():
+        if place is None:
             return
         target = self.folder / place
-        if place.name.startswith(_REMOVES):
+        if place == PurePosixPath():
+            if not member.isdir():
+                raise UnsafeArchive(f"/{FOLDER} is no folder in one of its layers; build the image with a plain folder")
+        elif place.name.startswith(_REMOVES):
+            _make_way(target.parent, self.folder, own)
             for hidden in _hidden(target):
                 _remove_below(hidden, own)
         elif member.isdir():
@@ -109,7 +118,7 @@ class Unpacking:
 
 def data_path(name: str) -> PurePosixPath | None:
     """Returns an entry's path below the data folder; None if not data. Raises UnsafeArchive for path traversal."""
-    parts = [part for part in name.split("/") if part not in ("", ".")]
+    parts = _parts(name)
     if ".." in parts or any("\0" in part for part in parts):
         raise UnsafeArchive(f"{name[:200]!r} points outside the image")
     if not parts or parts[0] != FOLDER:
@@ -118,6 +127,10 @@ def data_path(name: str) -> PurePosixPath | None:
     if len(name) > PATH_MAX or len(parts) > PARTS_MAX or longest > NAME_MAX:
         raise UnsafeArchive(f"{name[:200]!r} is longer than names may be")
     return PurePosixPath(*parts[1:])
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in name.split("/") if part not in ("", ".")]
 
 
 def _hidden(whiteout: Path) -> list[Path]:
@@ -180,6 +193,15 @@ def _plain(packed: IO[bytes]) -> IO[bytes]:
     if beginning == b"\x28\xb5\x2f\xfd":
         return cast(IO[bytes], pa.CompressedInputStream(packed, "zstd"))
     return packed
+
+
+def _make_way(folder: Path, top: Path, own: Collection[Path]) -> None:
+    """Removes files of lower layers where this layer has folders."""
+    for parent in (folder, *folder.parents):
+        if parent == top:
+            break
+        if parent.is_file() and parent not in own:
+            parent.unlink()
 
 
 def _make_folder(folder: Path, top: Path) -> None:

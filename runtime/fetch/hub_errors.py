@@ -1,6 +1,8 @@
 """Maps exceptions of huggingface_hub and the file system to a FetchFailure: one function, one table.
 
-Without a token the hub returns 401 for a repository that does not exist, so the message then names both causes.
+Without a token the hub returns 401 for a repository that does not exist, so the message then names both causes. Files
+come from the hub's storage, whose links are signed for a while; what that, or a proxy on the way, refuses says nothing
+of the token, and another try gets another link.
 """
 
 import errno
@@ -57,11 +59,23 @@ def _not_found(error: errors.RepositoryNotFoundError) -> tuple[Kind, str]:
 
 
 def _http(error: errors.HfHubHTTPError) -> tuple[Kind, str]:
-    status = error.response.status_code
+    status, url = error.response.status_code, error.response.url
+    if url.host != httpx2.URL(endpoint()).host:
+        return UNREACHABLE, (
+            f"{url.host}, where the hub keeps its files, answered {status}: the link has expired, or a proxy or "
+            "firewall refuses the host; it is tried again"
+        )
+    if status == 401 and not get_token():
+        return NOT_FOUND, f"the hub wants a login for {url.path}: check the model's name, or give modelAccessSecret"
+    if status == 403 and not get_token():
+        return UNREACHABLE, (
+            f"{url.host} answered 403, and no token was sent: a proxy or firewall may refuse the host, or the hub "
+            "itself is in trouble; it is tried again"
+        )
     if status in (401, 403):
         return TOKEN_INVALID, f"the hub answered {status}: HF_TOKEN is wrong, expired or lacks the right to read"
     if status == 404:
-        return NOT_FOUND, f"the hub has no file for {error.response.url.path}"
+        return NOT_FOUND, f"the hub has no file for {url.path}"
     return UNREACHABLE, f"the hub at {endpoint()} answered {status}"
 
 

@@ -9,6 +9,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from vllm.reasoning import ReasoningParserManager
+from vllm.tool_parsers import ToolParserManager
+
 from api.configs.arguments import Argument, Arguments, Type, data_file
 from runtime.serve.arguments import Kind
 from runtime.serve.options import make_parser, options_of
@@ -24,6 +27,11 @@ _BY_NAME: dict[str, Type] = {
     "human_readable_int_or_auto": "size_or_auto",
     "union_dict_and_str": "any",
 }
+_REGISTERED: dict[str, Callable[[], list[str]]] = {
+    "tool-call-parser": ToolParserManager.list_registered,
+    "reasoning-parser": ReasoningParserManager.list_registered,
+}
+"""Options whose values vLLM looks up by name when the server is nearly ready; its parser takes any text."""
 
 
 def described(parser: argparse.ArgumentParser) -> Arguments:
@@ -35,6 +43,8 @@ def described(parser: argparse.ArgumentParser) -> Arguments:
             option = kinds.get(name[2:].replace("-", "_"))
             if option and name == f"--{option.flag}" and option.flag != "help":
                 found[option.flag] = _argument(action, option.kind)
+    for name, registered in _REGISTERED.items():
+        found[name] = found[name].model_copy(update={"choices": tuple(registered())})
     return found
 
 

@@ -1,6 +1,7 @@
-"""The failures before vLLM runs: the reason for the Workspace's status, and the exit code.
+"""The failures that a server itself tells: the reason for the Workspace's status, and the exit code.
 
-The reasons are those of api/reasons.py; a test compares them. vLLM's own errors are in the log.
+The reasons are those of api/reasons.py; a test compares them. What vLLM's processes die of is found in their output
+(`evidence/`).
 """
 
 import json
@@ -8,6 +9,8 @@ import os
 from pathlib import Path
 
 TERMINATION_LOG = Path("/dev/termination-log")
+MESSAGE_MAX = 1500
+"""Characters. The kubelet cuts termination messages off at 4096 bytes."""
 
 
 class ServeFailure(Exception):
@@ -45,9 +48,25 @@ class AdapterUnfit(ServeFailure):
     exit_code = 34
 
 
+class ModelUnusable(ServeFailure):
+    """vLLM refuses the model's configuration, and nothing was set by the user."""
+
+    reason = "ModelConfigInvalid"
+    exit_code = 38
+
+
+def own_exit_codes() -> frozenset[int]:
+    """The exit codes of a server that has left its message itself."""
+    return frozenset(kind.exit_code for kind in ServeFailure.__subclasses__()) | {ServeFailure.exit_code}
+
+
 def leave_message(failure: ServeFailure, log: Path = TERMINATION_LOG) -> None:
     """Writes the failure to the termination log and, as the last line, to the output."""
-    text = json.dumps({"reason": failure.reason, "message": str(failure)})
+    leave_text(json.dumps({"reason": failure.reason, "message": str(failure)[:MESSAGE_MAX]}), log)
+
+
+def leave_text(text: str, log: Path = TERMINATION_LOG) -> None:
+    """Writes the termination message and, as the last line, the same to the output."""
     if log.exists() and os.access(log, os.W_OK):
         log.write_text(text)
     print(text, flush=True)

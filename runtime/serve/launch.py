@@ -7,16 +7,18 @@ import argparse
 import os
 import shutil
 
+from pydantic import ValidationError
 from vllm.config import CompilationMode
 from vllm.entrypoints.cli.serve import ServeSubcommand
 from vllm.entrypoints.launchers.cli_args import validate_parsed_serve_args
 from vllm.entrypoints.serve.utils.api_utils import cli_env_setup
+from vllm.exceptions import VLLMError
 from vllm.logger import configure_logging_from_args
 
 from api.pods.serve import ServeConfig
 from runtime.serve.arguments import Device, vllm_arguments
 from runtime.serve.chat.open_routes import MIDDLEWARE
-from runtime.serve.failures import ConfigInvalid
+from runtime.serve.failures import ConfigInvalid, ModelUnusable
 from runtime.serve.options import make_parser, options_of
 
 
@@ -29,18 +31,30 @@ def parse_arguments(config: ServeConfig, device: Device) -> argparse.Namespace:
     parsed.middleware = [*parsed.middleware, MIDDLEWARE]
     try:
         validate_parsed_serve_args(parsed)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, VLLMError) as error:
         raise ConfigInvalid(f"vLLM refuses its arguments: {error}") from error
     if device == "cpu":
         _check_compiler(parsed)
     return parsed
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Serves until SIGTERM; requests in flight are finished first, within `shutdown_timeout`."""
+def run(config: ServeConfig, arguments: argparse.Namespace) -> None:
+    """Serves until SIGTERM; requests in flight are finished first, within `shutdown_timeout`. Raises ConfigInvalid, or
+    ModelUnusable where the user has set nothing, for what vLLM's own types call invalid."""
     cli_env_setup()
     configure_logging_from_args(arguments)
-    ServeSubcommand.cmd(arguments)
+    try:
+        ServeSubcommand.cmd(arguments)
+    except (VLLMError, ValidationError) as error:
+        refused = ConfigInvalid if config.extra else ModelUnusable
+        raise refused(f"vLLM refuses its arguments: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    """Without the values that pydantic repeats, which is the whole configuration."""
+    if isinstance(error, ValidationError):
+        return "; ".join(one["msg"] for one in error.errors(include_input=False, include_url=False))
+    return str(error)
 
 
 def _check_compiler(parsed: argparse.Namespace) -> None:

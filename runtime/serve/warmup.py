@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from api.pods.serve import ServeConfig
-from runtime.serve.model_class_cache import BAKED
+from runtime.serve.start.model_class_cache import BAKED
 
 # The classes of KAITO's presets and of popular models; others delay their first pod by 13 s.
 CLASSES = (

@@ -2,8 +2,9 @@
 
     Failure
       config 31, weights 32                     as in runtime/serve
-      data empty 40, unreadable 41, columns 42,
-      rows too long 43, model 44                the user has to act: not retried
+      data not found 80, empty 40, unreadable 41,
+      columns 42, rows too long 43, model 44,
+      impossible 45, nothing learnt 46          the user has to act: not retried
       loss not finite 50, out of memory 51,
       disk full 52                              the same, after the possible remedies here
       stalled 60, accelerator 61, crashed 62    a new start resumes from the last checkpoint
@@ -18,15 +19,19 @@ from typing import Any
 from api.pods.tune import TuneStatus
 from runtime.pod.exit import CONFIG_INVALID, MESSAGE_MAX
 from runtime.pod.termination import Kind
+from runtime.rows import failures as rows
 
 DIVERGED_FIX = "lower learning_rate, add warmup_steps, check the rows; with fp16, use bf16 if the device supports it"
 
 WEIGHTS_MISSING = Kind("DownloadFailed", 32, worth_retrying=True)
-DATA_EMPTY = Kind("DataEmpty", 40, worth_retrying=False)
-DATA_UNREADABLE = Kind("DataUnreadable", 41, worth_retrying=False)
-COLUMNS_UNKNOWN = Kind("DataColumnsUnknown", 42, worth_retrying=False)
+DATA_NOT_FOUND = rows.NOT_FOUND
+DATA_EMPTY = rows.EMPTY
+DATA_UNREADABLE = rows.UNREADABLE
+COLUMNS_UNKNOWN = rows.COLUMNS_UNKNOWN
 ROWS_TOO_LONG = Kind("DataRowsTooLong", 43, worth_retrying=False)
 MODEL_NOT_TUNABLE = Kind("ModelNotTunable", 44, worth_retrying=False)
+IMPOSSIBLE = Kind("TrainingImpossible", 45, worth_retrying=False)
+NOTHING_LEARNT = Kind("AdapterWithoutEffect", 46, worth_retrying=False)
 LOSS_NOT_FINITE = Kind("TrainingDiverged", 50, worth_retrying=False)
 OUT_OF_MEMORY = Kind("TrainingOutOfMemory", 51, worth_retrying=False)
 DISK_FULL = Kind("TrainingDiskFull", 52, worth_retrying=False)
@@ -35,8 +40,9 @@ ACCELERATOR = Kind("AcceleratorFault", 61, worth_retrying=True)
 CRASHED = Kind("TrainingCrashed", 62, worth_retrying=True)
 STOPPED = Kind("TrainingStopped", 143, worth_retrying=True)
 KINDS = (
-    CONFIG_INVALID, WEIGHTS_MISSING, DATA_EMPTY, DATA_UNREADABLE, COLUMNS_UNKNOWN, ROWS_TOO_LONG, MODEL_NOT_TUNABLE,
-    LOSS_NOT_FINITE, OUT_OF_MEMORY, DISK_FULL, STALLED, ACCELERATOR, CRASHED, STOPPED,
+    CONFIG_INVALID, WEIGHTS_MISSING, DATA_NOT_FOUND, DATA_EMPTY, DATA_UNREADABLE, COLUMNS_UNKNOWN, ROWS_TOO_LONG,
+    MODEL_NOT_TUNABLE, IMPOSSIBLE, NOTHING_LEARNT, LOSS_NOT_FINITE, OUT_OF_MEMORY, DISK_FULL, STALLED, ACCELERATOR,
+    CRASHED, STOPPED,
 )  # fmt: skip
 
 

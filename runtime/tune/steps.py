@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.pods.tune import TuneConfig
+from api.pods.tune import ADAPTER_WEIGHTS, TuneConfig
 from runtime.pod.exit import Failure
+from runtime.pod.lora_values import changes_nothing
 from runtime.pod.metrics import bytes_below
 from runtime.serve.environment import installed_device, usable_cpus
 from runtime.tune.data.prepared import Report, adapter_folder, folder_of, read_report
-from runtime.tune.failures import CRASHED, OUT_OF_MEMORY, STOPPED, WEIGHTS_MISSING
+from runtime.tune.failures import CRASHED, NOTHING_LEARNT, OUT_OF_MEMORY, STOPPED, WEIGHTS_MISSING
 from runtime.tune.processes.environment import rank_variables, variables
 from runtime.tune.processes.memory_kills import memory_kills
 from runtime.tune.processes.supervisor import Limits, Team
@@ -51,8 +52,18 @@ class Run:
         if report.rows.held_out and self.progress.status.eval_loss_base is None:
             self.progress.update(phase="evaluating")
             self._team("runtime.tune.train.evaluate")
+        self._require_effect()
         publish(self.config, report, self.progress.status)
         self.progress.update(phase="complete", eta_s=0)
+
+    def _require_effect(self) -> None:
+        """An adapter that changes nothing would be published, and refused when it is served."""
+        if changes_nothing(adapter_folder(self.config) / ADAPTER_WEIGHTS):
+            raise Failure(
+                NOTHING_LEARNT,
+                f"the training of {self.progress.status.step} steps changed nothing: one matrix of every pair is still "
+                "zero; raise learning_rate, lower warmup_steps, or train for more steps",
+            )
 
     def _wait_for_weights(self) -> None:
         began, config = time.monotonic(), self.config

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import logging
 import time
+import zlib
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
@@ -144,7 +145,7 @@ def application(kubelet: SimulatedKubelet) -> web.Application:
     async def complete(request: web.Request) -> web.Response:
         body = await request.json()
         rule = await kubelet.answer(body["model"])
-        choices = [{"index": 0, "text": " world", "finish_reason": "length"}]
+        choices = [{"index": 0, "text": " world", "finish_reason": "length", "logprobs": _logprobs_of(body["model"])}]
         return web.json_response({"model": body["model"], "choices": choices}, status=rule.status)
 
     async def health(request: web.Request) -> web.Response:
@@ -186,6 +187,12 @@ async def serve(layout: Layout, stop: asyncio.Event) -> None:
         await runner.cleanup()
         await node.close()
         await cluster.close()
+
+
+def _logprobs_of(model: str) -> Object:
+    """Of one token, in vLLM's form: another number for each model, and the same again for the same one."""
+    number = -1 - zlib.crc32(model.encode()) / 2**32
+    return {"tokens": [" world"], "token_logprobs": [number], "top_logprobs": [{" world": number}], "text_offset": [0]}
 
 
 def _path(pod: Object) -> str:

@@ -70,6 +70,7 @@ class World:
         self.planned: list[p.Option] = []
         self.provider: Provider = "aks"
         self.uid_is_anothers = False
+        self.more_providers: list[Provider] = []
         self.nodes_are_there = True
         self.node_silent = False
         self.pools: dict[str, str] = {}
@@ -343,7 +344,7 @@ class World:
         return NodesReady(names=[])
 
     def _read_providers(self, key: WorkspaceKey) -> Providers:
-        return Providers(names=[] if self.uid_is_anothers else [self.provider])
+        return Providers(names=[] if self.uid_is_anothers else [*self.more_providers, self.provider])
 
     def _read_owned_nodes(self, scope: SweepScope) -> Inventory:
         things = [thing for thing in self.inventory if thing.kind != "node_pool"]

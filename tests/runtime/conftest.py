@@ -7,10 +7,11 @@ configuration serve the whole repository. Without .venv-runtime they fail and sa
 """
 
 import json
+import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from runtime.adapters.__main__ import bring_all
 from testing.adapters import write_lora
 from testing.deadlines import PATIENCE_S
 
+ROOT = ENVIRONMENT.parent
 PYTHON = ENVIRONMENT / "bin" / "python"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 # 25 s alone on 2 cores; 290 s were seen on a machine with six times as much to do as it has cores.
@@ -94,13 +96,25 @@ def write_config(folder: Path, model: Path, **fields: Any) -> ServeConfig:
     return config
 
 
-def start(folder: Path, model: Path, **fields: Any) -> Server:
+def refusals_of(files: Sequence[Path]) -> list[dict[str, Any]]:
+    """What the server's program says to each serve.json, all of which it refuses: its exit code and its last line."""
+    argv = [str(PYTHON), str(Path(__file__).with_name("refusing.py")), *map(str, files)]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=900, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"code"')]
+
+
+def start(folder: Path, model: Path, *, environment: Mapping[str, str] | None = None, **fields: Any) -> Server:
     """Starts a server; what it writes lies in `folder`."""
     config = write_config(folder, model, **fields)
     log = folder / "log"
     with log.open("wb") as stream:
         argv = [str(PYTHON), "-m", "runtime.serve", "--config", str(folder / "serve.json")]
-        process = subprocess.Popen(argv, stdout=stream, stderr=stream, cwd=ENVIRONMENT.parent)
+        process = subprocess.Popen(
+            argv, stdout=stream, stderr=stream, cwd=ROOT, env=os.environ | dict(environment or {})
+        )
     return Server(f"http://127.0.0.1:{config.port}", config, log, process)
 
 

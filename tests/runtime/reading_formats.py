@@ -11,7 +11,7 @@ from datasets import Dataset
 
 from api.configs.training_sections import DatasetConfig
 from runtime.pod.exit import Failure
-from runtime.tune.data.files import data_files
+from runtime.rows.files import data_files
 from runtime.tune.data.read import Reading
 
 ROWS = [{"prompt": "one", "completion": "eins"}, {"prompt": "two", "completion": "zwei"}]

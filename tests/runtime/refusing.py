@@ -9,7 +9,7 @@ import io
 import json
 import sys
 
-from runtime.serve.__main__ import main
+from runtime.serve.server import main
 
 for file in sys.argv[1:]:
     said = io.StringIO()

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from api.configs.servable import EMBEDDINGS_SERVED
+from presets.hub.lora_targets import tunable_classes
 from presets.hub.model import architectures
 from tests.runtime.conftest import PYTHON
 
@@ -26,6 +28,22 @@ for name in sys.argv[1:]:
         answers[name] = str(error)
 print(json.dumps(answers))
 """
+
+
+EMBEDDINGS = """
+import json, sys
+from vllm import ModelRegistry
+classes = {name: ModelRegistry.models[name].load_model_cls() for name in sys.argv[1:]}
+taken = {name: getattr(found, "embedding_modules", {}) for name, found in classes.items()}
+print(json.dumps([name for name, modules in taken.items() if "embed_tokens" in modules]))
+"""
+
+
+def test_embeddings_of_classes_that_are_trained_are_served_where_the_table_says_so() -> None:
+    said = subprocess.run(
+        [PYTHON, "-c", EMBEDDINGS, *tunable_classes()], capture_output=True, text=True, check=True, timeout=500
+    ).stdout.splitlines()[-1]
+    assert set(json.loads(said)) == EMBEDDINGS_SERVED
 
 
 def test_vllm_reports_the_same() -> None:

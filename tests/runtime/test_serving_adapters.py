@@ -1,15 +1,19 @@
 """vLLM serves the model and every adapter under a name of its own; an adapter for another model is refused by name."""
 
 import re
+import uuid
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from activities.serving.adapter_effects import Continuation, continuation_of, question, without_effect
 from api.pods.adapters import AdapterSource
 from api.pods.serve import AdapterMount
 from runtime.serve.chat.open_routes import is_open
 from testing.adapters import write_lora
-from tests.runtime.conftest import Server, brought, start
+from tests.runtime.conftest import HIDDEN, LAYERS, Server, brought, refusals_of, start, write_config
 
 pytestmark = pytest.mark.timeout(1200)
 # The model goes on counting, 1.9 or more in log-probability ahead of any other word at each of these tokens.
@@ -75,15 +79,47 @@ def test_room_is_made_for_the_highest_rank(server: Server) -> None:
     assert "--max-lora-rank=32" in server.log.read_text()
 
 
-def test_an_adapter_of_another_model_ends_the_start_with_its_name(smollm2: Path, tmp_path: Path) -> None:
-    write_lora(tmp_path / "mnt" / "stray", {"model.layers.0.self_attn.q_proj": (2048, 2048)}, rank=8)
-    mounts = brought(tmp_path, AdapterSource(name="stray"))
-    server = start(tmp_path / "serve", smollm2, adapters=[mount.model_dump() for mount in mounts])
-    Path(server.config.complete_marker).touch()
-    assert server.process.wait(timeout=600) == 34
-    last = server.log.read_text().strip().splitlines()[-1]
-    assert '"reason": "AdapterNotServable"' in last
-    assert "adapter stray" in last and "576 x 576 in the model" in last and "2048 x 2048" in last
+def of_layers(prefix: str, layers: Iterable[int], size: int = HIDDEN) -> dict[str, tuple[int, int]]:
+    return {f"{prefix}layers.{layer}.self_attn.q_proj": (size, size) for layer in layers}
+
+
+UNFIT: dict[str, tuple[dict[str, tuple[int, int]], str]] = {
+    "wider": (of_layers("model.", [0], size=2048), "576 x 576 in the model, and the adapter is for 2048 x 2048"),
+    "headless": (of_layers("", range(LAYERS)), "the model has no layers.0.self_attn.q_proj (and 29 more of 30)"),
+    "wrapped": (of_layers("model.language_model.", range(LAYERS)), "no model.language_model.layers.0.self_attn.q_proj"),
+    "deeper": (of_layers("model.", range(LAYERS, 2 * LAYERS)), "the model has no model.layers.30.self_attn.q_proj"),
+    "half": (of_layers("model.", range(2 * LAYERS)), "no model.layers.30.self_attn.q_proj (and 29 more of 60)"),
+}
+
+
+@pytest.fixture(scope="module")
+def refused(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What the server says to each of UNFIT, all in one process."""
+    root = tmp_path_factory.mktemp("unfit")
+    files = []
+    for name, (modules, _) in UNFIT.items():
+        write_lora(root / name / "mnt" / name, modules, rank=8)
+        mounts = brought(root / name, AdapterSource(name=name))
+        config = write_config(root / name / "serve", smollm2, adapters=[mount.model_dump() for mount in mounts])
+        Path(config.complete_marker).touch()
+        files.append(root / name / "serve" / "serve.json")
+    return dict(zip(UNFIT, refusals_of(files), strict=True))
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_an_adapter_that_vllm_would_ignore_ends_the_start_with_its_name(
+    refused: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert refused[name]["code"] == 34
+    last = refused[name]["last"]
+    assert '"reason": "AdapterNotServable"' in last and f"adapter {name}" in last and UNFIT[name][1] in last
+
+
+async def test_each_adapter_with_an_effect_shows_it_and_the_one_without_is_named(server: Server) -> None:
+    async def ask(model: str) -> Continuation | None:
+        return continuation_of(server.post("/v1/completions", question(model, uuid.uuid4().hex)).json())
+
+    assert await without_effect(ask, "smollm2", ["loud", "quiet", "wide"]) == ["quiet"]
 
 
 def test_adapters_that_never_come_end_the_start(smollm2: Path, tmp_path: Path) -> None:

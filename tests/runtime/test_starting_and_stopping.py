@@ -1,8 +1,6 @@
 """A server that cannot start says why; one that is told to stop finishes what it has begun."""
 
-import json
 import signal
-import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.runtime.conftest import PYTHON, STOP_S, Server, start, write_config
+from tests.runtime.conftest import STOP_S, Server, refusals_of, start, write_config
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -30,12 +28,8 @@ def refusals(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     for number, extra in enumerate(REFUSED.values()):
         folder = root / str(number)
         write_config(folder, smollm2, extra=extra)
-        files.append(str(folder / "serve.json"))
-    argv = [str(PYTHON), str(Path(__file__).with_name("refusing.py")), *files]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"code"')]
-    return dict(zip(REFUSED, told, strict=True))
+        files.append(folder / "serve.json")
+    return dict(zip(REFUSED, refusals_of(files), strict=True))
 
 
 @pytest.mark.parametrize("words", REFUSED)

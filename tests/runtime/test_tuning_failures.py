@@ -26,6 +26,33 @@ def test_a_loss_that_is_no_number_ends_it_before_the_weights_move(tmp_path: Path
     assert not training.results.exists()
 
 
+def test_a_training_that_changes_nothing_ends_with_that_and_not_with_an_adapter(model: Path, tmp_path: Path) -> None:
+    # The first step of a warm-up has a learning rate of 0, and it is the only one here.
+    training = Training(tmp_path, model, settings(max_steps=1, warmup_steps=5))
+    assert training.run() == 45, training.log[-3000:]
+    assert training.status.reason == "AdapterWithoutEffect"
+    assert "changed nothing" in training.status.message and "raise learning_rate" in training.status.message
+
+
+@pytest.mark.parametrize(
+    ("modules", "words"),
+    [
+        ('".*(lm_head|q_proj)"', "lm_head is the model's head"),
+        ('".*mlp.*"', "mlp is a "),
+        ('".*norm"', "and no linear module"),
+        ('"*"', "is no regular expression"),
+        ("[q_proj, input_layernorm]", "input_layernorm is a "),
+    ],
+)
+def test_modules_that_cannot_be_trained_or_served_end_it_before_it_trains(
+    model: Path, tmp_path: Path, modules: str, words: str
+) -> None:
+    text = settings().replace("LoraConfig: {", f"LoraConfig: {{target_modules: {modules}, ")
+    training = Training(tmp_path, model, text)
+    assert training.run() == 31, training.log[-3000:]
+    assert training.status.reason == "ConfigInvalid" and words in training.status.message
+
+
 def test_out_of_memory_halves_the_rows_at_once_and_reports_it(tmp_path: Path) -> None:
     model = make_model(tmp_path / "model", "crowded")
     text = settings(more="ModelConfig: {torch_dtype: float32, trust_remote_code: true}", num_train_epochs=1)

@@ -17,7 +17,7 @@ SLEEPER = "import sys, time; print('up', flush=True); time.sleep(600)"
         ("/somewhere/bin/temporal server start-dev --headless", "Temporal server"),
         ("/somewhere/bin/temporal workflow list", ""),
         ("python -m watcher", "stack (its watcher)"),
-        ("python -m runtime.serve --config serve.json", "vLLM"),
+        ("python -m runtime.serve.server --config serve.json", "vLLM"),
         ("python -m", ""),
         ("", ""),
     ],

@@ -65,6 +65,18 @@ async def test_providers_that_hold_nodes_are_listed_without_a_plan(live_bench: B
     assert provider_calls(live_bench) == {STEPS[provider].release.name: 1}
 
 
+async def test_nodes_are_waited_for_when_every_provider_was_told(live_bench: Bench) -> None:
+    """Nodes of the second one are still there while the first one has nothing left."""
+    world = live_bench.world
+    world.provider, world.more_providers = "karpenter", ["aks", "byo"]
+    world.fail_next(s.BUILD_PLAN, failure("InvalidSpec", "resource.count is 0"))
+    await live_bench.signal()
+    await live_bench.settled("failed")
+    await live_bench.delete()
+    assert provider_calls(live_bench) == {STEPS[provider].release.name: 1 for provider in EVERY}
+    assert world.calls["wait_for_no_nodes"] == 1
+
+
 async def test_byo_nodes_that_are_not_free_in_time_are_reported_and_released(live_bench: Bench) -> None:
     live_bench.world.provider = "byo"
     message = "after 45 min: 0 of 2 matching nodes have a free GPU, 1 is needed"

@@ -70,8 +70,9 @@ def _may_have_tuned(plan: Plan | None) -> bool:
     return plan is None or plan.kind == "tuning"
 
 
-async def release_nodes(reporter: StatusReporter, provider: Provider | None = None) -> None:
-    """Releases the nodes to their provider and waits until none is left; byo nodes stay."""
+async def release_nodes(reporter: StatusReporter, provider: Provider | None = None, *, others: bool = False) -> None:
+    """Releases the nodes to their provider and waits until none is left; byo nodes stay. With `others` leaves nodes of
+    other providers, which are released next and waited for then."""
     state, resources = reporter.state, reporter.state.resources
     steps = STEPS[provider or (state.spec.plan.provider if state.spec.plan else "aks")]
     pool = names.pool_name(state.key.uid)
@@ -82,12 +83,12 @@ async def release_nodes(reporter: StatusReporter, provider: Provider | None = No
         key = PoolKey(workspace=state.key, pool_name=pool)
         summary = f"ReleaseNodes: {steps.releasing.format(pool=pool)}"
         release = when_changeable(reporter, lambda _: call(steps.release, key, summary=summary))
-        if steps.nodes_go and have_joined:
+        if steps.nodes_go and have_joined and not others:
             released, gone = await gather_or_cancel(release, _nodes_gone(state.key, pool))
         else:
             released, gone = await release, False
         resources.ledger.close(pool, released.gone_at, existed=released.existed)
-        if steps.nodes_go and not gone:
+        if steps.nodes_go and not gone and not others:
             # Now: they may have waited for their provider, or have joined while their pool was being deleted.
             await _wait_for_no_nodes(state.key, pool)
         resources.release("node_pool")
@@ -135,8 +136,10 @@ async def release_all(reporter: StatusReporter) -> str:
 async def finalize(reporter: StatusReporter) -> None:
     """Full cleanup of a deleted Workspace. Looks for resources even if none are recorded."""
     left = await undeploy(reporter, for_good=True, nodes_go=_nodes_go(reporter))
-    for provider in await _providers(reporter):
-        await release_nodes(reporter, provider)
+    providers = await _providers(reporter)
+    going = [provider for provider in providers if STEPS[provider].nodes_go]
+    for provider in providers:
+        await release_nodes(reporter, provider, others=provider in going[:-1])
     if left:
         await undeploy(reporter, for_good=True)
     with reporter.step(Step.FORGET):
@@ -154,9 +157,10 @@ def _nodes_go(reporter: StatusReporter) -> bool:
 
 async def _providers(reporter: StatusReporter) -> list[Provider]:
     """Returns the providers that may hold nodes: the plan's, as a Workspace never changes its provider. Without a plan,
-    queries all: an earlier workflow of the same Workspace may have had one."""
+    queries all: an earlier workflow of the same Workspace may have had one. So may KAITO, whose nodes go as well."""
     state = reporter.state
-    if state.spec.plan is not None:
-        return [state.spec.plan.provider]
+    plan = state.spec.plan
+    if plan is not None and not plan.from_kaito:
+        return [plan.provider]
     found = await call(signatures.READ_PROVIDERS, state.key, summary="ReleaseNodes: list providers that hold nodes")
-    return found.names
+    return sorted({*found.names, *([plan.provider] if plan else [])})

@@ -28,6 +28,7 @@ TRY_NEXT: Final = frozenset(
         "NodeNotJoined",
         "NodeWithoutGpu",
         "NodeLost",
+        "AcceleratorFault",
         "SpotEvicted",
     }
 )

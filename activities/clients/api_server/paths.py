@@ -25,6 +25,7 @@ PATHS: Final[Mapping[str, str]] = {
     "Pod": "/api/v1/{scope}pods",
     "Node": "/api/v1/nodes",
     "NodeClaim": "/apis/karpenter.sh/v1/nodeclaims",
+    "NodePool": "/apis/karpenter.sh/v1/nodepools",
     "StorageClass": "/apis/storage.k8s.io/v1/storageclasses",
     "Lease": "/apis/coordination.k8s.io/v1/{scope}leases",
     "Event": "/api/v1/{scope}events",

@@ -25,6 +25,7 @@ from activities.nodes.allowance import Allowance
 from activities.nodes.karpenter import failures, node_claim
 from activities.nodes.karpenter.claims import Claims
 from activities.nodes.karpenter.decisions import Attempt, Decision, decide, failure_of, too_late
+from activities.nodes.karpenter.kaito_pools import delete_pools, pools_of
 from activities.nodes.karpenter.node_claim import NodeClass
 from api.policy.document import Policy
 from api.policy.purchases import PolicySource, Purchase
@@ -53,6 +54,7 @@ class NodeClaims:
         region: str = "",
     ) -> None:
         self._allowance = Allowance(policy, region, self._bought)
+        self._cluster = cluster
         self._claims = Claims(cluster, node_class or NodeClass())
         self._patience = patience
         self._gone_within = gone_within
@@ -86,18 +88,19 @@ class NodeClaims:
         names what is left, with its finalizers."""
         async with heartbeating() as progress:
             until = datetime.now(UTC) + self._gone_within
+            had_pool = await delete_pools(self._cluster, key.workspace, until)
             existed = await self._claims.until_all_gone(key.workspace, until, lambda: progress.report(DELETING))
             progress.note_met()
             gone_at = datetime.now(UTC)
             await asyncio.sleep(SETTLE_S)
             if await self.read_held(key) is not None:
                 raise failure("CloudBusy", f"a NodeClaim of {key.pool_name} appeared while they were being released")
-            existed = existed or DELETING in progress.details
+            existed = existed or had_pool or DELETING in progress.details
             return Released(pool_name=key.pool_name, gone_at=gone_at, existed=existed)
 
     async def read_held(self, key: PoolKey) -> PoolBought | None:
-        """Returns the Workspace's claims, including those being deleted."""
-        ours = await self._claims.listed(key.workspace)
+        """Returns the Workspace's claims and KAITO's NodePools of it, including those being deleted."""
+        ours = await self._claims.listed(key.workspace) or await pools_of(self._cluster, key.workspace)
         return node_claim.bought(key, ours) if ours else None
 
     async def _step(self, observed: Collection, plan: Plan, attempt: Attempt) -> Decision:

@@ -35,9 +35,9 @@ def ensure_roles(kubeconfig: Path, log: Path, report: Report, deploy: Path = DEP
 
 
 def ensure_claim_crds(kubeconfig: Path, log: Path) -> None:
-    """Applies Karpenter's CRD and waits until the API server serves it. Raises CommandFailed."""
+    """Applies Karpenter's CRDs and waits until the API server serves them. Raises CommandFailed."""
     _apply(kubeconfig, DEPLOY / "crds" / "karpenter", log)
-    _await_served(kubeconfig, ["nodeclaims.karpenter.sh"], log)
+    _await_served(kubeconfig, ["nodeclaims.karpenter.sh", "nodepools.karpenter.sh"], log)
 
 
 def _ensure(kubeconfig: Path, crds: Path, log: Path) -> None:

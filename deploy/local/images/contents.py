@@ -43,6 +43,8 @@ def _below(folder: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{folder}/{name}.py" for name in ("__init__", *names))
 
 
+TRAINING_ROWS = tuple(f"api/pods/training_{name}.py" for name in ("messages", "rows", "values"))
+"""What rows of data mean: where data is judged, and where it is learnt."""
 CONTROL_PLANE = Image(
     "control-plane",
     (CONTROL_PLANE_PINS,),
@@ -66,8 +68,9 @@ DATA = Image(
     (
         *("api/__init__.py", "api/addresses.py", "api/environment_proxy.py", "api/configs", "api/oci"),
         *_below("api/pods", "adapter_records", "adapters", "data", "publish", "registries"),
-        *("api/pods/training_rows.py", "api/pods/tune.py", "api/pods/weights.py"),
-        *("runtime/__init__.py", "runtime/pod", "runtime/registry", "runtime/data"),
+        *TRAINING_ROWS,
+        *("api/pods/tune.py", "api/pods/weights.py"),
+        *("runtime/__init__.py", "runtime/pod", "runtime/registry", "runtime/rows", "runtime/data"),
         *("runtime/publish", "runtime/adapters"),
     ),
 )
@@ -76,9 +79,9 @@ RUNTIME = Image(
     "runtime",
     (SERVING,),
     (
-        *("api/__init__.py", "api/configs", *_below("api/pods", "adapter_records", "serve", "weights")),
+        *("api/__init__.py", "api/configs", *_below("api/pods", "adapter_records", "serve", "weights"), "api/words.py"),
         *("runtime/__init__.py", "runtime/pyproject.toml", "runtime/serve"),
-        *_below("runtime/pod", "metrics", "safetensors", "termination"),
+        *_below("runtime/pod", "accelerator", "lora_tensors", "metrics", "safetensors", "termination"),
     ),
     torch=True,
 )
@@ -88,8 +91,8 @@ TUNE = Image(
     (SERVING, TUNING),
     (
         *RUNTIME.sources,
-        *("api/pods/data.py", "api/pods/registries.py", "api/pods/training_rows.py", "api/pods/tune.py"),
-        *("runtime/pod/exit.py", "runtime/pod/status_server.py", "runtime/tune"),
+        *("api/pods/data.py", "api/pods/registries.py", *TRAINING_ROWS, "api/pods/tune.py"),
+        *("runtime/pod/exit.py", "runtime/pod/lora_values.py", "runtime/pod/status_server.py", "runtime/rows", "runtime/tune", "runtime/turns"),
     ),
     torch=True,
 )

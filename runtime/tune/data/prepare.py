@@ -16,8 +16,9 @@ from datasets.arrow_writer import ArrowWriter
 from api.pods.training_rows import RowUnusable
 from api.pods.tune import Rows, TuneConfig
 from runtime.pod.exit import Failure
+from runtime.rows.files import data_files
 from runtime.tune.base_model import load_tokenizer, longest_row, stop_tokens
-from runtime.tune.data.files import data_files, digest_of
+from runtime.tune.data.files import digest_of
 from runtime.tune.data.prepared import (
     HELD_OUT,
     TRAIN,
@@ -33,6 +34,7 @@ from runtime.tune.data.tokens import Learn, Tokenizing, Tokens, fitted
 from runtime.tune.failures import DATA_EMPTY, ROWS_TOO_LONG
 from runtime.tune.processes.child import child
 from runtime.tune.processes.progress_pipe import ProgressPipe
+from runtime.turns.losses import Losses
 
 FEATURES = Features({"input_ids": List(Value("int32")), "labels": List(Value("int32"))})
 
@@ -73,6 +75,7 @@ class _Making:
         self._tokenizing = Tokenizing(tokenizer, learnt(config), stop_tokens(config, tokenizer))
         self._longest_allowed = longest_row(config)
         self._keep_end = config.training.training.get("truncation_mode") == "keep_end"
+        self._losses = Losses()
         self._truncated = self._dropped = self._longest = 0
 
     def rows(self) -> Iterator[dict[str, list[int]]]:
@@ -84,6 +87,7 @@ class _Making:
             except RowUnusable as error:
                 self._reading.leave_out(where, error)
                 continue
+            self._losses.count(where, tokens.lost)
             if (fit := self._fitted(where, tokens)) is not None:
                 usable += 1
                 yield {"input_ids": fit.ids, "labels": fit.labels}
@@ -136,7 +140,7 @@ class _Making:
         if self._reading.unusable:
             why = "; ".join(self._reading.why_unusable)
             found.append(f"{self._reading.unusable} of {self._reading.rows_read} rows were left out: {why}")
-        return found
+        return found + self._losses.words()
 
     def _why_empty(self) -> str:
         read = self._reading.rows_read

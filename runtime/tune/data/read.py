@@ -1,20 +1,15 @@
-"""Reads the data files into examples: every format by `datasets`, from the disk only.
+"""Reads the data files into examples with the reader of the Job that judged them, and counts rows.
 
-Unreadable files and unknown columns fail the training here, before the model is loaded.
+Unreadable files and unknown columns fail the training here, before the model is loaded. Reading itself is left to
+`runtime/rows`.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
-
-import pyarrow as pa
-from datasets import Dataset, load_dataset
-from datasets.exceptions import DatasetsError
 
 from api.configs.training_sections import DatasetConfig
-from api.pods.training_rows import Columns, ColumnsUnknown, Example, RowUnusable, columns_of, example_of
-from runtime.pod.exit import Failure
-from runtime.tune.data.files import DataFile
-from runtime.tune.failures import COLUMNS_UNKNOWN, DATA_UNREADABLE
+from api.pods.training_rows import Example, RowUnusable
+from runtime.rows.examples import examples_of
+from runtime.rows.files import DataFile
 
 UNUSABLE_SHOWN = 3
 
@@ -30,39 +25,16 @@ class Reading:
     def examples(self) -> Iterator[tuple[str, Example]]:
         """Yields every usable row with a description of its position. Raises Failure."""
         for file in self._files:
-            rows = _load(file)
-            columns = self._columns(file, rows.column_names)
-            for number, row in enumerate(_rows(file, rows), start=1):
+            for number, row in examples_of(file, self._config).rows:
                 self.rows_read += 1
-                try:
-                    yield f"row {number} of {file.name}", example_of(row, columns)
-                except RowUnusable as error:
-                    self.leave_out(f"row {number} of {file.name}", error)
+                where = f"row {number} of {file.name}"
+                if isinstance(row, RowUnusable):
+                    self.leave_out(where, row)
+                else:
+                    yield where, row
 
     def leave_out(self, where: str, why: Exception) -> None:
         """Counts a skipped row."""
         self.unusable += 1
         if len(self.why_unusable) < UNUSABLE_SHOWN:
             self.why_unusable.append(f"{where}: {why}")
-
-    def _columns(self, file: DataFile, names: Sequence[str]) -> Columns:
-        try:
-            return columns_of(names, self._config)
-        except ColumnsUnknown as error:
-            raise Failure(COLUMNS_UNKNOWN, f"{file.name}: {error}") from error
-
-
-def _load(file: DataFile) -> Dataset:
-    try:
-        return load_dataset(file.loader, data_files=[str(file.path)], split="train")
-    except (DatasetsError, pa.ArrowException, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        cause = error.__cause__ or error
-        words = f"{file.name} cannot be read as {file.loader}: {cause}"
-        raise Failure(DATA_UNREADABLE, f"{words}; check the file, or name its format in dataset_extension") from error
-
-
-def _rows(file: DataFile, rows: Dataset) -> Iterator[dict[str, Any]]:
-    try:
-        yield from rows
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise Failure(DATA_UNREADABLE, f"{file.name} ends early: {error}") from error

@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from peft import LoraConfig
+from peft.tuners.tuners_utils import check_target_module_exists
 from torch import nn
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+from transformers.pytorch_utils import Conv1D
 
-from api.configs.servable import lora_problems
+from api.configs.servable import embedding_problem, lora_problems
 from api.pods.tune import TuneConfig
 from runtime.pod.exit import CONFIG_INVALID, Failure
 from runtime.tune.failures import MODEL_NOT_TUNABLE
@@ -60,6 +62,8 @@ def adapter_config(config: TuneConfig, model: nn.Module, pipe: ProgressPipe) -> 
     problems = lora_problems(made.to_dict())
     if problems:
         raise Failure(CONFIG_INVALID, "; ".join(f"LoraConfig.{key}: {why}" for key, why in problems))
+    if made.target_modules != "all-linear":
+        _check_modules(made, model)
     return made
 
 
@@ -88,8 +92,31 @@ def _there(names: Iterable[str], model: nn.Module, pipe: ProgressPipe) -> list[s
     return found
 
 
+def _check_modules(lora: LoraConfig, model: nn.Module) -> None:
+    """Raises Failure about the first module that is meant and that cannot be trained, or not served afterwards. peft
+    itself is asked what is meant: names, expressions, layers, exclusions."""
+    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    for name, module in model.named_modules():
+        if not name or not check_target_module_exists(lora, name):
+            continue
+        text = None
+        if module is head:
+            text = f"{name} is the model's head, which cannot be trained: the loss is computed past it"
+        elif isinstance(module, nn.Embedding):
+            text = embedding_problem(name, type(model).__name__)
+        elif not isinstance(module, nn.Linear | Conv1D):
+            text = f"{name} is a {type(module).__name__} and no linear module"
+        if text:
+            raise Failure(CONFIG_INVALID, f"LoraConfig.target_modules: {text}; {_has(model)}")
+
+
 def _check_pattern(pattern: str, model: nn.Module) -> None:
-    if not any(re.fullmatch(pattern, name) for name, _ in model.named_modules()):
+    try:
+        found = any(re.fullmatch(pattern, name) for name, _ in model.named_modules())
+    except re.error as error:
+        words = f"LoraConfig.target_modules: {pattern!r} is no regular expression ({error})"
+        raise Failure(CONFIG_INVALID, f"{words}; {_has(model)}") from error
+    if not found:
         raise Failure(CONFIG_INVALID, f"LoraConfig.target_modules: {pattern!r} matches no module; {_has(model)}")
 
 

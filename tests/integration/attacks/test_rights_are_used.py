@@ -25,7 +25,9 @@ from activities.contract.tuning import JobRequest, TuningKey
 from activities.manifests import tuning as manifests
 from activities.nodes.byo import reserve
 from activities.nodes.karpenter.claims import Claims
+from activities.nodes.karpenter.kaito_pools import delete_pools
 from activities.nodes.karpenter.node_claim import NodeClass
+from activities.preflight.kaito import check_kaito
 from activities.preflight.namespaces import NamespaceRights
 from activities.preflight.workload import WorkloadPreflight
 from activities.serving.pod_owners import PodOwners
@@ -55,7 +57,7 @@ from tests.integration.attacks.tenants import (
     reference_to,
 )
 from tests.integration.nodes.attempts import done
-from tests.integration.nodes.provisioner import node_object
+from tests.integration.nodes.provisioner import kaito_pool, node_object
 from watcher.__main__ import OWNED
 from watcher.leader_election import lead
 
@@ -206,6 +208,9 @@ async def _nodes(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
     await claims.events(name)
     await claims.delete(claim)
     await reserve.holding(worker, key)
+    await admin.create("NodePool", kaito_pool(key))
+    assert (await check_kaito(worker, plan)).outcome == "failed"
+    assert await delete_pools(worker, key, datetime.now(UTC) + timedelta(seconds=PATIENCE_S))
     await worker.list_all("Workspace")
 
 

@@ -1,9 +1,12 @@
 """Trouble with machines and with ARM's answers: what can be mended is, what cannot is given back and said."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
-from api import names
+from activities.contract.signatures import READ_HEALTH
+from api import labels, names
+from testing.deadlines import PATIENCE_S
 from testing.faults.processes import frozen
 from testing.leftovers import pools, purchases, settled_leftovers
 from testing.stack import Stack
@@ -67,6 +70,37 @@ async def test_nodes_that_do_not_join_or_lack_gpus_are_replaced_twice_at_most(
     bought = {name: await asyncio.to_thread(purchases, stack, names.pool_name(uid)) for name, uid in uids.items()}
     assert bought == dict.fromkeys(REPLACED, 2) | dict.fromkeys(HOPELESS, 3)
     assert sorted(pools(stack)) == sorted(names.pool_name(uids[name]) for name in REPLACED)
+
+
+async def test_a_node_that_is_not_ready_for_a_moment_is_not_bought_again(stack: Stack, workspaces: Workspaces) -> None:
+    """As after a pause of its kubelet, which reports itself again a few seconds later."""
+    uids = await workspaces.create(workspace("blinking"))
+    await workspaces.until_ready("blinking")
+    [node], _ = await workspaces.cluster.list_all("Node", selector=f"{labels.WORKSPACE_UID}={uids['blinking']}")
+    silent = {"type": "Ready", "status": "Unknown", "lastTransitionTime": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    looks = await _looks(workspaces, "blinking")
+    async with frozen(stack, "arm"):  # which reports nodes, so that the look meets this one as it is
+        status = {"status": {"conditions": [silent]}}
+        await workspaces.cluster.merge("Node", node["metadata"]["name"], None, status, subresource="status")
+        async with asyncio.timeout(PATIENCE_S):
+            while await _looks(workspaces, "blinking") == looks:
+                await asyncio.sleep(0.2)
+    assert not (await workspaces.progress("blinking")).resources.loss
+    await workspaces.until_ready("blinking")
+    assert await asyncio.to_thread(purchases, stack, names.pool_name(uids["blinking"])) == 1
+
+
+async def _looks(workspaces: Workspaces, name: str) -> int:
+    """How often the workflow has been told of the health of nodes and pods."""
+    wanted, told = READ_HEALTH.name.encode(), 0
+    scheduled = set[int]()
+    async for event in workspaces.handle(name).fetch_history_events():
+        if event.HasField("marker_recorded_event_attributes"):  # of a local activity
+            told += wanted in event.SerializeToString()
+        elif event.activity_task_scheduled_event_attributes.activity_type.name == READ_HEALTH.name:
+            scheduled.add(event.event_id)
+        told += event.activity_task_completed_event_attributes.scheduled_event_id in scheduled
+    return told
 
 
 async def _create_with_faults(

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from activities.clients.kubernetes import Cluster, Object
+from activities.contract.payloads import WorkspaceKey
+from activities.nodes.karpenter import node_claim
 from activities.nodes.reservation_labels import reservations_of
 from api import labels
 from deploy.local.azure.nodes.machines import Machine
@@ -20,8 +22,9 @@ from testing.faults.processes import frozen
 from testing.leftovers import pools
 from testing.stack import Stack
 from testing.workspaces import INSTANCE_TYPE, Workspaces, is_failed, is_ready, status_of, workspace
+from tests.builders import a_plan
 from tests.integration.faults.test_sweeping import found_by_a_dry_run, sweep, tear_away
-from tests.integration.nodes.provisioner import Provisioner
+from tests.integration.nodes.provisioner import Provisioner, kaito_pool
 
 OWN = ("own-1", "own-2")
 MATCH = {"apps": "own"}
@@ -163,3 +166,90 @@ async def test_without_node_claims_nothing_is_tried(stack: Stack, workspaces: Wo
     found = (await workspaces.until(["hopeless"], is_failed))["hopeless"]
     assert status_of(found)["reason"] == "NodeClaimsMissing"
     assert "Install gpu-provisioner or Karpenter" in status_of(found)["message"]
+
+
+async def test_a_workspace_that_kaito_serves_is_handed_over_on_its_node(
+    stack: Stack, workspaces: Workspaces, provisioner: GpuProvisioner
+) -> None:
+    """As docs/migrate-from-kaito.md tells it: nothing of KAITO's goes before a person deletes it."""
+    async with frozen(stack, "watcher"):  # KAITO was here before
+        uid = (await workspaces.create(asked_of("azure-gpu-provisioner", "switched")))["switched"]
+        claim, server = await left_by_kaito(workspaces, provisioner, "switched", uid)
+    found = (await workspaces.until(["switched"], is_failed))["switched"]
+    assert status_of(found)["reason"] == "ServedByKaito"
+    for told in (f"StatefulSet {server}", f"kubectl delete statefulset {server} -n default", f"{labels.RETRY}=1"):
+        assert told in status_of(found)["message"]
+    assert await workspaces.cluster.get("StatefulSet", server, "default") is not None
+    assert labels.WORKSPACE_UID not in (await uid_and_labels(workspaces, claim))[1], "adopted while KAITO serves"
+
+    await workspaces.cluster.delete("StatefulSet", server, "default")
+    again = {"op": "add", "path": "/metadata/annotations/" + labels.RETRY.replace("/", "~1"), "value": "1"}
+    before, _ = await uid_and_labels(workspaces, claim)
+    await workspaces.cluster.patch("Workspace", "switched", "default", [again])
+    ready = (await workspaces.until_ready("switched"))["switched"]
+    assert status_of(ready)["workerNodes"] == [f"node-{claim}"] and provisioner.bought == [claim], (
+        "bought a second node"
+    )
+    uid_after, own = await uid_and_labels(workspaces, claim)
+    assert uid_after == before and own[labels.WORKSPACE_UID] == uid
+    service = await workspaces.cluster.get("Service", "switched", "default")
+    assert service is not None and "statefulset.kubernetes.io/pod-name" not in service["spec"]["selector"]
+    await workspaces.delete("switched")
+    await workspaces.until_gone("switched")
+    assert await workspaces.cluster.get("NodeClaim", claim) is None
+
+
+@pytest.mark.usefixtures("provisioner")
+async def test_kaitos_node_pool_goes_with_a_workspace_that_was_never_handed_over(
+    stack: Stack, workspaces: Workspaces
+) -> None:
+    async with frozen(stack, "watcher"):
+        uid = (await workspaces.create(workspace("pooled")))["pooled"]
+        await annotate_as_kaito(workspaces, "pooled")
+        key = WorkspaceKey(namespace="default", name="pooled", uid=uid)
+        await workspaces.cluster.create("NodePool", kaito_pool(key))
+    found = (await workspaces.until(["pooled"], is_failed))["pooled"]
+    assert "kubectl delete nodepool default-pooled;" in status_of(found)["message"] and pools(stack) == []
+    await workspaces.delete("pooled")
+    await workspaces.until_gone("pooled")
+    assert await workspaces.cluster.get("NodePool", "default-pooled") is None
+
+
+async def left_by_kaito(workspaces: Workspaces, provisioner: GpuProvisioner, name: str, uid: str) -> tuple[str, str]:
+    """A claim with its node, the StatefulSet and the Service of a Workspace. Returns claim and StatefulSet."""
+    await annotate_as_kaito(workspaces, name)
+    key, claim = WorkspaceKey(namespace="default", name=name, uid=uid), "ws0123abcde"
+    body = node_claim.node_claim(a_plan(key, instance_type=INSTANCE_TYPE), claim, node_claim.NodeClass())
+    del body["metadata"]["labels"][labels.WORKSPACE_UID]
+    await workspaces.cluster.create("NodeClaim", body)
+    async with asyncio.timeout(PATIENCE_S):
+        while not node_claim.is_ready(await workspaces.cluster.get("NodeClaim", claim) or {}):
+            await asyncio.sleep(0.2)
+    owner = {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "name": name, "uid": uid, "controller": True}
+    metadata = {"name": name, "namespace": "default", "ownerReferences": [owner]}
+    own = {labels.WORKSPACE: name}
+    pod = {"containers": [{"name": name, "image": "registry.example.com/kaito:1"}], "nodeSelector": {"nowhere": "yes"}}
+    template = {"metadata": {"labels": own}, "spec": pod}
+    spec = {"serviceName": f"{name}-headless", "selector": {"matchLabels": own}, "template": template}
+    made = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec}
+    await workspaces.cluster.create("StatefulSet", made)
+    selector = own | {"statefulset.kubernetes.io/pod-name": f"{name}-0"}
+    ports = [{"name": "http", "port": 80, "targetPort": 5000}, {"name": "ray", "port": 6379}]
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata,
+        "spec": {"selector": selector, "ports": ports},
+    }
+    await workspaces.cluster.create("Service", service)
+    return claim, name
+
+
+async def annotate_as_kaito(workspaces: Workspaces, name: str) -> None:
+    metadata = {"annotations": {labels.KAITO_HASH: "0" * 64}, "finalizers": [labels.WORKSPACE_FINALIZER]}
+    await workspaces.cluster.merge("Workspace", name, "default", {"metadata": metadata})
+
+
+async def uid_and_labels(workspaces: Workspaces, claim: str) -> tuple[str, dict[str, str]]:
+    metadata = ((await workspaces.cluster.get("NodeClaim", claim)) or {})["metadata"]
+    return metadata["uid"], metadata["labels"]

@@ -15,6 +15,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.clients.api_server.paths import path_of
 from activities.clients.kubernetes import Cluster, Object
 from activities.clients.watch import EventType, follow
+from activities.contract.payloads import WorkspaceKey
 from api import labels
 
 FINALIZER: Final = "karpenter.sh/termination"
@@ -144,6 +145,17 @@ async def delete(cluster: Cluster, kind: str, name: str, namespace: str | None =
     except ApiException as error:
         if error.status != 404:
             raise
+
+
+def kaito_pool(key: WorkspaceKey) -> Object:
+    """What KAITO with Karpenter makes for a Workspace; nothing fulfils it here."""
+    own = {labels.KAITO_POOL_WORKSPACE: key.name, labels.KAITO_POOL_NAMESPACE: key.namespace}
+    return {
+        "apiVersion": "karpenter.sh/v1",
+        "kind": "NodePool",
+        "metadata": {"name": f"{key.namespace}-{key.name}", "labels": {labels.KAITO_MANAGED_BY: "kaito"}},
+        "spec": {"replicas": 1, "template": {"metadata": {"labels": own}, "spec": {}}},
+    }
 
 
 def node_object(name: str, *, labels_: dict[str, str], gpus: int = 1) -> Object:

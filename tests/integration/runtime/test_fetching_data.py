@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from api.configs.training_sections import DatasetConfig
 from api.pods.data import MANIFEST_FILE, DataConfig, DataManifest
 from runtime.data.__main__ import prepare
 from runtime.pod.exit import Failure
@@ -137,6 +138,42 @@ def test_what_is_wrong_with_a_link_has_a_reason(
     assert found == reason
     assert "file.parquet" in message
     assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    ("path", "page", "words"),
+    [
+        ("/train.jsonl.gz", Page(b"\x1f\x8b rest"), "compressed with gzip: unpack it"),
+        ("/download", Page(ROWS), "name it in dataset_extension"),
+        ("/notes.txt", Page(b"x", kind="text/plain"), "nothing says of which format it is"),
+        ("/b.jsonl", Page(b"\x1f\x8b rest", headers={"Content-Encoding": "gzip"}), "(Content-Encoding: gzip)"),
+        ("/b.jsonl", Page(b"version https://git-lfs.github.com/spec/v1\n"), "a pointer of Git LFS"),
+    ],
+)
+def test_a_link_beside_others_that_cannot_be_read_is_not_left_out_silently(
+    prepared: Callable[..., DataManifest], server: DataServer, path: str, page: Page, words: str
+) -> None:
+    server.pages[path] = page
+    reason, message = refused(prepared, "/rows.jsonl", path)
+    assert reason == "DataUnreadable"
+    assert words in message and path[1:] in message
+
+
+def test_a_link_without_an_ending_is_what_the_server_or_the_user_calls_it(
+    prepared: Callable[..., DataManifest], server: DataServer
+) -> None:
+    named = {"Content-Disposition": 'attachment; filename="train.jsonl"'}
+    server.pages |= {"/download": Page(ROWS, headers=named), "/other": Page(ROWS)}
+    assert prepared("/download").rows == 20_000
+    assert prepared("/other", dataset=DatasetConfig(dataset_extension="jsonl")).files[0].name == "other.jsonl"
+
+
+def test_the_data_of_links_that_are_no_longer_given_is_gone(
+    prepared: Callable[..., DataManifest], tmp_path: Path
+) -> None:
+    prepared("/rows.jsonl")
+    assert [file.name for file in prepared("/a/train.jsonl").files] == ["train.jsonl"]
+    assert not (tmp_path / "data" / "rows.jsonl").exists()
 
 
 def test_what_somebody_must_mend_is_asked_once(prepared: Callable[..., DataManifest], server: DataServer) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from api.configs.arguments import arguments_in
 from presets.hub.config import Settings
 from presets.hub.model import architectures
 from presets.hub.recurrent_state import state_bytes
@@ -55,6 +56,8 @@ def test_parsers_are_those_that_vllm_registers(package: Path) -> None:
     tool = names(next(iter(tables(package / "tool_parsers" / "__init__.py").values())))
     reasoning = names(next(iter(tables(package / "reasoning" / "__init__.py").values())))
     assert len(tool) > 30 and len(reasoning) > 20, "the tables were found"
+    known = arguments_in("vllm_arguments.yaml")
+    assert (set(known["tool-call-parser"].choices), set(known["reasoning-parser"].choices)) == (tool, reasoning)
     used = all_parsers()
     assert {parsers.tool for parsers in used} - {""} <= tool
     assert {parsers.reasoning for parsers in used} - {""} <= reasoning

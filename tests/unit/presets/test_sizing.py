@@ -150,6 +150,29 @@ def test_pods_that_share_a_gpu_are_each_given_their_part_of_what_cuda_shows_to_a
     assert override_problems(find_model("phi-4"), machine, VllmOverrides(utilization=0.9))
 
 
+@pytest.mark.parametrize(
+    ("sku", "dtype", "refused"),
+    [
+        ("Standard_NC4as_T4_v3", "bfloat16", True),
+        ("Standard_NC4as_T4_v3", "half", False),
+        ("Standard_NC4as_T4_v3", "auto", False),
+        ("Standard_NC24ads_A100_v4", "bfloat16", False),
+    ],
+)
+def test_a_type_that_the_gpu_does_not_compute_in_is_refused(sku: str, dtype: str, refused: bool) -> None:
+    problems = override_problems(find_model("phi-4"), Machine.of(find_sku(sku)), VllmOverrides(dtype=dtype))
+    assert any("dtype bfloat16, which needs GPUs" in text and "float16" in text for text in problems) is refused
+
+
+def test_tool_calls_without_a_parser_are_refused_unless_the_model_has_its_own() -> None:
+    machine = Machine.of(find_sku("Standard_NC24ads_A100_v4"))
+    asked, with_parser = VllmOverrides(auto_tools=True), VllmOverrides(auto_tools=True, tool_parser="hermes")
+    (problem,) = override_problems(find_model("phi-4"), machine, asked)
+    assert "enable-auto-tool-choice needs a tool-call-parser" in problem
+    assert override_problems(find_model("phi-4"), machine, with_parser) == []
+    assert override_problems(find_model("phi-4-mini-instruct"), machine, asked) == []
+
+
 def test_names_are_found_in_any_case_and_near_ones_are_suggested() -> None:
     assert find_model("PHI-4").repo == find_model("microsoft/phi-4").repo == "microsoft/phi-4"
     with pytest.raises(UnknownModel, match="did you mean"):

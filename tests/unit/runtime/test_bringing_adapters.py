@@ -54,6 +54,22 @@ def test_a_volumes_adapter_is_copied_with_its_record_and_the_volume_is_left_alon
     assert [file.name for file in (tmp_path / "adapters").iterdir()] == ["facts"]
 
 
+@pytest.mark.parametrize("zeros", ["lora_A", "lora_B"])
+def test_an_adapter_that_learned_nothing_is_not_brought(tmp_path: Path, zeros: str) -> None:
+    modules = {"l.0.q_proj": (4, 6), "l.1.q_proj": (4, 6)}
+    write_lora(tmp_path / "mnt" / "idle", modules, rank=4, zeros=[f"l.{layer}.q_proj.{zeros}" for layer in (0, 1)])
+    with pytest.raises(Failure, match=r"adapter idle \(volume\): it learned nothing") as caught:
+        bring_all(on_volumes(tmp_path, AdapterSource(name="idle")))
+    assert caught.value.kind.reason == "AdapterWithoutEffect"
+
+
+def test_an_adapter_that_learned_in_one_layer_is_brought(tmp_path: Path) -> None:
+    modules = {"l.0.q_proj": (4, 6), "l.1.q_proj": (4, 6)}
+    write_lora(tmp_path / "mnt" / "half", modules, rank=4, zeros=["l.0.q_proj.lora_B"])
+    bring_all(on_volumes(tmp_path, AdapterSource(name="half")))
+    assert (tmp_path / "adapters" / "half" / ADAPTER_READY).exists()
+
+
 def test_a_second_start_brings_only_what_was_asked_otherwise(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_lora(tmp_path / "mnt" / name, {"l.q_proj": (4, 6)}, rank=4)
@@ -86,8 +102,44 @@ def test_what_cannot_be_served_is_refused_by_its_configuration(change: dict[str,
     assert caught.value.kind.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("name", "reason", "words"),
+    [
+        ("base_model.model.lm_head.weight", "AdapterNotServable", "lm_head.weight is a layer or parameter that was"),
+        ("base_model.model.model.embed_tokens.weight", "AdapterNotServable", "embed_tokens.weight is a layer"),
+        ("base_model.model.model.norm.weight", "AdapterNotServable", "norm.weight is a layer"),
+        ("base_model.model.l.q_proj.lora_magnitude_vector", "AdapterNotServable", "without use_dora"),
+        ("base_model.model.l.q_proj.lora_magnitude_vector.weight", "AdapterNotServable", "without use_dora"),
+        ("base_model.model.l.q_proj.lora_B.bias", "AdapterNotServable", "without lora_bias"),
+        ("base_model.model.l.q_proj.bias", "AdapterNotServable", "bias none"),
+        ("base_model.model.embed.trainable_tokens_delta", "AdapterNotServable", "trainable_token_indices"),
+        ("base_model.model.l.q_proj.lora_A.default.weight", "AdapterNotServable", "save_pretrained"),
+        ("base_model.model.l.k_proj.lora_A.weight", "AdapterInvalid", "and no base_model.model.l.k_proj.lora_B"),
+        ("base_model.model.l.k_proj.lora_B.weight", "AdapterInvalid", "and no base_model.model.l.k_proj.lora_A"),
+    ],
+)
+def test_a_tensor_that_vllm_does_not_serve_is_named_though_the_configuration_does_not_mention_it(
+    name: str, reason: str, words: str
+) -> None:
+    with pytest.raises(Failure, match=words) as caught:
+        rank_of(CONFIG, TENSORS | {name: Tensor("F32", (8, 4))})
+    assert caught.value.kind.reason == reason
+
+
+def test_the_models_own_embeddings_beside_an_adapter_are_no_obstacle() -> None:
+    embeddings = {
+        "base_model.model.model.embed_tokens.base_layer.weight": Tensor("BF16", (100, 4)),
+        "base_model.model.model.embed_tokens.lora_embedding_A": Tensor("F32", (8, 100)),
+        "base_model.model.model.embed_tokens.lora_embedding_B": Tensor("F32", (4, 8)),
+    }
+    assert rank_of(CONFIG, TENSORS | embeddings) == 8
+
+
 def test_the_highest_rank_counts_and_lm_head_may_be_served() -> None:
-    tensors = TENSORS | {"base_model.model.l.o_proj.lora_A.weight": Tensor("F32", (32, 4))}
+    tensors = TENSORS | {
+        "base_model.model.l.o_proj.lora_A.weight": Tensor("F32", (32, 4)),
+        "base_model.model.l.o_proj.lora_B.weight": Tensor("F32", (4, 32)),
+    }
     config = CONFIG | {"rank_pattern": {"o_proj": 32}, "target_modules": ["q_proj", "o_proj", "lm_head"]}
     assert rank_of(config, tensors) == 32
 

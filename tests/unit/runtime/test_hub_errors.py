@@ -11,9 +11,18 @@ from runtime.fetch.hub_errors import failure_of
 from runtime.pod import termination
 from runtime.serve.failures import ConfigInvalid, ServeFailure, WeightsMissing
 
+HUB = "https://hub.example"
 
-def response(status: int) -> httpx2.Response:
-    return httpx2.Response(status, request=httpx2.Request("GET", "http://hub.example/api/models/acme/big"))
+
+@pytest.fixture(autouse=True)
+def hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub is HUB, and there is a token, unless a test takes it away."""
+    monkeypatch.setenv("HF_ENDPOINT", HUB)
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+
+
+def response(status: int, url: str = f"{HUB}/api/models/acme/big") -> httpx2.Response:
+    return httpx2.Response(status, request=httpx2.Request("GET", url))
 
 
 def kind_of(error: Exception) -> termination.Kind:
@@ -48,6 +57,26 @@ def test_a_401_means_the_token_only_when_there_is_one(monkeypatch: pytest.Monkey
     assert kind_of(error) == termination.NOT_FOUND
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     assert kind_of(error) == termination.TOKEN_INVALID
+
+
+@pytest.mark.parametrize("token", ["hf_secret", ""])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 416, 503])
+def test_what_the_hubs_storage_answers_says_nothing_of_token_and_name_and_is_tried_again(
+    status: int, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    error = errors.HfHubHTTPError("no", response=response(status, "https://cas-bridge.example/xet/ab?Expires=1"))
+    failure = failure_of(error, "acme/big", "a" * 40)
+    assert failure.kind == termination.UNREACHABLE and failure.kind.worth_retrying
+    assert f"cas-bridge.example, where the hub keeps its files, answered {status}" in failure.message
+    assert "HF_TOKEN" not in failure.message and "Expires" not in failure.message
+
+
+def test_without_a_token_no_refusal_is_said_to_be_the_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    for status, kind in ((401, termination.NOT_FOUND), (403, termination.UNREACHABLE)):
+        failure = failure_of(errors.HfHubHTTPError("no", response=response(status)), "acme/big", "a" * 40)
+        assert failure.kind == kind and "HF_TOKEN" not in failure.message
 
 
 def test_the_message_names_the_model_and_never_the_token(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ CONTAINERFILE = (ROOT / "deploy" / "images" / "Containerfile").read_text()
     [
         (FETCH, ("runtime.fetch.__main__",)),
         (DATA, ("runtime.data.__main__", "runtime.publish.__main__", "runtime.adapters.__main__")),
-        (RUNTIME, ("runtime.serve.__main__", "runtime.serve.arguments")),
+        (RUNTIME, ("runtime.serve.__main__", "runtime.serve.server", "runtime.serve.arguments")),
         (TUNE, ("runtime.tune.__main__", "runtime.tune.data.files", "runtime.tune.train.checkpoints")),
     ],
     ids=["fetch", "data", "runtime", "tune"],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runtime.serve.precision import cpu_flags, dtype_on_cpu, flags_in
+from runtime.serve.start.precision import cpu_flags, dtype_on_cpu, flags_in
 
 X86 = "processor\t: 0\nflags\t\t: fpu avx2 avx512f avx512_bf16\nbugs\t\t: none\nprocessor\t: 1\nflags\t\t: fpu\n"
 ARM = "processor\t: 0\nFeatures\t: fp asimd bf16 i8mm\n"

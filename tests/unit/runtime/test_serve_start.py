@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from api.pods.serve import ServeConfig
-from runtime.serve.__main__ import main, read_config
 from runtime.serve.failures import ConfigInvalid, WeightsMissing
-from runtime.serve.model_class_cache import seed_notes
-from runtime.serve.waiting import wait_for_weights
+from runtime.serve.server import main, read_config
+from runtime.serve.start.model_class_cache import seed_notes
+from runtime.serve.start.waiting import wait_for_weights
 
 
 def a_config(folder: Path, **fields: Any) -> ServeConfig:

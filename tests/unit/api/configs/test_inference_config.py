@@ -90,6 +90,15 @@ def test_a_value_becomes_what_vllm_takes(line: str, expected: dict[str, Any] | N
         ("max-num-seqs: 4\nmax_num_seqs: 5", "twice, in two spellings"),
         ("compilation-config: {mode: 0}\ncompilation-config.mode: 1", "twice, in two spellings"),
         ("compilation-config.: 1", "twice|inner"),
+        ("tool-call-parser: qwen", r"tool-call-parser: must be one of .*hermes.*, not 'qwen'"),
+        ("tool-call-parser: herms", "did you mean 'hermes'"),
+        ("tool_call_parser: ''", "must be one of"),
+        ("reasoning-parser: deepseek", "must be one of .*deepseek_r1.*, not 'deepseek'"),
+        ("enable-log-outputs: true", r"vllm\.enable-log-outputs: needs enable-log-requests.*\(line 2\)"),
+        ("enable-log-outputs: true\nenable-log-requests: false", "needs enable-log-requests"),
+        ("enable-per-request-metrics: true\ndisable-log-stats: true", "leave disable-log-stats out"),
+        ("sse-keep-alive-interval: -1", "must be 0"),
+        ("chat-template: /tmp/template.jinja", "put the template's own text here, or leave it out"),
         ("a: 1\na: 2", "line 3, column 3: the key 'a' is given twice"),
     ],
 )
@@ -121,6 +130,20 @@ def test_keys_without_effect_are_accepted_with_a_warning() -> None:
     assert config.vllm == {}
     assert [path for path, _ in config.warnings] == ["max_probe_steps", "kv_cache_cpu_memory_utilization", "vlm"]
     assert "did you mean 'vllm'?" in config.warnings[2][1]
+
+
+@pytest.mark.parametrize("key", ["chat-template", "chat_template", "--chat-template"])
+def test_a_template_of_kaitos_image_is_left_out_with_a_note(key: str) -> None:
+    """KAITO's guide to tool calls names files that only its own image has."""
+    text = f"vllm:\n  tool-call-parser: phi4_mini_json\n  {key}: /workspace/chat_templates/tool-chat-phi4-mini.jinja\n"
+    config = parse_inference_config(text)
+    assert config.vllm == {"tool-call-parser": "phi4_mini_json"}
+    ((path, words),) = config.warnings
+    assert path == f"vllm.{key}" and "The model's own template is used" in words and words.endswith("(line 3)")
+
+
+def test_a_templates_text_is_passed_on() -> None:
+    assert vllm('chat-template: "{{ messages }}"') == {"chat-template": "{{ messages }}"}
 
 
 def test_a_context_longer_than_the_models_is_refused_with_kaitos_message() -> None:

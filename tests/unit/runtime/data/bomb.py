@@ -9,10 +9,10 @@ import tempfile
 from pathlib import Path
 
 from runtime.data.__main__ import MEMORY_MAX
-from runtime.data.reading import FileUnreadable, read_table
 from runtime.data.unpacking import SizeLimitExceeded, Unpacking, UnsafeArchive
 from runtime.pod.memory_limit import limit_memory
 from runtime.pod.safetensors import tensors_of
+from runtime.rows.reading import FileUnreadable, read_table
 
 
 def read(kind: str, file: Path) -> str:

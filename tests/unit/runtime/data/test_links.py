@@ -62,6 +62,25 @@ def test_an_ending_is_found_by_content_or_type(name: str, kind: str, beginning: 
     assert with_ending(name, kind, beginning) == expected
 
 
+@pytest.mark.parametrize(
+    ("disposition", "expected"),
+    [
+        ('attachment; filename="train set.jsonl"', "download.jsonl"),
+        ("attachment; filename*=UTF-8''tr%C3%A4in.csv", "download.csv"),
+        ('attachment; filename="../../x.JSON"', "download.json"),
+        ('attachment; filename="x.tar.gz"', "download"),
+        ("inline", "download"),
+    ],
+)
+def test_an_ending_is_found_in_the_name_that_the_server_gives(disposition: str, expected: str) -> None:
+    assert with_ending("download", "application/octet-stream", b"{", disposition) == expected
+
+
+def test_the_ending_that_was_asked_for_is_taken_where_the_name_has_none() -> None:
+    assert with_ending("download", "text/csv", b"{", "", ".jsonl") == "download.jsonl"
+    assert with_ending("a.csv", "text/csv", b"{", "", ".jsonl") == "a.csv"
+
+
 @pytest.mark.parametrize("text", [b"<!DOCTYPE html>", b"\n\n <HTML>", b"\xef\xbb\xbf<html>", b"<?xml version"])
 def test_web_pages_are_known_by_their_beginning(text: bytes) -> None:
     assert is_web_page(text)

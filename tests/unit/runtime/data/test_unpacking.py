@@ -81,6 +81,41 @@ def test_a_whiteout_is_about_lower_layers_only(unpacking: Unpacking, tmp_path: P
     assert contents(unpacking) == {"f": b"3"}
 
 
+@pytest.mark.parametrize("name", [".wh.data", "./.wh.data", "/.wh.data", ".wh..wh..opq", "data/.wh..wh..opq"])
+@pytest.mark.parametrize("first", [True, False])
+def test_rows_that_were_withdrawn_with_their_folder_do_not_come_back(
+    unpacking: Unpacking, tmp_path: Path, name: str, first: bool
+) -> None:
+    unpacking.layer(layer(tmp_path, ("data/withdrawn.jsonl", b"1"), ("data/sub/withdrawn.jsonl", b"1")))
+    kept = ("data/sub/new.jsonl", b"2")
+    unpacking.layer(layer(tmp_path, *(((name, b""), kept) if first else (kept, (name, b"")))))
+    assert contents(unpacking) == {"sub/new.jsonl": b"2"}
+    unpacking.layer(layer(tmp_path, ("data/newer.jsonl", b"3")))
+    assert contents(unpacking) == {"sub/new.jsonl": b"2", "newer.jsonl": b"3"}
+    unpacking.layer(layer(tmp_path, (name, b"")))
+    assert contents(unpacking) == {}
+
+
+def test_a_whiteout_within_a_folder_hides_the_file_that_the_folder_was(unpacking: Unpacking, tmp_path: Path) -> None:
+    unpacking.layer(layer(tmp_path, ("data/a", b"1"), ("data/b", b"1")))
+    unpacking.layer(layer(tmp_path, ("data/a/.wh..wh..opq", b""), ("data/b/.wh.c", b"")))
+    assert contents(unpacking) == {}
+
+
+@pytest.mark.parametrize("name", ["wh.data", ".wh.datas", ".wh.data/x", "usr/.wh.data", ".wh..wh.plnk"])
+def test_whiteouts_of_other_names_leave_the_data_alone(unpacking: Unpacking, tmp_path: Path, name: str) -> None:
+    unpacking.layer(layer(tmp_path, ("data/a", b"1")))
+    unpacking.layer(layer(tmp_path, (name, b"")))
+    assert contents(unpacking) == {"a": b"1"}
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.REGTYPE, tarfile.FIFOTYPE])
+def test_data_that_is_no_folder_any_more_is_refused(unpacking: Unpacking, tmp_path: Path, kind: bytes) -> None:
+    unpacking.layer(layer(tmp_path, ("data/a", b"1")))
+    with pytest.raises(UnsafeArchive, match="/data is no folder"):
+        unpacking.layer(layer(tmp_path, links=(("data", kind, "/srv"),)))
+
+
 @pytest.mark.parametrize("name", ["data/" + "a" * 300, "data/" + "a/" * 200 + "b", "data/" + "ä" * 130])
 def test_a_name_that_no_file_system_has_is_the_layers_fault(unpacking: Unpacking, tmp_path: Path, name: str) -> None:
     with pytest.raises(UnsafeArchive, match="longer than names may be"):

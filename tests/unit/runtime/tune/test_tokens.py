@@ -6,34 +6,15 @@ import pytest
 
 from api.pods.training_rows import Example, RowUnusable
 from runtime.tune.data.tokens import NOT_LEARNT, Learn, Tokenizing, Tokens, fitted
+from tests.unit.runtime.tune.letters import Letters
+from tests.unit.runtime.turns.rows import ROWS, assistant, calls, user
+from tests.unit.runtime.turns.shapes import SHAPES
 
-END = 0
 Messages = tuple[dict[str, Any], ...]
 
 
-class Letters:
-    """A tokenizer of one token a character, with a template like ChatML's: `[role:text]`, `]` being the end."""
-
-    eos_token_id: int | None = END
-
-    def __init__(self, template: str | None = "chat", *, ends_turns: bool = True, forgets: bool = False) -> None:
-        self.chat_template = template
-        self._ends_turns, self._forgets = ends_turns, forgets
-
-    def encode(self, text: str, **options: Any) -> list[int]:
-        return [END if letter == "]" else ord(letter) for letter in text]
-
-    def apply_chat_template(self, conversation: list[dict[str, Any]], **options: Any) -> dict[str, list[int]]:
-        if any(message["role"] == "robot" for message in conversation):
-            raise ValueError("no robots")
-        text = "".join(self._turn(message, message is conversation[-1]) for message in conversation)
-        return {"input_ids": self.encode(text + ("[assistant:" if options["add_generation_prompt"] else ""))}
-
-    def _turn(self, message: dict[str, Any], is_last: bool) -> str:
-        content = message["content"]
-        if self._forgets and message["role"] == "assistant" and not is_last:
-            content = content.replace("(thinks)", "")
-        return f"[{message['role']}:{content}{']' if self._ends_turns else ''}\n"
+def letters(shape: str = "plain turns", **more: Any) -> Letters:
+    return Letters(SHAPES[shape].template, SHAPES[shape].tokens, **more)
 
 
 def said(*turns: str) -> Messages:
@@ -41,51 +22,109 @@ def said(*turns: str) -> Messages:
     return tuple({"role": roles[at % 2], "content": turn} for at, turn in enumerate(turns))
 
 
-def learnt(tokens: Tokens) -> str:
+def learnt(tokens: Tokens, tokenizer: Letters) -> str:
     assert len(tokens.ids) == len(tokens.labels)
     assert all(label in (NOT_LEARNT, token) for token, label in zip(tokens.ids, tokens.labels, strict=True))
-    return "".join("]" if label == END else chr(label) for label in tokens.labels if label != NOT_LEARNT)
+    return tokenizer.text_of([label for label in tokens.labels if label != NOT_LEARNT])
 
 
-def tokens(messages: Messages, tokenizer: Letters | None = None, learn: Learn = "answers", **more: Any) -> Tokens:
-    return Tokenizing(tokenizer or Letters(), learn, [END]).tokens(Example(messages, **more))
+def learnt_of(example: Example, tokenizer: Letters, learn: Learn = "answers", stop: str = "<|im_end|>") -> str:
+    stops = [tokenizer.eos_token_id, tokenizer.id_of(stop)] if stop in tokenizer.added_tokens_decoder.values() else []
+    return learnt(Tokenizing(tokenizer, learn, stops or [tokenizer.eos_token_id]).tokens(example), tokenizer)
 
 
-def test_answers_are_learnt_with_their_ends_and_questions_are_not() -> None:
-    assert learnt(tokens(said("hi", "yes", "and?", "no"))) == "yes]\nno]\n"
+@pytest.mark.parametrize("is_fast", [True, False], ids=["fast", "slow"])
+def test_answers_are_learnt_with_their_ends_and_questions_are_not(is_fast: bool) -> None:
+    row = Example(said("hi", "yes", "and?", "no"))
+    assert learnt_of(row, letters(is_fast=is_fast)) == "yes<|im_end|>\nno<|im_end|>\n"
 
 
 def test_a_pairs_prompt_is_not_learnt_though_the_assistant_speaks_in_it() -> None:
-    assert learnt(tokens(said("hi", "yes", "and?", "no"), learnt_from=3)) == "no]\n"
+    row = Example(said("hi", "yes", "and?", "no"), learnt_from=3)
+    assert learnt_of(row, letters()) == "no<|im_end|>\n"
+
+
+@pytest.mark.parametrize("is_fast", [True, False], ids=["fast", "slow"])
+def test_every_turn_is_learnt_where_only_the_last_one_gets_an_empty_thought(is_fast: bool) -> None:
+    row = Example(said("1?", "one", "2?", "two", "3?", "three"))
+    empty = "<think>\n\n</think>\n\n"
+    found = learnt_of(row, letters("thoughts of the last turn", is_fast=is_fast))
+    assert found == f"one<|im_end|>\ntwo<|im_end|>\n{empty}three<|im_end|>\n"
+
+
+def test_a_tool_call_is_learnt_where_only_the_last_turn_gets_an_empty_thought() -> None:
+    messages, tools = ROWS["a call without a text"]
+    found = learnt_of(Example(tuple(messages), tools=tools), letters("thoughts of the last turn"))
+    assert '"arguments": {"city": "Ulm"}}\n</tool_call><|im_end|>' in found and "told" not in found
+
+
+def test_a_question_is_not_learnt_where_the_system_prompt_vanishes_and_that_is_told() -> None:
+    row = Example(({"role": "system", "content": "be brief"}, *said("hi?", "yes", "and?", "no")))
+    tokenizer = letters("brackets")
+    tokens = Tokenizing(tokenizer, "answers", [tokenizer.eos_token_id]).tokens(row)
+    assert learnt(tokens, tokenizer) == " yes</s> no</s>"
+    assert [part.kind for part in tokens.lost] == ["system prompts"]
 
 
 def test_a_template_that_ends_no_turns_gets_the_end_appended() -> None:
-    assert learnt(tokens(said("hi", "yes"), Letters(ends_turns=False))) == "yes\n]"
+    assert learnt_of(Example(said("hi", "yes")), letters("no ends")) == "yes</s>"
 
 
-def test_a_template_that_drops_earlier_reasoning_trains_on_what_it_renders() -> None:
-    found = learnt(tokens(said("hi", "(thinks)yes", "and?", "(thinks)no"), Letters(forgets=True)))
-    assert found.endswith("(thinks)no]\n") and "user" not in found and "and?" not in found
+def test_an_end_within_the_answer_does_not_end_it() -> None:
+    assert learnt_of(Example(said("hi", "a </s>")), letters("no ends")) == "a </s></s>"
 
 
 def test_everything_is_learnt_when_it_is_asked_for() -> None:
-    assert learnt(tokens(said("hi", "yes"), learn="everything")) == "[user:hi]\n[assistant:yes]\n"
+    whole = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nyes<|im_end|>\n"
+    assert learnt_of(Example(said("hi", "yes")), letters(), "everything") == whole
 
 
 def test_without_a_template_a_pair_is_its_two_texts() -> None:
-    found = tokens(said("2+2=", "4"), Letters(None), learnt_from=1)
-    assert learnt(found) == "4]" and len(found.ids) == 6
+    tokenizer = Letters(None)
+    found = Tokenizing(tokenizer, "answers", [tokenizer.eos_token_id]).tokens(Example(said("2+2=", "4"), learnt_from=1))
+    assert learnt(found, tokenizer) == "4</s>" and len(found.ids) == 6
+
+
+def test_without_a_template_a_call_is_told_and_never_learnt_as_silence() -> None:
+    tokenizing = Tokenizing(tokenizer := Letters(None), "answers", [tokenizer.eos_token_id])
+    call = assistant("", **calls({"city": "Ulm"}))
+    found = tokenizing.tokens(Example((user("hi"), call, user("so?"), assistant("yes"))))
+    assert learnt(found, tokenizer) == "yes</s>" and [part.kind for part in found.lost] == ["tool calls"]
+    with pytest.raises(RowUnusable, match="without a chat template nothing but texts is learnt"):
+        tokenizing.tokens(Example((user("hi"), call)))
 
 
 def test_a_text_is_learnt_whole_and_ended_once() -> None:
-    tokenizing = Tokenizing(Letters(), "answers", [END])
-    assert learnt(tokenizing.tokens(Example(text="abc"))) == "abc]"
-    assert learnt(tokenizing.tokens(Example(text="abc]"))) == "abc]"
+    assert learnt_of(Example(text="abc"), Letters(None)) == "abc</s>"
+    assert learnt_of(Example(text="abc</s>"), Letters(None)) == "abc</s>"
+
+
+@pytest.mark.parametrize("text", ["abc", "<s>abc"])
+def test_a_text_begins_once_whether_or_not_its_own_beginning_is_in_it(text: str) -> None:
+    assert learnt_of(Example(text=text), Letters(None, begins=True)) == "<s>abc</s>"
+
+
+def test_a_prompt_without_a_template_begins_once() -> None:
+    tokenizer = Letters(None, begins=True)
+    found = Tokenizing(tokenizer, "everything", [tokenizer.eos_token_id]).tokens(Example(said("<s>a", "b")))
+    assert learnt(found, tokenizer) == "<s>ab</s>"
 
 
 def test_a_row_that_the_template_refuses_has_the_cause() -> None:
-    with pytest.raises(RowUnusable, match="the chat template refuses it: no robots"):
-        tokens(({"role": "robot", "content": "beep"}, {"role": "assistant", "content": "no"}))
+    with pytest.raises(RowUnusable, match="the chat template refuses it: roles must alternate"):
+        learnt_of(Example(said("hi", "yes") + said("hi", "yes")[1:]), letters("alternating"))
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("shape", ["plain turns", "brackets", "channels", "no ends"])
+def test_a_slow_tokenizer_learns_what_a_fast_one_does(shape: str, row: str) -> None:
+    messages, tools = ROWS[row]
+    example = Example(tuple(messages), tools=tools)
+    try:
+        expected = learnt_of(example, letters(shape))
+    except RowUnusable:
+        return
+    assert learnt_of(example, letters(shape, is_fast=False)) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
 """What columns mean, and how a row reads."""
 
+import json
+import math
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,6 +12,16 @@ from api.configs.training_sections import DatasetConfig
 from api.pods.training_rows import Columns, ColumnsUnknown, Example, RowUnusable, Shape, columns_of, example_of
 
 USER, ASSISTANT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+
+
+def calling(arguments: Any, **more: Any) -> dict[str, Any]:
+    """A turn that is a call of a tool, with arguments as their writer has them."""
+    call = {"type": "function", "function": {"name": "weather", "arguments": arguments}, **more}
+    return {"role": "assistant", "content": None, "tool_calls": [call]}
 
 
 def columns(*names: str, **chosen: str) -> Columns:
@@ -79,8 +93,86 @@ def test_rows_of_every_kind_become_conversations(
     assert (list(example.messages), example.learnt_from) == (said, learnt_from)
 
 
-def test_a_number_is_an_answer() -> None:
-    assert read({"question": "1 + 1?", "answer": 2}).messages[-1]["content"] == "2"
+@pytest.mark.parametrize(
+    ("value", "text"), [(2, "2"), (0, "0"), (2.5, "2.5"), (True, "true"), (Decimal("1.50"), "1.50")]
+)
+def test_a_number_or_a_boolean_is_text_wherever_text_is_meant(value: Any, text: str) -> None:
+    row = {"question": value, "input": value, "answer": value, "system": value}
+    assert [message["content"] for message in read(row).messages] == [text, f"{text}\n\n{text}", text]
+    assert read({"messages": [{**USER, "content": value}, ASSISTANT]}).messages[0]["content"] == text
+    assert read({"text": value}).text == text
+
+
+def test_parts_of_text_are_joined() -> None:
+    parts = [{"type": "text", "text": "It ", "image_url": None}, {"type": "text", "text": "rains."}]
+    example = read({"messages": [{**USER, "content": parts}, {**ASSISTANT, "content": parts[:1]}]})
+    assert [message["content"] for message in example.messages] == ["It rains.", "It "]
+
+
+@pytest.mark.parametrize("arguments", [{"city": "Ulm"}, '{"city": "Ulm"}', {"city": "Ulm", "zip": None}])
+def test_the_arguments_of_a_call_are_a_mapping_however_they_are_written(arguments: Any) -> None:
+    (call,) = read({"messages": [USER, calling(arguments, id=None)]}).messages[1]["tool_calls"]
+    assert call == {"type": "function", "function": {"name": "weather", "arguments": {"city": "Ulm"}}}
+
+
+@pytest.mark.parametrize("arguments", [None, "", "{}", {}, {"city": None}])
+def test_a_call_without_arguments_has_an_empty_mapping_of_them(arguments: Any) -> None:
+    message = read({"messages": [USER, calling(arguments)]}).messages[1]
+    assert message["content"] == "" and message["tool_calls"][0]["function"]["arguments"] == {}
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"role": "assistant", "tool_calls": [{"name": "weather", "arguments": {"city": "Ulm"}}]},
+        {"role": "assistant", "content": None, "function_call": {"name": "weather", "arguments": '{"city": "Ulm"}'}},
+        {"from": "function_call", "value": '{"name": "weather", "arguments": {"city": "Ulm"}}'},
+        {"role": "assistant", "tool_calls": json.dumps([{"name": "weather", "arguments": {"city": "Ulm"}}])},
+    ],
+    ids=["flat", "older", "ShareGPT", "text"],
+)
+def test_other_forms_of_a_call_are_the_same_call(turn: dict[str, Any]) -> None:
+    message = read({"messages": [USER, turn, {"from": "observation", "value": "rain"}, ASSISTANT]}).messages[1]
+    call = {"type": "function", "function": {"name": "weather", "arguments": {"city": "Ulm"}}}
+    assert message == {"role": "assistant", "content": "", "tool_calls": [call]}
+
+
+@pytest.mark.parametrize("tools", [[TOOL], TOOL, json.dumps([TOOL]), json.dumps(TOOL), [json.dumps(TOOL)]])
+def test_tools_are_a_list_of_mappings_however_they_are_written(tools: Any) -> None:
+    assert read({"messages": [USER, ASSISTANT], "tools": tools}).tools == [TOOL]
+
+
+@pytest.mark.parametrize("tools", [None, [], "", "[]", "null"])
+def test_no_tools_are_none(tools: Any) -> None:
+    assert read({"messages": [USER, ASSISTANT], "tools": tools}).tools is None
+
+
+def test_nulls_that_a_file_of_columns_fills_in_are_left_out_at_every_depth() -> None:
+    filled = {"type": {"of": None}, "enum": None}
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}, "zip": filled}, "required": ["city"]}
+    tool = {"type": "function", "function": {"name": "weather", "parameters": parameters, "strict": None}}
+    empty: dict[str, Any] = {**ASSISTANT, "tool_calls": [], "name": None}
+    example = read({"messages": [{**USER, "tool_calls": None}, empty], "tools": [tool]})
+    assert example.messages == (USER, ASSISTANT)
+    kept = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    assert example.tools == [{"type": "function", "function": {"name": "weather", "parameters": kept}}]
+
+
+def test_a_null_in_json_text_was_written_by_somebody_and_stays() -> None:
+    (call,) = read({"messages": [USER, calling('{"city": null}')]}).messages[1]["tool_calls"]
+    assert call["function"]["arguments"] == {"city": None}
+
+
+def test_an_empty_message_of_the_system_says_nothing_and_costs_no_row() -> None:
+    assert read({"messages": [{"role": "system", "content": ""}, USER, ASSISTANT]}).messages == (USER, ASSISTANT)
+
+
+def test_messages_may_be_json_text() -> None:
+    assert read({"messages": json.dumps([USER, ASSISTANT])}).messages == (USER, ASSISTANT)
+
+
+def test_a_column_in_its_common_case_is_preferred_to_another() -> None:
+    assert read({"Output": "b", "prompt": "q", "output": "a"}).messages[-1] == ASSISTANT
 
 
 @pytest.mark.parametrize(
@@ -96,6 +188,23 @@ def test_a_number_is_an_answer() -> None:
         ({"messages": ["hello"]}, "holds str where a message was expected"),
         ({"prompt": "q", "completion": {"a": 1}}, "holds dict where text was expected"),
         ({"prompt": [ASSISTANT], "completion": [USER]}, "no message with the role assistant"),
+        (
+            {"messages": [USER, {**ASSISTANT, "content": ""}, USER, ASSISTANT]},
+            "a message without content, of assistant",
+        ),
+        ({"messages": [{"role": "system", "content": ""}]}, "no message with the role assistant"),
+        ({"messages": [{**USER, "content": [IMAGE]}, ASSISTANT]}, "a part of type image_url, and only text is learnt"),
+        ({"messages": [USER, calling("[1]")]}, "the arguments of the call of weather are no JSON object"),
+        ({"messages": [USER, calling("{city")]}, "the arguments of the call of weather are no valid JSON"),
+        ({"messages": [USER, {"role": "assistant", "tool_calls": [{"id": "1"}]}]}, "a tool call without a name"),
+        ({"messages": [USER, ASSISTANT], "tools": "[{"}, "the tools are text that is no valid JSON"),
+        ({"messages": [USER, ASSISTANT], "tools": 7}, "holds int where a list of tools was expected"),
+        ({"messages": [USER, ASSISTANT], "tools": [7]}, "holds a tool that is no object"),
+        ({"messages": [USER, calling({"on": date(2024, 1, 2)})]}, "holds date, which JSON cannot write"),
+        ({"prompt": "q", "context": {"a": 1}, "completion": "a"}, "column context holds dict where text was expected"),
+        ({"prompt": "q", "completion": math.inf}, "holds a number that is not finite"),
+        ({"prompt": "q", "completion": math.nan}, "column completion is empty"),
+        ({"prompt": "q", "completion": b"a"}, "holds bytes where text was expected"),
     ],
 )
 def test_a_row_with_nothing_to_learn_has_the_cause(row: dict[str, Any], why: str) -> None:

@@ -1,11 +1,11 @@
 """Waits for the adapters, reads their ranks and checks that they fit the model's weights.
 
-Installing and validating them is left to `runtime.adapters`. Compares matrix sizes before vLLM starts, because vLLM
-would exit with a trace that does not name the adapter.
+Installing and validating them is left to `runtime.adapters`, what fits to `places.py`. Compares before vLLM
+starts: vLLM would exit with a trace that does not name the adapter, or serve the model without it.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +14,12 @@ from pydantic import ValidationError
 from api.pods.adapter_records import AdapterRecord
 from api.pods.serve import AdapterMount, ServeConfig
 from runtime.pod.safetensors import Tensor, tensors_of
+from runtime.serve.adapters.places import Naming, misfits
 from runtime.serve.failures import AdaptersMissing, AdapterUnfit
-from runtime.serve.waiting import LOG_EVERY_S, LOOK_S
+from runtime.serve.start.waiting import LOG_EVERY_S, LOOK_S
 
-_PREFIX: Final = "base_model.model."
-_DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
-_WHOLE: Final = frozenset({"BF16", "F16", "F32"})
-"""Types that keep a matrix's shape; packed (quantized) types do not."""
+_MISTRALS_OWN: Final = "consolidated"
+"""How files begin that hold a model by Mistral's names, which adapters never have."""
 
 
 def with_adapters(config: ServeConfig, log: Callable[[str], None], *, look_s: float = LOOK_S) -> ServeConfig:
@@ -40,36 +39,24 @@ def with_adapters(config: ServeConfig, log: Callable[[str], None], *, look_s: fl
     return config.model_copy(update={"adapters": [_ranked(adapter) for adapter in config.adapters]})
 
 
-def check_fit(config: ServeConfig) -> None:
-    """Raises AdapterUnfit that names the adapter, the module and both sizes. Skips modules that are
-    missing from the weight files or packed there: vLLM checks those."""
+def check_fit(config: ServeConfig, naming_of: Callable[[Path], Naming | None]) -> None:
+    """Raises AdapterUnfit that names the adapter and what of it does not fit the model's weights; `naming_of` reads how
+    vLLM names the parts of the model in a folder. What no weight file tells is left to vLLM."""
     if not config.adapters:
         return
+    folder = Path(config.weights_path)
     weights: dict[str, Tensor] = {}
-    for file in Path(config.weights_path).glob("*.safetensors"):
-        weights |= _tensors(file)
+    for file in sorted(folder.glob("*.safetensors")):
+        weights |= _tensors(file) if not file.name.startswith(_MISTRALS_OWN) else {}
+    naming = naming_of(folder)
     for adapter in config.adapters:
+        tensors: dict[str, Tensor] = {}
         for file in Path(adapter.path).glob("*.safetensors"):
-            if words := next(_misfits(_tensors(file), weights), None):
-                raise AdapterUnfit(
-                    f"adapter {adapter.name} was trained on another model than {config.model}: {words}. "
-                    "Serve it with the model that it was trained on"
-                )
-
-
-def _misfits(adapter: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Iterator[str]:
-    for name, down in adapter.items():
-        module = name.removeprefix(_PREFIX).removesuffix(_DOWN)
-        up, base = adapter.get(name.removesuffix(_DOWN) + _UP), weights.get(f"{module}.weight")
-        if not name.endswith(_DOWN) or up is None or base is None or base.dtype not in _WHOLE:
-            continue
-        if {len(down.shape), len(up.shape), len(base.shape)} != {2}:
-            continue
-        wanted = (up.shape[0], down.shape[1])
-        # Some old models store their matrices transposed.
-        if base.shape not in (wanted, wanted[::-1]):
-            yield f"{module} is {' x '.join(map(str, base.shape))} in the model, and the adapter is for " + (
-                " x ".join(map(str, wanted))
+            tensors |= _tensors(file)
+        if words := next(misfits(tensors, weights, naming), None):
+            raise AdapterUnfit(
+                f"adapter {adapter.name} does not fit {config.model}: {words}. "
+                "Serve it with the model that it was trained on"
             )
 
 

@@ -43,6 +43,11 @@ def _size(array: Any) -> int:
         return _size_of_dictionary(array)
     if pa.types.is_struct(kind):
         return OBJECT * len(array) + sum(_size(child) for child in array.flatten())
+    if pa.types.is_map(kind):
+        # Keys and values are those of all rows, whichever of them the array is about.
+        begins, ends = array.offsets[0].as_py(), array.offsets[-1].as_py()
+        within = [part.slice(begins, ends - begins) for part in (array.keys, array.items)]
+        return OBJECT * len(array) + sum(_size(part) for part in within)
     if any(is_one(kind) for is_one in _LISTS):
         return OBJECT * len(array) + _size(array.flatten())
     if _is_text(kind):
@@ -66,7 +71,7 @@ def _is_text(kind: pa.DataType) -> bool:
     return any(is_one(kind) for is_one in _TEXTS)
 
 
-_LISTS: Final = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list, pa.types.is_map)
+_LISTS: Final = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 _TEXTS: Final = (
     *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
     *(pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view),
