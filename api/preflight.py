@@ -20,6 +20,7 @@ class CheckName(StrEnum):
     MODEL_READABLE = "ModelReadable"
     IMAGES_PULLABLE = "ImagesPullable"
     OUTPUT_WRITABLE = "OutputWritable"
+    DATA_HOSTS = "DataHosts"
     STORAGE_CLASS = "StorageClass"
     NOTHING_OF_KAITO = "NothingOfKaito"
 
@@ -43,6 +44,7 @@ QUESTIONS: Final[Mapping[CheckName, str]] = {
     CheckName.MODEL_READABLE: "the token may read the model; its commit is pinned and its files are counted",
     CheckName.IMAGES_PULLABLE: "the registries have the images, and the pull secrets are good for them",
     CheckName.OUTPUT_WRITABLE: "the push secret may write to the output's repository",
+    CheckName.DATA_HOSTS: "the names of the hosts that the training's data comes from exist",
     CheckName.STORAGE_CLASS: "the StorageClass that a volume names, or the default one, is there",
     CheckName.NOTHING_OF_KAITO: "KAITO's workload and nodes of a Workspace that it made are handed over",
 }

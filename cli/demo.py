@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.console import console as standard_output
 from cli.exit_codes import GOOD, NO
 from cli.local import option_of
 from deploy.local.demo import demo
@@ -30,7 +31,7 @@ from deploy.local.stack.up import bring_up
 
 def run(instance: str, *, deadline_s: float) -> int:
     """0 when the model has answered at both endpoints, 1 otherwise."""
-    console = Console(highlight=False)
+    console = standard_output()
     try:
         _run(instance, deadline_s, console)
     except StepFailed as failure:

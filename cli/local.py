@@ -7,8 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
+from cli.console import console
 from cli.exit_codes import GOOD, MISUSE, NO
 from deploy.local.stack.choices import KubeconfigUnusable, OtherCluster
 from deploy.local.stack.down import take_down
@@ -17,8 +16,6 @@ from deploy.local.stack.runner import StepFailed
 from deploy.local.stack.status import read_status
 from deploy.local.stack.status_table import print_status
 from deploy.local.stack.up import bring_up
-
-PIPE_WIDTH = 200
 
 
 def run_up(instance: str, kubeconfig: Path | None) -> int:
@@ -73,7 +70,7 @@ def run_status(instance: str, *, as_json: bool) -> int:
         print(json.dumps(status.as_json(), indent=2))
     else:
         # Into a pipe nothing is cut to the width of a terminal that is not there.
-        print_status(status, Console(width=None if sys.stdout.isatty() else PIPE_WIDTH))
+        print_status(status, console(highlight=True))
     return GOOD if status.well else NO
 
 

@@ -17,13 +17,15 @@ def text_of(plan: PlanReport) -> str:
 def _numbers(plan: PlanReport) -> Iterator[str]:
     if plan.model:
         served = f", served as {plan.served_model_name}" if plan.served_model_name else ""
-        yield _line("model", f"{plan.model}, {plan.weights_gib:.1f} GiB of weights{served}")
+        weights = "weights of unknown size" if plan.weights_gib is None else f"{plan.weights_gib:.1f} GiB of weights"
+        yield _line("model", f"{plan.model}, {weights}{served}")
     if plan.gpu_model and plan.nodes is not None:
         machine = plan.instance_type or "a node of yours"
-        gpus = f"with {plan.gpus_per_node} x {plan.gpu_model}"
+        gpus = f"with {plan.gpus_per_node or '?'} x {plan.gpu_model}"
         yield _line("nodes", f"{plan.nodes} x {machine} {gpus}{_replicas(plan)}")
     if plan.tensor_parallel is not None:
-        layout = f"tensor {plan.tensor_parallel} x pipeline {plan.pipeline_parallel} x data {plan.data_parallel}"
+        pipeline, data = plan.pipeline_parallel or 1, plan.data_parallel or 1
+        layout = f"tensor {plan.tensor_parallel} x pipeline {pipeline} x data {data}"
         yield _line("layout", layout)
     if plan.max_model_len is not None:
         yield _line("context", f"{plan.max_model_len} tokens{_sequences(plan)}, KV cache in {_kv(plan)}")

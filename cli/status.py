@@ -10,15 +10,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from activities.clients.api_server.paths import NameRefused
 from activities.clients.kubernetes import REQUEST_ERRORS, Cluster, Object
 from api.age import age
-from api.resource.status import Training, WorkspaceStatus, parse_status
+from api.resource.cost import cost_at
+from api.resource.status import Cost, Training, WorkspaceStatus, parse_status
 from api.words import one_line
+from cli.console import console
 from cli.exit_codes import GOOD, MISUSE, NO
 
 BAR: Final = 30
@@ -39,12 +40,12 @@ def run(name: str | None, namespace: str | None) -> int:
     if name and not found:
         print(f"there is no Workspace {namespace or 'default'}/{name}", file=sys.stderr)
         return MISUSE
-    console = Console(highlight=False)
+    out = console()
     if name:
         for line in lines_of(found[0], datetime.now(UTC)):
-            console.print(Text(line), soft_wrap=True)
+            out.print(Text(line), soft_wrap=True)
     else:
-        console.print(table_of(found, datetime.now(UTC)) if found else "no Workspaces")
+        out.print(table_of(found, datetime.now(UTC)) if found else "no Workspaces")
     return NO if any(status_of(one).phase in FAILED for one in found) else GOOD
 
 
@@ -81,7 +82,7 @@ def table_of(found: list[Object], now: datetime) -> Table:
         table.add_column(title, no_wrap=title != "REASON")
     for one in found:
         status, metadata = status_of(one), one["metadata"]
-        cost = status.cost.spent if status.cost and status.cost.spent else ""
+        cost = cost_at(status.cost, now).spent if status.cost else None
         cells = (
             f"{metadata['namespace']}/{metadata['name']}",
             status.phase or "-",
@@ -100,30 +101,46 @@ def lines_of(found: Object, now: datetime) -> Iterator[str]:
     status, metadata = status_of(found), found["metadata"]
     yield f"{metadata['namespace']}/{metadata['name']}  {status.phase or 'not seen yet'}  {_for(status, now)}".rstrip()
     if status.message:
-        yield f"  {status.reason}: {status.message}"
+        yield f"  {status.reason}: {status.message}" if status.reason else f"  {status.message}"
     if status.deadline:
         yield f"  until      {status.deadline:%Y-%m-%d %H:%M:%S} UTC at the latest"
     if status.plan:
         price = f", ${status.plan.price_per_hour} per hour" if status.plan.price_per_hour else ""
-        yield f"  plan       {status.plan.nodes} x {status.plan.instance_type or 'own nodes'}{price}"
-    if status.cost and status.cost.node_seconds is not None:
-        spent = f", ${status.cost.spent}" if status.cost.spent else ""
-        yield f"  cost       {status.cost.node_seconds} node-seconds so far{spent}"
+        yield f"  plan       {_said(status.plan.nodes)} x {status.plan.instance_type or 'own nodes'}{price}"
+    if status.cost:
+        yield from _cost(cost_at(status.cost, now))
     if status.data:
-        yield f"  data       {status.data.usable} of {status.data.rows} rows, about {status.data.tokens} tokens"
+        rows = f"{_said(status.data.usable)} of {_said(status.data.rows)} rows"
+        yield f"  data       {rows}, about {_said(status.data.tokens)} tokens"
     if status.training:
         yield from _training(status.training)
-    if status.adapter:
-        yield f"  adapter    {status.adapter.pinned}"
+    if status.adapter and (where := status.adapter.pinned or status.adapter.image):
+        yield f"  adapter    {where}"
+
+
+def _cost(cost: Cost) -> Iterator[str]:
+    figures = [
+        f"{cost.node_seconds} node-seconds so far" if cost.node_seconds is not None else "",
+        f"${cost.spent}" if cost.spent else "",
+        f"${cost.per_hour} more every hour" if cost.per_hour else "",
+    ]
+    if any(figures):
+        yield f"  cost       {', '.join(figure for figure in figures if figure)}"
+
+
+def _said(value: object) -> str:
+    """A figure, or a question mark for one that the status lacks."""
+    return "?" if value is None else str(value)
 
 
 def _training(training: Training) -> Iterator[str]:
     step, total = training.step or 0, training.total_steps or 0
     if total:
         full = BAR * step // total
-        yield f"  training   [{'#' * full}{'.' * (BAR - full)}] step {step} of {total}, {training.phase}"
+        at = f", {training.phase}" if training.phase else ""
+        yield f"  training   [{'#' * full}{'.' * (BAR - full)}] step {step} of {total}{at}"
     else:
-        yield f"  training   {training.phase}"
+        yield f"  training   {training.phase or 'has begun'}"
     figures = [
         f"loss {training.loss}" if training.loss else "",
         f"{training.tokens_per_second} tokens/s" if training.tokens_per_second else "",

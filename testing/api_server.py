@@ -1,4 +1,5 @@
-"""Runs etcd and kube-apiserver alone, on ports of their own, for tests of what is stored; no controller acts on it."""
+"""Runs etcd and kube-apiserver, on ports of their own: alone for tests of what is stored, or with Kubernetes' own
+controllers for tests of what those make of it. Nothing runs pods."""
 
 import contextlib
 import json
@@ -15,7 +16,7 @@ from deploy.local.layout import Layout, Ports
 @contextlib.contextmanager
 def api_server_alone(folder: Path, audit: Mapping[str, object] | None = None) -> Iterator[Layout]:
     """Runs during the block, with its state below the folder; `audit` is the policy of its audit log."""
-    layout = replace(Layout.of("test", with_nodes=False), state=folder / "state", ports=_free_ports())
+    layout = _layout(folder)
     if audit is not None:
         layout.logs.mkdir(parents=True)
         audit_policy(layout).write_text(json.dumps(audit))
@@ -24,6 +25,21 @@ def api_server_alone(folder: Path, audit: Mapping[str, object] | None = None) ->
         yield layout
     finally:
         stop_control_plane(layout)
+
+
+@contextlib.contextmanager
+def control_plane(folder: Path) -> Iterator[Layout]:
+    """Runs with controller-manager and scheduler during the block, with its state below the folder."""
+    layout = _layout(folder)
+    start_control_plane(layout)
+    try:
+        yield layout
+    finally:
+        stop_control_plane(layout)
+
+
+def _layout(folder: Path) -> Layout:
+    return replace(Layout.of("test", with_nodes=False), state=folder / "state", ports=_free_ports())
 
 
 def _free_ports() -> Ports:

@@ -56,6 +56,7 @@ PLACES: Final = (
     Place("tests/integration/attacks/", Tier.STANDARD, "API server"),
     Place("tests/integration/azure/test_simulated_nodes.py", Tier.STANDARD, "API server"),
     Place("tests/integration/admission/", Tier.STANDARD, "API server"),
+    Place("tests/integration/controllers/", Tier.STANDARD, "control plane"),
     Place("tests/integration/nodes/", Tier.STANDARD, "API server"),
     Place("tests/integration/chart/", Tier.STANDARD, "API server"),
     Place("tests/integration/api/", Tier.STANDARD, "API server"),

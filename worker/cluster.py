@@ -10,6 +10,7 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities.clients.host_names import HostNames
 from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries
 from activities.clients.view.cluster_view import ClusterView
@@ -21,6 +22,7 @@ from activities.nodes.byo.provider import OwnNodes
 from activities.nodes.karpenter.provider import NodeClaims
 from activities.nodes.readiness import Nodes
 from activities.planning.models import Models
+from activities.planning.own_nodes import OwnMachines
 from activities.planning.planner import Planner
 from activities.preflight.cluster import ClusterChecks
 from activities.preflight.namespaces import NamespaceRights
@@ -87,7 +89,8 @@ def cluster_activities(
         registry=RegistryAccess(plain_http=settings.plain_http_registries, azure=settings.registry_identity),
     )
     own_images = (settings.runtime_image, settings.fetch_image)
-    models = Models(cluster, settings.hf_endpoint)
+    hosts = HostNames([settings.hf_endpoint, images.hf_endpoint])
+    models = Models(cluster, settings.hf_endpoint, hosts)
     policy = PolicyFile(PolicySettings().policy)
     planner = Planner(
         cluster,
@@ -124,6 +127,7 @@ def cluster_activities(
         settings.tuning_storage_class,
         settings.registry_identity,
         NamespaceRights(cluster),
+        hosts,
     )
     jobs = TuningJobs(view, images, tuning_pod_settings(settings), remote_code)
     return {
@@ -148,6 +152,7 @@ def cluster_activities(
             claims.ensure_node_pool,
             own_nodes.ensure_node_pool,
             nodes.wait_for_nodes,
+            OwnMachines(view).wait_for_own_nodes,
             workloads.wait_for_serving,
             jobs.ensure_tuning_job,
             jobs.wait_for_tuning_job,

@@ -4,11 +4,11 @@
 `workspace.py` releases the resources that are recorded as held.
 """
 
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import ActivityError, FailureError
 
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.plan import LONGEST_DEADLINE_S, Option, Plan
+from activities.contract.plan import LONGEST_DEADLINE_S, Option, Plan, Planned
 from api.resource.status import Phase, Step
 from workflows.activity_calls import call, is_cancelled, reason_and_message
 from workflows.serving import NodesThere, serve
@@ -16,6 +16,7 @@ from workflows.state import FailedFallback, request_of
 from workflows.status.reporter import StatusReporter
 from workflows.steps.cleanup import release_everything_held, release_nodes
 from workflows.steps.fallbacks import all_failed, allows_fallback, in_order, option_of, same_nodes, same_purchase
+from workflows.steps.own_nodes import may_wait, wait_for_label
 from workflows.tuning import tune
 
 
@@ -67,15 +68,26 @@ async def _try_next(reporter: StatusReporter, following: Option) -> None:
 async def _size(reporter: StatusReporter) -> list[Option]:
     """Returns every purchase option of the newest generation, in the user's order."""
     spec = reporter.state.spec
-    with reporter.step(Step.SIZE):
-        request = request_of(reporter.state)
-        planned = await call(signatures.BUILD_PLAN, request, summary=f"Size: plan generation {spec.desired}")
+    planned = await _planned(reporter)
     generation = planned.first.plan.generation
     if spec.plan is None or spec.plan.generation != generation:
         reporter.state.resources.evictions = {}
     spec.observed = spec.desired = max(generation, spec.desired)
     reporter.state.resources.protected = planned.protected
     return [_with_deadlines(option, reporter.state.control.extra_time) for option in planned.options]
+
+
+async def _planned(reporter: StatusReporter) -> Planned:
+    while True:
+        request, desired = request_of(reporter.state), reporter.state.spec.desired
+        try:
+            with reporter.step(Step.SIZE):
+                return await call(signatures.BUILD_PLAN, request, summary=f"Size: plan generation {desired}")
+        except ActivityError as error:
+            if not may_wait(reporter, error):
+                raise
+            lacking = error
+        await wait_for_label(reporter, lacking)
 
 
 def _with_deadlines(option: Option, extra_time: dict[str, int]) -> Option:

@@ -78,7 +78,8 @@ class Ledger(BaseModel):
             self.open.remove(entry)
 
     def total(self, now: datetime) -> Cost | None:
-        """Returns the cost for the status; None before any purchase. Without any known price, only node-seconds."""
+        """Returns the cost for the status, and what every hour adds from now on; None before any purchase. Without any
+        known price, only node-seconds."""
         sums = self.model_copy(deep=True)
         for entry in sums.open:
             if entry.confirmed:
@@ -86,8 +87,12 @@ class Ledger(BaseModel):
         if not sums.node_seconds:
             return None
         priced = sums.node_seconds > sums.unpriced_node_seconds
+        held = [entry for entry in self.open if entry.confirmed]
+        prices = [entry.price_per_hour for entry in held if entry.price_per_hour is not None]
         return Cost(
             spent=f"{sums.usd:.2f}" if priced else None,
+            per_hour=f"{sum(prices):.2f}" if prices else None,
+            nodes=sum(entry.nodes for entry in held) or None,
             currency="USD" if priced else None,
             node_seconds=round(sums.node_seconds),
             as_of=now,

@@ -82,6 +82,8 @@ async def _detect_drift(reporter: StatusReporter, plan: Plan) -> bool:
         provider=plan.provider,
         digest=plan.digest,
         gpus_per_node=plan.gpus_per_node,
+        gpu_resource=plan.gpu_resource,
+        steady=plan.kind == "template",
         unready=plan.deadlines.unready,
     )
     health = await call(signatures.READ_HEALTH, request, summary="Resync: read the health of nodes and pods")

@@ -57,6 +57,7 @@ async def _await_serving(reporter: StatusReporter, plan: Plan, nodes: NodesHeld)
         replicas=plan.node_count,
         nodes=nodes,
         deployment=reporter.state.resources.made.get("Deployment", ""),
+        steady=plan.kind == "template",
     )
     with reporter.step(Step.AWAIT_SERVING):
         serving = await call(

@@ -4,28 +4,19 @@ Resolves a name once and connects to the addresses that were checked. Response b
 decompressed. The caller limits the time, by asyncio.timeout(), and supplies the address policy as an `AddressCheck`.
 """
 
-import asyncio
-import socket
 import ssl
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
 import httpcore2 as httpcore
 import httpx2 as httpx
 
+from activities.clients.host_names import Resolve, system_resolve
 from api.environment_proxy import proxy_for
 
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""Returns the addresses of a host for a port; raises OSError if it has none."""
 AddressCheck = Callable[[str, int, list[str]], None]
 """Raises if connections to one of the host's addresses are not allowed."""
-
-
-async def system_resolve(host: str, port: int) -> list[str]:
-    """Resolves with the machine's own resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,14 @@ from prometheus_client import Counter
 
 from activities.clients.api_server.paths import DELETED_LAST, kind_of, path_of
 from activities.clients.api_server.responses import is_of_a_starting_server, parse_event, parse_object, read_refusal
-from activities.clients.api_server.transport import LARGEST_OBJECT, AnswerTooLarge, guard, read_bounded, read_lines
+from activities.clients.api_server.transport import (
+    LARGEST_OBJECT,
+    LARGEST_TEXT,
+    AnswerTooLarge,
+    guard,
+    read_bounded,
+    read_lines,
+)
 from api.labels import FIELD_MANAGER
 
 REQUEST_TIMEOUT_S: Final = 15.0
@@ -229,6 +236,21 @@ class Cluster:
                 impersonate=impersonate,
             )
             return parse_object(await read_bounded(response.response, most) or b"{}")
+
+    async def read_text(
+        self,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        timeout_s: float = REQUEST_TIMEOUT_S,
+        impersonate: str = "",
+        most: int = LARGEST_TEXT,
+    ) -> str:
+        """Reads what is no object, such as a log, as the user `impersonate` if one is given; what is not UTF-8 is
+        replaced. Raises ApiException for a status above 299, and aiohttp.ClientError."""
+        async with self._place("GET", path, timeout_s):
+            response = await self._send("GET", path, query=query, timeout_s=timeout_s, impersonate=impersonate)
+            return (await read_bounded(response.response, most)).decode(errors="replace")
 
     def _place(self, method: str, path: str, timeout_s: float) -> AbstractAsyncContextManager[None]:
         """A place among the requests under way; the time spent waiting for it is none of the request's."""

@@ -1,4 +1,4 @@
-"""Asks pods over HTTP through the API server's proxy, which works from outside the cluster's network too.
+"""Asks pods over HTTP, and reads their logs, through the API server: that works from outside the cluster's network too.
 
 As an identity of its own, which may ask pods and do nothing else; our own has no right to
 (docs/decisions/021-pods-are-asked-by-another-identity.md). A pod may be a stranger's, so nothing that it sends is
@@ -10,12 +10,16 @@ from typing import Final
 
 from kubernetes.aio.client.exceptions import ApiException
 
-from activities.clients.api_server.paths import pod_proxy_path
+from activities.clients.api_server.paths import path_of, pod_proxy_path
 from activities.clients.api_server.transport import LARGEST_FROM_POD, AnswerInvalid
 from activities.clients.kubernetes import Cluster, Object
 
 IDENTITY: Final = "modelyard:pods"
-"""The user that `deploy/rbac` gives `pods/proxy`, and whom the worker's role lets it impersonate."""
+"""The user that `deploy/rbac` gives `pods/proxy` and `pods/log`, and whom the worker's role lets it impersonate."""
+LOG_LINES: Final = 60
+LOG_BYTES: Final = 256 << 10
+"""Of the last lines of a log; of longer lines than any that people write, the beginning of the first ones."""
+LOG_S: Final = 10.0
 
 
 class PodAnswerInvalid(Exception):
@@ -35,6 +39,18 @@ class PodProxy:
     async def get(self, namespace: str, pod: str, port: int, path: str, timeout_s: float) -> Object:
         """Sends a GET and returns the JSON object. Raises what `_ask` raises."""
         return await self._ask("GET", namespace, pod, port, path, None, timeout_s)
+
+    async def log(self, namespace: str, pod: str, container: str, *, previous: bool) -> str:
+        """Returns the last lines of a container's log, of the run before if `previous`. Raises what `_ask` raises."""
+        query = {"container": container, "tailLines": str(LOG_LINES), "limitBytes": str(LOG_BYTES)}
+        path = f"{path_of('Pod', namespace, pod)}/log"
+        query |= {"previous": "true"} if previous else {}
+        try:
+            return await self._cluster.read_text(path, query=query, timeout_s=LOG_S, impersonate=IDENTITY)
+        except ApiException as error:
+            raise ApiException(status=error.status, reason=_name(error.status)) from None
+        except AnswerInvalid as error:
+            raise PodAnswerInvalid(str(error)) from None
 
     async def _ask(
         self, method: str, namespace: str, pod: str, port: int, path: str, body: Object | None, timeout_s: float

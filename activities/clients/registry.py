@@ -15,7 +15,8 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx2 as httpx
 
-from activities.clients.guarded_network import Guard, GuardedTransport, Resolve, system_resolve
+from activities.clients.guarded_network import Guard, GuardedTransport
+from activities.clients.host_names import Resolve, system_resolve
 from api.addresses import AddressRefused, check_registry
 from api.oci.challenge import Challenge, challenge_in, realm_problem
 from api.oci.docker_config import Account

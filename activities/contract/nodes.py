@@ -7,6 +7,7 @@ from datetime import datetime
 
 from activities.contract.payloads import Payload, WorkspaceKey
 from activities.contract.plan import Plan
+from api import labels
 from api.providers import Provider
 
 
@@ -44,6 +45,7 @@ class NodesHeld(Payload):
     count: int
     gpus_per_node: int
     unready: int
+    gpu_resource: str = labels.GPU_RESOURCE
 
     @classmethod
     def of(cls, plan: Plan, names: list[str]) -> "NodesHeld":
@@ -54,6 +56,7 @@ class NodesHeld(Payload):
             names=names,
             count=plan.node_count,
             gpus_per_node=plan.gpus_per_node,
+            gpu_resource=plan.gpu_resource,
             unready=plan.deadlines.unready,
         )
 

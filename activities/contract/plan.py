@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, JsonValue
 
 from activities.contract.differences import Differences, changed, differences
 from activities.contract.payloads import Payload, WorkspaceKey
+from api import labels
 from api.providers import Provider
 from api.words import bounded
 from presets.plan.document import PlanReport
@@ -71,7 +72,8 @@ class Plan(Payload):
     recognised. `repair` requests the replacement of lost nodes.
     `load_balancer` is whose address the Service gets beside the cluster's own. `local_weights`: the node has them.
     `from_kaito`: KAITO has reconciled the Workspace, so something of it may be there (activities/preflight/kaito.py).
-    `placed`: the pods select the label that no kubelet can set (activities/nodes/placement.py).
+    `placed`: the pods select the label that no kubelet can set (activities/nodes/placement.py). `gpus_per_node` are of
+    `gpu_resource`, 0 for a template that asks for none.
     For a tuning: `output_image` is where the adapter is pushed, `method` lora or qlora, `volume_gib` the size of its
     own volume (0 if the user's volumes replace it), `training_digest` covers what shapes the adapter and nothing else.
     """
@@ -120,6 +122,7 @@ class Plan(Payload):
     training_digest: str = ""
     deadlines: Deadlines = Deadlines()
     digest: str = ""
+    gpu_resource: str = labels.GPU_RESOURCE
 
     @property
     def terms(self) -> PurchaseTerms:
@@ -136,7 +139,8 @@ class Plan(Payload):
     @property
     def nodes_description(self) -> str:
         """`2 x Standard_NC24ads_A100_v4`, `2 x own node with 1 GPU`; the same in status, summaries and logs."""
-        return f"{self.node_count} x {self.instance_type or f'own node with {self.gpus_per_node} GPU'}"
+        own = f"own node with {self.gpus_per_node} GPU" if self.gpus_per_node else "own node"
+        return f"{self.node_count} x {self.instance_type or own}"
 
     @property
     def description(self) -> str:

@@ -99,6 +99,7 @@ _TABLE: Final[dict[str, ActivityConfig]] = {
     s.ENSURE_NODE_RESERVATIONS.name: _wait(_PURCHASE, _CLAIMS, _CLEANUP),
     s.ENSURE_WORKLOAD.name: _asking(_UNDER_WAY, 90, 15 * 60),  # up to five applies
     s.WAIT_FOR_NODES.name: _wait(_UNDER_WAY, timedelta(seconds=_DEFAULTS.nodes), _QUICK),
+    s.WAIT_FOR_OWN_NODES.name: _wait(_BEGINNING, _CLAIMS, _QUICK),
     s.WAIT_FOR_SERVING.name: _wait(_UNDER_WAY, timedelta(seconds=_DEFAULTS.serving), _QUICK),
     s.ENSURE_TUNING_JOB.name: _wait(_UNDER_WAY, timedelta(minutes=15), _QUICK),
     s.WAIT_FOR_TUNING_JOB.name: _wait(_UNDER_WAY, timedelta(seconds=_DEFAULTS.training), _QUICK),

@@ -9,6 +9,7 @@ from activities.contract.models import PinnedModel
 from activities.contract.nodes import NodesHeld
 from activities.contract.payloads import Payload, WorkspaceKey
 from activities.contract.plan import Plan
+from api import labels
 from api.providers import Provider
 
 
@@ -29,13 +30,15 @@ class WorkloadApplied(Payload):
 
 class ServingRequest(Payload):
     """Which workload to wait for, and how many pods it must have ready. A loss among `nodes` ends the wait.
-    `deployment`: its uid, as the last apply has returned it; empty if it is not known."""
+    `deployment`: its uid, as the last apply has returned it; empty if it is not known. `steady`: a pod counts when it
+    has stayed ready for a while, because nobody asks it for a completion."""
 
     workspace: WorkspaceKey
     digest: str
     replicas: int
     nodes: NodesHeld | None = None
     deployment: str = ""
+    steady: bool = False
 
 
 class ServingReady(Payload):
@@ -87,10 +90,13 @@ class Health(Payload):
 
 class HealthRequest(Payload):
     """Which pods and nodes to read, and which count: pods of this digest, nodes that are ready or have not been for
-    less than `unready` seconds. Releases that did not send these count nodes that are ready with so many GPUs."""
+    less than `unready` seconds. Releases that did not send these count nodes that are ready with so many GPUs.
+    `steady`: as in `ServingRequest`."""
 
     workspace: WorkspaceKey
     provider: Provider
     digest: str
     gpus_per_node: int
     unready: int = 0
+    gpu_resource: str = labels.GPU_RESOURCE
+    steady: bool = False

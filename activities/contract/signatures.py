@@ -75,6 +75,7 @@ ENSURE_NODE_RESERVATIONS = Signature(
 )
 ENSURE_WORKLOAD = Signature("ensure_workload", queues.WORKSPACES, WorkloadRequest, WorkloadApplied, effects=True)
 WAIT_FOR_NODES = Signature("wait_for_nodes", queues.WAITS, Plan, NodesReady, waits=True)
+WAIT_FOR_OWN_NODES = Signature("wait_for_own_nodes", queues.WAITS, PlanRequest, NodesReady, waits=True)
 WAIT_FOR_SERVING = Signature("wait_for_serving", queues.WAITS, ServingRequest, ServingReady, waits=True)
 ENSURE_TUNING_JOB = Signature("ensure_tuning_job", queues.WAITS, JobRequest, JobApplied, waits=True, effects=True)
 WAIT_FOR_TUNING_JOB = Signature("wait_for_tuning_job", queues.WAITS, JobWait, JobDone, waits=True)

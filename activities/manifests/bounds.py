@@ -31,10 +31,11 @@ class Bounds:
     disk: str = "2Gi"
     tmp: str = "256Mi"
     gpus: int = 0
+    gpu_resource: str = labels.GPU_RESOURCE
 
     def resources(self) -> Object:
         """The `resources` of the container; no limit of memory where none is known."""
-        gpus = {labels.GPU_RESOURCE: str(self.gpus)} if self.gpus else {}
+        gpus = {self.gpu_resource: str(self.gpus)} if self.gpus else {}
         memory = {"memory": self.most_memory} if self.most_memory else {}
         return {
             "requests": {"cpu": self.cpu, "memory": self.memory, "ephemeral-storage": DISK_REQUEST} | gpus,
@@ -73,6 +74,7 @@ def computing(plan: Plan) -> Bounds:
         disk="32Gi",
         tmp="8Gi",
         gpus=plan.gpus_per_node,
+        gpu_resource=plan.gpu_resource,
     )
 
 

@@ -15,10 +15,12 @@ from activities.contract.models import PinnedModel
 from activities.contract.plan import Plan
 from activities.manifests import adapters as adapter_manifests
 from activities.manifests import bounds, credentials, pods
+from activities.manifests.templates import template_pod
 from activities.nodes.provider import node_selector as own_nodes
 from api import labels, names
 from api.pods import serve as serving
 from api.pods.registries import RegistryAccess
+from api.pods.template import read_template
 from api.pods.weights import local_weights_path
 from api.resource.model import AdapterSpec
 
@@ -59,13 +61,15 @@ def workload_objects(
 ) -> list[tuple[str, Object]]:
     """(kind, object) in the order in which they are applied. `template` is the user's, for plans of that kind."""
     objects: list[tuple[str, Object]] = []
+    port = serving.SERVE_PORT
     if plan.kind == "preset" and pinned is not None:
         objects.append(("ConfigMap", _config_map(plan, pinned, extra, images, adapters)))
         pod = _preset_pod(plan, pinned, images, adapters)
     else:
-        pod = dict((template or {}).get("spec") or {})
+        needs = read_template(template)
+        pod, port = template_pod(template or {}, needs), needs.port
     objects.append(("Deployment", _deployment(plan, placed(plan, pod), (template or {}).get("metadata") or {})))
-    objects.append(("Service", _service(plan)))
+    objects.append(("Service", _service(plan, port)))
     return objects
 
 
@@ -147,7 +151,7 @@ def _deployment(plan: Plan, pod: Object, template_metadata: Object) -> Object:
     }
 
 
-def _service(plan: Plan) -> Object:
+def _service(plan: Plan, port: int) -> Object:
     metadata = metadata_of(plan, names.service(plan.key.name))
     if plan.load_balancer == "internal":
         metadata["annotations"][labels.INTERNAL_LOAD_BALANCER] = "true"
@@ -158,7 +162,7 @@ def _service(plan: Plan) -> Object:
         "spec": {
             "type": "LoadBalancer" if plan.load_balancer else "ClusterIP",
             "selector": selector_of(plan),
-            "ports": [{"name": "http", "port": HTTP_PORT, "targetPort": serving.SERVE_PORT, "protocol": "TCP"}],
+            "ports": [{"name": "http", "port": HTTP_PORT, "targetPort": port, "protocol": "TCP"}],
         },
     }
 
@@ -166,12 +170,14 @@ def _service(plan: Plan) -> Object:
 def placed(plan: Plan, pod: Object) -> Object:
     """Binds a pod to the Workspace's own nodes, whatever else its author set."""
     node_selector = (pod.get("nodeSelector") or {}) | own_nodes(plan)
-    tolerations = [*(pod.get("tolerations") or []), *_tolerations()]
+    tolerations = [*(pod.get("tolerations") or []), *_tolerations(plan)]
     return pod | {"nodeSelector": node_selector, "tolerations": tolerations}
 
 
-def _tolerations() -> list[Object]:
-    keys = (labels.GPU_RESOURCE, labels.SPOT_TAINT_KEY)
+def _tolerations(plan: Plan) -> list[Object]:
+    """Of the taints that keep other pods off nodes with GPUs; `activities/nodes/byo/gpu_accounting.py` reckons with
+    the same."""
+    keys = dict.fromkeys((labels.GPU_RESOURCE, labels.SPOT_TAINT_KEY, plan.gpu_resource))
     own = {"key": labels.GPU_TAINT_KEY, "operator": "Equal", "value": labels.GPU_TAINT_VALUE, "effect": "NoSchedule"}
     return [own, *({"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in keys)]
 

@@ -87,7 +87,7 @@ async def next_loss(view: ClusterView, held: NodesHeld, saw: Saw = lambda missin
 
 def missing_names(nodes: Collection, held: NodesHeld) -> list[str]:
     """Which of the held nodes are not ready, sorted; [] if enough nodes are ready under other names."""
-    ready = ready_names(nodes, held.gpus_per_node)
+    ready = ready_names(nodes, held.gpus_per_node, held.gpu_resource)
     return [] if len(ready) >= held.count else sorted(set(held.names) - set(ready))
 
 

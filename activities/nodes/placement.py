@@ -14,6 +14,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.clients.kubernetes import Cluster, Object
 from activities.clients.watch import Collection
 from activities.contract.plan import Plan
+from activities.nodes.reservation_labels import amount
 from api import labels, names
 from api.providers import Provider
 
@@ -21,7 +22,7 @@ from api.providers import Provider
 def placement_of(plan: Plan) -> tuple[str, str]:
     """The label that the plan's pods select, which its nodes get from the worker alone."""
     if plan.provider == "byo":
-        return f"{labels.GPU_PLACEMENTS}/{plan.key.uid}", str(plan.gpus_per_node)
+        return f"{labels.GPU_PLACEMENTS}/{plan.key.uid}", amount(plan.gpus_per_node, plan.gpu_resource)
     return labels.PLACEMENT, plan.key.uid
 
 

@@ -49,7 +49,7 @@ class Nodes:
                 await place(self._view.cluster, sight.objects.values(), plan.key.uid, plan.provider)
                 nodes = usable(sight.objects, plan)
                 _report(progress, nodes, plan)
-                ready = ready_names(nodes, plan.gpus_per_node)
+                ready = ready_names(nodes, plan.gpus_per_node, plan.gpu_resource)
                 if len(ready) >= plan.node_count and await sight.holds(ready):
                     return NodesReady(names=ready)
         raise shortfall(nodes, plan)
@@ -83,14 +83,14 @@ def is_ready(node: Object) -> bool:
     return ready and "deletionTimestamp" not in node["metadata"]
 
 
-def gpus_of(node: Object) -> int:
-    """GPUs that the node offers to pods."""
-    return int((node.get("status", {}).get("allocatable") or {}).get(labels.GPU_RESOURCE, 0))
+def gpus_of(node: Object, resource: str = labels.GPU_RESOURCE) -> int:
+    """GPUs, or slices of this resource, that the node offers to pods."""
+    return int((node.get("status", {}).get("allocatable") or {}).get(resource, 0))
 
 
-def ready_names(nodes: Collection, gpus: int) -> list[str]:
+def ready_names(nodes: Collection, gpus: int, resource: str = labels.GPU_RESOURCE) -> list[str]:
     """Names of the nodes that are ready with `gpus` GPUs, sorted."""
-    return sorted(name for name, node in nodes.items() if is_ready(node) and gpus_of(node) >= gpus)
+    return sorted(name for name, node in nodes.items() if is_ready(node) and gpus_of(node, resource) >= gpus)
 
 
 def names_not_lost(nodes: Collection, grace: timedelta, now: datetime) -> list[str]:
@@ -116,7 +116,7 @@ def shortfall(nodes: Collection, plan: Plan) -> Exception:
             f"{len(joined)} of {plan.node_count} nodes of pool {plan.pool_name} joined the cluster within {minutes}"
         )
         return failure("NodeNotJoined", message, final=True)
-    offered = {name: gpus_of(nodes[name]) for name in sorted(joined)}
+    offered = {name: gpus_of(nodes[name], plan.gpu_resource) for name in sorted(joined)}
     message = f"after {minutes} the nodes offer {offered} GPUs, {plan.gpus_per_node} each were expected"
     return failure("NodeWithoutGpu", message, final=True)
 
@@ -124,7 +124,7 @@ def shortfall(nodes: Collection, plan: Plan) -> Exception:
 def _report(progress: Progress, nodes: Collection, plan: Plan) -> None:
     counts: dict[str, Any] = {
         "joined": sum(map(is_ready, nodes.values())),
-        "withGpu": len(ready_names(nodes, plan.gpus_per_node)),
+        "withGpu": len(ready_names(nodes, plan.gpus_per_node, plan.gpu_resource)),
         "wanted": plan.node_count,
     }
     progress.report(counts)

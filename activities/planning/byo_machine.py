@@ -1,5 +1,6 @@
 """Determines the machine for which a bring-your-own Workspace is sized: what all nodes that match its labels share.
 
+Nothing waits here: without such a node the failure is final, `own_nodes.py` waits for one, and the status says so.
 Finding free GPUs and reserving them is left to activities/nodes.
 """
 
@@ -8,9 +9,12 @@ import re
 from dataclasses import replace
 from typing import Final
 
+from temporalio.exceptions import ApplicationError
+
 from activities.clients.identities import labelled
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract.failures import failure
+from activities.nodes.byo.gpu_accounting import NODES_LISTED
 from api.resource.workspace import Workspace
 from presets.machines.gpu_labels import GpuLabelsInvalid, NodeGpus, NoGpuFacts, common_gpus, read_gpus
 from presets.machines.machine import Machine
@@ -20,9 +24,14 @@ _PER_GIB: Final = {"Ki": 2**20, "Mi": 2**10, "Gi": 1}
 
 async def read_own_machine(cluster: Cluster, workspace: Workspace) -> Machine:
     """Returns the machine. Raises NoMatchingNodes with what the nodes lack."""
-    selector = ",".join(f"{key}={value}" for key, value in sorted(workspace.match_labels.items()))
+    selector = selector_of(workspace)
     nodes, _ = await cluster.list_all("Node", selector=selector, keep=_kept)
-    return machine_of(nodes, selector, _profile(workspace))
+    return machine_of(nodes, selector, profile_of(workspace))
+
+
+def selector_of(workspace: Workspace) -> str:
+    """The Workspace's matchLabels as a label selector."""
+    return ",".join(f"{key}={value}" for key, value in sorted(workspace.match_labels.items()))
 
 
 def machine_of(nodes: list[Object], selector: str, profile: str) -> Machine:
@@ -36,15 +45,21 @@ def machine_of(nodes: list[Object], selector: str, profile: str) -> Machine:
         except NoGpuFacts as error:
             without.append(f"{metadata['name']}: {error}")
         except GpuLabelsInvalid as error:
-            raise failure("NoMatchingNodes", f"node {metadata['name']}: {error}") from None
+            raise _no_node(f"node {metadata['name']}: {error}") from None
     if not found:
-        why = "; ".join(without) or "no node has these labels"
-        raise failure("NoMatchingNodes", f"no node with a GPU matches {selector or 'an empty selector'}: {why}")
+        label = f"no node has these labels. Label one: kubectl label node NAME {selector.replace(',', ' ')}"
+        shown, more = without[:NODES_LISTED], len(without) - NODES_LISTED
+        why = "; ".join([*shown, *([f"and {more} more"] if more > 0 else [])]) or label
+        raise _no_node(f"no node with a GPU matches {selector or 'an empty selector'}: {why}")
     sizes = [memory_gib(node) for node in nodes if node["metadata"]["name"] in found]
     try:
         return replace(Machine.of_node(common_gpus(found)), ram_gib=min(sizes))
     except GpuLabelsInvalid as error:
-        raise failure("NoMatchingNodes", str(error)) from None
+        raise _no_node(str(error)) from None
+
+
+def _no_node(message: str) -> ApplicationError:
+    return failure("NoMatchingNodes", message, final=True)
 
 
 def memory_gib(node: Object) -> int:
@@ -60,6 +75,7 @@ def _kept(node: Object) -> Object:
     return labelled(node) | {"status": {"capacity": {"memory": capacity.get("memory")}}}
 
 
-def _profile(workspace: Workspace) -> str:
+def profile_of(workspace: Workspace) -> str:
+    """The MIG profile that the Workspace asks for, or empty."""
     partition = workspace.resource.partition if workspace.resource else None
     return (partition.profile or "") if partition and partition.mode == "mig" else ""

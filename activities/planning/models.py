@@ -9,6 +9,7 @@ import base64
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from activities.clients.host_names import HostNames, host_in, no_such_host
 from activities.clients.hub import Hub
 from activities.clients.kubernetes import Cluster
 from activities.contract import signatures
@@ -46,14 +47,15 @@ Answer = TypeVar("Answer")
 class Models:
     """Resolves models at one hub."""
 
-    def __init__(self, cluster: Cluster, hf_endpoint: str) -> None:
+    def __init__(self, cluster: Cluster, hf_endpoint: str, names: HostNames | None = None) -> None:
         self._cluster = cluster
+        self._names = names or HostNames()
         self._endpoint = hf_endpoint.rstrip("/")
 
     @signatures.implements(signatures.READ_MODEL_REVISION)
     async def read_model_revision(self, request: ModelRequest) -> PinnedModel:
         """Returns the commit of a branch or tag, and the size of what is fetched. Raises ModelNotFound, ModelGated,
-        ModelTokenInvalid, ModelHubBusy, ModelUnreachable, SecretNotFound."""
+        ModelTokenInvalid, ModelHubBusy, ModelUnreachable, HostNotFound, SecretNotFound."""
         token = await self._token(request.workspace.namespace, request.access_secret)
 
         def pinned(hub: Hub) -> PinnedModel:
@@ -90,7 +92,10 @@ class Models:
         except TimeoutError:
             raise failure("ModelUnreachable", f"{where} did not answer within {DEADLINE_S:g} s") from None
         except HUB_ERRORS as error:
-            raise hub_failure(error, where, with_token=token is not None) from None
+            found = hub_failure(error, where, with_token=token is not None)
+            if found.type == "ModelUnreachable" and (missing := await self._names.missing(host_in(self._endpoint))):
+                raise failure("HostNotFound", f"{where}: {no_such_host(missing[0])}") from None
+            raise found from None
 
     async def _token(self, namespace: str, access_secret: str) -> str | None:
         if not access_secret:

@@ -11,6 +11,8 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from temporalio.exceptions import ApplicationError
+
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract import signatures
 from activities.contract.failures import failure
@@ -34,6 +36,8 @@ from api.resource.workspace import Workspace
 from api.validation.checks.sections import is_model_name
 from api.validation.document import Part
 from presets.admission.lookups import known_model, known_sku
+from presets.admission.templates import needs_of
+from presets.machines.machine import Machine
 from presets.models.catalog import Model
 from presets.plan import checks
 from presets.plan.context import PlanContext
@@ -102,7 +106,7 @@ class Planner:
         section = "tuning" if found.get("tuning") else "inference"
         named = Part("", found)[section]["config"].text
         provider = self._provider_of(found, key.held)
-        machine = await read_own_machine(self._cluster, parsed(found)) if provider == "byo" else None
+        machine = await self._own_machine(parsed(found)) if provider == "byo" else None
         config_maps = {named: await self._config_map(key.namespace, section, named)} if named else {}
         around = PlanContext(
             region=self._location,
@@ -120,6 +124,19 @@ class Planner:
             digests["training_digest"] = training_digest_of(found, config)
         first = first.model_copy(update={"plan": first.plan.model_copy(update=digests)})
         return all_options(first, found, lambda other: plan_option(other, around, self._deadlines))
+
+    async def _own_machine(self, workspace: Workspace) -> Machine | None:
+        """What the user's nodes are sized by; None for a template, for which nothing is sized: it is counted by what it
+        asks for, wherever that is free. Raises NoMatchingNodes with the seconds for which the nodes may be waited
+        for."""
+        if needs_of(workspace):
+            return None
+        try:
+            return await read_own_machine(self._cluster, workspace)
+        except ApplicationError as error:
+            if error.type != "NoMatchingNodes":
+                raise
+            raise failure("NoMatchingNodes", error.message, final=True, wait_s=self._deadlines.provision) from None
 
     async def _config_map(self, namespace: str, section: str, name: str) -> Object:
         return await read_config_map(self._cluster, namespace, name, f"{section}.config")
@@ -187,6 +204,7 @@ def plan_option(found: Object, around: PlanContext, deadlines: Deadlines) -> Opt
         instance_type=document.instance_type,
         node_count=document.nodes or workspace.replicas,
         gpus_per_node=document.gpus_per_node or 0,
+        gpu_resource=document.gpu_resource,
         pool_name=names.pool_name(workspace.uid),
         os_disk_gib=document.disk_gib or 0,
         memory_gib=around.machine.ram_gib if around.machine else 0,

@@ -13,6 +13,7 @@ from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.mgmt.containerservice.models import AgentPool
 
 from activities.clients.azure import Azure
+from activities.clients.host_names import HostNames, host_in, no_such_host
 from activities.clients.shared_answer import SharedAnswer
 from activities.contract import signatures
 from activities.contract.plan import Check, Plan, Preflight
@@ -25,9 +26,10 @@ Answer = TypeVar("Answer")
 
 
 class PreflightChecks:
-    """SKU offered, vCPU quota, pool limit, and the cluster's own state."""
+    """SKU offered, vCPU quota, pool limit, and the cluster's own state. `names` tells whether the endpoint exists."""
 
-    def __init__(self, azure: Azure) -> None:
+    def __init__(self, azure: Azure, names: HostNames | None = None) -> None:
+        self._names = names or HostNames()
         self._settings, self._listings, self._pools = azure.settings, azure.listings, azure.pools.agent_pools
 
     @signatures.implements(signatures.READ_PREFLIGHT)
@@ -39,7 +41,7 @@ class PreflightChecks:
             CheckName.POOL_LIMIT: self._pool_limit,
         }
         return Preflight(
-            checks=list(await asyncio.gather(*(_guarded(name, check, plan) for name, check in checks.items())))
+            checks=list(await asyncio.gather(*(self._guarded(name, check, plan) for name, check in checks.items())))
         )
 
     async def _sku(self, plan: Plan) -> Check:
@@ -65,19 +67,23 @@ class PreflightChecks:
         limit = self._settings.pools_per_cluster
         return await _judged(self._listings.pools, lambda pools: within_pool_limit(plan, pools, limit))
 
+    async def _guarded(self, name: str, check: Callable[[Plan], Awaitable[Check]], plan: Plan) -> Check:
+        try:
+            return await check(plan)
+        except AzureError as error:
+            found = from_azure(error)
+        endpoint = self._settings.endpoint
+        if found.type == "CloudUnreachable" and (missing := await self._names.missing(host_in(endpoint))):
+            message = f"Azure Resource Manager at {endpoint}: {no_such_host(missing[0])}"
+            return Check(name=name, outcome="failed", reason="HostNotFound", message=message)
+        return Check(name=name, outcome="unknown", message=str(found))
+
 
 async def _judged(listing: SharedAnswer[Answer], judge: Callable[[Answer], Check]) -> Check:
     """Judges by an answer that others had too. It may be a little old, so a check that fails by it asks again."""
     now = listing.now()
     found = judge(await listing.get())
     return judge(await listing.get(now)) if found.outcome == "failed" else found
-
-
-async def _guarded(name: str, check: Callable[[Plan], Awaitable[Check]], plan: Plan) -> Check:
-    try:
-        return await check(plan)
-    except AzureError as error:
-        return Check(name=name, outcome="unknown", message=str(from_azure(error)))
 
 
 def within_pool_limit(plan: Plan, pools: list[AgentPool], limit: int) -> Check:
@@ -101,7 +107,7 @@ def offered(plan: Plan, location: str, skus: list[Any]) -> Check:
 
 def _restrictions(sku: Any, location: str) -> str:
     reasons = [one.reason_code for one in sku.restrictions or [] if str(one.type).lower() == "location"]
-    return f"is restricted in {location} for this subscription: {reasons[0]}" if reasons else ""
+    return f"is restricted in {location} for this subscription: {reasons[0] or 'no reason given'}" if reasons else ""
 
 
 def _zones_without(plan: Plan, sku: Any, location: str) -> str:

@@ -55,10 +55,10 @@ class ClusterChecks:
         nodes, pods = await asyncio.gather(
             self._view.now(OWN_NODES, selector=selector_of(plan)), self._view.now(GPU_PODS, selector="")
         )
-        uses = uses_of(nodes, gpu_pods(pods))
+        uses = uses_of(nodes, gpu_pods(pods), plan.gpu_resource)
         uid, gpus, count = plan.key.uid, plan.gpus_per_node, plan.node_count
         if len(pick(uses, uid, gpus=gpus, count=count)) >= count:
             return Check(name=CheckName.FREE_GPUS, outcome="passed")
         own = labels.without_reserved(plan.node_labels)
-        lacks = shortage(uses, uid, gpus=gpus, count=count, match_labels=own)
+        lacks = shortage(uses, uid, gpus=gpus, count=count, match_labels=own, resource=plan.gpu_resource)
         return Check(name=CheckName.FREE_GPUS, outcome="unknown", message=f"{lacks}. The Workspace waits for free GPUs")

@@ -1,7 +1,7 @@
 """Checks that need the cluster or a registry, and no cloud: images, the output's registry, StorageClasses, the price.
 
 All run concurrently, one result each. Fails open: an unreachable registry is `unknown`, because the nodes may reach it
-and have credentials of their own. verdicts.py evaluates the responses.
+and have credentials of their own; a host whose name does not exist fails (`hosts.py`). verdicts.py evaluates responses.
 """
 
 import asyncio
@@ -9,10 +9,12 @@ import time
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Final
 
+from activities.clients.host_names import HostNames
 from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries, RegistryUnreachable
 from activities.contract import signatures
 from activities.contract.plan import Check, Plan, Preflight
+from activities.preflight.hosts import Hosts
 from activities.preflight.kaito import check_kaito
 from activities.preflight.namespaces import NamespaceRights
 from activities.preflight.verdicts import (
@@ -25,7 +27,7 @@ from activities.preflight.verdicts import (
     push_verdict,
     within_price,
 )
-from activities.workspaces import read_existing
+from activities.workspaces import read_existing, read_ours
 from api.oci.docker_config import Account, DockerConfig, DockerConfigError, accounts_for
 from api.oci.image_reference import ImageReference
 from api.pods.registries import AzureIdentity
@@ -57,7 +59,9 @@ class WorkloadPreflight:
         tuning_class: str = "",
         identity: AzureIdentity | None = None,
         rights: NamespaceRights | None = None,
+        names: HostNames | None = None,
     ) -> None:
+        self._hosts = Hosts(names or HostNames())
         self._cluster = cluster
         self._own_images = own_images
         self._registries = registries
@@ -84,6 +88,8 @@ class WorkloadPreflight:
             checks.append(self._output(plan))
         if plan.from_kaito:
             checks.append(check_kaito(self._cluster, plan))
+        if plan.kind == "tuning":
+            checks.append(self._data(plan))
         wanted = storage_classes(pod) if pod is not None else [self._tuning_class] if plan.volume_gib else []
         if wanted:
             checks.append(self._storage(wanted))
@@ -114,7 +120,7 @@ class WorkloadPreflight:
             message = f"adapter {name}: {reference}: {error}"
             return Check(name=check, outcome="failed", reason="AdapterForbidden", message=message)
         except RegistryUnreachable as error:
-            return Check(name=check, outcome="unknown", message=f"adapter {name}: {reference}: {error}")
+            return await self._hosts.unreachable(check, f"adapter {name}: {reference}", image, error)
         secrets = [secret.text for secret in source["imagePullSecrets"].items()]
         by_identity = self._identity is not None and self._identity.is_for(image.host)
         return adapter_verdict(name, reference, statuses, secrets if accounts else [], by_identity=by_identity)
@@ -134,7 +140,9 @@ class WorkloadPreflight:
         async with self._own_lock:
             until, check = self._own.get(kind, (0.0, None))
             if check is None or time.monotonic() > until:
-                found = await asyncio.gather(*(self._pullable(image, []) for image in self._own_images[kind]))
+                found = await asyncio.gather(
+                    *(self._pullable(image, [], ours=True) for image in self._own_images[kind])
+                )
                 check = all_of(CheckName.IMAGES_PULLABLE, found)
                 kept_s = KEPT_WHEN_THERE_S if check.outcome == "passed" else KEPT_S
                 self._own[kind] = (time.monotonic() + kept_s, check)
@@ -159,7 +167,7 @@ class WorkloadPreflight:
             CheckName.IMAGES_PULLABLE, await asyncio.gather(*(self._pullable(image, configs) for image in images))
         )
 
-    async def _pullable(self, reference: str, configs: Sequence[DockerConfig]) -> Check:
+    async def _pullable(self, reference: str, configs: Sequence[DockerConfig], *, ours: bool = False) -> Check:
         name = CheckName.IMAGES_PULLABLE
         try:
             image = ImageReference.parse(reference)
@@ -171,7 +179,11 @@ class WorkloadPreflight:
             statuses = await self._statuses(image, accounts)
             status = next((status for status in (OK, NOT_FOUND) if status in statuses), statuses[-1])
             return pull_verdict(reference, status, bool(accounts))
-        except (RegistryUnreachable, DockerConfigError) as error:
+        except RegistryUnreachable as error:
+            if ours:  # the operator has named them, and nodes may have mirrors of them
+                return Check(name=name, outcome="unknown", message=f"{reference}: {error}")
+            return await self._hosts.unreachable(name, reference, image, error, by_nodes=True)
+        except DockerConfigError as error:
             return Check(name=name, outcome="unknown", message=f"{reference}: {error}")
 
     async def _statuses(self, image: ImageReference, accounts: Sequence[Account]) -> list[int]:
@@ -197,7 +209,11 @@ class WorkloadPreflight:
         try:
             return push_verdict(plan, await self._registries.push(image, account), account)
         except RegistryUnreachable as error:
-            return Check(name=name, outcome="unknown", message=f"{plan.output_image}: {error}")
+            return await self._hosts.unreachable(name, plan.output_image, image, error)
+
+    async def _data(self, plan: Plan) -> Check:
+        found = await read_ours(self._cluster, plan.key)
+        return await self._hosts.of_data(Part("", found or {})["tuning"]["input"])
 
     async def _storage(self, wanted: Sequence[str]) -> Check:
         classes, _ = await self._cluster.list_all("StorageClass")

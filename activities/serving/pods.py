@@ -4,7 +4,8 @@ objects.
 The runtime leaves {"reason", "message"} as its containers' termination message; if present, that takes precedence.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from activities.clients.kubernetes import Object
@@ -12,7 +13,18 @@ from api import labels
 from api.configs.json_reading import read_json
 from api.reasons import REASONS
 
-_BAD_IMAGE: Final = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+_BAD_IMAGE: Final = {"ImagePullBackOff", "ErrImagePull", "ImageInspectError", "RegistryUnavailable"}
+_NO_IMAGE: Final = {"InvalidImageName", "ErrImageNeverPull"}
+"""What the kubelet does not even ask a registry about."""
+_NOT_FOUND: Final = ("not found", "manifest unknown", "name unknown", "repository does not exist")
+"""What registries and container runtimes say of an image that is not there (containerd, CRI-O, Docker; the OCI
+distribution specification's error codes)."""
+IMAGE_MISSING_FINAL_S: Final = 120.0
+"""A registry that says it has no such image is asked some more times: the image may be pushed just now."""
+IMAGE_FINAL_S: Final = 600.0
+"""The kubelet asks a registry at longer and longer intervals, up to five minutes: this is six times."""
+START_FINAL_S: Final = 300.0
+"""What a container names, a ConfigMap or a key of a Secret, may be made a moment later."""
 _BAD_START: Final = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError"}
 MESSAGE_MAX: Final = 4096
 """Characters of a message that are read: kubelets keep 4 KiB of a termination message (Kubernetes, "Determine the
@@ -23,11 +35,14 @@ RESTARTS_TOLERATED: Final = 2
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a pod does not serve. Waiting does not resolve a `final` problem."""
+    """Why a pod does not serve. Waiting does not resolve a `final` problem, nor one that has stood `final_after_s`.
+    `container`: whose log tells more; empty if it is none of a container's."""
 
     reason: str
     message: str
     final: bool
+    final_after_s: float = math.inf
+    container: str = ""
 
 
 def is_ready(pod: Object, digest: str) -> bool:
@@ -64,14 +79,18 @@ def _container_problem(pod: str, container: Object, tolerated: int) -> Problem |
     where = f"container {container['name']} of pod {pod}"
     waiting = (container.get("state") or {}).get("waiting") or {}
     message = str(waiting.get("message") or waiting.get("reason"))[:MESSAGE_MAX]
-    if waiting.get("reason") in _BAD_IMAGE:
-        return Problem("ImagePullError", f"{where} cannot pull {container.get('image')}: {message}", final=False)
+    if waiting.get("reason") in _BAD_IMAGE | _NO_IMAGE:
+        text = f"{where} cannot pull {container.get('image')}: {message}"
+        is_missing = any(word in message.lower() for word in _NOT_FOUND)
+        lasting_s = IMAGE_MISSING_FINAL_S if is_missing else IMAGE_FINAL_S
+        return Problem("ImagePullError", text, waiting.get("reason") in _NO_IMAGE, lasting_s)
     if waiting.get("reason") in _BAD_START:
-        return Problem("ContainerStartError", f"{where}: {message}", final=False)
+        return Problem("ContainerStartError", f"{where}: {message}", final=False, final_after_s=START_FINAL_S)
     ended = _last_end(container)
     if not ended or ended.get("exitCode") == 0:
         return None
-    return _crash(where, ended, container.get("restartCount", 0), tolerated)
+    found = _crash(where, ended, container.get("restartCount", 0), tolerated)
+    return replace(found, container=str(container["name"]))
 
 
 def _last_end(container: Object) -> Object | None:

@@ -14,7 +14,7 @@ from temporalio import activity
 
 from activities.clients.kubernetes import Object
 from activities.clients.ownership import ensure_ours, owned
-from activities.clients.view.cluster_view import ClusterView, Sight
+from activities.clients.view.cluster_view import ClusterView
 from activities.clients.view.watched import PODS
 from activities.clients.watch import Collection
 from activities.contract import signatures
@@ -43,8 +43,11 @@ from activities.nodes.placement import place
 from activities.nodes.provider import nodes_selector
 from activities.planning.planner import read_config
 from activities.serving import pods
+from activities.serving.first_pods import WITHIN, look_for_pods
 from activities.serving.pod_owners import PodOwners, is_of_workload
+from activities.serving.ready_pods import ReadyPods
 from activities.serving.removal import delete_objects, without_version
+from activities.serving.steadiness import seconds_until_steady
 from activities.workspaces import read_existing
 from api import labels, names
 from api.configs.option_classes import RemoteCode, nowhere
@@ -56,7 +59,8 @@ FIRST_GENERATION: Final = 1
 
 
 class Workloads:
-    """Deployment, Service, ConfigMap and disruption budget of a Workspace."""
+    """Deployment, Service, ConfigMap and disruption budget of a Workspace. `first_pods`: how long an apply looks for
+    them, not at all where no controller makes any."""
 
     def __init__(
         self,
@@ -64,7 +68,9 @@ class Workloads:
         images: serving.Images,
         owners: PodOwners | None = None,
         remote_code: RemoteCode = nowhere,
+        first_pods: timedelta = WITHIN,
     ) -> None:
+        self._first_pods = first_pods
         self._remote_code = remote_code
         self._view = view
         self._cluster = view.cluster
@@ -75,7 +81,7 @@ class Workloads:
     @signatures.implements(signatures.ENSURE_WORKLOAD)
     async def ensure_workload(self, request: WorkloadRequest) -> WorkloadApplied:
         """Creates what is missing, applies what has another digest. Raises OwnershipConflict, ConfigNotFound,
-        ConfigInvalid."""
+        ConfigInvalid, and what the namespace refuses to have made."""
         plan, made = request.plan, dict[str, str]()
         extra = await self._extra(plan) if plan.config_map else {}
         template = await self._template(plan) if plan.kind == "template" else None
@@ -91,6 +97,15 @@ class Workloads:
                 good=lambda found: _digest(found) == plan.digest,
                 new=plan.generation == FIRST_GENERATION,
             )
+        await look_for_pods(
+            self._view,
+            "Deployment",
+            names.workload(plan.key.name),
+            plan.key,
+            selector=_selector(plan.key),
+            count=plan.node_count,
+            within=self._first_pods,
+        )
         return WorkloadApplied(digest=plan.digest, made=made)
 
     async def _extra(self, plan: Plan) -> dict[str, Any]:
@@ -103,6 +118,7 @@ class Workloads:
         key = request.workspace
         deadline = deadline_after((time_allowed(activity.info()) or timedelta(hours=1)) - timedelta(seconds=5))
         seen: Collection = {}
+        waited = ReadyPods(self._cluster, request)
         async with (
             heartbeating() as progress,
             while_nodes_ready(self._view, request.nodes),
@@ -111,12 +127,13 @@ class Workloads:
             async for sight in looks:
                 seen = await self._owners.own(sight.objects, key, workload=request.deployment)
                 progress.note_met()
-                ready = sorted(name for name, pod in seen.items() if pods.is_ready(pod, request.digest))
+                ready, steady_in_s = waited.ready(seen)
                 progress.report({"ready": len(ready), "wanted": request.replicas})
                 if len(ready) >= request.replicas and await sight.holds(ready):
                     return ServingReady(pods=ready, nodes=sorted({seen[name]["spec"]["nodeName"] for name in ready}))
-                await _raise_final_problem(sight, seen, request.digest)
-        raise _timeout(seen, request)
+                await waited.check(sight, looks, seen, ready)
+                looks.again_s = min(looks.again_s, steady_in_s)
+        raise await waited.too_late(seen)
 
     @signatures.implements(signatures.DELETE_WORKLOAD)
     async def delete_workload(self, request: UndeployRequest) -> Undeployed:
@@ -154,7 +171,7 @@ class Workloads:
         )
         await place(self._cluster, nodes, key.uid, request.provider)
         by_name = {node["metadata"]["name"]: node for node in nodes}
-        ready = {pod["metadata"]["name"]: pod for pod in found_pods if pods.is_ready(pod, request.digest)}
+        ready = {pod["metadata"]["name"]: pod for pod in found_pods if _serves(pod, request)}
         uid = deployment["metadata"]["uid"] if deployment and owned(deployment, key) else ""
         return Health(
             workload_found=deployment is not None,
@@ -176,7 +193,7 @@ def _nodes_not_lost(nodes: Collection, request: HealthRequest) -> list[str]:
     """Whatever makes a node unfit for longer also makes its pods unready, and the pass that this starts decides by its
     watch of the nodes. A moment without a kubelet, or without the device plugin, is no loss."""
     if not request.unready:
-        return readiness.ready_names(nodes, request.gpus_per_node)
+        return readiness.ready_names(nodes, request.gpus_per_node, request.gpu_resource)
     return readiness.names_not_lost(nodes, timedelta(seconds=request.unready), datetime.now(UTC))
 
 
@@ -188,18 +205,6 @@ def _digest(found: Object) -> str:
     return str((found["metadata"].get("annotations") or {}).get(labels.CONFIG_HASH, ""))
 
 
-async def _raise_final_problem(sight: Sight, seen: Collection, digest: str) -> None:
-    """Strictly: the pods of a failed pass have the same digest as those of the next one."""
-    for name, pod in seen.items():
-        problem = pods.problem_of(pod) if pods.digest_of(pod) == digest else None
-        if problem and problem.final and await sight.holds([name], strictly=True):
-            raise failure(problem.reason, problem.message, final=True)
-
-
-def _timeout(seen: Collection, request: ServingRequest) -> Exception:
-    found: list[Any] = [problem for pod in seen.values() if (problem := pods.problem_of(pod))]
-    if found:
-        return failure(found[0].reason, found[0].message, final=True)
-    names_seen = ", ".join(sorted(seen)) or "no pod"
-    message = f"{request.replicas} ready pods were expected at the deadline, found: {names_seen}. Read the pods' logs"
-    return failure("ServingTimeout", message)
+def _serves(pod: Object, request: HealthRequest) -> bool:
+    unsteady = request.steady and seconds_until_steady(pod, datetime.now(UTC)) > 0
+    return pods.is_ready(pod, request.digest) and not unsteady

@@ -5,15 +5,17 @@ is deleted first, until its last pod is gone: two trainings never write to one v
 objects, pods.py evaluates the pods.
 """
 
+import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from kubernetes.aio.client.exceptions import ApiException
 from temporalio import activity
 
 from activities.clients.kubernetes import Object
 from activities.clients.ownership import delete_ours, ensure_ours, owned, require_ours
+from activities.clients.pod_proxy import PodProxy
 from activities.clients.view.cluster_view import ClusterView
 from activities.clients.view.watched import JOBS, PODS
 from activities.contract import signatures
@@ -27,7 +29,12 @@ from activities.manifests import serving
 from activities.manifests import tuning as tuning_objects
 from activities.nodes.lasting_pods import seconds_until_late
 from activities.nodes.losses import while_nodes_ready
+from activities.serving.first_pods import WITHIN, look_for_pods
+from activities.serving.last_words import LastWords, with_last_words
 from activities.serving.pod_owners import PodOwners, is_of_job
+from activities.serving.pods import Problem, digest_of
+from activities.serving.refused_pods import RefusedPods
+from activities.serving.steadiness import Standing
 from activities.tuning.config import part_digest, read_tuning
 from activities.tuning.pods import Verdict, job_complete, job_failed, judged
 from activities.tuning.progress import TrainingProgress
@@ -49,18 +56,21 @@ class TuningJobs:
         images: serving.Images,
         around: tuning_objects.TuningPodSettings,
         remote_code: RemoteCode = nowhere,
+        first_pods: timedelta = WITHIN,
     ) -> None:
+        self._first_pods = first_pods
         self._remote_code = remote_code
         self._view = view
         self._cluster = view.cluster
         self._owners = PodOwners(view.cluster)
+        self._words = LastWords(PodProxy(view.cluster))
         self._images = images
         self._around = around
 
     @signatures.implements(signatures.ENSURE_TUNING_JOB)
     async def ensure_tuning_job(self, request: JobRequest) -> JobApplied:
         """Ensures the volume, the ConfigMap and the Job of one part. Raises WorkspaceGone, ConfigNotFound,
-        ConfigInvalid, SecretNotFound, OwnershipConflict."""
+        ConfigInvalid, SecretNotFound, OwnershipConflict, and what the namespace refuses to have made."""
         plan, part = request.plan, request.part
         async with heartbeating() as progress:
             tuning = await read_tuning(self._cluster, plan, self._remote_code)
@@ -84,7 +94,9 @@ class TuningJobs:
                     await ensure_ours(
                         self._cluster, kind, body, plan.key, good=lambda found: _is_good(found, digest), new=True
                     )
-        return JobApplied(name=job["metadata"]["name"], digest=digest)
+            name, selector = job["metadata"]["name"], _selector(plan.key, part)
+            await look_for_pods(self._view, "Job", name, plan.key, selector=selector, within=self._first_pods)
+        return JobApplied(name=name, digest=digest)
 
     @signatures.implements(signatures.WAIT_FOR_TUNING_JOB)
     async def wait_for_tuning_job(self, wait: JobWait) -> JobDone:
@@ -92,14 +104,14 @@ class TuningJobs:
         problem, if another start is not worthwhile; TrainingStopped if the Job is gone; NodeLost;
         DeadlineExceeded."""
         deadline = deadline_after((time_allowed(activity.info()) or timedelta(days=7)) - timedelta(seconds=5))
-        last = Verdict()
+        last, standing = Verdict(), Standing()
+        refused = RefusedPods(self._cluster, "Job", names.tuning_job(wait.workspace.name, wait.part), wait.workspace)
         where, selector = wait.workspace.namespace, _selector(wait.workspace, wait.part)
         async with (
             heartbeating() as progress,
             while_nodes_ready(self._view, wait.nodes),
             self._view.observe(PODS, where, selector=selector, until=deadline) as looks,
         ):
-            looks.again_s = LOOK_S
             training = TrainingProgress(self._cluster, wait) if wait.part == "train" else None
             async for sight in looks:
                 found = await self._owners.own(sight.objects, wait.workspace)
@@ -111,8 +123,11 @@ class TuningJobs:
                         await training.note_end(found.values())
                     return verdict.done or JobDone()
                 # Strictly: the pods of a Job that failed have the same digest as those of the next one.
-                if verdict.problem and verdict.problem.final and await sight.holds(found, strictly=True):
-                    raise failure(verdict.problem.reason, verdict.problem.message, final=True)
+                problem = verdict.problem or await refused.problem(missing=not found)
+                final = standing.final({wait.part: problem} if problem else {}, time.monotonic())
+                if problem and final and await sight.holds(found, strictly=True):
+                    raise await self._failed(problem, wait, list(found.values()))
+                looks.again_s = min(LOOK_S, refused.again_s)
                 if training and verdict.running:
                     await training.update(verdict.running, progress)
                 else:
@@ -136,6 +151,12 @@ class TuningJobs:
             if request.volume:
                 await delete_ours(self._cluster, "PersistentVolumeClaim", names.tuning_volume(key.name), key)
         return Undeployed(left=left)
+
+    async def _failed(self, problem: Problem, wait: JobWait, found: list[Object]) -> Exception:
+        """With what its pods' containers wrote last: the Job, and its pods with it, is deleted next."""
+        logs = await self._words.of(pod for pod in found if digest_of(pod) == wait.digest)
+        kept: dict[str, Any] = {"logs": logs} if logs else {}
+        return failure(problem.reason, with_last_words(problem, logs), final=True, **kept)
 
     async def _ended_without_pods(self, wait: JobWait) -> JobDone | None:
         """Pods go with their nodes; the Job records whether they had succeeded. None while new ones are created."""

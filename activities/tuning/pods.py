@@ -5,7 +5,7 @@ no pod is left.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -25,6 +25,10 @@ training that resumes from its checkpoint may be lost more often in the course o
 ADJUSTMENTS: Final = 20
 ADJUSTMENT_MAX: Final = 300
 """Adjustments that reach the status, and characters of each: a training makes a few, a pod may send any."""
+
+TOLD_AT_ONCE: Final = ("RegistryUnreachable", "RegistryFull")
+"""Reasons of a push that end a wait although the kubelet starts the pod again: the workflow writes them into the
+status, and goes on with the same Job."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,8 @@ def _problem(pod: Object, part: TuningPart) -> pods.Problem | None:
     problem = pods.problem_of(pod, tolerated=RESTARTS[part])
     if problem and problem.reason == "TrainingStopped":
         return None  # a requested stop: the training resumes afterwards
+    if problem and part == "publish" and problem.reason in TOLD_AT_ONCE:
+        return replace(problem, final=problem.final or not _runs(pod, part))
     return problem
 
 

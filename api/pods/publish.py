@@ -36,7 +36,9 @@ class PublishConfig(BaseModel):
     architecture: str = Field("amd64", description="Of the machines that will pull it; the content fits all.")
     result: str | None = Field(None, description="Where the result goes; without it, into the folder.")
     stall_s: float = Field(60, gt=0, description="Seconds in which the registry takes or gives no byte: a stall.")
-    attempts: int = Field(6, ge=1, description="Tries of each request before giving up.")
+    attempts: int = Field(
+        3, ge=1, description="Tries of each request; then the status is told and the pod starts anew."
+    )
     pause_s: float = Field(2, gt=0, description="Seconds before the second try; doubled before each further one.")
     port: int = Field(PUBLISH_PORT, ge=0, le=65535, description="0 takes any free one.")
 

@@ -98,7 +98,7 @@ def _first_release_columns() -> list[Column]:
 
 
 def _current_columns() -> list[Column]:
-    """KAITO's columns of today, and the phase."""
+    """KAITO's columns of today, and the phase; with `-o wide` what it costs, and how old that figure is."""
     return [
         _INSTANCE,
         _condition_column("ResourceReady", ConditionType.RESOURCE_READY),
@@ -108,8 +108,16 @@ def _current_columns() -> list[Column]:
         {"name": "TargetNodeCount", "type": "integer", "jsonPath": ".status.targetNodeCount"},
         {"name": "State", "type": "string", "jsonPath": ".status.state"},
         {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
+        _wide("PerHour", "string", ".status.cost.perHour"),
+        _wide("Spent", "string", ".status.cost.spent"),
+        _wide("SpentAsOf", "date", ".status.cost.asOf"),
         _AGE,
     ]
+
+
+def _wide(name: str, type_: str, path: str) -> Any:
+    """A column that only `-o wide` prints."""
+    return {"name": name, "type": type_, "jsonPath": path, "priority": 1}
 
 
 _INSTANCE: Column = {"name": "Instance", "type": "string", "jsonPath": ".resource.instanceType"}

@@ -104,12 +104,21 @@ class PlanSummary(Observed):
 
 
 class Cost(Observed):
-    """What this Workspace has cost so far, at list prices."""
+    """What this Workspace has cost so far, at list prices: up to `as_of`, and what every hour since adds."""
 
-    spent: str | None = Field(None, description="Spent since the first node was bought, a decimal number as a string.")
+    spent: str | None = Field(
+        None, description="Spent from the first node's purchase until asOf, a decimal number as a string."
+    )
+    per_hour: str | None = Field(
+        None,
+        description="What every hour after asOf adds, a decimal number as a string; nothing while nothing is held.",
+    )
     currency: str | None = Field(None, description="Currency of the amount, for instance USD.")
     node_seconds: int | None = Field(
-        None, description="Node seconds held so far.", json_schema_extra={"format": "int64"}
+        None, description="Node seconds held until asOf.", json_schema_extra={"format": "int64"}
+    )
+    nodes: int | None = Field(
+        None, description="Nodes that are paid for since asOf.", json_schema_extra={"format": "int32"}
     )
     as_of: Timestamp | None = Field(None, description="When this was computed.")
 

@@ -161,7 +161,11 @@ _ENVELOPE = frozenset({"apiVersion", "kind", "metadata", "status"})
 def _identity_problems(obj: Mapping[str, Any]) -> list[tuple[str, str]]:
     problems = []
     if obj.get("kind") != labels.KIND:
-        problems.append(("kind", f"is {obj.get('kind')!r}; expected {labels.KIND!r}"))
+        problems.append(("kind", f"{_is(obj, 'kind')}; expected {labels.KIND!r}"))
     if obj.get("apiVersion") not in (labels.V1ALPHA1, labels.V1BETA1):
-        problems.append(("apiVersion", f"is {obj.get('apiVersion')!r}; use {labels.V1BETA1} or {labels.V1ALPHA1}"))
+        problems.append(("apiVersion", f"{_is(obj, 'apiVersion')}; use {labels.V1BETA1} or {labels.V1ALPHA1}"))
     return problems
+
+
+def _is(obj: Mapping[str, Any], key: str) -> str:
+    return "is missing" if obj.get(key) is None else f"is {obj[key]!r}"

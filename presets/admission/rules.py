@@ -20,6 +20,7 @@ from api.validation.taken import NOTE
 from presets.admission.config_maps import ConfigMaps, config_maps_named
 from presets.admission.lookups import NAME_MAX, known_model, known_sku, slice_gib, untunable
 from presets.admission.policy import policy_rules
+from presets.admission.templates import is_without_gpu, templates
 from presets.hub import adapter_support
 from presets.machines.retirements import retirement
 from presets.machines.skus import UnknownSku, find_sku, sku_table
@@ -61,7 +62,7 @@ def _tunable(draft: Draft) -> Iterator[Problem]:
 
 def _machines(draft: Draft) -> Iterator[Problem]:
     """C15: a machine that is known, has GPUs and can be bought; KAITO admits others by prefix and fails after buying
-    them. What a template needs its author knows: any size of the N and D series, as KAITO takes them."""
+    them. A template that asks for no GPU needs none; of a size that is not known its author knows what it has."""
     if not draft.buys_nodes:
         return
     part = draft.resource["instanceType"]
@@ -146,6 +147,7 @@ CATALOGUE_RULES: Final[tuple[Rule, ...]] = (
     _machines,
     _slices,
     _adapters,
+    templates,
 )
 
 
@@ -167,14 +169,14 @@ def _machine_problem(name: str, draft: Draft) -> str | None:
         return f"{len(name)} characters are too many for a machine name"
     if gone := retirement(name):
         return f"Azure retired it ({gone.gpu}) on {gone.since}; use {gone.instead}"
-    if draft.kind == "template" and _OF_A_TEMPLATE.fullmatch(name.strip()):
-        return None
     try:
         sku = find_sku(name)
     except UnknownSku as error:
+        if draft.kind == "template" and _OF_A_TEMPLATE.fullmatch(name.strip()):
+            return None
         known = (sku.name for sku in sku_table().skus if sku.gpus and not sku.retired)
         return f"{_hint(error)}. Supported SKUs: {', '.join(known)}"
-    return None if sku.gpus else f"{sku.name} has no GPU"
+    return None if sku.gpus or is_without_gpu(draft) else f"{sku.name} has no GPU"
 
 
 def _hint(error: LookupError) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from presets.machines.gpu_labels import NodeGpus
+from presets.machines.gpu_labels import GPU, NodeGpus
 from presets.machines.skus import Sku
 
 LEAST_CAPABILITY: Final = 7.5
@@ -32,7 +32,7 @@ class Machine:
     `compute_capability` is CUDA's, for instance 8.6; None for GPUs without CUDA. `divided`: its one GPU is a
     MIG slice, or is shared with other pods. `share` is less than 1 where CUDA shows the memory of the whole GPU to each
     of the pods that share it: vLLM's utilization must then be so much less. `ram_gib` is an existing node's, 0 where it
-    is not known.
+    is not known. `resource` is what a pod asks for to get one of its GPUs, a slice's with MIG's mixed strategy.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Machine:
     divided: bool = False
     share: float = 1.0
     ram_gib: int = 0
+    resource: str = GPU
     batch: Batch = field(default_factory=Batch)
 
     @classmethod
@@ -74,6 +75,7 @@ class Machine:
             batch=default_batch(gpus.usable_memory_gib, gpus.product),
             divided=not gpus.alone,
             share=1 / gpus.replicas if gpus.sharing == "time-slicing" else 1.0,
+            resource=gpus.resource,
         )
 
     def too_old(self) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
+from api import labels
 from presets.plan.durations import StepTime
 
 
@@ -134,3 +135,4 @@ class PlanReport(PlanPart):
         None, alias="volumeGiB", description="The volume of a training: data, prepared rows, checkpoints, adapter."
     )
     kept_on_failure: tuple[str, ...] = Field((), description="What stays until the Workspace is deleted.")
+    gpu_resource: str = Field(labels.GPU_RESOURCE, description="What pods ask nodes for: whole GPUs or MIG slices.")

@@ -4,10 +4,13 @@ from collections.abc import Iterator
 
 from api import labels, names
 from api.configs.inference import InferenceConfig
+from api.pods.serve import SERVE_PORT
+from api.pods.template import TemplateNeeds
 from api.preflight import QUESTIONS, CheckName
 from api.purchasing import SPOT_QUOTA, purchase_options
 from api.resource.workspace import Workspace
 from api.validation.document import Part
+from presets.admission.templates import WHERE, needs_of
 from presets.machines.skus import Sku
 from presets.models.catalog import Model
 from presets.plan.checks import price_limit, storage_classes
@@ -32,10 +35,27 @@ def remarks(
     if most is not None and price is not None and price * workspace.replicas > most:
         message = f"${price * workspace.replicas:.2f} per hour is more than the ${most:.2f} that are allowed"
         found.append(Finding(reason="PriceAboveLimit", path=f"annotation {labels.MAX_PRICE_PER_HOUR}", message=message))
-    if context.provider == "byo" and context.machine is None:
+    needs = needs_of(workspace)
+    if context.provider == "byo" and context.machine is None and needs is None:
         message = "your nodes' GPUs are not known here: neither layout nor context is planned"
         found.append(Finding(reason="NodesUnknown", path="resource.labelSelector", message=message))
-    return found
+    return [*found, *(of_template(needs) if needs else ())]
+
+
+def of_template(needs: TemplateNeeds) -> Iterator[Finding]:
+    """What a template leaves unsaid, and what is done then."""
+    path = f"{WHERE}.containers"
+    if not needs.declared:
+        message = f"no container declares a TCP port: the Service sends to {needs.port}, where the server has to listen"
+        yield Finding(reason="TemplatePort", path=path, message=message)
+    elif needs.port != SERVE_PORT:
+        message = f"the Service sends to port {needs.port} of container {needs.server}; KAITO's sends to {SERVE_PORT}"
+        yield Finding(reason="TemplatePort", path=path, message=message)
+    if not needs.probed:
+        message = (
+            f"container {needs.server} has no readinessProbe: it is ready when port {needs.port} takes connections"
+        )
+        yield Finding(reason="TemplateProbe", path=path, message=message)
 
 
 def room_for_adapters(workspace: Workspace, model: Model, config: InferenceConfig | None) -> list[Finding]:

@@ -10,6 +10,7 @@ from typing import Final
 from api import labels
 from api.resource.workspace import Workspace
 from presets.admission.lookups import known_sku, slice_gib
+from presets.admission.templates import needs_of
 from presets.machines.machine import Machine
 from presets.machines.skus import Sku
 from presets.models.catalog import Model
@@ -96,7 +97,8 @@ def _described(
         replicas=count,
         instance_type=sku.name if sku else "" if context.provider == "byo" else workspace.instance_type or "",
         gpu_model=machine.gpu_model if machine else "",
-        gpus_per_node=machine.gpus if machine else None,
+        gpus_per_node=_gpus(workspace, sku, machine),
+        gpu_resource=_gpu_resource(workspace, machine),
         disk_gib=disk_gib(model) if model else max(IMAGES_AND_LOGS_GIB, TEMPLATE_DISK_GIB),
         region=context.region,
         price_per_hour=None if price is None else round(price * count, 4),
@@ -108,6 +110,23 @@ def _described(
     if workspace.tuning and not workspace.inference:
         plan = described_training(plan, workspace.tuning, model, context)
     return _timed(plan, price)
+
+
+def _gpus(workspace: Workspace, sku: Sku | None, machine: Machine | None) -> int | None:
+    """GPUs of a node that are waited for and counted: a template's on own nodes, all of a node that was bought for it;
+    none where a template asks for none. None where it is not known."""
+    needs = needs_of(workspace)
+    if needs is None:
+        return machine.gpus if machine else None
+    return machine.gpus if needs.gpus and sku and machine else needs.gpus
+
+
+def _gpu_resource(workspace: Workspace, machine: Machine | None) -> str:
+    """What pods ask nodes for, one of which is a GPU or a slice of one."""
+    needs = needs_of(workspace)
+    if needs is not None:
+        return needs.gpu_resource or labels.GPU_RESOURCE
+    return machine.resource if machine else labels.GPU_RESOURCE
 
 
 def _timed(plan: PlanReport, price: float | None) -> PlanReport:

@@ -1,5 +1,6 @@
 """Inputs of tests for all kinds of pods: our images by name, and a model of one commit."""
 
+from datetime import timedelta
 from typing import Final
 
 from activities.contract.models import PinnedModel
@@ -11,3 +12,5 @@ IMAGES: Final = Images(
     registry=RegistryAccess(),
 )  # fmt: skip
 PINNED: Final = PinnedModel(model="org/m", revision="a" * 40, weight_bytes=1)
+NO_CONTROLLER: Final = timedelta(0)
+"""For how long pods are looked for on a cluster where nothing makes any."""

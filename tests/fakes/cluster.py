@@ -7,7 +7,7 @@ what, which fields a schema knows and what controllers make of objects is a real
 import asyncio
 import copy
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from kubernetes.aio.client.exceptions import ApiException
@@ -26,6 +26,8 @@ class FakeCluster(Cluster):
     def __init__(self, **objects: Object | list[Object]) -> None:
         """By kind: FakeCluster(Secret=a_secret, Pod=[one, two])."""
         self.calls: Counter[tuple[str, str]] = Counter()
+        self.logs: dict[tuple[str, str, bool], str] = {}
+        """By pod, container, and whether it is of the run before."""
         self._objects: dict[Place, Object] = {}
         self._events: list[tuple[str, str, Object]] = []
         self._failures: defaultdict[str, list[Exception]] = defaultdict(list)
@@ -140,6 +142,15 @@ class FakeCluster(Cluster):
         if (method, path) == ("GET", "/apis/policy"):
             return {"versions": [{"version": "v1"}]}
         raise NotImplementedError(f"{method} {path}: give the fake a verb, or ask a real API server")
+
+    async def read_text(self, path: str, *, query: Mapping[str, str] | None = None, **options: Any) -> str:
+        """A log; 404 for one that is not in `logs`."""
+        self._begin("read_text", "log")
+        pod, asked = path.split("/")[-2], query or {}
+        try:
+            return self.logs[pod, asked["container"], asked.get("previous") == "true"]
+        except KeyError:
+            raise ApiException(status=404, reason="NotFound") from None
 
     async def _more_than(self, seen: int, seconds: int) -> bool:
         """Whether there is another event within this time. Raises what `break_watches` was given."""

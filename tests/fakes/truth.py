@@ -296,6 +296,9 @@ class Truth:
             self.pool = None
         return Released(pool_name=key.pool_name, gone_at=datetime.now(UTC), existed=existed)
 
+    def _wait_for_own_nodes(self, request: PlanRequest) -> NodesReady:
+        return NodesReady(names=["own-node"])
+
     def _wait_for_no_nodes(self, key: WorkspaceKey) -> NodesReady:
         return NodesReady(names=[])
 

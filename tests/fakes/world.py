@@ -340,6 +340,9 @@ class World:
 
     _delete_node_claims = _delete_node_reservations = _delete_node_pool
 
+    def _wait_for_own_nodes(self, request: PlanRequest) -> NodesReady:
+        return NodesReady(names=["own-node"])
+
     def _wait_for_no_nodes(self, key: WorkspaceKey) -> NodesReady:
         return NodesReady(names=[])
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from activities.nodes.karpenter.failures import _PATTERNS
+from activities.errors.azure_codes import _ROWS
 from admin.webhook.admission_review import REVIEW_LIMITS
 from tests.unit.pattern_attacks import Found, attacks, patterns, product_files, variables
 
@@ -24,7 +24,8 @@ SECONDS: Final = 1.0
 a minute."""
 FOUND: Final = [
     *patterns(),
-    *(Found("activities/nodes/karpenter/failures.py", re.compile(text, re.I), ("search",)) for text, _ in _PATTERNS),
+    *(Found("activities/errors/azure_codes.py", row.codes, ("fullmatch",)) for row in _ROWS),
+    *(Found("activities/errors/azure_codes.py", row.words, ("search",)) for row in _ROWS if row.words),
 ]
 BOUNDED: Final = {
     "api/oci/docker_config_keys.py": 63,  # a part of a host's name: _LABEL_MAX, looked at first
@@ -32,7 +33,7 @@ BOUNDED: Final = {
 }
 """Characters of the longest text that the patterns of a file are asked about, where it is less."""
 NOT_WRITTEN_DOWN: Final = {
-    "activities/nodes/karpenter/failures.py",  # a table beside it, which is added above
+    "activities/errors/azure_codes.py",  # a table beside it, which is added above
     "runtime/tune/train/load_model.py",  # LoraConfig.target_modules, which peft reads so: the tenant's own training
 }
 

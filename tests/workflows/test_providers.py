@@ -17,6 +17,15 @@ from workflows.workspace import WorkspaceWorkflow
 
 EVERY: tuple[Provider, ...] = ("aks", "karpenter", "byo")
 OTHERS: tuple[Provider, ...] = ("karpenter", "byo")
+WAIT_S = 900
+UNLABELLED = failure(
+    "NoMatchingNodes",
+    "no node with a GPU matches apps=llm: no node has these labels. Label one: kubectl label node NAME apps=llm",
+    final=True,
+    wait_s=WAIT_S,
+)
+"""As the planner says it: it does not try again by itself."""
+TOO_LATE = failure("NoMatchingNodes", "after 15 min: no node with a GPU matches apps=llm", final=True)
 GONE = WorkspaceKey(namespace="default", name="gone", uid="uid-gone")
 
 
@@ -104,12 +113,66 @@ async def test_a_lost_byo_node_is_noticed_without_a_node_to_plan_for(live_bench:
     await live_bench.signal()
     await live_bench.settled()
     live_bench.world.nodes_are_there = False
-    live_bench.world.fail_next(s.BUILD_PLAN, failure("NoMatchingNodes", "no node has these labels", final=True))
+    live_bench.world.fail_next(s.BUILD_PLAN, UNLABELLED)
+    live_bench.world.fail_next(s.WAIT_FOR_OWN_NODES, TOO_LATE)
     await live_bench.signal(resync=True)
     state = await live_bench.settled("failed")
     assert (state.status.phase, state.status.reason) == (Phase.FAILED, "NoMatchingNodes")
     assert not live_bench.world.pools and not state.resources.holdings
     assert next(one["reason"] for one in live_bench.world.statuses if one.get("phase") == "NotReady") == "NodeLost"
+
+
+async def test_a_node_that_is_labelled_later_is_waited_for_with_words_in_the_status(live_bench: Bench) -> None:
+    world = live_bench.world
+    world.provider = "byo"
+    world.fail_next(s.BUILD_PLAN, UNLABELLED)
+    labelled = world.block(s.WAIT_FOR_OWN_NODES)
+    await live_bench.signal()
+    state = await live_bench.until(lambda state: state.status.reason == "NoMatchingNodes")
+    assert state.status.phase is Phase.PREFLIGHT and state.status.settled == "nothing"
+    assert "kubectl label node NAME apps=llm" in state.status.message and "goes on by itself" in state.status.message
+    assert state.status.since and state.status.deadline
+    assert (state.status.deadline - state.status.since).total_seconds() == WAIT_S
+    await live_bench.until(lambda _: world.statuses_by_uid["uid-1"]["reason"] == "NoMatchingNodes")
+    labelled.set()
+    state = await live_bench.settled()
+    assert state.status.phase is Phase.READY and world.calls["build_plan"] == 2
+
+
+async def test_nodes_that_are_never_labelled_fail_the_workspace_and_a_retry_goes_on(live_bench: Bench) -> None:
+    world = live_bench.world
+    world.provider = "byo"
+    world.fail_next(s.BUILD_PLAN, UNLABELLED)
+    world.fail_next(s.WAIT_FOR_OWN_NODES, TOO_LATE)
+    await live_bench.signal()
+    state = await live_bench.settled("failed")
+    assert (state.status.reason, state.status.message) == ("NoMatchingNodes", TOO_LATE.message)
+    await live_bench.signal(retry="1")
+    assert (await live_bench.settled()).status.phase is Phase.READY
+
+
+async def test_an_edit_ends_the_wait_for_a_label(live_bench: Bench) -> None:
+    world = live_bench.world
+    world.provider = "byo"
+    world.fail_next(s.BUILD_PLAN, UNLABELLED)
+    world.block(s.WAIT_FOR_OWN_NODES)
+    await live_bench.signal()
+    await world.entered["wait_for_own_nodes"].wait()
+    await live_bench.edit(digest="digest-2")
+    state = await live_bench.settled()
+    assert state.status.phase is Phase.READY and state.spec.plan and state.spec.plan.digest == "digest-2"
+
+
+async def test_an_edit_whose_labels_no_node_has_leaves_what_runs(live_bench: Bench) -> None:
+    world = live_bench.world
+    world.provider = "byo"
+    await live_bench.signal()
+    await live_bench.settled()
+    world.fail_next(s.BUILD_PLAN, UNLABELLED)
+    await live_bench.edit(digest="digest-2")
+    state = await live_bench.until(lambda state: state.status.reason == "NoMatchingNodes")
+    assert state.status.phase is Phase.READY and "is not applied" in state.status.message
+    assert world.calls["wait_for_own_nodes"] == 0 and world.pools
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ LARGEST_OBJECT: Final = 16 << 20
 (`--max-request-bytes`), which as JSON can be several times as long: `<` is written as `\\u003c`."""
 LARGEST_FROM_POD: Final = 1 << 20
 """Bytes that a pod may answer: what is asked are a completion of one token and a training's figures."""
+LARGEST_TEXT: Final = 1 << 20
+"""Bytes of what is no object: a log, of which less is asked for."""
 LARGEST_REFUSAL: Final = 256 << 10
 """Bytes of an error's body; the body of a longer one is left out."""
 

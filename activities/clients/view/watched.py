@@ -10,16 +10,18 @@ from typing import Any, Final
 
 from activities.clients.kubernetes import Object
 from api import labels
+from api.pods.template import is_gpu
 
 _METADATA: Final = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp", "finalizers")
 _OWN_LABELS: Final = (labels.WORKSPACE_UID, labels.COMPONENT)
 _OWNER: Final = ("kind", "name", "uid", "controller")
 _CONDITION: Final = ("type", "status", "reason", "message")
+_POD_CONDITION: Final = (*_CONDITION, "lastTransitionTime")
 _POD_CONDITIONS: Final = ("Ready", "PodScheduled")
 _CONTAINERS: Final = ("initContainerStatuses", "containerStatuses")
 _CONTAINER: Final = ("name", "image", "restartCount")
 _STATES: Final = ("waiting", "running", "terminated")
-_STATE: Final = ("reason", "message", "exitCode")
+_STATE: Final = ("reason", "message", "exitCode", "startedAt")
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,13 @@ class Watched:
 def kept_node(node: Object) -> Object:
     """All labels, because the user's nodes are selected by any of them; what a Node offers, and what keeps pods out."""
     status, spec = node.get("status") or {}, node.get("spec") or {}
-    offered = (status.get("allocatable") or {}).get(labels.GPU_RESOURCE)
+    offered = {name: number for name, number in (status.get("allocatable") or {}).items() if is_gpu(name)}
     return {
         "metadata": _metadata(node) | {"labels": _shared_strings(node["metadata"].get("labels") or {})},
         "spec": _picked(spec, ("taints", "unschedulable")),
         "status": {
             "conditions": _conditions(status, ("Ready",), ("type", "status")),
-            "allocatable": {} if offered is None else {labels.GPU_RESOURCE: offered},
+            "allocatable": offered,
         },
     }
 
@@ -62,7 +64,7 @@ def kept_pod(pod: Object) -> Object:
         },
         "spec": _picked(pod.get("spec") or {}, ("nodeName",)),
         "status": _picked(status, ("phase", "reason", "message"))
-        | {"conditions": _conditions(status, _POD_CONDITIONS, _CONDITION)}
+        | {"conditions": _conditions(status, _POD_CONDITIONS, _POD_CONDITION)}
         | {name: [_container(one) for one in status[name]] for name in _CONTAINERS if status.get(name)},
     }
 

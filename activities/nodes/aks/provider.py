@@ -135,7 +135,7 @@ class AgentPools:
                     await self._require_room(plan)  # an attempt that bought it may have been lost before it looked
                 return agent_pool_spec.bought(pool)
             case PoolState.FOREIGN:
-                tags = agent_pool_spec.properties_of(pool).tags
+                tags = agent_pool_spec.properties_of(pool).tags or "none"
                 message = f"node pool {plan.pool_name} exists with another owner's tags: {tags}. Delete or rename it"
                 raise failure("OwnershipConflict", message)
             case PoolState.DELETING:
@@ -174,7 +174,7 @@ class AgentPools:
             if pool is None or agent_pool_spec.state_of(pool, plan) is not PoolState.BUSY:
                 break
         if pool is None or agent_pool_spec.state_of(pool, plan) is not PoolState.READY:
-            state = agent_pool_spec.properties_of(pool).provisioning_state if pool else "NotFound"
+            state = (agent_pool_spec.properties_of(pool).provisioning_state or "unknown") if pool else "NotFound"
             raise failure("PoolFailed", f"the operation on node pool {plan.pool_name} ended as {state}")
         return agent_pool_spec.bought(pool)
 

@@ -103,16 +103,17 @@ def _reserved(plan: Plan, nodes: list[str]) -> PoolBought:
 
 
 def _report(progress: Progress, plan: Plan, view: View) -> None:
-    uses = uses_of(view.nodes, view.pods)
+    uses = uses_of(view.nodes, view.pods, plan.gpu_resource)
     free = pick(uses, plan.key.uid, gpus=plan.gpus_per_node, count=len(uses))
     progress.report({"matching": len(uses), "free": len(free), "wanted": plan.node_count})
 
 
 def _shortage(plan: Plan, view: View) -> str:
     return shortage(
-        uses_of(view.nodes, view.pods),
+        uses_of(view.nodes, view.pods, plan.gpu_resource),
         plan.key.uid,
         gpus=plan.gpus_per_node,
+        resource=plan.gpu_resource,
         count=plan.node_count,
         match_labels=labels.without_reserved(plan.node_labels),
     )

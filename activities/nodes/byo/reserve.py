@@ -22,26 +22,24 @@ _CHANGED = (409, 422)
 
 async def reserve(cluster: Cluster, plan: Plan, view: View) -> list[str]:
     """Returns the nodes where the plan's GPUs are reserved now; [] if there are too few, or on a conflict."""
-    uid, gpus = plan.key.uid, plan.gpus_per_node
-    uses = uses_of(view.nodes, view.pods)
+    uid, gpus, resource = plan.key.uid, plan.gpus_per_node, plan.gpu_resource
+    uses = uses_of(view.nodes, view.pods, resource)
     chosen = pick(uses, uid, gpus=gpus, count=plan.node_count)
     if len(chosen) < plan.node_count:
         await _remove_reservations(cluster, view, uid, [use.name for use in uses if not use.runs_pods_of(uid)])
         return []
     made: list[str] = []
-    for use in (use for use in uses if use.name in chosen and not _holds(view.nodes[use.name], uid, gpus)):
-        if not await _patch(cluster, use.name, reservation_labels.reserving(view.nodes[use.name], uid, gpus)):
-            for name in made:
-                await _patch(cluster, name, reservation_labels.undoing(uid))
+    for name in sorted(chosen):
+        node = view.nodes[name]
+        if reservation_labels.is_reserved(node, uid, gpus, resource):
+            continue
+        if not await _patch(cluster, name, reservation_labels.reserving(node, uid, gpus, resource)):
+            for earlier in made:
+                await _patch(cluster, earlier, reservation_labels.undoing(uid))
             return []
-        made.append(use.name)
+        made.append(name)
     await _remove_reservations(cluster, view, uid, [use.name for use in uses if use.name not in chosen])
     return sorted(chosen)
-
-
-def _holds(node: Object, uid: str, gpus: int) -> bool:
-    there = reservation_labels.reservations_of(node).get(uid) == gpus
-    return there and reservation_labels.is_placed(node, uid, gpus)
 
 
 async def release(cluster: Cluster, key: WorkspaceKey) -> bool:

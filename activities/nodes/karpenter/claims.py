@@ -69,7 +69,9 @@ class Claims:
                 raise
             found = await self._cluster.get("NodeClaim", name)
             if found is not None and not node_claim.belongs_to(found, plan.key):
-                message = f"NodeClaim {name} exists with another owner's labels: {found['metadata'].get('labels')}"
+                message = (
+                    f"NodeClaim {name} exists with another owner's labels: {found['metadata'].get('labels') or 'none'}"
+                )
                 raise failure("OwnershipConflict", f"{message}. Delete or rename it") from None
 
     async def adopt(self, claim: Object, key: WorkspaceKey) -> None:

@@ -1,34 +1,23 @@
-"""Maps the conditions and events of a NodeClaim to reasons. The only place that parses their texts.
+"""Maps the conditions and events of a NodeClaim to reasons. What Azure's words in them mean is the table of
+`errors/azure_codes.py`.
 
 gpu-provisioner wraps every Azure error into reason LaunchFailed and retries for ever; Karpenter deletes a claim for
 which there is no capacity and leaves an event. Both contain Azure's message.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from activities.clients.kubernetes import Object
+from activities.errors.azure_codes import verdict_of
 from activities.nodes.karpenter import node_claim
 
 MESSAGE_MAX: Final = 700
 _WAITING: Final = {"", "AwaitingReconciliation", "Launched", "NodeClassReadinessUnknown"}
 """Reasons of a condition that is not true yet, without a problem."""
 
-_PATTERNS: Final = (
-    (r"InsufficientVCPUQuota|QuotaExceeded|exceeding approved .{0,200}quota", "QuotaExceeded"),
-    (r"SkuNotAvailable|NotAvailableForSubscription|VM size .{0,200} is not (allowed|available)", "SkuNotAvailable"),
-    (r"(maximum|limit).{0,40}(node|agent) ?pools", "PoolLimitReached"),
-    (r"AuthorizationFailed|AuthorizationPermissionMismatch", "CloudForbidden"),
-    (r"RequestDisallowedByPolicy|InvalidParameter", "CloudRequestRefused"),
-    (r"InsufficientCapacity|AllocationFailed|Overconstrained|instance types were unavailable", "AllocationFailed"),
-)
-_FIXES: Final = {
-    "QuotaExceeded": "Ask Azure for more quota or choose another instanceType",
-    "SkuNotAvailable": "Choose another instanceType or region",
-    "PoolLimitReached": "Delete pools that are not used",
-    "CloudForbidden": "Give the identity of gpu-provisioner or Karpenter the role that is named",
-}
+_OWN_ROLE: Final = "Give the identity of gpu-provisioner or Karpenter the role that is named"
+"""Instead of the remedy for our own identity."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +35,15 @@ def problem_of(claim: Object) -> Problem | None:
         return problem_in(f"{launched['reason']}: {launched.get('message') or 'no message'}")
     registered = node_claim.condition(claim, "Registered")
     if registered.get("status") == "False":
-        text = f"{registered.get('reason')}: {registered.get('message') or 'no message'}"
+        text = f"{registered.get('reason') or 'Registered is False'}: {registered.get('message') or 'no message'}"
         return Problem("NodeNotJoined", _shortened(text))
     return None
 
 
 def withdrawn(events: list[Object]) -> Problem:
     """Why Karpenter deleted a claim of ours, as far as its events show. Newest last."""
-    texts = [f"{event.get('reason')}: {event.get('message')}" for event in events if event.get("type") == "Warning"]
+    warnings = [event for event in events if event.get("type") == "Warning"]
+    texts = [f"{event.get('reason') or 'Warning'}: {event.get('message') or 'no message'}" for event in warnings]
     if not texts:
         return Problem("AllocationFailed", "it was deleted, and no event gives the reason")
     problem = problem_in(texts[-1])
@@ -62,9 +52,11 @@ def withdrawn(events: list[Object]) -> Problem:
 
 def problem_in(text: str) -> Problem:
     """The reason for a message of Azure's or Karpenter's; PoolFailed if the message is unknown."""
-    reason = next((reason for pattern, reason in _PATTERNS if re.search(pattern, text, re.IGNORECASE)), "PoolFailed")
-    fix = _FIXES.get(reason)
-    return Problem(reason, _shortened(text) + (f". {fix}" if fix else ""))
+    known = verdict_of((), text)
+    if known is None:
+        return Problem("PoolFailed", _shortened(text))
+    remedy = _OWN_ROLE if known.reason == "CloudForbidden" else known.remedy
+    return Problem(known.reason, _shortened(text) + (f". {remedy}" if remedy else ""))
 
 
 def _shortened(text: str) -> str:

@@ -21,12 +21,15 @@ class ErrorBody(BaseModel):
     message: str
     target: str | None = None
     details: tuple["ErrorBody", ...] = ()
+    info: tuple[dict[str, Any], ...] = ()
+    """ARM's `additionalInfo`: which policy refused."""
 
     def flat(self) -> dict[str, Any]:
         """AKS's own shape. Without details `details` is null, not empty: clients must handle that."""
         details = [detail.flat() for detail in self.details] or None
         body: dict[str, Any] = {"code": self.code, "details": details, "message": self.message, "subcode": ""}
-        return body | ({"target": self.target} if self.target else {})
+        more = {"target": self.target, "additionalInfo": list(self.info)}
+        return body | {key: value for key, value in more.items() if value}
 
 
 class ArmError(Exception):

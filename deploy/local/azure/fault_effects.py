@@ -3,13 +3,15 @@
 Pure: from faults and records to an ArmError, an ErrorBody or defects of machines. `faults.py` selects the fault.
 """
 
+from dataclasses import replace
 from typing import Literal
 
 from deploy.local.azure.errors import ArmError, ErrorBody
-from deploy.local.azure.faults import Fault, Target, take
+from deploy.local.azure.faults import KINDS, Fault, Target, take
 from deploy.local.azure.identity import Identity
 from deploy.local.azure.pools import quota, rules
 from deploy.local.azure.records import Operation, Pool, Records
+from deploy.local.azure.refusals import AT_ONCE, LATE, REFUSALS, at_once, late
 from presets.machines.skus import Sku
 
 # The faults attached to an operation when it begins, by the method that begins it.
@@ -24,16 +26,23 @@ OPERATION_KINDS = {
         "slow-operation",
         "operation-failed",
         "etag-conflict",
+        *REFUSALS,
     ),
     "DELETE": ("slow-operation", "operation-failed", "etag-conflict"),
 }
-FAILING_KINDS = ("allocation-failed", "zonal-allocation-failed", "fails-late", "operation-failed", "etag-conflict")
+FAILING_KINDS = (
+    *("allocation-failed", "zonal-allocation-failed", "fails-late", "operation-failed", "etag-conflict"),
+    *REFUSALS,
+)
 _CAPACITY_GUIDANCE = "Read more about improving likelihood of allocation success at https://aka.ms/allocation-guidance"
 
 
 def refuse_put(records: Records, pool: str, sku: Sku, count: int, *, spot: bool, identity: Identity) -> None:
-    """Refuses a PUT that a quota or SKU fault hits, with numbers that fit the pool. Raises ArmError."""
+    """Refuses a PUT that a refusal, quota or SKU fault hits, with numbers that fit the pool. Raises ArmError."""
     target = Target(pool=pool, method="PUT", route="agentPool")
+    fault = take(records.faults, tuple(REFUSALS), replace(target, variant=AT_ONCE))
+    if fault is not None:
+        raise at_once(fault.kind, pool)
     fault = take(records.faults, ["sku-not-available"], target)
     if fault is not None:
         raise sku_refusal(fault, sku, identity.location)
@@ -75,6 +84,8 @@ def failure(operation: Operation, pool: Pool, region: str) -> ErrorBody | None:
     fault = operation.fault(*FAILING_KINDS)
     if fault is None:
         return None
+    if fault.kind in REFUSALS:
+        return late(fault.kind, pool.name)
     code, message = _failure_words(fault, pool, region)
     if fault.kind != "etag-conflict":
         return ErrorBody(code=code, message=message)
@@ -94,8 +105,8 @@ def node_faults(operation: Operation, nodes: list[str]) -> dict[str, Literal["ab
 
 
 def _operation_target(pool: str, kind: str, method: str) -> Target:
-    """etag-conflict hits requests in its plain variant, and operations only in its late one."""
-    return Target(pool=pool, method=method, route="agentPool", variant="late" if kind == "etag-conflict" else None)
+    """What can be told at once hits requests in its plain variant, and operations only in its late one."""
+    return Target(pool=pool, method=method, route="agentPool", variant=LATE if LATE in KINDS[kind].variants else None)
 
 
 def _failure_words(fault: Fault, pool: Pool, region: str) -> tuple[str, str]:

@@ -11,6 +11,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from deploy.local.azure.refusals import AT_ONCE, LATE, REFUSALS
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -68,6 +70,10 @@ KINDS: dict[str, Kind] = {
     "cluster-upgrading": Kind(
         "the cluster is being upgraded: state Upgrading, writes are refused with 409; --times as for cluster-stopped"
     ),
+    **{
+        name: Kind(f"{found.imitates}; variant late: the operation is accepted and fails with it", (AT_ONCE, LATE))
+        for name, found in REFUSALS.items()
+    },
 }
 
 

@@ -24,7 +24,7 @@ from api import labels, names
 from deploy.local.cluster.kubeconfigs import mint_kubeconfig
 from deploy.local.cluster.resources import ensure_crds, ensure_roles
 from deploy.local.layout import Layout
-from testing.pods.inputs import IMAGES, PINNED
+from testing.pods.inputs import IMAGES, NO_CONTROLLER, PINNED
 from testing.workspaces import workspace
 from tests.builders import a_plan
 from tests.integration.nodes.attempts import done
@@ -84,7 +84,7 @@ class Tenant:
     async def replica_set(self, key: WorkspaceKey, worker: Cluster) -> Object:
         """Of the Workspace's Deployment, which the worker makes."""
         plan = a_plan(key, digest=DIGEST, config_map="")
-        workloads = Workloads(ClusterView(worker), IMAGES)
+        workloads = Workloads(ClusterView(worker), IMAGES, first_pods=NO_CONTROLLER)
         made = await done(workloads.ensure_workload, WorkloadRequest(plan=plan, pinned=PINNED))
         owner = reference("apps/v1", "Deployment", names.workload(key.name), made.made["Deployment"])
         return await self.replica_set_of(f"{names.workload(key.name)}-5d4f8", owner)

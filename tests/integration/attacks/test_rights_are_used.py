@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster, Object
 from activities.clients.ownership import ensure_ours
@@ -31,6 +32,7 @@ from activities.preflight.kaito import check_kaito
 from activities.preflight.namespaces import NamespaceRights
 from activities.preflight.workload import WorkloadPreflight
 from activities.serving.pod_owners import PodOwners
+from activities.serving.refused_pods import RefusedPods
 from activities.serving.workloads import Workloads
 from activities.status.statuses import Statuses
 from activities.tuning.config import read_tuning
@@ -45,7 +47,7 @@ from testing.api_rights import POLICY, Right, rights_of, used
 from testing.api_server import api_server_alone
 from testing.deadlines import PATIENCE_S
 from testing.faults.raw_servers import listening, sending
-from testing.pods.inputs import IMAGES, PINNED
+from testing.pods.inputs import IMAGES, NO_CONTROLLER, PINNED
 from tests.builders import a_plan
 from tests.integration.attacks.tenants import (
     WORKER,
@@ -148,7 +150,7 @@ async def _until(api_server: Layout, enough: Callable[[list[Right]], bool]) -> N
 
 async def _serve(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
     key, view = await tenant.workspace(), ClusterView(worker)
-    workspaces, workloads = Workspaces(worker, _forget), Workloads(view, IMAGES)
+    workspaces, workloads = Workspaces(worker, _forget), Workloads(view, IMAGES, first_pods=NO_CONTROLLER)
     await workspaces.ensure_finalizer(key)
     await read_existing(worker, key)
     await Statuses(worker, _nobody).apply(StatusPatch(workspace=key, status={"phase": "Planning", "revision": 1}))
@@ -165,6 +167,9 @@ async def _serve(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
     with listening(sending(ANSWER), address) as port:
         await PodProxy(worker).post(key.namespace, pod, port, "/v1/completions", {}, 10)
         await PodProxy(worker).get(key.namespace, pod, port, "/healthz", 10)
+    # The node that it is bound to does not exist, so its log cannot be read; the right is asked before.
+    with pytest.raises(ApiException):
+        await PodProxy(worker).log(key.namespace, pod, "serve", previous=False)
     await admin.delete("Pod", pod, key.namespace, grace_s=0)
     await done(workloads.delete_workload, UndeployRequest(workspace=key, made=made))
     await workspaces.delete_finalizer(key)
@@ -174,12 +179,13 @@ async def _serve(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
 async def _tune(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
     key, view = await tenant.workspace(**TUNING), ClusterView(worker)
     await tenant.secret("push", "an account")
-    jobs = TuningJobs(view, IMAGES, AROUND)
+    jobs = TuningJobs(view, IMAGES, AROUND, first_pods=NO_CONTROLLER)
     plan = a_plan(
         key, kind="tuning", method="lora", output_image=NOWHERE, output_secret="push", volume_gib=10, config_map=""
     )
     request = JobRequest(plan=plan, part="publish", pinned=PINNED)
     applied = await done(jobs.ensure_tuning_job, request)
+    await RefusedPods(worker, "Job", applied.name, key, first_s=0).problem(missing=True)
     await done(jobs.ensure_tuning_job, request)
     # What is written where another worker has made the Job at the same moment.
     job = manifests.job(

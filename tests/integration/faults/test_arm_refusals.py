@@ -1,10 +1,22 @@
 """When Azure says no, the Workspace stops before it buys, with Azure's numbers; whatever the wording of the no."""
 
+from typing import Any
+
+import pytest
+
+from api import labels
 from testing.leftovers import pools
 from testing.stack import Stack
 from testing.workspaces import Workspaces, is_failed, status_of, workspace
 
 T4, T4_FAMILY = "Standard_NC4as_T4_v3", "Standard NCASv3_T4 Family"
+
+
+def with_fallback(name: str) -> dict[str, Any]:
+    """A Workspace that may also run on a T4."""
+    found = workspace(name)
+    found["metadata"]["annotations"] = {labels.INSTANCE_TYPE_FALLBACKS: T4}
+    return found
 
 
 async def test_a_used_up_quota_is_seen_before_anything_is_bought(stack: Stack, workspaces: Workspaces) -> None:
@@ -46,3 +58,23 @@ async def test_a_failed_workspace_is_tried_again_when_asked(stack: Stack, worksp
     again = {"op": "add", "path": "/metadata/annotations", "value": {"modelyard.dev/retry": "1"}}
     await workspaces.cluster.patch("Workspace", "again", "default", [again])
     await workspaces.until_ready("again")
+
+
+async def test_a_policy_on_the_size_moves_on_to_the_next_machine(stack: Stack, workspaces: Workspaces) -> None:
+    stack.arm.add_fault("refused-by-policy", times=1)
+    await workspaces.create(with_fallback("approved"))
+    found = await workspaces.until_ready("approved")
+    plan = status_of(found["approved"])["plan"]
+    assert plan["instanceType"] == T4
+    assert "CloudPolicyRefused" in plan["tried"][0] and "GPU sizes of this department" in plan["tried"][0]
+
+
+@pytest.mark.parametrize("variant", ["plain", "late"])
+async def test_a_lock_stops_at_once_as_no_machine_helps(stack: Stack, workspaces: Workspaces, variant: str) -> None:
+    stack.arm.add_fault("scope-locked", variant=variant, times=1)
+    name = f"locked-{variant}"
+    await workspaces.create(with_fallback(name))
+    status = status_of((await workspaces.until([name], is_failed))[name])
+    assert status["reason"] == "CloudLocked" and "az lock list" in status["message"]
+    assert stack.arm.calls()["PUT agentPool"] == 1
+    assert pools(stack) == []

@@ -174,6 +174,13 @@ async def test_a_hub_that_is_not_there_is_tried_again() -> None:
     assert "http://127.0.0.1:1" in refused.value.message
 
 
+async def test_a_hub_whose_name_does_not_exist_is_a_no_with_the_name() -> None:
+    asker = Models(Secrets(), "http://hub.invalid:8080")  # type: ignore[arg-type]  # the same
+    with pytest.raises(ApplicationError, match=r"hub\.invalid\. Correct the name") as refused:
+        await asker.read_model_revision(request("acme/llama"))
+    assert refused.value.type == "HostNotFound" and refused.value.non_retryable
+
+
 async def test_a_hub_that_asks_to_slow_down_is_given_the_time_it_asks_for(hub: Any) -> None:
     hub.put("faults", [{"match": "api/models/*", "kind": "status", "status": 429, "retry_after_s": 7}])
     with pytest.raises(ApplicationError) as refused:

@@ -14,7 +14,7 @@ from activities.nodes.byo.watch import GPU_PODS
 from activities.serving.removal import owned_names
 from activities.serving.workloads import Workloads
 from api import labels, names
-from testing.pods.inputs import IMAGES, PINNED
+from testing.pods.inputs import IMAGES, NO_CONTROLLER, PINNED
 from tests.builders import a_plan
 from tests.integration.nodes.attempts import done, refused
 from tests.integration.nodes.conftest import Bench
@@ -42,7 +42,7 @@ def ours(item: Object) -> list[str]:
 
 
 async def test_an_edit_removes_what_the_create_had_set(cluster: Cluster, bench: Bench) -> None:
-    workloads, key = Workloads(ClusterView(cluster), IMAGES), await bench.workspace()
+    workloads, key = Workloads(ClusterView(cluster), IMAGES, first_pods=NO_CONTROLLER), await bench.workspace()
     await done(workloads.ensure_workload, request(key, access_secret="hub"))
     made = await objects(bench, key)
     assert sorted(made) == ["ConfigMap", "Deployment", "Service"] and "HF_TOKEN" in json.dumps(made["Deployment"])
@@ -61,7 +61,7 @@ async def test_an_edit_removes_what_the_create_had_set(cluster: Cluster, bench: 
 
 @pytest.mark.parametrize("generation", [1, 2])
 async def test_another_owners_object_stays_as_it_is(cluster: Cluster, bench: Bench, generation: int) -> None:
-    workloads, key = Workloads(ClusterView(cluster), IMAGES), await bench.workspace()
+    workloads, key = Workloads(ClusterView(cluster), IMAGES, first_pods=NO_CONTROLLER), await bench.workspace()
     metadata = {"name": names.serve_config_map(key.name), "namespace": key.namespace}
     theirs = await bench.admin.create("ConfigMap", {"metadata": metadata, "data": {"of": "others"}})
     error = await refused(workloads.ensure_workload, request(key, generation=generation))
@@ -75,7 +75,7 @@ async def test_an_object_that_went_since_it_was_read_is_not_written(
     cluster: Cluster, bench: Bench, monkeypatch: pytest.MonkeyPatch, there: bool
 ) -> None:
     key = await bench.workspace()
-    workloads, apply = Workloads(ClusterView(cluster), IMAGES), cluster.apply
+    workloads, apply = Workloads(ClusterView(cluster), IMAGES, first_pods=NO_CONTROLLER), cluster.apply
     await done(workloads.ensure_workload, request(key))
     metadata = {"name": names.serve_config_map(key.name), "namespace": key.namespace}
 
@@ -94,7 +94,7 @@ async def test_an_object_that_went_since_it_was_read_is_not_written(
 
 
 async def test_what_was_made_is_deleted_by_its_uid_and_what_replaced_it_stays(cluster: Cluster, bench: Bench) -> None:
-    workloads, key = Workloads(ClusterView(cluster), IMAGES), await bench.workspace()
+    workloads, key = Workloads(ClusterView(cluster), IMAGES, first_pods=NO_CONTROLLER), await bench.workspace()
     made = (await done(workloads.ensure_workload, request(key))).made
     assert made == {kind: item["metadata"]["uid"] for kind, item in (await objects(bench, key)).items()}
     metadata = {"name": names.serve_config_map(key.name), "namespace": key.namespace}

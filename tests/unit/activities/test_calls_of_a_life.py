@@ -15,7 +15,7 @@ from activities.nodes.readiness import Nodes
 from activities.serving.workloads import Workloads
 from api import labels
 from testing.deadlines import PATIENCE_S
-from testing.pods.inputs import IMAGES, PINNED
+from testing.pods.inputs import IMAGES, NO_CONTROLLER, PINNED
 from tests.builders import a_key, a_plan
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.controllers import controlled, replica_set
@@ -52,7 +52,7 @@ class World:
     def __init__(self) -> None:
         self.cluster = FakeCluster()
         self.view = ClusterView(self.cluster)
-        self._nodes, self._workloads = Nodes(self.view), Workloads(self.view, IMAGES)
+        self._nodes, self._workloads = Nodes(self.view), Workloads(self.view, IMAGES, first_pods=NO_CONTROLLER)
 
     async def life(self, number: int, *, nodes_go: bool) -> None:
         key = a_key(uid=f"uid-{number}", name=f"w{number}")

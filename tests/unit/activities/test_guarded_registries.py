@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from activities.clients.guarded_network import Guard, GuardedTransport, Resolve
+from activities.clients.guarded_network import Guard, GuardedTransport
+from activities.clients.host_names import Resolve
 from activities.clients.registry import LARGEST_ANSWER, Registries, RegistryUnreachable
 from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference

@@ -110,3 +110,53 @@ def test_the_servers_parsers_are_those_of_the_catalogue() -> None:
     assert model.tool_parser and options.items() <= model.vllm_options.items()
     config = json.loads(objects(of_a_preset(vllm_options=model.vllm_options))["ConfigMap"]["data"]["serve.json"])
     assert config["model_options"] == model.vllm_options
+
+
+SLICE = "nvidia.com/mig-1g.10gb"
+
+
+def test_pods_of_a_slice_ask_for_it_and_select_its_reservation() -> None:
+    plan = of_a_preset(provider="byo", placed=True, gpu_resource=SLICE)
+    pod = objects(plan)["Deployment"]["spec"]["template"]["spec"]
+    resources = pod["containers"][1]["resources"]
+    assert resources["limits"][SLICE] == "1" == resources["requests"][SLICE]
+    assert "nvidia.com/gpu" not in resources["limits"]
+    assert list(pod["nodeSelector"].values()) == ["1_mig-1g.10gb"]
+    assert SLICE in [toleration["key"] for toleration in pod["tolerations"]]
+
+
+def of_a_template(*containers: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return objects(of_a_preset(kind="template", model=""), {"spec": {"containers": list(containers)} | spec})
+
+
+def server(**more: Any) -> dict[str, Any]:
+    return {"name": "llm", "image": "i:1"} | more
+
+
+def test_the_service_of_a_template_sends_to_the_port_that_it_declares() -> None:
+    [port] = of_a_template(server(ports=[{"containerPort": 8000}]))["Service"]["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (80, 8000)
+    [kaitos] = of_a_template(server())["Service"]["spec"]["ports"]
+    assert kaitos["targetPort"] == 5000
+
+
+def test_a_template_without_a_readiness_probe_is_ready_when_its_port_takes_connections() -> None:
+    made = of_a_template(server(ports=[{"containerPort": 8000}]), server(name="side"))
+    first, side = made["Deployment"]["spec"]["template"]["spec"]["containers"]
+    assert first["readinessProbe"]["tcpSocket"] == {"port": 8000} and "readinessProbe" not in side
+
+
+def test_a_probe_of_the_templates_own_stays() -> None:
+    probe = {"httpGet": {"path": "/ready", "port": 8000}}
+    made = of_a_template(server(ports=[{"containerPort": 8000}], readinessProbe=probe))
+    [container] = made["Deployment"]["spec"]["template"]["spec"]["containers"]
+    assert container["readinessProbe"] == probe
+
+
+def test_what_a_templates_container_wrote_last_stays_in_its_status() -> None:
+    made = of_a_template(
+        server(), server(name="own", terminationMessagePolicy="File"), initContainers=[server(name="i")]
+    )
+    pod = made["Deployment"]["spec"]["template"]["spec"]
+    policies = [one["terminationMessagePolicy"] for one in [*pod["initContainers"], *pod["containers"]]]
+    assert policies == ["FallbackToLogsOnError", "FallbackToLogsOnError", "File"]

@@ -77,3 +77,15 @@ def test_a_status_that_somebody_else_has_written_fills_no_history(pod: dict[str,
     assert problem is not None and len(problem.message) < pods.MESSAGE_MAX + 500
     for part in ("fetch", "train", "publish"):
         judged(part, [pod], "d1")
+
+
+def test_a_push_that_finds_no_registry_is_told_while_it_is_tried_again() -> None:
+    """After the first failure and not after the last: the kubelet goes on with the same Job meanwhile."""
+    words = json.dumps({"reason": "RegistryUnreachable", "message": "registry.example cannot be reached"})
+    failed = judged("publish", [a_pod(name="publish", **ended(72, words))], "d1")
+    assert failed.problem is not None and failed.problem.final and "registry.example" in failed.problem.message
+    last = {"lastState": ended(72, words)["state"], "restartCount": 1, "state": {"running": {}}}
+    again = judged("publish", [a_pod(**last | {"name": "publish"})], "d1")
+    assert again.running and again.problem is not None and not again.problem.final
+    crash = judged("publish", [a_pod(name="publish", **ended(1, "Traceback"))], "d1")
+    assert crash.problem is not None and not crash.problem.final

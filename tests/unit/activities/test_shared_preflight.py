@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
 from types import SimpleNamespace as Thing
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.containerservice.models import AgentPool
 
-from activities.clients.azure import Azure, AzureSettings
+from activities.clients.azure import Azure, AzureSettings, connect
 from activities.contract.plan import Check, Plan
 from activities.nodes.aks.agent_pool_spec import pool_of
 from activities.preflight.azure import PreflightChecks
@@ -140,3 +142,21 @@ async def test_a_failed_question_is_unknown_for_who_asked_and_asked_again_by_the
     assert {checks[CheckName.VCPU_QUOTA].outcome for checks in crowd} == {"unknown"}
     assert outcomes(await region.checked()) == ALL_PASSED
     assert region.asked["usages"] == 2
+
+
+async def test_an_endpoint_of_azure_that_does_not_exist_is_a_no(tmp_path: Path) -> None:
+    """Through the SDK's own transport; a name below .invalid exists nowhere."""
+    (tmp_path / "token").write_text("token")
+    settings = AzureSettings(
+        endpoint="https://management.invalid",
+        credential=f"token-file:{tmp_path / 'token'}",
+        location="eastus",
+        subscription_id="s",
+        resource_group="g",
+        cluster="c",
+    )
+    async with AsyncExitStack() as stack:
+        checks = PreflightChecks(await connect(settings, stack))
+        found = {check.name: check for check in (await checks.read_preflight(plan_of("one"))).checks}
+    for check in (found[CheckName.VCPU_QUOTA], found[CheckName.SKU_OFFERED]):
+        assert (check.outcome, check.reason) == ("failed", "HostNotFound") and "management.invalid" in check.message

@@ -24,6 +24,7 @@ from activities.nodes.byo.provider import OwnNodes
 from activities.nodes.karpenter.provider import NodeClaims
 from activities.nodes.readiness import Nodes
 from activities.planning.models import Models
+from activities.planning.own_nodes import OwnMachines
 from activities.planning.planner import Planner
 from activities.preflight.azure import PreflightChecks
 from activities.preflight.cluster import ClusterChecks
@@ -49,6 +50,7 @@ CLASSES = (
     Populations,
     PreflightChecks,
     Nodes,
+    OwnMachines,
     Planner,
     Statuses,
     TuningJobs,

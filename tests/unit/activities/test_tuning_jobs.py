@@ -16,7 +16,7 @@ from activities.manifests.tuning import TuningPodSettings
 from activities.tuning.jobs import TuningJobs
 from api import labels, names
 from testing.deadlines import PATIENCE_S
-from testing.pods.inputs import IMAGES, PINNED
+from testing.pods.inputs import IMAGES, NO_CONTROLLER, PINNED
 from tests.builders import a_plan
 from tests.fakes.cluster import FakeCluster
 from tests.integration.nodes.attempts import Attempt, done, refused
@@ -69,7 +69,7 @@ def a_pod(name: str = "pod-1", part: TuningPart = "fetch", digest: str = DIGEST,
 
 
 def jobs(cluster: FakeCluster) -> TuningJobs:
-    return TuningJobs(ClusterView(cluster), IMAGES, AROUND)
+    return TuningJobs(ClusterView(cluster), IMAGES, AROUND, first_pods=NO_CONTROLLER)
 
 
 def request(part: TuningPart = "fetch") -> JobRequest:

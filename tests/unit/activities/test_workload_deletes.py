@@ -13,7 +13,7 @@ from activities.serving.removal import owned_names
 from activities.serving.workloads import Workloads
 from api import names
 from testing.deadlines import PATIENCE_S
-from testing.pods.inputs import IMAGES, PINNED
+from testing.pods.inputs import IMAGES, NO_CONTROLLER, PINNED
 from tests.builders import a_key, a_plan
 from tests.fakes.cluster import FakeCluster
 from tests.integration.nodes.attempts import Attempt
@@ -29,7 +29,8 @@ A_LIST_OF_PODS = Counter({("list_all", "Pod"): 2, ("watch", "Pod"): 1})
 async def applied(cluster: FakeCluster, replicas: int = 1, **plan: Any) -> WorkloadApplied:
     wanted = a_plan(KEY, **({"digest": f"of {replicas}", "node_count": replicas, "vllm_options": {}} | plan))
     attempt = Attempt(
-        Workloads(ClusterView(cluster), IMAGES).ensure_workload, WorkloadRequest(plan=wanted, pinned=PINNED)
+        Workloads(ClusterView(cluster), IMAGES, first_pods=NO_CONTROLLER).ensure_workload,
+        WorkloadRequest(plan=wanted, pinned=PINNED),
     )
     made: WorkloadApplied = await asyncio.wait_for(attempt.task, PATIENCE_S)
     return made

@@ -3,11 +3,13 @@
 import asyncio
 import base64
 import json
+import socket
 from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.clients.host_names import ALWAYS, HostNames
 from activities.clients.kubernetes import Object
 from activities.clients.registry import Registries, RegistryUnreachable
 from activities.contract.plan import Check, Plan
@@ -57,8 +59,21 @@ def a_workspace(**inference: Any) -> Object:
     return {"metadata": {"name": KEY.name, "namespace": KEY.namespace, "uid": KEY.uid}, "inference": inference}
 
 
-async def checks(plan: Plan, registries: Registries, cluster: FakeCluster | None = None) -> dict[str, Check]:
-    preflight = WorkloadPreflight(cluster or FakeCluster(), OWN, registries)
+def dns(*known: str) -> HostNames:
+    """A resolver that knows these names, and no other."""
+
+    async def resolve(host: str, port: int) -> list[str]:
+        if host not in known:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return ["10.0.0.1"]
+
+    return HostNames(resolve=resolve)
+
+
+async def checks(
+    plan: Plan, registries: Registries, cluster: FakeCluster | None = None, names: HostNames | None = None
+) -> dict[str, Check]:
+    preflight = WorkloadPreflight(cluster or FakeCluster(), OWN, registries, names=names or dns())
     return {check.name: check for check in (await preflight.read_workload_preflight(plan)).checks}
 
 
@@ -118,6 +133,60 @@ async def test_an_unreachable_registry_leaves_the_check_unknown() -> None:
     plan = a_plan(kind="tuning", output_image=f"{HOST}/out:1")
     found = await checks(plan, Answering(tune=silent, out=silent))
     assert {found[name].outcome for name in ("ImagesPullable", "OutputWritable")} == {"unknown"}
+
+
+WORKING = dns(ALWAYS[0], "data.example")
+
+
+async def test_a_registry_that_does_not_exist_is_a_no_before_anything_is_bought() -> None:
+    """Not after the training, when the push would be tried for a day."""
+    silent = RegistryUnreachable("no answer")
+    plan = a_plan(kind="tuning", output_image=f"{HOST}/out:1")
+    found = (await checks(plan, Answering(out=silent), names=WORKING))["OutputWritable"]
+    assert (found.outcome, found.reason) == ("failed", "HostNotFound")
+    assert HOST in found.message and "Correct the name" in found.message
+
+
+async def test_the_same_for_an_adapter_and_for_an_image_of_the_users() -> None:
+    silent = RegistryUnreachable("no answer")
+    adapters = a_workspace(adapters=[{"source": {"name": "tone", "image": f"{HOST}/tone:1"}}])
+    plan = a_plan(adapters=("tone",))
+    found = (await checks(plan, Answering(tone=silent), FakeCluster(Workspace=adapters), WORKING))["ImagesPullable"]
+    assert (found.outcome, found.reason) == ("failed", "HostNotFound")
+    template = a_workspace(template={"spec": {"containers": [{"image": f"{HOST}/a:1"}]}})
+    plan = a_plan(kind="template")
+    found = (await checks(plan, Answering(a=silent), FakeCluster(Workspace=template), WORKING))["ImagesPullable"]
+    assert (found.outcome, found.reason) == ("failed", "HostNotFound")
+
+
+async def test_images_that_nodes_may_have_a_mirror_for_are_left_open() -> None:
+    """In a closed network, neither the name of a public registry nor that of our own images need exist."""
+    silent = RegistryUnreachable("no answer")
+    for image in ("vllm/vllm-openai:1", "ghcr.io/team/vllm-openai:1"):
+        template = a_workspace(template={"spec": {"containers": [{"image": image}]}})
+        registries = Answering(**{"vllm-openai": silent})
+        found = await checks(a_plan(kind="template"), registries, FakeCluster(Workspace=template), WORKING)
+        assert found["ImagesPullable"].outcome == "unknown"
+    assert (await checks(a_plan(), Answering(serve=silent), names=WORKING))["ImagesPullable"].outcome == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("source", "missing"),
+    [
+        ({"urls": ["https://data.example/a.csv", "https://typo.example:8443/b.csv?sig=s"]}, "typo.example"),
+        ({"image": "typo.example:5000/team/data:1"}, "typo.example"),
+        ({"urls": ["https://data.example/a.csv"]}, ""),
+        ({"volumeSource": {}}, ""),
+    ],
+)
+async def test_data_from_a_host_that_does_not_exist_is_a_no(source: Any, missing: str) -> None:
+    written = a_workspace() | {"tuning": {"input": source}}
+    plan = a_plan(kind="tuning")
+    found = (await checks(plan, Answering(), FakeCluster(Workspace=written), WORKING))["DataHosts"]
+    assert (found.outcome, found.reason) == (("failed", "HostNotFound") if missing else ("passed", ""))
+    assert missing in found.message and "sig=" not in found.message
+    in_trouble = (await checks(plan, Answering(), FakeCluster(Workspace=written), dns()))["DataHosts"]
+    assert in_trouble.outcome == "passed", "a resolver that knows no name proves nothing"
 
 
 ADAPTERS = [

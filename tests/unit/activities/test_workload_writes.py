@@ -15,7 +15,7 @@ from activities.serving.removal import owned_names
 from activities.serving.workloads import Workloads
 from api import labels
 from testing.deadlines import PATIENCE_S
-from testing.pods.inputs import IMAGES, PINNED
+from testing.pods.inputs import IMAGES, NO_CONTROLLER, PINNED
 from tests.builders import a_key, a_plan
 from tests.fakes.cluster import FakeCluster
 from tests.integration.nodes.attempts import Attempt
@@ -32,7 +32,7 @@ def foreign(kind: str) -> Object:
 async def ensured(cluster: FakeCluster, **plan: Any) -> WorkloadApplied:
     wanted = a_plan(KEY, **({"digest": "digest-1", "vllm_options": {}} | plan))
     cluster.calls.clear()
-    body = Workloads(ClusterView(cluster), IMAGES).ensure_workload
+    body = Workloads(ClusterView(cluster), IMAGES, first_pods=NO_CONTROLLER).ensure_workload
     attempt = Attempt(body, WorkloadRequest(plan=wanted, pinned=PINNED))
     made: WorkloadApplied = await asyncio.wait_for(attempt.task, PATIENCE_S)
     return made

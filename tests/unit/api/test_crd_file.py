@@ -45,8 +45,10 @@ def test_columns_are_those_of_the_first_release_and_of_today() -> None:
     assert columns["v1alpha1"] == ["Instance", "ResourceReady", "InferenceReady", "WorkspaceReady", "Age"]
     assert columns["v1beta1"] == [
         "Instance", "ResourceReady", "InferenceReady", "JobStarted", "WorkspaceSucceeded", "TargetNodeCount", "State",
-        "Phase", "Age",
+        "Phase", "PerHour", "Spent", "SpentAsOf", "Age",
     ]  # fmt: skip
+    ours = [one["name"] for one in VERSIONS["v1beta1"]["additionalPrinterColumns"] if one.get("priority")]
+    assert ours == ["PerHour", "Spent", "SpentAsOf"], "what KAITO does not print is for -o wide"
 
 
 def nodes(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

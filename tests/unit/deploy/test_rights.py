@@ -33,10 +33,13 @@ def test_what_is_read_everywhere_holds_no_secret() -> None:
 def test_the_worker_reads_pods_makes_none_and_asks_them_as_somebody_who_may_do_nothing_else() -> None:
     assert verbs("modelyard:cluster-worker", "", "pods") == {"get", "list", "watch"}
     for role in ("modelyard:cluster-worker", "modelyard:namespaces", "modelyard:watcher", "modelyard:admin"):
-        assert not verbs(role, "", "pods/proxy")
+        assert not verbs(role, "", "pods/proxy") and not verbs(role, "", "pods/log")
     documents = [one for one in yaml.safe_load_all(RIGHTS.read_text()) if one["metadata"]["name"] == IDENTITY]
     (role,) = (one for one in documents if one["kind"] == "ClusterRole")
-    assert role["rules"] == [{"apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["create", "get"]}]
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["pods/proxy"], "verbs": ["create", "get"]},
+        {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    ]
     (binding,) = (one for one in documents if one["kind"] == "ClusterRoleBinding")
     assert [subject["name"] for subject in binding["subjects"]] == [IDENTITY]
 

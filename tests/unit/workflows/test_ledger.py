@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.resource.cost import cost_at
 from workflows.ledger import Ledger, Purchase
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,6 +44,22 @@ def test_two_nodes_for_half_an_hour() -> None:
     cost = ledger.total(after(seconds=1810))
     assert cost is not None
     assert (cost.spent, cost.currency, cost.node_seconds) == ("3.60", "USD", 3600)
+    assert (cost.per_hour, cost.nodes) == ("7.20", 2)
+
+
+@pytest.mark.parametrize("hours", [0, 0.5, 1, 30])
+def test_a_status_of_then_says_what_it_costs_now(hours: float) -> None:
+    """Whoever reads an old status reckons what the ledger would say."""
+    ledger = Ledger()
+    ledger.intend(a_purchase())
+    ledger.confirm("ws1", None)
+    then, now = ledger.total(after(minutes=1)), after(minutes=1) + timedelta(hours=hours)
+    assert then is not None
+    assert cost_at(then, now) == ledger.total(now)
+    ledger.close("ws1", after(minutes=2), existed=True)
+    ended = ledger.total(after(minutes=2))
+    assert ended is not None and (ended.per_hour, ended.nodes) == (None, None)
+    assert cost_at(ended, now).spent == ended.spent
 
 
 def test_the_clock_stops_when_the_cloud_says_not_found() -> None:
@@ -77,6 +94,8 @@ def test_without_a_price_there_is_no_amount_but_node_seconds() -> None:
     cost = ledger.total(after(hours=1))
     assert cost is not None
     assert (cost.spent, cost.currency, cost.node_seconds) == (None, None, 7200)
+    assert (cost.per_hour, cost.nodes) == (None, 2)
+    assert cost_at(cost, after(hours=2)).node_seconds == 14400
 
 
 def test_a_second_try_for_the_same_pool_is_one_purchase() -> None:

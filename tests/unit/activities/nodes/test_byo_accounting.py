@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.nodes.byo.gpu_accounting import blocked, gpu_pod, gpus_requested, pick, shortage, uses_of
-from activities.nodes.reservation_labels import reservation_label
+from activities.nodes.byo.gpu_accounting import blocked, gpu_pod, pick, shortage, uses_of
+from activities.nodes.reservation_labels import amount, is_reserved, reservation_label, reservations_of, reserving
+from api.pods.template import gpus_requested
 from tests.builders import UID
 from tests.fakes.nodes import a_node, a_pod
 
 OTHER = "11111111-2222-4333-8444-555555555555"
 GPU = "nvidia.com/gpu"
+SMALL, LARGE = "nvidia.com/mig-1g.10gb", "nvidia.com/mig-3g.47gb"
 
 
 def container(gpus: int | None, **more: str) -> dict[str, Any]:
@@ -43,7 +45,7 @@ REQUESTS = [
 
 @pytest.mark.parametrize(("spec", "gpus"), REQUESTS)
 def test_a_pods_gpus_are_what_the_scheduler_counts(spec: dict[str, Any], gpus: int) -> None:
-    assert gpus_requested(spec) == gpus
+    assert gpus_requested(spec) == ({GPU: gpus} if gpus else {})
 
 
 @pytest.mark.parametrize(
@@ -153,3 +155,58 @@ def test_free_gpus_are_never_negative_and_never_more_than_offered(
 ) -> None:
     node = a_node("n", gpus=gpus, labels={reservation_label(uid): str(count) for uid, count in held.items()})
     assert 0 <= free(node, *(a_pod(f"p{i}", "n", gpus=count) for i, count in enumerate(pods)), uid="a") <= gpus
+
+
+def sliced(name: str = "mig-1", **changes: Any) -> dict[str, Any]:
+    """A node whose GPUs are divided by MIG's strategy `mixed`: it offers slices, and no whole GPU."""
+    node = a_node(name, gpus=0, **changes)
+    node["status"]["allocatable"] |= {SMALL: "4", LARGE: "1"}
+    return node
+
+
+def holding(resource: str, gpus: int, workspace: str = "") -> dict[str, Any]:
+    pod = a_pod("p", "mig-1", gpus=0, workspace=workspace)
+    pod["spec"]["containers"][0]["resources"] = {"limits": {resource: str(gpus)}}
+    return pod
+
+
+def test_slices_are_counted_by_their_size() -> None:
+    nodes = {"mig-1": sliced(labels={reservation_label(OTHER): amount(1, SMALL)})}
+    pods = [found for pod in (holding(SMALL, 2), holding(LARGE, 1)) if (found := gpu_pod(pod))]
+    (small,), (large,) = (uses_of(nodes, pods, resource) for resource in (SMALL, LARGE))
+    assert (small.offered, small.free_for(UID)) == (4, 1), "4 less 2 of a pod and 1 reserved"
+    assert (large.offered, large.free_for(UID)) == (1, 0)
+    assert pick([small], UID, gpus=1, count=1) == ["mig-1"] and pick([large], UID, gpus=1, count=1) == []
+
+
+def test_a_reservation_says_of_which_slices_it_is() -> None:
+    node = sliced()
+    for operation in reserving(node, UID, 2, SMALL)[1:]:
+        node["metadata"]["labels"][operation["path"].removeprefix("/metadata/labels/").replace("~1", "/")] = operation[
+            "value"
+        ]
+    assert reservations_of(node) == {UID: 2} == reservations_of(node, SMALL)
+    assert reservations_of(node, LARGE) == {} == reservations_of(node, GPU)
+    assert is_reserved(node, UID, 2, SMALL) and not is_reserved(node, UID, 2, GPU)
+
+
+def test_missing_slices_are_reported_by_name() -> None:
+    message = shortage(uses_of({"n": a_node("n")}, [], SMALL), UID, gpus=1, count=1, match_labels={}, resource=SMALL)
+    assert message == (
+        f"0 of 1 matching nodes have a free {SMALL}, 1 is needed: "
+        f"n offers no {SMALL} (does the device plugin run there?)"
+    )
+
+
+def test_a_taint_named_after_the_slices_is_tolerated_by_those_who_ask_for_them() -> None:
+    node = sliced(taints=[{"key": SMALL, "value": "true", "effect": "NoSchedule"}])
+    assert blocked(node, SMALL) == "" and blocked(node).startswith("has the taint")
+
+
+def test_who_asks_for_no_gpu_may_have_any_node_where_a_pod_can_start() -> None:
+    nodes = {"cpu": a_node("cpu", gpus=0), "full": a_node("full", labels={reservation_label(OTHER): "1"})}
+    nodes["away"] = a_node("away", ready=False)
+    uses = uses_of(nodes, [])
+    assert sorted(pick(uses, UID, gpus=0, count=9)) == ["cpu", "full"]
+    message = shortage(uses, UID, gpus=0, count=3, match_labels={})
+    assert message == "2 of 3 matching nodes can take its pods, 3 are needed: away is not Ready"

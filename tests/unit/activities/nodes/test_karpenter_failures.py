@@ -15,7 +15,7 @@ WORDS = [
     ("AllocationFailed", "InsufficientCapacityError: NodeClaim ws1 event: no instance type"),
     ("PoolLimitReached", "the maximum number of agent pools 100 is reached"),
     ("CloudForbidden", "AuthorizationFailed: the client does not have authorization"),
-    ("CloudRequestRefused", "RequestDisallowedByPolicy: resource was disallowed by policy"),
+    ("CloudPolicyRefused", "RequestDisallowedByPolicy: resource was disallowed by policy"),
     ("PoolFailed", "something nobody has seen"),
 ]
 

@@ -282,6 +282,12 @@ CASES = [
     Case("M23", "serving", {"inference": {"template": {"spec": TEMPLATE["spec"] | {"nodeSelector": {
          f"gpus.modelyard.dev/{VICTIM}": "1"}}}}}, "inference.template.spec.nodeSelector", "set by Modelyard alone",
          {"inference": {"template": {"spec": TEMPLATE["spec"] | {"nodeSelector": {"kubernetes.io/arch": "amd64"}}}}}),
+    Case("M40", "serving", {"inference": {"template": {"spec": TEMPLATE["spec"] | {"nodeName": "n"}}}},
+         "inference.template.spec.nodeName", "leave it out", {"inference": {"template": TEMPLATE}}),
+    Case("M41", "serving", {"inference": {"template": {"spec": {"containers": [{"name": "c", "image": "i:1",
+         "resources": {"limits": {"nvidia.com/gpu": 99}}}]}}}}, "inference.template.spec.containers",
+         "a pod asks for 99 GPUs", {"inference": {"template": {"spec": {"containers": [{"name": "c", "image": "i:1",
+         "resources": {"limits": {"nvidia.com/gpu": 1}}}]}}}}),
     Case("M6", "serving", {"inference": {"template": {}}}, "inference.template.spec.containers", "at least one"),
     Case("M6", "serving", {"inference": {"template": {"spec": {"containers": [{"name": "c"}]}}}},
          "inference.template.spec.containers[0].image", "a container needs image",

@@ -14,6 +14,7 @@ CODE = [
     ROOT / "presets/admission/rules.py",
     ROOT / "presets/admission/config_maps.py",
     ROOT / "presets/admission/policy.py",
+    ROOT / "presets/admission/templates.py",
     ROOT / "presets/plan/judge.py",
     ROOT / "api/policy/rules.py",
     ROOT / "admin/webhook/permissions.py",

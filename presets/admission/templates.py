@@ -1,0 +1,64 @@
+"""Judges what a pod template asks for: what can never start (M40), and what the machine does not have (M41).
+
+Admission and the plan ask the same; how a template is read is `api/pods/template.py`. A machine that is not known, as
+own nodes are not, refuses nothing: what such nodes have free is waited for.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from api import labels
+from api.pods.template import TemplateNeeds, read_template
+from api.resource.workspace import Workspace
+from api.validation.document import Draft
+from api.validation.problem import Problem
+from presets.admission.lookups import known_sku
+from presets.machines.skus import Sku
+
+WHERE: Final = "inference.template.spec"
+NVIDIA: Final = "NVIDIA"
+
+
+def templates(draft: Draft) -> Iterator[Problem]:
+    """M40, M41: of `inference.template`."""
+    template = draft.inference["template"]
+    if not template.is_map:
+        return
+    needs = read_template(template.value)
+    for problem in needs.problems:
+        yield Problem("M40", f"{WHERE}.{problem.path}", problem.message)
+    sku = known_sku(draft.instance_type) if draft.buys_nodes else None
+    for message in lacking(needs, sku):
+        yield Problem("M41", f"{WHERE}.containers", message)
+
+
+def needs_of(workspace: Workspace) -> TemplateNeeds | None:
+    """What the Workspace's template needs; None if it has none."""
+    template = workspace.inference.template if workspace.inference else None
+    return None if template is None else read_template(template)
+
+
+def is_without_gpu(draft: Draft) -> bool:
+    """Whether it serves by a template that asks for no GPU, which any machine can run."""
+    template = draft.inference["template"]
+    return template.is_map and not draft.inference["preset"].given and not read_template(template.value).gpus
+
+
+def lacking(needs: TemplateNeeds, sku: Sku | None) -> Iterator[str]:
+    """What this machine, of which each pod gets one, does not have. All that it has is compared, though the kubelet
+    keeps some of it: what is refused here can start on no such node."""
+    if sku is None:
+        return
+    if needs.gpu_resource not in ("", labels.GPU_RESOURCE):
+        yield f"a pod asks for {needs.gpu_resource}, and nodes that are bought offer whole GPUs: {labels.GPU_RESOURCE}"
+    elif needs.gpus and not sku.gpu_model.startswith(NVIDIA):
+        what = f"{sku.gpus} x {sku.gpu_model}" if sku.gpus else "no GPU"
+        yield f"a pod asks for {needs.gpus} x {labels.GPU_RESOURCE}, and {sku.name} has {what}"
+    elif needs.gpus > sku.gpus:
+        yield f"a pod asks for {needs.gpus} GPUs, and {sku.name} has {sku.gpus}: ask for less, or use a larger machine"
+    if needs.cpu > sku.vcpus:
+        asked = f"a pod asks for {needs.cpu:g} CPUs, and {sku.name} has {sku.vcpus}"
+        yield f"{asked}: ask for less, or use a larger machine"
+    if needs.memory_gib > sku.ram_gib:
+        asked = f"a pod asks for {needs.memory_gib:.1f} GiB of memory, and {sku.name} has {sku.ram_gib}"
+        yield f"{asked}: ask for less, or use a larger machine"
