@@ -92,4 +92,5 @@ def test_a_policy_that_is_edited_holds_without_a_restart(
         assert time.monotonic() < deadline, "the edit was not taken"
         time.sleep(0.2)
     three = workspace("three", replicas=3)
+    del three["metadata"]["namespace"]
     assert "for $10.00 an hour" in refusal(kubectl, "create", three)
