@@ -26,8 +26,17 @@ class Patch:
     begins: bool = False
 
 
-PATCHES: Final[Sequence[Patch]] = ()
-"""Empty: no workflow of an older release runs anywhere."""
+LAST_GOOD: Final = "put-the-last-good-one-back-2026-11"
+PATCHES: Final[Sequence[Patch]] = (
+    Patch(
+        id=LAST_GOOD,
+        guards="a failed edit is answered with what served before it, and another machine is checked before the old "
+        "one is given back",
+        until="no run is left that began before 0.1.0",
+        begins=True,
+    ),
+)
+"""Begun in the release that knows it: no older one was tagged."""
 
 
 def patched(patch_id: str) -> bool:
