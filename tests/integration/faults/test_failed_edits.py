@@ -1,5 +1,4 @@
-"""An edit that fails on a real API server: what served before serves again, on the same node, and the status says so.
-"""
+"""An edit that fails on a real API server: what served before serves again, on its node, and the status says so."""
 
 import asyncio
 from collections.abc import AsyncIterator
