@@ -3,18 +3,27 @@
 In real time: an edit that comes during the putting back, and a delete, are races.
 """
 
+import asyncio
+import gc
+import sys
 from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
 
+from activities.contract import queues
 from activities.contract import signatures as s
 from activities.contract.failures import failure
+from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Check
 from activities.contract.signatures import Signature
 from api.resource.status import Phase
-from tests.workflows.conftest import Bench
+from testing.deadlines import PATIENCE_S
+from tests.workflows.conftest import Bench, working
+from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.state import WorkspaceState
+from workflows.workspace import WorkspaceWorkflow
 
 CRASH = failure("ContainerCrashLoopBackOff", "container serve ended: invalid tool call parser: qwen", final=True)
 OTHER_MACHINE = "Standard_NC48ads_A100_v4"
@@ -37,6 +46,15 @@ async def failed_edit(bench: Bench, error: Exception = CRASH) -> WorkspaceState:
     bench.world.fail_next(s.WAIT_FOR_SERVING, error)
     await bench.edit(digest="digest-2")
     return await bench.settled()
+
+
+async def next_run(bench: Bench, than: str | None) -> str | None:
+    """The run that has taken the state over from this one."""
+    assert bench.handle is not None
+    async with asyncio.timeout(PATIENCE_S):
+        while (found := (await bench.handle.describe()).run_id) == than:
+            await asyncio.sleep(0.1)
+    return found
 
 
 def condition(bench: Bench, type_: str) -> dict[str, Any]:
@@ -268,8 +286,47 @@ async def test_a_failed_training_keeps_the_adapter_that_was_published(live_bench
     assert live_bench.world.statuses[-1]["adapter"]["digest"].startswith("sha256:aaa")
 
 
-async def test_a_failed_edit_is_carried_over_to_the_next_run(live_bench: Bench) -> None:
-    await ready(live_bench)
-    state = await failed_edit(live_bench)
-    loaded = WorkspaceState.model_validate_json(state.model_dump_json())
-    assert loaded.spec.failed == state.spec.failed and loaded.spec.good == state.spec.good
+@pytest.mark.parametrize("bench", [0], ids=["replayed at every step"], indirect=True)
+async def test_it_is_all_in_the_workflows_state(bench: Bench) -> None:
+    await ready(bench)
+    state = await failed_edit(bench)
+    assert state.status.message.endswith("; generation 1 serves") and bench.world.restored == ["digest-1"]
+    assert await bench.delete() == []
+    assert not bench.world.pools and not bench.world.workloads
+
+
+async def test_what_serves_instead_is_repaired_in_the_next_run_too(live_bench: Bench) -> None:
+    """History is bounded: the run that has seen the edit fail is not the one that sees the node go."""
+    seed = WorkspaceInput(key=WorkspaceKey(namespace="default", name=live_bench.name, uid="uid-1"), history_limit=20)
+    live_bench.handle = await live_bench.client.start_workflow(
+        WorkspaceWorkflow.run, seed, id=f"workspace/default/{live_bench.name}", task_queue=queues.WORKSPACES,
+        start_signal=SIGNAL_CHANGED, start_signal_args=[Changed(uid="uid-1", generation=1)],
+    )  # fmt: skip
+    first = live_bench.handle.result_run_id
+    live_bench.handle = live_bench.client.get_workflow_handle_for(WorkspaceWorkflow.run, live_bench.handle.id)
+    await live_bench.settled()
+    second = await next_run(live_bench, first)
+    before = await failed_edit(live_bench)
+    await next_run(live_bench, second)
+    after = await live_bench.progress()
+    assert (after.spec.failed, after.spec.good) == (before.spec.failed, before.spec.good)
+    live_bench.world.pools.clear()
+    await live_bench.signal(resync=True, generation=0)
+    await live_bench.until(lambda state: live_bench.world.repairs == 1 and state.status.settled == "ready")
+    assert live_bench.world.applied == "digest-1"
+
+
+async def test_a_worker_that_goes_away_while_it_is_put_back_ends_without_a_sound(
+    live: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complaints: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: complaints.append(repr(unraisable)))
+    async with working(live) as bench:
+        await ready(bench)
+        restoring = bench.world.hold_restore()
+        bench.world.fail_next(s.WAIT_FOR_SERVING, CRASH)
+        await bench.edit(digest="digest-2")
+        await bench.until(lambda state: state.status.step == "Restore")
+        restoring.set()
+    gc.collect()
+    assert complaints == []
