@@ -56,6 +56,7 @@ _KAITO = (
     ("WorkspaceTuningJobStatusFailed", "The training failed.", "the Job reached its limit of retries",
      "read the message and the training pod's log", "fail"),
     ("workspaceSucceeded", "The Workspace does its job.", "it serves, or the adapter is published", _NOTHING, "none"),
+    ("GenerationApplied", "The newest generation is what serves.", "an edit before it had failed", _NOTHING, "none"),
     ("workspacePending", "The Workspace is on its way.", _PROGRESS, "wait for the deadline in the status", "wait"),
     ("workspaceFailed", "The Workspace failed.", "the message names the step and the cause",
      "change the spec, or set the annotation modelyard.dev/retry to a new value", "fail"),
@@ -200,6 +201,9 @@ _SERVING = (
     ("ServedByKaito", "KAITO's workload or nodes of this Workspace are still there.",
      "the Workspace was made under KAITO, whose objects are left alone until somebody deletes them",
      "hand it over with the commands in the message: docs/migrate-from-kaito.md", "fail"),
+    ("WorkloadNotKept", "What served before cannot be put back.",
+     "its Deployment was gone, or had been changed by others, when the edit came",
+     "correct the edit that the message names; the next generation is tried as a first one", "fail"),
     ("OwnershipConflict", "An object of that name has another owner.", "it exists without this Workspace's labels",
      "rename the Workspace, or remove the object that the message names", "fail"),
 )  # fmt: skip

@@ -75,6 +75,7 @@ class Truth:
     there: Stored | None = None
     pool: Owned | None = None
     workload: Owned | None = None
+    kept: str = ""
     messages: list[Changed] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     status: dict[str, Any] = field(default_factory=dict)
@@ -248,9 +249,19 @@ class Truth:
         plan = request.plan
         if self.workload and self.workload.uid != plan.key.uid:
             self.wrong.append(f"the workload of {self.workload.uid} is still there for {plan.key.uid}")
-        self._never_back("the workload", plan.key, plan.generation)
+        if request.restore and plan.digest not in {self.kept, self.workload.what if self.workload else ""}:
+            self.wrong.append(f"{plan.digest} was to be put back, but {self.kept} is kept")
+        if not request.restore:
+            self._never_back("the workload", plan.key, plan.generation)
+        kept = self._keep(request.keep)
         self.workload = Owned(plan.key.uid, plan.digest)
-        return WorkloadApplied(digest=plan.digest, made={"Deployment": plan.key.uid})
+        return WorkloadApplied(digest=plan.digest, made={"Deployment": plan.key.uid}, kept=kept)
+
+    def _keep(self, digest: str) -> str:
+        """What is there is kept, unless it is another one by now; what was kept already stays."""
+        if digest and self.workload is not None and self.workload.what == digest:
+            self.kept = digest
+        return digest if digest == self.kept else ""
 
     def _wait_for_serving(self, request: ServingRequest) -> ServingReady:
         self._while_nodes_ready(request.nodes)
@@ -284,7 +295,8 @@ class Truth:
         if set(request.made.values()) - {request.workspace.uid}:
             self.wrong.append(f"{request.made} was to be deleted for {request.workspace.uid}")
         if self.workload and self.workload.uid == request.workspace.uid:
-            self.workload = None
+            kept, self.workload = self._keep(request.keep), None
+            return Undeployed(kept=kept)
         return Undeployed()
 
     def _delete_tuning(self, request: t.TuningKey) -> Undeployed:

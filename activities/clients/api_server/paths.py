@@ -14,6 +14,7 @@ PATHS: Final[Mapping[str, str]] = {
     "Workspace": "/apis/kaito.sh/v1beta1/{scope}workspaces",
     "Deployment": "/apis/apps/v1/{scope}deployments",
     "ReplicaSet": "/apis/apps/v1/{scope}replicasets",
+    "ControllerRevision": "/apis/apps/v1/{scope}controllerrevisions",
     "StatefulSet": "/apis/apps/v1/{scope}statefulsets",
     "Job": "/apis/batch/v1/{scope}jobs",
     "PodDisruptionBudget": "/apis/policy/v1/{scope}poddisruptionbudgets",
