@@ -13,6 +13,7 @@ from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries, RegistryUnreachable
 from activities.contract import signatures
 from activities.contract.plan import Check, Plan, Preflight
+from activities.preflight.gpus import GpuOffers
 from activities.preflight.namespaces import NamespaceRights
 from activities.preflight.verdicts import (
     NOT_FOUND,
@@ -46,7 +47,8 @@ class SecretMissing(Exception):
 class WorkloadPreflight:
     """`own_images` are those of our pods, by kind of plan, and those with adapters; `tuning_class` is the StorageClass
     of a training's volume, empty for the default one; `identity` pulls adapters for which no Secret is named;
-    `rights` asks whether the namespace takes part. Read-only in the cluster and in registries."""
+    `rights` asks whether the namespace takes part, `gpus` whether the cluster offers GPUs. Read-only in the cluster
+    and in registries."""
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class WorkloadPreflight:
         tuning_class: str = "",
         identity: AzureIdentity | None = None,
         rights: NamespaceRights | None = None,
+        gpus: GpuOffers | None = None,
     ) -> None:
         self._cluster = cluster
         self._own_images = own_images
@@ -63,6 +66,7 @@ class WorkloadPreflight:
         self._tuning_class = tuning_class
         self._identity = identity
         self._rights = rights
+        self._gpus = gpus
         self._own: dict[str, tuple[float, Check]] = {}
         self._own_lock = asyncio.Lock()
 
@@ -84,7 +88,11 @@ class WorkloadPreflight:
         wanted = storage_classes(pod) if pod is not None else [self._tuning_class] if plan.volume_gib else []
         if wanted:
             checks.append(self._storage(wanted))
-        return Preflight(checks=[within_price(plan), *await asyncio.gather(*checks)])
+        offered, *found = await asyncio.gather(self._gpus_offered(plan), *checks)
+        return Preflight(checks=[within_price(plan), *([offered] if offered else []), *found])
+
+    async def _gpus_offered(self, plan: Plan) -> Check | None:
+        return await self._gpus.check(plan) if self._gpus else None
 
     async def _workspace(self, plan: Plan) -> Part:
         return Part("", await read_existing(self._cluster, plan.key))
