@@ -26,6 +26,8 @@ from api.preflight import CheckName
 
 LOOK_AGAIN_S: Final = 30.0
 """ClusterPolicies are not watched: few clusters have any."""
+MAY_NOT_LOOK: Final = "DaemonSets and ClusterPolicies may not be listed"
+FORBIDDEN: Final = 403
 ABSENT: Final = 404
 
 
@@ -36,13 +38,20 @@ class GpuOffers:
         self._view, self._offering = view, offering
 
     async def check(self, plan: Plan) -> Check | None:
-        """None for a plan whose nodes are there or have no GPUs. Raises what the API server raises."""
+        """None for a plan whose nodes are there or have no GPUs. Without the right to look nothing is known, and
+        nothing waited for. Raises what else the API server raises."""
         if plan.provider == "byo" or plan.gpus_per_node == 0:
             return None
         if why := self._offering.without_plugin(plan.provider):
             return Check(name=CheckName.GPUS_OFFERED, outcome="passed", message=why)
-        found = await self._view.now(DEVICE_PLUGINS, selector="")
-        return await self._verdict(plan, list(found.values()))
+        try:
+            found = await self._view.now(DEVICE_PLUGINS, selector="")
+            return await self._verdict(plan, list(found.values()))
+        except ApiException as error:
+            if error.status != FORBIDDEN:
+                raise
+            message = f"{MAY_NOT_LOOK}: the cluster worker needs the rights of deploy/rbac (modelyard:cluster-worker)"
+            return Check(name=CheckName.GPUS_OFFERED, outcome="unknown", message=message)
 
     @signatures.implements(signatures.WAIT_FOR_GPUS_OFFERED)
     async def wait_for_gpus_offered(self, plan: Plan) -> Check:

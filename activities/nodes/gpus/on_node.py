@@ -7,18 +7,27 @@ Another node of the same kind helps against the second only, so the two have dif
 from collections.abc import Iterable
 from typing import Any, Final
 
+from kubernetes.aio.client.exceptions import ApiException
+
 from activities.clients.kubernetes import Cluster, Object
 from activities.nodes.gpus.offers import REASON, REMEDY
 from activities.nodes.gpus.plugins import kept_plugin
 from api import labels
 
+FORBIDDEN: Final = 403
 OF_NODE: Final = "NodeWithoutGpu"
 _NAMED: Final = 3
 
 
 async def reason_and_evidence(cluster: Cluster, nodes: Iterable[str]) -> tuple[str, str]:
-    """Returns the reason for these nodes without GPUs, and what was seen of the plugin's pods. Raises ApiException."""
-    plugins, _ = await cluster.list_all("DaemonSet", keep=kept_plugin)
+    """Returns the reason for these nodes without GPUs, and what was seen of the plugin's pods; without the right to
+    look, as if the node were to blame. Raises ApiException."""
+    try:
+        plugins, _ = await cluster.list_all("DaemonSet", keep=kept_plugin)
+    except ApiException as error:
+        if error.status != FORBIDDEN:
+            raise
+        return OF_NODE, ""
     names = list(nodes)
     pods = [pod for node in names[:_NAMED] for pod in await _plugin_pods(cluster, node, plugins)]
     return judged(names, pods)

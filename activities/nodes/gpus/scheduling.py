@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 _KEEPS_OUT: Final = ("NoSchedule", "NoExecute")
-_SET_LATER: Final = (".kubernetes.io", ".k8s.io", ".azure.com", ".nvidia.com")
+_SET_LATER: Final = (
+    *(".kubernetes.io", ".k8s.io", ".nvidia.com", ".azure.com", ".karpenter.sh"),
+    *(".k8s.aws", ".amazonaws.com", ".google.com"),
+)
 """Domains, with all below them, whose labels kubelets, clouds and GPU feature discovery set on new nodes."""
 
 

@@ -90,8 +90,8 @@ async def test_a_node_shows_gpus_only_while_a_device_plugins_pod_is_on_it(
         owner_client.request(cluster, "POST", PODS, a_plugin(names[1]), "application/json")
         until_gpus_are(cluster, "shown", ["1", "1"])
         arm.kill()
-        arm.start()
         owner_client.request(cluster, "DELETE", f"{PODS}/plugin-{names[0]}?gracePeriodSeconds=0")
+        arm.start()
         until_gpus_are(cluster, "shown", [None, "1"])
         await mine.delete("shown")
     assert owner_client.read(cluster, f"{PODS}/plugin-{names[1]}") is None

@@ -11,9 +11,12 @@ from activities.clients.kubernetes import Cluster, Object
 from activities.clients.view.cluster_view import ClusterView
 from activities.contract.plan import Plan
 from activities.nodes.gpus.offers import GpuOffering
+from activities.nodes.gpus.on_node import reason_and_evidence
 from activities.nodes.readiness import Nodes
 from activities.preflight.gpus import GpuOffers
 from api import labels
+from deploy.local.cluster.kubeconfigs import mint_kubeconfig
+from deploy.local.layout import Layout
 from deploy.local.nodes.gpu_plugin import NAME, manifests
 from testing.deadlines import PATIENCE_S
 from tests.builders import a_plan
@@ -111,3 +114,18 @@ async def test_a_node_where_no_plugin_ran_is_the_clusters_fault_and_one_where_it
     assert managed.type == "NodeWithoutGpu"
     await view.close()
     await delete(admin, "DaemonSet", NAME, NAMESPACE)
+
+
+async def test_without_the_right_to_look_nothing_is_waited_for(
+    api_server: Layout, admin: Cluster, bench: Bench
+) -> None:
+    """A role of the release before is bound."""
+    plan = await plan_of(bench)
+    nobody = await Cluster.connect(str(mint_kubeconfig(api_server, "modelyard:nobody")))
+    view = ClusterView(nobody)
+    check = await GpuOffers(view, GpuOffering()).check(plan)
+    assert check is not None and (check.outcome, check.reason) == ("unknown", "")
+    assert "modelyard:cluster-worker" in check.message
+    assert await reason_and_evidence(nobody, ["a-node"]) == ("NodeWithoutGpu", "")
+    await view.close()
+    await nobody.close()
