@@ -17,7 +17,7 @@ from activities.contract.failures import failure
 from activities.contract.models import ModelRequest, PinnedModel
 from activities.contract.nodes import NodesHeld, NodesReady, PoolBought, PoolKey, Released
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
-from activities.contract.plan import Plan, PlanRequest, Preflight
+from activities.contract.plan import Check, Plan, PlanRequest, Preflight
 from activities.contract.serving import (
     Completions,
     Health,
@@ -209,6 +209,9 @@ class Truth:
 
     def _read_workload_preflight(self, plan: Plan) -> Preflight:
         return Preflight(checks=[])
+
+    def _wait_for_gpus_offered(self, plan: Plan) -> Check:
+        return Check(name="GpusOffered", outcome="passed", message="by DaemonSet gpu-resources/plugin")
 
     def _read_model_revision(self, request: ModelRequest) -> PinnedModel:
         return PinnedModel(model=request.model, revision="0" * 40, weight_bytes=1)
