@@ -3,6 +3,8 @@
 How large a batch may become is left to `columnar.py`.
 """
 
+import math
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -83,6 +85,25 @@ def _rows_of(batch: pa.RecordBatch, wanted: Wanted) -> Iterator[tuple[Any, int]]
     if not first:
         yield from (({}, 0) for _ in range(batch.num_rows))
         return
-    for piece, weight in pieces(batch.select(sorted(first.values())), ROW_MAX):
-        rows = piece.to_pylist(maps_as_pydicts="strict")
-        yield from ((row, weight // piece.num_rows) for row in rows)
+    kept = batch.select(sorted(first.values()))
+    short = [field.name for field in kept.schema if pa.types.is_float32(field.type)]
+    for piece, weight in pieces(kept, ROW_MAX):
+        for row in piece.to_pylist(maps_as_pydicts="strict"):
+            for name in short:
+                row[name] = _shortest(row[name])
+            yield row, weight // piece.num_rows
+
+
+def _shortest(value: float | None) -> float | None:
+    """The number with the fewest digits that 32 bits hold as this one: 0.1, which Python has as 0.10000000149011612."""
+    if value is None or not math.isfinite(value):
+        return value
+    texts = (f"{value:.{digits}g}" for digits in range(6, 10))
+    return next((float(text) for text in texts if _in_32_bits(float(text)) == value), value)
+
+
+def _in_32_bits(value: float) -> float:
+    try:
+        return float(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return math.inf

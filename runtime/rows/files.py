@@ -57,7 +57,7 @@ def selection(top: Path, dataset: DatasetConfig) -> Selection:
         there = sorted(_below(wanted))
         found = [DataFile(path, _name(path, top), path.suffix.lower()) for path in there if _is_data(path, asked)]
         if len(found) > 1:
-            found = [file for file in found if not _is_settings(file, dataset)]
+            found = [file for file in found if not _is_settings(file, dataset)] or found
         left_out = [] if asked else _told(top, there, {file.path for file in found})
     if not found:
         raise Failure(EMPTY, f"{_what(wanted)}; files to train on end with {', '.join(FORMATS)}")

@@ -113,7 +113,7 @@ def _numbered(
         raise FileUnreadable(f"row {number + 1}: it has the byte 0x{byte:02x}: save it as UTF-8") from error
     except KeyError as error:
         raise FileUnreadable(f"row {number + 1}: a map has the key {str(error)[:60]} more than once") from error
-    except (pa.ArrowException, ValueError, csv.Error) as error:
+    except (pa.ArrowException, ValueError, OverflowError, csv.Error) as error:
         raise FileUnreadable(f"row {number + 1}: {_first_line(error)}") from error
     except RecursionError as error:
         raise FileUnreadable(f"row {number + 1}: it is nested too deep") from error

@@ -3,7 +3,8 @@
     Failure
       config 31, weights 32                     as in runtime/serve
       data not found 80, empty 40, unreadable 41,
-      columns 42, rows too long 43, model 44    the user has to act: not retried
+      columns 42, rows too long 43, model 44,
+      impossible 45                             the user has to act: not retried
       loss not finite 50, out of memory 51,
       disk full 52                              the same, after the possible remedies here
       stalled 60, accelerator 61, crashed 62    a new start resumes from the last checkpoint
@@ -29,6 +30,7 @@ DATA_UNREADABLE = rows.UNREADABLE
 COLUMNS_UNKNOWN = rows.COLUMNS_UNKNOWN
 ROWS_TOO_LONG = Kind("DataRowsTooLong", 43, worth_retrying=False)
 MODEL_NOT_TUNABLE = Kind("ModelNotTunable", 44, worth_retrying=False)
+IMPOSSIBLE = Kind("TrainingImpossible", 45, worth_retrying=False)
 LOSS_NOT_FINITE = Kind("TrainingDiverged", 50, worth_retrying=False)
 OUT_OF_MEMORY = Kind("TrainingOutOfMemory", 51, worth_retrying=False)
 DISK_FULL = Kind("TrainingDiskFull", 52, worth_retrying=False)
@@ -38,7 +40,7 @@ CRASHED = Kind("TrainingCrashed", 62, worth_retrying=True)
 STOPPED = Kind("TrainingStopped", 143, worth_retrying=True)
 KINDS = (
     CONFIG_INVALID, WEIGHTS_MISSING, DATA_NOT_FOUND, DATA_EMPTY, DATA_UNREADABLE, COLUMNS_UNKNOWN, ROWS_TOO_LONG,
-    MODEL_NOT_TUNABLE, LOSS_NOT_FINITE, OUT_OF_MEMORY, DISK_FULL, STALLED, ACCELERATOR, CRASHED, STOPPED,
+    MODEL_NOT_TUNABLE, IMPOSSIBLE, LOSS_NOT_FINITE, OUT_OF_MEMORY, DISK_FULL, STALLED, ACCELERATOR, CRASHED, STOPPED,
 )  # fmt: skip
 
 

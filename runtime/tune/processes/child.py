@@ -28,7 +28,7 @@ def child(
     try:
         work(config, pipe, options)
     except Exception as error:
-        failure = failure_of(error, Path(config.checkpoint_folder))
+        failure = failure_of(error, Path(config.checkpoint_folder), stepped=pipe.stepped)
         traceback.print_exc()
         pipe.fail(failure)
         return failure.kind.exit_code

@@ -19,6 +19,8 @@ class ProgressPipe:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self.stepped = False
+        """Whether this process, or the one that it goes on from, has trained a step."""
 
     def send(self, **fields: Any) -> None:
         """Reports changed fields of TuneStatus."""

@@ -43,6 +43,7 @@ class Checkpointing(TrainerCallback):  # type: ignore[misc]
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
+        self._pipe.stepped = True
         stops, due = _agreed(args, self._stop.asked, time.monotonic() - self._saved_at >= self._every_s)
         if stops or due or state.global_step >= state.max_steps:
             control.should_save = True

@@ -32,6 +32,7 @@ def train(config: TuneConfig, pipe: ProgressPipe, options: argparse.Namespace) -
     """Returns when the adapter is complete. Raises Failure, also after SIGTERM."""
     stop = Stop()
     place, report = this_place(), _report(config)
+    pipe.stepped = options.resume is not None
     pipe.send(phase="loading", device=device_name(place))
     trainer = _trainer(config, place, report, Batch(options.batch, options.accumulation), pipe)
     checkpointing = Checkpointing(

@@ -8,8 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from runtime.data.images import chosen, layers_of
-from runtime.data.unpacking import HEADER_MAX, SizeLimitExceeded, Unpacking, UnsafeArchive, data_path
+from runtime.data.archives import HEADER_MAX, UnsafeArchive
+from runtime.data.manifests import chosen, layers_of
+from runtime.data.unpacking import SizeLimitExceeded, Unpacking, data_path
 
 Entries = list[tuple[str, bytes | str]]
 
@@ -102,7 +103,7 @@ def test_a_whiteout_within_a_folder_hides_the_file_that_the_folder_was(unpacking
     assert contents(unpacking) == {}
 
 
-@pytest.mark.parametrize("name", ["wh.data", ".wh.datas", ".wh.data/x", "usr/.wh.data", ".wh..wh.plnk"])
+@pytest.mark.parametrize("name", ["wh.data", ".wh.data2", ".wh.data/x", "usr/.wh.data", ".wh..wh.plnk"])
 def test_whiteouts_of_other_names_leave_the_data_alone(unpacking: Unpacking, tmp_path: Path, name: str) -> None:
     unpacking.layer(layer(tmp_path, ("data/a", b"1")))
     unpacking.layer(layer(tmp_path, (name, b"")))

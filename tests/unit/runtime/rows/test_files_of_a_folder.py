@@ -51,6 +51,14 @@ def test_a_file_named_state_is_data_where_nothing_was_saved(tmp_path: Path) -> N
     assert len(pairs(tmp_path)) == 2
 
 
+def test_objects_of_unknown_columns_are_data_where_there_is_no_other(tmp_path: Path) -> None:
+    for name in ("1.json", "2.json"):
+        (tmp_path / name).write_text('{"frage": "a", "antwort": "b"}')
+    reason, message = refused(tmp_path)
+    assert reason == "DataColumnsUnknown" and message.startswith("1.json: none of the columns antwort, frage is known")
+    assert pairs(tmp_path, context_column="frage", response_column="antwort") == [("a", "b")] * 2
+
+
 def test_files_that_are_not_read_are_told(tmp_path: Path) -> None:
     for name in ("train.jsonl.gz", "notes.txt", "README.md", "LICENSE", ".hidden.txt"):
         (tmp_path / name).write_bytes(b"x")
@@ -70,6 +78,9 @@ def test_files_that_are_not_read_are_told(tmp_path: Path) -> None:
         ("a.jsonl", b"PAR1 rest", "let its name end with .parquet"),
         ("a.csv", "text\nä\n".encode("utf-16"), "save it as UTF-8"),
         ("a.csv", b"text\n\xe4\n", "row 1: it has the byte 0xe4: save it as UTF-8"),
+        ("a.jsonl", b'{"text": "a"},\n{"text": "b"},\n', "row 2: ',' between objects: leave the commas out"),
+        ("a.jsonl", b'{"text": "a"\n', "row 1: an object ends early"),
+        ("a.jsonl", b"{'text': 'a'}\n", "enclosed in double quotes"),
         ("a.csv", b"prompt;completion\na;b\n", "separate columns with commas"),
         ("a.csv", b"prompt\tcompletion\na\tb\n", "separate columns with commas"),
     ],

@@ -169,6 +169,19 @@ def test_columns_beside_the_data_are_not_even_read(tmp_path: Path) -> None:
     assert pairs(tmp_path) == [("a", "b")]
 
 
+def test_a_number_of_32_bits_has_no_digits_that_nobody_wrote(tmp_path: Path) -> None:
+    numbers = [0.1, 16777216.0, 3.4e38, 1e-7, None]
+    table(tmp_path / "a.parquet", prompt=["q"] * 5, completion=pa.array(numbers, pa.float32()))
+    assert [answer for _, answer in pairs(tmp_path)] == ["0.1", "16777216.0", "3.4e+38", "1e-07"]
+
+
+def test_times_beyond_a_calendar_are_the_files_fault(tmp_path: Path) -> None:
+    made = pa.table({"text": pa.array([2**62], pa.timestamp("s"))})
+    with pa.ipc.new_stream(str(tmp_path / "a.arrow"), made.schema) as writer:
+        writer.write_table(made)
+    assert refused(tmp_path)[0] in ("DataUnreadable", "DataEmpty")
+
+
 def test_names_with_dots_are_columns(tmp_path: Path) -> None:
     table(tmp_path / "a.parquet", {"meta.source": ["web"], "reply.text": ["b"], "prompt": ["a"]})
     assert pairs(tmp_path, context_column="prompt", response_column="reply.text") == [("a", "b")]

@@ -14,6 +14,7 @@ from runtime.tune.failures import (
     COLUMNS_UNKNOWN,
     CRASHED,
     DISK_FULL,
+    IMPOSSIBLE,
     KINDS,
     OUT_OF_MEMORY,
     kind_of_exit,
@@ -63,6 +64,47 @@ def test_any_other_code_is_a_crash(code: int) -> None:
 )
 def test_exceptions_map_to_their_kinds(error: Exception, kind: Kind, tmp_path: Path) -> None:
     assert failure_of(error, tmp_path).kind is kind
+
+
+class SafetensorError(Exception):
+    """Named as safetensors'."""
+
+
+class LocalEntryNotFoundError(FileNotFoundError, ValueError):
+    """Named as the hub's: both of the network and of a value."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TypeError("unexpected keyword argument"),
+        ValueError("Target modules {'x'} not found in the base model"),
+        KeyError("input_ids"),
+        RuntimeError("generator raised StopIteration"),
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied (4x32 and 64x8)"),
+        SafetensorError("header too large"),
+        caused(RuntimeError("wrapped"), TypeError("inner")),
+    ],
+)
+def test_what_comes_again_before_the_first_step_is_not_tried_twenty_times(error: Exception, tmp_path: Path) -> None:
+    assert failure_of(error, tmp_path, stepped=False).kind is IMPOSSIBLE
+    assert failure_of(error, tmp_path, stepped=True).kind is CRASHED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EIO, "Input/output error"),
+        ConnectionResetError("reset"),
+        LocalEntryNotFoundError("no network"),
+        RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."),
+        RuntimeError("No CUDA GPUs are available"),
+        caused(ValueError("wrapped"), TimeoutError("late")),
+        Exception("of a library that is not known"),
+    ],
+)
+def test_what_may_pass_is_tried_again(error: Exception, tmp_path: Path) -> None:
+    assert failure_of(error, tmp_path, stepped=False).kind is CRASHED
 
 
 def test_a_crash_names_the_exception_and_where_more_stands(tmp_path: Path) -> None:
