@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from api.pods.data import DataConfig, DataFileRecord, DataManifest, data_digest, request_digest
 from runtime.data.check_rows import RowCounts, check_rows
 from runtime.data.failures import EMPTY, TOO_LARGE
-from runtime.data.judging import judge_of
+from runtime.data.judging import judge_of, not_judged
 from runtime.data.tokens import tokens_of
 from runtime.pod.exit import CONFIG_INVALID, Failure
 from runtime.rows.examples import examples_of
@@ -50,7 +50,7 @@ def manifest_of(config: DataConfig, sources: Mapping[str, str], seen: Callable[[
         asked=request_digest(config),
         tokens=tokens,
         tokens_by=how,
-        warnings=[*losses.words(), *chosen.left_out, *unusable][:WARNINGS_MAX],
+        warnings=[*not_judged(config), *losses.words(), *chosen.left_out, *unusable][:WARNINGS_MAX],
         not_rendered={kind.value: count for kind, count in losses.parts.items()},
     )
 

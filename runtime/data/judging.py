@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from api.configs.mounted_paths import DATA
+from api.configs.training_sections import is_template_path
 from api.pods.data import DataConfig
 from api.pods.training_rows import Example
 from api.pods.weights import COMPLETE_MARKER
@@ -26,9 +28,9 @@ LOOK_S: Final = 0.5
 
 
 def judge_of(config: DataConfig) -> Judge:
-    """Waits for the tokenizer's files and returns the judge; one that is content where no files were promised. Raises
-    Failure."""
-    if config.tokenizer_folder is None:
+    """Waits for the tokenizer's files and returns the judge; one that is content where no files were promised, or where
+    the template is out of reach. Raises Failure."""
+    if config.tokenizer_folder is None or not_judged(config):
         return lambda example: ()
     folder = Path(config.tokenizer_folder)
     _wait(folder / COMPLETE_MARKER, config.tokenizer_deadline_s)
@@ -36,6 +38,15 @@ def judge_of(config: DataConfig) -> Judge:
         return _Judging(chat_template_of(folder, config.chat_template)).lost
     except (OSError, ValueError, TemplateInvalid) as error:
         raise Failure(CONFIG_INVALID, f"the chat template cannot be used: {error}") from error
+
+
+def not_judged(config: DataConfig) -> list[str]:
+    """Returns a warning where the template is on a volume that only the training mounts, such as the one for results;
+    else nothing."""
+    given = config.chat_template or ""
+    if not is_template_path(given) or Path(given).is_relative_to(DATA) or Path(given).exists():
+        return []
+    return [f"the chat template {given} is not on the data's volume: what it does not render is told by the training"]
 
 
 def _wait(marker: Path, deadline_s: float) -> None:

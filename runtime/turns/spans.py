@@ -17,6 +17,11 @@ from runtime.turns.places import Place, Places, Render, lost_of, places_of
 
 ANY_QUESTION: Final[Sequence[Message]] = ({"role": "user", "content": "?"},)
 
+MARKUP: Final = r"<[^<>\s]{1,40}>"
+"""What looks like a token: a template may be given to a model that does not know its words as tokens."""
+ROLES: Final = ("user", "human", "inst", "system", "tool", "observation", "assistant", "model")
+"""Words in tokens that begin a message."""
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -61,7 +66,7 @@ class _Finder:
         self._places, self._text = places, places.text
         self._ordered = sorted(places.found.values(), key=lambda place: place.end)
         ordered = sorted((token for token in tokens if token), key=len, reverse=True)
-        self._tokens = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._tokens = re.compile("|".join([*map(re.escape, ordered), MARKUP]))
 
     def turns(self) -> Iterator[Turn]:
         """Yields the turns of which something is in the text."""
@@ -126,10 +131,12 @@ class _Finder:
 
         It stands where the other one does, and is none that begins a message.
         """
-        if self._tokens is None or self._tokens.search(self._text, said, end):
+        if self._tokens.search(self._text, said, end):
             return ""
         here, there = self._tokens.match(self._text, end), self._tokens.match(behind, end - said)
-        if not here or not there or any(asks.startswith(here[0]) for asks in self._asks(1)):
+        if not here or not there or any(word in here[0].lower() for word in ROLES):
+            return ""
+        if any(asks.startswith(here[0]) for asks in self._asks(1)):
             return ""
         return here[0]
 
@@ -155,7 +162,7 @@ class _Finder:
         either."""
         text = self._text[begin : begin + len(other)]
         same = next((at for at, (one, two) in enumerate(zip(text, other, strict=False)) if one != two), len(text))
-        if same == len(other) or self._tokens is None:
+        if same == len(other):
             return same
         for one in (self._text[begin : begin + same + 200], other):
             divided = (match.start() for match in self._tokens.finditer(one) if match.start() < same < match.end())

@@ -77,6 +77,12 @@ def test_a_template_that_is_none_is_refused_with_the_place(tmp_path: Path, templ
     assert raised.value.kind.reason == "ConfigInvalid"
 
 
+def test_a_template_that_only_the_training_reaches_is_told_and_refuses_nothing(tmp_path: Path) -> None:
+    found = judged(tmp_path, ["a system prompt"], "brackets", chat_template="/mnt/results/mine.jinja")
+    assert found.usable == 1 and not found.not_rendered
+    assert found.warnings[0].startswith("the chat template /mnt/results/mine.jinja is not on the data's volume")
+
+
 def test_files_that_do_not_come_are_named(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"text": "a"}')
     config = DataConfig(folder=str(tmp_path), tokenizer_folder=str(tmp_path / "not"), tokenizer_deadline_s=0)

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -62,11 +63,17 @@ def _of_row(name: str, kind: Kind, row: str) -> str:
     return "of the last turn" if kind is Kind.THOUGHT and len(lost) == 1 else "none"
 
 
+@cache
+def _conversations(name: str) -> Conversations:
+    template = published_templates()[name]
+    return Conversations(rendering(template, SPECIAL_TOKENS), tokens_in(template))
+
+
+@cache
 def _read(name: str, row: str) -> Conversation | None:
-    template, (messages, tools) = published_templates()[name], ROWS[row]
-    conversations = Conversations(rendering(template, SPECIAL_TOKENS), tokens_in(template))
+    messages, tools = ROWS[row]
     try:
-        return conversations.read(Example(tuple(messages), tools=tools))
+        return _conversations(name).read(Example(tuple(messages), tools=tools))
     except RowUnusable:
         return None
 

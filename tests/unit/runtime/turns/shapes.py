@@ -131,4 +131,11 @@ SHAPES: Final = {
         "{% if add_generation_prompt %}<|assistant|>{% endif %}",
         ("<|assistant|>", "<|user|>", "<|system|>", "<|tool|>", "<call>", "</call>"),
     ),
+    # Only the conversation as a whole is ended.
+    "one end": Shape(
+        "{% for message in messages %}<|{{ message.role }}|>{% if message.role == 'assistant' %}{% generation %}"
+        "{{ message.content }}{% if loop.last %}{{ eos_token }}{% endif %}{% endgeneration %}"
+        "{% else %}{{ message.content }}{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}",
+        ("</s>", "<|assistant|>", "<|user|>", "<|system|>", "<|tool|>"),
+    ),
 }

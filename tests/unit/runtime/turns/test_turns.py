@@ -47,6 +47,15 @@ def test_exactly_the_assistants_turns_are_found(shape: str, row: str) -> None:
         assert learnt(found) == expected
 
 
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != "brackets"])
+def test_turns_are_the_same_with_a_model_that_does_not_know_the_templates_tokens(shape: str) -> None:
+    template, _ = SHAPES[shape]
+    for row in ("three turns", "a system prompt", "other scripts"):
+        messages, tools = ROWS[row]
+        unknowing = Conversations(rendering(template, SPECIAL_TOKENS), ())
+        assert learnt(unknowing.read(Example(tuple(messages), tools=tools))) == learnt(read(shape, messages, tools))
+
+
 def is_something(tokens: Sequence[str], piece: str) -> bool:
     """Whether a piece has more than markup: where nothing of a turn is rendered, its end must not be learnt either."""
     for token in tokens:
