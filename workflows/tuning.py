@@ -50,7 +50,7 @@ async def tune(reporter: StatusReporter, plan: Plan) -> None:
         resources.run = TuningRun(training_digest=plan.training_digest)
     if resources.run.trained is None:
         pinned = await check(reporter, plan)
-        await _fetch_data(reporter, plan)
+        await _fetch_data(reporter, plan, pinned)
         await _train(reporter, plan, pinned)
     else:
         await check_again(reporter, plan)
@@ -71,7 +71,7 @@ def outcome(reporter: StatusReporter, plan: Plan) -> str:
     return f"{steps} of {plan.model}{loss}: the adapter is at {where}"
 
 
-async def _fetch_data(reporter: StatusReporter, plan: Plan) -> None:
+async def _fetch_data(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None) -> None:
     state = reporter.state
     message = "fetching and checking the data before buying nodes"
     reporter.set_status(
@@ -81,7 +81,7 @@ async def _fetch_data(reporter: StatusReporter, plan: Plan) -> None:
         state.resources.acquire(HeldResource(kind="volume", name=names.tuning_volume(plan.key.name)))
     with reporter.step(Step.FETCH_DATA):
         summary = f"FetchData: wait until the data for {plan.model} is fetched"
-        done = await _run(reporter, plan, "fetch", summary, plan.deadlines.data)
+        done = await _run(reporter, plan, "fetch", summary, plan.deadlines.data, pinned)
     state.resources.run.data = done.data or state.resources.run.data
 
 
@@ -177,7 +177,14 @@ async def _ensure_job(reporter: StatusReporter, plan: Plan, part: TuningPart, pi
     return applied.digest
 
 
-async def _run(reporter: StatusReporter, plan: Plan, part: TuningPart, summary: str, deadline_s: int) -> JobDone:
-    digest = await _ensure_job(reporter, plan, part)
+async def _run(
+    reporter: StatusReporter,
+    plan: Plan,
+    part: TuningPart,
+    summary: str,
+    deadline_s: int,
+    pinned: PinnedModel | None = None,
+) -> JobDone:
+    digest = await _ensure_job(reporter, plan, part, pinned)
     wait = JobWait(workspace=plan.key, part=part, digest=digest)
     return await call(signatures.WAIT_FOR_TUNING_JOB, wait, summary=summary, deadline_s=deadline_s)

@@ -163,15 +163,21 @@ _WORDS_LOOKED_AT: Final = 4000
 """Characters of a message in which codes and words are looked for: Azure's facts come first."""
 _GENERIC: Final = re.compile(r"InvalidParameter|InvalidRequest|NotSupported", re.IGNORECASE)
 """Codes under which AKS tells other refusals as well: then the message's words go before the code."""
+_OF_A_MACHINE: Final = re.compile(
+    r"[a-z]{0,40}VMExtension[a-z]{0,60}|VMAgent[a-z]{0,40}|OSProvisioning[a-z]{0,40}", re.I
+)
+"""A machine that did not start tells of it in its own log, whose words say nothing about the request."""
 
 
 def verdict_of(codes: Iterable[str], message: str) -> Verdict | None:
     """What the codes of an error mean, or else its message; None if neither is known."""
     told = [code for code in codes if code]
     quoted = _codes_in(message)
+    by_code = _by_code([code for code in told if not _GENERIC.fullmatch(code)])
+    if by_code or any(_OF_A_MACHINE.fullmatch(code) for code in (*told, *quoted)):
+        return by_code
     return (
-        _by_code([code for code in told if not _GENERIC.fullmatch(code)])
-        or _by_code([code for code in quoted if not _GENERIC.fullmatch(code)])
+        _by_code([code for code in quoted if not _GENERIC.fullmatch(code)])
         or _by_words(message)
         or _by_code([*told, *quoted])
     )

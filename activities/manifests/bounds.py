@@ -46,6 +46,8 @@ class Bounds:
 FETCH_DATA: Final = Bounds(memory="256Mi", most_memory="4Gi")
 """Reads rows in batches, and one row of JSON may have 64 Mi characters (`runtime/rows/json_rows.py`), which Python
 holds several times. Runs on shared nodes."""
+TOKENIZER: Final = Bounds(memory="128Mi", most_memory="2Gi")
+"""The hub's client, for a few files of megabytes. Beside FETCH_DATA."""
 PUBLISH: Final = Bounds(memory="256Mi", most_memory="1Gi")
 """Streams layers in chunks of megabytes and holds no file. Runs on shared nodes."""
 ADAPTERS: Final = Bounds(memory="128Mi", most_memory="2Gi", disk="16Gi")

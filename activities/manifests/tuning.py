@@ -32,6 +32,11 @@ FOLDERS: Final = {"data": "data", "results": "results", "checkpoints": "checkpoi
 """Folders of the run's own volume."""
 CHECKPOINTS_ON_OUTPUT: Final = "modelyard-checkpoints"
 """Folder of the user's output volume if the run has no volume of its own."""
+TOKENIZER: Final = "tokenizer"
+"""The container and the volume with the tokenizer's files, by which the data is judged."""
+TOKENIZER_ROOT: Final = "/run/modelyard/tokenizer"
+TOKENIZER_SIZE: Final = "512Mi"
+"""Those of the largest vocabularies have some 40 MB."""
 BACKOFF_LIMIT: Final = 1000
 """So high that the Job never fails by itself, which would delete the pod and with it the reason."""
 STOP_S: Final = int(TuneConfig.model_fields["stop_s"].default)
@@ -96,6 +101,8 @@ def config_of(
             registry=_registry(plan, part, tuning, around),
             allowed_hosts=around.allowed_hosts,
             hf_endpoint=hf_endpoint,
+            tokenizer_folder=f"{TOKENIZER_ROOT}/{pinned.revision}" if pinned else None,
+            chat_template=_chat_template(tuning.config),
         )
     if part == "publish":
         return PublishConfig(
@@ -117,6 +124,12 @@ def config_of(
         processes=max(1, plan.gpus_per_node),
         weights_deadline_s=plan.deadlines.serving,
     )
+
+
+def _chat_template(config: TrainingConfig) -> str | None:
+    """What the training uses in the place of the model's own, in its order (`runtime/tune/base_model.py`)."""
+    path = config.training.get("chat_template_path")
+    return str(path) if path else config.model.chat_template
 
 
 def config_map(plan: Plan, part: TuningPart, digest: str, content: str) -> Object:
@@ -186,8 +199,27 @@ def _pod(
     pod: Object = {"restartPolicy": "OnFailure", "containers": [container], "volumes": [*volumes, config]}
     if part == "train" and pinned is not None:
         return manifests.placed(plan, _training(plan, pod, pinned, images, around.environment))
-    size = bounds.PUBLISH if part == "publish" else bounds.FETCH_DATA
-    return credentials.mounted(pods.sealed(pod, {part: size}), part, secrets_of(plan, part, tuning), around.identity)
+    sizes: dict[str, bounds.Bounds] = {part: bounds.PUBLISH if part == "publish" else bounds.FETCH_DATA}
+    if part == "fetch" and pinned is not None:
+        pod, sizes = _with_tokenizer(plan, pod, pinned, images), sizes | {TOKENIZER: bounds.TOKENIZER}
+    return credentials.mounted(pods.sealed(pod, sizes), part, secrets_of(plan, part, tuning), around.identity)
+
+
+def _with_tokenizer(plan: Plan, pod: Object, pinned: PinnedModel, images: manifests.Images) -> Object:
+    """Fetches the tokenizer's files while data is fetched, from where the weights will come, with the same token."""
+    (container,) = pod["containers"]
+    fetch = manifests.fetch_container(plan, pinned, images)
+    mount = {"name": TOKENIZER, "mountPath": TOKENIZER_ROOT}
+    others = [one for one in fetch["volumeMounts"] if one["name"] != "weights"]
+    fetch |= {
+        "name": TOKENIZER,
+        "command": [*fetch["command"], "--to", TOKENIZER_ROOT, "--tokenizer-only", "--once"],
+        "volumeMounts": [mount, *others],
+    }
+    judging = container | {"volumeMounts": [*container["volumeMounts"], mount | {"readOnly": True}]}
+    token = [credentials.hub_token_volume(plan.access_secret)] if plan.access_secret else []
+    volume: Object = {"name": TOKENIZER, "emptyDir": {"sizeLimit": TOKENIZER_SIZE}}
+    return pod | {"containers": [fetch, judging], "volumes": [*pod["volumes"], volume, *token]}
 
 
 def _training(

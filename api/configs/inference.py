@@ -10,8 +10,8 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.configs.arguments import Argument, Arguments, arguments_in, fitted
-from api.configs.option_classes import check_value, is_map, refusal
-from api.configs.option_combinations import combination_problems, without_kaitos_templates
+from api.configs.mounted_paths import without_kaitos_templates
+from api.configs.option_classes import check_value, combination_problems, is_map, refusal
 from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, nearest, shown, without_effect
 from api.configs.retired_options import new_name, note_of
 from api.configs.yaml_reading import Document, read_yaml

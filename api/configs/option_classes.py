@@ -1,10 +1,10 @@
-"""Decides which options of vLLM a ConfigMap may set, to which values: an allow-list, `vllm_option_classes.yaml`.
+"""Decides which options of vLLM a ConfigMap may set, to which values, beside which others: `vllm_option_classes.yaml`.
 
-Types and choices are left to `arguments.py`. An option that the list lacks is refused: a new version of vLLM brings
-options that nobody here has read about.
+Types and choices are left to `arguments.py`. It is an allow-list; an option that it lacks is refused: a new version of
+vLLM brings options that nobody here has read about.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Final, Literal
@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.configs.mounted_paths import SERVED, served
-from api.configs.problem import shown
+from api.configs.problem import Problem, shown
 
 RemoteCode = Callable[[str], bool]
 """Whether code of a model's repository may run in this namespace; the operator says so."""
@@ -119,6 +119,18 @@ def check_value(option: str, inner: tuple[str, ...], value: JsonValue) -> None:
             _check_path(path, f"{name}: ")
     elif str(value) not in limit.values:
         _check_whole(limit, value)
+
+
+def combination_problems(options: Mapping[str, JsonValue]) -> Iterator[Problem]:
+    """What vLLM refuses of options that are fine each by itself: (option, sentence). From vLLM 0.32's
+    `validate_parsed_serve_args`; what depends on the model is judged in `presets`."""
+    if options.get("enable-log-outputs") is True and options.get("enable-log-requests") is not True:
+        yield "enable-log-outputs", "needs enable-log-requests: true beside it; set that, or leave it out"
+    if options.get("enable-per-request-metrics") is True and options.get("disable-log-stats") is True:
+        yield "enable-per-request-metrics", "needs the statistics: leave disable-log-stats out, or this one"
+    interval = options.get("sse-keep-alive-interval")
+    if isinstance(interval, int | float) and interval < 0:
+        yield "sse-keep-alive-interval", f"must be 0 (off) or more, not {shown(interval)}"
 
 
 def _check_whole(limit: Limit, value: JsonValue) -> None:

@@ -38,6 +38,13 @@ class DataConfig(BaseModel):
         None, description="Where the manifest goes; without it, into the folder, unless that is a volume of the user's."
     )
     tokenizer_file: str | None = Field(None, description="A tokenizer.json; makes the count of tokens a better one.")
+    tokenizer_folder: str | None = Field(
+        None, description="Receives the files of the model's tokenizer, by which rows are judged as they are rendered."
+    )
+    tokenizer_deadline_s: float = Field(900, ge=0, description="Seconds to wait for them.")
+    chat_template: str | None = Field(
+        None, description="In the place of the model's own: a template, or its path; an empty one is none."
+    )
     max_bytes: int = Field(200 * 2**30, ge=1, description="More data than this is refused.")
     max_files: int = Field(10_000, ge=1)
     stall_s: float = Field(60, gt=0, description="Seconds without a byte: a stall.")
@@ -85,7 +92,12 @@ class DataManifest(BaseModel):
     tokens: int = Field(description="About as many as one pass over the data trains on.")
     tokens_by: str = Field(description="How they were counted: an estimate says so.")
     asked: str = Field("", description="request_digest() of what was asked for; another request is fetched anew.")
-    warnings: list[str] = Field(default_factory=list, description="Rows that cannot be learnt from, with their places.")
+    warnings: list[str] = Field(
+        default_factory=list, description="What cannot be learnt, or from what nothing can, with the places."
+    )
+    not_rendered: dict[str, int] = Field(
+        default_factory=dict, description="By kind, such as thoughts: what the chat template leaves out of usable rows."
+    )
 
 
 class DataStatus(BaseModel):
@@ -101,8 +113,10 @@ class DataStatus(BaseModel):
 
 
 def request_digest(config: DataConfig) -> str:
-    """sha256 as hex over what decides which data there will be."""
+    """sha256 as hex over what decides which data there will be, and how it is judged."""
     request = config.model_dump_json(include={"urls", "image", "dataset", "max_bytes", "max_files"})
+    if config.tokenizer_folder:  # what was judged before there were templates is judged again
+        request += config.model_dump_json(include={"tokenizer_folder", "chat_template"})
     return sha256(request.encode()).hexdigest()
 
 

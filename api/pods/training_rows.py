@@ -145,7 +145,9 @@ def _prompt(row: Mapping[str, Any], columns: Columns) -> list[Message]:
         asked = [{"role": "user", "content": _text(prompt, columns.prompt)}]
     else:
         asked = messages_of(prompt, columns.prompt)
-    if context.strip() and asked:
+    if not asked:
+        raise RowUnusable(f"column {columns.prompt} is empty")
+    if context.strip():
         asked[-1] = asked[-1] | {"content": f"{asked[-1]['content']}\n\n{context}"}
     return asked
 

@@ -133,6 +133,7 @@ class TrainingData(Observed):
     tokens: int | None = Field(
         None, description="About as many as one pass over the data trains on.", json_schema_extra={"format": "int64"}
     )
+    warnings: list[str] | None = Field(None, description="What of the data cannot be learnt, or is left out.")
 
 
 class Training(Observed):

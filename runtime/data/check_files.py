@@ -13,10 +13,12 @@ from pydantic import ValidationError
 from api.pods.data import DataConfig, DataFileRecord, DataManifest, data_digest, request_digest
 from runtime.data.check_rows import RowCounts, check_rows
 from runtime.data.failures import EMPTY, TOO_LARGE
+from runtime.data.judging import judge_of
 from runtime.data.tokens import tokens_of
 from runtime.pod.exit import CONFIG_INVALID, Failure
 from runtime.rows.examples import examples_of
 from runtime.rows.files import DataFile, selection
+from runtime.turns.losses import Losses
 
 WARNINGS_MAX = 20
 
@@ -30,7 +32,8 @@ def manifest_of(config: DataConfig, sources: Mapping[str, str], seen: Callable[[
     if len(files) > config.max_files or total > config.max_bytes:
         limit = f"{config.max_files} files and {config.max_bytes} bytes are allowed"
         raise Failure(TOO_LARGE, f"{len(files)} files with {total} bytes, and {limit}")
-    counted = [(file, check_rows(examples_of(file, config.dataset), seen)) for file in files]
+    judge, losses = judge_of(config), Losses()
+    counted = [(file, check_rows(examples_of(file, config.dataset), seen, judge, losses, file.name)) for file in files]
     records = [_record(file, counts, sources) for file, counts in counted]
     usable = sum(record.usable for record in records)
     unusable = [f"{file.name} {row}" for file, counts in counted for row in counts.unusable]
@@ -47,7 +50,8 @@ def manifest_of(config: DataConfig, sources: Mapping[str, str], seen: Callable[[
         asked=request_digest(config),
         tokens=tokens,
         tokens_by=how,
-        warnings=[*chosen.left_out, *unusable][:WARNINGS_MAX],
+        warnings=[*losses.words(), *chosen.left_out, *unusable][:WARNINGS_MAX],
+        not_rendered={kind.value: count for kind, count in losses.parts.items()},
     )
 
 

@@ -1,4 +1,5 @@
-"""Counts the rows of a file that can be trained on, and those that cannot with their reasons. Pure functions."""
+"""Counts the rows of a file that can be trained on, those that cannot with their reasons, and what the chat template
+leaves out of the former. Pure functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,7 +7,9 @@ from typing import Final
 
 from api.pods.training_messages import said
 from api.pods.training_rows import Example, RowUnusable
+from runtime.data.judging import Judge
 from runtime.rows.examples import FileExamples
+from runtime.turns.losses import Losses
 
 SHOWN: Final = 5
 """Unusable rows listed per file."""
@@ -28,15 +31,21 @@ class RowCounts:
     samples: list[str] = field(default_factory=list)
 
 
-def check_rows(examples: FileExamples, seen: Callable[[int], None]) -> RowCounts:
-    """Counts every row and reports the count to `seen`. Raises Failure of the reading."""
+def check_rows(
+    examples: FileExamples, seen: Callable[[int], None], judge: Judge, losses: Losses, name: str
+) -> RowCounts:
+    """Counts every row and reports the count to `seen`; adds to `losses` what a row of the file `name` loses. Raises
+    Failure of the reading."""
     counts = RowCounts(examples.shape, sorted(examples.columns))
     for number, row in examples.rows:
         counts.rows += 1
-        if isinstance(row, RowUnusable):
-            _leave_out(counts, f"row {number}: {row}")
-        else:
+        try:
+            if isinstance(row, RowUnusable):
+                raise row
+            losses.count(f"row {number} of {name}", judge(row))
             _count(counts, text_of(row))
+        except RowUnusable as error:
+            _leave_out(counts, f"row {number}: {error}")
         if counts.rows % 1000 == 0:
             seen(1000)
     seen(counts.rows % 1000)

@@ -8,10 +8,8 @@ import json
 import os
 import shutil
 import time
-from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
@@ -20,6 +18,7 @@ import httpx
 from api.addresses import AddressRefused
 from api.configs.json_reading import read_json
 from api.pods.training_rows import FORMATS
+from runtime.data import answers
 from runtime.data.failures import BROKEN_OFF, DISK_FULL, STALLED, TOO_LARGE, UNREADABLE, WEB_PAGE, failure_of_link
 from runtime.data.guarded_http import GuardedHttp, LinkBroken
 from runtime.data.links import Link, is_web_page, with_ending
@@ -91,10 +90,10 @@ class Downloads:
         asked = {"Range": f"bytes={have}-", "If-Range": validator} if have else {}
         try:
             with self.http.open(link.url, asked, accepted=(200, 206)) as response:
-                start = have if response.status_code == 206 and _starts_at(response, have) else 0
+                start = have if response.status_code == 206 and answers.starts_at(response, have) else 0
                 if response.status_code == 206 and start != have:
                     raise LinkBroken(f"{link.host} returned a different byte range than requested")
-                notes.write_text(json.dumps({"validator": _validator(response)}))
+                notes.write_text(json.dumps({"validator": answers.validator(response)}))
                 return self._receive(link, response, part, start)
         except LinkBroken as error:
             if error.status == 416:
@@ -104,8 +103,8 @@ class Downloads:
             raise
 
     def _receive(self, link: Link, response: httpx.Response, part: Path, start: int) -> str:
-        _check_plain(link, response)
-        length = _length(response)
+        answers.check_plain(link, response)
+        length = answers.length(response)
         if length is not None:
             self._check_room(link, length, start)
             self.progress.bytes_total = max(self.progress.bytes_total, self.progress.bytes_done + start + length)
@@ -117,7 +116,7 @@ class Downloads:
                 self.progress.advance(start)
                 self._copy(link, response, stream, start)
                 beginning = _beginning(part, stream)
-            _check_promise(link, response, part)
+            answers.check_promise(link, response, part)
         except BaseException:
             self.progress.bytes_done = before
             raise
@@ -156,14 +155,6 @@ class Downloads:
             raise Failure(DISK_FULL, text)
 
 
-def _check_plain(link: Link, response: httpx.Response) -> None:
-    """Raises Failure for content that comes compressed, which was not asked for."""
-    encoding = response.headers.get("Content-Encoding", "").strip().lower()
-    if encoding not in ("", "identity"):
-        text = f"{link.host} sends it compressed (Content-Encoding: {encoding[:40]}), which was not asked for"
-        raise Failure(UNREADABLE, f"{link.shown}: {text}; store it there uncompressed and without that header")
-
-
 def _paced(response: httpx.Response, stall_s: float, link: Link) -> Iterator[bytes]:
     """Yields chunks; raises Failure if they arrive too slowly. The connection's timeout covers waits without a byte."""
     since, arrived = time.monotonic(), 0
@@ -196,36 +187,7 @@ def _begun(part: Path, notes: Path) -> tuple[int, str]:
         return 0, ""
 
 
-def _length(response: httpx.Response) -> int | None:
-    """Returns the announced length in bytes, if any; httpx raises if fewer arrive."""
-    return int(response.headers["Content-Length"]) if "Content-Length" in response.headers else None
-
-
-def _validator(response: httpx.Response) -> str:
-    """Returns the value for If-Range: a strong entity tag or the time of the last change."""
-    tag = str(response.headers.get("ETag", ""))
-    return tag if tag.startswith('"') else str(response.headers.get("Last-Modified", ""))
-
-
-def _starts_at(response: httpx.Response, offset: int) -> bool:
-    span = str(response.headers.get("Content-Range", "")).lower().replace(" ", "")
-    return span.startswith(f"bytes{offset}-")
-
-
 def _beginning(part: Path, stream: BinaryIO) -> bytes:
     stream.flush()
     with part.open("rb") as again:
         return again.read(SNIFFED)
-
-
-def _check_promise(link: Link, response: httpx.Response, part: Path) -> None:
-    """Verifies the SHA-256 that the server sent, if any (RFC 9530, and the older header)."""
-    for name in ("Repr-Digest", "Digest"):
-        for entry in response.headers.get(name, "").split(","):
-            algorithm, _, value = entry.strip().partition("=")
-            if algorithm.lower() == "sha-256":
-                with part.open("rb") as stream:
-                    found = file_digest(stream, "sha256").digest()
-                if b64decode(value.strip(":")) != found:
-                    part.unlink()
-                    raise Failure(BROKEN_OFF, f"{link.shown} is damaged: its SHA-256 differs from the server's")

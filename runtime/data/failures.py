@@ -1,7 +1,7 @@
 """The failures of fetching data: the reason in the Workspace's status, the exit code, and whether a retry helps.
 
     Failure
-      config 31
+      config 31, tokenizer 32                       as in runtime/tune
       empty 40, unreadable 41, columns 42           the data itself; runtime/rows/failures.py
       not found 80, forbidden 81, refused 82,
       web page 83, too large 84, disk full 85,
@@ -25,6 +25,7 @@ from runtime.rows import failures as rows
 EMPTY: Final = rows.EMPTY
 UNREADABLE: Final = rows.UNREADABLE
 COLUMNS_UNKNOWN: Final = rows.COLUMNS_UNKNOWN
+TOKENIZER_MISSING: Final = Kind("DownloadFailed", 32, worth_retrying=True)
 NOT_FOUND: Final = rows.NOT_FOUND
 FORBIDDEN: Final = Kind("DataForbidden", 81, worth_retrying=False)
 ADDRESS_REFUSED: Final = Kind("DataAddressRefused", 82, worth_retrying=False)
@@ -36,8 +37,8 @@ UNREACHABLE: Final = Kind("DataUnreachable", 90, worth_retrying=True)
 STALLED: Final = Kind("DataStalled", 91, worth_retrying=True)
 BROKEN_OFF: Final = Kind("DataDownloadFailed", 92, worth_retrying=True)
 KINDS: Final = (
-    CONFIG_INVALID, EMPTY, UNREADABLE, COLUMNS_UNKNOWN, NOT_FOUND, FORBIDDEN, ADDRESS_REFUSED, WEB_PAGE, TOO_LARGE,
-    DISK_FULL, IMAGE_INVALID, UNREACHABLE, STALLED, BROKEN_OFF,
+    CONFIG_INVALID, TOKENIZER_MISSING, EMPTY, UNREADABLE, COLUMNS_UNKNOWN, NOT_FOUND, FORBIDDEN, ADDRESS_REFUSED,
+    WEB_PAGE, TOO_LARGE, DISK_FULL, IMAGE_INVALID, UNREACHABLE, STALLED, BROKEN_OFF,
 )  # fmt: skip
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)

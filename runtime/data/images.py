@@ -6,9 +6,8 @@ appears in its folder only when every layer is unpacked.
 
 import hashlib
 import os
-import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,10 +16,12 @@ from api.configs.json_reading import read_json
 from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference, digest_matches
 from api.pods.data import DataConfig
+from runtime.data.archives import UnsafeArchive
 from runtime.data.downloads import WORK
 from runtime.data.failures import IMAGE_INVALID, TOO_LARGE, failure_of_disk, failure_of_registry
+from runtime.data.manifests import chosen, layers_of
 from runtime.data.progress import DataProgress
-from runtime.data.unpacking import SizeLimitExceeded, Unpacking, UnsafeArchive
+from runtime.data.unpacking import SizeLimitExceeded, Unpacking
 from runtime.pod.exit import Failure, log_line
 from runtime.pod.retry import RetryPolicy
 from runtime.registry.accounts import read_accounts
@@ -36,9 +37,8 @@ INDEXES: Final = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
-_DIGEST: Final = re.compile("sha256:[0-9a-f]{64}")
-LAYERS_MAX: Final = 500
-PLATFORM: Final = ("linux", "amd64")
+_TITLE: Final = "org.opencontainers.image.title"
+"""The annotation of a layer with the name of its file, of the OCI image specification."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ class _Pull:
         unpacking = Unpacking(unpacked, self.config.max_bytes, self.config.max_files, lambda count: None)
         files = [self._persist(lambda layer=layer: self._layer(layer)) for layer in layers]
         self.progress.phase = "unpacking"
-        for file in files:
-            unpacking.layer(file)
+        for layer, file in zip(layers, files, strict=True):
+            _unpack(unpacking, layer, file)
         if not any(unpacked.iterdir()):
             raise UnsafeArchive("it has no files below /data")
         for entry in unpacked.iterdir():
@@ -169,31 +169,16 @@ class _Pull:
         return result
 
 
-def layers_of(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns the layers, base first. Raises UnsafeArchive for an invalid manifest."""
-    layers = manifest.get("layers")
-    if not isinstance(layers, list) or not 0 < len(layers) <= LAYERS_MAX:
-        raise UnsafeArchive("its manifest lists no layers")
-    for layer in layers:
-        if not _DIGEST.fullmatch(str(layer.get("digest"))):
-            raise UnsafeArchive("a layer has no SHA-256 digest")
-        if not isinstance(layer.get("size"), int) or layer["size"] < 0:
-            raise UnsafeArchive("a layer has no size")
-    return layers
-
-
-def chosen(manifests: Sequence[Mapping[str, Any]]) -> str:
-    """Returns the digest of the manifest to use: data is the same for all platforms, so any image manifest will do."""
-    images = [entry for entry in manifests if entry.get("platform", {}).get("os") != "unknown"]
-    ours = [entry for entry in images if _platform(entry) == PLATFORM]
-    if not images:
-        raise UnsafeArchive("its index lists no image")
-    return str((ours or images)[0]["digest"])
-
-
-def _platform(entry: Mapping[str, Any]) -> tuple[str, str]:
-    platform = entry.get("platform", {})
-    return str(platform.get("os")), str(platform.get("architecture"))
+def _unpack(unpacking: Unpacking, layer: Mapping[str, Any], file: Path) -> None:
+    try:
+        unpacking.layer(file)
+    except UnsafeArchive as error:
+        notes = layer.get("annotations")
+        title = notes.get(_TITLE) if isinstance(notes, Mapping) else None
+        if not title:
+            raise
+        text = f"the layer {str(title)[:100]!r} is a file, as oras pushes it: build an image with that file below /data"
+        raise UnsafeArchive(f"{text} ({error})") from error
 
 
 def _replace(entry: Path, target: Path) -> None:

@@ -5,37 +5,28 @@ belongs to the base image and is ignored. Whiteouts (deletions by a layer) are a
 has them: to lower layers only. Sparse files are refused, as it recommends: their maps cost more memory than the layer.
 """
 
-import gzip
 import shutil
 import tarfile
 import zlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Final, cast
+from typing import Final
 
 import pyarrow as pa
 
+from runtime.data.archives import Archive, Bounded, UnsafeArchive, plain
+
 FOLDER: Final = "data"
 CHUNK: Final = 2**20
-HEADER_MAX: Final = 2**20
-"""Bytes of the extended headers of one entry, and of those for all entries, which are read into memory; names and times
-need less than a thousandth of it."""
 PATH_MAX: Final = 1024
 """Characters of an entry's name; it has at most PARTS_MAX parts of NAME_MAX bytes each, as file systems have it."""
 PARTS_MAX: Final = 100
 NAME_MAX: Final = 255
-_HEADERS: Final = (
-    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
-)
 _REMOVES: Final = ".wh."
 _REMOVES_ALL: Final = ".wh..wh..opq"
 _RESERVED: Final = ".wh..wh."
 """Of the file system that whiteouts come from; image builders leave such entries out."""
-
-
-class UnsafeArchive(Exception):
-    """A layer is unreadable or contains an entry that must not be unpacked; the text names the entry."""
 
 
 class SizeLimitExceeded(Exception):
@@ -54,9 +45,9 @@ class Unpacking:
     def layer(self, file: Path) -> None:
         """Applies one layer on top of the previous ones. Raises UnsafeArchive, SizeLimitExceeded, OSError (disk)."""
         own: set[Path] = set()
-        with file.open("rb") as packed, _plain(packed) as stream:
+        with file.open("rb") as packed, plain(packed) as stream:
             try:
-                with _Archive.open(fileobj=stream, mode="r|", tarinfo=_Bounded) as archive:
+                with Archive.open(fileobj=stream, mode="r|", tarinfo=Bounded) as archive:
                     while member := archive.next():
                         self._member(archive, member, own)
                         archive.forget()
@@ -142,57 +133,6 @@ def _hidden(whiteout: Path) -> list[Path]:
     if name in ("", ".", ".."):
         raise UnsafeArchive(f"{whiteout.name!r} names nothing that a layer may remove")
     return [] if whiteout.name.startswith(_RESERVED) else [whiteout.with_name(name)]
-
-
-class _Archive(tarfile.TarFile):
-    """A stream of entries that keeps none of them, and knows how many bytes of headers it has read."""
-
-    headers = 0
-    """Since the last entry."""
-    lasting = 0
-    """Those that hold for all entries, which tarfile keeps."""
-
-    def forget(self) -> None:
-        """Drops the entries that were read: tarfile keeps each, and a layer may have a million outside of the data."""
-        self.members: list[tarfile.TarInfo] = []
-        self.headers = 0
-
-
-class _Bounded(tarfile.TarInfo):
-    """Refuses oversized headers, because tarfile reads a header into memory as a whole, and sparse files.
-
-    `_proc_member` is what tarfile's source names for overriding. `frombuf` is not enough: Python 3.11.2 as patched by
-    Debian, which runs in the images, does not call it.
-    """
-
-    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        assert isinstance(archive, _Archive)
-        if self.type == tarfile.GNUTYPE_SPARSE:
-            self._refuse_sparse()
-        if self.type in _HEADERS:
-            archive.headers += self.size
-            archive.lasting += self.size if self.type == tarfile.XGLTYPE else 0
-            if max(archive.headers, archive.lasting) > HEADER_MAX:
-                raise UnsafeArchive(f"a header has {max(archive.headers, archive.lasting)} bytes")
-        read: Callable[[tarfile.TarFile], tarfile.TarInfo] = super()._proc_member  # type: ignore[misc]  # not in typeshed
-        return read(archive)
-
-    def _refuse_sparse(self, *read: object) -> None:
-        raise UnsafeArchive("it holds a sparse file; write it with all of its bytes")
-
-    # The three ways to write a sparse file's map in an extended header; each is a list in memory, of any length.
-    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
-
-
-def _plain(packed: IO[bytes]) -> IO[bytes]:
-    """Decompresses the archive; detects the compression by the first bytes."""
-    beginning = packed.read(4)
-    packed.seek(0)
-    if beginning.startswith(b"\x1f\x8b"):
-        return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
-    if beginning == b"\x28\xb5\x2f\xfd":
-        return cast(IO[bytes], pa.CompressedInputStream(packed, "zstd"))
-    return packed
 
 
 def _make_way(folder: Path, top: Path, own: Collection[Path]) -> None:

@@ -68,7 +68,8 @@ def _ensure_weights(options: argparse.Namespace, progress: Progress) -> None:
     marker = folder / COMPLETE_MARKER
     if not marker.exists():
         _require_token(os.environ)
-        command = download_argv(options.model, options.revision, folder)
+        more = ["--tokenizer-only"] if options.tokenizer_only else []
+        command = download_argv(options.model, options.revision, folder, *more)
         retry_policy = RetryPolicy(stall_s=options.stall_s, attempts=options.attempts)
         fetch(command, folder, progress, retry_policy, _log)
         _mark(folder, marker, options)
@@ -92,6 +93,7 @@ def _require_token(environment: Mapping[str, str]) -> None:
 def _mark(folder: Path, marker: Path, options: argparse.Namespace) -> None:
     # The hub library's resume state, not needed any more.
     shutil.rmtree(folder / ".cache", ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     partial = marker.with_suffix(".partial")
     partial.write_text(json.dumps({"model": options.model, "revision": options.revision}))
     partial.rename(marker)
@@ -105,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=FETCH_PORT, help="port of /metrics and /healthz")
     parser.add_argument("--stall-s", type=float, default=RetryPolicy.stall_s, help="seconds without a byte: a stall")
     parser.add_argument("--attempts", type=int, default=RetryPolicy.attempts, help="tries before giving up")
+    parser.add_argument("--tokenizer-only", action="store_true", help="fetch the tokenizer's files, no weights")
     parser.add_argument("--once", action="store_true", help="end when the weights are there instead of idling")
     return parser
 

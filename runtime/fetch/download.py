@@ -18,7 +18,7 @@ from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from runtime.fetch.hub_errors import failure_of
-from runtime.fetch.selection import RemoteFile, select_files, total_size
+from runtime.fetch.selection import RemoteFile, select_files, select_tokenizer, total_size
 from runtime.pod.metrics import bytes_below
 from runtime.pod.termination import DISK_FULL, NOT_FOUND, FetchFailure
 
@@ -32,10 +32,12 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     for option in ("--model", "--revision", "--to"):
         parser.add_argument(option, required=True)
+    parser.add_argument("--tokenizer-only", action="store_true")
     options = parser.parse_args()
     disable_progress_bars()
     try:
-        download(options.model, options.revision, Path(options.to))
+        fill = download_tokenizer if options.tokenizer_only else download
+        fill(options.model, options.revision, Path(options.to))
     except Exception as error:  # the process's edge: everything becomes a failure with a reason
         failure = failure_of(error, options.model, options.revision)
         _print_line({"reason": failure.kind.reason, "message": failure.message})
@@ -48,6 +50,16 @@ def download(model: str, revision: str, folder: Path) -> None:
     files = select_files(list_files(model, revision))
     if not files:
         raise FetchFailure(NOT_FOUND, "the repository holds no weights that can be served")
+    _fill(model, revision, folder, files)
+
+
+def download_tokenizer(model: str, revision: str, folder: Path) -> None:
+    """Fills `folder` with the tokenizer's files, which may be none. Raises the hub's errors."""
+    if files := select_tokenizer(list_files(model, revision)):
+        _fill(model, revision, folder, files)
+
+
+def _fill(model: str, revision: str, folder: Path, files: list[RemoteFile]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     check_space(folder, total_size(files))
     _print_line({"files": len(files), "bytes": total_size(files)})

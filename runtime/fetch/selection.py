@@ -1,4 +1,5 @@
-"""Selects the files of a model repository that a server needs: one copy of the weights, tokenizer, configuration.
+"""Selects the files of a model repository that a server needs: one copy of the weights, tokenizer, configuration; or
+those of the tokenizer alone.
 
 Repositories often carry the same weights several times (original checkpoints, .bin beside safetensors, ONNX). Pure
 functions over file names and sizes; downloading is left to `download.py`.
@@ -22,6 +23,11 @@ FOLDERS_NEVER = ("original/", "metal/", "onnx/", "openvino/", "coreml/", "runs/"
 CONSOLIDATED = "consolidated*"
 # Other precisions of the same weights, as model.fp16.safetensors beside model.safetensors.
 VARIANTS = ("*.fp16.*", "*.fp32.*", "*.bf16.*", "*.fp16-*", "*.fp32-*", "*.bf16-*")
+# What turns a conversation into text: the chat template with its special tokens, and what is one token.
+TOKENIZER = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("chat_template.jinja", "chat_template.json", "additional_chat_templates/*.jinja"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,11 @@ def select_files(files: Sequence[RemoteFile]) -> list[RemoteFile]:
     in_shards = [path for path in safetensors if not _is_consolidated(path)]
     plain = [path for path in in_shards if not _is_variant(path)]
     return [file for file in kept if not _duplicate(file.path, bool(safetensors), bool(in_shards), bool(plain))]
+
+
+def select_tokenizer(files: Sequence[RemoteFile]) -> list[RemoteFile]:
+    """The files that judging training data needs, in the order given; a repository may have none of them."""
+    return [file for file in files if any(fnmatchcase(file.path, pattern) for pattern in TOKENIZER)]
 
 
 def total_size(files: Sequence[RemoteFile]) -> int:

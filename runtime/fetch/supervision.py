@@ -38,9 +38,9 @@ def fetch(
             return
 
 
-def download_argv(model: str, revision: str, folder: Path) -> list[str]:
-    """Returns the command of one attempt."""
-    options = ["--model", model, "--revision", revision, "--to", str(folder)]
+def download_argv(model: str, revision: str, folder: Path, *more: str) -> list[str]:
+    """Returns the command of one attempt; `more`: options of the download."""
+    options = ["--model", model, "--revision", revision, "--to", str(folder), *more]
     return [sys.executable, "-m", "runtime.fetch.download", *options]
 
 

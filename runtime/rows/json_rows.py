@@ -17,7 +17,7 @@ ROW_MAX: Final = 2**23
 """Characters of one row in csv and JSON, and bytes of one in files of columns. It is more than any model reads at once,
 some two million tokens; a longer row means that the file has another format."""
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
-_ENDS_EARLY: Final = "the list ends early, or has an error here"
+_ENDS_EARLY: Final = "ends early, or has an error here"
 
 
 def rows_of(file: Path) -> Iterator[tuple[Any, int]]:
@@ -59,14 +59,14 @@ def _lines(text: IO[str], first: str) -> Iterator[tuple[Any, int]]:
 
 def _elements(text: IO[str], begun: str) -> Iterator[tuple[Any, int]]:
     """The elements after a list's opening bracket; `begun` is text already read."""
-    reading, character = _Values(text, begun), ","
+    reading, character = _Values(text, begun, "the list"), ","
     if reading.next_character() == "]":
         reading.at, character = reading.at + 1, "]"
     while character == ",":
         value = reading.value()
         character = reading.next_character()
         if character not in (",", "]"):
-            raise ValueError(f"{character!r} where a comma was expected" if character else _ENDS_EARLY)
+            raise ValueError(f"{character!r} where a comma was expected" if character else f"the list {_ENDS_EARLY}")
         reading.at += 1
         yield value
     if rest := reading.next_character():
@@ -74,16 +74,19 @@ def _elements(text: IO[str], begun: str) -> Iterator[tuple[Any, int]]:
 
 
 def _objects(text: IO[str], begun: str) -> Iterator[tuple[Any, int]]:
-    reading = _Values(text, begun)
-    while reading.next_character():
+    reading = _Values(text, begun, "an object")
+    while character := reading.next_character():
+        if character == ",":
+            raise ValueError("',' between objects: leave the commas out, or put brackets around all: [...]")
         yield reading.value()
 
 
 class _Values:
     """Values one after the other; never more than ROW_MAX characters, and what is read ahead, are in memory."""
 
-    def __init__(self, text: IO[str], begun: str) -> None:
-        self._text, self._buffer, self.at = text, begun, 0
+    def __init__(self, text: IO[str], begun: str, what: str) -> None:
+        """`begun` is text already read, `what` names the whole in errors."""
+        self._text, self._buffer, self._what, self.at = text, begun, what, 0
 
     def value(self) -> tuple[Any, int]:
         """The value that comes next, with its characters."""
@@ -95,7 +98,7 @@ class _Values:
                 if len(self._buffer) - self.at > ROW_MAX:
                     raise ValueError(f"an element that does not end within {ROW_MAX} characters") from None
                 if not self._more():
-                    raise ValueError(f"{_ENDS_EARLY}: {error}") from None
+                    raise ValueError(f"{self._what} {_ENDS_EARLY} ({error})") from None
                 continue
             # A number at the end of what was read may go on.
             if end == len(self._buffer) and self._more():

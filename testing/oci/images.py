@@ -3,6 +3,8 @@
 import io
 import json
 import tarfile
+from collections.abc import Sequence
+from typing import Any
 
 from api.oci.image_reference import ImageReference
 from api.pods.registries import RegistryAccess
@@ -24,15 +26,18 @@ def tar(*entries: tuple[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def push(registry: OciRegistry, *layers: bytes, tag: str = "v1") -> str:
-    """Pushes an image with these layers; returns its reference."""
+def push(registry: OciRegistry, *layers: bytes, tag: str = "v1", titles: Sequence[str] = ()) -> str:
+    """Pushes an image with these layers; returns its reference. `titles`: names of the layers, as oras gives them to
+    files."""
     image = ImageReference.parse(f"{registry.address}/team/data:{tag}")
     access = RegistryAccess(plain_http=(registry.address,), docker_configs={"s": str(registry.docker_config())})
     (account,) = read_accounts(image, access.docker_configs)
     blobs = [blob_of_bytes("application/vnd.oci.image.layer.v1.tar+gzip", layer) for layer in layers]
     config = blob_of_bytes("application/vnd.oci.image.config.v1+json", b"{}")
-    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config.descriptor()}
+    manifest: dict[str, Any] = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config.descriptor()}
     manifest["layers"] = [blob.descriptor() for blob in blobs]
+    for layer, title in zip(manifest["layers"], titles, strict=False):
+        layer["annotations"] = {"org.opencontainers.image.title": title}
     with repository(image, access, account, "pull,push", 30) as opened:
         for blob in (*blobs, config):
             opened.upload(blob)

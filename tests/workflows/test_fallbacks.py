@@ -67,6 +67,25 @@ async def test_when_all_options_failed_all_reasons_are_reported_and_nothing_is_k
     assert not live_bench.world.pools and not live_bench.world.workloads and not state.resources.holdings
 
 
+async def test_a_gpu_that_fails_under_the_server_leads_to_the_next_machine(live_bench: Bench) -> None:
+    live_bench.world.options = [(FIRST, False), (SECOND, False)]
+    fault = failure("AcceleratorFault", "CUDA error: an illegal memory access was encountered", final=True)
+    live_bench.world.fail_next(s.WAIT_FOR_SERVING, fault)
+    await live_bench.signal()
+    state = await live_bench.settled()
+    assert state.spec.plan is not None and state.spec.plan.instance_type == SECOND
+    assert [(tried.option, tried.reason) for tried in state.status.tried] == [(FIRST, "AcceleratorFault")]
+
+
+async def test_an_adapter_without_effect_is_no_matter_of_the_machine(live_bench: Bench) -> None:
+    live_bench.world.options = [(FIRST, False), (SECOND, False)]
+    live_bench.world.fail_next(s.READ_COMPLETIONS, failure("AdapterWithoutEffect", "adapter tone changes nothing"))
+    await live_bench.signal()
+    state = await live_bench.settled("failed")
+    assert (state.status.reason, state.status.message) == ("AdapterWithoutEffect", "adapter tone changes nothing")
+    assert live_bench.world.bought == [(FIRST, False)]
+
+
 async def test_a_failure_unrelated_to_the_machine_has_no_fallback(live_bench: Bench) -> None:
     live_bench.world.options = [(FIRST, False), (SECOND, False)]
     live_bench.world.fail_next(s.READ_MODEL_REVISION, failure("ModelGated", "accept the licence"))

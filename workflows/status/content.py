@@ -6,7 +6,7 @@ not True carries the reason that stopped the Workspace.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from activities.contract.plan import Check
 from activities.contract.tuning import DataFound, PublishedAdapter
@@ -22,8 +22,12 @@ from api.resource.status import (
     inference_state,
     tuning_state,
 )
-from api.words import plain_markdown
+from api.words import bounded, one_line, plain_markdown
 from workflows.state import StepRecord, WorkspaceState
+
+WARNINGS_SHOWN: Final = 5
+WARNING_MAX: Final = 300
+"""Warnings about the data that reach the status, and characters of each: a pod may send any."""
 
 _STOPPED = (Phase.FAILED, Phase.CONTROLLER_ERROR)
 _PARTS = ("plan", "cost")
@@ -155,7 +159,9 @@ def _kaito_state(state: WorkspaceState) -> State:
 def _data(found: DataFound | None) -> TrainingData | None:
     if found is None or not found.digest:
         return None
-    return TrainingData(**found.model_dump(include={"digest", "rows", "usable", "bytes", "tokens"}))
+    warnings = [bounded(one_line(warning), WARNING_MAX) for warning in found.warnings[:WARNINGS_SHOWN]]
+    numbers = found.model_dump(include={"digest", "rows", "usable", "bytes", "tokens"})
+    return TrainingData(**numbers, warnings=warnings or None)
 
 
 def _adapter(published: PublishedAdapter | None) -> PublishedImage | None:

@@ -70,8 +70,8 @@ DATA = Image(
         *_below("api/pods", "adapter_records", "adapters", "data", "publish", "registries"),
         *TRAINING_ROWS,
         *("api/pods/tune.py", "api/pods/weights.py"),
-        *("runtime/__init__.py", "runtime/pod", "runtime/registry", "runtime/rows", "runtime/data"),
-        *("runtime/publish", "runtime/adapters"),
+        *("runtime/__init__.py", "runtime/pod", "runtime/registry", "runtime/rows", "runtime/turns"),
+        *("runtime/data", "runtime/publish", "runtime/adapters"),
     ),
 )
 # Only what serving imports: a change of one of these rebuilds the image and rolls it out to every Workspace.
@@ -92,7 +92,8 @@ TUNE = Image(
     (
         *RUNTIME.sources,
         *("api/pods/data.py", "api/pods/registries.py", *TRAINING_ROWS, "api/pods/tune.py"),
-        *("runtime/pod/exit.py", "runtime/pod/lora_values.py", "runtime/pod/status_server.py", "runtime/rows", "runtime/tune", "runtime/turns"),
+        *("runtime/pod/exit.py", "runtime/pod/lora_values.py", "runtime/pod/status_server.py"),
+        *("runtime/rows", "runtime/tune", "runtime/turns"),
     ),
     torch=True,
 )

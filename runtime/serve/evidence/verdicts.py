@@ -50,7 +50,7 @@ def verdict_of(watch: OutputWatch, exit_code: int, *, oom_killed: bool) -> Verdi
     if error and is_accelerator_fault(error.text):
         return Verdict(ACCELERATOR_EXIT, f"{said}; the GPU or its driver on this node is broken", "AcceleratorFault")
     signal = _signal(watch, exit_code)
-    if oom_killed and signal == _KILL:
+    if oom_killed and signal == _KILL and not watch.ready:
         words = "the kernel killed the engine's process: the container's memory is used up"
         return Verdict(OUT_OF_MEMORY_EXIT, words, "ContainerOOMKilled")
     if error is None and signal:

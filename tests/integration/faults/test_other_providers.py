@@ -94,6 +94,22 @@ async def reservations(workspaces: Workspaces) -> dict[str, dict[str, int]]:
     return {node["metadata"]["name"]: reservations_of(node) for node in found}
 
 
+def waits_for_a_label(found: Object) -> bool:
+    return status_of(found).get("phase") == "Preflight" and status_of(found).get("reason") == "NoMatchingNodes"
+
+
+@pytest.mark.usefixtures("own_nodes")
+async def test_a_node_that_is_labelled_later_wakes_the_workspace(stack: Stack, workspaces: Workspaces) -> None:
+    later = {"modelyard.example/for": "later"}
+    await workspaces.create(asked_of("byo", "later", instanceType="", labelSelector={"matchLabels": later}))
+    status = status_of((await workspaces.until(["later"], waits_for_a_label))["later"])
+    assert "kubectl label node NAME modelyard.example/for=later" in status["message"] and status["deadline"]
+    admin = stack.layout.admin_kubeconfig
+    await asyncio.to_thread(kubectl, admin, "label", "node", OWN[1], "modelyard.example/for=later")
+    ready = (await workspaces.until_ready("later"))["later"]
+    assert status_of(ready)["workerNodes"] == [OWN[1]]
+
+
 @pytest.mark.usefixtures("own_nodes")
 async def test_own_nodes_serve_are_replaced_when_lost_and_stay(
     stack: Stack, workspaces: Workspaces, machines: Simulated

@@ -59,6 +59,13 @@ def test_the_data_of_an_image_that_is_no_longer_given_is_gone(registry: OciRegis
     assert [file.name for file in manifest.files] == ["a.jsonl"]
 
 
+def test_a_file_that_oras_pushed_is_called_so(registry: OciRegistry, tmp_path: Path) -> None:
+    image = push(registry, ROWS, titles=["rows.jsonl"])
+    reason, message = refused(registry, image, tmp_path / "data")
+    assert reason == "DataImageInvalid"
+    assert "the layer 'rows.jsonl' is a file, as oras pushes it: build an image with that file below /data" in message
+
+
 def test_a_layer_that_is_half_there_is_gone_on_with(registry: OciRegistry, tmp_path: Path) -> None:
     layer = tar(("data/a.jsonl", bytes(range(256)) * 5000), ("data/b.jsonl", ROWS))
     image = push(registry, layer)

@@ -138,6 +138,12 @@ def test_an_answer_without_an_error_is_judged_by_its_status(body: dict[str, Any]
     assert refused(503, body).type == "CloudUnreachable"
 
 
+def test_the_log_of_a_machine_is_no_answer_about_the_request() -> None:
+    log = "vmssCSE failed: curl: AuthenticationFailed, disk quota, the host does not have permission"
+    assert refused(200, as_operation({"code": "VMExtensionProvisioningError", "message": log})).type == "PoolFailed"
+    assert problem_in(f"LaunchFailed: VMExtensionProvisioningError: {log}").reason == "PoolFailed"
+
+
 def test_an_error_without_a_message_is_not_called_none() -> None:
     told = refused(409, {"error": {"code": "ScopeLocked", "message": None}})
     assert told.type == "CloudLocked" and "None" not in told.message

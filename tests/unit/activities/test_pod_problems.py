@@ -89,3 +89,19 @@ def test_a_push_that_finds_no_registry_is_told_while_it_is_tried_again() -> None
     assert again.running and again.problem is not None and not again.problem.final
     crash = judged("publish", [a_pod(name="publish", **ended(1, "Traceback"))], "d1")
     assert crash.problem is not None and not crash.problem.final
+
+
+@pytest.mark.parametrize(
+    ("waiting", "final", "after_s"),
+    [
+        pytest.param({"reason": "ErrImagePull", "message": "registry/x:1: not found"}, False, 120, id="no such image"),
+        pytest.param({"reason": "ImagePullBackOff", "message": "manifest unknown"}, False, 120, id="no such tag"),
+        pytest.param({"reason": "ErrImagePull", "message": "unauthorized"}, False, 600, id="no right"),
+        pytest.param({"reason": "InvalidImageName", "message": "couldn't parse"}, True, 600, id="no name of an image"),
+        pytest.param({"reason": "CreateContainerConfigError", "message": 'configmap "x" not found'}, False, 300,
+                     id="no ConfigMap"),
+    ],
+)  # fmt: skip
+def test_what_does_not_pass_by_itself_ends_the_wait(waiting: dict[str, str], final: bool, after_s: float) -> None:
+    problem = pods.problem_of(a_pod(state={"waiting": waiting}))
+    assert problem is not None and (problem.final, problem.final_after_s) == (final, after_s)

@@ -1,13 +1,15 @@
 """What the pods of a training look like."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from activities.contract.tuning import TuningPart
-from activities.manifests.tuning import Tuning, TuningPodSettings, job
+from activities.manifests.tuning import Tuning, TuningPodSettings, config_of, job
 from api.configs.training import parse_training_config
+from api.pods.data import DataConfig
 from api.resource.data import DataDestination, DataSource
 from testing.pods.inputs import IMAGES, PINNED
 from tests.builders import a_key, a_plan
@@ -53,3 +55,22 @@ def test_only_the_trainer_gets_gpus_and_shared_memory() -> None:
     assert "nvidia.com/gpu" not in str(found["fetch"]["resources"])
     assert "/dev/shm" in [mount["mountPath"] for mount in found["train"]["volumeMounts"]]
     assert "/dev/shm" not in [mount["mountPath"] for mount in found["fetch"]["volumeMounts"]]
+
+
+def test_data_is_judged_beside_the_tokenizer_of_the_model_that_will_be_trained() -> None:
+    around = TuningPodSettings(tune_image="tune:1", data_image="data:1")
+    config = config_of(PLAN, "fetch", TUNING, PINNED, around, "http://hub")
+    found = containers("fetch", around)
+    command = found["tokenizer"]["command"]
+    assert command[command.index("--revision") + 1] == PINNED.revision and "--tokenizer-only" in command
+    assert isinstance(config, DataConfig) and config.tokenizer_folder == f"{command[-3]}/{PINNED.revision}"
+    (mount,) = [one for one in found["fetch"]["volumeMounts"] if one["name"] == "tokenizer"]
+    assert mount["readOnly"] and config.tokenizer_folder.startswith(mount["mountPath"])
+    assert not [one for one in found["tokenizer"]["volumeMounts"] if one["name"] in ("weights", "run", "config")]
+
+
+def test_data_is_judged_by_the_template_that_the_training_uses() -> None:
+    config = parse_training_config("training_config: {ModelConfig: {chat_template: '{{ messages }}'}}")
+    around = TuningPodSettings(tune_image="tune:1", data_image="data:1")
+    found = config_of(PLAN, "fetch", replace(TUNING, config=config), PINNED, around, "")
+    assert isinstance(found, DataConfig) and found.chat_template == "{{ messages }}"

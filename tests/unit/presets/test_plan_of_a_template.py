@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from api import labels
-from presets.admission.rules import problems_on_create, problems_on_update
 from presets.plan.context import PlanContext
 from presets.plan.document import PlanReport
-from presets.plan.planner import plan_document
+from presets.plan.judge import plan_document, problems_on_create, problems_on_update
 
 A100, EIGHT_GPUS, CPUS = "Standard_NC24ads_A100_v4", "Standard_ND96isr_H100_v5", "Standard_D4s_v3"
 SLICE = "nvidia.com/mig-2g.24gb"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runtime.fetch.selection import RemoteFile, select_files, total_size
+from runtime.fetch.selection import RemoteFile, select_files, select_tokenizer, total_size
 
 NEEDED = [
     "config.json",
@@ -75,3 +75,11 @@ def test_code_of_the_model_is_taken_so_that_it_can_be_trusted_on_request() -> No
 
 def test_a_file_of_unknown_size_counts_as_nothing() -> None:
     assert total_size([RemoteFile("a", 3), RemoteFile("b", None)]) == 3
+
+
+def test_judging_data_needs_the_tokenizer_and_its_templates_alone() -> None:
+    names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]
+    names += ["additional_chat_templates/tool_use.jinja", "original/tokenizer.json", "README.md"]
+    found = [file.path for file in select_tokenizer([RemoteFile(name, 1) for name in names])]
+    assert found == [*names[2:5], "additional_chat_templates/tool_use.jinja"]
+    assert select_tokenizer([RemoteFile("model.safetensors", 1)]) == []

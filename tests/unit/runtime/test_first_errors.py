@@ -122,6 +122,8 @@ def test_a_server_that_has_served_is_not_refused_for_what_it_met_later() -> None
     assert verdict(ready, *later, *GONE).text() == "torch.OutOfMemoryError: CUDA out of memory."
     fault = logged("EngineCore encountered a fatal error.", *TRACE, "torch.AcceleratorError: CUDA error: unknown error")
     assert verdict(ready, *fault, *GONE).reason == "AcceleratorFault"
+    killed = [*TRACE, GONE[3].replace("{}", "{'EngineCore': -9}")]
+    assert "signal 9" in verdict(ready, *killed, oom_killed=True).text()
 
 
 def test_an_engine_that_was_killed_is_said_to_be() -> None:

@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 
 from runtime.data.__main__ import MEMORY_MAX
-from runtime.data.unpacking import SizeLimitExceeded, Unpacking, UnsafeArchive
+from runtime.data.archives import UnsafeArchive
+from runtime.data.unpacking import SizeLimitExceeded, Unpacking
 from runtime.pod.memory_limit import limit_memory
 from runtime.pod.safetensors import tensors_of
 from runtime.rows.reading import FileUnreadable, read_table

@@ -8,8 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from runtime.data.images import chosen, layers_of
-from runtime.data.unpacking import HEADER_MAX, SizeLimitExceeded, Unpacking, UnsafeArchive, data_path
+from runtime.data.archives import HEADER_MAX, UnsafeArchive
+from runtime.data.manifests import chosen, layers_of
+from runtime.data.unpacking import SizeLimitExceeded, Unpacking, data_path
 
 Entries = list[tuple[str, bytes | str]]
 

@@ -192,6 +192,7 @@ def test_a_column_in_its_common_case_is_preferred_to_another() -> None:
             {"messages": [USER, {**ASSISTANT, "content": ""}, USER, ASSISTANT]},
             "a message without content, of assistant",
         ),
+        ({"prompt": [{"role": "system", "content": ""}], "completion": "a"}, "column prompt is empty"),
         ({"messages": [{"role": "system", "content": ""}]}, "no message with the role assistant"),
         ({"messages": [{**USER, "content": [IMAGE]}, ASSISTANT]}, "a part of type image_url, and only text is learnt"),
         ({"messages": [USER, calling("[1]")]}, "the arguments of the call of weather are no JSON object"),

@@ -16,6 +16,7 @@ from runtime.turns.places import Render
 from runtime.turns.spans import Conversation
 from runtime.turns.template import rendering
 from tests.unit.runtime.turns.oracle import SPECIAL_TOKENS
+from tests.unit.runtime.turns.page import PAGE, with_table
 from tests.unit.runtime.turns.published import PYTHON, published_templates, tokens_in
 from tests.unit.runtime.turns.rows import ROWS
 
@@ -116,6 +117,10 @@ def test_turns_are_those_that_trl_marks(row: str, by_transformers: dict[str, tup
             assert mark.rstrip().endswith(turn.rstrip()), name
             before = mark.rstrip().removesuffix(turn.rstrip())
             assert before in asks or not is_something(name, before), name
+
+
+def test_the_page_has_the_table_of_what_is_learnt() -> None:
+    assert PAGE.read_text() == with_table(PAGE.read_text()), "run: python -m tests.unit.runtime.turns.page"
 
 
 def what_asks(name: str) -> str:
