@@ -79,6 +79,11 @@ def serve_config_map(name: str) -> str:
     return name + _SERVE_CONFIG
 
 
+def kept_workload(name: str, digest: str) -> str:
+    """ControllerRevision that keeps what served with this digest."""
+    return f"{workload(name)}-{digest}"
+
+
 def disruption_budget(name: str) -> str:
     """Name of the PodDisruptionBudget."""
     return name + _DISRUPTION_BUDGET

@@ -16,6 +16,7 @@ class CheckName(StrEnum):
     POOL_LIMIT = "PoolLimit"
     NODE_CLAIMS = "NodeClaims"
     FREE_GPUS = "FreeGpus"
+    GPUS_OFFERED = "GpusOffered"
     PRICE_LIMIT = "PriceLimit"
     MODEL_READABLE = "ModelReadable"
     IMAGES_PULLABLE = "ImagesPullable"
@@ -40,6 +41,7 @@ QUESTIONS: Final[Mapping[CheckName, str]] = {
     CheckName.POOL_LIMIT: "the cluster may have one more node pool",
     CheckName.NODE_CLAIMS: "the cluster has NodeClaims, which gpu-provisioner or Karpenter fulfil",
     CheckName.FREE_GPUS: "nodes with the labels have enough free GPUs; too few are waited for",
+    CheckName.GPUS_OFFERED: "a device plugin would run on the nodes and offer their GPUs; a missing one is waited for",
     CheckName.PRICE_LIMIT: "all nodes together cost no more per hour than the Workspace allows",
     CheckName.MODEL_READABLE: "the token may read the model; its commit is pinned and its files are counted",
     CheckName.IMAGES_PULLABLE: "the registries have the images, and the pull secrets are good for them",

@@ -11,7 +11,7 @@ from testing.deadlines import PATIENCE_S
 from testing.stack import Stack
 from testing.workspaces import Workspaces
 
-OWNED_KINDS: Final = ("Deployment", "Job", "Service", "ConfigMap", "PersistentVolumeClaim", "Pod")
+OWNED_KINDS: Final = ("Deployment", "Job", "Service", "ConfigMap", "PersistentVolumeClaim", "ControllerRevision", "Pod")
 SYSTEM_POOL: Final = "system"
 # All Nodes and Workspaces of such a stack are ours: labelled or not, all count except the system node.
 WANTED: Final = (

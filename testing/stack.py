@@ -26,6 +26,7 @@ from deploy.local.host.probes import once_answers
 from deploy.local.host.sole_use import sole_use
 from deploy.local.layout import Layout
 from deploy.local.network.bridge import ensure_network
+from deploy.local.nodes.gpu_plugin import ensure_gpu_plugin
 from deploy.local.services import modelyard
 from deploy.local.services.emulators import arm_daemon, mirror_daemon
 from deploy.local.services.temporal import temporal_daemon
@@ -140,6 +141,7 @@ class Stack:
         # Workspaces here are also what neither the webhook nor the rules would let in: KAITO's own CRD has none.
         ensure_crds_without_rules(layout.admin_kubeconfig, logs / "crds.log", _quiet, deploy)
         ensure_roles(layout.admin_kubeconfig, logs / "roles.log", _quiet, deploy)
+        ensure_gpu_plugin(layout, "simulated")  # no kubelet pulls it
         self._keep(arm_daemon(layout, layout.admin_kubeconfig))
         self._keep(self._kubelet())
 

@@ -25,6 +25,7 @@ from activities.planning.models import Models
 from activities.planning.own_nodes import OwnMachines
 from activities.planning.planner import Planner
 from activities.preflight.cluster import ClusterChecks
+from activities.preflight.gpus import GpuOffers
 from activities.preflight.namespaces import NamespaceRights
 from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
 from activities.serving.completions import Verification
@@ -108,7 +109,9 @@ def cluster_activities(
     def remote_code(namespace: str) -> bool:
         return policy().rules_of(namespace).remote_code
 
-    workspaces, nodes, owners = Workspaces(cluster, statuses.note), Nodes(view), PodOwners(cluster)
+    workspaces, owners = Workspaces(cluster, statuses.note), PodOwners(cluster)
+    offering = settings.gpu_offering
+    nodes, gpus = Nodes(view, offering), GpuOffers(view, offering)
     workloads, own_nodes = Workloads(view, images, owners, remote_code), OwnNodes(view)
     claims = NodeClaims(cluster, node_class=settings.node_class, policy=policy, region=settings.azure_location)
     holdings = ClusterHoldings(cluster, provider=settings.provider, with_cloud=settings.with_cloud)
@@ -128,6 +131,7 @@ def cluster_activities(
         settings.registry_identity,
         NamespaceRights(cluster),
         hosts,
+        gpus,
     )
     jobs = TuningJobs(view, images, tuning_pod_settings(settings), remote_code)
     return {
@@ -153,6 +157,7 @@ def cluster_activities(
             own_nodes.ensure_node_pool,
             nodes.wait_for_nodes,
             OwnMachines(view).wait_for_own_nodes,
+            gpus.wait_for_gpus_offered,
             workloads.wait_for_serving,
             jobs.ensure_tuning_job,
             jobs.wait_for_tuning_job,

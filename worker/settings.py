@@ -4,11 +4,12 @@ MODELYARD_).
 The worker of queue `cloud` has `worker/queue_settings.py` and the Azure client's own.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from activities.contract.plan import LONGEST_DEADLINE_S, Deadlines
+from activities.nodes.gpus.offers import GpuOffering, OfferedBy
 from activities.nodes.karpenter.node_claim import NodeClass
 from api.pods.registries import AzureIdentity
 from process.installed_provider import InstalledProvider
@@ -28,6 +29,11 @@ class WorkerSettings(QueueSettings):
     """The region whose prices plans have; the worker of queue `cloud` needs it too."""
     node_class: NodeClass = NodeClass()
     """JSON: group, kind and name of the node class that NodeClaims reference; gpu-provisioner's by default."""
+    gpus_offered_by: OfferedBy = "plugin"
+    """What makes nodes that are made for Workspaces offer GPUs: a device plugin, which is looked for before a purchase,
+    or something `other` that is no DaemonSet, such as part of the nodes' image."""
+    azure_pool_gpu_management: Literal["", "Managed", "Unmanaged"] = ""
+    """That of pools; the worker of queue `cloud` needs it too."""
     runtime_image: str = ""
     fetch_image: str = ""
     tune_image: str = ""
@@ -60,6 +66,11 @@ class WorkerSettings(QueueSettings):
         if wrong:
             raise ValueError(f"{', '.join(wrong)}: set each to 1 to {LONGEST_DEADLINE_S} seconds (31 days)")
         return deadlines
+
+    @property
+    def gpu_offering(self) -> GpuOffering:
+        """The installation's word on who offers GPUs."""
+        return GpuOffering(self.gpus_offered_by, managed=self.azure_pool_gpu_management == "Managed")
 
     @property
     def with_cloud(self) -> bool:

@@ -1,22 +1,25 @@
 """Reconciles one generation of a Workspace: plans it, then tries its options in order until one succeeds.
 
-`serving.py` and `tuning.py` carry out one option. This module does not compensate for a failed pass; the workflow in
-`workspace.py` releases the resources that are recorded as held.
+`serving.py` and `tuning.py` carry out one option. This module does not compensate for a failed pass: `passes.py` puts
+back what served before, or releases the resources that are recorded as held.
 """
 
 from temporalio.exceptions import ActivityError, FailureError
 
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.plan import LONGEST_DEADLINE_S, Option, Plan, Planned
+from activities.contract.plan import LONGEST_DEADLINE_S, Option, Planned
 from api.resource.status import Phase, Step
 from workflows.activity_calls import call, is_cancelled, reason_and_message
-from workflows.serving import NodesThere, serve
+from workflows.patches import LAST_GOOD, patched
+from workflows.serving import serve
 from workflows.state import FailedFallback, request_of
 from workflows.status.reporter import StatusReporter
-from workflows.steps.cleanup import release_everything_held, release_nodes
-from workflows.steps.fallbacks import all_failed, allows_fallback, in_order, option_of, same_nodes, same_purchase
+from workflows.steps.cleanup import release_nodes
+from workflows.steps.fallbacks import all_failed, allows_fallback, in_order, option_of, same_purchase
 from workflows.steps.own_nodes import may_wait, wait_for_label
+from workflows.steps.preflight import check
+from workflows.steps.reuse import must_go_first, nodes_there, release_unless_reusable
 from workflows.tuning import tune
 
 
@@ -39,26 +42,32 @@ async def run_generation(reporter: StatusReporter) -> None:
             state.status.tried.append(FailedFallback(option=option_of(option.plan), reason=reason, message=message))
         if following is None:
             raise all_failed(state.status.tried)
-        await _try_next(reporter, following)
+        await _try_next(reporter, option, following)
 
 
 async def _run_option(reporter: StatusReporter, option: Option) -> None:
     if option.refused is not None:
         raise failure(option.refused.reason, option.refused.message)
     plan = option.plan
-    nodes = _nodes_there(reporter, plan)
-    await _release_unless_reusable(reporter, plan)
+    reporter.state.status.attempt = plan.digest
+    nodes = nodes_there(reporter, plan)
+    if must_go_first(reporter, plan) and reporter.state.spec.good is not None and patched(LAST_GOOD):
+        await check(reporter, plan)  # what can be known is known before what serves is released for it
+    await release_unless_reusable(reporter, plan)
     reporter.state.spec.decide(option)
     if plan.kind == "tuning":
         return await tune(reporter, plan)
     await serve(reporter, plan, nodes)
 
 
-async def _try_next(reporter: StatusReporter, following: Option) -> None:
-    """Releases the nodes bought for the last option. The workload stays; applying the next option updates it."""
+async def _try_next(reporter: StatusReporter, failed: Option, following: Option) -> None:
+    """Releases the nodes bought for the failed option. The workload stays; applying the next option updates it. Nodes
+    of a plan that serves stay, too: nothing was bought for an option that its checks have refused."""
     state, last = reporter.state, reporter.state.status.tried[-1]
     message = f"{last.option}: {last.message}; trying {option_of(following.plan)} next"
     reporter.set_status(Phase.PROVISIONING, last.reason, message)
+    if state.spec.plan is not None and not same_purchase(state.spec.plan, failed.plan):
+        return
     if state.resources.holds("node_pool"):
         await release_nodes(reporter)
     if following.refused is None:
@@ -95,21 +104,3 @@ def _with_deadlines(option: Option, extra_time: dict[str, int]) -> Option:
     given = {name: min(seconds, LONGEST_DEADLINE_S) for name, seconds in extra_time.items()}
     deadlines = option.plan.deadlines.model_copy(update=given)
     return option.model_copy(update={"plan": option.plan.model_copy(update={"deadlines": deadlines})})
-
-
-def _nodes_there(reporter: StatusReporter, plan: Plan) -> NodesThere:
-    """What the nodes that an earlier pass bought are to this plan."""
-    held = reporter.state.spec.plan
-    if held is None or not reporter.state.resources.nodes_are_there:
-        return "none"
-    if reporter.state.resources.nodes and same_nodes(held, plan):
-        return "as they are"
-    return "bought" if same_purchase(held, plan) and held.node_count == plan.node_count else "none"
-
-
-async def _release_unless_reusable(reporter: StatusReporter, plan: Plan) -> None:
-    """Releases everything held before buying if the plan needs another pool: machine type, zone and capacity type of a
-    pool are immutable."""
-    held = reporter.state.spec.plan
-    if held is not None and not same_purchase(held, plan) and reporter.state.resources.holdings:
-        await release_everything_held(reporter)

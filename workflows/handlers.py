@@ -41,7 +41,7 @@ class Handlers:
         control.look = control.look or message.resync
         if message.retry and message.retry != control.retry_token:
             control.retry_token = message.retry
-            self._retry = self._retry or self.state.status.settled == "failed" or spec.deleting
+            self._retry = self._retry or self.state.status.settled == "failed" or spec.deleting or bool(spec.failed)
             self.reporter.wake()
 
     @workflow.signal(description="The Workspace no longer exists: its status found nothing to be written to")
@@ -68,7 +68,7 @@ class Handlers:
 
     @retry.validator
     def _may_retry(self) -> None:
-        if self.state.status.settled == "ready" and not self._ending():
+        if self.state.status.settled == "ready" and self.state.spec.failed is None and not self._ending():
             raise ValueError("the Workspace is ready: there is nothing to retry")
 
     @workflow.update(description="Start no new pass; a delete is still carried out")

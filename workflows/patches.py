@@ -27,11 +27,19 @@ class Patch:
 
 
 OWN_NODES_ARE_WAITED_FOR: Final = "own-nodes-are-waited-for-2026-11"
+LAST_GOOD: Final = "put-the-last-good-one-back-2026-11"
 
 PATCHES: Final[Sequence[Patch]] = (
     Patch(
         OWN_NODES_ARE_WAITED_FOR,
         guards="a pass without a node that has the labels waits for one after Size, where it failed",
+        until="no run is left that began under 0.1.0",
+        begins=True,
+    ),
+    Patch(
+        LAST_GOOD,
+        guards="a failed edit is answered with what served before it, and another machine is checked before the old "
+        "one is given back",
         until="no run is left that began under 0.1.0",
         begins=True,
     ),

@@ -5,6 +5,7 @@ Also reads the Workspace itself, so that lost watch events are recovered.
 
 import asyncio
 from datetime import timedelta
+from typing import Literal
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -16,11 +17,13 @@ from api import names
 from api.resource.status import Phase
 from workflows import pausing
 from workflows.activity_calls import call, is_cancelled, reason_and_message
-from workflows.state import WorkspaceState, request_of
+from workflows.state import FailedEdit, WorkspaceState, request_of
 from workflows.status.reporter import StatusReporter
 from workflows.steps import cleanup
 from workflows.steps.node_loss import record_node_loss
 
+Drift = Literal["none", "wanted", "served"]
+"""What must be brought about: nothing, what is wanted now, or what serves instead of an edit that has failed."""
 RESYNC = timedelta(hours=1)
 """Interval of drift checks without any message, at most."""
 EARLIER_SHARE = 0.2
@@ -32,8 +35,8 @@ def interval_of(uid: str) -> timedelta:
     return RESYNC * (1 - EARLIER_SHARE * names.share_of(uid))
 
 
-async def has_drifted(reporter: StatusReporter) -> bool:
-    """Returns whether another pass is needed. A failed check changes nothing and is repeated at the next resync."""
+async def drift_of(reporter: StatusReporter) -> Drift:
+    """Returns what another pass must bring about. A failed check changes nothing and is repeated at the next resync."""
     state = reporter.state
     try:
         if state.status.settled == "failed" and state.resources.to_release:
@@ -41,7 +44,7 @@ async def has_drifted(reporter: StatusReporter) -> bool:
         plan = state.spec.plan
         if plan is None or plan.kind == "tuning" or state.control.resting or state.status.settled != "ready":
             await _read_workspace(reporter)
-            return False
+            return "none"
         return await _detect_drift(reporter, plan)
     except ActivityError as error:
         if is_cancelled(error):
@@ -49,7 +52,7 @@ async def has_drifted(reporter: StatusReporter) -> bool:
         reason, message = reason_and_message(error)
         reporter.gone = reporter.gone or reason == "WorkspaceGone"
         workflow.logger.warning("the resync failed; the next one repeats it", extra={"cause": message})
-        return False
+        return "none"
 
 
 async def _release_again(reporter: StatusReporter) -> None:
@@ -73,8 +76,8 @@ async def _read_workspace(reporter: StatusReporter) -> None:
     reporter.mark_dirty()
 
 
-async def _detect_drift(reporter: StatusReporter, plan: Plan) -> bool:
-    state = reporter.state
+async def _detect_drift(reporter: StatusReporter, plan: Plan) -> Drift:
+    state, failed = reporter.state, reporter.state.spec.failed
     # Planning needs existing nodes; a byo Workspace may have lost all of them, so node health is checked first.
     first = await _wanted_digest(state, plan) if plan.provider != "byo" else None
     request = HealthRequest(
@@ -91,14 +94,30 @@ async def _detect_drift(reporter: StatusReporter, plan: Plan) -> bool:
         record_node_loss(reporter, plan, sorted(set(state.resources.nodes) - set(health.ready_nodes)), Phase.NOT_READY)
         if not health.ready_nodes:
             state.status.settled = "nothing"  # a pass that fails from here on must not count as one without effect
-        return True
+        return "served" if failed else "wanted"
     wanted = await _wanted_digest(state, plan) if first is None else first
     reporter.mark_dirty()  # refreshes the cost in the status
-    if wanted != plan.digest or health.digest != plan.digest:
-        return True
-    return health.ready_pods < plan.node_count
+    broken = health.digest != plan.digest or health.ready_pods < plan.node_count
+    if failed is None:
+        return "wanted" if broken or wanted != plan.digest else "none"
+    if broken:
+        return "served"
+    return "wanted" if tries_again(failed, wanted) else "none"
+
+
+def tries_again(failed: FailedEdit, wanted: str) -> bool:
+    """Whether what is wanted is worth another pass although an edit has failed: something else than failed is wanted
+    by now, or trying it costs nothing. `wanted`: its digest, "" if it cannot be planned."""
+    return bool(wanted) and (failed.refused or wanted != failed.digest)
 
 
 async def _wanted_digest(state: WorkspaceState, plan: Plan) -> str:
+    """The digest of what is wanted now; "" if an edit has failed and what is wanted cannot be planned either: what
+    serves instead is looked after all the same."""
     request = WantedRequest(**request_of(state).model_dump(), terms=plan.terms)
-    return (await call(signatures.READ_WANTED, request, summary="Resync: compute the wanted digest")).digest
+    try:
+        return (await call(signatures.READ_WANTED, request, summary="Resync: compute the wanted digest")).digest
+    except ActivityError as error:
+        if is_cancelled(error) or state.spec.failed is None or reason_and_message(error)[0] == "WorkspaceGone":
+            raise
+        return ""

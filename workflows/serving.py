@@ -5,7 +5,6 @@ Runs the checks that cost nothing first, then provisions nodes while it creates 
 """
 
 from datetime import timedelta
-from typing import Literal
 
 from activities.contract import signatures
 from activities.contract.models import PinnedModel
@@ -15,14 +14,12 @@ from activities.contract.serving import ServingRequest, VerifyRequest, WorkloadR
 from api import names
 from api.resource.status import Phase, Step
 from workflows.activity_calls import call, gather_or_cancel
-from workflows.state import HeldResource
+from workflows.state import HeldResource, to_keep
 from workflows.status.reporter import StatusReporter
 from workflows.steps.node_loss import run_while_nodes_ready
 from workflows.steps.nodes import provision
 from workflows.steps.preflight import check
-
-NodesThere = Literal["none", "bought", "as they are"]
-"""What is there of a plan's nodes: nothing, all that has to be bought, or nodes that need no change either."""
+from workflows.steps.reuse import NodesThere
 
 
 async def serve(reporter: StatusReporter, plan: Plan, nodes: NodesThere) -> None:
@@ -30,27 +27,41 @@ async def serve(reporter: StatusReporter, plan: Plan, nodes: NodesThere) -> None
     pinned = await check(reporter, plan, nothing_to_buy=nodes != "none")
     if nodes == "as they are":
         # A node that is lost by now is noticed while serving is awaited.
-        await _deploy(reporter, plan, pinned)
+        await deploy(reporter, plan, pinned)
     else:
-        await gather_or_cancel(provision(reporter, plan), _deploy(reporter, plan, pinned))
-    await run_while_nodes_ready(reporter, plan, lambda nodes: _await_serving(reporter, plan, nodes))
+        await gather_or_cancel(provision(reporter, plan), deploy(reporter, plan, pinned))
+    await run_while_nodes_ready(reporter, plan, lambda nodes: await_serving(reporter, plan, nodes))
 
 
-async def _deploy(reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None) -> None:
+async def deploy(
+    reporter: StatusReporter, plan: Plan, pinned: PinnedModel | None, *, restoring: Step | None = None
+) -> None:
+    """Applies the plan's workload; what has served until now is kept for a failure. With `restoring`, the step to show,
+    applies it as it was kept."""
     resources = reporter.state.resources
     resources.acquire(HeldResource(kind="workload", name=names.workload(plan.key.name)))
     resources.made = {}
-    with reporter.step(Step.DEPLOY):
-        request = WorkloadRequest(plan=plan, pinned=pinned)
-        summary = f"Deploy: apply {plan.node_count} pods of {plan.preset}"
+    keep, drop = to_keep(reporter.state, plan.digest)
+    step = restoring or Step.DEPLOY
+    with reporter.step(step):
+        request = WorkloadRequest(plan=plan, pinned=pinned, keep=keep, drop=drop, restore=restoring is not None)
+        summary = f"{step}: apply {plan.node_count} pods of {plan.preset}"
         applied = await call(signatures.ENSURE_WORKLOAD, request, summary=summary)
-    resources.made = applied.made
+    resources.made, resources.kept = applied.made, applied.kept or resources.kept
 
 
-async def _await_serving(reporter: StatusReporter, plan: Plan, nodes: NodesHeld) -> None:
-    message = f"nodes are ready; pulling images and loading {plan.preset}"
+async def await_serving(
+    reporter: StatusReporter,
+    plan: Plan,
+    nodes: NodesHeld,
+    said: tuple[str, str] = ("WorkspaceInferenceStatusPending", ""),
+) -> None:
+    """Returns when the plan's pods are ready and have answered. `said`: the reason to show meanwhile, and what stands
+    before each message. Raises like `serve`."""
+    reason, before = said
+    message = f"{before}nodes are ready; pulling images and loading {plan.preset}"
     wait = timedelta(seconds=plan.deadlines.serving)
-    reporter.set_status(Phase.DEPLOYING, "WorkspaceInferenceStatusPending", message, wait=wait)
+    reporter.set_status(Phase.DEPLOYING, reason, message, wait=wait)
     request = ServingRequest(
         workspace=plan.key,
         digest=plan.digest,
@@ -69,11 +80,11 @@ async def _await_serving(reporter: StatusReporter, plan: Plan, nodes: NodesHeld)
     if plan.kind == "preset":
         # What was said to be unhealthy until now is ready, and the nodes are watched until the pods have answered.
         reporter.state.control.look = False
+        reporter.set_status(Phase.VERIFYING, reason, f"{before}requesting a completion from every pod")
         await _verify(reporter, plan, serving.pods, nodes)
 
 
 async def _verify(reporter: StatusReporter, plan: Plan, pods: list[str], nodes: NodesHeld) -> None:
-    reporter.set_status(Phase.VERIFYING, "WorkspaceInferenceStatusPending", "requesting a completion from every pod")
     names_served = [plan.served_model_name, *plan.adapters]
     request = VerifyRequest(workspace=plan.key, pods=pods, model_names=names_served, nodes=nodes)
     with reporter.step(Step.VERIFY):

@@ -60,9 +60,36 @@ class TuningRun(BaseModel):
     published: PublishedAdapter | None = None
 
 
+class Good(BaseModel):
+    """What has served, or been published, last: the plan that a failed edit is answered with. `published`: the adapter
+    of a training."""
+
+    plan: Plan
+    report: PlanReport | None = None
+    pinned: PinnedModel | None = None
+    published: PublishedAdapter | None = None
+
+
+class FailedEdit(BaseModel):
+    """Why the newest generation is not what serves. `digest`: that of the plan that failed, "" if there was none;
+    `refused`: it failed before it had changed anything, so that trying it again costs nothing."""
+
+    generation: int
+    digest: str = ""
+    reason: str
+    message: str
+    refused: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """`generation 3 failed: <cause>`, `generation 3 is not applied: <cause>` where nothing was changed."""
+        return f"generation {self.generation} {'is not applied' if self.refused else 'failed'}: {self.message}"
+
+
 class Spec(BaseModel):
     """Generations and the plan made from them. `desired` is the newest known generation, `observed` the one that the
-    last pass reconciled; `report` is the plan's user-facing report."""
+    last pass reconciled; `report` is the plan's user-facing report; `good` is what has served last, `failed` the edit
+    that it serves instead of."""
 
     desired: int = 0
     observed: int = 0
@@ -70,17 +97,29 @@ class Spec(BaseModel):
     plan: Plan | None = None
     report: PlanReport | None = None
     pinned: PinnedModel | None = None
+    good: Good | None = None
+    failed: FailedEdit | None = None
 
     def decide(self, option: Option) -> None:
         """Makes this option's plan the current one."""
         self.plan, self.report = option.plan, option.report
+
+    def go_back(self) -> None:
+        """Makes the plan current that has served last."""
+        if self.good is not None:
+            self.plan, self.report, self.pinned = self.good.plan, self.good.report, self.good.pinned
+
+    @property
+    def serving_generation(self) -> int:
+        """The generation that conditions are about: an older one while it serves instead of one that failed."""
+        return self.plan.generation if self.failed is not None and self.plan is not None else self.observed
 
 
 class Resources(BaseModel):
     """Resources held, and their cost. `protected`: the finalizer was there when the generation was planned; `lost`: a
     node is gone and not replaced yet; `loss`: the message about it; `evictions` counts spot evictions by option; `run`
     is a training's progress; `made`: the uids of the workload's objects by kind, as the last apply has returned them,
-    {} while one is under way."""
+    {} while one is under way; `kept`: the digest of the workload that is kept for a failed edit."""
 
     holdings: list[HeldResource] = Field(default_factory=list)
     protected: bool = False
@@ -92,6 +131,7 @@ class Resources(BaseModel):
     ledger: Ledger = Field(default_factory=Ledger)
     run: TuningRun = Field(default_factory=TuningRun)
     made: dict[str, str] = Field(default_factory=dict)
+    kept: str = ""
 
     def holds(self, kind: str) -> bool:
         """Whether a resource of this kind is recorded as held."""
@@ -121,9 +161,11 @@ class Resources(BaseModel):
 
 class Status(BaseModel):
     """The user-facing status. `settled` is the outcome of the last pass; `checks`, `tried` and `steps` belong to that
-    pass; `revision` is the last status' (milliseconds, but always more than the one before)."""
+    pass, and so does `attempt`, the digest of the plan that it carries out; `revision` is the last status'
+    (milliseconds, but always more than the one before)."""
 
     settled: Settled = "nothing"
+    attempt: str = ""
     phase: Phase = Phase.PENDING
     kaito_state: State | None = None
     reason: str = "workspacePending"
@@ -171,6 +213,15 @@ class WorkspaceState(BaseModel):
     resources: Resources = Field(default_factory=Resources)
     status: Status = Field(default_factory=Status)
     control: Control = Field(default_factory=Control)
+
+
+def to_keep(state: WorkspaceState, digest: str = "") -> tuple[str, str]:
+    """The digest of what served last and is not kept yet, and of what is kept instead; ("", "") when there is nothing
+    to keep. `digest`: what is applied next, which does not have to be kept for itself."""
+    good, kept = state.spec.good, state.resources.kept
+    if good is None or good.plan.kind == "tuning" or good.plan.digest in (kept, digest):
+        return "", ""
+    return good.plan.digest, kept
 
 
 def request_of(state: WorkspaceState) -> PlanRequest:

@@ -2,8 +2,8 @@
 
 Observe, compare, act, report, wait: all work happens in one loop. A newer generation or a delete supersedes the pass
 under way: it is cancelled, its activities confirm the cancellation, and what it holds stays recorded. Clean-up always
-runs to completion. handlers.py records what the loop is told, generation.py carries out a pass, steps/cleanup.py
-releases resources, and resync.py checks a settled Workspace for drift.
+runs to completion. handlers.py records what the loop is told, passes.py carries out a pass, steps/cleanup.py releases
+resources, and resync.py checks a settled Workspace for drift.
 """
 
 import asyncio
@@ -12,18 +12,15 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.contract import signatures
-from api.resource.status import Phase, Step
-from workflows import pausing, resync, tuning
-from workflows.activity_calls import await_uncancelled, call, is_cancelled, reason_and_message
-from workflows.generation import run_generation
+from api.resource.status import Phase
+from workflows import pausing, resync
+from workflows.activity_calls import await_uncancelled, call, reason_and_message
 from workflows.handlers import Handlers
 from workflows.messages import Changed, WorkspaceInput
+from workflows.passes import remember_older, run_pass
 from workflows.run_length import RunLength
 from workflows.state import Control, WorkspaceState
 from workflows.steps import cleanup
-
-WITHOUT_EFFECT = (Step.SIZE, Step.PREFLIGHT, Step.PREPARE_MODEL)
-"""Steps without side effects: a pass that failed in one of these has changed nothing."""
 
 
 @workflow.defn(name="Workspace")
@@ -33,6 +30,7 @@ class WorkspaceWorkflow(Handlers):
     @workflow.init
     def __init__(self, seed: WorkspaceInput) -> None:
         super().__init__(seed.state or WorkspaceState(key=seed.key, control=Control(searchable=seed.searchable)))
+        remember_older(self.state)
         self._seed = seed
         self._length = RunLength(seed.history_limit)
         self._hour: asyncio.Task[None] | None = None
@@ -69,8 +67,10 @@ class WorkspaceWorkflow(Handlers):
             return
         control = self.state.control
         requested, control.look, self._due = control.look or self._due, False, False
-        if self._stale() or (requested and await resync.has_drifted(self.reporter)):
+        if self._stale():
             await self._reconcile()
+        elif requested and (drift := await resync.drift_of(self.reporter)) != "none":
+            await self._reconcile(restore=drift == "served" and not self._stale())
         if self._length.is_over() and not self._ending():
             await self.reporter.flush(unless=self._ending)
             if not (self._ending() or self._look_wanted() or self._retry or self.successor.message):
@@ -106,10 +106,11 @@ class WorkspaceWorkflow(Handlers):
         spec = self.state.spec
         return spec.desired > spec.observed or self._retry
 
-    async def _reconcile(self) -> None:
-        """Runs one generation until it is settled or superseded."""
+    async def _reconcile(self, *, restore: bool = False) -> None:
+        """Runs one pass until it is settled or superseded; `restore`: of what serves instead of the newest
+        generation."""
         generation, self._retry = self.state.spec.desired, False
-        work = asyncio.create_task(self._run_generation(generation))
+        work = asyncio.create_task(run_pass(self.reporter, restore=restore))
         try:
             await workflow.wait_condition(lambda: work.done() or self._superseded(generation))
         except asyncio.CancelledError:
@@ -123,54 +124,6 @@ class WorkspaceWorkflow(Handlers):
 
     def _superseded(self, generation: int) -> bool:
         return self._ending() or self.state.spec.desired > max(generation, self.state.spec.observed)
-
-    async def _run_generation(self, generation: int) -> None:
-        spec, status = self.state.spec, self.state.status
-        was_ready = status.settled == "ready"
-        status.steps.clear()
-        status.settled = "nothing"
-        try:
-            await run_generation(self.reporter)
-        except BaseException as error:
-            if is_cancelled(error):
-                status.settled = "ready" if was_ready and self._without_effect() else "nothing"
-                raise asyncio.CancelledError from None
-            if not isinstance(error, FailureError):
-                raise  # a bug in workflow code: the workflow task fails and waits for a fixed worker
-            spec.observed = max(spec.observed, generation)
-            settling = asyncio.create_task(self._settle_failed(error, was_ready=was_ready))
-            await await_uncancelled(settling)
-            await settling
-            return
-        status.settled = "ready"
-        if spec.plan and spec.plan.kind == "tuning":
-            self.reporter.set_status(Phase.SUCCEEDED, "workspaceSucceeded", tuning.outcome(self.reporter, spec.plan))
-            return
-        message = f"serving {spec.plan.description}" if spec.plan else "serving"
-        self.reporter.set_status(Phase.READY, "workspaceSucceeded", message)
-
-    async def _settle_failed(self, error: FailureError, *, was_ready: bool) -> None:
-        """Releases what the failed pass holds; a rejected edit of a running Workspace leaves it running."""
-        spec, status = self.state.spec, self.state.status
-        reason, message = reason_and_message(error)
-        if reason == "WorkspaceGone":
-            self.reporter.gone = True
-            return
-        if was_ready and self._without_effect():
-            status.settled = "ready"
-            phase = Phase.SUCCEEDED if spec.plan and spec.plan.kind == "tuning" else Phase.READY
-            self.reporter.set_status(phase, reason, f"generation {spec.observed} is not applied: {message}")
-            return
-        if self.state.resources.to_release:
-            self.reporter.set_status(Phase.NOT_READY, "Releasing", f"{message}; releasing what was bought")
-            message += await cleanup.release_all(self.reporter)
-        status.settled = "failed"
-        self.reporter.set_status(
-            Phase.CONTROLLER_ERROR if reason == "ControllerError" else Phase.FAILED, reason, message
-        )
-
-    def _without_effect(self) -> bool:
-        return all(record.step in WITHOUT_EFFECT for record in self.state.status.steps)
 
     # Continue-as-new.
 

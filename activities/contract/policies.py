@@ -43,6 +43,9 @@ CLEANUP_DEADLINE: Final = timedelta(days=7)
 AWAY_MAX: Final = timedelta(days=366)
 """For how long a cluster may be away: AKS keeps a stopped one for twelve months."""
 
+OFFER_DEADLINE: Final = timedelta(hours=24)
+"""How long somebody may take to install a device plugin; nothing is bought meanwhile."""
+
 OWN_DEADLINE_S: Final = 60
 """Extra seconds for an activity that ends at its plan's deadline by itself, with a reason."""
 
@@ -91,6 +94,7 @@ _TABLE: Final[dict[str, ActivityConfig]] = {
     s.READ_CLUSTER_PREFLIGHT.name: _asking(_BEGINNING, 60, 10 * 60),
     # Registries, 8 s each request, a few per image.
     s.READ_WORKLOAD_PREFLIGHT.name: _asking(_BEGINNING, 60, 10 * 60),
+    s.WAIT_FOR_GPUS_OFFERED.name: _wait(_BEGINNING, OFFER_DEADLINE + timedelta(seconds=OWN_DEADLINE_S), _QUICK),
     s.READ_MODEL_REVISION.name: _asking(_BEGINNING, 60, _DEFAULTS.model),  # a Secret, and the hub: 50 s at most
     s.READ_COMPLETIONS.name: _wait(_UNDER_WAY, timedelta(seconds=_DEFAULTS.verify), _QUICK),
     s.ENSURE_FINALIZER.name: _quick(_BEGINNING, 10, 10 * 60),

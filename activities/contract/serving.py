@@ -14,18 +14,26 @@ from api.providers import Provider
 
 
 class WorkloadRequest(Payload):
-    """The plan, with the model's commit if a preset is served."""
+    """The plan, with the model's commit if a preset is served.
+
+    `keep`: the digest of what has served, which is kept before it is replaced; "" if there is nothing to keep. `drop`:
+    the digest of what was kept before it. `restore`: the plan's workload as it was kept, whatever the Workspace and its
+    ConfigMap say by now."""
 
     plan: Plan
     pinned: PinnedModel | None = None
+    keep: str = ""
+    drop: str = ""
+    restore: bool = False
 
 
 class WorkloadApplied(Payload):
     """The workload's digest; pods with another digest do not count as serving. `made`: the uid of each object, by
-    kind."""
+    kind. `kept`: the digest of what is kept by now, "" if nothing was to be kept or it was not there any more."""
 
     digest: str
     made: dict[str, str] = Field(default_factory=dict)
+    kept: str = ""
 
 
 class ServingRequest(Payload):
@@ -50,17 +58,20 @@ class ServingReady(Payload):
 
 class UndeployRequest(Payload):
     """Whose workload to remove. `nodes_go`: its nodes are released next, so pods that outlast their grace go with
-    them. `made`: what the last apply has returned; {} if it is not known."""
+    them. `made`: what the last apply has returned; {} if it is not known. `keep` and `drop` as in WorkloadRequest."""
 
     workspace: WorkspaceKey
     nodes_go: bool = False
     made: dict[str, str] = Field(default_factory=dict)
+    keep: str = ""
+    drop: str = ""
 
 
 class Undeployed(Payload):
-    """Pods that were still there when their grace was over; [] if none is left."""
+    """Pods that were still there when their grace was over; [] if none is left. `kept` as in WorkloadApplied."""
 
     left: list[str] = Field(default_factory=list)
+    kept: str = ""
 
 
 class VerifyRequest(Payload):

@@ -14,7 +14,7 @@ from activities.contract import queues
 from activities.contract.models import ModelRequest, PinnedModel
 from activities.contract.nodes import NodesReady, PoolBought, PoolKey, Released
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
-from activities.contract.plan import Plan, Planned, PlanRequest, Preflight, Wanted, WantedRequest
+from activities.contract.plan import Check, Plan, Planned, PlanRequest, Preflight, Wanted, WantedRequest
 from activities.contract.serving import (
     Completions,
     Health,
@@ -65,6 +65,7 @@ READ_HEALTH = Signature("read_health", queues.WORKSPACES, HealthRequest, Health)
 READ_PREFLIGHT = Signature("read_preflight", queues.CLOUD, Plan, Preflight)
 READ_CLUSTER_PREFLIGHT = Signature("read_cluster_preflight", queues.WORKSPACES, Plan, Preflight)
 READ_WORKLOAD_PREFLIGHT = Signature("read_workload_preflight", queues.WORKSPACES, Plan, Preflight)
+WAIT_FOR_GPUS_OFFERED = Signature("wait_for_gpus_offered", queues.WAITS, Plan, Check, waits=True)
 READ_MODEL_REVISION = Signature("read_model_revision", queues.WAITS, ModelRequest, PinnedModel)
 READ_COMPLETIONS = Signature("read_completions", queues.WAITS, VerifyRequest, Completions, waits=True)
 ENSURE_FINALIZER = Signature("ensure_finalizer", queues.WORKSPACES, WorkspaceKey, Observed, effects=True)

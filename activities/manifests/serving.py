@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from activities.clients.kubernetes import Object
 from activities.contract.models import PinnedModel
+from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
 from activities.manifests import adapters as adapter_manifests
 from activities.manifests import bounds, credentials, pods
@@ -86,16 +87,19 @@ def metadata_of(plan: Plan, name: str) -> Object:
         "namespace": key.namespace,
         "labels": labels.ownership(key.namespace, key.name, key.uid),
         "annotations": {labels.CONFIG_HASH: plan.digest, labels.GENERATION: str(plan.generation)},
-        "ownerReferences": [
-            {
-                "apiVersion": labels.V1BETA1,
-                "kind": labels.KIND,
-                "name": key.name,
-                "uid": key.uid,
-                "controller": True,
-                "blockOwnerDeletion": True,
-            }
-        ],
+        "ownerReferences": [owner_of(key)],
+    }
+
+
+def owner_of(key: WorkspaceKey) -> Object:
+    """The Workspace as the owner of what is made for it, which goes with it."""
+    return {
+        "apiVersion": labels.V1BETA1,
+        "kind": labels.KIND,
+        "name": key.name,
+        "uid": key.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
     }
 
 

@@ -18,6 +18,8 @@ from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Plan
 from activities.deadline import deadline_after
 from activities.heartbeat import Progress, heartbeating
+from activities.nodes.gpus import on_node
+from activities.nodes.gpus.offers import GpuOffering
 from activities.nodes.placement import place, usable
 from activities.nodes.provider import nodes_selector
 from api import labels
@@ -29,14 +31,15 @@ GONE_DEADLINE = timedelta(minutes=10)
 
 
 class Nodes:
-    """Nodes that were bought or reserved for a Workspace."""
+    """Nodes that were bought or reserved for a Workspace. `offering` is the installation's word on who offers GPUs."""
 
-    def __init__(self, view: ClusterView) -> None:
-        self._view = view
+    def __init__(self, view: ClusterView, offering: GpuOffering | None = None) -> None:
+        self._view, self._offering = view, offering or GpuOffering()
 
     @signatures.implements(signatures.WAIT_FOR_NODES)
     async def wait_for_nodes(self, plan: Plan) -> NodesReady:
-        """Returns when all nodes are ready. Raises NodeNotJoined or NodeWithoutGpu at the plan's deadline."""
+        """Returns when all nodes are ready. Raises NodeNotJoined, NodeWithoutGpu or GpusNotOffered at the plan's
+        deadline."""
         deadline = deadline_after(timedelta(seconds=plan.deadlines.nodes))
         nodes: Collection = {}
         selector = nodes_selector(plan.key.uid, plan.provider)
@@ -52,7 +55,14 @@ class Nodes:
                 ready = ready_names(nodes, plan.gpus_per_node, plan.gpu_resource)
                 if len(ready) >= plan.node_count and await sight.holds(ready):
                     return NodesReady(names=ready)
-        raise shortfall(nodes, plan)
+        raise await self._shortfall(nodes, plan)
+
+    async def _shortfall(self, nodes: Collection, plan: Plan) -> Exception:
+        """The failure, which for nodes without GPUs depends on what offers them."""
+        without = without_gpus(nodes, plan)
+        if not without or self._offering.without_plugin(plan.provider):
+            return shortfall(nodes, plan)
+        return shortfall(nodes, plan, *await on_node.reason_and_evidence(self._view.cluster, without))
 
     @signatures.implements(signatures.WAIT_FOR_NO_NODES)
     async def wait_for_no_nodes(self, key: WorkspaceKey) -> NodesReady:
@@ -107,8 +117,16 @@ def _unready_since(node: Object) -> datetime:
     return _NEVER
 
 
-def shortfall(nodes: Collection, plan: Plan) -> Exception:
-    """Why the nodes are not ready at the deadline, with numbers."""
+def without_gpus(nodes: Collection, plan: Plan) -> list[str]:
+    """Names of nodes that joined and lack GPUs, where all joined; otherwise that is what is wrong."""
+    joined = [name for name, node in nodes.items() if is_ready(node)]
+    if len(joined) < plan.node_count:
+        return []
+    return sorted(name for name in joined if gpus_of(nodes[name]) < plan.gpus_per_node)
+
+
+def shortfall(nodes: Collection, plan: Plan, reason: str = on_node.OF_NODE, evidence: str = "") -> Exception:
+    """Why the nodes are not ready at the deadline, with numbers; reason and evidence of those without GPUs."""
     minutes = f"{plan.deadlines.nodes / 60:.0f} min"
     joined = [name for name, node in nodes.items() if is_ready(node)]
     if len(joined) < plan.node_count:
@@ -118,7 +136,7 @@ def shortfall(nodes: Collection, plan: Plan) -> Exception:
         return failure("NodeNotJoined", message, final=True)
     offered = {name: gpus_of(nodes[name], plan.gpu_resource) for name in sorted(joined)}
     message = f"after {minutes} the nodes offer {offered} GPUs, {plan.gpus_per_node} each were expected"
-    return failure("NodeWithoutGpu", message, final=True)
+    return failure(reason, f"{message}: {evidence}" if evidence else message, final=True)
 
 
 def _report(progress: Progress, nodes: Collection, plan: Plan) -> None:

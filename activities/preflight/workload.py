@@ -14,6 +14,7 @@ from activities.clients.kubernetes import Cluster
 from activities.clients.registry import Registries, RegistryUnreachable
 from activities.contract import signatures
 from activities.contract.plan import Check, Plan, Preflight
+from activities.preflight.gpus import GpuOffers
 from activities.preflight.hosts import Hosts
 from activities.preflight.kaito import check_kaito
 from activities.preflight.namespaces import NamespaceRights
@@ -49,7 +50,8 @@ class SecretMissing(Exception):
 class WorkloadPreflight:
     """`own_images` are those of our pods, by kind of plan, and those with adapters; `tuning_class` is the StorageClass
     of a training's volume, empty for the default one; `identity` pulls adapters for which no Secret is named;
-    `rights` asks whether the namespace takes part. Read-only in the cluster and in registries."""
+    `rights` asks whether the namespace takes part, `gpus` whether the cluster offers GPUs. Read-only in the cluster
+    and in registries."""
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class WorkloadPreflight:
         identity: AzureIdentity | None = None,
         rights: NamespaceRights | None = None,
         names: HostNames | None = None,
+        gpus: GpuOffers | None = None,
     ) -> None:
         self._hosts = Hosts(names or HostNames())
         self._cluster = cluster
@@ -68,6 +71,7 @@ class WorkloadPreflight:
         self._tuning_class = tuning_class
         self._identity = identity
         self._rights = rights
+        self._gpus = gpus
         self._own: dict[str, tuple[float, Check]] = {}
         self._own_lock = asyncio.Lock()
 
@@ -93,7 +97,11 @@ class WorkloadPreflight:
         wanted = storage_classes(pod) if pod is not None else [self._tuning_class] if plan.volume_gib else []
         if wanted:
             checks.append(self._storage(wanted))
-        return Preflight(checks=[within_price(plan), *await asyncio.gather(*checks)])
+        offered, *found = await asyncio.gather(self._gpus_offered(plan), *checks)
+        return Preflight(checks=[within_price(plan), *([offered] if offered else []), *found])
+
+    async def _gpus_offered(self, plan: Plan) -> Check | None:
+        return await self._gpus.check(plan) if self._gpus else None
 
     async def _workspace(self, plan: Plan) -> Part:
         return Part("", await read_existing(self._cluster, plan.key))

@@ -1,5 +1,5 @@
-"""Applies, watches and deletes the workload of a Workspace. manifests/serving.py builds the objects, removal.py deletes
-them, pods.py evaluates pods.
+"""Applies, watches and deletes the workload of a Workspace. manifests/serving.py builds the objects, kept.py keeps what
+served before an edit, removal.py deletes them, pods.py evaluates pods.
 
 Never touches an object that it did not make: one of the same name is an OwnershipConflict, not ours to change or
 delete.
@@ -44,6 +44,7 @@ from activities.nodes.provider import nodes_selector
 from activities.planning.planner import read_config
 from activities.serving import pods
 from activities.serving.first_pods import WITHIN, look_for_pods
+from activities.serving.kept import KeptWorkloads
 from activities.serving.pod_owners import PodOwners, is_of_workload
 from activities.serving.ready_pods import ReadyPods
 from activities.serving.removal import delete_objects, without_version
@@ -77,17 +78,16 @@ class Workloads:
         self._owners = owners or PodOwners(view.cluster)
         self._images = images
         self._budgets = DisruptionBudgets(view.cluster)
+        self._kept = KeptWorkloads(view.cluster)
 
     @signatures.implements(signatures.ENSURE_WORKLOAD)
     async def ensure_workload(self, request: WorkloadRequest) -> WorkloadApplied:
         """Creates what is missing, applies what has another digest. Raises OwnershipConflict, ConfigNotFound,
-        ConfigInvalid, and what the namespace refuses to have made."""
+        ConfigInvalid, WorkloadNotKept for what is to be restored, and what the namespace refuses to have made."""
         plan, made = request.plan, dict[str, str]()
-        extra = await self._extra(plan) if plan.config_map else {}
-        template = await self._template(plan) if plan.kind == "template" else None
-        adapters = adapter_manifests.planned(plan, await self._workspace(plan)) if plan.adapters else []
-        objects = serving.workload_objects(plan, request.pinned, extra, template, self._images, adapters)
+        objects = await (self._restored(request) if request.restore else self._planned(request))
         objects += await self._budgets.of(dict(objects)["Deployment"], plan.key.name)
+        kept = await self._kept.keep(plan.key, request.keep, request.drop)
         for kind, body in objects:
             made[without_version(kind)] = await ensure_ours(
                 self._cluster,
@@ -95,7 +95,7 @@ class Workloads:
                 body,
                 plan.key,
                 good=lambda found: _digest(found) == plan.digest,
-                new=plan.generation == FIRST_GENERATION,
+                new=plan.generation == FIRST_GENERATION and not request.restore,
             )
         await look_for_pods(
             self._view,
@@ -106,7 +106,27 @@ class Workloads:
             count=plan.node_count,
             within=self._first_pods,
         )
-        return WorkloadApplied(digest=plan.digest, made=made)
+        return WorkloadApplied(digest=plan.digest, made=made, kept=kept)
+
+    async def _planned(self, request: WorkloadRequest) -> list[tuple[str, Object]]:
+        """The objects of the plan, the Workspace and the ConfigMap as they are now."""
+        plan = request.plan
+        extra = await self._extra(plan) if plan.config_map else {}
+        template = await self._template(plan) if plan.kind == "template" else None
+        adapters = adapter_manifests.planned(plan, await self._workspace(plan)) if plan.adapters else []
+        return serving.workload_objects(plan, request.pinned, extra, template, self._images, adapters)
+
+    async def _restored(self, request: WorkloadRequest) -> list[tuple[str, Object]]:
+        """The objects of the plan as they were kept; what a plan says wholly by itself needs nothing kept."""
+        plan = request.plan
+        found = await self._kept.read(plan.key, plan.digest)
+        if found is None and plan.kind == "preset" and not (plan.config_map or plan.adapters):
+            return await self._planned(request)
+        if found is None:
+            message = f"what served with digest {plan.digest} was not kept: its Deployment was gone, or is another one"
+            raise failure("WorkloadNotKept", message)
+        template = found.template if plan.kind == "template" else None
+        return found.put_into(serving.workload_objects(plan, request.pinned, {}, template, self._images))
 
     async def _extra(self, plan: Plan) -> dict[str, Any]:
         return await read_config(self._cluster, plan.key.namespace, plan.config_map, self._remote_code)
@@ -143,6 +163,7 @@ class Workloads:
         counts = partial(is_of_workload, workload=names.workload(key.name))
         async with heartbeating() as progress:
             left: Collection = {}
+            kept = await self._kept.keep(key, request.keep, request.drop)
             await delete_objects(self._cluster, self._budgets, key, request.made)
             until = datetime.now(UTC) + UNDEPLOY_DEADLINE
             async with self._view.observe(PODS, key.namespace, selector=_selector(key), until=until) as looks:
@@ -151,11 +172,11 @@ class Workloads:
                     progress.note_met()
                     progress.report({"left": len(left)})
                     if not left and await sight.nothing_left(strictly=not request.nodes_go, counts=counts):
-                        return Undeployed()
+                        return Undeployed(kept=kept)
                     if request.nodes_go:
                         looks.again_s = seconds_until_late(left, datetime.now(UTC))
                         if looks.again_s <= 0:
-                            return Undeployed(left=sorted(left))
+                            return Undeployed(left=sorted(left), kept=kept)
         raise failure(
             "CleanupBlocked", f"pods of {key.namespace}/{key.name} are still there: {', '.join(sorted(left))}"
         )

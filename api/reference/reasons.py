@@ -38,6 +38,11 @@ CONDITIONS: Final[Mapping[ConditionType, tuple[str, str]]] = {
     ConditionType.RESOURCE_READY: ("Everything that the workload runs on is there.", "AwaitNodes"),
     ConditionType.MODEL_MIRROR_READY: ("The model is in the cluster's cache, where there is one.", "PrepareModel"),
     ConditionType.INFERENCE_READY: ("Every pod has answered a real completion.", "Verify"),
+    ConditionType.GENERATION_APPLIED: (
+        "The newest generation is what serves. Set once it was not: while an older one serves instead, the other "
+        "conditions are about that one.",
+        "Restore",
+    ),
     ConditionType.JOB_STARTED: ("The training runs.", "Train"),
     ConditionType.BENCHMARK_COMPLETED: ("The benchmark's figures are in status.performance.", "Verify"),
     ConditionType.WORKSPACE_SUCCEEDED: ("The Workspace does its job.", "Verify, Publish"),

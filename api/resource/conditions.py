@@ -1,8 +1,9 @@
 """Status conditions: their types, and how a list of them changes.
 
-Types are KAITO's, but for `PreflightPassed`. `WorkspaceReady` of its first releases became `WorkspaceSucceeded` in
-v0.3; only the latter is written, and the WORKSPACEREADY column of v1alpha1 reads it, so that the column is True
-exactly when the model serves. Reasons are in `reasons`; the workflow decides which condition a step sets.
+Types are KAITO's, but for `PreflightPassed` and `GenerationApplied`. `WorkspaceReady` of its first releases became
+`WorkspaceSucceeded` in v0.3; only the latter is written, and the WORKSPACEREADY column of v1alpha1 reads it, so that
+the column is True exactly when the model serves, which an older generation may do while the newest has failed. Reasons
+are in `reasons`; the workflow decides which condition a step sets.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ class ConditionType(StrEnum):
     JOB_STARTED = "JobStarted"
     BENCHMARK_COMPLETED = "BenchmarkCompleted"
     WORKSPACE_SUCCEEDED = "WorkspaceSucceeded"
+    GENERATION_APPLIED = "GenerationApplied"
     WORKSPACE_DELETING = "WorkspaceDeleting"
 
 

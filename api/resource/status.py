@@ -57,6 +57,7 @@ class Step(StrEnum):
     DEPLOY = "Deploy"
     AWAIT_SERVING = "AwaitServing"
     VERIFY = "Verify"
+    RESTORE = "Restore"
     FETCH_DATA = "FetchData"
     TRAIN = "Train"
     PUBLISH = "Publish"

@@ -69,6 +69,9 @@ class Deadlines(Group):
 class Settings(Group):
     """Settings of the worker, as docs/operations.md explains them."""
 
+    gpus_offered_by: Literal["plugin", "other"] = "plugin"
+    """What makes bought nodes offer GPUs: a device `plugin`, which is looked for before a purchase, or something
+    `other` that is no DaemonSet, such as part of the nodes' image. AKS's own is `azure.pools.gpuManagement`."""
     node_class: NodeClass = NodeClass()
     """Of provider karpenter."""
     hf_endpoint: str = Field(default="https://huggingface.co", pattern=r"^https?://[^ ]+$")

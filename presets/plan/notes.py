@@ -89,6 +89,8 @@ def _checks(
         yield CheckName.POOL_LIMIT, QUESTIONS[CheckName.POOL_LIMIT]
     if context.provider == "karpenter":
         yield CheckName.NODE_CLAIMS, QUESTIONS[CheckName.NODE_CLAIMS]
+    if sku and sku.gpus and context.provider != "byo":
+        yield CheckName.GPUS_OFFERED, QUESTIONS[CheckName.GPUS_OFFERED]
     if context.provider == "byo":
         yield CheckName.FREE_GPUS, QUESTIONS[CheckName.FREE_GPUS]
     if sku and (most := price_limit(workspace)) is not None:

@@ -1,15 +1,16 @@
 """A third-party admission webhook that delays the objects that it is to hold; all others pass at once.
 
-It keeps two steps that take milliseconds in progress for as long as a fault needs to hit them: Deploy, whose
-Deployment is not created yet, and Forget, whose finalizer is not removed yet. Nothing else waits for it.
+It keeps steps that take milliseconds in progress for as long as a fault needs to hit them: Deploy, whose Deployment is
+not created or changed yet, Restore, which changes it back, and Forget, whose finalizer is not removed yet. Nothing else
+waits for it.
 """
 
 import asyncio
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
@@ -28,10 +29,13 @@ ANSWER_S: Final = 30
 
 @dataclass(frozen=True)
 class Names:
-    """The Workspaces whose Deployment is held, and those whose finalizer removal is."""
+    """The Workspaces whose Deployment is held, and those whose finalizer removal is. `away` and `back`: digests by
+    Workspace; a change of its Deployment away from the one is held, or to the other."""
 
     deploying: frozenset[str] = frozenset()
     forgetting: frozenset[str] = frozenset()
+    away: Mapping[str, str] = field(default_factory=dict)
+    back: Mapping[str, str] = field(default_factory=dict)
 
 
 class SlowAdmission:
@@ -43,6 +47,9 @@ class SlowAdmission:
 
     def hold(self, *, deploying: Iterable[str], forgetting: Iterable[str]) -> None:
         self._names, self._released = Names(frozenset(deploying), frozenset(forgetting)), asyncio.Event()
+
+    def hold_changes(self, *, away: Mapping[str, str], back: Mapping[str, str]) -> None:
+        self._names, self._released = Names(away=away, back=back), asyncio.Event()
 
     def release(self) -> None:
         self._names = Names()
@@ -59,13 +66,20 @@ class SlowAdmission:
 
 
 def is_held(request: dict[str, Any], names: Names) -> bool:
-    """Returns whether the request creates such a Deployment, or removes such a finalizer."""
+    """Returns whether the request creates or changes such a Deployment, or removes such a finalizer."""
     if request["kind"]["kind"] == "Deployment":
-        found = request["object"]["metadata"].get("labels") or {}
-        return request["operation"] == "CREATE" and found.get(labels.WORKSPACE) in names.deploying
+        name = str((request["object"]["metadata"].get("labels") or {}).get(labels.WORKSPACE))
+        if request["operation"] == "CREATE":
+            return name in names.deploying
+        old, new = (_digest(request[key]) for key in ("oldObject", "object"))
+        return old != new and (names.away.get(name) == old or names.back.get(name) == new)
     before, after = (request[key]["metadata"].get("finalizers") or [] for key in ("oldObject", "object"))
     goes = labels.WORKSPACE_FINALIZER in before and labels.WORKSPACE_FINALIZER not in after
     return request["name"] in names.forgetting and goes
+
+
+def _digest(deployment: Object) -> str:
+    return str((deployment["metadata"].get("annotations") or {}).get(labels.CONFIG_HASH))
 
 
 @asynccontextmanager
@@ -91,7 +105,7 @@ async def slow_admission(layout: Layout, workspaces: Workspaces) -> AsyncIterato
 
 
 def registration(url: str, layout: Layout) -> Object:
-    """Returns a registration for updates of Workspaces and for creations of their Deployments."""
+    """Returns a registration for updates of Workspaces, and for their Deployments."""
     authority = (layout.pki / "ca.crt").read_bytes()
     common = {
         "clientConfig": {"url": url, "caBundle": b64encode(authority).decode()},
@@ -100,8 +114,8 @@ def registration(url: str, layout: Layout) -> Object:
         "failurePolicy": "Fail",
         "timeoutSeconds": ANSWER_S,
     }
-    deployments = _rule("apps", "v1", "CREATE", "deployments")
-    workspaces = _rule(labels.GROUP, "*", "UPDATE", labels.PLURAL)
+    deployments = _rule("apps", "v1", "deployments", "CREATE", "UPDATE")
+    workspaces = _rule(labels.GROUP, "*", labels.PLURAL, "UPDATE")
     ours = {"matchExpressions": [{"key": labels.WORKSPACE_UID, "operator": "Exists"}]}
     hooks = [
         {"name": "deployments.slow.example", "rules": [deployments], "objectSelector": ours} | common,
@@ -111,5 +125,5 @@ def registration(url: str, layout: Layout) -> Object:
     return kind | {"metadata": {"name": NAME}, "webhooks": hooks}
 
 
-def _rule(group: str, version: str, operation: str, resource: str) -> Object:
-    return {"apiGroups": [group], "apiVersions": [version], "operations": [operation], "resources": [resource]}
+def _rule(group: str, version: str, resource: str, *operations: str) -> Object:
+    return {"apiGroups": [group], "apiVersions": [version], "operations": [*operations], "resources": [resource]}

@@ -14,11 +14,23 @@ CONTROL_S: Final = 10.0
 
 
 class PodRule(BaseModel):
-    """Pods of the Workspaces whose name matches; the first matching rule applies."""
+    """Pods of the Workspaces whose name matches, if what they are given does; the first matching rule applies.
+
+    With a `failure_message` the server ends with it again and again instead of becoming ready, with `unpulled` its
+    image is never there; both until other rules are set.
+    """
 
     workspace: str = "*"
+    given: str = Field(default="*", description="Matches the pod's images and the data of its ConfigMap, as one text.")
     ready_seconds: float = Field(default=0.3, ge=0)
     gone_seconds: float = Field(default=0.2, ge=0)
+    failure_message: str = ""
+    restart_seconds: float = Field(default=0.2, ge=0)
+    unpulled: str = Field(default="", description="What the registry says of the image.")
+
+    @property
+    def fails(self) -> bool:
+        return bool(self.failure_message or self.unpulled)
 
 
 class JobRule(BaseModel):
@@ -53,8 +65,11 @@ class PodRules(BaseModel):
     jobs: list[JobRule] = Field(default_factory=list)
     answers: list[AnswerRule] = Field(default_factory=list)
 
-    def of_pod(self, workspace: str) -> PodRule:
-        return next((rule for rule in self.pods if fnmatchcase(workspace, rule.workspace)), PodRule())
+    def of_pod(self, workspace: str, given: str = "") -> PodRule:
+        matching = (
+            rule for rule in self.pods if fnmatchcase(workspace, rule.workspace) and fnmatchcase(given, rule.given)
+        )
+        return next(matching, PodRule())
 
     def of_job(self, workspace: str, component: str) -> JobRule:
         matching = (

@@ -33,7 +33,7 @@ from presets.machines.skus import find_sku
 from process.run import run
 from testing.pods.rules import CONTROL_PATH, AnswerRule, PodRule, PodRules
 from testing.pods.simulated_jobs import JobPods, owning_job
-from testing.pods.statuses import now, running_status
+from testing.pods.statuses import now, running_status, unpulled_status, waiting_status
 
 RETRY_S: Final = 0.3
 # Ports of serving and of the three kinds of Jobs; training listens where serving does.
@@ -96,8 +96,34 @@ class SimulatedKubelet:
             task.cancel()
 
     async def _bring_up(self, pod: Object) -> None:
-        await self._wait(pod, lambda rule: rule.ready_seconds)
+        given = await self._given(pod)
+        await self._wait(pod, lambda rule: rule.ready_seconds, given)
+        await self._fail(pod, given)
         await self._report(pod, running_status(pod, self._address, now()))
+
+    async def _fail(self, pod: Object, given: str) -> None:
+        """Returns at once for a pod that is to become ready; another one is tried again until its rule has gone."""
+        restarts = 0
+        while (rule := self._rule(pod, given)).fails:
+            ended = {"exitCode": 1, "reason": "Error", "message": rule.failure_message, "startedAt": now()}
+            status = (
+                unpulled_status(pod, self._address, rule.unpulled)
+                if rule.unpulled
+                else waiting_status(pod, self._address, ended | {"finishedAt": now()}, restarts)
+            )
+            await self._report(pod, status)
+            restarts += 1
+            await self._wait(pod, lambda rule: rule.restart_seconds, given)
+
+    async def _given(self, pod: Object) -> str:
+        """What the pod's containers are made of: their images, and the data of the ConfigMap that is mounted."""
+        texts = [str(one.get("image", "")) for one in pod["spec"]["containers"]]
+        if any(rule.given != "*" for rule in self.rules.pods):
+            namespace = pod["metadata"]["namespace"]
+            mounted = [one["configMap"]["name"] for one in pod["spec"].get("volumes") or () if "configMap" in one]
+            found = [await self._cluster.get("ConfigMap", name, namespace) for name in mounted]
+            texts += [text for one in found if one for text in (one.get("data") or {}).values()]
+        return " ".join(" ".join(texts).split())
 
     async def _report(self, pod: Object, status: Object) -> None:
         await self._retry_until_accepted("PATCH", _path(pod) + "/status", {"status": status}, PATCH_TYPE)
@@ -107,10 +133,12 @@ class SimulatedKubelet:
         body = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
         await self._retry_until_accepted("DELETE", _path(pod), body, "application/json")
 
-    async def _wait(self, pod: Object, seconds: Callable[[PodRule], float]) -> None:
+    async def _wait(self, pod: Object, seconds: Callable[[PodRule], float], given: str = "") -> None:
         """Waits for the rule's seconds, which may change meanwhile."""
-        workspace = (pod["metadata"].get("labels") or {}).get(labels.WORKSPACE, "")
-        await self._until_over(lambda: seconds(self.rules.of_pod(workspace)))
+        await self._until_over(lambda: seconds(self._rule(pod, given)))
+
+    def _rule(self, pod: Object, given: str) -> PodRule:
+        return self.rules.of_pod((pod["metadata"].get("labels") or {}).get(labels.WORKSPACE, ""), given)
 
     async def answer(self, model: str) -> AnswerRule:
         """Returns the rule for a completion, after its seconds."""

@@ -20,6 +20,15 @@ def waiting_status(pod: Object, address: str, ended: Object, restarts: int) -> O
     return _status(pod, address, "Running", [*beside, {**failed, "restartCount": restarts}])
 
 
+def unpulled_status(pod: Object, address: str, message: str) -> Object:
+    """The image of the last container cannot be pulled; the others run."""
+    began = now()
+    running = {"state": {"running": {"startedAt": began}}, "ready": True, "started": True, "restartCount": 0}
+    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": message}}, "ready": False}
+    beside = [running] * (len(pod["spec"]["containers"]) - 1)
+    return _status(pod, address, "Pending", [*beside, {**waiting, "started": False, "restartCount": 0}])
+
+
 def ended_status(pod: Object, address: str, ended: Object, restarts: int) -> Object:
     """The last container decides the phase: it does the work."""
     quiet = {**ended, "exitCode": 0, "message": "", "reason": "Completed"}

@@ -10,6 +10,7 @@ from testing.faults.slow_admission import slow_admission
 from testing.pods.rules import PodRules
 from testing.stack import Stack, keep_logs
 from testing.workspaces import connected
+from tests.chaos.failed_edits import EDIT_STEPS
 from tests.chaos.judging import Outcome, last_line
 from tests.chaos.standing import STEPS, Scene
 from tests.chaos.table import cell, complaints, listing, table
@@ -84,9 +85,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     found = config.stash.get(OUTCOMES, [])
     if not found:
         return
-    of_arm = [one for one in found if one.injection.step not in STEPS]
+    of_edits = [one for one in found if one.injection.step in EDIT_STEPS]
+    of_arm = [one for one in found if one.injection.step not in (*STEPS, *EDIT_STEPS)]
     terminalreporter.section("injections: outcome and seconds until Ready or gone")
-    lines = [*table(found, STEPS), "", *(listing(of_arm, "fault of ARM") if of_arm else []), "", *complaints(found)]
+    edits = [*table(of_edits, EDIT_STEPS), ""] if of_edits else []
+    arm = listing(of_arm, "fault of ARM") if of_arm else []
+    lines = [*table(found, STEPS), "", *edits, *arm, "", *complaints(found)]
     for line in lines:
         terminalreporter.write_line(line)
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from activities.clients.kubernetes import REQUEST_ERRORS, Object
 from activities.clients.watch import observe
 from api import labels, names
+from testing.faults.bad_edits import serves_again
 from testing.leftovers import SYSTEM_POOL, WANTED
 from testing.stack import Stack
 from testing.workspaces import NAMESPACE, Workspaces, is_failed, is_ready
@@ -54,7 +55,7 @@ async def follow(
 def _is_there(goal: Goal, found: Object | None) -> bool:
     if goal == "gone" or found is None:
         return found is None and goal == "gone"
-    return is_ready(found) if goal == "ready" else is_failed(found)
+    return {"ready": is_ready, "restored": serves_again, "failed": is_failed}[goal](found)
 
 
 async def inventory(stack: Stack, workspaces: Workspaces) -> Inventory:

@@ -10,9 +10,12 @@ from typing import Final, Literal
 
 Verdict = Literal["leaked", "stuck", "doubled"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("leaked", "stuck", "doubled")
-Goal = Literal["ready", "gone", "failed"]
+Goal = Literal["ready", "restored", "gone", "failed"]
+FIRST: Final = 1
+"""The generation that serves before a bad edit, and has to afterwards."""
 COPIES: Final[Mapping[Goal, Mapping[str, int]]] = {
     "ready": {"Deployment": 1, "Service": 1, "Node": 1, "pool": 1},
+    "restored": {"Deployment": 1, "Service": 1, "Node": 1, "pool": 1},
     "failed": {"Deployment": 0, "Service": 0, "Node": 0, "pool": 0},
     "gone": {"Deployment": 0, "Service": 0, "Node": 0, "pool": 0},
 }
@@ -76,6 +79,8 @@ def _stuck(injection: Injection, evidence: Evidence) -> Iterable[str]:
         wanted_generation, served = evidence.generations
         if injection.goal == "ready" and served != wanted_generation:
             yield f"ready with generation {served} of {wanted_generation}"
+        if injection.goal == "restored" and served != FIRST:
+            yield f"generation {served} was put back, not {FIRST}"
     if evidence.gone_s is None:
         yield "never gone"
 

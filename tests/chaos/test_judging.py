@@ -20,6 +20,13 @@ def test_what_is_as_it_should_be_is_not_called_wrong(injection: Injection, evide
     assert (outcome.wrong, outcome.seconds) == ({}, 3.0)
 
 
+def test_another_generation_than_the_one_before_the_edit_is_not_restored() -> None:
+    restored = Injection(step="argument Restore", fault="worker killed", goal="restored")
+    assert not judged(restored, replace(GOOD, generations=(2, 1))).wrong
+    assert judged(restored, replace(GOOD, generations=(2, 2))).wrong == {"stuck": "generation 2 was put back, not 1"}
+    assert judged(restored, replace(GOOD, arrived_s=None)).wrong == {"stuck": "never restored"}
+
+
 @pytest.mark.parametrize("left", ["pool ws1", "Node n", "Service s", "Workspace w", "workflow workspace/default/w"])
 def test_anything_left_is_a_leak(left: str) -> None:
     assert judged(READY, replace(GOOD, left=(left,))).wrong == {"leaked": left}

@@ -17,7 +17,7 @@ from activities.contract.failures import failure
 from activities.contract.models import ModelRequest, PinnedModel
 from activities.contract.nodes import NodesHeld, NodesReady, PoolBought, PoolKey, Released
 from activities.contract.payloads import Observed, StatusPatch, WorkspaceKey
-from activities.contract.plan import Plan, PlanRequest, Preflight
+from activities.contract.plan import Check, Plan, PlanRequest, Preflight
 from activities.contract.serving import (
     Completions,
     Health,
@@ -75,6 +75,7 @@ class Truth:
     there: Stored | None = None
     pool: Owned | None = None
     workload: Owned | None = None
+    kept: str = ""
     messages: list[Changed] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     status: dict[str, Any] = field(default_factory=dict)
@@ -209,6 +210,9 @@ class Truth:
     def _read_workload_preflight(self, plan: Plan) -> Preflight:
         return Preflight(checks=[])
 
+    def _wait_for_gpus_offered(self, plan: Plan) -> Check:
+        return Check(name="GpusOffered", outcome="passed", message="by DaemonSet gpu-resources/plugin")
+
     def _read_model_revision(self, request: ModelRequest) -> PinnedModel:
         return PinnedModel(model=request.model, revision="0" * 40, weight_bytes=1)
 
@@ -248,9 +252,19 @@ class Truth:
         plan = request.plan
         if self.workload and self.workload.uid != plan.key.uid:
             self.wrong.append(f"the workload of {self.workload.uid} is still there for {plan.key.uid}")
-        self._never_back("the workload", plan.key, plan.generation)
+        if request.restore and plan.digest not in {self.kept, self.workload.what if self.workload else ""}:
+            self.wrong.append(f"{plan.digest} was to be put back, but {self.kept} is kept")
+        if not request.restore:
+            self._never_back("the workload", plan.key, plan.generation)
+        kept = self._keep(request.keep)
         self.workload = Owned(plan.key.uid, plan.digest)
-        return WorkloadApplied(digest=plan.digest, made={"Deployment": plan.key.uid})
+        return WorkloadApplied(digest=plan.digest, made={"Deployment": plan.key.uid}, kept=kept)
+
+    def _keep(self, digest: str) -> str:
+        """What is there is kept, unless it is another one by now; what was kept already stays."""
+        if digest and self.workload is not None and self.workload.what == digest:
+            self.kept = digest
+        return digest if digest == self.kept else ""
 
     def _wait_for_serving(self, request: ServingRequest) -> ServingReady:
         self._while_nodes_ready(request.nodes)
@@ -284,7 +298,8 @@ class Truth:
         if set(request.made.values()) - {request.workspace.uid}:
             self.wrong.append(f"{request.made} was to be deleted for {request.workspace.uid}")
         if self.workload and self.workload.uid == request.workspace.uid:
-            self.workload = None
+            kept, self.workload = self._keep(request.keep), None
+            return Undeployed(kept=kept)
         return Undeployed()
 
     def _delete_tuning(self, request: t.TuningKey) -> Undeployed:

@@ -63,6 +63,11 @@ class World:
         self.instance_type = INSTANCE_TYPE
         self.digest = "digest-1"
         self.applied = ""
+        self.kept: list[str] = []
+        self.restored: list[str] = []
+        self.refused: Exception | None = None
+        self._may_restore = asyncio.Event()
+        self._may_restore.set()
         self.checks_of: dict[str, list[Check]] = {}
         self.bought: list[tuple[str, bool]] = []
         self.repairs = 0
@@ -115,6 +120,11 @@ class World:
         self._gates[signature.name] = asyncio.Event()
         return self._gates[signature.name]
 
+    def hold_restore(self) -> asyncio.Event:
+        """What served before is not put back until the returned event is set."""
+        self._may_restore = asyncio.Event()
+        return self._may_restore
+
     def lose_a_node(self) -> None:
         """Whoever is at work on the nodes now, or is next, is told of a loss; what is bought after it is not lost."""
         self._loss.set()
@@ -141,6 +151,8 @@ class World:
                     await self._unless_lost(argument, self._obstacles(signature))
             else:
                 await self._obstacles(signature)
+            if isinstance(argument, WorkloadRequest) and argument.restore:
+                await self._may_restore.wait()
             return effect(argument)
 
         return body
@@ -182,6 +194,8 @@ class World:
     def _options(self, request: PlanRequest) -> list[p.Option]:
         if not self.exists or self.deleting:
             raise failure("WorkspaceGone", "gone")
+        if self.refused:
+            raise self.refused
         if self.planned:
             return self.planned
         key = WorkspaceKey(namespace=request.namespace, name=request.name, uid=request.uid)
@@ -248,6 +262,9 @@ class World:
     def _read_workload_preflight(self, plan: Plan) -> Preflight:
         return Preflight(checks=self.workload_checks)
 
+    def _wait_for_gpus_offered(self, plan: Plan) -> Check:
+        return Check(name="GpusOffered", outcome="passed", message="by DaemonSet gpu-resources/plugin")
+
     def _read_model_revision(self, request: ModelRequest) -> PinnedModel:
         return PinnedModel(model=request.model, revision="0" * 40, weight_bytes=1)
 
@@ -278,7 +295,13 @@ class World:
         self.workloads.add(request.plan.key.name)
         self.applied = request.plan.digest
         self.made = {"Deployment": f"of {request.plan.digest}"}
-        return WorkloadApplied(digest=request.plan.digest, made=self.made)
+        assert not request.restore or request.plan.digest in (*self.kept, self.applied), "it was not kept"
+        self.restored += [request.plan.digest] if request.restore else []
+        return WorkloadApplied(digest=request.plan.digest, made=self.made, kept=self._keep(request.keep))
+
+    def _keep(self, digest: str) -> str:
+        self.kept += [digest] if digest else []
+        return digest
 
     def _wait_for_nodes(self, plan: Plan) -> NodesReady:
         return NodesReady(names=["node-1"])
@@ -325,7 +348,7 @@ class World:
         left = self._lasting(nodes_go=request.nodes_go)
         if not left:
             self.workloads.discard(request.workspace.name)
-        return Undeployed(left=left)
+        return Undeployed(left=left, kept=self._keep(request.keep))
 
     def _lasting(self, *, nodes_go: bool) -> list[str]:
         """Pods on a node that does not answer: they are there as long as the node is."""

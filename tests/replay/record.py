@@ -150,6 +150,42 @@ async def successor_told_to_wait(bench: Bench) -> None:
     await bench.until(lambda state: state.key.uid == "uid-2" and state.status.settled == "ready")
 
 
+async def failed_edit_answered_with_the_last_good_one(bench: Bench) -> None:
+    """Then a node is lost, and the edit is tried again."""
+    await bench.signal()
+    await bench.settled()
+    crash = failure("ContainerCrashLoopBackOff", "invalid tool call parser: qwen", final=True)
+    bench.world.fail_next(s.WAIT_FOR_SERVING, crash)
+    await bench.edit(digest="digest-2")
+    await bench.until(lambda state: state.spec.failed is not None and state.status.settled == "ready")
+    bench.world.pools.clear()
+    await bench.signal(resync=True, generation=0)
+    await bench.until(lambda state: bench.world.repairs == 1 and state.status.settled == "ready")
+    await bench.signal(retry="again")
+    await bench.until(lambda state: state.spec.failed is None and state.status.settled == "ready")
+    await bench.delete()
+
+
+async def last_good_one_not_put_back(bench: Bench) -> None:
+    await bench.signal()
+    await bench.settled()
+    crash = failure("ContainerCrashLoopBackOff", "invalid tool call parser: qwen", final=True)
+    bench.world.fail_next(s.WAIT_FOR_SERVING, crash, crash)
+    await bench.edit(digest="digest-2")
+    await bench.settled("failed")
+    await bench.delete()
+
+
+async def another_machine_not_to_be_had(bench: Bench) -> None:
+    """It passes its checks and is not sold: the old one is bought again."""
+    await bench.signal()
+    await bench.settled()
+    bench.world.fail_next(s.ENSURE_NODE_POOL, failure("AllocationFailed", "none is free", final=True))
+    await bench.edit(instance_type="Standard_NC48ads_A100_v4", digest="digest-2")
+    await bench.until(lambda state: state.spec.failed is not None and state.status.settled == "ready")
+    await bench.delete()
+
+
 async def still_ready(bench: Bench) -> None:
     """Open: a Workspace that an upgrade finds at rest."""
     await bench.signal()
@@ -171,6 +207,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     node_lost_later,
     edited_while_paused,
     successor_told_to_wait,
+    failed_edit_answered_with_the_last_good_one,
+    last_good_one_not_put_back,
+    another_machine_not_to_be_had,
     still_ready,
 )
 

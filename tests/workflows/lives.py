@@ -224,7 +224,10 @@ def as_wanted(truth: Truth, there: Stored, state: WorkspaceState) -> str:
         return f"ready with {truth.pool} and {truth.workload}, finalizer {there.finalizer}"
     if truth.pool.broken and state.status.phase is Phase.READY:
         return f"{state.status.phase} with {truth.pool}"
-    if state.status.reason != "workspaceSucceeded":  # refused: what served before goes on
-        return "" if {truth.pool.uid, truth.workload.uid} == {there.uid} else f"{truth.pool}, {truth.workload}"
     wanted = Owned(there.uid, there.machine), Owned(there.uid, there.digest)
+    if state.status.reason != "workspaceSucceeded":  # refused or failed: what served before goes on
+        good = state.spec.good
+        if good is None:
+            return f"{state.status.reason}, and nothing has served before"
+        wanted = Owned(there.uid, good.plan.instance_type), Owned(there.uid, good.plan.digest)
     return "" if (truth.pool, truth.workload) == wanted else f"{truth.pool}, {truth.workload} are not {wanted}"

@@ -7,6 +7,7 @@ from tests.workflows.conftest import Bench
 
 QUOTA = Check(name="VcpuQuota", outcome="failed", reason="QuotaExceeded", message="0 of 24 left")
 OFFERED = Check(name="SkuOffered", outcome="passed")
+NO_PLUGIN = Check(name="GpusOffered", outcome="unknown", reason="GpusNotOffered", message="there is none. Set it")
 IMAGE = Check(name="ImagesPullable", outcome="failed", reason="ImagePullError", message="no such image")
 
 
@@ -77,3 +78,54 @@ async def test_a_refused_edit_keeps_what_runs_and_names_the_failed_checks(live_b
     assert "generation 2 is not applied: no such image" in state.status.message
     await live_bench.until(lambda _: preflight(live_bench)["status"] == "False")
     assert live_bench.world.pools
+
+
+async def test_without_a_device_plugin_nothing_is_bought_until_there_is_one(live_bench: Bench) -> None:
+    live_bench.world.workload_checks = [NO_PLUGIN]
+    gate = live_bench.world.block(s.WAIT_FOR_GPUS_OFFERED)
+    await live_bench.signal()
+    state = await live_bench.until(lambda state: state.status.reason == "GpusNotOffered")
+    assert (state.status.phase, state.status.message) == ("Preflight", "there is none. Set it")
+    await live_bench.world.entered["wait_for_gpus_offered"].wait()
+    assert live_bench.world.calls["ensure_node_pool"] == 0
+    gate.set()
+    state = await live_bench.settled()
+    assert state.status.phase == "Ready" and live_bench.world.calls["ensure_node_pool"] == 1
+    await live_bench.until(lambda _: "GpusOffered, ModelReadable" in preflight(live_bench).get("message", ""))
+
+
+async def test_a_device_plugin_that_never_comes_fails_the_workspace_without_a_purchase(live_bench: Bench) -> None:
+    live_bench.world.workload_checks = [NO_PLUGIN]
+    live_bench.world.fail_next(s.WAIT_FOR_GPUS_OFFERED, failure("GpusNotOffered", "there is still none", final=True))
+    await live_bench.signal()
+    state = await live_bench.settled("failed")
+    assert (state.status.reason, state.status.message) == ("GpusNotOffered", "there is still none")
+    assert live_bench.world.calls["ensure_node_pool"] == 0
+
+
+async def test_a_refusal_is_told_at_once_also_where_a_device_plugin_is_missing(live_bench: Bench) -> None:
+    live_bench.world.workload_checks = [NO_PLUGIN]
+    live_bench.world.checks = [QUOTA]
+    await live_bench.signal()
+    state = await live_bench.settled("failed")
+    assert state.status.reason == "QuotaExceeded"
+    assert live_bench.world.calls["wait_for_gpus_offered"] == 0
+
+
+async def test_an_edit_on_nodes_that_are_there_waits_for_no_device_plugin(live_bench: Bench) -> None:
+    await live_bench.signal()
+    await live_bench.settled()
+    live_bench.world.workload_checks = [NO_PLUGIN]
+    await live_bench.edit(digest="digest-2")
+    await live_bench.settled()
+    # It is `unknown` for a moment, as the activity says.
+    await live_bench.until(lambda _: "GpusOffered, ModelReadable" in preflight(live_bench).get("message", ""))
+    assert live_bench.world.calls["wait_for_gpus_offered"] == 0
+
+
+async def test_nodes_without_gpus_for_the_clusters_reason_are_bought_once(live_bench: Bench) -> None:
+    live_bench.world.fail_next(s.WAIT_FOR_NODES, failure("GpusNotOffered", "no device plugin runs there", final=True))
+    await live_bench.signal()
+    state = await live_bench.settled("failed")
+    assert (state.status.reason, state.status.message) == ("GpusNotOffered", "no device plugin runs there")
+    assert live_bench.world.calls["ensure_node_pool"] == 1 and not live_bench.world.pools

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from activities.contract.plan import Check
 from activities.contract.tuning import DataFound, PublishedAdapter
-from api.resource.conditions import ConditionStatus, ConditionType, set_condition
+from api.resource.conditions import ConditionStatus, ConditionType, find_condition, set_condition
 from api.resource.status import (
     Phase,
     PlanSummary,
@@ -50,10 +50,25 @@ def refresh_conditions(state: WorkspaceState, now: datetime) -> None:
         reason, message = (good, good_message) if holds else (bad, bad_message)
         if not holds and status.phase in _STOPPED and bad not in _KEPT_REASONS:
             reason, message = status.reason, status.message
-        _set(state, type_, "True" if holds else "False", reason, message, now)
+        _set(state, type_, "True" if holds else "False", reason, message, now, about=state.spec.serving_generation)
+    _set_applied(state, now)
     if state.spec.deleting:
         message = "workspace is being deleted"
         _set(state, ConditionType.WORKSPACE_DELETING, "True", "workspaceDeleted", message, now)
+
+
+def _set_applied(state: WorkspaceState, now: datetime) -> None:
+    """Whether the newest generation is what serves; said once it was not. Other conditions are about what serves."""
+    failed, status = state.spec.failed, state.status
+    if failed is not None:
+        applied: tuple[ConditionStatus, str, str] = ("False", failed.reason, failed.verdict)
+    elif find_condition(status.conditions, ConditionType.GENERATION_APPLIED) is None:
+        return
+    elif status.phase in (Phase.READY, Phase.SUCCEEDED):
+        applied = ("True", "GenerationApplied", "the newest generation is what serves")
+    else:
+        applied = ("False", status.reason, status.message)
+    _set(state, ConditionType.GENERATION_APPLIED, *applied, now)
 
 
 _Fact = tuple[ConditionType, bool, str, str, str, str]
@@ -141,7 +156,7 @@ def status_document(state: WorkspaceState, now: datetime) -> dict[str, Any]:
         plan=_summary(state),
         cost=resources.ledger.total(now),
         data=_data(resources.run.data),
-        adapter=_adapter(resources.run.published),
+        adapter=_adapter(resources.run.published or (spec.good.published if spec.good else None)),
     )
     return {part: {} for part in (*_PARTS, *(_PARTS_OF_TRAININGS if _tunes(state) else ()))} | status.wire()
 
@@ -186,7 +201,13 @@ def _each(checks: Sequence[Check]) -> str:
 
 
 def _set(
-    state: WorkspaceState, type_: ConditionType, status: ConditionStatus, reason: str, message: str, now: datetime
+    state: WorkspaceState,
+    type_: ConditionType,
+    status: ConditionStatus,
+    reason: str,
+    message: str,
+    now: datetime,
+    about: int | None = None,
 ) -> None:
     state.status.conditions = set_condition(
         state.status.conditions,
@@ -195,7 +216,7 @@ def _set(
         reason=reason,
         message=message,
         now=now,
-        observed_generation=state.spec.observed,
+        observed_generation=state.spec.observed if about is None else about,
     )
 
 

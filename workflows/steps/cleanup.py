@@ -21,7 +21,7 @@ from api import names
 from api.providers import Provider
 from api.resource.status import Step
 from workflows.activity_calls import call, gather_or_cancel, is_cancelled, reason_and_message
-from workflows.state import WorkspaceState
+from workflows.state import WorkspaceState, to_keep
 from workflows.status.reporter import StatusReporter
 from workflows.steps.cluster import when_changeable
 
@@ -34,10 +34,11 @@ async def undeploy(reporter: StatusReporter, *, for_good: bool = False, nodes_go
     are left then: call it again when the nodes are gone."""
     state = reporter.state
     with reporter.step(Step.UNDEPLOY):
-        removals = [_remove_workload(state, nodes_go)] if _may_serve(state.spec.plan) else []
+        removals = [_remove_workload(state, for_good, nodes_go)] if _may_serve(state.spec.plan) else []
         if _may_have_tuned(state.spec.plan):
             removals.append(_remove_jobs(state.key, for_good, nodes_go))
         undeployed: list[Undeployed] = await gather_or_cancel(*removals)
+        state.resources.kept = next((one.kept for one in undeployed if one.kept), state.resources.kept)
         if any(one.left for one in undeployed):
             return True
         state.resources.release("workload")
@@ -46,9 +47,9 @@ async def undeploy(reporter: StatusReporter, *, for_good: bool = False, nodes_go
     return False
 
 
-async def _remove_workload(state: WorkspaceState, nodes_go: bool) -> Undeployed:
-    key = state.key
-    request = UndeployRequest(workspace=key, nodes_go=nodes_go, made=state.resources.made)
+async def _remove_workload(state: WorkspaceState, for_good: bool, nodes_go: bool) -> Undeployed:
+    key, (keep, drop) = state.key, ("", "") if for_good else to_keep(state)
+    request = UndeployRequest(workspace=key, nodes_go=nodes_go, made=state.resources.made, keep=keep, drop=drop)
     summary = f"Undeploy: remove workload and Service of {key.namespace}/{key.name}"
     return await call(signatures.DELETE_WORKLOAD, request, summary=summary)
 

@@ -8,7 +8,7 @@ which also pins the model's commit.
 import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
@@ -17,6 +17,7 @@ from activities.contract import signatures
 from activities.contract.failures import class_of, failure
 from activities.contract.models import ModelRequest, PinnedModel
 from activities.contract.plan import Check, Plan, Preflight
+from activities.contract.policies import OFFER_DEADLINE
 from activities.contract.providers import STEPS
 from activities.contract.signatures import Signature
 from api.preflight import PROVIDER_CHECKS, WORKLOAD_CHECKS, CheckName, place_of
@@ -27,6 +28,7 @@ from workflows.status.reporter import StatusReporter
 
 GRACE = timedelta(seconds=20)
 """How long the other checks may take after the first failure; short, because the user waits for a known refusal."""
+ALREADY_THERE: Final = "the nodes are already there"
 _PASSING = (FailureClass.WAIT, FailureClass.RETRY)
 
 
@@ -46,6 +48,7 @@ async def check(reporter: StatusReporter, plan: Plan, *, nothing_to_buy: bool = 
     ]
     _, pinned, _, _ = await _gather_all(reporter, work)
     reporter.state.spec.pinned = pinned
+    await _gpus_offered(reporter, plan, nothing_to_buy=nothing_to_buy)
     return pinned  # type: ignore[no-any-return]
 
 
@@ -93,12 +96,30 @@ async def _nodes(reporter: StatusReporter, plan: Plan) -> None:
         await _checked(reporter, STEPS[plan.provider].check, plan, summary, PROVIDER_CHECKS[plan.provider])
 
 
+async def _gpus_offered(reporter: StatusReporter, plan: Plan, *, nothing_to_buy: bool) -> None:
+    """Waits for a device plugin where none would offer GPUs, unless the nodes are there already."""
+    found = [check for check in reporter.state.status.checks if check.name == CheckName.GPUS_OFFERED]
+    if not any(check.reason == "GpusNotOffered" for check in found):
+        return
+    if nothing_to_buy or reporter.state.resources.holds("node_pool"):
+        offered = Check(name=CheckName.GPUS_OFFERED, outcome="passed", message=ALREADY_THERE)
+    else:
+        reporter.set_status(Phase.PREFLIGHT, found[0].reason, found[0].message, wait=OFFER_DEADLINE)
+        with reporter.step(Step.PREFLIGHT):
+            offered = await call(
+                signatures.WAIT_FOR_GPUS_OFFERED,
+                plan,
+                summary="Preflight: wait for a device plugin that would offer GPUs",
+            )
+    reporter.state.status.checks = [check for check in reporter.state.status.checks if check not in found]
+    _record(reporter, [offered])
+
+
 async def _nodes_are_there(reporter: StatusReporter, plan: Plan) -> None:
     """Records the provider's checks as passed: an edit of a serving Workspace does not depend on quota."""
-    message = "the nodes are already there"
     with reporter.step(Step.PREFLIGHT):
         names = PROVIDER_CHECKS[plan.provider]
-        _record(reporter, [Check(name=name, outcome="passed", message=message) for name in names])
+        _record(reporter, [Check(name=name, outcome="passed", message=ALREADY_THERE) for name in names])
 
 
 async def _workload(reporter: StatusReporter, plan: Plan) -> None:

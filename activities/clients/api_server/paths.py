@@ -13,7 +13,9 @@ from api.names import is_label, is_subdomain
 PATHS: Final[Mapping[str, str]] = {
     "Workspace": "/apis/kaito.sh/v1beta1/{scope}workspaces",
     "Deployment": "/apis/apps/v1/{scope}deployments",
+    "DaemonSet": "/apis/apps/v1/{scope}daemonsets",
     "ReplicaSet": "/apis/apps/v1/{scope}replicasets",
+    "ControllerRevision": "/apis/apps/v1/{scope}controllerrevisions",
     "StatefulSet": "/apis/apps/v1/{scope}statefulsets",
     "Job": "/apis/batch/v1/{scope}jobs",
     "PodDisruptionBudget": "/apis/policy/v1/{scope}poddisruptionbudgets",
@@ -26,6 +28,7 @@ PATHS: Final[Mapping[str, str]] = {
     "Node": "/api/v1/nodes",
     "NodeClaim": "/apis/karpenter.sh/v1/nodeclaims",
     "NodePool": "/apis/karpenter.sh/v1/nodepools",
+    "ClusterPolicy": "/apis/nvidia.com/v1/clusterpolicies",
     "StorageClass": "/apis/storage.k8s.io/v1/storageclasses",
     "Lease": "/apis/coordination.k8s.io/v1/{scope}leases",
     "Event": "/api/v1/{scope}events",

@@ -47,6 +47,8 @@ MODELYARD_ADMIN_CERTIFICATE_FOLDER: /etc/admin
 {{- $s := .Values.settings -}}
 MODELYARD_CLOUD_WORKER: {{ include "modelyard.cloud" . | quote }}
 MODELYARD_AZURE_LOCATION: {{ .Values.azure.location | quote }}
+MODELYARD_AZURE_POOL_GPU_MANAGEMENT: {{ .Values.azure.pools.gpuManagement | quote }}
+MODELYARD_GPUS_OFFERED_BY: {{ $s.gpusOfferedBy | quote }}
 MODELYARD_NODE_CLASS: {{ toJson $s.nodeClass | quote }}
 MODELYARD_RUNTIME_IMAGE: {{ include "modelyard.image" (dict "root" . "image" .Values.image.runtime "computes" true) }}
 MODELYARD_FETCH_IMAGE: {{ include "modelyard.image" (dict "root" . "image" .Values.image.fetch) }}

@@ -9,6 +9,7 @@ from typing import Literal
 
 from deploy.local.images.wheels import CONTROL_PLANE as CONTROL_PLANE_PINS
 from deploy.local.images.wheels import DATA as DATA_PINS
+from deploy.local.images.wheels import DEVICE_PLUGIN as DEVICE_PLUGIN_PINS
 from deploy.local.images.wheels import FETCHING, SERVING, TUNING
 
 Device = Literal["cpu", "cuda"]
@@ -97,6 +98,12 @@ TUNE = Image(
     ),
     torch=True,
 )
+DEVICE_PLUGIN = Image(
+    "device-plugin",
+    (DEVICE_PLUGIN_PINS,),
+    (*_below("deploy/local/nodes"), "deploy/__init__.py", "deploy/local/__init__.py", "deploy/local/nodes/plugin"),
+)
+"""Of local stacks alone, whose nodes have no GPUs: it is published nowhere."""
 # The smallest first: a pod starts with it.
 FOR_SERVING = (FETCH, RUNTIME)
 FOR_TUNING = (DATA, TUNE)

@@ -20,6 +20,7 @@ CONTROL_PLANE = CONSTRAINTS / "control-plane-image.txt"
 SERVING = CONSTRAINTS / "runtime-cpu.txt"
 TUNING = CONSTRAINTS / "tuning-cpu.txt"
 FETCHING = CONSTRAINTS / "fetch.txt"
+DEVICE_PLUGIN = CONSTRAINTS / "device-plugin.txt"
 DATA = CONSTRAINTS / "data.txt"
 # The Python of the image's base (Debian 12), for which the pins were resolved.
 PYTHON = "3.11"

@@ -6,18 +6,17 @@ this file never deletes it.
 """
 
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from deploy.local.cluster import certificates, flags, kubeconfigs
-from deploy.local.host import cgroups, daemons, mount_points, probes, processes
+from deploy.local.host import cgroups, daemons, mount_points, probes
 from deploy.local.kubernetes.binaries import Binaries, require_binaries
 from deploy.local.layout import Layout
 from deploy.local.network import bridge, namespaces, nodes
 from deploy.local.network.nodes import NodeSpec
 from deploy.local.nodes import config as node_files
-from deploy.local.nodes import objects
+from deploy.local.nodes import gpu_plugin, objects
 
 READY_S = 90.0
 # The kubelet looks for cloud credentials before it starts; without this it tries for 10 s outside a cloud.
@@ -25,7 +24,8 @@ KUBELET_ENVIRONMENT = {"AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def start_node(layout: Layout, spec: NodeSpec) -> None:
-    """Returns once the node is Ready with its GPUs allocatable; keeps what runs. Raises DaemonFailed, NodeFailed."""
+    """Returns once the node is Ready; keeps what runs. Its GPUs come with a device plugin (`gpu_plugin.py`). Raises
+    DaemonFailed, NodeFailed."""
     number = nodes.claim(layout, spec)
     binaries = require_binaries(layout)
     _prepare_namespaces(layout, spec.name, number)
@@ -116,6 +116,7 @@ def _write_files(layout: Layout, spec: NodeSpec, number: int, binaries: Binaries
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
+    gpu_plugin.write_gpus(folder / "kubelet", spec.gpus)
 
 
 def _start_containerd(layout: Layout, name: str) -> None:
@@ -139,13 +140,9 @@ def _start_kubelet(layout: Layout, spec: NodeSpec, number: int, binaries: Binari
     )
     ready = probes.once_port_open(address, 10250)
     enter = enter_node(layout, spec.name)
-    pid = daemons.start(
+    daemons.start(
         layout, daemons.Daemon(f"kubelet-{spec.name}", argv, ready, enter=enter, deadline_s=60, env=KUBELET_ENVIRONMENT)
     )
-    kubelet = processes.find_process(pid)
-    if kubelet is None:
-        raise nodes.NodeFailed(f"the kubelet of {spec.name} has ended; log: {daemons.log_of(layout, spec.name)}")
-    objects.give_gpus(layout, spec, time.time() - processes.seconds_running(kubelet), deadline_s=60)
 
 
 def _start_kube_proxy(layout: Layout, spec: NodeSpec, number: int, binaries: Binaries) -> None:

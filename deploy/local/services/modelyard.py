@@ -23,6 +23,8 @@ SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 RESOURCE_GROUP = "modelyard"
 CLUSTER = "local"
 LOCATION = "eastus"
+NODE_GROUP = f"MC_{RESOURCE_GROUP}_{CLUSTER}_{LOCATION}"
+"""The resource group of nodes, whose name AKS makes of the others."""
 # For training: OpenMP threads that busy-wait take CPU from those that work, and all share one machine here.
 ON_SHARED_CPUS = {"OMP_WAIT_POLICY": "PASSIVE"}
 

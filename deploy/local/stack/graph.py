@@ -13,12 +13,13 @@ from deploy.local.cluster.kubeconfigs import mint_kubeconfig
 from deploy.local.cluster.resources import ensure_crds, ensure_roles
 from deploy.local.host import daemons
 from deploy.local.host.daemons import Daemon
-from deploy.local.images.contents import CONTROL_PLANE, FOR_SERVING, FOR_TUNING, Image
-from deploy.local.images.images import ensure_images
+from deploy.local.images.contents import CONTROL_PLANE, DEVICE_PLUGIN, FOR_SERVING, FOR_TUNING, Image
+from deploy.local.images.images import ensure_images, reference
 from deploy.local.images.pause import push_pause_image
 from deploy.local.layout import Layout, Report
 from deploy.local.network.bridge import ensure_network
 from deploy.local.network.nodes import NodeSpec
+from deploy.local.nodes.gpu_plugin import ensure_gpu_plugin
 from deploy.local.nodes.node import start_node
 from deploy.local.services import modelyard
 from deploy.local.services.chart import ensure_chart
@@ -35,6 +36,7 @@ from deploy.local.stack.runner import Step
 
 PROGRAM_NEEDS = ("roles", "Temporal", "ARM emulator")
 # Labelled as AKS labels the nodes of a pool with mode System.
+SIMULATED = {"kubernetes.azure.com/cluster": modelyard.NODE_GROUP}
 SYSTEM_NODE = NodeSpec("system-0", {"agentpool": "system", "kubernetes.azure.com/mode": "system"})
 
 
@@ -59,6 +61,13 @@ def _own_cluster(layout: Layout) -> list[Step]:
         _daemon(layout, "Temporal", ("network",), temporal_daemon),
         Step("control plane", lambda report: start_control_plane(layout), ("Kubernetes programs", "network")),
         _images(layout, "images", FOR_SERVING, ("registry",)),
+        _images(layout, "device plugin's image", (DEVICE_PLUGIN,), ("registry",)),
+        Step(
+            "device plugin",
+            lambda report: ensure_gpu_plugin(layout, reference(layout, DEVICE_PLUGIN)),
+            ("control plane", "device plugin's image"),
+            layout.logs / "gpu-plugin.log",
+        ),
         Step("pause image", lambda report: _push_pause_image(layout), ("registry",)),
         Step("system node", lambda report: start_node(layout, SYSTEM_NODE), ("control plane", "pause image")),
         _daemon(layout, "model mirror", ("models and data", "network"), mirror_daemon),
@@ -93,6 +102,13 @@ def _existing_cluster(layout: Layout, kubeconfig: Path) -> list[Step]:
     return [
         _daemon(layout, "Temporal", ("machine",), temporal_daemon),
         *_cluster_resources(layout, kubeconfig, "machine"),
+        # The emulator's machines run no pods: this is what its nodes wait for with their GPUs, and real nodes ignore.
+        Step(
+            "device plugin",
+            lambda report: ensure_gpu_plugin(layout, "simulated", kubeconfig=kubeconfig, only_on=SIMULATED),
+            ("machine",),
+            layout.logs / "gpu-plugin.log",
+        ),
         _daemon(layout, "ARM emulator", ("machine",), partial(arm_daemon, kubeconfig=kubeconfig)),
     ]
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TextIO
 
 from deploy.local.host.commands import stop_commands
-from deploy.local.images.contents import IMAGES
+from deploy.local.images.contents import DEVICE_PLUGIN, IMAGES
 from deploy.local.images.images import build_image
 from deploy.local.images.runtime_env import ensure_runtime_venv
 from deploy.local.kubernetes.binaries import ensure_binaries
@@ -33,7 +33,7 @@ def preparing_steps(layout: Layout) -> list[Step]:
     """Returns all steps that can run beforehand, including the runtime environment, which tests need."""
 
     def build_images(report: Report) -> None:
-        for image in IMAGES:
+        for image in (*IMAGES, DEVICE_PLUGIN):
             build_image(layout, image, report)
 
     environment = runtime_environment(layout)

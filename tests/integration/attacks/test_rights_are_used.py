@@ -25,9 +25,12 @@ from activities.contract.serving import UndeployRequest, WorkloadRequest
 from activities.contract.tuning import JobRequest, TuningKey
 from activities.manifests import tuning as manifests
 from activities.nodes.byo import reserve
+from activities.nodes.gpus.offers import GpuOffering
+from activities.nodes.gpus.plugins import DEVICE_PLUGINS
 from activities.nodes.karpenter.claims import Claims
 from activities.nodes.karpenter.kaito_pools import delete_pools
 from activities.nodes.karpenter.node_claim import NodeClass
+from activities.preflight.gpus import GpuOffers
 from activities.preflight.kaito import check_kaito
 from activities.preflight.namespaces import NamespaceRights
 from activities.preflight.workload import WorkloadPreflight
@@ -121,7 +124,7 @@ async def test_every_right_is_used_and_every_use_is_a_right(api_server: Layout, 
         await _nodes(worker, admin, tenant)
         watching = [
             asyncio.create_task(lead(watcher, "modelyard-system", "me", lambda: _watch(watcher))),
-            *(asyncio.create_task(_look(worker, watched)) for watched in (PODS, JOBS, NODES)),
+            *(asyncio.create_task(_look(worker, watched)) for watched in (PODS, JOBS, NODES, DEVICE_PLUGINS)),
             asyncio.create_task(_follow_claims(worker)),
         ]
         # The last of the rest to come is the Lease's renewal, some seconds after the watches have begun.
@@ -194,7 +197,9 @@ async def _tune(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
     job["metadata"]["annotations"]["seen"] = "twice"
     await ensure_ours(worker, "Job", job, key, good=lambda found: False, new=True)
     registries, rights = Registries((NOWHERE.partition("/")[0],)), NamespaceRights(worker)
-    preflight = WorkloadPreflight(worker, {"tuning": ()}, registries, rights=rights)
+    preflight = WorkloadPreflight(
+        worker, {"tuning": ()}, registries, rights=rights, gpus=GpuOffers(view, GpuOffering())
+    )
     await preflight.read_workload_preflight(plan)
     collecting = asyncio.create_task(_collect(admin, applied.name, key.namespace))
     await done(jobs.delete_tuning, TuningKey(workspace=key, volume=True))

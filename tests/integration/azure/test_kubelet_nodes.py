@@ -12,10 +12,12 @@ from deploy.local.azure.control_client import ControlClient
 from deploy.local.cluster import control_plane, owner_client
 from deploy.local.host import daemons
 from deploy.local.images import pause
+from deploy.local.images.contents import DEVICE_PLUGIN
+from deploy.local.images.images import ensure_images, reference
 from deploy.local.kubernetes import binaries
 from deploy.local.layout import Layout
 from deploy.local.network import bridge
-from deploy.local.nodes import node
+from deploy.local.nodes import gpu_plugin, node, objects
 from deploy.local.services import registry
 from testing.deadlines import PATIENCE_S
 
@@ -36,7 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def cluster(home: Path) -> Iterator[Layout]:
-    """A control plane without nodes, and the image that pods of this test run."""
+    """A control plane without nodes, a device plugin for those that come, and the image that pods of this test run."""
     layout = Layout.of("arm")
     if binaries.find_binaries(layout) is None:
         pytest.fail("there are no Kubernetes programs yet: run `modelyard local up` once, which gets them")
@@ -45,6 +47,8 @@ def cluster(home: Path) -> Iterator[Layout]:
         daemons.start(layout, registry.registry_daemon(layout))
         pause.push_pause_image(layout)
         control_plane.start_control_plane(layout)
+        ensure_images(layout, (DEVICE_PLUGIN,), lambda words: None)
+        gpu_plugin.ensure_gpu_plugin(layout, reference(layout, DEVICE_PLUGIN))
         yield layout
     finally:
         for name in node.list_nodes(layout):
@@ -82,6 +86,11 @@ def is_running(layout: Layout, pod: str) -> bool:
     return bool((owner_client.read(layout, f"{PODS}/{pod}") or {})["status"]["phase"] == "Running")
 
 
+def plugin_runs(layout: Layout, on: str) -> bool:
+    pods = owner_client.request(layout, "GET", f"/api/v1/namespaces/{gpu_plugin.NAMESPACE}/pods")["items"]
+    return any(pod["spec"].get("nodeName") == on and pod["status"]["phase"] == "Running" for pod in pods)
+
+
 async def test_a_pool_is_a_kubelet_that_joins_survives_a_restart_is_drained_and_goes(
     arm: Any, cluster: Layout, pools: Any
 ) -> None:
@@ -95,7 +104,7 @@ async def test_a_pool_is_a_kubelet_that_joins_survives_a_restart_is_drained_and_
         assert labels["node.kubernetes.io/instance-type"] == "Standard_NC24ads_A100_v4"
         assert joined["spec"]["providerID"].endswith("/virtualMachines/0")
         assert joined["spec"]["taints"] == [{"key": "sku", "value": "gpu", "effect": "NoSchedule"}]
-        assert joined["status"]["allocatable"]["nvidia.com/gpu"] == "1"
+        until(lambda: objects.allocatable_gpus(nodes_of(cluster)[0]) == 1)
 
         arm.kill()
         arm.start()
@@ -121,7 +130,8 @@ async def test_a_pod_that_a_budget_holds_goes_with_its_node_after_the_deadline(
         mine = type(pools)(client)
         await mine.create("ws2")
         [joined] = nodes_of(cluster)
-        assert "nvidia.com/gpu" not in joined["status"]["allocatable"]
+        until(lambda: plugin_runs(cluster, joined["metadata"]["name"]))
+        assert "nvidia.com/gpu" not in nodes_of(cluster)[0]["status"]["allocatable"]
         pod = a_pod(cluster, "held", joined["metadata"]["name"], "sleep 1000")
         owner_client.request(cluster, "POST", PODS, pod, "application/json")
         until(lambda: is_running(cluster, "held"))

@@ -37,25 +37,64 @@ def nodes(layout: Layout, pool: str) -> list[dict[str, Any]]:
     return items
 
 
+def a_plugin(node: str) -> dict[str, Any]:
+    """A pod as the controller of DaemonSets makes it, of a device plugin."""
+    pod = a_pod(f"plugin-{node}", node)
+    pod["metadata"]["labels"] = {"controller-revision-hash": "1"}
+    pod["spec"]["volumes"] = [{"name": "kubelet", "hostPath": {"path": "/var/lib/kubelet/device-plugins"}}]
+    return pod
+
+
+def gpus_of(layout: Layout, pool: str) -> list[str | None]:
+    return [node["status"]["allocatable"].get("nvidia.com/gpu") for node in nodes(layout, pool)]
+
+
+def until_gpus_are(layout: Layout, pool: str, expected: list[str | None]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while gpus_of(layout, pool) != expected:
+        assert time.monotonic() < deadline, gpus_of(layout, pool)
+        time.sleep(0.1)
+
+
 def a_pod(name: str, node: str) -> dict[str, Any]:
     spec = {"nodeName": node, "containers": [{"name": "main", "image": "none"}], "automountServiceAccountToken": False}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
 
-async def test_a_pools_nodes_join_ready_with_gpus_and_go_with_it(arm: Any, cluster: Layout, pools: Any) -> None:
+async def test_a_pools_nodes_join_ready_and_go_with_it(arm: Any, cluster: Layout, pools: Any) -> None:
     async with arm.azure() as client:
         mine = type(pools)(client)
         await mine.create("ws1", count=2, nodeTaints=["sku=gpu:NoSchedule"], nodeLabels={"kaito.sh/workspace": "phi"})
         [first, second] = nodes(cluster, "ws1")
         assert first["spec"]["taints"] == [GPU_TAINT]
         assert first["spec"]["providerID"].endswith("/virtualMachines/0")
-        assert {node["status"]["allocatable"]["nvidia.com/gpu"] for node in (first, second)} == {"1"}
+        assert second["metadata"]["labels"]["accelerator"] == "nvidia"
         assert {c["type"]: c["status"] for c in first["status"]["conditions"]}["Ready"] == "True"
         assert first["metadata"]["labels"]["kaito.sh/workspace"] == "phi"
         assert owner_client.read(cluster, f"{LEASES}/{first['metadata']['name']}") is not None
         await mine.delete("ws1")
     assert nodes(cluster, "ws1") == []
     assert owner_client.read(cluster, f"{LEASES}/{first['metadata']['name']}") is None
+
+
+async def test_a_node_shows_gpus_only_while_a_device_plugins_pod_is_on_it(
+    arm: Any, cluster: Layout, pools: Any
+) -> None:
+    async with arm.azure() as client:
+        mine = type(pools)(client)
+        await mine.create("shown", count=2)
+        names = [node["metadata"]["name"] for node in nodes(cluster, "shown")]
+        assert gpus_of(cluster, "shown") == [None, None]
+        owner_client.request(cluster, "POST", PODS, a_plugin(names[0]), "application/json")
+        until_gpus_are(cluster, "shown", ["1", None])
+        owner_client.request(cluster, "POST", PODS, a_plugin(names[1]), "application/json")
+        until_gpus_are(cluster, "shown", ["1", "1"])
+        arm.kill()
+        owner_client.request(cluster, "DELETE", f"{PODS}/plugin-{names[0]}?gracePeriodSeconds=0")
+        arm.start()
+        until_gpus_are(cluster, "shown", [None, "1"])
+        await mine.delete("shown")
+    assert owner_client.read(cluster, f"{PODS}/plugin-{names[1]}") is None
 
 
 async def test_scaling_down_removes_the_newest_nodes_and_the_pods_on_them(
@@ -82,8 +121,9 @@ async def test_flawed_machines_do_not_join_or_join_without_gpu(arm: Any, cluster
     async with arm.azure() as client:
         mine = type(pools)(client)
         await mine.create("flawed", count=3)
-        gpus = [node["status"]["allocatable"].get("nvidia.com/gpu") for node in nodes(cluster, "flawed")]
-        assert gpus == ["1", None]
+        for node in nodes(cluster, "flawed"):
+            owner_client.request(cluster, "POST", PODS, a_plugin(node["metadata"]["name"]), "application/json")
+        until_gpus_are(cluster, "flawed", ["1", None])
         await mine.delete("flawed")
     assert nodes(cluster, "flawed") == []
 

@@ -13,6 +13,8 @@ from activities.clients.azure import AzureSettings
 from activities.contract import queues
 from activities.contract.plan import Deadlines
 from activities.nodes.aks.pool_options import PoolSettings
+from activities.nodes.gpus.offers import GpuOffering, verdict
+from activities.nodes.gpus.plugins import kept_plugin
 from admin.settings import AdminSettings
 from admin.webhook.registration import NOT_BEING_DELETED
 from admin.webhook.settings import WebhookSettings
@@ -26,6 +28,7 @@ from process.health import PATHS
 from process.policy import PolicySettings
 from process.settings import ProcessSettings, TemporalSettings
 from testing.helm_client import Helm, Object, named, of_kind
+from tests.builders import a_plan
 from worker.__main__ import queues_of
 from worker.capacity import Capacity
 from worker.queue_settings import QueueSettings
@@ -303,6 +306,26 @@ def test_the_device_plugin_runs_on_the_nodes_that_are_bought(helm: Helm) -> None
     terms = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     chosen = [(each["key"], each["values"]) for term in terms for each in term["matchExpressions"]]
     assert (labels.ACCELERATOR, [labels.ACCELERATOR_NVIDIA]) in chosen
+    plugin = kept_plugin(named(rendered, "DaemonSet", "modelyard-device-plugin"))
+    assert plugin is not None and verdict(a_plan(spot=True), [plugin], []).outcome == "passed"
+
+
+@pytest.mark.parametrize(
+    ("settings", "offered"),
+    [
+        ((), GpuOffering()),
+        (("devicePlugin.enabled=false", "azure.pools.gpuManagement=Managed"), GpuOffering(managed=True)),
+        (("devicePlugin.enabled=false", "settings.gpusOfferedBy=other"), GpuOffering("other")),
+    ],
+)
+def test_the_worker_is_told_who_offers_gpus(
+    helm: Helm,
+    settings: tuple[str, ...],
+    offered: GpuOffering,
+    set_environment: Callable[[dict[str, str]], None],
+) -> None:
+    set_environment(environment(helm.rendered("aks", *settings), "worker-cluster"))
+    assert WorkerSettings().gpu_offering == offered
 
 
 @pytest.mark.parametrize(

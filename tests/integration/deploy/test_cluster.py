@@ -16,11 +16,14 @@ import pytest
 from deploy.local.cluster import control_plane, kubeconfigs, owner_client
 from deploy.local.host import cgroups, daemons, probes
 from deploy.local.images import pause
+from deploy.local.images.contents import DEVICE_PLUGIN
+from deploy.local.images.images import ensure_images, reference
 from deploy.local.kubernetes import binaries
 from deploy.local.layout import Layout
 from deploy.local.network import bridge
 from deploy.local.network.nodes import NodeSpec
-from deploy.local.nodes import node, objects
+from deploy.local.nodes import gpu_plugin, node, objects
+from deploy.local.nodes.plugin.service import VARIABLE
 from deploy.local.services import registry
 from testing.deadlines import PATIENCE_S
 from testing.machine_snapshot import Snapshot, snapshot
@@ -31,7 +34,7 @@ pytestmark = [
 
 GPU_NODE = NodeSpec(
     "gpu-0",
-    labels={"agentpool": "ws0", "node.kubernetes.io/instance-type": "Standard_NC6s_v3"},
+    labels={"agentpool": "ws0", "accelerator": "nvidia", "node.kubernetes.io/instance-type": "Standard_NC6s_v3"},
     taints=["sku=gpu:NoSchedule"],
     gpus=2,
     provider_id="azure:///subscriptions/0/virtualMachines/0",
@@ -93,9 +96,26 @@ def test_nodes_show_what_they_were_started_with(cluster: Layout) -> None:
     assert GPU_NODE.labels.items() <= found["metadata"]["labels"].items()
     assert found["spec"]["providerID"] == GPU_NODE.provider_id
     assert found["spec"]["taints"] == [{"key": "sku", "value": "gpu", "effect": "NoSchedule"}]
-    assert found["status"]["capacity"]["nvidia.com/gpu"] == "2"
     assert found["status"]["allocatable"]["cpu"] == "1"
     assert found["status"]["allocatable"]["memory"] == "2000Mi"
+
+
+def test_a_node_offers_gpus_to_pods_only_while_a_device_plugin_runs_on_it(cluster: Layout) -> None:
+    assert gpus(cluster) == 0
+    ensure_images(cluster, (DEVICE_PLUGIN,), lambda words: None)
+    gpu_plugin.ensure_gpu_plugin(cluster, reference(cluster, DEVICE_PLUGIN))
+    wait_for(lambda: gpus(cluster) == GPU_NODE.gpus, PATIENCE_S)
+    pod = a_pod(cluster, "with-gpu", GPU_NODE.name, f"echo ${VARIABLE}; sleep 600")
+    amount = {"nvidia.com/gpu": "1"}
+    pod["spec"]["containers"][0]["resources"] = {"requests": amount, "limits": amount}
+    create(cluster, "pods", pod)
+    running_pod(cluster, "with-gpu")
+    assert kubectl(cluster, "logs", "with-gpu").strip() in ("gpu-0", "gpu-1")
+    kubectl(cluster, "delete", "pod", "with-gpu")
+    kubectl(cluster, "-n", gpu_plugin.NAMESPACE, "delete", "daemonset", gpu_plugin.NAME)
+    wait_for(lambda: gpus(cluster) == 0, PATIENCE_S)
+    gpu_plugin.ensure_gpu_plugin(cluster, reference(cluster, DEVICE_PLUGIN))
+    wait_for(lambda: gpus(cluster) == GPU_NODE.gpus, PATIENCE_S)
 
 
 def test_a_pod_reaches_a_pod_on_the_other_node(cluster: Layout, pods: dict[str, str]) -> None:
@@ -120,10 +140,8 @@ def test_a_service_address_leads_to_every_pod_from_pods_and_from_the_machine(
 def test_a_kubelet_that_was_started_again_offers_its_gpus_again(cluster: Layout) -> None:
     daemons.stop(cluster, f"kubelet-{GPU_NODE.name}")
     node.start_node(cluster, GPU_NODE)
-    for _ in range(15):  # a new kubelet takes extended resources away, once, within its first seconds
-        found = owner_client.request(cluster, "GET", f"/api/v1/nodes/{GPU_NODE.name}")
-        assert objects.allocatable_gpus(found) == GPU_NODE.gpus
-        time.sleep(0.2)
+    # A new kubelet offers none until the plugin has registered with it.
+    wait_for(lambda: registrations(cluster) >= 2 and gpus(cluster) == GPU_NODE.gpus, PATIENCE_S)
 
 
 def test_pods_reach_the_services_of_the_machine_and_the_api_server(cluster: Layout, pods: dict[str, str]) -> None:
@@ -252,6 +270,17 @@ def running_pod(layout: Layout, name: str) -> dict[str, Any]:
 
     wait_for(is_running, PATIENCE_S)
     return owner_client.request(layout, "GET", path)
+
+
+def gpus(layout: Layout) -> int:
+    return objects.allocatable_gpus(owner_client.request(layout, "GET", f"/api/v1/nodes/{GPU_NODE.name}"))
+
+
+def registrations(layout: Layout) -> int:
+    """How often the plugin has told a kubelet of itself; 0 while a kubelet that has just begun knows no pod."""
+    argv = [kubectl_program(), "--kubeconfig", str(layout.admin_kubeconfig), "-n", gpu_plugin.NAMESPACE]
+    log = subprocess.run([*argv, "logs", f"daemonset/{gpu_plugin.NAME}"], capture_output=True, text=True, timeout=60)
+    return log.stdout.count("registered")
 
 
 def is_ready(layout: Layout, name: str) -> bool:

@@ -61,7 +61,7 @@ async def test_nodes_that_do_not_join_or_lack_gpus_are_replaced_twice_at_most(
     stack: Stack, workspaces: Workspaces
 ) -> None:
     faults = REPLACED | {name: fault for name, (fault, _) in HOPELESS.items()}
-    uids = await _create_with_short_deadlines(stack, workspaces, faults)
+    uids = await create_with_short_deadlines(stack, workspaces, faults)
     await workspaces.until_ready(*REPLACED)
     found = await workspaces.until(HOPELESS, is_failed)
     assert {name: status_of(one)["reason"] for name, one in found.items()} == {
@@ -113,7 +113,7 @@ async def _create_with_faults(
     return uids
 
 
-async def _create_with_short_deadlines(
+async def create_with_short_deadlines(
     stack: Stack, workspaces: Workspaces, faults: dict[str, dict[str, Any]]
 ) -> dict[str, str]:
     """A deadline holds from the next pass on, so the first one is made to fail for another reason."""

@@ -32,7 +32,7 @@ MATCH = {"apps": "own"}
 
 def a_machine(name: str, labels_: dict[str, str]) -> Machine:
     sku = find_sku(INSTANCE_TYPE)
-    labels_ = {"node.kubernetes.io/instance-type": sku.name, **labels_}
+    labels_ = {"node.kubernetes.io/instance-type": sku.name, "accelerator": "nvidia", **labels_}
     return Machine(name=name, pool="", number=0, provider_id=f"azure:///{name}", sku=sku, gpus=1, labels=labels_)
 
 

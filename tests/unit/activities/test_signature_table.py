@@ -28,6 +28,7 @@ from activities.planning.own_nodes import OwnMachines
 from activities.planning.planner import Planner
 from activities.preflight.azure import PreflightChecks
 from activities.preflight.cluster import ClusterChecks
+from activities.preflight.gpus import GpuOffers
 from activities.preflight.workload import WorkloadPreflight
 from activities.serving.completions import Verification
 from activities.serving.workloads import Workloads
@@ -47,6 +48,7 @@ CLASSES = (
     OwnNodes,
     ClusterChecks,
     ClusterHoldings,
+    GpuOffers,
     Populations,
     PreflightChecks,
     Nodes,

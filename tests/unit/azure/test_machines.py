@@ -46,13 +46,14 @@ def test_a_node_carries_what_aks_gives_it_and_what_the_pool_asked_for() -> None:
 def test_a_machine_without_working_driver_offers_no_gpu() -> None:
     pool = a_pool()
     node = node_object(machine(pool, pool.nodes[0], Identity(), gpus=0))
-    assert "nvidia.com/gpu" not in node["status"]["allocatable"]
+    assert node["metadata"]["annotations"] == {"local.modelyard.dev/gpus": "0"}
 
 
-def test_a_simulated_node_is_ready_and_offers_the_sizes_gpus() -> None:
+def test_a_simulated_node_is_ready_and_offers_no_gpus_before_a_device_plugin_does() -> None:
     pool = a_pool(nodeTaints=["sku=gpu:NoSchedule", "dedicated:NoExecute"])
     node = node_object(machine(pool, pool.nodes[0], Identity()))
-    assert node["status"]["allocatable"]["nvidia.com/gpu"] == "2"
+    assert "nvidia.com/gpu" not in node["status"]["allocatable"]
+    assert node["metadata"]["annotations"] == {"local.modelyard.dev/gpus": "2"}
     assert {c["type"]: c["status"] for c in node["status"]["conditions"]}["Ready"] == "True"
     assert node["spec"]["taints"] == [
         {"key": "sku", "value": "gpu", "effect": "NoSchedule"},

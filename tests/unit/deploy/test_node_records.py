@@ -41,13 +41,12 @@ def test_an_unknown_node_is_named_with_those_there_are(layout: Layout) -> None:
         nodes.known_number_of(layout, "gpu-9")
 
 
-def test_a_node_is_usable_when_ready_untainted_and_with_its_gpus() -> None:
-    ready = {"conditions": [{"type": "Ready", "status": "True"}], "allocatable": {"nvidia.com/gpu": "2"}}
-    assert objects.is_usable({"status": ready}, gpus=2)
-    assert not objects.is_usable({"status": ready}, gpus=3)
+def test_a_node_is_usable_when_ready_and_untainted() -> None:
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    assert objects.is_usable({"status": ready})
     taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
-    assert not objects.is_usable({"spec": {"taints": [taint]}, "status": ready}, gpus=2)
-    assert not objects.is_usable({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}}, gpus=0)
+    assert not objects.is_usable({"spec": {"taints": [taint]}, "status": ready})
+    assert not objects.is_usable({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}})
 
 
 def test_no_pod_may_be_placed_on_the_gateways_node(layout: Layout) -> None:

@@ -42,7 +42,8 @@ def startable(steps: list[Step], done: set[str]) -> list[str]:
 
 def test_an_existing_cluster_gets_only_what_it_lacks() -> None:
     assert set(steps_up(EXISTING)) == {
-        "machine", "Temporal", "CRDs", "roles", "ARM emulator", "watcher", "worker-cluster", "worker-cloud", "admin",
+        "machine", "Temporal", "CRDs", "roles", "device plugin", "ARM emulator", "watcher", "worker-cluster",
+        "worker-cloud", "admin",
     }  # fmt: skip
 
 

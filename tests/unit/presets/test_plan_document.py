@@ -185,7 +185,7 @@ def test_an_unknown_value_is_an_error_of_the_plan() -> None:
 def test_checks_and_purchase_options_have_the_names_of_the_status() -> None:
     plan = a_plan()
     assert [line.partition(":")[0] for line in plan.preflight] == [
-        "SkuOffered", "VcpuQuota", "PoolLimit", "ModelReadable", "ImagesPullable",
+        "SkuOffered", "VcpuQuota", "PoolLimit", "GpusOffered", "ModelReadable", "ImagesPullable",
     ]  # fmt: skip
     assert plan.ways_to_get_nodes == ()
 

@@ -1,4 +1,4 @@
-"""Machines that are Node objects only: Ready, with GPUs to allocate, and without a kubelet that runs pods.
+"""Machines that are Node objects only: Ready, with GPUs once a device plugin is there, without a kubelet for pods.
 
 For clusters whose nodes we may not start and for tests with hundreds of nodes. Leases are renewed, because the node
 lifecycle controller of a whole cluster would otherwise mark the nodes lost after 40 s.
@@ -15,9 +15,12 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.clients.kubernetes import REQUEST_ERRORS, Cluster
 from deploy.local.azure.nodes.draining import empty_node, forget_node
 from deploy.local.azure.nodes.machines import POOL_LABEL, Machine, MachineFailed
+from deploy.local.azure.nodes.shown_gpus import GPU, ShownGpus
 
 LEASES = "kube-node-lease"
 """The namespace of the nodes' leases."""
+GPUS = "local.modelyard.dev/gpus"
+"""Annotation of a Node: GPUs of its machine, whether a plugin offers them or not."""
 RENEW_S = 5.0
 RENEWING_TOGETHER = 16
 LEASE_S = 40
@@ -35,21 +38,23 @@ class Simulated:
     """Node objects in the cluster of a kubeconfig."""
 
     _cluster: Cluster  # from `open` on
+    _gpus: ShownGpus  # likewise
 
     def __init__(self, kubeconfig: Path) -> None:
         self._kubeconfig = kubeconfig
         self._alive: set[str] = set()
         self._renewals = asyncio.Semaphore(RENEWING_TOGETHER)
-        self._renewing: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         self._cluster = await Cluster.connect(str(self._kubeconfig), direct=True)
-        self._renewing = asyncio.create_task(self._renew_leases())
+        self._gpus = ShownGpus(self._cluster)
+        self._running = [asyncio.create_task(self._renew_leases()), asyncio.create_task(self._gpus.run())]
 
     async def close(self) -> None:
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         await self._cluster.close()
 
     async def start(self, machine: Machine) -> None:
@@ -59,9 +64,13 @@ class Simulated:
                 # lifecycle controller nothing would remove that taint.
                 await self._cluster.merge("Node", machine.name, None, {"spec": {"taints": _taints(machine)}})
             await self._create("Lease", _lease(machine.name))
+            node = await self._cluster.get("Node", machine.name) or {"metadata": {}}
         except REQUEST_ERRORS as refused:
             raise MachineFailed(f"{machine.name} did not start: {refused}") from refused
         self._alive.add(machine.name)
+        # As the Node says, which an emulator that was started again finds.
+        if gpus := int((node["metadata"].get("annotations") or {}).get(GPUS, 0)):
+            self._gpus.joined(machine.name, gpus, shown=GPU in node["status"]["allocatable"])
 
     async def remove(self, pool: str, name: str, *, drain_seconds: float) -> None:
         self._alive.discard(name)
@@ -69,6 +78,7 @@ class Simulated:
             # No kubelet ends pods here, so waiting for them would never end: they are deleted.
             await empty_node(self._cluster, name, 0.0)
             await forget_node(self._cluster, name)
+            await self._gpus.left(name)
             await self._cluster.delete("Lease", name, LEASES)
         except REQUEST_ERRORS as refused:
             raise MachineFailed(f"{name} was not removed: {refused}") from refused
@@ -121,16 +131,18 @@ class Simulated:
 
 
 def node_object(machine: Machine) -> dict[str, Any]:
-    """Returns the Node as a kubelet on such a machine would register it."""
+    """Returns the Node as a kubelet on such a machine would register it: GPUs come with a device plugin."""
     sku = machine.sku
     capacity = {"cpu": str(sku.vcpus), "memory": f"{sku.ram_gib}Gi", "ephemeral-storage": "128Gi", "pods": "110"}
-    if machine.gpus:
-        capacity["nvidia.com/gpu"] = str(machine.gpus)
     labels = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "kubernetes.io/hostname": machine.name}
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": machine.name, "labels": labels | machine.labels},
+        "metadata": {
+            "name": machine.name,
+            "labels": labels | machine.labels,
+            "annotations": {GPUS: str(machine.gpus)},
+        },
         "spec": {"providerID": machine.provider_id, "taints": _taints(machine)},
         "status": {"capacity": capacity, "allocatable": capacity, "conditions": _conditions()},
     }

@@ -69,7 +69,7 @@ def test_no_list_is_installed_without_its_hashes() -> None:
     ]
     steps = [step for recipe in recipes for line in recipe.splitlines() for step in line.split("&&")]
     from_lists = [step for step in steps if re.search(r"pip install .*(-r|-c|--requirement) ", step)]
-    assert len(from_lists) == 6
+    assert len(from_lists) == 7
     assert [step for step in from_lists if "--require-hashes" not in step] == []
 
 

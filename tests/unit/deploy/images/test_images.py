@@ -13,7 +13,17 @@ from deploy.local.images.bases import BASE_DIGEST, BASE_NAME, Base, Bases, name_
 from deploy.local.images.build import CONTAINERFILE, Wanted, build_options
 from deploy.local.images.buildah import BuildContext
 from deploy.local.images.containerfile import stages_of
-from deploy.local.images.contents import CONTROL_PLANE, FETCH, IMAGES, RUNTIME, TUNE, Image, images_for, on_device
+from deploy.local.images.contents import (
+    CONTROL_PLANE,
+    DEVICE_PLUGIN,
+    FETCH,
+    IMAGES,
+    RUNTIME,
+    TUNE,
+    Image,
+    images_for,
+    on_device,
+)
 from deploy.local.images.images import tag_of
 from deploy.local.images.push import PushFailed, blob, manifest_of
 from deploy.local.images.rootfs import BASE_VARIABLE, sources_of
@@ -28,7 +38,7 @@ Debian|http://mirror.example/debian/|trixie|main
 Elsewhere|http://other.example/|bookworm|main"""
 TORCH = Torch(CPU, CONFIGURED)
 BASES = Bases(Base("base", "sha256:aa"), Base("small", "sha256:bb"))
-ALL = (CONTROL_PLANE, *IMAGES)
+ALL = (CONTROL_PLANE, *IMAGES, DEVICE_PLUGIN)
 
 
 def test_the_tag_is_the_same_until_something_in_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
