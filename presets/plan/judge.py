@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+from api.pods.template import read_template
 from api.policy.document import Policy
 from api.providers import PROVIDERS, Provider
 from api.resource.invalid import InvalidWorkspace
@@ -24,6 +25,7 @@ from presets.admission.lookups import known_model
 from presets.admission.rules import memory_rule, passed_over, rules
 from presets.plan.context import DEFAULT_REGION, PlanContext
 from presets.plan.document import Finding, PlanReport
+from presets.plan.notes import of_template
 from presets.plan.planner import plan_workspace
 
 DEFAULT_PROVIDER: Final[Provider] = "aks"
@@ -101,8 +103,10 @@ def plan_document(document: Mapping[str, Any], context: PlanContext) -> PlanRepo
     )
     errors = [Finding(reason=reason_of(problem), path=problem.path, message=problem.message) for problem in problems]
     told = notes(document, provider=context.provider, config_maps=context.config_maps, policy=context.policy)
+    said = {(warning.path, warning.message) for warning in report.warnings}
     warnings = [Finding(reason="Note", path=note.path, message=note.message) for note in told]
-    return report.model_copy(update={"errors": tuple(errors), "warnings": (*warnings, *report.warnings)})
+    new = [warning for warning in warnings if (warning.path, warning.message) not in said]
+    return report.model_copy(update={"errors": tuple(errors), "warnings": (*new, *report.warnings)})
 
 
 def notes(
@@ -117,8 +121,19 @@ def notes(
     if limits.unreadable(document):
         return []
     draft = Draft(document, provider)
-    found = [*taken.notes(draft), *passed_over(draft), *config_notes(config_maps, policy, draft)]
+    found = [
+        *taken.notes(draft),
+        *passed_over(draft),
+        *config_notes(config_maps, policy, draft),
+        *_template_notes(draft),
+    ]
     return list(dict.fromkeys(note.bounded() for note in found))
+
+
+def _template_notes(draft: Draft) -> Iterator[Problem]:
+    template = draft.inference["template"]
+    for said in of_template(read_template(template.value)) if template.is_map else ():
+        yield Problem(taken.NOTE, said.path, said.message)
 
 
 def provider_of(document: Mapping[str, Any], installed: Provider) -> Provider:

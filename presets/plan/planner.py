@@ -58,10 +58,11 @@ def plan_workspace(workspace: Workspace, context: PlanContext) -> PlanReport:
         asked = f"asks for {machine.gpus} GPUs of a node, and {machine.name} has {context.machine.gpus}"
         errors.append(_error("DoesNotFit", asked, "resource.partition.count"))
     plan = _described(workspace, context, sku, machine, model)
-    if model and machine and training:
-        plan = sized_training(plan, model, machine, training, context)
-    elif model and machine and not workspace.tuning:
-        plan = _sized(plan, model, machine, vllm_overrides(config, len(checks.adapter_names(workspace))), context)
+    sized = machine if machine and machine.gpus else None  # C8 and C15 report a machine without GPUs
+    if model and sized and training:
+        plan = sized_training(plan, model, sized, training, context)
+    elif model and sized and not workspace.tuning:
+        plan = _sized(plan, model, sized, vllm_overrides(config, len(checks.adapter_names(workspace))), context)
     room = room_for_adapters(workspace, model, config) if model else []
     warnings = (*remarks(workspace, context, sku), *room, *plan.warnings)
     return plan.model_copy(update={"errors": (*errors, *plan.errors), "warnings": warnings})

@@ -224,9 +224,9 @@ def test_a_load_balancer_that_the_policy_forbids_is_refused() -> None:
 
 def test_a_template_may_be_on_a_machine_that_nobody_has_a_row_of() -> None:
     template = {"spec": {"containers": [{"name": "a", "image": "example.com/a:1"}]}}
-    document = a_workspace(resource__instanceType="Standard_D4s_v3", inference={"template": template})
+    document = a_workspace(resource__instanceType="Standard_D4ds_v5", inference={"template": template})
     plan = planned(document)
-    assert (plan.kind, plan.instance_type, plan.gpus_per_node) == ("template", "Standard_D4s_v3", 0)
+    assert (plan.kind, plan.instance_type, plan.gpus_per_node) == ("template", "Standard_D4ds_v5", 0)
     assert (plan.price_per_hour, plan.vcpus_per_node) == (None, 0)
 
 

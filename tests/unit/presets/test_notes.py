@@ -87,3 +87,12 @@ def test_every_note_fits_into_a_warning_of_the_api_server() -> None:
 @pytest.mark.parametrize("document", [None, 3, "x", {}, {"metadata": 3}, {"metadata": {"annotations": ["a"]}}])
 def test_any_json_is_answered(document: Any) -> None:
     assert notes(document) == []
+
+
+def test_what_a_template_leaves_unsaid_is_said_everywhere() -> None:
+    template = {"template": {"spec": {"containers": [{"name": "a", "image": "example.com/a:1"}]}}}
+    document = a_workspace() | {"inference": template}
+    found = [message for _, message in told(document)]
+    assert len(found) == 2 and "no container declares a TCP port" in found[0] and "no readinessProbe" in found[1]
+    plan = plan_document(document, PlanContext())
+    assert [warning.message for warning in plan.warnings] == found

@@ -68,7 +68,7 @@ def test_what_cannot_start_is_refused_before_it_is_bought_with_one_text(
 def test_gpus_of_a_machine_without_any_are_refused_by_both() -> None:
     document = a_workspace(CPUS, 1)
     assert {problem.rule for problem in problems_on_create(document)} == {"C15", "M41"}
-    assert {error.reason for error in planned(document).errors} == {"InstanceTypeUnknown"}
+    assert {error.reason for error in planned(document).errors} == {"InstanceTypeUnknown", "DoesNotFit"}
 
 
 def test_what_runs_already_may_be_changed_otherwise() -> None:
