@@ -8,7 +8,10 @@ people; nothing here deletes it.
 
 import asyncio
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final
+
+from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster, Object
 from activities.clients.ownership import owned
@@ -27,7 +30,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 async def left_by_kaito(cluster: Cluster, plan: Plan) -> Check | None:
     """Returns the failed check that says what to do; None where nothing is left. Raises ApiException."""
     kinds = KINDS[plan.kind]
-    found = await asyncio.gather(*(cluster.get(kind, plan.key.name, plan.key.namespace) for kind in kinds))
+    found = await asyncio.gather(*(_read(cluster, kind, plan) for kind in kinds))
     foreign = [kind for kind, item in zip(kinds, found, strict=True) if item is not None and _is_kaitos(item, plan)]
     if not foreign:
         return None
@@ -39,6 +42,15 @@ async def left_by_kaito(cluster: Cluster, plan: Plan) -> Check | None:
         f"To switch: {delete}, then set the annotation {labels.RETRY} to a new value"
     )
     return Check(name=CheckName.NOTHING_LEFT, outcome="failed", reason="OwnershipConflict", message=message)
+
+
+async def _read(cluster: Cluster, kind: str, plan: Plan) -> Object | None:
+    try:
+        return await cluster.get(kind, plan.key.name, plan.key.namespace)
+    except ApiException as error:
+        if error.status != HTTPStatus.FORBIDDEN:  # roles of an earlier release, which a worker may meet in an upgrade
+            raise
+        return None
 
 
 def _is_kaitos(found: Object, plan: Plan) -> bool:

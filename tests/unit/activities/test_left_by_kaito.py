@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Object
 from activities.preflight.kaito_workloads import left_by_kaito
@@ -35,6 +36,12 @@ async def test_what_kaito_left_stops_the_pass_before_anything_is_bought(kind: An
     assert check is not None and (check.outcome, check.reason) == ("failed", "OwnershipConflict")
     assert f"kubectl delete {name.lower()} {KEY.name} -n {KEY.namespace}" in check.message
     assert cluster.names(name) == [KEY.name], "it goes on"
+
+
+async def test_roles_of_an_earlier_release_stop_nothing() -> None:
+    cluster = FakeCluster()
+    cluster.fail_next("get", ApiException(status=403, reason="Forbidden"))
+    assert await left_by_kaito(cluster, a_plan(KEY)) is None
 
 
 @pytest.mark.parametrize(
