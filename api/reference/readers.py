@@ -27,7 +27,7 @@ FIELD_READERS: Final[Mapping[str, str]] = {
     "inference.preset.presetOptions.image": NO_READER,
     "inference.preset.presetOptions.imagePullSecrets": NO_READER,
     "inference.preset.presetOptions.modelAccessSecret": "PrepareModel, Deploy",
-    "inference.template": "Deploy",
+    "inference.template": "Size, Preflight, Deploy",
     "inference.config": "Size, Deploy: [both ConfigMaps](configuration.md)",
     "inference.adapters": "Size, Preflight, Deploy, Verify",
     "tuning": "Size, FetchData, Train, Publish",

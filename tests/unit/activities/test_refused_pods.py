@@ -4,13 +4,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from kubernetes.aio.client.exceptions import ApiException
 
 from activities.serving.refused_pods import (
     PASSING_S,
+    RefusedPods,
     problem_of_refusal,
     refusal_in_events,
     refusal_of_deployment,
 )
+from tests.builders import a_key
+from tests.fakes.cluster import FakeCluster
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 FORBIDDEN = 'pods "w-5d4f8-x" is forbidden: '
@@ -76,3 +80,15 @@ def test_the_newest_event_counts_and_old_ones_do_not() -> None:
     events = [event(90, "first"), event(5, "last", "series"), event(30, "between", "eventTime"), {"message": "untold"}]
     assert refusal_in_events(events, NOW) == "last"
     assert refusal_in_events([event(3600, "an hour ago")], NOW) == ""
+
+
+class WithoutEvents(FakeCluster):
+    """As for a worker whose roles are an earlier release's."""
+
+    async def list_all(self, kind: str, *place: Any, **selectors: Any) -> Any:
+        raise ApiException(status=403, reason="Forbidden")
+
+
+async def test_a_training_goes_on_where_events_may_not_be_read() -> None:
+    cluster = WithoutEvents(Job={"metadata": {"name": "j", "namespace": "default", "uid": "u"}})
+    assert await RefusedPods(cluster, "Job", "j", a_key(), first_s=0).problem(missing=True) is None
