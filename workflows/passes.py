@@ -14,8 +14,9 @@ from api.resource.status import Phase, Step
 from workflows import restoring, tuning
 from workflows.activity_calls import await_uncancelled, is_cancelled, reason_and_message
 from workflows.generation import run_generation
+from workflows.last_good import FailedEdit, Good, name_of
 from workflows.patches import LAST_GOOD, patched
-from workflows.state import FailedEdit, Good, StepRecord, WorkspaceState
+from workflows.state import StepRecord, WorkspaceState
 from workflows.status.reporter import StatusReporter
 from workflows.steps import cleanup
 
@@ -110,7 +111,7 @@ async def _go_back(reporter: StatusReporter) -> None:
     """Answers a failed edit with what served before it. Raises CancelledError: a newer edit goes before."""
     spec = reporter.state.spec
     assert spec.failed is not None and spec.good is not None
-    message = f"{spec.failed.verdict}; putting {restoring.name_of(spec.good, spec.failed)} back"
+    message = f"{spec.failed.verdict}; putting {name_of(spec.good, spec.failed)} back"
     reporter.set_status(Phase.DEPLOYING, spec.failed.reason, message)
     try:
         await restoring.restore(reporter)
@@ -135,7 +136,7 @@ def _not_put_back(state: WorkspaceState, error: FailureError) -> tuple[str, str]
     """Reason and message when what served before does not serve any more."""
     spec = state.spec
     assert spec.failed is not None and spec.good is not None
-    name, (_, cause) = restoring.name_of(spec.good, spec.failed), reason_and_message(error)
+    name, (_, cause) = name_of(spec.good, spec.failed), reason_and_message(error)
     return spec.failed.reason, f"{spec.failed.verdict}; {name} could not be put back: {cause}"
 
 

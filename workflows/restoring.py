@@ -7,8 +7,9 @@ back fails too is `passes.py`'s to decide, and what a workload is kept as `activ
 
 from api.resource.status import Step
 from workflows.activity_calls import gather_or_cancel
+from workflows.last_good import name_of
 from workflows.serving import await_serving, deploy
-from workflows.state import FailedEdit, Good, Spec, WorkspaceState
+from workflows.state import Spec, WorkspaceState
 from workflows.status.reporter import StatusReporter
 from workflows.steps.node_loss import run_while_nodes_ready
 from workflows.steps.nodes import provision
@@ -22,12 +23,6 @@ def can_go_back(state: WorkspaceState) -> bool:
     if good is None or "tuning" in (good.plan.kind, plan.kind if plan else ""):
         return False
     return state.status.attempt != good.plan.digest
-
-
-def name_of(good: Good, failed: FailedEdit) -> str:
-    """`generation 2`; where its ConfigMap or the images have changed since, `generation 2 as it was before`."""
-    changed = good.plan.generation == failed.generation
-    return f"generation {good.plan.generation}" + (" as it was before" if changed else "")
 
 
 def outcome(spec: Spec) -> str:

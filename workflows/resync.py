@@ -17,7 +17,8 @@ from api import names
 from api.resource.status import Phase
 from workflows import pausing
 from workflows.activity_calls import call, is_cancelled, reason_and_message
-from workflows.state import FailedEdit, WorkspaceState, request_of
+from workflows.last_good import FailedEdit
+from workflows.state import WorkspaceState, request_of
 from workflows.status.reporter import StatusReporter
 from workflows.steps import cleanup
 from workflows.steps.node_loss import record_node_loss

@@ -14,7 +14,8 @@ from activities.contract.serving import ServingRequest, VerifyRequest, WorkloadR
 from api import names
 from api.resource.status import Phase, Step
 from workflows.activity_calls import call, gather_or_cancel
-from workflows.state import HeldResource, to_keep
+from workflows.last_good import to_keep
+from workflows.state import HeldResource
 from workflows.status.reporter import StatusReporter
 from workflows.steps.node_loss import run_while_nodes_ready
 from workflows.steps.nodes import provision
@@ -41,7 +42,7 @@ async def deploy(
     resources = reporter.state.resources
     resources.acquire(HeldResource(kind="workload", name=names.workload(plan.key.name)))
     resources.made = {}
-    keep, drop = to_keep(reporter.state, plan.digest)
+    keep, drop = to_keep(reporter.state.spec.good, resources.kept, plan.digest)
     step = restoring or Step.DEPLOY
     with reporter.step(step):
         request = WorkloadRequest(plan=plan, pinned=pinned, keep=keep, drop=drop, restore=restoring is not None)

@@ -16,6 +16,7 @@ from activities.contract.tuning import DataFound, PublishedAdapter, Trained
 from api.resource.conditions import Condition
 from api.resource.status import Phase, State, Step
 from presets.plan.document import PlanReport
+from workflows.last_good import FailedEdit, Good
 from workflows.ledger import Ledger
 
 Settled = Literal["nothing", "ready", "failed"]
@@ -58,32 +59,6 @@ class TuningRun(BaseModel):
     started: bool = False
     trained: Trained | None = None
     published: PublishedAdapter | None = None
-
-
-class Good(BaseModel):
-    """What has served, or been published, last: the plan that a failed edit is answered with. `published`: the adapter
-    of a training."""
-
-    plan: Plan
-    report: PlanReport | None = None
-    pinned: PinnedModel | None = None
-    published: PublishedAdapter | None = None
-
-
-class FailedEdit(BaseModel):
-    """Why the newest generation is not what serves. `digest`: that of the plan that failed, "" if there was none;
-    `refused`: it failed before it had changed anything, so that trying it again costs nothing."""
-
-    generation: int
-    digest: str = ""
-    reason: str
-    message: str
-    refused: bool = False
-
-    @property
-    def verdict(self) -> str:
-        """`generation 3 failed: <cause>`, `generation 3 is not applied: <cause>` where nothing was changed."""
-        return f"generation {self.generation} {'is not applied' if self.refused else 'failed'}: {self.message}"
 
 
 class Spec(BaseModel):
@@ -213,15 +188,6 @@ class WorkspaceState(BaseModel):
     resources: Resources = Field(default_factory=Resources)
     status: Status = Field(default_factory=Status)
     control: Control = Field(default_factory=Control)
-
-
-def to_keep(state: WorkspaceState, digest: str = "") -> tuple[str, str]:
-    """The digest of what served last and is not kept yet, and of what is kept instead; ("", "") when there is nothing
-    to keep. `digest`: what is applied next, which does not have to be kept for itself."""
-    good, kept = state.spec.good, state.resources.kept
-    if good is None or good.plan.kind == "tuning" or good.plan.digest in (kept, digest):
-        return "", ""
-    return good.plan.digest, kept
 
 
 def request_of(state: WorkspaceState) -> PlanRequest:

@@ -21,7 +21,8 @@ from api import names
 from api.providers import Provider
 from api.resource.status import Step
 from workflows.activity_calls import call, gather_or_cancel, is_cancelled, reason_and_message
-from workflows.state import WorkspaceState, to_keep
+from workflows.last_good import to_keep
+from workflows.state import WorkspaceState
 from workflows.status.reporter import StatusReporter
 from workflows.steps.cluster import when_changeable
 
@@ -48,7 +49,7 @@ async def undeploy(reporter: StatusReporter, *, for_good: bool = False, nodes_go
 
 
 async def _remove_workload(state: WorkspaceState, for_good: bool, nodes_go: bool) -> Undeployed:
-    key, (keep, drop) = state.key, ("", "") if for_good else to_keep(state)
+    key, (keep, drop) = state.key, ("", "") if for_good else to_keep(state.spec.good, state.resources.kept)
     request = UndeployRequest(workspace=key, nodes_go=nodes_go, made=state.resources.made, keep=keep, drop=drop)
     summary = f"Undeploy: remove workload and Service of {key.namespace}/{key.name}"
     return await call(signatures.DELETE_WORKLOAD, request, summary=summary)
