@@ -7,7 +7,7 @@ import pytest
 from cli.plan_text import text_of
 from presets.plan.context import PlanContext
 from presets.plan.document import PlanReport
-from presets.plan.planner import plan_document
+from presets.plan.judge import plan_document
 
 
 def a_report(**section: Any) -> PlanReport:
