@@ -68,7 +68,8 @@ class _Looking:
     def __init__(self, render: Render, messages: Sequence[Message], tools: Any, text: str) -> None:
         self._render, self._messages, self._tools, self._text = render, messages, tools, text
         self._stem = _stem(text, messages)
-        self._pattern = re.compile(rf"{self._stem}(\d+)([be])")
+        mark = rf"{self._stem}(\d+)([be])"
+        self._pattern = re.compile(mark)
 
     def all_at_once(self, parts: Sequence[Part]) -> tuple[dict[Part, Place], set[Part]] | None:
         """One more rendering, for nearly all texts."""

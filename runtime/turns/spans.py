@@ -66,7 +66,8 @@ class _Finder:
         self._places, self._text = places, places.text
         self._ordered = sorted(places.found.values(), key=lambda place: place.end)
         ordered = sorted((token for token in tokens if token), key=len, reverse=True)
-        self._tokens = re.compile("|".join([*map(re.escape, ordered), MARKUP]))
+        any_token = "|".join([*map(re.escape, ordered), MARKUP])
+        self._tokens = re.compile(any_token)
 
     def turns(self) -> Iterator[Turn]:
         """Yields the turns of which something is in the text."""

@@ -15,6 +15,7 @@ import pytest
 
 from activities.errors.azure_codes import _ROWS
 from admin.webhook.admission_review import REVIEW_LIMITS
+from runtime.turns.spans import MARKUP
 from tests.unit.pattern_attacks import Found, attacks, patterns, product_files, variables
 
 LONGEST: Final = REVIEW_LIMITS["CREATE"]
@@ -26,6 +27,8 @@ FOUND: Final = [
     *patterns(),
     *(Found("activities/errors/azure_codes.py", row.codes, ("fullmatch",)) for row in _ROWS),
     *(Found("activities/errors/azure_codes.py", row.words, ("search",)) for row in _ROWS if row.words),
+    Found("runtime/turns/places.py", re.compile(r"stem(\d+)([be])"), ("sub", "finditer")),
+    Found("runtime/turns/spans.py", re.compile(rf"<\|end\|>|{MARKUP}"), ("search", "match", "finditer")),
 ]
 BOUNDED: Final = {
     "api/oci/docker_config_keys.py": 63,  # a part of a host's name: _LABEL_MAX, looked at first
@@ -34,6 +37,8 @@ BOUNDED: Final = {
 """Characters of the longest text that the patterns of a file are asked about, where it is less."""
 NOT_WRITTEN_DOWN: Final = {
     "activities/errors/azure_codes.py",  # a table beside it, which is added above
+    "runtime/turns/places.py",  # a stem of its own for each text
+    "runtime/turns/spans.py",  # the tokenizer's own tokens
     "runtime/tune/train/load_model.py",  # LoraConfig.target_modules, which peft reads so: the tenant's own training
 }
 
