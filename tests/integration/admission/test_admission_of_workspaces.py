@@ -82,7 +82,7 @@ def test_a_dry_run_is_judged_too(webhook: Webhook, kubectl: Kubectl) -> None:
 def test_deprecated_fields_are_warned_of(webhook: Webhook, kubectl: Kubectl) -> None:
     given = good()
     given["resource"]["preferredNodes"] = ["node-a"]
-    with pytest.raises(CommandFailed, match=r"Warning: resource\.preferredNodes: Deprecated in v1beta1"):
+    with pytest.raises(CommandFailed, match=r"Warning: resource\.preferredNodes: does nothing since v1beta1"):
         kubectl.send("create", given, "--warnings-as-errors")
 
 
