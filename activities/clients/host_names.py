@@ -40,7 +40,8 @@ class HostNames:
     def __init__(
         self, witnesses: Sequence[str] = (), resolve: Resolve = system_resolve, *, answer_s: float = ANSWER_S
     ) -> None:
-        self._witnesses = tuple(dict.fromkeys(name for one in (*ALWAYS, *witnesses) if (name := host_in(one))))
+        named = dict.fromkeys(host_in(one) for one in (*ALWAYS, *witnesses))
+        self._witnesses = tuple(name for name in named if name and not _is_known_without_dns(name))
         self._resolve, self._answer_s = resolve, answer_s
 
     async def missing(self, *hosts: str) -> list[str]:
@@ -97,6 +98,11 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_known_without_dns(host: str) -> bool:
+    """Whether it resolves where no DNS server answers: addresses do, and this machine's own name."""
+    return _is_address(host) or host == "localhost"
 
 
 def _is_proxied(host: str) -> bool:

@@ -49,16 +49,23 @@ async def delete_ours(cluster: Cluster, kind: str, name: str, key: WorkspaceKey,
 
 
 async def ensure_ours(
-    cluster: Cluster, kind: str, body: Object, key: WorkspaceKey, *, good: Callable[[Object], bool], new: bool
+    cluster: Cluster,
+    kind: str,
+    body: Object,
+    key: WorkspaceKey,
+    *,
+    good: Callable[[Object], bool],
+    new: bool,
+    seen: Object | None = None,
 ) -> str:
     """Creates the object, or applies it unless it is `good`; returns its uid. `new`: it is probably not there, so do
-    not look first.
+    not look first. `seen`: what a moment ago was read under this name.
 
     Raises OwnershipConflict if another owner has the name, ApiServerUnavailable while it is being deleted.
     """
     there = await _created(cluster, kind, body) if new else None
     if there is None:
-        there = await cluster.get(kind, body["metadata"]["name"], key.namespace)
+        there = seen or await cluster.get(kind, body["metadata"]["name"], key.namespace)
         require_ours(kind, there, key)
         if there is None:
             there = await cluster.create(kind, body, manager=FIELD_MANAGER)

@@ -48,14 +48,15 @@ class KeptWorkloads:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    async def keep(self, key: WorkspaceKey, digest: str, drop: str = "") -> str:
+    async def keep(self, key: WorkspaceKey, digest: str, drop: str = "") -> tuple[str, dict[str, Object]]:
         """Keeps what is there, if it has the digest, and forgets what was kept with the digest `drop`. Returns the
-        digest, "" for none to keep, or if it is neither there nor kept already."""
+        digest, "" for none to keep, or if it is neither there nor kept already; and what was read for it, by kind."""
         if not digest:
-            return ""
-        there = await self._there(key, digest)
+            return "", {}
+        found = await self._found(key, digest)
+        there = _workload(found, key, digest)
         if there is None:
-            return digest if await self._revision(key, digest) is not None else ""
+            return (digest if await self._revision(key, digest) is not None else ""), found
         try:
             await self._cluster.create(KIND, _revision(key, digest, there), manager=FIELD_MANAGER)
         except ApiException as error:
@@ -63,11 +64,11 @@ class KeptWorkloads:
                 raise
         if drop:
             await self._cluster.delete(KIND, names.kept_workload(key.name, drop), key.namespace)
-        return digest
+        return digest, found
 
     async def read(self, key: WorkspaceKey, digest: str) -> KeptWorkload | None:
         """Returns what is there with the digest, or was kept with it; None if there is neither."""
-        there = await self._there(key, digest)
+        there = _workload(await self._found(key, digest), key, digest)
         if there is not None:
             return there  # the edit failed before it had changed anything
         found = await self._revision(key, digest)
@@ -80,18 +81,26 @@ class KeptWorkloads:
         found = await self._cluster.get(KIND, names.kept_workload(key.name, digest), key.namespace)
         return found if found is not None and owned(found, key) else None
 
-    async def _there(self, key: WorkspaceKey, digest: str) -> KeptWorkload | None:
-        """An apply that was broken off may have left the objects of two generations: those are nobody's."""
+    async def _found(self, key: WorkspaceKey, digest: str) -> dict[str, Object]:
+        """What is there now, by kind; the ConfigMap is read only beside a Deployment of this digest."""
         deployment = await self._cluster.get("Deployment", names.workload(key.name), key.namespace)
         if deployment is None or not _has(deployment, key, digest):
-            return None
+            return {} if deployment is None else {"Deployment": deployment}
         config = await self._cluster.get("ConfigMap", names.serve_config_map(key.name), key.namespace)
-        if config is not None and owned(config, key) and not _has(config, key, digest):
-            return None
-        template = deployment["spec"]["template"]
-        metadata = {name: value for name, value in template["metadata"].items() if value is not None}
-        data = (config.get("data") or {}) if config is not None and owned(config, key) else {}
-        return KeptWorkload(template=template | {"metadata": metadata}, config=data)
+        return {"Deployment": deployment} | ({"ConfigMap": config} if config is not None else {})
+
+
+def _workload(found: dict[str, Object], key: WorkspaceKey, digest: str) -> KeptWorkload | None:
+    """An apply that was broken off may have left the objects of two generations: those are nobody's."""
+    deployment, config = found.get("Deployment"), found.get("ConfigMap")
+    if deployment is None or not _has(deployment, key, digest):
+        return None
+    if config is not None and owned(config, key) and not _has(config, key, digest):
+        return None
+    template = deployment["spec"]["template"]
+    metadata = {name: value for name, value in template["metadata"].items() if value is not None}
+    data = (config.get("data") or {}) if config is not None and owned(config, key) else {}
+    return KeptWorkload(template=template | {"metadata": metadata}, config=data)
 
 
 def _has(found: Object, key: WorkspaceKey, digest: str) -> bool:

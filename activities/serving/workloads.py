@@ -87,7 +87,7 @@ class Workloads:
         plan, made = request.plan, dict[str, str]()
         objects = await (self._restored(request) if request.restore else self._planned(request))
         objects += await self._budgets.of(dict(objects)["Deployment"], plan.key.name)
-        kept = await self._kept.keep(plan.key, request.keep, request.drop)
+        kept, seen = await self._kept.keep(plan.key, request.keep, request.drop)
         for kind, body in objects:
             made[without_version(kind)] = await ensure_ours(
                 self._cluster,
@@ -96,6 +96,7 @@ class Workloads:
                 plan.key,
                 good=lambda found: _digest(found) == plan.digest,
                 new=plan.generation == FIRST_GENERATION and not request.restore,
+                seen=seen.get(kind),
             )
         await look_for_pods(
             self._view,
@@ -163,7 +164,7 @@ class Workloads:
         counts = partial(is_of_workload, workload=names.workload(key.name))
         async with heartbeating() as progress:
             left: Collection = {}
-            kept = await self._kept.keep(key, request.keep, request.drop)
+            kept, _ = await self._kept.keep(key, request.keep, request.drop)
             await delete_objects(self._cluster, self._budgets, key, request.made)
             until = datetime.now(UTC) + UNDEPLOY_DEADLINE
             async with self._view.observe(PODS, key.namespace, selector=_selector(key), until=until) as looks:

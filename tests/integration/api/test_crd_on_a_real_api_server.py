@@ -122,7 +122,7 @@ def test_v1alpha1_prints_the_columns_of_kaitos_first_release(kubectl: Any) -> No
     apply_status(kubectl, "phi-3-mini", a_full_status())
     header, row = table(kubectl("get", "workspaces.v1alpha1.kaito.sh", "phi-3-mini"))
     assert header == ["NAME", "INSTANCE", "RESOURCEREADY", "INFERENCEREADY", "WORKSPACEREADY", "AGE"]
-    assert row[:-1] == ["phi-3-mini", "Standard_NC6s_v3", "True", "True", "True"]
+    assert row[:-1] == ["phi-3-mini", "Standard_NC24ads_A100_v4", "True", "True", "True"]
 
 
 def test_kubectl_get_workspace_prints_the_columns_of_today(kubectl: Any) -> None:
@@ -134,7 +134,7 @@ def test_kubectl_get_workspace_prints_the_columns_of_today(kubectl: Any) -> None
         "STATE", "PHASE", "AGE",
     ]  # fmt: skip
     # JobStarted is empty for a serving Workspace, so split() sees one cell less.
-    assert row[:-1] == ["phi-3-mini", "Standard_NC6s_v3", "True", "True", "True", "2", "Ready", "Ready"]
+    assert row[:-1] == ["phi-3-mini", "Standard_NC24ads_A100_v4", "True", "True", "True", "2", "Ready", "Ready"]
 
 
 def test_every_field_of_our_status_is_stored_in_both_versions(kubectl: Any) -> None:

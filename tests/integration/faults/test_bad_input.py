@@ -36,7 +36,11 @@ CASES: Mapping[str, tuple[Body, str, tuple[str, ...]]] = {
         "InstanceTypeUnknown",
         ("Standard_NC24ads_A100_v9",),
     ),
-    "neither-section": (changed("neither-section", inference=None), "SectionMissing", ("must be specified, not neither",)),
+    "neither-section": (
+        changed("neither-section", inference=None),
+        "SectionMissing",
+        ("must be specified, not neither",),
+    ),
     "both-sections": (changed("both-sections", tuning=TUNING), "SectionMissing", ("must be specified, but not both",)),
     "no-config-map": (changed("no-config-map", inference=WITH_CONFIG), "ConfigNotFound", ("not-there",)),
     "gated-model": (

@@ -36,6 +36,16 @@ async def test_a_resolver_that_knows_no_name_at_all_proves_nothing() -> None:
     assert await HostNames(["https://hub.example"], resolver({})).missing("registry.example", "hub.example") == []
 
 
+@pytest.mark.parametrize("hub", ["https://127.0.0.1:8443", "https://[::1]", "http://localhost:8080"])
+async def test_a_hub_that_is_reached_without_dns_says_nothing_about_dns(hub: str) -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        if host in ("127.0.0.1", "::1", "localhost"):
+            return ["127.0.0.1"]
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    assert await HostNames([hub], resolve).missing("data.example") == []
+
+
 async def test_a_name_is_no_witness_for_itself() -> None:
     assert await HostNames(["https://hub.example"], resolver({})).missing("hub.example") == []
     assert await HostNames(["https://hub.example"], resolver(WORKING)).missing("hub.example") == ["hub.example"]
