@@ -91,7 +91,7 @@ async def _settle_failed(reporter: StatusReporter, reason: str, message: str, *,
     unchanged = was_ready and _without_effect(state.status.steps)
     at_stake = spec.good is not None and spec.good.plan.kind != "tuning" and patched(LAST_GOOD)
     edit = FailedEdit(generation=spec.observed, digest=state.status.attempt, reason=reason, message=message)
-    goes_back = at_stake and restoring.can_go_back(state)
+    goes_back = at_stake and restoring.can_go_back(state, reason)
     if unchanged and not (goes_back and state.resources.lost):
         refused = edit.model_copy(update={"refused": True})
         if at_stake:

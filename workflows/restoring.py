@@ -16,11 +16,14 @@ from workflows.steps.nodes import provision
 from workflows.steps.reuse import nodes_there, release_unless_reusable
 
 
-def can_go_back(state: WorkspaceState) -> bool:
+def can_go_back(state: WorkspaceState, reason: str) -> bool:
     """Whether what served last is something else than what has just failed. A training has no way back: its nodes are
-    released in any case, and what it published stays in the registry."""
+    released in any case, and what it published stays in the registry. Nor has a generation whose own nodes did not come
+    back in time: they would be waited for once more."""
     good, plan = state.spec.good, state.spec.plan
     if good is None or "tuning" in (good.plan.kind, plan.kind if plan else ""):
+        return False
+    if reason == "NoMatchingNodes" and state.spec.observed == good.plan.generation:
         return False
     return state.status.attempt != good.plan.digest
 

@@ -201,7 +201,7 @@ async def _tune(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
         worker, {"tuning": ()}, registries, rights=rights, gpus=GpuOffers(view, GpuOffering())
     )
     await preflight.read_workload_preflight(plan)
-    collecting = asyncio.create_task(_collect(admin, applied.name, key.namespace))
+    collecting = asyncio.create_task(_collect(admin, "Job", applied.name, key.namespace))
     await done(jobs.delete_tuning, TuningKey(workspace=key, volume=True))
     await collecting
     await view.close()
@@ -221,7 +221,9 @@ async def _nodes(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
     await reserve.holding(worker, key)
     await admin.create("NodePool", kaito_pool(key))
     assert (await check_kaito(worker, plan)).outcome == "failed"
+    collecting = asyncio.create_task(_collect(admin, "NodePool", f"{key.namespace}-{key.name}"))
     assert await delete_pools(worker, key, datetime.now(UTC) + timedelta(seconds=PATIENCE_S))
+    await collecting
     await worker.list_all("Workspace")
 
 
@@ -247,12 +249,12 @@ async def _follow_claims(worker: Cluster) -> None:
         pass
 
 
-async def _collect(admin: Cluster, job: str, namespace: str) -> None:
-    """Ends the Job's removal, as the garbage collector does."""
+async def _collect(admin: Cluster, kind: str, name: str, namespace: str | None = None) -> None:
+    """Ends a removal in the foreground, as the garbage collector does."""
     async with asyncio.timeout(PATIENCE_S):
-        while "deletionTimestamp" not in ((await admin.get("Job", job, namespace)) or {}).get("metadata", {}):
+        while "deletionTimestamp" not in ((await admin.get(kind, name, namespace)) or {}).get("metadata", {}):
             await asyncio.sleep(0.1)
-        await admin.merge("Job", job, namespace, {"metadata": {"finalizers": None}})
+        await admin.merge(kind, name, namespace, {"metadata": {"finalizers": None}})
 
 
 async def _ignore(seen: EventType, item: Object) -> None:

@@ -69,7 +69,7 @@ def test_a_machine_that_cannot_serve_the_model_is_kept_with_its_reason() -> None
 
 
 def test_a_spot_pool_is_requested_with_the_limit_for_each_node() -> None:
-    [spot] = plans(capacity_types="spot", max_price_per_hour="3.00003", zones="1")
+    [spot] = plans(capacity_types="spot", max_price_per_hour="3.00003", zones="1", replicas="2")
     properties = pool_of(spot).properties
     assert properties is not None
     assert (properties.scale_set_priority, properties.scale_set_eviction_policy) == ("Spot", "Delete")

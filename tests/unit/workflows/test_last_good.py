@@ -36,11 +36,11 @@ def test_what_served_is_kept_once_and_not_for_itself(
 )
 def test_what_failed_itself_is_no_way_back(attempt: str, kind: str, expected: bool) -> None:
     state = WorkspaceState(key=a_key())
-    assert not can_go_back(state)
+    assert not can_go_back(state, "ServingTimeout")
     state.spec.plan, state.spec.good, state.status.attempt = PLAN, GOOD, attempt
-    assert can_go_back(state) is expected
+    assert can_go_back(state, "ServingTimeout") is expected
     state.spec.plan = PLAN.model_copy(update={"kind": "tuning"})
-    assert not can_go_back(state)
+    assert not can_go_back(state, "ServingTimeout")
 
 
 @pytest.mark.parametrize(

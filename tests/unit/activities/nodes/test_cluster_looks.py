@@ -26,6 +26,7 @@ class Objects:
 
     def __init__(self, *, claims: list[Any] | None = None, nodes: Any = (), pods: Any = ()) -> None:
         self._found: dict[str, Any] = {"Node": list(nodes), "Pod": list(pods), "NodeClaim": claims, "Workspace": []}
+        self._found["NodePool"] = None if claims is None else []
 
     async def get(self, kind: str, name: str, namespace: str | None = None) -> None:
         """The Workspace is gone."""
