@@ -34,6 +34,7 @@ from activities.preflight.gpus import GpuOffers
 from activities.preflight.kaito import check_kaito
 from activities.preflight.namespaces import NamespaceRights
 from activities.preflight.workload import WorkloadPreflight
+from activities.serving.kept import KeptWorkloads
 from activities.serving.pod_owners import PodOwners
 from activities.serving.refused_pods import RefusedPods
 from activities.serving.workloads import Workloads
@@ -158,9 +159,11 @@ async def _serve(worker: Cluster, admin: Cluster, tenant: Tenant) -> None:
     await read_existing(worker, key)
     await Statuses(worker, _nobody).apply(StatusPatch(workspace=key, status={"phase": "Planning", "revision": 1}))
     made: dict[str, str] = {}
-    for generation, digest in ((1, "one"), (2, "two")):
+    for generation, digest, keep, drop in ((1, "one", "", ""), (2, "two", "one", ""), (3, "three", "two", "one")):
         plan = a_plan(key, digest=digest, generation=generation, node_count=2, config_map="")
-        made = (await done(workloads.ensure_workload, WorkloadRequest(plan=plan, pinned=PINNED))).made
+        request = WorkloadRequest(plan=plan, pinned=PINNED, keep=keep, drop=drop)
+        made = (await done(workloads.ensure_workload, request)).made
+    assert await KeptWorkloads(worker).read(key, "two") is not None
     deployment = reference("apps/v1", "Deployment", names.workload(key.name), made["Deployment"])
     replicas = await tenant.replica_set_of(f"{names.workload(key.name)}-5d4f8", deployment)
     address = address_of_pods()
