@@ -12,6 +12,7 @@ lead to, and public reports. Azure varies the case of codes, so it does not coun
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 
@@ -25,16 +26,26 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Row:
-    """`codes` must match a whole code; `words`, where given, are looked for in messages that no code explains."""
+    """`codes` must match a whole code; `words`, where given, are looked for in messages that no code explains. Compiled
+    when an error is read first: a worker that meets none is a MiB smaller."""
 
     verdict: Verdict
-    codes: "re.Pattern[str]"
-    words: "re.Pattern[str] | None" = None
+    _codes: str
+    _words: str = ""
+
+    @cached_property
+    def codes(self) -> "re.Pattern[str]":
+        written = self._codes
+        return re.compile(written, re.IGNORECASE)
+
+    @cached_property
+    def words(self) -> "re.Pattern[str] | None":
+        written = self._words
+        return re.compile(written, re.IGNORECASE) if written else None
 
 
 def _row(reason: str, remedy: str, *, codes: str, words: str = "") -> _Row:
-    compiled = re.compile(words, re.IGNORECASE) if words else None
-    return _Row(Verdict(reason, remedy), re.compile(codes, re.IGNORECASE), compiled)
+    return _Row(Verdict(reason, remedy), codes, words)
 
 
 _AGAIN: Final = "then set the annotation modelyard.dev/retry to a new value"
