@@ -43,7 +43,7 @@ def test_every_step_and_phase_of_the_table_exists() -> None:
     rows = re.findall(r"^\| `(\w+)` \| .* \| (`.*) \|$", CONCEPTS, re.M)
     assert {step for step, _ in rows} <= {*Step}
     assert {phase for _, cell in rows for phase in re.findall(r"`(\w+)`", cell)} <= {*Phase}
-    assert len(rows) == 11
+    assert len(rows) == 12
 
 
 def test_both_config_maps_are_accepted_and_go_with_their_workspaces() -> None:
