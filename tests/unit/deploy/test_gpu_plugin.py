@@ -2,6 +2,7 @@
 when the kubelet does. Real kubelets take it in tests/integration/deploy/test_cluster.py."""
 
 import queue
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,17 +45,18 @@ class Kubelet:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """The plugin runs in it; sockets have short names, so the path must be short."""
-    kubelet = tmp_path / "k"
-    write_gpus(kubelet, 0)
-    stop = threading.Event()
-    thread = threading.Thread(target=main, args=(kubelet / FOLDER.name, stop))
-    thread.start()
-    yield kubelet / FOLDER.name
-    stop.set()
-    thread.join(PATIENCE_S)
-    assert not thread.is_alive()
+def folder() -> Iterator[Path]:
+    """The plugin runs in it. Addresses of sockets end after 107 bytes, which pytest's own folders may exceed."""
+    with tempfile.TemporaryDirectory() as short:
+        kubelet = Path(short)
+        write_gpus(kubelet, 0)
+        stop = threading.Event()
+        thread = threading.Thread(target=main, args=(kubelet / FOLDER.name, stop))
+        thread.start()
+        yield kubelet / FOLDER.name
+        stop.set()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
 
 
 def asked(folder: Path, method: str, request: Any, answer: str) -> Any:
