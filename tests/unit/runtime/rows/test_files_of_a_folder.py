@@ -70,7 +70,7 @@ def test_files_that_are_not_read_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.jsonl", gzip.compress(ROW.encode()), "compressed with gzip: unpack it"),
+        ("a.jsonl", gzip.compress(ROW.encode(), mtime=0), "compressed with gzip: unpack it"),
         ("a.csv", b"\x28\xb5\x2f\xfd rest", "compressed with zstd"),
         ("a.parquet", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "a pointer of Git LFS"),
         ("a.jsonl", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
