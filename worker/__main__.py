@@ -18,7 +18,6 @@ from temporalio.client import Client
 
 from activities.contract import queues
 from process.connection.rotation import renewing
-from process.connection.search_attributes import are_searchable
 from process.endpoint import endpoint
 from process.memory import keep_for_life
 from process.run import run
@@ -37,7 +36,7 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         runtime, sdk_port = runtime_with_metrics()
         client = await connect(settings, runtime=runtime)
-        searchable = await are_searchable(client) if queues.WORKSPACES in wanted else True
+        searchable = await _are_searchable(client) if queues.WORKSPACES in wanted else True
         registered = await registrations(wanted, client, stack, searchable=searchable)
         keep_for_life()  # once more, for the modules of these queues
         versions = await versions_of(client, wanted, settings.worker_version if settings.worker_versioning else "")
@@ -60,6 +59,13 @@ async def work(wanted: list[str], stop: asyncio.Event) -> None:
         asyncio.get_running_loop().call_later(STOP_LIMIT.total_seconds(), _exit_now)
         # Beside each other: in turn, their drains would leave the status writer no time for its last writes.
         await asyncio.gather(*(worker.shutdown() for worker in workers))
+
+
+async def _are_searchable(client: Client) -> bool:
+    # Workflows' attributes stand beside their status, which a worker of the cloud queue has no use for.
+    from process.connection.search_attributes import are_searchable
+
+    return await are_searchable(client)
 
 
 async def registrations(

@@ -15,7 +15,8 @@ SUBNET: Final = rf"^({_GROUP}/Microsoft\.Network/virtualNetworks/[^/]+/subnets/[
 RESERVATION: Final = rf"^({_GROUP}/Microsoft\.Compute/capacityReservationGroups/[^/]+)?$"
 
 SubnetId = Annotated[str, Field(pattern=SUBNET)]
-TagName = Annotated[str, Field(pattern=r"^[^<>%&\\?/]{1,512}$")]
+TagName = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^<>%&\\?/]+$")]
+"""The length is not part of the pattern: 512 times a class of all Unicode is 1.3 MiB of the process."""
 TagValue = Annotated[str, Field(max_length=256)]
 
 

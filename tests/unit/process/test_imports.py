@@ -20,8 +20,11 @@ NOBODY: Final = {
 """The command's, tests', and halves of packages that no process uses."""
 WEB: Final = {"fastapi", "starlette", "uvicorn", "click"}
 AZURE: Final = {"azure", "msal"}
-WITHOUT_USE: Final = {"azure.mgmt.compute", "azure.identity", "msal", "cryptography", "requests"}
-"""Of the cloud worker: a package for two lists, and identities where a token comes from a file."""
+WITHOUT_USE: Final = {
+    "azure.mgmt.compute", "azure.identity", "msal", "cryptography", "requests",
+    "workflows.state", "api.resource.status",
+}  # fmt: skip
+"""Of the cloud worker: a package for two lists, identities where a token comes from a file, a Workspace's status."""
 WORKERS: Final = {"temporalio.worker", "activities.errors.interceptor"}
 HUB: Final = {"huggingface_hub", "httpx2"}
 CLUSTER: Final = {"kubernetes.aio.client", "activities.clients.kubernetes"}
