@@ -92,7 +92,12 @@ async def forget_options(workspaces: Workspaces, *names: str) -> None:
             await workspaces.cluster.delete("ConfigMap", f"{name}-{suffix}", NAMESPACE)
 
 
+def is_told_of(found: Object) -> bool:
+    """Whether the status says that an edit has failed."""
+    applied = find_condition(parse_status(found.get("status")).conditions, "GenerationApplied")
+    return applied is not None and applied.status == "False"
+
+
 def serves_again(found: Object) -> bool:
     """Whether an edit has failed and what was before it serves."""
-    applied = find_condition(parse_status(found.get("status")).conditions, "GenerationApplied")
-    return applied is not None and applied.status == "False" and status_of(found).get("phase") == "Ready"
+    return is_told_of(found) and status_of(found).get("phase") == "Ready"
