@@ -7,6 +7,7 @@ so it counts from the moment at which it has a node. Machines without working GP
 import asyncio
 import logging
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any, Final
 
 from activities.clients.kubernetes import REQUEST_ERRORS, Cluster
@@ -21,13 +22,20 @@ _ENDED: Final = ("Succeeded", "Failed")
 log = logging.getLogger(__name__)
 
 
+@dataclass
+class _Machine:
+    """One that is back under its name is another one: what is still being written for the one before says nothing."""
+
+    gpus: int
+    shown: bool
+
+
 class ShownGpus:
     """Writes the GPUs of known machines into their nodes' status, and takes them out."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._machines: dict[str, int] = {}
-        self._shown: set[str] = set()
+        self._machines: dict[str, _Machine] = {}
         self._plugins: defaultdict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
         self._to_write: asyncio.Queue[str] = asyncio.Queue()
 
@@ -39,15 +47,12 @@ class ShownGpus:
 
     def joined(self, node: str, gpus: int, *, shown: bool) -> None:
         """A machine with GPUs has a node now; `shown`: which shows them, as an emulator of before has written."""
-        self._machines[node] = gpus
-        if shown:
-            self._shown.add(node)
+        self._machines[node] = _Machine(gpus, shown)
         self._to_write.put_nowait(node)
 
     async def left(self, node: str) -> None:
         """The machine is gone, and what ran on it. Raises what the API server raises."""
         self._machines.pop(node, None)
-        self._shown.discard(node)
         for namespace, name in self._plugins.pop(node, {}).values():
             await self._cluster.delete("Pod", name, namespace, grace_s=0)
 
@@ -64,10 +69,10 @@ class ShownGpus:
     async def _write(self) -> None:
         while True:
             node = await self._to_write.get()
-            wanted = bool(self._plugins.get(node)) and self._machines.get(node, 0) > 0
-            if wanted == (node in self._shown) or node not in self._machines:
+            machine, wanted = self._machines.get(node), bool(self._plugins.get(node))
+            if machine is None or wanted == machine.shown or not machine.gpus:
                 continue
-            amount = {GPU: str(self._machines[node]) if wanted else None}
+            amount = {GPU: str(machine.gpus) if wanted else None}
             try:
                 status = {"status": {"capacity": amount, "allocatable": amount}}
                 await self._cluster.merge("Node", node, None, status, subresource="status")
@@ -75,7 +80,7 @@ class ShownGpus:
                 log.warning("GPUs of %s not written: %s", node, refused)
                 asyncio.get_running_loop().call_later(AGAIN_S, self._to_write.put_nowait, node)
                 continue
-            (self._shown.add if wanted else self._shown.discard)(node)
+            machine.shown = wanted
 
 
 def _is_plugin(pod: dict[str, Any]) -> bool:
