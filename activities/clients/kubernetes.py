@@ -166,8 +166,9 @@ class Cluster:
     async def delete(
         self, kind: str, name: str, namespace: str | None = None, *, uid: str = "", grace_s: int | None = None
     ) -> bool:
-        """Deletes the object, a Job after its pods, others before what they own; what does not exist is gone. Returns
-        False if the object has another UID, which leaves it alone. `grace_s` replaces the grace period of a pod."""
+        """Deletes the object, a Job after its pods, others before what they own (DELETED_LAST); what does not exist is
+        gone. Returns False if the object has another UID, which leaves it alone. `grace_s` replaces the grace period of
+        a pod."""
         body: Object = {"propagationPolicy": "Foreground" if kind in DELETED_LAST else "Background"}
         if uid:
             body["preconditions"] = {"uid": uid}
