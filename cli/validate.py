@@ -21,7 +21,7 @@ from cli.manifests import Manifest, ManifestUnreadable, read_manifests
 from cli.policy_file import read_policy
 from presets.admission.config_maps import ConfigMaps
 from presets.plan import judge
-from presets.plan.judge import problems_on_create, problems_on_update
+from presets.plan.judge import Known, problems_on_create, problems_on_update
 
 WANTED: Final = (labels.KIND, "ConfigMap")
 _OTHERS_OF_KAITO: Final = frozenset({"InferenceSet", "MultiRoleInference", "ModelMirror", "RAGEngine"})
@@ -113,18 +113,18 @@ class Validator:
         old = self.stored.get(_key(manifest)) if self.stored else None
         if self.stored is not None and old is None:
             notes.append("checked as new: it is not in the file of --old")
-        around: dict[str, Any] = {
-            "provider": self.provider,
-            "allowed_hosts": self.allowed_hosts,
-            "config_maps": config_maps,
-            "policy": self.policy,
-            "region": self.region,
-        }
+        known = Known(
+            provider=self.provider,
+            allowed_hosts=self.allowed_hosts,
+            config_maps=config_maps,
+            policy=self.policy,
+            region=self.region,
+        )
         told = judge.notes(manifest.value, provider=self.provider, config_maps=config_maps, policy=self.policy)
         notes.extend(f"{note.path}: {note.message}" for note in told)
         if old is None:
-            return problems_on_create(manifest.value, **around)
-        return problems_on_update(old, manifest.value, **around)
+            return problems_on_create(manifest.value, **known)
+        return problems_on_update(old, manifest.value, **known)
 
     def _config_maps_of(self, manifest: Manifest, notes: list[str]) -> ConfigMaps | None:
         """Those of its namespace; None, and a note, when the one it names is not in the files but may be stored."""

@@ -26,8 +26,9 @@ from activities.planning.own_nodes import OwnMachines
 from activities.planning.planner import Planner
 from activities.preflight.cluster import ClusterChecks
 from activities.preflight.gpus import GpuOffers
+from activities.preflight.images import WITH_ADAPTERS
 from activities.preflight.namespaces import NamespaceRights
-from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
+from activities.preflight.workload import WorkloadPreflight
 from activities.serving.completions import Verification
 from activities.serving.pod_owners import PodOwners
 from activities.serving.workloads import Workloads

@@ -93,13 +93,20 @@ def is_ready(node: Object) -> bool:
     return ready and "deletionTimestamp" not in node["metadata"]
 
 
-def gpus_of(node: Object, resource: str = labels.GPU_RESOURCE) -> int:
+def gpus_of(node: Object, resource: str) -> int:
     """GPUs, or slices of this resource, that the node offers to pods."""
     return int((node.get("status", {}).get("allocatable") or {}).get(resource, 0))
 
 
-def ready_names(nodes: Collection, gpus: int, resource: str = labels.GPU_RESOURCE) -> list[str]:
-    """Names of the nodes that are ready with `gpus` GPUs, sorted."""
+def what_is_counted(resource: str, number: int = 0) -> str:
+    """What so many of the resource are called: GPU, GPUs, or the name of the slices."""
+    if resource != labels.GPU_RESOURCE:
+        return resource
+    return "GPU" if number == 1 else "GPUs"
+
+
+def ready_names(nodes: Collection, gpus: int, resource: str) -> list[str]:
+    """Names of the nodes that are ready with `gpus` GPUs, or slices of this resource, sorted."""
     return sorted(name for name, node in nodes.items() if is_ready(node) and gpus_of(node, resource) >= gpus)
 
 
@@ -118,11 +125,11 @@ def _unready_since(node: Object) -> datetime:
 
 
 def without_gpus(nodes: Collection, plan: Plan) -> list[str]:
-    """Names of nodes that joined and lack GPUs, where all joined; otherwise that is what is wrong."""
+    """Names of nodes that joined and lack the plan's GPUs, where all joined; otherwise that is what is wrong."""
     joined = [name for name, node in nodes.items() if is_ready(node)]
     if len(joined) < plan.node_count:
         return []
-    return sorted(name for name in joined if gpus_of(nodes[name]) < plan.gpus_per_node)
+    return sorted(name for name in joined if gpus_of(nodes[name], plan.gpu_resource) < plan.gpus_per_node)
 
 
 def shortfall(nodes: Collection, plan: Plan, reason: str = on_node.OF_NODE, evidence: str = "") -> Exception:
@@ -135,7 +142,8 @@ def shortfall(nodes: Collection, plan: Plan, reason: str = on_node.OF_NODE, evid
         )
         return failure("NodeNotJoined", message, final=True)
     offered = {name: gpus_of(nodes[name], plan.gpu_resource) for name in sorted(joined)}
-    message = f"after {minutes} the nodes offer {offered} GPUs, {plan.gpus_per_node} each were expected"
+    counted = what_is_counted(plan.gpu_resource)
+    message = f"after {minutes} the nodes offer {offered} {counted}, {plan.gpus_per_node} each were expected"
     return failure(reason, f"{message}: {evidence}" if evidence else message, final=True)
 
 

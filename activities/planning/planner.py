@@ -1,32 +1,27 @@
 """Size: turns a Workspace into a Plan, or raises the reason why it cannot be carried out. Changes nothing.
 
 The result is recorded in the workflow's history, so a later release of the catalogue never changes a running Workspace.
-`presets.plan.planner` decides what is planned; `plan_option` makes a Plan of it, and the activities around it read the
-Workspace and the ConfigMap that it names.
+`presets.plan.planner` decides what is planned, and `options.py` makes a Plan of it. The activities here read the
+Workspace and what it names: its ConfigMap (`config_maps.py`), the user's nodes (`byo_machine.py`), the hub's model.
 """
 
 import hashlib
 import json
-import math
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from temporalio.exceptions import ApplicationError
 
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract import signatures
 from activities.contract.failures import failure
-from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Deadlines, Option, Plan, Planned, PlanRequest, Wanted, WantedRequest
 from activities.nodes.provider import provider_of
 from activities.planning.byo_machine import read_own_machine
+from activities.planning.config_maps import read_config_map, shaping_text
 from activities.planning.fallbacks import all_options
+from activities.planning.options import plan_option
 from activities.workspaces import Note, is_protected, read_ours
-from api import labels, names
-from api.configs.inference import INFERENCE_KEY, parse_inference_config
-from api.configs.option_classes import RemoteCode
-from api.configs.problem import ConfigProblem
-from api.configs.training import TRAINING_KEY
 from api.policy.document import Policy
 from api.policy.purchases import PolicySource
 from api.providers import Provider
@@ -35,21 +30,14 @@ from api.resource.status import parse_status
 from api.resource.workspace import Workspace
 from api.validation.checks.sections import is_model_name
 from api.validation.document import Part
-from presets.admission.lookups import known_model, known_sku
+from presets.admission.lookups import known_model
 from presets.admission.templates import needs_of
 from presets.machines.machine import Machine
 from presets.models.catalog import Model
-from presets.plan import checks
 from presets.plan.context import PlanContext
-from presets.plan.document import PlanReport
-from presets.plan.judge import plan_document
 
 RELEASE: Final = "1"
 """Part of the digest: raised when manifests change in a way that running workloads must follow."""
-SERVING_BASE_S: Final = 15 * 60
-SERVING_PER_GIB_S: Final = 18
-"""Seconds that a download at 60 MB/s takes per GiB. Base and rate are KAITO's readiness timeout."""
-SERVING_MOST_S: Final = 180 * 60
 
 ReadFacts = Callable[[str, str, str], Awaitable[Model]]
 """Queries the hub for a model: namespace, repository, name of the Secret with its token (may be empty)."""
@@ -107,7 +95,9 @@ class Planner:
         named = Part("", found)[section]["config"].text
         provider = self._provider_of(found, key.held)
         machine = await self._own_machine(parsed(found)) if provider == "byo" else None
-        config_maps = {named: await self._config_map(key.namespace, section, named)} if named else {}
+        config_maps: dict[str, Object] = {}
+        if named:
+            config_maps[named] = await read_config_map(self._cluster, key.namespace, named, f"{section}.config")
         around = PlanContext(
             region=self._location,
             provider=provider,
@@ -118,7 +108,7 @@ class Planner:
         )
         first = plan_option(found, around, self._deadlines)
         remote_code = around.allows_remote_code(key.namespace)
-        config = _config_text(section, named, config_maps[named], remote_code) if named else ""
+        config = shaping_text(section, named, config_maps[named], remote_code) if named else ""
         digests = {"digest": digest_of(found, config, self._images_of(first.plan))}
         if first.plan.kind == "tuning":
             digests["training_digest"] = training_digest_of(found, config)
@@ -137,9 +127,6 @@ class Planner:
             if error.type != "NoMatchingNodes":
                 raise
             raise failure("NoMatchingNodes", error.message, final=True, wait_s=self._deadlines.provision) from None
-
-    async def _config_map(self, namespace: str, section: str, name: str) -> Object:
-        return await read_config_map(self._cluster, namespace, name, f"{section}.config")
 
     def _images_of(self, plan: Plan) -> tuple[str, ...]:
         """The images of the workload's pods; a change of any other image does not replace them."""
@@ -182,70 +169,11 @@ def parsed(found: Object) -> Workspace:
         raise failure("InvalidSpec", str(error)) from None
 
 
-def plan_option(found: Object, around: PlanContext, deadlines: Deadlines) -> Option:
-    """Returns plan and report on the machine that the Workspace requests first; everything but the digests. Raises
-    SectionMissing, PresetUnknown, InstanceTypeUnknown, DoesNotFit and the like: the first error's reason, with all of
-    them as the message."""
-    document = plan_document(found, around)
-    if document.errors:
-        raise failure(document.errors[0].reason, "; ".join(map(str, document.errors)))
-    workspace = Workspace.parse(found)
-    section = workspace.inference or workspace.tuning
-    preset = section.preset if section else None
-    plan = Plan(
-        key=WorkspaceKey(namespace=workspace.namespace, name=workspace.name, uid=workspace.uid),
-        generation=workspace.metadata.generation,
-        kind="tuning" if workspace.tuning else "template" if preset is None else "preset",
-        provider=around.provider,
-        model=document.model,
-        served_model_name=document.served_model_name,
-        access_secret=(preset.access_secret or "") if preset else "",
-        adapters=checks.adapter_names(workspace) if preset else (),
-        instance_type=document.instance_type,
-        node_count=document.nodes or workspace.replicas,
-        gpus_per_node=document.gpus_per_node or 0,
-        gpu_resource=document.gpu_resource,
-        pool_name=names.pool_name(workspace.uid),
-        os_disk_gib=document.disk_gib or 0,
-        memory_gib=around.machine.ram_gib if around.machine else 0,
-        node_labels=workspace.match_labels,
-        image_family=checks.image_family(workspace),
-        placed=True,
-        from_kaito=labels.KAITO_HASH in workspace.metadata.annotations,
-        node_class=workspace.metadata.annotations.get(labels.NODE_CLASS_NAME, "").strip(),
-        vllm_options=document.vllm_options,
-        config_map=(section.config or "") if section else "",
-        load_balancer=checks.load_balancer(workspace, around.policy),
-        local_weights=checks.local_weights(workspace),
-        price_per_hour=document.price_per_hour,
-        max_price_per_hour=checks.price_limit(workspace),
-        deadlines=_stretched(deadlines, document),
-        **_layout(document),
-        **_quota(document),
-        **_training(workspace, document),
-    )
-    return Option(plan=plan, report=document)
-
-
 def digest_of(found: Object, config: str, images: tuple[str, ...]) -> str:
     """16 hex digits over everything that shapes the pods, so that an edited ConfigMap or a new image rolls out."""
     shape = {key: found.get(key) for key in ("resource", "inference", "tuning")}
     text = json.dumps([RELEASE, shape, config, images], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-async def read_config(cluster: Cluster, namespace: str, name: str, remote_code: RemoteCode) -> dict[str, Any]:
-    """Returns the vLLM keys of the user's inference_config.yaml. Raises ConfigNotFound, or ConfigInvalid with
-    what to change."""
-    return vllm_keys(name, await read_config_map(cluster, namespace, name), remote_code(namespace))
-
-
-async def read_config_map(cluster: Cluster, namespace: str, name: str, path: str = "inference.config") -> Object:
-    """Returns the ConfigMap. Raises ConfigNotFound."""
-    found = await cluster.get("ConfigMap", name, namespace)
-    if found is None:
-        raise failure("ConfigNotFound", f"ConfigMap '{name}' named by {path} is not in namespace {namespace}")
-    return found
 
 
 def training_digest_of(found: Object, config: str) -> str:
@@ -254,64 +182,3 @@ def training_digest_of(found: Object, config: str) -> str:
     volume = ((found.get("tuning") or {}).get("output") or {}).get("volumeSource")
     text = json.dumps([tuning, volume, config], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _config_text(section: str, name: str, config_map: Object, remote_code_allowed: bool) -> str:
-    """The part of the ConfigMap that shapes the pods."""
-    if section == "inference":
-        return json.dumps(vllm_keys(name, config_map, remote_code_allowed), sort_keys=True)
-    return str((config_map.get("data") or {}).get(TRAINING_KEY, ""))
-
-
-def vllm_keys(name: str, config_map: Object, remote_code_allowed: bool) -> dict[str, Any]:
-    """The ConfigMap's vLLM options. Raises ConfigNotFound if it lacks the key, ConfigInvalid."""
-    text = (config_map.get("data") or {}).get(INFERENCE_KEY)
-    if not isinstance(text, str):
-        raise failure("ConfigNotFound", f"ConfigMap '{name}' has no key {INFERENCE_KEY}")
-    try:
-        return dict(parse_inference_config(text, remote_code_allowed=remote_code_allowed).vllm)
-    except ConfigProblem as error:
-        raise failure("ConfigInvalid", f"{INFERENCE_KEY} of ConfigMap '{name}': {error}") from None
-
-
-def _layout(document: PlanReport) -> dict[str, Any]:
-    if document.tensor_parallel is None:
-        return {}
-    return {
-        "tensor_parallel": document.tensor_parallel,
-        "pipeline_parallel": document.pipeline_parallel,
-        "data_parallel": document.data_parallel,
-        "max_model_len": document.max_model_len,
-        "gpu_memory_utilization": document.gpu_memory_utilization,
-    }
-
-
-def _training(workspace: Workspace, document: PlanReport) -> dict[str, Any]:
-    tuning = workspace.tuning
-    if tuning is None:
-        return {}
-    own_volumes = tuning.input.volume_source is not None and tuning.output.volume_source is not None
-    return {
-        "method": document.method,
-        "volume_gib": 0 if own_volumes else document.volume_gib or 0,
-        "output_image": tuning.output.image or "",
-        "output_secret": tuning.output.image_push_secret or "",
-    }
-
-
-def _quota(document: PlanReport) -> dict[str, Any]:
-    sku = known_sku(document.instance_type)
-    if document.provider == "byo" or sku is None:  # templates may name sizes that the table lacks
-        return {}
-    return {"vcpus_per_node": sku.vcpus, "vcpu_family": sku.family}
-
-
-def _stretched(deadlines: Deadlines, document: PlanReport) -> Deadlines:
-    """Extends the deadline for a large model's download; the default is for models up to 50 GiB. Never shorter than
-    what the plan itself announces."""
-    announced = math.ceil(60 * document.minutes_until_ready.most) if document.minutes_until_ready else 0
-    download = min(SERVING_MOST_S, SERVING_BASE_S + SERVING_PER_GIB_S * int(document.weights_gib or 0))
-    needed = max(announced, download)
-    if needed <= Deadlines().serving:
-        return deadlines
-    return deadlines.model_copy(update={"serving": max(deadlines.serving, needed)})

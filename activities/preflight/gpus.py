@@ -81,7 +81,7 @@ class GpuOffers:
     async def _offering_node(self, plan: Plan) -> str:
         """A node of some Workspace that offers GPUs now, "" without one. When a plugin has gone, none does."""
         nodes = await self._view.now(NODES, selector=labels.WORKSPACE_UID)
-        offer = (name for name, node in sorted(nodes.items()) if is_ready(node) and gpus_of(node))
+        offer = (name for name, node in sorted(nodes.items()) if is_ready(node) and gpus_of(node, plan.gpu_resource))
         return next((name for name in offer if not plan.spot or _is_spot(nodes[name])), "")
 
     async def _policies(self) -> list[Object]:

@@ -41,7 +41,7 @@ from activities.nodes.lasting_pods import seconds_until_late
 from activities.nodes.losses import while_nodes_ready
 from activities.nodes.placement import place
 from activities.nodes.provider import nodes_selector
-from activities.planning.planner import read_config
+from activities.planning.config_maps import read_config
 from activities.serving import pods
 from activities.serving.first_pods import WITHIN, look_for_pods
 from activities.serving.kept import KeptWorkloads

@@ -8,7 +8,6 @@ the certificate the second is not known.
 import asyncio
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Any
 
 from activities.clients.kubernetes import Cluster
 from admin.webhook.admission_review import Document
@@ -24,7 +23,7 @@ from admin.webhook.tls_server import serving
 from api.policy.document import Policy
 from api.policy.purchases import PolicySource
 from api.validation import Problem
-from presets.plan.judge import notes, problems_on_create, problems_on_update
+from presets.plan.judge import Known, notes, problems_on_create, problems_on_update
 from process.endpoint import endpoint
 from process.policy import PolicyFile, PolicySettings
 from process.run import run
@@ -51,24 +50,24 @@ class AllRules:
 
     def on_create(self, document: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """Problems of a new Workspace."""
-        return problems_on_create(document, config_maps=config_maps, **self._installation())
+        return problems_on_create(document, **self._known(config_maps))
 
     def on_update(self, old: Document, new: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """Problems of an edit."""
-        return problems_on_update(old, new, config_maps=config_maps, **self._installation())
+        return problems_on_update(old, new, **self._known(config_maps))
 
     def notes(self, document: Document, config_maps: ConfigMaps | None) -> Sequence[Problem]:
         """What the author is told of a Workspace."""
         return notes(document, provider=self._provider, config_maps=config_maps, policy=self._policy())
 
-    def _installation(self) -> dict[str, Any]:
-        policy = self._policy()
-        return {
-            "provider": self._provider,
-            "allowed_hosts": self._hosts,
-            "policy": policy,
-            "region": self._region,
-        }
+    def _known(self, config_maps: ConfigMaps | None) -> Known:
+        return Known(
+            provider=self._provider,
+            allowed_hosts=self._hosts,
+            config_maps=config_maps,
+            policy=self._policy(),
+            region=self._region,
+        )
 
 
 async def work(settings: WebhookSettings, stop: asyncio.Event) -> None:

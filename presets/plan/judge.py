@@ -5,10 +5,10 @@ that what one of them refuses all refuse, for the same reason in the same words.
 repository of the hub, a Secret, your own nodes) is asked by the preflight, before nodes are bought.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 from api.pods.template import read_template
 from api.policy.document import Policy
@@ -33,49 +33,29 @@ RULE: Final = "M14"
 """The rule of all that the plan refuses, and no rule before it."""
 
 
-def problems_on_create(
-    document: Any,
-    *,
-    provider: str = DEFAULT_PROVIDER,
-    allowed_hosts: Collection[str] = (),
-    config_maps: ConfigMaps | None = None,
-    policy: Policy | None = None,
-    region: str = "",
-) -> list[Problem]:
-    """Returns every problem of a new Workspace. Accepts any JSON and never raises.
+class Known(TypedDict, total=False):
+    """What whoever asks knows. Nothing is refused by what is left out."""
 
-    `provider` is the installation's: aks, karpenter or byo. `config_maps` are those of the Workspace's namespace by
-    name; without them their content is not validated. `policy` is the operator's, and without one nothing is refused
-    by it; `region` has the prices that it limits, the highest of all where it is empty.
-    """
-    return check_create(
-        document,
-        provider=provider,
-        allowed_hosts=allowed_hosts,
-        more=rules(config_maps, policy, region),
-        planned=partial(_planned, _context(provider, config_maps, policy, region)),
-    )
+    provider: str
+    """The installation's: aks (if left out), karpenter or byo."""
+    allowed_hosts: Collection[str]
+    """Hosts that URLs may name whatever their address."""
+    config_maps: ConfigMaps | None
+    """Those of the Workspace's namespace by name; without them their content is not validated."""
+    policy: Policy | None
+    """The operator's."""
+    region: str
+    """Has the prices that the policy limits, the highest of all where it is empty."""
 
 
-def problems_on_update(
-    old: Any,
-    new: Any,
-    *,
-    provider: str = DEFAULT_PROVIDER,
-    allowed_hosts: Collection[str] = (),
-    config_maps: ConfigMaps | None = None,
-    policy: Policy | None = None,
-    region: str = "",
-) -> list[Problem]:
+def problems_on_create(document: Any, **known: Unpack[Known]) -> list[Problem]:
+    """Returns every problem of a new Workspace. Accepts any JSON and never raises."""
+    return _found_by(check_create, document, **known)
+
+
+def problems_on_update(old: Any, new: Any, **known: Unpack[Known]) -> list[Problem]:
     """Returns every problem of replacing `old` by `new`; empty if the object is being deleted."""
-    return check_update(
-        old,
-        new,
-        provider=provider,
-        allowed_hosts=allowed_hosts,
-        more=rules(config_maps, policy, region),
-        planned=partial(_planned, _context(provider, config_maps, policy, region)),
-    )
+    return _found_by(check_update, old, new, **known)
 
 
 def plan_document(document: Mapping[str, Any], context: PlanContext) -> PlanReport:
@@ -141,6 +121,24 @@ def provider_of(document: Mapping[str, Any], installed: Provider) -> Provider:
     values."""
     named = Draft(document, installed).provider
     return next((known for known in PROVIDERS if known == named), installed)
+
+
+def _found_by(
+    check: Callable[..., list[Problem]],
+    *documents: Any,
+    provider: str = DEFAULT_PROVIDER,
+    allowed_hosts: Collection[str] = (),
+    config_maps: ConfigMaps | None = None,
+    policy: Policy | None = None,
+    region: str = "",
+) -> list[Problem]:
+    return check(
+        *documents,
+        provider=provider,
+        allowed_hosts=allowed_hosts,
+        more=rules(config_maps, policy, region),
+        planned=partial(_planned, _context(provider, config_maps, policy, region)),
+    )
 
 
 def _context(provider: str, config_maps: ConfigMaps | None, policy: Policy | None, region: str) -> PlanContext:

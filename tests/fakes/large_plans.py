@@ -5,7 +5,7 @@ from typing import Any, Final
 from activities.clients.kubernetes import Object
 from activities.contract.plan import Deadlines, Option
 from activities.planning.fallbacks import all_options
-from activities.planning.planner import plan_option
+from activities.planning.options import plan_option
 from api import labels
 from presets.machines.skus import sku_table
 from presets.plan.context import PlanContext

@@ -1,5 +1,6 @@
 """What comes while what served before is put back: edits, deletes, losses, other runs, workers that go away."""
 
+import asyncio
 import gc
 import sys
 
@@ -17,6 +18,16 @@ from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.workspace import WorkspaceWorkflow
 
 
+async def being_put_back(bench: Bench) -> asyncio.Event:
+    """An edit has failed; what served before it is not put back until the event is set."""
+    await ready(bench)
+    restoring = bench.world.hold_restore()
+    bench.world.fail_next(s.WAIT_FOR_SERVING, CRASH)
+    await bench.edit(digest="digest-2")
+    await bench.until(lambda state: state.status.step == "Restore")
+    return restoring
+
+
 async def test_the_verdict_is_told_before_the_last_good_one_is_put_back(live_bench: Bench) -> None:
     await ready(live_bench)
     live_bench.world.fail_next(s.READ_COMPLETIONS, failure("VerifyFailed", "404 for model", final=True))
@@ -29,11 +40,7 @@ async def test_the_verdict_is_told_before_the_last_good_one_is_put_back(live_ben
 
 
 async def test_a_newer_edit_supersedes_the_putting_back(live_bench: Bench) -> None:
-    await ready(live_bench)
-    restoring = live_bench.world.hold_restore()
-    live_bench.world.fail_next(s.WAIT_FOR_SERVING, CRASH)
-    await live_bench.edit(digest="digest-2")
-    await live_bench.until(lambda state: state.status.step == "Restore")
+    restoring = await being_put_back(live_bench)
     restoring.set()
     await live_bench.edit(digest="digest-3")
     state = await live_bench.settled()
@@ -57,11 +64,7 @@ async def test_an_edit_that_is_refused_while_another_is_carried_out_leaves_the_l
 
 
 async def test_a_delete_during_the_putting_back_leaves_nothing(live_bench: Bench) -> None:
-    await ready(live_bench)
-    restoring = live_bench.world.hold_restore()
-    live_bench.world.fail_next(s.WAIT_FOR_SERVING, CRASH)
-    await live_bench.edit(digest="digest-2")
-    await live_bench.until(lambda state: state.status.step == "Restore")
+    restoring = await being_put_back(live_bench)
     live_bench.world.deleting = True
     handle = await live_bench.signal(deleting=True)
     restoring.set()
@@ -70,11 +73,7 @@ async def test_a_delete_during_the_putting_back_leaves_nothing(live_bench: Bench
 
 
 async def test_nodes_lost_during_the_putting_back_are_replaced(live_bench: Bench) -> None:
-    await ready(live_bench)
-    restoring = live_bench.world.hold_restore()
-    live_bench.world.fail_next(s.WAIT_FOR_SERVING, CRASH)
-    await live_bench.edit(digest="digest-2")
-    await live_bench.until(lambda state: state.status.step == "Restore")
+    restoring = await being_put_back(live_bench)
     gate = live_bench.world.block(s.WAIT_FOR_SERVING)
     restoring.set()
     await live_bench.until(lambda _: live_bench.world.calls["wait_for_serving"] == 3)
@@ -122,11 +121,7 @@ async def test_a_worker_that_goes_away_while_it_is_put_back_ends_without_a_sound
     complaints: list[str] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: complaints.append(repr(unraisable)))
     async with working(live) as bench:
-        await ready(bench)
-        restoring = bench.world.hold_restore()
-        bench.world.fail_next(s.WAIT_FOR_SERVING, CRASH)
-        await bench.edit(digest="digest-2")
-        await bench.until(lambda state: state.status.step == "Restore")
+        restoring = await being_put_back(bench)
         restoring.set()
     gc.collect()
     assert complaints == []

@@ -34,10 +34,11 @@ PATHS: Final[Mapping[str, str]] = {
     "Event": "/api/v1/{scope}events",
 }
 
-DELETED_LAST: Final = ("Job",)
-"""Kinds that are deleted in the foreground: the object stays until its pods are gone, and says so long that they are
-not. Pods of other kinds are waited for by their own label: they go as surely after their owner, with fewer requests of
-the garbage collector, whose requests a second are what a release of hundreds waits for (docs/performance.md)."""
+DELETED_LAST: Final = ("Job", "NodePool")
+"""Kinds that are deleted in the foreground: the object stays until its pods, or its NodeClaims, are gone, and says so
+long that they are not. Pods of other kinds are waited for by their own label: they go as surely after their owner, with
+fewer requests of the garbage collector, whose requests a second are what a release of hundreds waits for
+(docs/performance.md)."""
 
 
 def kind_of(path: str) -> str:

@@ -1,7 +1,7 @@
 """Sends every request to the API server in one way: no redirect is followed, no answer is unpacked, each is bounded.
 
 What answers is not always the API server: its proxy passes on what a pod sends. Built into the client's session, so
-that a call of the vendor's own code (`LeaseLock`) is held to the same. Which requests are sent is in `kubernetes.py`.
+that a call of the vendor's own code (`LeaseLock`) is held to the same. What is sent is in `requests.py`.
 """
 
 from collections.abc import AsyncIterator

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from activities.clients.kubernetes import REQUEST_TIMEOUT_S, Cluster, Object
+from activities.clients.api_server.requests import REQUEST_TIMEOUT_S
+from activities.clients.kubernetes import Cluster, Object
 from activities.clients.view.index import Scope, Wait
 from activities.clients.view.shared_watch import SharedWatch
 from activities.clients.view.watched import Watched

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from activities.clients.kubernetes import Object
-from activities.nodes.readiness import gpus_of, is_ready
+from activities.nodes.readiness import gpus_of, is_ready, what_is_counted
 from activities.nodes.reservation_labels import reservations_of
 from api import labels
 from api.pods.template import gpus_requested
@@ -160,16 +160,14 @@ def shortage(
 
 
 def _wanted(gpus: int, resource: str) -> str:
-    kind = "GPU" if resource == labels.GPU_RESOURCE else resource
-    return f"a free {kind}" if gpus == 1 else f"{gpus} free {kind}{'s' if kind == 'GPU' else ''}"
+    return f"{'a' if gpus == 1 else gpus} free {what_is_counted(resource, gpus)}"
 
 
 def _state_of(use: NodeUse, uid: str) -> str:
     if use.blocked:
         return f"{use.name} {use.blocked}"
     if not use.offered:
-        what = "GPU" if use.resource == labels.GPU_RESOURCE else use.resource
-        return f"{use.name} offers no {what} (does the device plugin run there?)"
+        return f"{use.name} offers no {what_is_counted(use.resource, 1)} (does the device plugin run there?)"
     pods = [f"{pod.namespace}/{pod.name}" for pod in use.pods if pod.workspace != uid]
     starting = [holder for holder in use.reserved if holder != uid and not use.runs_pods_of(holder)]
     holders = ", ".join(pods + [f"reserved for the Workspace with uid {holder}" for holder in starting])

@@ -32,21 +32,12 @@ class Claims:
 
     async def listed(self, key: WorkspaceKey) -> list[Object]:
         """Returns the Workspace's claims; [] if the cluster has no CRD: Kubernetes removes it after its objects."""
-        found = await self._found(node_claim.selector_of(key))
+        found = await found_of(self._cluster, "NodeClaim", node_claim.selector_of(key))
         return [claim for claim in found if node_claim.belongs_to(claim, key)]
 
     async def of_everyone(self) -> list[Object]:
         """Returns every claim that carries a Workspace's uid."""
-        return await self._found(labels.WORKSPACE_UID)
-
-    async def _found(self, selector: str) -> list[Object]:
-        try:
-            found, _ = await self._cluster.list_all("NodeClaim", selector=selector)
-        except ApiException as error:
-            if error.status == 404:
-                return []
-            raise
-        return found
+        return await found_of(self._cluster, "NodeClaim", labels.WORKSPACE_UID)
 
     async def observed(self, key: WorkspaceKey, *, until: datetime) -> AsyncGenerator[Collection, None]:
         """Yields the claims now and after every change. Raises ApiServerRefused if the cluster has no NodeClaims."""
@@ -80,13 +71,7 @@ class Claims:
 
     async def delete(self, claim: Object) -> None:
         """Deletes the claim with this uid; another one of the same name is left alone."""
-        metadata = claim["metadata"]
-        body = {"propagationPolicy": "Background", "preconditions": {"uid": metadata["uid"]}}
-        try:
-            await self._cluster.request("DELETE", path_of("NodeClaim", None, metadata["name"]), body=body)
-        except ApiException as error:
-            if error.status not in (404, 409):
-                raise
+        await self._cluster.delete("NodeClaim", claim["metadata"]["name"], uid=claim["metadata"]["uid"])
 
     async def events(self, name: str) -> list[Object]:
         """Returns a claim's events, oldest first. Events of cluster-scoped objects are in namespace `default`."""
@@ -146,6 +131,17 @@ class Claims:
         except ApiException as error:
             if error.status not in (404, 422):  # it is gone or has another uid: the watch reports it
                 raise
+
+
+async def found_of(cluster: Cluster, kind: str, selector: str) -> list[Object]:
+    """Returns the objects of a kind of Karpenter's that the selector matches; [] if the cluster has no such kind."""
+    try:
+        found, _ = await cluster.list_all(kind, selector=selector)
+    except ApiException as error:
+        if error.status == 404:
+            return []
+        raise
+    return found
 
 
 def blocked(kind: str, left: list[Object], hint: str) -> Exception:

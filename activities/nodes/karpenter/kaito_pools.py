@@ -8,13 +8,10 @@ that is ours now. While one is there it replaces every node that is deleted. A W
 from datetime import datetime
 from typing import Final
 
-from kubernetes.aio.client.exceptions import ApiException
-
-from activities.clients.api_server.paths import path_of
 from activities.clients.kubernetes import Cluster, Object
 from activities.clients.watch import observe
 from activities.contract.payloads import WorkspaceKey
-from activities.nodes.karpenter.claims import blocked
+from activities.nodes.karpenter.claims import blocked, found_of
 from api import labels
 
 SELECTOR: Final = f"{labels.KAITO_MANAGED_BY}=kaito"
@@ -22,13 +19,7 @@ SELECTOR: Final = f"{labels.KAITO_MANAGED_BY}=kaito"
 
 async def pools_of(cluster: Cluster, key: WorkspaceKey) -> list[Object]:
     """Returns KAITO's NodePools of this Workspace; [] if the cluster has no NodePools."""
-    try:
-        found, _ = await cluster.list_all("NodePool", selector=SELECTOR)
-    except ApiException as error:
-        if error.status == 404:
-            return []
-        raise
-    return [pool for pool in found if _is_of(pool, key)]
+    return [pool for pool in await found_of(cluster, "NodePool", SELECTOR) if _is_of(pool, key)]
 
 
 async def delete_pools(cluster: Cluster, key: WorkspaceKey, until: datetime) -> bool:
@@ -36,7 +27,7 @@ async def delete_pools(cluster: Cluster, key: WorkspaceKey, until: datetime) -> 
     that names what is left at the deadline."""
     pools = await pools_of(cluster, key)
     for pool in pools:
-        await _delete(cluster, pool)
+        await cluster.delete("NodePool", pool["metadata"]["name"], uid=pool["metadata"]["uid"])
     if not pools:
         return False
     left = pools
@@ -45,17 +36,6 @@ async def delete_pools(cluster: Cluster, key: WorkspaceKey, until: datetime) -> 
         if not left:
             return True
     raise blocked("NodePool", left, "Check that Karpenter runs, and read its log")
-
-
-async def _delete(cluster: Cluster, pool: Object) -> None:
-    metadata = pool["metadata"]
-    # In the foreground it stays until its NodeClaims are gone, and shows so long that they are not.
-    body = {"propagationPolicy": "Foreground", "preconditions": {"uid": metadata["uid"]}}
-    try:
-        await cluster.request("DELETE", path_of("NodePool", None, metadata["name"]), body=body)
-    except ApiException as error:
-        if error.status not in (404, 409):
-            raise
 
 
 def _is_of(pool: Object, key: WorkspaceKey) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.clients.kubernetes import REQUESTS, Cluster, Object
+from activities.clients.api_server.requests import REQUESTS
+from activities.clients.kubernetes import Cluster, Object
 from activities.contract.payloads import StatusPatch, WorkspaceKey
 from activities.status.statuses import Statuses
 from activities.workspaces import Workspaces

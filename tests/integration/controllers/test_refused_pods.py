@@ -126,34 +126,31 @@ TUNING: Final[Object] = {
 }
 
 
-async def test_a_job_whose_pods_are_refused_says_why(worker: Cluster, namespace: Namespace) -> None:
-    await namespace.quota(pods="0")
-    key = await namespace.workspace(**TUNING)
+async def fetching(namespace: Namespace) -> JobRequest:
+    """The first Job of a training."""
+    output = TUNING["tuning"]["output"]
     plan = a_plan(
-        key,
+        await namespace.workspace(**TUNING),
         kind="tuning",
         method="lora",
-        output_image="registry.example.com/out:1",
-        output_secret="push",
+        output_image=output["image"],
+        output_secret=output["imagePushSecret"],
         volume_gib=10,
     )
-    request = JobRequest(plan=plan, part="fetch", pinned=PINNED)
+    return JobRequest(plan=plan, part="fetch", pinned=PINNED)
+
+
+async def test_a_job_whose_pods_are_refused_says_why(worker: Cluster, namespace: Namespace) -> None:
+    await namespace.quota(pods="0")
+    request = await fetching(namespace)
     error = await refusal(Attempt(TuningJobs(ClusterView(worker), IMAGES, AROUND).ensure_tuning_job, request))
     assert error.type == "PodQuotaExceeded" and "exceeded quota: small" in error.message
 
 
 async def test_a_job_that_is_waited_for_says_why_it_has_no_pods(worker: Cluster, namespace: Namespace) -> None:
     await namespace.limit_range(memory="1Mi")
-    key = await namespace.workspace(**TUNING)
-    plan = a_plan(
-        key,
-        kind="tuning",
-        method="lora",
-        output_image="registry.example.com/out:1",
-        output_secret="push",
-        volume_gib=10,
-    )
+    request = await fetching(namespace)
     jobs = TuningJobs(ClusterView(worker), IMAGES, AROUND, first_pods=NO_CONTROLLER)
-    made = await Attempt(jobs.ensure_tuning_job, JobRequest(plan=plan, part="fetch", pinned=PINNED)).task
-    wait = JobWait(workspace=key, part="fetch", digest=made.digest, until="started")
+    made = await Attempt(jobs.ensure_tuning_job, request).task
+    wait = JobWait(workspace=request.plan.key, part="fetch", digest=made.digest, until="started")
     assert (await refusal(Attempt(jobs.wait_for_tuning_job, wait))).type == "PodsForbidden"

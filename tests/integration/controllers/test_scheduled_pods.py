@@ -9,7 +9,7 @@ from activities.clients.view.cluster_view import ClusterView
 from activities.contract.plan import Deadlines, Plan
 from activities.contract.serving import WorkloadRequest
 from activities.nodes.byo.provider import OwnNodes
-from activities.planning.planner import plan_option
+from activities.planning.options import plan_option
 from activities.serving.workloads import Workloads
 from api import labels
 from presets.machines.gpu_labels import read_gpus

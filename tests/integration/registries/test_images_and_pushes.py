@@ -15,8 +15,9 @@ from activities.clients.kubernetes import Object
 from activities.clients.registry import Registries, RegistryUnreachable
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Check, Plan
+from activities.preflight.images import WITH_ADAPTERS
 from activities.preflight.verdicts import adapter_verdict
-from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
+from activities.preflight.workload import WorkloadPreflight
 from api.oci.image_reference import ImageReference
 from api.pods.registries import AzureIdentity
 from tests.builders import a_plan

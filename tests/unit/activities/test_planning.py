@@ -7,7 +7,8 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.contract.plan import Deadlines, Option, Plan
-from activities.planning.planner import digest_of, plan_option
+from activities.planning.options import plan_option
+from activities.planning.planner import digest_of
 from api.configs.arguments import arguments_in
 from api.configs.inference import INFERENCE_KEY
 from api.policy.reading import parse_policy

@@ -7,7 +7,7 @@ import pytest
 from activities.contract.plan import Deadlines, Option, Plan
 from activities.nodes.aks.agent_pool_spec import pool_of
 from activities.planning.fallbacks import all_options
-from activities.planning.planner import plan_option
+from activities.planning.options import plan_option
 from api.providers import Provider
 from api.purchasing import PurchaseOption, purchase_options, spot_price
 from presets.plan.context import PlanContext

@@ -4,8 +4,8 @@ import asyncio
 
 from aiohttp import web
 
-from activities.clients import kubernetes
-from activities.clients.kubernetes import REQUEST_TIMEOUT_S, Cluster
+from activities.clients.api_server.requests import REQUEST_TIMEOUT_S, SERVICE_WRITES, UNDER_WAY
+from activities.clients.kubernetes import Cluster
 from activities.clients.pod_proxy import PodProxy
 from tests.fakes.scripted_server import Script, answered, served
 
@@ -38,19 +38,19 @@ async def test_only_so_many_requests_are_sent_at_a_time_and_all_are_answered() -
     async with served() as (cluster, script):
         busy = Busy(script, answers=200)
         requests = [asyncio.create_task(cluster.get("Pod", f"pod-{i}", "default")) for i in range(200)]
-        await busy.until(kubernetes.UNDER_WAY)
+        await busy.until(UNDER_WAY)
         busy.may_answer.set()
         assert await asyncio.gather(*requests) == [{}] * 200
-    assert busy.most == kubernetes.UNDER_WAY
+    assert busy.most == UNDER_WAY
 
 
 async def test_requests_that_take_long_leave_the_others_their_place() -> None:
     async with served() as (cluster, script):
-        busy = Busy(script, answers=kubernetes.UNDER_WAY + 1)
-        completions = [completion(cluster) for _ in range(kubernetes.UNDER_WAY)]
-        await busy.until(kubernetes.UNDER_WAY)
+        busy = Busy(script, answers=UNDER_WAY + 1)
+        completions = [completion(cluster) for _ in range(UNDER_WAY)]
+        await busy.until(UNDER_WAY)
         one = asyncio.create_task(cluster.get("Pod", "pod", "default"))
-        await busy.until(kubernetes.UNDER_WAY + 1)
+        await busy.until(UNDER_WAY + 1)
         busy.may_answer.set()
         await asyncio.gather(one, *completions)
 
@@ -60,9 +60,9 @@ async def test_few_services_are_written_at_a_time_and_they_hold_up_nothing_else(
         busy = Busy(script, answers=100)
         body = {"metadata": {"name": "one", "namespace": "default"}}
         writes = [asyncio.create_task(cluster.create("Service", body)) for _ in range(50)]
-        await busy.until(kubernetes.SERVICE_WRITES)
+        await busy.until(SERVICE_WRITES)
         reads = [asyncio.create_task(cluster.get("Service", "one", "default")) for _ in range(50)]
-        await busy.until(kubernetes.SERVICE_WRITES + kubernetes.UNDER_WAY)
+        await busy.until(SERVICE_WRITES + UNDER_WAY)
         busy.may_answer.set()
         await asyncio.gather(*writes, *reads)
-    assert busy.most == kubernetes.SERVICE_WRITES + kubernetes.UNDER_WAY
+    assert busy.most == SERVICE_WRITES + UNDER_WAY

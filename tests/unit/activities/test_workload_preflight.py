@@ -13,7 +13,8 @@ from activities.clients.host_names import ALWAYS, HostNames
 from activities.clients.kubernetes import Object
 from activities.clients.registry import Registries, RegistryUnreachable
 from activities.contract.plan import Check, Plan
-from activities.preflight.workload import WITH_ADAPTERS, WorkloadPreflight
+from activities.preflight.images import WITH_ADAPTERS
+from activities.preflight.workload import WorkloadPreflight
 from api.oci.docker_config import Account
 from api.oci.image_reference import ImageReference
 from tests.builders import a_plan

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.plan import Deadlines, Option
-from activities.planning.planner import plan_option
+from activities.planning.options import plan_option
 from admin.plan import add_plans
 from presets.plan.context import PlanContext
 from workflows.state import WorkspaceState
