@@ -118,9 +118,7 @@ def _unplanned(metadata: Part, context: PlanContext, errors: tuple[Finding, ...]
 
 
 def _findings(problems: Sequence[Problem]) -> tuple[Finding, ...]:
-    return tuple(
-        Finding(reason=reason_of(problem), path=problem.path, message=problem.message) for problem in problems
-    )
+    return tuple(Finding(reason=reason_of(problem), path=problem.path, message=problem.message) for problem in problems)
 
 
 def notes(
