@@ -20,6 +20,7 @@ from temporalio.exceptions import ApplicationError
 from activities.contract.failures import failure
 from activities.errors.azure_answers import Told, told_by
 from activities.errors.azure_codes import verdict_of
+from activities.errors.pauses import pause_of
 
 _PAUSES: Final = {
     "AllocationFailed": timedelta(seconds=30),
@@ -28,6 +29,8 @@ _PAUSES: Final = {
     "ClusterStopped": timedelta(seconds=30),
 }
 """How long to wait where Azure names no Retry-After."""
+LONGEST_PAUSE: Final = timedelta(hours=1)
+"""Azure's windows of throttling are minutes to an hour; a longer pause is a mistake, and would be slept through."""
 CODES_SHOWN: Final = 3
 
 _STOPPED_TEXT = re.compile(r"\b(stopped|deallocated|power ?state)\b", re.IGNORECASE)
@@ -56,7 +59,7 @@ def _of(told: Told, status: int, retry_after: timedelta | None) -> ApplicationEr
     text = f"Azure answered {', '.join(told.codes[:CODES_SHOWN]) or status}: {told.text}"
     if status == 429:
         return failure("CloudThrottled", text, retry_after=retry_after or _PAUSES["CloudThrottled"])
-    conflict = status == 409 or "OperationNotAllowed" in told.codes
+    conflict = status == 409 or any(code.lower() == "operationnotallowed" for code in told.codes)
     known = verdict_of(told.codes, told.message)
     if conflict and (known is None or known.reason == "CloudBusy") and _STOPPED_TEXT.search(told.message):
         return failure("ClusterStopped", text, retry_after=retry_after or _PAUSES["ClusterStopped"])
@@ -80,5 +83,4 @@ def _advised(text: str, remedy: str) -> str:
 
 def _retry_after(error: HttpResponseError) -> timedelta | None:
     headers: Any = getattr(error.response, "headers", {})
-    value = headers.get("Retry-After")
-    return timedelta(seconds=float(value)) if value and value.replace(".", "", 1).isdigit() else None
+    return pause_of(headers.get("Retry-After"), LONGEST_PAUSE)

@@ -5,6 +5,7 @@ policies are in `additionalInfo`. The SDK keeps only some of it, and nothing whe
 as it came. What the codes mean is `azure_codes.py`'s to say.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -37,7 +38,7 @@ def told_by(error: HttpResponseError) -> Told:
     """Reads the body of the answer, or what the SDK has kept of it."""
     nodes = list(_nodes(_body_of(error)))
     codes = tuple(dict.fromkeys(str(node["code"]) for node in nodes if node.get("code")))
-    messages = [str(node["message"]) for node in nodes if node.get("message")]
+    messages = [text for node in nodes if (text := _words_of(node))]
     plain = [message for message in messages if _as_object(message) is None]
     # Where the body has no message, the SDK's own text would say None.
     message = " ".join((plain or [f"no message, {error.reason}" if codes else str(error.message)])[-1].split())
@@ -72,15 +73,24 @@ def _kept(parsed: Any) -> Mapping[str, Any]:
 
 
 def _nodes(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Every error in the body, outer before inner."""
-    pending: list[Any] = [body.get("error") or body]
+    """Every error in the body, outer before inner. Keys are in lower case: some services write `Code` and `Message`."""
+    pending = deque[Any]([body])
     for _ in range(_NODES_MOST):
-        node = pending.pop(0) if pending else None
-        if isinstance(node, Mapping):
+        written = pending.popleft() if pending else None
+        if not isinstance(written, Mapping):
+            continue
+        node = {str(key).lower(): value for key, value in written.items()}
+        if not isinstance(node.get("error"), Mapping):
             yield node
-            inner = [node.get("innererror"), node.get("error"), _as_object(node.get("message"))]
-            details = node.get("details")
-            pending += [*inner, *(details if isinstance(details, list) else [])]
+        details = node.get("details")
+        inner = [node.get("error"), node.get("innererror"), _as_object(node.get("message"))]
+        pending += [*inner, *(details if isinstance(details, list) else [details])]
+
+
+def _words_of(node: Mapping[str, Any]) -> str:
+    """A message; OData has it as `{lang, value}`."""
+    message = node.get("message")
+    return str(message.get("value") or "") if isinstance(message, Mapping) else str(message or "")
 
 
 def _as_object(message: Any) -> Any:
@@ -96,7 +106,7 @@ def _as_object(message: Any) -> Any:
 
 def _policies(node: Mapping[str, Any]) -> Iterator[str]:
     """`Allowed sizes, assignment gpu-sizes: wants vmSize`, for each policy that the error names."""
-    more = node.get("additionalInfo")
+    more = node.get("additionalinfo")
     for one in more if isinstance(more, list) else []:
         info = one.get("info") if isinstance(one, Mapping) else None
         if isinstance(info, Mapping) and (name := _named(info, "policyDefinition")):

@@ -172,7 +172,9 @@ _ADDRESS: Final = re.compile(r"https?://[^\s\"'<>]{1,2000}")
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{5,79}")
 _WORDS_LOOKED_AT: Final = 4000
 """Characters of a message in which codes and words are looked for: Azure's facts come first."""
-_GENERIC: Final = re.compile(r"InvalidParameter|InvalidRequest|NotSupported", re.IGNORECASE)
+_WRAPPERS: Final = r"Conflict|RetryableError[a-z]{0,40}"
+"""Codes around any refusal: they count where nothing else is told."""
+_GENERIC: Final = re.compile(rf"InvalidParameter|InvalidRequest|NotSupported|{_WRAPPERS}", re.IGNORECASE)
 """Codes under which AKS tells other refusals as well: then the message's words go before the code."""
 _OF_A_MACHINE: Final = re.compile(
     r"[a-z]{0,40}VMExtension[a-z]{0,60}|VMAgent[a-z]{0,40}|OSProvisioning[a-z]{0,40}", re.I
@@ -187,10 +189,12 @@ def verdict_of(codes: Iterable[str], message: str) -> Verdict | None:
     by_code = _by_code([code for code in told if not _GENERIC.fullmatch(code)])
     if by_code or any(_OF_A_MACHINE.fullmatch(code) for code in (*told, *quoted)):
         return by_code
+    generic = [*told, *quoted]
     return (
         _by_code([code for code in quoted if not _GENERIC.fullmatch(code)])
         or _by_words(message)
-        or _by_code([*told, *quoted])
+        or _by_code([code for code in generic if not re.fullmatch(_WRAPPERS, code, re.IGNORECASE)])
+        or _by_code(generic)
     )
 
 

@@ -4,7 +4,7 @@ The client's errors form a tree in which a gated repository is also a missing on
 """
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 from huggingface_hub.errors import (
@@ -20,10 +20,11 @@ from huggingface_hub.errors import (
 from temporalio.exceptions import ApplicationError
 
 from activities.contract.failures import failure
+from activities.errors.pauses import pause_of
 
 TOKEN_KEY: Final = "HF_TOKEN"
 BUSY: Final = 429
-LONGEST_WAIT_S: Final = 600
+LONGEST_WAIT: Final = timedelta(minutes=10)
 
 HUB_ERRORS: Final = (httpx2.HTTPError, OSError, EntryNotFoundError, HFValidationError)
 """Everything that the client raises for errors of a hub or a network."""
@@ -61,13 +62,8 @@ def _http_failure(error: HfHubHTTPError, where: str) -> ApplicationError:
         return failure("ModelTokenInvalid", f"{where} refused the token in the Secret's {TOKEN_KEY}")
     if status == BUSY:
         message = f"{where} throttles requests: requests with a token have a higher limit"
-        return failure("ModelHubBusy", message, retry_after=_retry_after(error.response.headers))
+        pause = pause_of(error.response.headers.get("Retry-After"), LONGEST_WAIT)
+        return failure("ModelHubBusy", message, retry_after=pause)
     if status == 404:
         return failure("ModelNotFound", f"{where}: {error}")
     return failure("ModelUnreachable", f"{where} answered HTTP {status}: {error}")
-
-
-def _retry_after(headers: Any) -> timedelta | None:
-    """The hub's Retry-After; None if there is no usable one."""
-    text = str(headers.get("Retry-After", ""))
-    return timedelta(seconds=min(int(text), LONGEST_WAIT_S)) if text.isdigit() else None

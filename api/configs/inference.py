@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from api.configs.arguments import Argument, Arguments, arguments_in, fitted
 from api.configs.mounted_paths import without_kaitos_templates
 from api.configs.option_classes import check_value, combination_problems, is_map, refusal
-from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, nearest, shown, without_effect
-from api.configs.retired_options import new_name, note_of
+from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, shown, without_effect
+from api.configs.retired_options import note_of, option_named, positive, unknown
 from api.configs.yaml_reading import Document, read_yaml
 
 INFERENCE_KEY: Final = "inference_config.yaml"
@@ -35,6 +35,9 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "max-loras": (1, 1024),
     "cpu-offload-gb": (0, 2**20),
 }
+
+
+_A_LINE: Final = "one a line as in `max-model-len: 4096`"
 
 
 class InferenceConfig(BaseModel):
@@ -68,7 +71,7 @@ def parse_inference_config(text: str, *, remote_code_allowed: bool = False) -> I
         raise ConfigProblem([("", f"must be a map with the key `{SECTION}`, not {shown(top)}")])
     section = {} if top.get(SECTION) is None else top[SECTION]
     if not isinstance(section, dict):
-        raise ConfigProblem([(SECTION, f"must be a map of vLLM's options, not {shown(section)}")])
+        raise ConfigProblem([(SECTION, f"must be a map of vLLM's options, {_A_LINE}, not {shown(section)}")])
     known = arguments_in("vllm_arguments.yaml")
     section, notes = without_kaitos_templates(section)
     chosen, problems = vllm_options(section, known, remote_code_allowed=remote_code_allowed)
@@ -93,10 +96,11 @@ def vllm_options(
         if len(problems) == REPORTED_MAX:
             problems.append((SECTION, "may hold more mistakes; correct these first"))
             break
-        option, inner = _option_of(key), key.strip().split(".")[1:]
+        option, inner = option_named(key), key.strip().split(".")[1:]
         if note_of(option):
             continue
         try:
+            option, value = positive(option, value, arguments)
             _check_option(option, inner, arguments, remote_code_allowed)
             _take(chosen, option, inner, value, arguments[option])
         except ValueError as error:
@@ -115,10 +119,8 @@ def context_problem(config: InferenceConfig, limit: int) -> str | None:
 
 def _check_option(option: str, inner: list[str], arguments: Arguments, remote_code_allowed: bool) -> None:
     """Raises ValueError with the sentence about an option that cannot be set, whatever its value."""
-    if option not in arguments and (now := new_name(option)):
-        raise ValueError(f"is not an option of vLLM any more: write {now}")
     if option not in arguments:
-        raise ValueError(f"is not an option of vLLM{nearest(option, arguments) or '; see `vllm serve --help`'}")
+        raise ValueError(unknown(option, arguments))
     if why := refusal(option, remote_code_allowed=remote_code_allowed):
         raise ValueError(why)
     if inner and arguments[option].type not in ("json", "any"):
@@ -165,18 +167,17 @@ def _check_range(option: str, value: JsonValue) -> None:
 def _top_level_warnings(top: Mapping[str, JsonValue]) -> list[Problem]:
     idle = [(key, why) for key, why in _NOT_ACTED_ON.items() if key in top]
     unknown = [key for key in top if key != SECTION and key not in _NOT_ACTED_ON]
-    return idle + without_effect(unknown, (SECTION, *_NOT_ACTED_ON))
+    known = arguments_in("vllm_arguments.yaml")
+    misplaced = [key for key in unknown if option_named(key) in known][:REPORTED_MAX]
+    moved = [(key, f"has no effect here: it is an option of vLLM, move it below `{SECTION}:`") for key in misplaced]
+    others = [key for key in unknown if key not in misplaced]
+    return [*idle, *moved, *without_effect(others, (SECTION, *_NOT_ACTED_ON))]
 
 
 def _retired(section: Mapping[str, JsonValue]) -> list[Problem]:
     """A note for each option that is left out because vLLM has retired it."""
-    named = ((key, note_of(_option_of(key))) for key in section)
+    named = ((key, note_of(option_named(key))) for key in section)
     return [(f"{SECTION}.{key}", note) for key, note in named if note][:REPORTED_MAX]
-
-
-def _option_of(key: str) -> str:
-    """vLLM's name of a key that is written in another spelling, or with an inner key behind it."""
-    return key.strip().lstrip("-").partition(".")[0].replace("_", "-")
 
 
 def _with_line(problem: Problem, document: Document) -> Problem:

@@ -20,9 +20,10 @@ class ConfigProblem(ValueError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Returns `; did you mean 'x'?` with the most similar known name, or an empty string."""
-    close = get_close_matches(name[:64], list(known), n=1, cutoff=0.7)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """Returns `; did you mean 'x'?` with the most similar known name, in whatever case, or an empty string."""
+    names = {one.lower(): one for one in known}
+    close = get_close_matches(name[:64].lower(), list(names), n=1, cutoff=0.7)
+    return f"; did you mean {names[close[0]]!r}?" if close else ""
 
 
 def without_effect(keys: Collection[str], known: Iterable[str]) -> list[Problem]:

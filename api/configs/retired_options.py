@@ -1,15 +1,21 @@
-"""Options that vLLM has retired: which are taken with a note, and which have another name now.
+"""Names of options that vLLM does not list: retired ones, taken with a note or under another name; other spellings.
 
 The table is `retired_options.yaml`; `inference.py` reads the file that sets them.
 """
 
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
+from api.configs.arguments import Arguments, fitted
+from api.configs.problem import nearest, shown
+
+_NOT: Final = "no-"
+_COMMAND_LINE: Final = re.compile(r"([a-z][a-z0-9-]{0,80})[= ]\s*(.{0,200})", re.DOTALL)
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -50,11 +56,32 @@ def _notes() -> dict[str, str]:
     return {option: row.note for row in retired_options().without_effect for option in row.options}
 
 
+def option_named(key: str) -> str:
+    """vLLM's name of a key that is written in another spelling, or with an inner key behind it."""
+    return key.strip().lstrip("-").partition(".")[0].replace("_", "-")
+
+
 def note_of(option: str) -> str | None:
-    """What is said of an option that is left out; None for every other one."""
-    return _notes().get(option)
+    """What is said of an option, or of its denial, that is left out; None for every other one."""
+    return _notes().get(option) or _notes().get(option.removeprefix(_NOT))
 
 
-def new_name(option: str) -> str | None:
-    """What an option is called now; None for every other one."""
-    return retired_options().renamed.get(option)
+def positive(option: str, value: JsonValue, arguments: Arguments) -> tuple[str, JsonValue]:
+    """`no-x: true` as `x: false`, for switches, as `vllm serve --no-x` means it. Raises ValueError for any other value:
+    whether a denial that is denied is the default or true, nobody knows."""
+    name = option.removeprefix(_NOT)
+    if option in arguments or name == option or name not in arguments or arguments[name].kind != "switch":
+        return option, value
+    if value is None or fitted(value, arguments[name]):
+        return name, None if value is None else False
+    raise ValueError(f"denies what it turns off: write {name} with true or false")
+
+
+def unknown(option: str, arguments: Arguments) -> str:
+    """The sentence about a name that vLLM does not have: what it is called now, or what may be meant."""
+    if now := retired_options().renamed.get(option):
+        return f"is not an option of vLLM any more: write {now}"
+    if written := _COMMAND_LINE.fullmatch(option):
+        return f"is written as for a command line: write `{written[1]}: {shown(written[2])[1:-1]}`"
+    hint = nearest(option, [*arguments, *_notes(), *retired_options().renamed])
+    return f"is not an option of vLLM{hint or '; see `vllm serve --help`'}"

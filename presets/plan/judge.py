@@ -5,7 +5,7 @@ that what one of them refuses all refuse, for the same reason in the same words.
 repository of the hub, a Secret, your own nodes) is asked by the preflight, before nodes are bought.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypedDict, Unpack
@@ -16,7 +16,7 @@ from api.providers import PROVIDERS, Provider
 from api.resource.invalid import InvalidWorkspace
 from api.resource.workspace import Workspace
 from api.validation import limits, taken
-from api.validation.document import Draft
+from api.validation.document import Draft, Part
 from api.validation.engine import check_create, check_update
 from api.validation.problem import Problem
 from api.validation.rules import reason_of
@@ -58,22 +58,13 @@ def problems_on_update(old: Any, new: Any, **known: Unpack[Known]) -> list[Probl
     return _found_by(check_update, old, new, **known)
 
 
-def plan_document(document: Mapping[str, Any], context: PlanContext) -> PlanReport:
-    """The plan of a Workspace from a file or the cluster, whose `errors` are all that is refused. Never raises for
-    invalid user input."""
+def plan_document(document: Any, context: PlanContext) -> PlanReport:
+    """The plan of a Workspace from a file or the cluster, whose `errors` are all that is refused. Accepts any JSON and
+    never raises."""
+    if problem := limits.unreadable(document):
+        return _unplanned(Part("", document)["metadata"], context, _findings([problem]))
     context = replace(context, provider=provider_of(document, context.provider))
-    draft = Draft(document, context.provider)
-    try:
-        workspace = Workspace.parse(draft.root.value)
-    except InvalidWorkspace as error:
-        return PlanReport(
-            namespace=draft.metadata["namespace"].text or "default",
-            name=draft.metadata["name"].text,
-            provider=context.provider,
-            region=context.region,
-            errors=(Finding(reason="InvalidSpec", message=str(error)),),
-        )
-    report = plan_workspace(workspace, context)
+    report = _report(Draft(document, context.provider), context)
     problems = check_create(
         document,
         provider=context.provider,
@@ -81,12 +72,33 @@ def plan_document(document: Mapping[str, Any], context: PlanContext) -> PlanRepo
         more=rules(context.config_maps, context.policy, context.region),
         planned=lambda draft: _refused(report, draft),
     )
-    errors = [Finding(reason=reason_of(problem), path=problem.path, message=problem.message) for problem in problems]
     told = notes(document, provider=context.provider, config_maps=context.config_maps, policy=context.policy)
     said = {(warning.path, warning.message) for warning in report.warnings}
     warnings = [Finding(reason="Note", path=note.path, message=note.message) for note in told]
     new = [warning for warning in warnings if (warning.path, warning.message) not in said]
-    return report.model_copy(update={"errors": tuple(errors), "warnings": (*new, *report.warnings)})
+    return report.model_copy(update={"errors": _findings(problems), "warnings": (*new, *report.warnings)})
+
+
+def _report(draft: Draft, context: PlanContext) -> PlanReport:
+    """The plan; nothing but names of a document that is no Workspace: the rules tell all that is wrong with it."""
+    try:
+        return plan_workspace(Workspace.parse(draft.root.value), context)
+    except InvalidWorkspace as error:
+        return _unplanned(draft.metadata, context, (Finding(reason="InvalidSpec", message=str(error)),))
+
+
+def _unplanned(metadata: Part, context: PlanContext, errors: tuple[Finding, ...]) -> PlanReport:
+    return PlanReport(
+        namespace=metadata["namespace"].text or "default",
+        name=metadata["name"].text,
+        provider=context.provider,
+        region=context.region,
+        errors=errors,
+    )
+
+
+def _findings(problems: Sequence[Problem]) -> tuple[Finding, ...]:
+    return tuple(Finding(reason=reason_of(problem), path=problem.path, message=problem.message) for problem in problems)
 
 
 def notes(

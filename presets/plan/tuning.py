@@ -15,6 +15,7 @@ from presets.plan.durations import training_steps
 from presets.serving.fit import DoesNotFit
 from presets.tuning import memory as tuning_memory
 from presets.tuning.fit import Memory, concerns, fit_training, machines_that_train, refusals, volume_gib
+from presets.tuning.layer_choice import choice_problems
 from presets.tuning.overrides import TrainingOverrides, training_overrides
 from presets.tuning.target_modules import module_problems
 
@@ -38,14 +39,14 @@ def sized_training(
     plan: PlanReport, model: Model, machine: Machine, config: TrainingConfig, context: PlanContext
 ) -> PlanReport:
     """The plan with memory and volume, or with the errors that say why the training does not fit."""
-    if problems := module_problems(config.lora, model):
-        errors = [_error_of_modules(text) for text in problems]
+    chosen = [_error_of(key, text) for key, text in choice_problems(config.lora, model)]
+    if errors := chosen or [_error_of("target_modules", text) for text in module_problems(config.lora, model)]:
         return plan.model_copy(update={"errors": (*plan.errors, *errors)})
     overrides = training_overrides(config, plan.method, model)
     if not overrides.modules:
         message = f"{model.repo} has none of {', '.join(overrides.unknown_modules)}"
         message += f"; it has {', '.join(model.lora_targets)}, or use all-linear"
-        return _with(plan, _error_of_modules(message))
+        return _with(plan, _error_of("target_modules", message))
     plan = plan.model_copy(update=_shape(model, machine, overrides, context))
     if against := refusals(model, machine, overrides):
         return _elsewhere(plan, model, overrides, context, f"{against[0]}. Choose another {_noun(context)}")
@@ -60,8 +61,8 @@ def sized_training(
     return plan.model_copy(update={"training_gib": _reported(memory), "warnings": (*plan.warnings, *warnings)})
 
 
-def _error_of_modules(text: str) -> Finding:
-    return Finding(reason="ConfigInvalid", path="tuning.config", message=f"LoraConfig.target_modules: {text}")
+def _error_of(key: str, text: str) -> Finding:
+    return Finding(reason="ConfigInvalid", path="tuning.config", message=f"LoraConfig.{key}: {text}")
 
 
 def _shape(model: Model, machine: Machine, overrides: TrainingOverrides, context: PlanContext) -> Mapping[str, Any]:

@@ -47,7 +47,7 @@ def _of_a_pattern(pattern: str, excluded: str | Sequence[str] | None, model: Mod
     found = [
         name
         for name in (*HEADS, _EMBEDDING, *_NO_MODULES_OF_OURS)
-        if regex.fullmatch(pattern, name, timeout=PATTERN_S) and not _is_excluded(name, excluded)
+        if regex.fullmatch(pattern, name, timeout=PATTERN_S) and not is_excluded(name, excluded)
     ]
     if heads := [name for name in found if name in HEADS]:
         return [f"{pattern[:80]!r} matches {heads[0]}, which cannot be trained: the loss is computed past it; {_WRITE}"]
@@ -57,8 +57,8 @@ def _of_a_pattern(pattern: str, excluded: str | Sequence[str] | None, model: Mod
     return [f"{pattern[:80]!r} matches {others[0]}, which is no linear module; {_WRITE}"] if others else []
 
 
-def _is_excluded(name: str, excluded: str | Sequence[str] | None) -> bool:
-    """As peft excludes: a text has to match the whole name, an item of a list its end."""
+def is_excluded(name: str, excluded: str | Sequence[str] | None) -> bool:
+    """Whether peft excludes this module: a text has to match the whole name, an item of a list its end."""
     if isinstance(excluded, str):
         return bool(regex.fullmatch(excluded, name, timeout=PATTERN_S))
     return any(name == one or name.endswith(f".{one}") for one in excluded or ())

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from api.configs.servable import ranks_of, serving_problems
 from runtime.adapters.failures import INVALID, NOT_SERVABLE
+from runtime.adapters.settings import check_settings
 from runtime.pod.exit import Failure
 from runtime.pod.lora_tensors import foreign, matrices, unpaired
 from runtime.pod.safetensors import Tensor
 
-_NEEDED: Final = ("r", "lora_alpha", "target_modules")
 _HUB_NAME: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _WHOLE_LAYER: Final = (
     "a layer or parameter that was trained whole (modules_to_save, a resized vocabulary, a norm), and vLLM serves LoRA "
@@ -33,15 +33,10 @@ def rank_of(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> int:
     """Returns the highest rank. Raises Failure with the reason why vLLM cannot serve the adapter."""
     if str(config.get("peft_type")).upper() != "LORA":
         raise Failure(NOT_SERVABLE, f"its peft_type is {config.get('peft_type')!r}, and vLLM serves only LORA")
-    if missing := [key for key in _NEEDED if config.get(key) is None]:
-        raise Failure(INVALID, f"adapter_config.json has no {', '.join(missing)}")
-    if not isinstance(config["lora_alpha"], int | float):
-        raise Failure(INVALID, f"adapter_config.json has lora_alpha {config['lora_alpha']!r}: it must be a number")
+    check_settings(config)
     if problems := serving_problems(config):
         raise Failure(NOT_SERVABLE, "; ".join(f"{key}: {words}" for key, words in problems))
     ranks = ranks_of(config)
-    if not ranks or min(ranks) < 1:
-        raise Failure(INVALID, f"adapter_config.json has r {config['r']!r}: it must be a whole number of 1 or more")
     check_tensors(tensors)
     _check_shapes(ranks, tensors)
     return max(ranks)
@@ -81,9 +76,21 @@ def compatibility_warning(config: Mapping[str, Any], model: str) -> str:
 
 
 def _check_shapes(ranks: set[int], tensors: Mapping[str, Tensor]) -> None:
-    """Checks shapes against ranks. Experts that share a tensor have their ranks concatenated in it."""
+    """Checks shapes against each other and against ranks. Experts that share a tensor have their ranks concatenated in
+    it."""
     for pair in matrices(tensors):
-        shape = pair.down.shape
-        if len(shape) == 2 and not any(shape[0] and shape[0] % rank == 0 for rank in ranks):
+        down, up = pair.down.shape, pair.up.shape
+        if min(len(down), len(up)) < 2 or 0 in (*down, *up):
+            raise Failure(
+                INVALID, f"{pair.module} has matrices of {_size(down)} and {_size(up)}: save the adapter anew"
+            )
+        if len(down) == len(up) == 2 and down[0] != up[1]:
+            what = f"matrices of {_size(down)} and {_size(up)}, which cannot be multiplied"
+            raise Failure(INVALID, f"{pair.module} has {what}: save the adapter anew")
+        if len(down) == 2 and not any(down[0] % rank == 0 for rank in ranks):
             known = ", ".join(map(str, sorted(ranks)))
-            raise Failure(INVALID, f"{pair.module} has rank {shape[0]}, and adapter_config.json has {known}")
+            raise Failure(INVALID, f"{pair.module} has rank {down[0]}, and adapter_config.json has {known}")
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "one number"

@@ -42,7 +42,8 @@ def rows_of(file: Path) -> Iterator[tuple[dict[str, str | None], int]]:
 
 
 def _header(reader: Iterator[list[str]]) -> list[str]:
-    names = next(reader, [])
+    """The first line that is not empty."""
+    names = next(filter(None, reader), [])
     if len(names) > COLUMNS_MAX:
         raise ValueError(f"it has {len(names)} columns, and {COLUMNS_MAX} are allowed")
     if len(names) == 1 and (other := next((one for one in _OTHER_SEPARATORS if one in names[0]), None)):

@@ -5,6 +5,7 @@ of opening brackets take 970 MB (measured with 3.6.0). ijson also rejects NaN an
 json, and so most writers of such files, accept.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,19 @@ ROW_MAX: Final = 2**23
 """Characters of one row in csv and JSON, and bytes of one in files of columns. It is more than any model reads at once,
 some two million tokens; a longer row means that the file has another format."""
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
-_ENDS_EARLY: Final = "ends early, or has an error here"
+_LITERALS: Final = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
+_LONGEST: Final = len("-Infinity")
+"""Characters at the end of what was read that may be the beginning of a literal, or of an escape in a text."""
+_REMEDIES: Final = {
+    "'": "quotes are double ones in JSON",
+    "}": "leave out the comma before it, or add the value that is missing",
+    "]": "leave out the comma before it",
+    **dict.fromkeys("TFN", "write true, false and null"),
+    "/": "JSON has no comments",
+    "#": "JSON has no comments",
+    "\ufeff": "the mark that some programs begin files with: leave it out where files are joined",
+}
+"""What to do where this character is the first that cannot be."""
 
 
 def rows_of(file: Path) -> Iterator[tuple[Any, int]]:
@@ -53,7 +66,10 @@ def _lines(text: IO[str], first: str) -> Iterator[tuple[Any, int]]:
     while line:
         if len(line) == ROW_MAX:
             raise ValueError(f"a line of more than {ROW_MAX} characters")
-        yield DECODER.decode(line), len(line)
+        try:
+            yield DECODER.decode(line), len(line)
+        except ValueError as error:
+            raise ValueError(_mistake(error, 0)) from None
         line = _next_line(text)
 
 
@@ -66,7 +82,9 @@ def _elements(text: IO[str], begun: str) -> Iterator[tuple[Any, int]]:
         value = reading.value()
         character = reading.next_character()
         if character not in (",", "]"):
-            raise ValueError(f"{character!r} where a comma was expected" if character else f"the list {_ENDS_EARLY}")
+            raise ValueError(
+                f"{character!r} where a comma was expected" if character else "the list ends early: its ] is missing"
+            )
         reading.at += 1
         yield value
     if rest := reading.next_character():
@@ -79,6 +97,25 @@ def _objects(text: IO[str], begun: str) -> Iterator[tuple[Any, int]]:
         if character == ",":
             raise ValueError("',' between objects: leave the commas out, or put brackets around all: [...]")
         yield reading.value()
+
+
+def _stands(error: ValueError, *, before: int) -> bool:
+    """Whether no more text can mend it: it is before that place, and no text that has only not ended yet."""
+    if not isinstance(error, json.JSONDecodeError):
+        return True
+    rest = error.doc[error.pos : error.pos + _LONGEST + 1].rstrip()
+    unfinished = error.msg.startswith("Unterminated") or any(literal.startswith(rest) for literal in _LITERALS)
+    return error.pos < before and not unfinished
+
+
+def _mistake(error: ValueError, begins: int) -> str:
+    """The sentence about what is wrong; `begins` is where its value does."""
+    if not isinstance(error, json.JSONDecodeError):  # Python's own limit
+        return "it has a whole number of more digits than are read: write it in quotes"
+    character = error.doc[error.pos : error.pos + 1]
+    what = f"it is no JSON from its character {error.pos - begins + 1} on, {character!r} ({error.msg.strip(': ')})"
+    remedy = _REMEDIES.get(character)
+    return f"{what}: {remedy}" if remedy else what
 
 
 class _Values:
@@ -95,10 +132,16 @@ class _Values:
             try:
                 value, end = DECODER.raw_decode(self._buffer, self.at)
             except ValueError as error:
-                if len(self._buffer) - self.at > ROW_MAX:
+                read = len(self._buffer)
+                if _stands(error, before=read - _LONGEST):
+                    raise ValueError(_mistake(error, self.at)) from None
+                if read - self.at > ROW_MAX:
                     raise ValueError(f"an element that does not end within {ROW_MAX} characters") from None
+                begins = self.at
                 if not self._more():
-                    raise ValueError(f"{self._what} {_ENDS_EARLY} ({error})") from None
+                    stands = _stands(error, before=read)
+                    words = _mistake(error, begins) if stands else f"{self._what} ends early: a part of it is missing"
+                    raise ValueError(words) from None
                 continue
             # A number at the end of what was read may go on.
             if end == len(self._buffer) and self._more():

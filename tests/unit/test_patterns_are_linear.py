@@ -37,6 +37,7 @@ BOUNDED: Final = {
 """Characters of the longest text that the patterns of a file are asked about, where it is less."""
 NOT_WRITTEN_DOWN: Final = {
     "activities/errors/azure_codes.py",  # a table beside it, which is added above
+    "runtime/adapters/settings.py",  # an adapter's own patterns, which are compiled only and never matched
     "runtime/turns/places.py",  # a stem of its own for each text
     "runtime/turns/spans.py",  # the tokenizer's own tokens
     "runtime/tune/train/load_model.py",  # LoraConfig.target_modules, which peft reads so: the tenant's own training

@@ -154,3 +154,56 @@ def test_a_throttled_request_is_no_quota_of_machines() -> None:
     assert refused(429, error).type == "CloudThrottled"
     assert refused(200, as_operation(error["error"])).type == "CloudThrottled"
     assert not refused(429, error).non_retryable
+
+
+WRAPPERS: Final = ("Conflict", "RetryableError", "RetryableErrorDueToAnotherOperation", "DeploymentFailed")
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("row", [row for row in REFUSALS if row[3] != "CloudBusy"], ids=lambda row: row[1])
+def test_a_refusal_inside_of_a_busy_word_is_no_matter_of_waiting(
+    wrapper: str, row: tuple[int, str, str, str, bool]
+) -> None:
+    _, code, message, reason, _ = row
+    inner = {"code": code, "message": message}
+    for error in (
+        {"code": wrapper, "message": "See details.", "details": [inner]},
+        {"code": wrapper, "message": "See details.", "details": inner},
+        {"code": wrapper, "message": json.dumps({"error": inner})},
+    ):
+        assert refused(409, {"error": error}).type == reason
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("Operation results in exceeding approved Total Regional Cores quota.", "QuotaExceeded"),
+        ("The write cannot be done because the following scope(s) are locked: 'x'", "CloudLocked"),
+        ("Another operation (w1 - Updating) is in progress", "CloudBusy"),
+        ("The resource was changed meanwhile", "CloudBusy"),
+    ],
+)
+def test_a_conflict_is_what_its_words_say(message: str, reason: str) -> None:
+    assert refused(409, {"error": {"code": "Conflict", "message": message}}).type == reason
+
+
+@pytest.mark.parametrize("code", ["OperationNotAllowed", "operationnotallowed", "OPERATIONNOTALLOWED"])
+def test_a_stopped_cluster_is_waited_for_whatever_the_case_of_the_code(code: str) -> None:
+    assert refused(400, {"error": {"code": code, "message": "The cluster is stopped."}}).type == "ClusterStopped"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"Error": {"Code": "QuotaExceeded", "Message": "24 cores are left"}},
+        {"Code": "QuotaExceeded", "Message": "24 cores are left"},
+        {"error": {"code": "QuotaExceeded", "message": {"lang": "en-us", "value": "24 cores are left"}}},
+        {"error": {"code": "BadRequest", "message": "x", "innererror": {"Code": "QuotaExceeded",
+                                                                       "Message": "24 cores are left"}}},
+    ],
+    ids=["another case", "flat", "OData's message", "an inner one"],
+)  # fmt: skip
+def test_a_body_of_another_form_is_read(body: dict[str, Any]) -> None:
+    found = refused(400, body)
+    assert found.type == "QuotaExceeded" and "QuotaExceeded: 24 cores are left. Ask Azure" in found.message
+    assert "lang" not in found.message

@@ -152,3 +152,14 @@ def test_a_machines_log_does_not_fill_the_status() -> None:
     mapped = from_azure(azure_error(200, "VMExtensionError", "the node did not start: " + "trace " * 500))
     assert "the node did not start" in mapped.message
     assert len(mapped.message) < 800
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7), (" 1.5 ", 1.5), ("31536000", 3600), ("9" * 400, 10), ("\u00b2", 10), ("\u0665", 10), ("-1", 10),
+     ("nan", 10), ("1e3", 10), ("", 10), ("Wed, 21 Oct 2026 07:28:00 GMT", 10)],
+)  # fmt: skip
+def test_azures_pause_is_taken_within_reason(header: str, seconds: float) -> None:
+    found = from_azure(azure_error(429, "TooManyRequests", "slow", Retry_After=header))
+    assert found.type == "CloudThrottled"
+    assert found.next_retry_delay is not None and found.next_retry_delay.total_seconds() == seconds

@@ -48,8 +48,10 @@ def test_errors_have_reasons(error: Exception, with_token: bool, reason: str, me
     assert any(part in failure.message for part in message.split("|"))
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("30", 30), ("999999", 600), ("soon", None), ("-3", None)])
-def test_the_pause_is_the_hubs_within_reason(header: str, seconds: int | None) -> None:
+@pytest.mark.parametrize(("header", "seconds"), [
+    *[("30", 30), ("999999", 600), ("soon", None), ("-3", None), ("9" * 5000, None), ("0.5", 0.5)],
+])  # fmt: skip
+def test_the_pause_is_the_hubs_within_reason(header: str, seconds: float | None) -> None:
     busy = answered(errors.HfHubHTTPError, 429, **{"Retry-After": header})
     delay = hub_failure(busy, WHERE, with_token=False).next_retry_delay
     assert (delay.total_seconds() if delay else None) == seconds

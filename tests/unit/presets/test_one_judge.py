@@ -1,5 +1,6 @@
 """Admission, `validate`, `plan` and the planner have one judge: what one refuses all refuse, in the same words."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from api.configs.inference import INFERENCE_KEY
 from api.configs.training import TRAINING_KEY
 from api.policy.reading import parse_policy
+from api.validation.rules import reason_of
 from presets.machines.machine import Machine
 from presets.machines.skus import find_sku, sku_table
 from presets.models.catalog import all_models
 from presets.plan.context import PlanContext
+from presets.plan.document import Finding
 from presets.plan.judge import plan_document, problems_on_create, problems_on_update
 
 Obj = dict[str, Any]
@@ -148,6 +151,35 @@ def test_own_nodes_may_be_selected_by_the_labels_that_they_have(label: str) -> N
     machine = Machine.of(find_sku(A100))
     plan = plan_document(document, PlanContext(machine=machine))
     assert plan.errors == () and plan.max_model_len
+
+
+def nested(levels: int) -> Any:
+    value: Any = "x"
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(serving("phi-44", "Standard_NC6s_v3", partition={"mode": "MIG"}), id="a value that is none"),
+        pytest.param(serving("phi-44", count="two") | {"inferrence": {}}, id="an unknown field"),
+        pytest.param({}, id="nothing in it"),
+        pytest.param({"kind": "Workspace", "inference": [], "resource": 1, "metadata": "x"}, id="other types"),
+        pytest.param(serving("phi-4") | {"more": nested(5000)}, id="nested deep"),
+        pytest.param(serving("phi-4", count=2**64), id="a huge number"),
+        pytest.param(serving("phi-4") | {"more": date(2026, 1, 1)}, id="a date of YAML"),
+        pytest.param(["a", "b"], id="a list"),
+        pytest.param(None, id="an empty file"),
+    ],
+)
+def test_what_is_no_workspace_gets_all_words_of_admission_from_the_plan(document: Any) -> None:
+    problems = problems_on_create(document)
+    plan = plan_document(document, PlanContext())
+    assert problems and plan.errors == tuple(
+        Finding(reason=reason_of(problem), path=problem.path, message=problem.message) for problem in problems
+    )
 
 
 def test_an_edit_is_refused_for_what_it_brings_and_not_for_what_is_there() -> None:

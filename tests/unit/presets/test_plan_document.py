@@ -109,7 +109,7 @@ def test_where_the_overrides_leave_no_machine_one_is_named_without_them() -> Non
 
 @pytest.mark.parametrize("document", [{}, {"kind": "Workspace"}, {"metadata": 3}, {"apiVersion": [], "kind": "x"}])
 def test_a_document_that_is_not_a_workspace_is_invalid(document: dict[str, Any]) -> None:
-    assert reasons(plan_document(document, PlanContext())) == ["InvalidSpec"]
+    assert reasons(plan_document(document, PlanContext()))[0] == "InvalidSpec"
 
 
 def test_a_price_is_for_all_replicas_and_null_where_it_is_not_known() -> None:
