@@ -25,6 +25,9 @@ _ANSWERS: Final = ("completion", "response", "output", "answer", "solution")
 _TEXTS: Final = ("text", "content")
 _SYSTEMS: Final = ("system", "system_prompt")
 _TOOLS: Final = ("tools",)
+_LABELS: Final = ("label", "kto_tag")
+"""Of data for KTO, as trl and LLaMA-Factory name it: false marks the answer as a bad one."""
+_BAD: Final = ("false", "0", "0.0")
 _KNOWN: Final = frozenset((*_MESSAGES, *_PROMPTS, *_CONTEXTS, *_ANSWERS, *_TEXTS, *_SYSTEMS, *_TOOLS))
 ACCEPTED: Final = (
     "messages; prompt and completion; instruction (with context or input) and response or output; question and answer; "
@@ -67,6 +70,7 @@ class Columns:
     context: str = ""
     system: str = ""
     tools: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,22 +106,31 @@ def with_later(columns: Columns, names: Collection[str], chosen: ColumnChoice) -
     """The same with those columns that a row may lack: the later rows of a file may be the first to have them."""
     if columns.shape is Shape.TEXT:
         return columns
+    others = [name for name in names if name not in (columns.prompt, columns.answer)]
     context = columns.context
     if columns.shape is Shape.PAIR and not context and not chosen.context_column:
-        context = _first([name for name in names if name not in (columns.prompt, columns.answer)], _CONTEXTS)
+        context = _first(others, _CONTEXTS)
     system = columns.system or _first(names, _SYSTEMS)
-    return replace(columns, context=context, system=system, tools=columns.tools or _first(names, _TOOLS))
+    label = columns.label or _first(others, _LABELS)
+    tools = columns.tools or _first(names, _TOOLS)
+    return replace(columns, context=context, system=system, tools=tools, label=label)
 
 
 def is_known(name: str, chosen: ColumnChoice) -> bool:
-    """Whether a column of this name may be learnt from; all others need not be read."""
+    """Whether a column of this name may be learnt from."""
     return name.lower() in _KNOWN or name in (chosen.messages_column, chosen.context_column, chosen.response_column)
+
+
+def is_read(name: str, chosen: ColumnChoice) -> bool:
+    """Whether a column of this name may say what is learnt; all others need not be read."""
+    return is_known(name, chosen) or name.lower() in _LABELS
 
 
 def example_of(row: Mapping[str, Any], columns: Columns) -> Example:
     """The row, read. Raises RowUnusable when it is empty or has nothing to learn."""
     if columns.shape is Shape.TEXT:
         return Example(text=_text(cell(row, columns.text), columns.text))
+    _check_label(cell(row, columns.label), columns.label)
     if columns.shape is Shape.MESSAGES:
         messages = messages_of(cell(row, columns.messages), columns.messages)
         return _conversation(_with_system(messages, row, columns), 0, row, columns)
@@ -136,6 +149,16 @@ def _pair(names: Collection[str], chosen: ColumnChoice) -> tuple[str, str]:
     if not prompt and "input" in names and answer != "input":
         prompt = "input"
     return prompt, answer
+
+
+def _check_label(value: Any, column: str) -> None:
+    """Raises RowUnusable for a label of false. A number means the same, as in trl; a file of csv has the words."""
+    said = value.strip().lower() if isinstance(value, str) else value
+    if said in (0, *_BAD):
+        raise RowUnusable(
+            f"column {column} is {text_of(value, column).strip()}, which marks the answer as a bad one, and only good "
+            "ones are learnt; if it means something else, remove the column or give it another name"
+        )
 
 
 def _prompt(row: Mapping[str, Any], columns: Columns) -> list[Message]:

@@ -112,6 +112,35 @@ def test_a_key_that_stands_twice_leaves_its_row_out(tmp_path: Path) -> None:
     assert second == "a.jsonl row 2: column prompt holds the key content more than once in one object"
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_an_answer_that_its_label_calls_bad_is_left_out_and_told(tmp_path: Path, kind: str) -> None:
+    rows = [{"prompt": f"q{number}", "completion": f"a{number}", "label": number % 3 == 0} for number in range(12)]
+    if kind == "parquet":
+        pa.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    elif kind == "jsonl":
+        (tmp_path / "a.jsonl").write_text(lines(*rows))
+    else:
+        texts = "".join(f"{row['prompt']},{row['completion']},{row['label']}\n" for row in rows)
+        (tmp_path / "a.csv").write_text("prompt,completion,label\n" + texts)
+    assert pairs(tmp_path) == [(f"q{number}", f"a{number}") for number in (0, 3, 6, 9)]
+    first, *_, last = judged(tmp_path).warnings
+    told = "False" if kind == "csv" else "false"
+    assert first.startswith(f"a.{kind} row 2: column label is {told}, which") and "remove the column" in first
+    assert last == f"a.{kind} and 3 more rows are left out"
+
+
+def test_a_label_that_comes_late_counts_from_its_row_on(tmp_path: Path) -> None:
+    rows = [{"prompt": "q", "completion": "a"} for _ in range(1500)]
+    (tmp_path / "a.jsonl").write_text(lines(*rows, {"prompt": "b", "completion": "c", "label": False}))
+    assert len(pairs(tmp_path)) == 1500
+
+
+def test_data_of_bad_answers_alone_ends_before_a_purchase(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(lines({"prompt": "q", "completion": "a", "label": False}))
+    reason, message = refused(tmp_path)
+    assert reason == "DataEmpty" and "a.jsonl row 1: column label is false" in message
+
+
 def doubled_columns(folder: Path, kind: str, names: list[str]) -> None:
     values = [["a"], ["b"], ["c"]]
     if kind == "csv":
