@@ -32,6 +32,12 @@ def test_the_answers_none_na_and_null_of_a_csv_file_are_answers(tmp_path: Path) 
     assert [answer for _, answer in pairs(tmp_path)] == answers
 
 
+def test_an_empty_field_of_a_csv_file_is_no_answer_and_changes_none_of_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("instruction,output\nq,1\nq,\nq,0\n")
+    assert [answer for _, answer in pairs(tmp_path)] == ["1", "0"]
+    assert judged(tmp_path).warnings == ["a.csv row 2: column output is empty"]
+
+
 def test_a_number_is_learnt_as_its_file_writes_it(tmp_path: Path) -> None:
     texts = ["1", "2.5", "1.50", "1e5", "-0.0", "true", "12345678901234567890", "3.14159265358979323846"]
     rows = "".join(f'{{"question": {text}, "answer": {text}}}\n' for text in texts)
@@ -92,6 +98,13 @@ def test_a_field_that_changes_or_comes_late_ends_nothing(tmp_path: Path) -> None
     assert len(found) == 1504
     assert found[-2] == [("system", "Be brief."), ("user", "b"), ("assistant", "c")]
     assert found[-1] == [("user", "b\n\n7"), ("assistant", "c")]
+
+
+def test_a_key_that_only_a_later_message_has_ends_nothing(tmp_path: Path) -> None:
+    usual = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    later = [usual[0], {**usual[1], "weight": 1, "tool_calls": []}]
+    (tmp_path / "a.jsonl").write_text(lines(*[{"messages": usual}] * 1500, {"messages": later}))
+    assert rows_of(tmp_path) == [[("user", "q"), ("assistant", "a")]] * 1501
 
 
 def test_half_of_a_character_leaves_its_row_out(tmp_path: Path) -> None:

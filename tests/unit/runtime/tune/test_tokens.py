@@ -1,13 +1,15 @@
 """Which tokens are learnt: the assistant's turns with what ends them, and never the rest."""
 
+import json
 from typing import Any
 
 import pytest
 
-from api.pods.training_rows import Example, RowUnusable
+from api.configs.training_sections import DatasetConfig
+from api.pods.training_rows import Example, RowUnusable, columns_of, example_of
 from runtime.tune.data.tokens import NOT_LEARNT, Learn, Tokenizing, Tokens, fitted
 from tests.unit.runtime.tune.letters import Letters
-from tests.unit.runtime.turns.rows import ROWS, assistant, calls, user
+from tests.unit.runtime.turns.rows import ROWS, TOOLS, assistant, calls, result, user
 from tests.unit.runtime.turns.shapes import SHAPES
 
 Messages = tuple[dict[str, Any], ...]
@@ -56,6 +58,39 @@ def test_a_tool_call_is_learnt_where_only_the_last_turn_gets_an_empty_thought() 
     messages, tools = ROWS["a call without a text"]
     found = learnt_of(Example(tuple(messages), tools=tools), letters("thoughts of the last turn"))
     assert '"arguments": {"city": "Ulm"}}\n</tool_call><|im_end|>' in found and "told" not in found
+
+
+CALLED = '<tool_call>\n{"name": "weather", "arguments": {"city": "Ulm"}}\n</tool_call><|im_end|>\nIt rains.<|im_end|>\n'
+ASKED = [user("Weather?"), assistant("", **calls({"city": "Ulm"})), result("rain"), assistant("It rains.")]
+PARTS = [
+    user([{"type": "text", "text": "Weather?"}]),
+    ASKED[1],
+    ASKED[2],
+    assistant([{"type": "text", "text": "It rains."}]),
+]
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "content in parts": {"messages": PARTS, "tools": TOOLS},
+    "arguments as text": {
+        "messages": [ASKED[0], assistant(None, **calls('{"city": "Ulm"}')), *ASKED[2:]], "tools": TOOLS,
+    },
+    "tools as text": {"messages": ASKED, "tools": json.dumps(TOOLS)},
+    "nulls that a file of columns fills in": {
+        "messages": [{"tool_calls": None, "name": None} | message for message in ASKED],
+        "tools": [{"strict": None, **TOOLS[0]}],
+    },
+    "a pair of lists": {"prompt": ASKED[:1], "completion": PARTS[1:], "tools": json.dumps(TOOLS)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", OTHERWISE.values(), ids=OTHERWISE)
+def test_however_a_row_is_written_the_same_is_shown_and_learnt(row: dict[str, Any]) -> None:
+    tokenizer = letters()
+    tokenizing = Tokenizing(tokenizer, "answers", [tokenizer.eos_token_id, tokenizer.id_of("<|im_end|>")])
+    usual = tokenizing.tokens(Example(tuple(ASKED), tools=TOOLS))
+    assert learnt(usual, tokenizer) == CALLED
+    found = tokenizing.tokens(example_of(row, columns_of(row, DatasetConfig())))
+    assert tokenizer.text_of(found.ids) == tokenizer.text_of(usual.ids)
+    assert learnt(found, tokenizer) == CALLED and not found.lost
 
 
 def test_a_question_is_not_learnt_where_the_system_prompt_vanishes_and_that_is_told() -> None:
