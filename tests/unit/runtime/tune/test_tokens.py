@@ -63,10 +63,8 @@ def test_a_tool_call_is_learnt_where_only_the_last_turn_gets_an_empty_thought() 
 CALLED = '<tool_call>\n{"name": "weather", "arguments": {"city": "Ulm"}}\n</tool_call><|im_end|>\nIt rains.<|im_end|>\n'
 ASKED = [user("Weather?"), assistant("", **calls({"city": "Ulm"})), result("rain"), assistant("It rains.")]
 PARTS = [
-    user([{"type": "text", "text": "Weather?"}]),
-    ASKED[1],
-    ASKED[2],
-    assistant([{"type": "text", "text": "It rains."}]),
+    message | {"content": [{"type": "text", "text": message["content"]}]} if message["content"] else message
+    for message in ASKED
 ]
 OTHERWISE: dict[str, dict[str, Any]] = {
     "content in parts": {"messages": PARTS, "tools": TOOLS},
