@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from api.pods.training_messages import Message as Message
-from api.pods.training_messages import messages_of, tools_of
+from api.pods.training_messages import is_learnt, messages_of, tools_of
 from api.pods.training_values import RowUnusable as RowUnusable
-from api.pods.training_values import cell, listed, text_of
+from api.pods.training_values import cell, is_false, listed, text_of
 
 FORMATS: Final = (".parquet", ".jsonl", ".json", ".csv", ".arrow")
 """File name endings that are data."""
@@ -27,7 +27,6 @@ _SYSTEMS: Final = ("system", "system_prompt")
 _TOOLS: Final = ("tools",)
 _LABELS: Final = ("label", "kto_tag")
 """Of data for KTO, as trl and LLaMA-Factory name it: false marks the answer as a bad one."""
-_BAD: Final = ("false", "0", "0.0")
 _KNOWN: Final = frozenset((*_MESSAGES, *_PROMPTS, *_CONTEXTS, *_ANSWERS, *_TEXTS, *_SYSTEMS, *_TOOLS))
 ACCEPTED: Final = (
     "messages; prompt and completion; instruction (with context or input) and response or output; question and answer; "
@@ -75,12 +74,18 @@ class Columns:
 
 @dataclass(frozen=True)
 class Example:
-    """One row, read: a conversation, or one text. Assistant turns from the message `learnt_from` on are learnt."""
+    """One row, read: a conversation, or one text. Assistant turns from the message `learnt_from` on are learnt, but
+    for those that their writer has marked: `unlearnt`."""
 
     messages: tuple[Message, ...] = ()
     learnt_from: int = 0
     text: str = ""
     tools: list[dict[str, Any]] | None = None
+    unlearnt: frozenset[int] = frozenset()
+
+    def learns(self, at: int) -> bool:
+        """Returns whether the message of this number is learnt, if it is the assistant's."""
+        return at >= self.learnt_from and at not in self.unlearnt
 
 
 def columns_of(names: Collection[str], chosen: ColumnChoice) -> Columns:
@@ -153,8 +158,7 @@ def _pair(names: Collection[str], chosen: ColumnChoice) -> tuple[str, str]:
 
 def _check_label(value: Any, column: str) -> None:
     """Raises RowUnusable for a label of false. A number means the same, as in trl; a file of csv has the words."""
-    said = value.strip().lower() if isinstance(value, str) else value
-    if said in (0, *_BAD):
+    if is_false(value):
         raise RowUnusable(
             f"column {column} is {text_of(value, column).strip()}, which marks the answer as a bad one, and only good "
             "ones are learnt; if it means something else, remove the column or give it another name"
@@ -183,9 +187,14 @@ def _context(value: Any, column: str) -> str:
 
 
 def _conversation(messages: list[Message], learnt_from: int, row: Mapping[str, Any], columns: Columns) -> Example:
-    if not any(message["role"] == "assistant" for message in messages[learnt_from:]):
+    answers = {at for at, one in enumerate(messages) if one["role"] == "assistant" and at >= learnt_from}
+    if not answers:
         raise RowUnusable("it has no message with the role assistant")
-    return Example(tuple(messages), learnt_from, tools=tools_of(cell(row, columns.tools), columns.tools))
+    unlearnt = frozenset(at for at in answers if not is_learnt(messages[at]))
+    if unlearnt == answers:
+        raise RowUnusable("each message of the assistant is marked as not to be learnt, by weight or train")
+    tools = tools_of(cell(row, columns.tools), columns.tools)
+    return Example(tuple(messages), learnt_from, tools=tools, unlearnt=unlearnt)
 
 
 def _with_system(messages: list[Message], row: Mapping[str, Any], columns: Columns) -> list[Message]:

@@ -46,6 +46,19 @@ def test_a_pairs_prompt_is_not_learnt_though_the_assistant_speaks_in_it() -> Non
     assert learnt_of(row, letters()) == "no<|im_end|>\n"
 
 
+@pytest.mark.parametrize("mark", [{"weight": 0}, {"weight": 0.0}, {"train": False}])
+@pytest.mark.parametrize("shape", ["plain turns", "brackets", "no ends"])
+def test_a_turn_that_its_writer_does_not_want_learnt_is_shown_and_not_learnt(shape: str, mark: dict[str, Any]) -> None:
+    turns = [user("hi"), assistant("nonsense", **mark), user("and?"), assistant("yes", weight=1, train=True)]
+    row = example_of({"messages": turns}, columns_of(["messages"], DatasetConfig()))
+    tokenizer = letters(shape)
+    tokens = Tokenizing(tokenizer, "answers", [tokenizer.eos_token_id]).tokens(row)
+    assert "yes" in learnt(tokens, tokenizer) and "nonsense" not in learnt(tokens, tokenizer)
+    assert "nonsense" in tokenizer.text_of(tokens.ids)
+    plain = Tokenizing(Letters(None), "answers", [tokenizer.eos_token_id]).tokens(row)
+    assert learnt(plain, tokenizer) == "yes</s>"
+
+
 @pytest.mark.parametrize("is_fast", [True, False], ids=["fast", "slow"])
 def test_every_turn_is_learnt_where_only_the_last_one_gets_an_empty_thought(is_fast: bool) -> None:
     row = Example(said("1?", "one", "2?", "two", "3?", "three"))

@@ -230,6 +230,11 @@ def test_a_column_in_its_common_case_is_preferred_to_another() -> None:
         ({"prompt": [USER], "completion": [ASSISTANT], "Label": "False"}, "column Label is False"),
         ({"messages": [USER, ASSISTANT], "label": False}, "column label is false"),
         ({"conversations": [USER, ASSISTANT], "kto_tag": " FALSE "}, "column kto_tag is FALSE"),
+        (
+            {"messages": [USER, {**ASSISTANT, "weight": 0}]},
+            "each message of the assistant is marked as not to be learnt",
+        ),
+        ({"prompt": "q", "completion": [{**ASSISTANT, "train": False}]}, "marked as not to be learnt"),
         ({"question": "q", "answer": "a", "label": 0}, "column label is 0, which marks"),
         ({"question": "q", "answer": "a", "label": 0.0}, "column label is 0.0, which marks"),
         ({"question": "q", "answer": "a", "label": "0"}, "column label is 0, which marks"),
