@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from api.pods.training_values import RowUnusable, decoded, plain, text_of
+from api.pods.training_values import RowUnusable, decoded, is_false, plain, text_of
 
 Message = dict[str, Any]
 
@@ -24,6 +24,15 @@ _CALL: Final = "function_call"
 _TEXT_PARTS: Final = ("text", "input_text", "output_text")
 THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
 """Keys of a message that hold what the assistant thought, each of some family of templates."""
+
+
+_MARKS: Final = ("weight", "train")
+"""Keys of a message of the assistant that say whether it is learnt: OpenAI's, whose 0 is no, and axolotl's."""
+
+
+def is_learnt(message: Message) -> bool:
+    """Returns whether a message of the assistant is to be learnt, as far as its writer says."""
+    return not any(is_false(message.get(name)) for name in _MARKS)
 
 
 def messages_of(value: Any, column: str) -> list[Message]:

@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from api.pods.training_messages import Message as Message
-from api.pods.training_messages import messages_of, tools_of
+from api.pods.training_messages import is_learnt, messages_of, tools_of
 from api.pods.training_values import RowUnusable as RowUnusable
-from api.pods.training_values import cell, listed, text_of
+from api.pods.training_values import cell, is_false, listed, text_of
 
 FORMATS: Final = (".parquet", ".jsonl", ".json", ".csv", ".arrow")
 """File name endings that are data."""
@@ -25,6 +25,8 @@ _ANSWERS: Final = ("completion", "response", "output", "answer", "solution")
 _TEXTS: Final = ("text", "content")
 _SYSTEMS: Final = ("system", "system_prompt")
 _TOOLS: Final = ("tools",)
+_LABELS: Final = ("label", "kto_tag")
+"""Of data for KTO, as trl and LLaMA-Factory name it: false marks the answer as a bad one."""
 _KNOWN: Final = frozenset((*_MESSAGES, *_PROMPTS, *_CONTEXTS, *_ANSWERS, *_TEXTS, *_SYSTEMS, *_TOOLS))
 ACCEPTED: Final = (
     "messages; prompt and completion; instruction (with context or input) and response or output; question and answer; "
@@ -67,16 +69,23 @@ class Columns:
     context: str = ""
     system: str = ""
     tools: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True)
 class Example:
-    """One row, read: a conversation, or one text. Assistant turns from the message `learnt_from` on are learnt."""
+    """One row, read: a conversation, or one text. Assistant turns from the message `learnt_from` on are learnt, but
+    for those that their writer has marked: `unlearnt`."""
 
     messages: tuple[Message, ...] = ()
     learnt_from: int = 0
     text: str = ""
     tools: list[dict[str, Any]] | None = None
+    unlearnt: frozenset[int] = frozenset()
+
+    def learns(self, at: int) -> bool:
+        """Returns whether the message of this number is learnt, if it is the assistant's."""
+        return at >= self.learnt_from and at not in self.unlearnt
 
 
 def columns_of(names: Collection[str], chosen: ColumnChoice) -> Columns:
@@ -102,22 +111,31 @@ def with_later(columns: Columns, names: Collection[str], chosen: ColumnChoice) -
     """The same with those columns that a row may lack: the later rows of a file may be the first to have them."""
     if columns.shape is Shape.TEXT:
         return columns
+    others = [name for name in names if name not in (columns.prompt, columns.answer)]
     context = columns.context
     if columns.shape is Shape.PAIR and not context and not chosen.context_column:
-        context = _first([name for name in names if name not in (columns.prompt, columns.answer)], _CONTEXTS)
+        context = _first(others, _CONTEXTS)
     system = columns.system or _first(names, _SYSTEMS)
-    return replace(columns, context=context, system=system, tools=columns.tools or _first(names, _TOOLS))
+    label = columns.label or _first(others, _LABELS)
+    tools = columns.tools or _first(names, _TOOLS)
+    return replace(columns, context=context, system=system, tools=tools, label=label)
 
 
 def is_known(name: str, chosen: ColumnChoice) -> bool:
-    """Whether a column of this name may be learnt from; all others need not be read."""
+    """Whether a column of this name may be learnt from."""
     return name.lower() in _KNOWN or name in (chosen.messages_column, chosen.context_column, chosen.response_column)
+
+
+def is_read(name: str, chosen: ColumnChoice) -> bool:
+    """Whether a column of this name may say what is learnt; all others need not be read."""
+    return is_known(name, chosen) or name.lower() in _LABELS
 
 
 def example_of(row: Mapping[str, Any], columns: Columns) -> Example:
     """The row, read. Raises RowUnusable when it is empty or has nothing to learn."""
     if columns.shape is Shape.TEXT:
         return Example(text=_text(cell(row, columns.text), columns.text))
+    _check_label(cell(row, columns.label), columns.label)
     if columns.shape is Shape.MESSAGES:
         messages = messages_of(cell(row, columns.messages), columns.messages)
         return _conversation(_with_system(messages, row, columns), 0, row, columns)
@@ -136,6 +154,15 @@ def _pair(names: Collection[str], chosen: ColumnChoice) -> tuple[str, str]:
     if not prompt and "input" in names and answer != "input":
         prompt = "input"
     return prompt, answer
+
+
+def _check_label(value: Any, column: str) -> None:
+    """Raises RowUnusable for a label of false. A number means the same, as in trl; a file of csv has the words."""
+    if is_false(value):
+        raise RowUnusable(
+            f"column {column} is {text_of(value, column).strip()}, which marks the answer as a bad one, and only good "
+            "ones are learnt; if it means something else, remove the column or give it another name"
+        )
 
 
 def _prompt(row: Mapping[str, Any], columns: Columns) -> list[Message]:
@@ -160,9 +187,14 @@ def _context(value: Any, column: str) -> str:
 
 
 def _conversation(messages: list[Message], learnt_from: int, row: Mapping[str, Any], columns: Columns) -> Example:
-    if not any(message["role"] == "assistant" for message in messages[learnt_from:]):
+    answers = {at for at, one in enumerate(messages) if one["role"] == "assistant" and at >= learnt_from}
+    if not answers:
         raise RowUnusable("it has no message with the role assistant")
-    return Example(tuple(messages), learnt_from, tools=tools_of(cell(row, columns.tools), columns.tools))
+    unlearnt = frozenset(at for at in answers if not is_learnt(messages[at]))
+    if unlearnt == answers:
+        raise RowUnusable("each message of the assistant is marked as not to be learnt, by weight or train")
+    tools = tools_of(cell(row, columns.tools), columns.tools)
+    return Example(tuple(messages), learnt_from, tools=tools, unlearnt=unlearnt)
 
 
 def _with_system(messages: list[Message], row: Mapping[str, Any], columns: Columns) -> list[Message]:

@@ -119,6 +119,12 @@ def decoded(text: str, column: str, what: str) -> Any:
         raise RowUnusable(f"column {column}: {what} no valid JSON") from None
 
 
+def is_false(value: Any) -> bool:
+    """Returns whether a value is false, or a number of 0; a file of csv has the words for it."""
+    said = value.strip().lower() if isinstance(value, str) else value
+    return said in (0, "false", "0", "0.0")
+
+
 def listed(names: Iterable[str]) -> str:
     """Returns the names for a message, twenty at most."""
     shown = sorted(names)

@@ -14,7 +14,7 @@ from api.pods.training_rows import (
     RowUnusable,
     columns_of,
     example_of,
-    is_known,
+    is_read,
     with_later,
 )
 from runtime.pod.exit import Failure
@@ -36,7 +36,7 @@ class FileExamples:
 def examples_of(file: DataFile, dataset: DatasetConfig) -> FileExamples:
     """Opens a file. Raises Failure that names file, row and column, also while rows are read."""
     try:
-        table = read_table(file.path, file.ending, lambda name: is_known(name, dataset))
+        table = read_table(file.path, file.ending, lambda name: is_read(name, dataset))
         if not table.columns:
             return FileExamples([], "", iter(()))
         columns = columns_of(table.columns, dataset)
@@ -54,7 +54,7 @@ def _rows(
     known = set(table.columns)
     try:
         for number, row in table.rows:
-            if later := [name for name in row if name not in known and is_known(name, dataset)]:
+            if later := [name for name in row if name not in known and is_read(name, dataset)]:
                 known.update(later)
                 columns = with_later(columns, sorted(known), dataset)
             yield number, _example(row, columns)
@@ -73,7 +73,7 @@ def _example(row: Row, columns: Columns) -> Example | RowUnusable:
 
 def _check_doubled(file: DataFile, table: Table, columns: Columns) -> None:
     used = (columns.messages, columns.prompt, columns.answer, columns.text, columns.context, columns.system)
-    twice = [name for name in (*used, columns.tools) if name and name in table.doubled]
+    twice = [name for name in (*used, columns.tools, columns.label) if name and name in table.doubled]
     if twice:
         raise Failure(UNREADABLE, f"{file.name}: it has the column {twice[0]} more than once: rename or remove one")
 

@@ -43,7 +43,7 @@ class Conversations:
         has_calls = any(calls_of(message) for message in messages)
         for form in list(self._forms) if has_calls else [_as_it_is]:
             try:
-                found = conversation_of(self._render, form(messages), example.tools, example.learnt_from, self._tokens)
+                found = conversation_of(self._render, form(messages), example.tools, example.learns, self._tokens)
             except RowUnusable as error:
                 problem = problem or error
                 continue
@@ -69,9 +69,13 @@ class Conversations:
     def _shows_thoughts(self, key: str) -> bool:
         messages = [*ANY_QUESTION, {"role": "assistant", "content": "yes", key: "because"}]
         try:
-            return not conversation_of(self._render, messages, None, 0, self._tokens).lost
+            return not conversation_of(self._render, messages, None, _every, self._tokens).lost
         except RowUnusable:
             return False
+
+
+def _every(at: int) -> bool:
+    return True
 
 
 def _as_it_is(messages: Sequence[Message]) -> Sequence[Message]:

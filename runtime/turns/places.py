@@ -135,13 +135,13 @@ def _stem(text: str, messages: Sequence[Message]) -> str:
     return stem
 
 
-def lost_of(places: Places, learnt_from: int) -> list[Part]:
-    """Returns the parts that will not be trained on. Those of the assistant before `learnt_from` are not learnt
-    anyway. Raises RowUnusable where nobody knows the place of something that is to be learnt."""
-    if unknown := [part for part in places.unknown if part.kind in ASSISTANTS and part.message >= learnt_from]:
+def lost_of(places: Places, learns: Callable[[int], bool]) -> list[Part]:
+    """Returns the parts that will not be trained on. Those of messages of the assistant that are not learnt anyway do
+    not count. Raises RowUnusable where nobody knows the place of something that is to be learnt."""
+    if unknown := [part for part in places.unknown if part.kind in ASSISTANTS and learns(part.message)]:
         where = f"{unknown[0].kind.value} of message {unknown[0].message + 1}"
         raise RowUnusable(f"the chat template renders the {where} so that they cannot be found in the text")
     return sorted(
-        (part for part in places.absent if part.kind not in ASSISTANTS or part.message >= learnt_from),
+        (part for part in places.absent if part.kind not in ASSISTANTS or learns(part.message)),
         key=lambda part: part.message,
     )

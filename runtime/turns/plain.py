@@ -21,7 +21,7 @@ def plain_conversation(example: Example) -> tuple[list[Piece], tuple[Part, ...]]
     """Returns the texts, and the parts that are no text and are left out. Raises RowUnusable without an answer."""
     pieces = list[Piece]()
     for at, message in enumerate(example.messages):
-        answer = message["role"] == "assistant" and at >= example.learnt_from
+        answer = message["role"] == "assistant" and example.learns(at)
         content = str(message.get("content") or "")
         if content or not answer:
             gap = "" if at == 0 or answer else "\n"
@@ -29,5 +29,5 @@ def plain_conversation(example: Example) -> tuple[list[Piece], tuple[Part, ...]]
     if not any(piece.is_learnt for piece in pieces):
         raise RowUnusable(NO_ANSWER)
     lost = [part for part in parts_of(example.messages) if part.field != "content"]
-    lost = [part for part in lost if part.message >= example.learnt_from]
+    lost = [part for part in lost if example.learns(part.message)]
     return pieces, (*lost, *([Part(0, Kind.TOOLS, "tools")] if example.tools else []))

@@ -6,7 +6,7 @@ message before it when the assistant is asked to go on there; what ends it is wh
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
@@ -43,14 +43,14 @@ class Conversation:
 
 
 def conversation_of(
-    render: Render, messages: Sequence[Message], tools: Any, learnt_from: int, tokens: Collection[str]
+    render: Render, messages: Sequence[Message], tools: Any, learns: Callable[[int], bool], tokens: Collection[str]
 ) -> Conversation:
-    """Renders the conversation and finds the turns from message `learnt_from` on. `tokens`: texts that are one token,
-    such as `<|end|>`, which are never divided. Raises RowUnusable where the template refuses it."""
+    """Renders the conversation and finds the turns of the messages that are learnt. `tokens`: texts that are one
+    token, such as `<|end|>`, which are never divided. Raises RowUnusable where the template refuses it."""
     places = places_of(render, messages, tools)
     finder = _Finder(render, messages, tools, places, tokens)
-    turns = tuple(turn for turn in finder.turns() if turn.message >= learnt_from)
-    return Conversation(places.text, turns, tuple(lost_of(places, learnt_from)))
+    turns = tuple(turn for turn in finder.turns() if learns(turn.message))
+    return Conversation(places.text, turns, tuple(lost_of(places, learns)))
 
 
 class _Finder:

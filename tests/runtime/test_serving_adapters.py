@@ -14,6 +14,7 @@ from api.pods.serve import AdapterMount
 from runtime.serve.chat.open_routes import is_open
 from testing.adapters import write_lora
 from tests.runtime.conftest import HIDDEN, LAYERS, Server, brought, refusals_of, start, write_config
+from tests.runtime.tuning import make_model
 
 pytestmark = pytest.mark.timeout(1200)
 # The model goes on counting, 1.9 or more in log-probability ahead of any other word at each of these tokens.
@@ -89,18 +90,23 @@ UNFIT: dict[str, tuple[dict[str, tuple[int, int]], str]] = {
     "wrapped": (of_layers("model.language_model.", range(LAYERS)), "no model.language_model.layers.0.self_attn.q_proj"),
     "deeper": (of_layers("model.", range(LAYERS, 2 * LAYERS)), "the model has no model.layers.30.self_attn.q_proj"),
     "half": (of_layers("model.", range(2 * LAYERS)), "no model.layers.30.self_attn.q_proj (and 29 more of 60)"),
+    "embedded": ({"model.embed_tokens": (259, 64)}, "vLLM serves no adapter of embed_tokens with this model's class"),
+    "crowned": ({"lm_head": (259, 64)}, "vLLM serves no adapter of lm_head with this model's class"),
 }
+OF_QWEN2 = ("embedded", "crowned")
+"""Adapters for a tiny model of Qwen2's class; the others are for SmolLM2, whose class takes adapters of embeddings."""
 
 
 @pytest.fixture(scope="module")
 def refused(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What the server says to each of UNFIT, all in one process."""
     root = tmp_path_factory.mktemp("unfit")
-    files = []
+    qwen2, files = make_model(root / "qwen2", "qwen2"), []
     for name, (modules, _) in UNFIT.items():
         write_lora(root / name / "mnt" / name, modules, rank=8)
         mounts = brought(root / name, AdapterSource(name=name))
-        config = write_config(root / name / "serve", smollm2, adapters=[mount.model_dump() for mount in mounts])
+        model = qwen2 if name in OF_QWEN2 else smollm2
+        config = write_config(root / name / "serve", model, adapters=[mount.model_dump() for mount in mounts])
         Path(config.complete_marker).touch()
         files.append(root / name / "serve" / "serve.json")
     return dict(zip(UNFIT, refusals_of(files), strict=True))

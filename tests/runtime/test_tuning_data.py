@@ -24,6 +24,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_an_empty_shard_and_a_late_column_end_no_training(model: Path, tmp_path: Path) -> None:
     late = [{**row, "source": None} for row in ROWS] + [{**ROWS[0], "source": {"of": "web"}, "new": 1}]
+    late.append({"prompt": "cat?", "completion": "a bad answer", "label": False})
     training = Training(tmp_path, model, settings(num_train_epochs=1), rows=late)
     data = tmp_path / "data"
     (data / "part-00001.jsonl").touch()
@@ -31,10 +32,10 @@ def test_an_empty_shard_and_a_late_column_end_no_training(model: Path, tmp_path:
     (data / "header.csv").write_text("prompt,completion\n")
     (data / "config.json").write_text(json.dumps({"sizes": [1, 2]}, indent=2))
     manifest = judged(data)
-    assert (manifest.rows, manifest.usable) == (len(ROWS) + 4, len(ROWS) + 3)
+    assert (manifest.rows, manifest.usable) == (len(ROWS) + 5, len(ROWS) + 3)
     assert training.run() == 0, training.log[-3000:]
     rows = training.summary.rows
-    assert (rows.read, rows.trained, rows.unusable) == (manifest.rows, manifest.usable, 1)
+    assert (rows.read, rows.trained, rows.unusable) == (manifest.rows, manifest.usable, 2)
     assert training.summary.data_digest == manifest.digest
 
 

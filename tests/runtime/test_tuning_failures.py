@@ -53,6 +53,17 @@ def test_modules_that_cannot_be_trained_or_served_end_it_before_it_trains(
     assert training.status.reason == "ConfigInvalid" and words in training.status.message
 
 
+@pytest.mark.parametrize("modules", ["[embed_tokens, q_proj]", '".*(embed_tokens|q_proj)"'])
+def test_embeddings_of_a_class_that_vllm_does_not_serve_them_of_end_it_before_it_trains(
+    tmp_path: Path, modules: str
+) -> None:
+    text = settings().replace("LoraConfig: {", f"LoraConfig: {{target_modules: {modules}, ")
+    training = Training(tmp_path, make_model(tmp_path / "model", "qwen2"), text)
+    assert training.run() == 31, training.log[-3000:]
+    words = "embed_tokens makes an adapter that vLLM cannot serve with a Qwen2ForCausalLM"
+    assert training.status.reason == "ConfigInvalid" and words in training.status.message
+
+
 def test_out_of_memory_halves_the_rows_at_once_and_reports_it(tmp_path: Path) -> None:
     model = make_model(tmp_path / "model", "crowded")
     text = settings(more="ModelConfig: {torch_dtype: float32, trust_remote_code: true}", num_train_epochs=1)

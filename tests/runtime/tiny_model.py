@@ -1,7 +1,7 @@
 """Run in the runtime environment: writes a tiny model with random weights and a tokenizer of its own into a folder.
 
-`tiny_model.py FOLDER [nan | crowded]`: `nan` plants a weight that is no number; `crowded` is a model whose own code
-says that it is out of memory as soon as it gets more than 4 rows at once.
+`tiny_model.py FOLDER [nan | crowded | qwen2]`: `nan` plants a weight that is no number; `crowded` is a model whose own
+code says that it is out of memory as soon as it gets more than 4 rows at once; `qwen2` is of another class.
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 TEMPLATE = (
     "{% for message in messages %}<|start|>{{ message['role'] }}\n{{ message['content'] }}<|end|>\n{% endfor %}"
@@ -40,14 +40,15 @@ def main(folder: Path, kind: str) -> None:
     tokenizer = _tokenizer()
     tokenizer.save_pretrained(folder)
     torch.manual_seed(7)
-    config = LlamaConfig(
+    made, configured = (Qwen2ForCausalLM, Qwen2Config) if kind == "qwen2" else (LlamaForCausalLM, LlamaConfig)
+    config = configured(
         vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, max_position_embeddings=256, bos_token_id=None, eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id, tie_word_embeddings=False,
         # Wide enough that the frozen output layer can be sure of a token.
         initializer_range=0.2,
     )  # fmt: skip
-    model = LlamaForCausalLM(config)
+    model = made(config)
     if kind == "nan":
         with torch.no_grad():
             model.model.norm.weight[0] = float("nan")

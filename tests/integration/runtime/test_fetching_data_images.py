@@ -42,6 +42,17 @@ def test_the_data_of_all_layers_comes(registry: OciRegistry, tmp_path: Path) -> 
     assert not (tmp_path / "data" / "bin").exists()
 
 
+@pytest.mark.parametrize("whiteout", [".wh.data", "data/.wh.withdrawn.jsonl", "data/.wh..wh..opq", ".wh..wh..opq"])
+def test_rows_that_a_later_layer_withdraws_are_not_trained_on(
+    registry: OciRegistry, tmp_path: Path, whiteout: str
+) -> None:
+    withdrawn, kept = tar(("data/withdrawn.jsonl", ROWS)), tar(("data/new.jsonl", ROWS))
+    image = push(registry, withdrawn, tar((whiteout, b"")), kept)
+    manifest = pulled(registry, image, tmp_path / "data")
+    assert [file.name for file in manifest.files] == ["new.jsonl"]
+    assert (manifest.rows, (tmp_path / "data" / "withdrawn.jsonl").exists()) == (1000, False)
+
+
 def test_a_digest_is_kept_to(registry: OciRegistry, tmp_path: Path) -> None:
     image = push(registry, tar(("data/a.jsonl", ROWS)))
     digest = pulled(registry, image, tmp_path / "one").files[0].source

@@ -142,6 +142,26 @@ def test_kaitos_models_of_several_nodes_are_refused_before_they_are_stored(
 
 
 @pytest.mark.parametrize(
+    ("machine", "options", "words"),
+    [
+        (A100, "tool-call-parser: qwen", "not 'qwen'"),
+        (A100, "reasoning-parser: deepseek", "not 'deepseek'"),
+        (A100, "enable-auto-tool-choice: true", "enable-auto-tool-choice needs a tool-call-parser"),
+        ("Standard_NC16as_T4_v3", "dtype: bfloat16", "dtype bfloat16, which needs GPUs"),
+    ],
+)
+def test_options_that_keep_a_server_from_starting_are_refused_before_a_node_is_bought(
+    machine: str, options: str, words: str
+) -> None:
+    document = serving("phi-3-mini-4k-instruct", machine)
+    document["inference"]["config"] = "c"
+    config_maps = {"c": {"data": {INFERENCE_KEY: f"vllm: {{{options}}}"}}}
+    [problem] = problems_on_create(document, config_maps=config_maps)
+    [error] = plan_document(document, PlanContext(config_maps=config_maps)).errors
+    assert words in problem.message and error.message == problem.message
+
+
+@pytest.mark.parametrize(
     "label", ["kubernetes.azure.com/agentpool", "kubernetes.io/os", "node.kubernetes.io/instance-type"]
 )
 def test_own_nodes_may_be_selected_by_the_labels_that_they_have(label: str) -> None:

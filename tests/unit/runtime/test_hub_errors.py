@@ -41,6 +41,7 @@ def kind_of(error: Exception) -> termination.Kind:
         (errors.OfflineModeIsEnabled("no"), termination.UNREACHABLE),
         (httpx2.ConnectError("refused"), termination.UNREACHABLE),
         (httpx2.ReadTimeout("slow"), termination.UNREACHABLE),
+        (httpx2.ProxyError("403 Forbidden"), termination.UNREACHABLE),
         (OSError(errno.ENOSPC, "full"), termination.DISK_FULL),
         (OSError("3 bytes short"), termination.BROKEN_OFF),
         (ValueError("odd"), termination.BROKEN_OFF),

@@ -13,7 +13,20 @@ import pyarrow.ipc
 import pyarrow.parquet
 from hypothesis import strategies as st
 
-NAMES: Final = ("prompt", "completion", "input", "system", "text", "messages", "tools", "id", "Output", "output", "")
+NAMES: Final = (
+    "prompt",
+    "completion",
+    "input",
+    "system",
+    "text",
+    "messages",
+    "tools",
+    "label",
+    "id",
+    "Output",
+    "output",
+    "",
+)
 TEXTS: Final = st.one_of(
     st.sampled_from(["", " ", "None", "NA", "null", "NaN", "true", "07545", "1.50", "1e5", "[x]", "{}", "ä\U0001f600"]),
     st.text(max_size=20),

@@ -32,6 +32,12 @@ def test_the_answers_none_na_and_null_of_a_csv_file_are_answers(tmp_path: Path) 
     assert [answer for _, answer in pairs(tmp_path)] == answers
 
 
+def test_an_empty_field_of_a_csv_file_is_no_answer_and_changes_none_of_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("instruction,output\nq,1\nq,\nq,0\n")
+    assert [answer for _, answer in pairs(tmp_path)] == ["1", "0"]
+    assert judged(tmp_path).warnings == ["a.csv row 2: column output is empty"]
+
+
 def test_a_number_is_learnt_as_its_file_writes_it(tmp_path: Path) -> None:
     texts = ["1", "2.5", "1.50", "1e5", "-0.0", "true", "12345678901234567890", "3.14159265358979323846"]
     rows = "".join(f'{{"question": {text}, "answer": {text}}}\n' for text in texts)
@@ -94,6 +100,13 @@ def test_a_field_that_changes_or_comes_late_ends_nothing(tmp_path: Path) -> None
     assert found[-1] == [("user", "b\n\n7"), ("assistant", "c")]
 
 
+def test_a_key_that_only_a_later_message_has_ends_nothing(tmp_path: Path) -> None:
+    usual = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    later = [usual[0], {**usual[1], "weight": 1, "tool_calls": []}]
+    (tmp_path / "a.jsonl").write_text(lines(*[{"messages": usual}] * 1500, {"messages": later}))
+    assert rows_of(tmp_path) == [[("user", "q"), ("assistant", "a")]] * 1501
+
+
 def test_half_of_a_character_leaves_its_row_out(tmp_path: Path) -> None:
     good = {"prompt": "a", "completion": "\U0001f600"}
     (tmp_path / "a.jsonl").write_text(lines(good, {"prompt": "a", "completion": "\ud83d"}))
@@ -110,6 +123,35 @@ def test_a_key_that_stands_twice_leaves_its_row_out(tmp_path: Path) -> None:
     first, second = judged(tmp_path).warnings
     assert first == "a.jsonl row 1: it has the key completion more than once"
     assert second == "a.jsonl row 2: column prompt holds the key content more than once in one object"
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_an_answer_that_its_label_calls_bad_is_left_out_and_told(tmp_path: Path, kind: str) -> None:
+    rows = [{"prompt": f"q{number}", "completion": f"a{number}", "label": number % 3 == 0} for number in range(12)]
+    if kind == "parquet":
+        pa.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    elif kind == "jsonl":
+        (tmp_path / "a.jsonl").write_text(lines(*rows))
+    else:
+        texts = "".join(f"{row['prompt']},{row['completion']},{row['label']}\n" for row in rows)
+        (tmp_path / "a.csv").write_text("prompt,completion,label\n" + texts)
+    assert pairs(tmp_path) == [(f"q{number}", f"a{number}") for number in (0, 3, 6, 9)]
+    first, *_, last = judged(tmp_path).warnings
+    told = "False" if kind == "csv" else "false"
+    assert first.startswith(f"a.{kind} row 2: column label is {told}, which") and "remove the column" in first
+    assert last == f"a.{kind} and 3 more rows are left out"
+
+
+def test_a_label_that_comes_late_counts_from_its_row_on(tmp_path: Path) -> None:
+    rows = [{"prompt": "q", "completion": "a"} for _ in range(1500)]
+    (tmp_path / "a.jsonl").write_text(lines(*rows, {"prompt": "b", "completion": "c", "label": False}))
+    assert len(pairs(tmp_path)) == 1500
+
+
+def test_data_of_bad_answers_alone_ends_before_a_purchase(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(lines({"prompt": "q", "completion": "a", "label": False}))
+    reason, message = refused(tmp_path)
+    assert reason == "DataEmpty" and "a.jsonl row 1: column label is false" in message
 
 
 def doubled_columns(folder: Path, kind: str, names: list[str]) -> None:

@@ -1,13 +1,15 @@
 """Which tokens are learnt: the assistant's turns with what ends them, and never the rest."""
 
+import json
 from typing import Any
 
 import pytest
 
-from api.pods.training_rows import Example, RowUnusable
+from api.configs.training_sections import DatasetConfig
+from api.pods.training_rows import Example, RowUnusable, columns_of, example_of
 from runtime.tune.data.tokens import NOT_LEARNT, Learn, Tokenizing, Tokens, fitted
 from tests.unit.runtime.tune.letters import Letters
-from tests.unit.runtime.turns.rows import ROWS, assistant, calls, user
+from tests.unit.runtime.turns.rows import ROWS, TOOLS, assistant, calls, result, user
 from tests.unit.runtime.turns.shapes import SHAPES
 
 Messages = tuple[dict[str, Any], ...]
@@ -44,6 +46,19 @@ def test_a_pairs_prompt_is_not_learnt_though_the_assistant_speaks_in_it() -> Non
     assert learnt_of(row, letters()) == "no<|im_end|>\n"
 
 
+@pytest.mark.parametrize("mark", [{"weight": 0}, {"weight": 0.0}, {"train": False}])
+@pytest.mark.parametrize("shape", ["plain turns", "brackets", "no ends"])
+def test_a_turn_that_its_writer_does_not_want_learnt_is_shown_and_not_learnt(shape: str, mark: dict[str, Any]) -> None:
+    turns = [user("hi"), assistant("nonsense", **mark), user("and?"), assistant("yes", weight=1, train=True)]
+    row = example_of({"messages": turns}, columns_of(["messages"], DatasetConfig()))
+    tokenizer = letters(shape)
+    tokens = Tokenizing(tokenizer, "answers", [tokenizer.eos_token_id]).tokens(row)
+    assert "yes" in learnt(tokens, tokenizer) and "nonsense" not in learnt(tokens, tokenizer)
+    assert "nonsense" in tokenizer.text_of(tokens.ids)
+    plain = Tokenizing(Letters(None), "answers", [tokenizer.eos_token_id]).tokens(row)
+    assert learnt(plain, tokenizer) == "yes</s>"
+
+
 @pytest.mark.parametrize("is_fast", [True, False], ids=["fast", "slow"])
 def test_every_turn_is_learnt_where_only_the_last_one_gets_an_empty_thought(is_fast: bool) -> None:
     row = Example(said("1?", "one", "2?", "two", "3?", "three"))
@@ -56,6 +71,37 @@ def test_a_tool_call_is_learnt_where_only_the_last_turn_gets_an_empty_thought() 
     messages, tools = ROWS["a call without a text"]
     found = learnt_of(Example(tuple(messages), tools=tools), letters("thoughts of the last turn"))
     assert '"arguments": {"city": "Ulm"}}\n</tool_call><|im_end|>' in found and "told" not in found
+
+
+CALLED = '<tool_call>\n{"name": "weather", "arguments": {"city": "Ulm"}}\n</tool_call><|im_end|>\nIt rains.<|im_end|>\n'
+ASKED = [user("Weather?"), assistant("", **calls({"city": "Ulm"})), result("rain"), assistant("It rains.")]
+PARTS = [
+    message | {"content": [{"type": "text", "text": message["content"]}]} if message["content"] else message
+    for message in ASKED
+]
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "content in parts": {"messages": PARTS, "tools": TOOLS},
+    "arguments as text": {
+        "messages": [ASKED[0], assistant(None, **calls('{"city": "Ulm"}')), *ASKED[2:]], "tools": TOOLS,
+    },
+    "tools as text": {"messages": ASKED, "tools": json.dumps(TOOLS)},
+    "nulls that a file of columns fills in": {
+        "messages": [{"tool_calls": None, "name": None} | message for message in ASKED],
+        "tools": [{"strict": None, **TOOLS[0]}],
+    },
+    "a pair of lists": {"prompt": ASKED[:1], "completion": PARTS[1:], "tools": json.dumps(TOOLS)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", OTHERWISE.values(), ids=OTHERWISE)
+def test_however_a_row_is_written_the_same_is_shown_and_learnt(row: dict[str, Any]) -> None:
+    tokenizer = letters()
+    tokenizing = Tokenizing(tokenizer, "answers", [tokenizer.eos_token_id, tokenizer.id_of("<|im_end|>")])
+    usual = tokenizing.tokens(Example(tuple(ASKED), tools=TOOLS))
+    assert learnt(usual, tokenizer) == CALLED
+    found = tokenizing.tokens(example_of(row, columns_of(row, DatasetConfig())))
+    assert tokenizer.text_of(found.ids) == tokenizer.text_of(usual.ids)
+    assert learnt(found, tokenizer) == CALLED and not found.lost
 
 
 def test_a_question_is_not_learnt_where_the_system_prompt_vanishes_and_that_is_told() -> None:

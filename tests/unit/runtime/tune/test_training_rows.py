@@ -59,6 +59,15 @@ def test_unknown_columns_are_reported_with_the_known_ones() -> None:
         columns("flavour", "colour")
 
 
+def test_of_preferences_the_good_answer_is_learnt_once_it_is_named() -> None:
+    row = {"prompt": "q", "chosen": "a", "rejected": "b"}
+    with pytest.raises(ColumnsUnknown, match="none of the columns chosen, prompt, rejected is known"):
+        read(row)
+    assert read(row, response_column="chosen").messages == (USER, ASSISTANT)
+    whole = {"chosen": [USER, ASSISTANT], "rejected": [USER, {**ASSISTANT, "content": "b"}]}
+    assert read(whole, messages_column="chosen").messages == (USER, ASSISTANT)
+
+
 def test_a_missing_named_column_is_reported_with_the_existing_ones() -> None:
     with pytest.raises(ColumnsUnknown, match="no column 'reply'; the columns are answer, question"):
         columns("question", "answer", response_column="reply")
@@ -171,6 +180,17 @@ def test_messages_may_be_json_text() -> None:
     assert read({"messages": json.dumps([USER, ASSISTANT])}).messages == (USER, ASSISTANT)
 
 
+@pytest.mark.parametrize("label", [True, "True", None, "", 1, "1", "0.5", "spam", "falsetto", [0], {}])
+def test_an_answer_that_no_label_calls_bad_is_learnt(label: Any) -> None:
+    assert read({"prompt": "q", "completion": "a", "label": label}).messages == (USER, ASSISTANT)
+
+
+def test_a_label_that_is_the_answer_or_the_class_of_a_text_calls_nothing_bad() -> None:
+    answer = read({"prompt": "q", "label": False}, response_column="label")
+    assert answer.messages[-1]["content"] == "false"
+    assert read({"text": "a", "label": False}).text == "a"
+
+
 def test_a_column_in_its_common_case_is_preferred_to_another() -> None:
     assert read({"Output": "b", "prompt": "q", "output": "a"}).messages[-1] == ASSISTANT
 
@@ -206,6 +226,18 @@ def test_a_column_in_its_common_case_is_preferred_to_another() -> None:
         ({"prompt": "q", "completion": math.inf}, "holds a number that is not finite"),
         ({"prompt": "q", "completion": math.nan}, "column completion is empty"),
         ({"prompt": "q", "completion": b"a"}, "holds bytes where text was expected"),
+        ({"prompt": "q", "completion": "a", "label": False}, "column label is false, which marks the answer as a bad"),
+        ({"prompt": [USER], "completion": [ASSISTANT], "Label": "False"}, "column Label is False"),
+        ({"messages": [USER, ASSISTANT], "label": False}, "column label is false"),
+        ({"conversations": [USER, ASSISTANT], "kto_tag": " FALSE "}, "column kto_tag is FALSE"),
+        (
+            {"messages": [USER, {**ASSISTANT, "weight": 0}]},
+            "each message of the assistant is marked as not to be learnt",
+        ),
+        ({"prompt": "q", "completion": [{**ASSISTANT, "train": False}]}, "marked as not to be learnt"),
+        ({"question": "q", "answer": "a", "label": 0}, "column label is 0, which marks"),
+        ({"question": "q", "answer": "a", "label": 0.0}, "column label is 0.0, which marks"),
+        ({"question": "q", "answer": "a", "label": "0"}, "column label is 0, which marks"),
     ],
 )
 def test_a_row_with_nothing_to_learn_has_the_cause(row: dict[str, Any], why: str) -> None:

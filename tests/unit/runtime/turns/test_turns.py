@@ -119,6 +119,14 @@ def test_what_a_prompt_loses_of_the_assistant_is_not_told_because_it_is_not_lear
     assert not read("plain turns", [*messages[:3], assistant("said 2")], learnt_from=3).lost
 
 
+def test_what_is_lost_of_a_turn_that_is_not_to_be_learnt_is_not_told() -> None:
+    messages, _ = ROWS["thoughts of their own"]
+    template, tokens = SHAPES["plain turns"]
+    row = Example(tuple(messages), unlearnt=frozenset({1}))
+    found = Conversations(rendering(template, SPECIAL_TOKENS), tokens).read(row)
+    assert [part.message for part in found.lost] == [3] and learnt(found) == ["said 2<|im_end|>\n"]
+
+
 def test_a_turn_of_which_nothing_is_rendered_is_not_learnt_as_silence() -> None:
     messages, tools = ROWS["a call without a text"]
     assert learnt(read("an end of all", messages, tools)) == ["said 1<|end|>\n</s>"]
