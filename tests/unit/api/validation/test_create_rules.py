@@ -128,6 +128,11 @@ CASES = [
     Case("C12", "serving", {"resource.labelSelector": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}},
          "resource.labelSelector.matchExpressions[0]", "invalid value: only matchLabels or 'In'",
          {"resource.labelSelector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}}),
+    Case("C12", "own_nodes", {"resource.labelSelector": {"matchExpressions": [
+         {"key": "kubernetes.azure.com/mode", "operator": "NotIn", "values": ["system"]}]}},
+         "resource.labelSelector.matchExpressions[0]", "because nodes are found by labels that have one value",
+         {"resource.labelSelector": {"matchExpressions": [
+          {"key": "kubernetes.azure.com/agentpool", "operator": "In", "values": ["gpu"]}]}}),
     Case("C12", "serving", {"resource.labelSelector": {"matchLabels": {"a": "x"}, "matchExpressions": [
          {"key": "a", "operator": "In", "values": ["y"]}]}}, "resource.labelSelector.matchExpressions[0]", "both"),
     Case("C13", "serving", {"resource.labelSelector": {"matchLabels": {"kaito.sh/workspace": "x"}}},
