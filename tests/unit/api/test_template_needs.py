@@ -105,7 +105,8 @@ _JSON: Any = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
         st.sampled_from(
             ["spec", "containers", "initContainers", "resources", "limits", "requests", "ports", GPU, "name",
-             "overhead", "amd.com/gpu", "ephemeral-storage", "containerPort", "protocol", "readinessProbe", "restartPolicy"]
+             "amd.com/gpu", "ephemeral-storage", "overhead", "containerPort", "protocol", "readinessProbe",
+             "restartPolicy"]
         ), inner, max_size=4),
     max_leaves=25,
 )  # fmt: skip
