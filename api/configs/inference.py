@@ -85,7 +85,8 @@ def vllm_options(
     """The options by vLLM's names with values as it takes them, and what is wrong with the others.
 
     `max_model_len` and `--max-model-len` are the same option; `compilation-config.mode: 0` is the key `mode` of the
-    option `compilation-config`; a key without a value is left out.
+    option `compilation-config`; `no-enable-prefix-caching: true`, as on the command line, turns the switch off; a key
+    without a value is left out.
     """
     chosen: dict[str, JsonValue] = {}
     problems: list[Problem] = []
@@ -97,6 +98,8 @@ def vllm_options(
         if note_of(option):
             continue
         try:
+            if switch := _turned_off(option, arguments):
+                option, value = switch, _off(value)
             _check_option(option, inner, arguments, remote_code_allowed)
             _take(chosen, option, inner, value, arguments[option])
         except ValueError as error:
@@ -111,6 +114,17 @@ def context_problem(config: InferenceConfig, limit: int) -> str | None:
         return None
     message = f"max-model-len {length} exceeds model's maximum supported context window {limit} (ModelTokenLimit)"
     return f"{message}; lower it, or leave it out"
+
+
+def _turned_off(option: str, arguments: Arguments) -> str:
+    """The switch that an option `no-...` turns off; empty for every other option."""
+    name = option.removeprefix("no-")
+    return name if option not in arguments and name in arguments and arguments[name].kind == "switch" else ""
+
+
+def _off(value: JsonValue) -> JsonValue:
+    """A switch's value where its `no-` has this one: `no-x: false` is not passed, as vLLM reads its own files."""
+    return False if value is not None and fitted(value, Argument(kind="flag")) else None
 
 
 def _check_option(option: str, inner: list[str], arguments: Arguments, remote_code_allowed: bool) -> None:

@@ -51,8 +51,8 @@ def _notes() -> dict[str, str]:
 
 
 def note_of(option: str) -> str | None:
-    """What is said of an option that is left out; None for every other one."""
-    return _notes().get(option)
+    """What is said of an option that is left out, or of its `no-`; None for every other one."""
+    return _notes().get(option) or _notes().get(option.removeprefix("no-"))
 
 
 def new_name(option: str) -> str | None:
