@@ -175,6 +175,12 @@ def forbidden_on_nodes(key: str) -> bool:
     return reserved and not domain.endswith(("kubelet.kubernetes.io", "node.kubernetes.io"))
 
 
+def set_by_clusters(key: str) -> bool:
+    """Whether nodes get this label from Kubernetes, from the cloud, or from NVIDIA's programs, and from nobody else."""
+    domain = key.rpartition("/")[0]
+    return domain.endswith(("kubernetes.io", "k8s.io", "kubernetes.azure.com", "nvidia.com"))
+
+
 def pool_tags(namespace: str, name: str, uid: str) -> dict[str, str]:
     """Azure tags that tie a node pool to one Workspace."""
     return {TAG_NAMESPACE: namespace, TAG_NAME: name, TAG_UID: uid, TAG_MANAGED_BY: MANAGED_BY_VALUE}

@@ -19,10 +19,8 @@ def _numbers(plan: PlanReport) -> Iterator[str]:
         served = f", served as {plan.served_model_name}" if plan.served_model_name else ""
         weights = "weights of unknown size" if plan.weights_gib is None else f"{plan.weights_gib:.1f} GiB of weights"
         yield _line("model", f"{plan.model}, {weights}{served}")
-    if plan.gpu_model and plan.nodes is not None:
-        machine = plan.instance_type or "a node of yours"
-        gpus = f"with {plan.gpus_per_node or '?'} x {plan.gpu_model}"
-        yield _line("nodes", f"{plan.nodes} x {machine} {gpus}{_replicas(plan)}")
+    if plan.nodes is not None and (plan.gpu_model or (plan.kind == "template" and plan.instance_type)):
+        yield _line("nodes", f"{plan.nodes} x {plan.instance_type or 'a node of yours'}{_gpus(plan)}{_replicas(plan)}")
     if plan.tensor_parallel is not None:
         pipeline, data = plan.pipeline_parallel or 1, plan.data_parallel or 1
         layout = f"tensor {plan.tensor_parallel} x pipeline {pipeline} x data {data}"
@@ -37,6 +35,14 @@ def _numbers(plan: PlanReport) -> Iterator[str]:
     if plan.volume_gib is not None:
         yield _line("volume", f"{plan.volume_gib} GiB for data, checkpoints and adapter")
     yield from _money_and_time(plan)
+
+
+def _gpus(plan: PlanReport) -> str:
+    if not plan.gpu_model:
+        return ""
+    if plan.gpus_per_node == 0:
+        return f" with {plan.gpu_model}, which no pod asks for"
+    return f" with {plan.gpus_per_node or '?'} x {plan.gpu_model}"
 
 
 def _replicas(plan: PlanReport) -> str:

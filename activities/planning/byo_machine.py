@@ -6,6 +6,7 @@ Finding free GPUs and reserving them is left to activities/nodes.
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from activities.clients.identities import labelled
 from activities.clients.kubernetes import Cluster, Object
 from activities.contract.failures import failure
-from activities.nodes.byo.gpu_accounting import NODES_LISTED
+from activities.nodes.byo.gpu_accounting import NODES_LISTED, advice
 from api.resource.workspace import Workspace
 from presets.machines.gpu_labels import GpuLabelsInvalid, NodeGpus, NoGpuFacts, common_gpus, read_gpus
 from presets.machines.machine import Machine
@@ -24,17 +25,16 @@ _PER_GIB: Final = {"Ki": 2**20, "Mi": 2**10, "Gi": 1}
 
 async def read_own_machine(cluster: Cluster, workspace: Workspace) -> Machine:
     """Returns the machine. Raises NoMatchingNodes with what the nodes lack."""
-    selector = selector_of(workspace)
-    nodes, _ = await cluster.list_all("Node", selector=selector, keep=_kept)
-    return machine_of(nodes, selector, profile_of(workspace))
+    nodes, _ = await cluster.list_all("Node", selector=selector_of(workspace.match_labels), keep=_kept)
+    return machine_of(nodes, workspace.match_labels, profile_of(workspace))
 
 
-def selector_of(workspace: Workspace) -> str:
-    """The Workspace's matchLabels as a label selector."""
-    return ",".join(f"{key}={value}" for key, value in sorted(workspace.match_labels.items()))
+def selector_of(match_labels: Mapping[str, str]) -> str:
+    """A Workspace's matchLabels as a label selector."""
+    return ",".join(f"{key}={value}" for key, value in sorted(match_labels.items()))
 
 
-def machine_of(nodes: list[Object], selector: str, profile: str) -> Machine:
+def machine_of(nodes: list[Object], match_labels: Mapping[str, str], profile: str) -> Machine:
     """Returns what the nodes with GPUs share; `profile` is a MIG profile or empty. Raises NoMatchingNodes."""
     found: dict[str, NodeGpus] = {}
     without: list[str] = []
@@ -47,10 +47,10 @@ def machine_of(nodes: list[Object], selector: str, profile: str) -> Machine:
         except GpuLabelsInvalid as error:
             raise _no_node(f"node {metadata['name']}: {error}") from None
     if not found:
-        label = f"no node has these labels. Label one: kubectl label node NAME {selector.replace(',', ' ')}"
         shown, more = without[:NODES_LISTED], len(without) - NODES_LISTED
-        why = "; ".join([*shown, *([f"and {more} more"] if more > 0 else [])]) or label
-        raise _no_node(f"no node with a GPU matches {selector or 'an empty selector'}: {why}")
+        why = "; ".join([*shown, *([f"and {more} more"] if more > 0 else [])])
+        why = why or f"no node has these labels. {advice(match_labels)}"
+        raise _no_node(f"no node with a GPU matches {selector_of(match_labels) or 'an empty selector'}: {why}")
     sizes = [memory_gib(node) for node in nodes if node["metadata"]["name"] in found]
     try:
         return replace(Machine.of_node(common_gpus(found)), ram_gib=min(sizes))

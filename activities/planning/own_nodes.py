@@ -4,6 +4,7 @@ Looks at the process' view of all nodes, so that a label wakes the wait. The pla
 (`planner.py`), and GPUs are reserved by activities/nodes.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -40,7 +41,8 @@ class OwnMachines:
         deadline, with what the nodes lack; WorkspaceGone, InvalidSpec."""
         allowed = time_allowed(activity.info()) or ALL
         workspace = parsed(await read_existing(self._view.cluster, request))
-        selector, profile = selector_of(workspace), profile_of(workspace)
+        wanted, profile = workspace.match_labels, profile_of(workspace)
+        selector = selector_of(wanted)
         lacking = f"no node was seen that matches {selector}"
         async with (
             heartbeating() as progress,
@@ -48,17 +50,17 @@ class OwnMachines:
         ):
             async for sight in looks:
                 progress.note_met()
-                lacking = _lacking(list(sight.objects.values()), selector, profile)
+                lacking = _lacking(list(sight.objects.values()), wanted, profile)
                 if not lacking:
                     return NodesReady(names=sorted(sight.objects))
                 progress.report({"waiting": lacking})
         raise failure("NoMatchingNodes", f"after {allowed.total_seconds() / 60:.0f} min: {lacking}", final=True)
 
 
-def _lacking(nodes: list[Object], selector: str, profile: str) -> str:
+def _lacking(nodes: list[Object], match_labels: Mapping[str, str], profile: str) -> str:
     """What keeps a Workspace from being sized for these nodes; empty if nothing does."""
     try:
-        machine_of(nodes, selector, profile)
+        machine_of(nodes, match_labels, profile)
     except ApplicationError as error:
         return error.message
     return ""

@@ -88,7 +88,8 @@ def vllm_options(
     """The options by vLLM's names with values as it takes them, and what is wrong with the others.
 
     `max_model_len` and `--max-model-len` are the same option; `compilation-config.mode: 0` is the key `mode` of the
-    option `compilation-config`; a key without a value is left out.
+    option `compilation-config`; `no-enable-prefix-caching: true`, as on the command line, turns the switch off; a key
+    without a value is left out.
     """
     chosen: dict[str, JsonValue] = {}
     problems: list[Problem] = []

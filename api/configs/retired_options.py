@@ -67,14 +67,12 @@ def note_of(option: str) -> str | None:
 
 
 def positive(option: str, value: JsonValue, arguments: Arguments) -> tuple[str, JsonValue]:
-    """`no-x: true` as `x: false`, for switches, as `vllm serve --no-x` means it. Raises ValueError for any other value:
-    whether a denial that is denied is the default or true, nobody knows."""
+    """`no-x: true` as `x: false`, for switches, as `vllm serve --no-x` means it, and `no-x: false` as nothing, as vLLM
+    reads its own files. Raises ValueError for any other value."""
     name = option.removeprefix(_NOT)
     if option in arguments or name == option or name not in arguments or arguments[name].kind != "switch":
         return option, value
-    if value is None or fitted(value, arguments[name]):
-        return name, None if value is None else False
-    raise ValueError(f"denies what it turns off: write {name} with true or false")
+    return name, False if value is not None and fitted(value, arguments[name]) else None
 
 
 def unknown(option: str, arguments: Arguments) -> str:

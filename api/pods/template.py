@@ -15,6 +15,9 @@ from api.pods.serve import SERVE_PORT
 from api.quantity import QuantityInvalid, parse_quantity
 
 GIB: Final = 2**30
+DISK: Final = "ephemeral-storage"
+OTHER_GPUS: Final = ("amd.com/gpu", "gpu.intel.com/")
+"""What other makers' device plugins offer; Intel's name has the driver after it."""
 MIG_PREFIX: Final = "nvidia.com/mig-"
 HTTP_PORT_NAME: Final = "http"
 MOST_CONTAINERS: Final = 200
@@ -32,7 +35,8 @@ class TemplateProblem:
 
 @dataclass(frozen=True, kw_only=True)
 class TemplateNeeds:
-    """What one pod asks for. `gpus` are of `gpu_resource`, which is empty without a GPU; `cpu` cores; `memory_gib` GiB.
+    """What one pod asks for. `gpus` are of `gpu_resource`, which is empty without a GPU; `cpu` cores; `memory_gib` GiB,
+    `disk_gib` GiB of the node's disk. `other_gpus` are resources of makers other than NVIDIA.
 
     `port` is where the Service sends requests, and `server` the name of the container that listens there, empty where
     none says so. `probed`: that container has a readiness probe. `declared` are the TCP ports that containers name.
@@ -42,6 +46,8 @@ class TemplateNeeds:
     gpu_resource: str = ""
     cpu: float = 0.0
     memory_gib: float = 0.0
+    disk_gib: float = 0.0
+    other_gpus: tuple[str, ...] = ()
     port: int = SERVE_PORT
     server: str = ""
     probed: bool = False
@@ -60,6 +66,8 @@ def read_template(template: Any) -> TemplateNeeds:
         gpu_resource=gpu,
         cpu=float(requested(spec, "cpu")),
         memory_gib=float(requested(spec, "memory") / GIB),
+        disk_gib=float(requested(spec, DISK) / GIB),
+        other_gpus=tuple(name for name in sorted(_resources(spec)) if _is_other(name) and requested(spec, name)),
         port=port,
         server=str(server.get("name") or ""),
         probed=bool(_map(server.get("readinessProbe"))),
@@ -178,6 +186,10 @@ def _resources(spec: Mapping[str, Any]) -> set[str]:
 def is_gpu(resource: str) -> bool:
     """Whether a resource of this name is NVIDIA's GPUs, or MIG slices of them."""
     return resource == labels.GPU_RESOURCE or str(resource).startswith(MIG_PREFIX)
+
+
+def _is_other(resource: str) -> bool:
+    return resource.startswith(OTHER_GPUS)
 
 
 def _amount(container: Mapping[str, Any], resource: str) -> Fraction:

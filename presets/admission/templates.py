@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from api import labels
-from api.pods.template import TemplateNeeds, read_template
+from api.pods.template import DISK, TemplateNeeds, read_template
 from api.resource.workspace import Workspace
 from api.validation.document import Draft
 from api.validation.problem import Problem
@@ -17,6 +17,12 @@ from presets.machines.skus import Sku
 
 WHERE: Final = "inference.template.spec"
 NVIDIA: Final = "NVIDIA"
+AMD_GPU: Final = "amd.com/gpu"
+DISK_SHARE: Final = 0.85
+"""Of a node's disk that pods may ask for: the kubelet keeps a tenth free, the file system takes some (AKS shows 111.5
+GiB of 128)."""
+DISK_MAX_GIB: Final = 2048
+"""The largest OS disk of a node pool (AKS, osDiskSizeGB)."""
 
 
 def templates(draft: Draft) -> Iterator[Problem]:
@@ -56,6 +62,13 @@ def lacking(needs: TemplateNeeds, sku: Sku | None) -> Iterator[str]:
         yield f"a pod asks for {needs.gpus} x {labels.GPU_RESOURCE}, and {sku.name} has {what}"
     elif needs.gpus > sku.gpus:
         yield f"a pod asks for {needs.gpus} GPUs, and {sku.name} has {sku.gpus}: ask for less, or use a larger machine"
+    for resource in needs.other_gpus:
+        if resource != AMD_GPU or not sku.gpu_model.startswith("AMD"):
+            has = f"{sku.gpu_model}: ask for {labels.GPU_RESOURCE}" if sku.gpus else "no GPU"
+            yield f"a pod asks for {resource}, and {sku.name} has {has}"
+    if needs.disk_gib > DISK_MAX_GIB * DISK_SHARE:
+        most = f"a node's disk has at most {DISK_MAX_GIB}, of which pods get {DISK_MAX_GIB * DISK_SHARE:.0f}"
+        yield f"a pod asks for {needs.disk_gib:.0f} GiB of {DISK}, and {most}: ask for less, or mount a volume"
     if needs.cpu > sku.vcpus:
         asked = f"a pod asks for {needs.cpu:g} CPUs, and {sku.name} has {sku.vcpus}"
         yield f"{asked}: ask for less, or use a larger machine"

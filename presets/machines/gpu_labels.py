@@ -7,9 +7,10 @@ On AKS that program is not installed by default; the VM size in the node's label
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
-from presets.machines.skus import UnknownSku, find_sku
+from presets.machines.skus import UnknownSku, find_sku, sku_table
 
 PREFIX: Final = "nvidia.com/"
 GPU: Final = "nvidia.com/gpu"
@@ -20,6 +21,16 @@ USABLE_SHARE: Final = 0.97
 MIB_PER_GIB: Final = 1024
 LEAST_MIB, MOST_MIB = 1024, 4 << 20
 MOST_GPUS: Final = 1024
+
+OLD_GPUS: Final[Mapping[str, str]] = {
+    "K80": "3.7",
+    "M40": "5.2",
+    "M60": "5.2",
+    "P100": "6.0",
+    "P4": "6.1",
+    "P40": "6.1",
+}
+"""Compute capability (NVIDIA, "CUDA GPUs")."""
 
 Sharing = Literal["none", "time-slicing", "mps"]
 
@@ -102,7 +113,7 @@ def _plain(labels: Mapping[str, str], wanted: str) -> NodeGpus:
         count=count * replicas,
         memory_gib=memory,
         usable_memory_gib=memory * USABLE_SHARE,
-        compute_capability=_capability(labels),
+        compute_capability=_capability(labels) or _capability_of(product),
         mig_profile=profile,
         replicas=replicas,
         sharing=sharing,
@@ -118,12 +129,13 @@ def _mixed(labels: Mapping[str, str], wanted: str) -> NodeGpus:
     base = f"{PREFIX}mig-{profile}."
     replicas, sharing = _sharing(labels, base, labels.get(f"{base}product", ""))
     memory = _number(labels, f"{base}memory", LEAST_MIB, MOST_MIB) / MIB_PER_GIB / replicas
+    product = labels.get(f"{base}product", labels.get(f"{GPU}.product", ""))
     return NodeGpus(
-        product=labels.get(f"{base}product", labels.get(f"{GPU}.product", "")).replace(_SHARED, ""),
+        product=product.replace(_SHARED, ""),
         count=_number(labels, f"{base}count", 1, MOST_GPUS) * replicas,
         memory_gib=memory,
         usable_memory_gib=memory * USABLE_SHARE,
-        compute_capability=_capability(labels),
+        compute_capability=_capability(labels) or _capability_of(product),
         resource=f"{PREFIX}mig-{profile}",
         mig_profile=profile,
         replicas=replicas,
@@ -198,6 +210,19 @@ def _capability(labels: Mapping[str, str]) -> str:
     if major not in labels and minor not in labels:
         return ""
     return f"{_number(labels, major, 1, 99)}.{_number(labels, minor, 0, 9)}"
+
+
+def _capability_of(product: str) -> str:
+    """By the name of the product, as in Tesla-V100-SXM2-16GB; empty for one that is not known."""
+    words = product.split("-")
+    return next((capability for name, capability in _capabilities().items() if name in words), "")
+
+
+@cache
+def _capabilities() -> dict[str, str]:
+    """Of Azure's machines, and of data centre GPUs that are older."""
+    known = {sku.gpu_model.removeprefix("NVIDIA "): sku.compute_capability for sku in sku_table().skus}
+    return {**OLD_GPUS, **{name: capability for name, capability in known.items() if capability}}
 
 
 def _number(labels: Mapping[str, str], name: str, least: int, most: int) -> int:

@@ -14,7 +14,7 @@ LARGEST_GPU_GIB: Final = 160
 SLICE_SHARE: Final = 0.95
 """Of a MIG slice's nominal size: a 1g.10gb slice of an A100 offers 9.5 GiB (NVIDIA's MIG guide)."""
 ASSUMED_CAPABILITY: Final = 8.0
-"""Of nodes without a label for it: KAITO's minimum."""
+"""Of nodes without a label for it, whose product is not known: KAITO's minimum."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from api.validation.engine import check_create, check_update
 from api.validation.problem import Problem
 from api.validation.rules import reason_of
 from presets.admission.config_maps import ConfigMaps, config_notes
-from presets.admission.lookups import known_model
+from presets.admission.lookups import known_model, known_sku
 from presets.admission.rules import memory_rule, passed_over, rules
 from presets.plan.context import DEFAULT_REGION, PlanContext
 from presets.plan.document import Finding, PlanReport
@@ -124,7 +124,8 @@ def notes(
 
 def _template_notes(draft: Draft) -> Iterator[Problem]:
     template = draft.inference["template"]
-    for said in of_template(read_template(template.value)) if template.is_map else ():
+    sku = known_sku(draft.instance_type) if draft.buys_nodes else None
+    for said in of_template(read_template(template.value), sku) if template.is_map else ():
         yield Problem(taken.NOTE, said.path, said.message)
 
 

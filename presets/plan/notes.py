@@ -39,12 +39,15 @@ def remarks(
     if context.provider == "byo" and context.machine is None and needs is None:
         message = "your nodes' GPUs are not known here: neither layout nor context is planned"
         found.append(Finding(reason="NodesUnknown", path="resource.labelSelector", message=message))
-    return [*found, *(of_template(needs) if needs else ())]
+    return [*found, *(of_template(needs, sku) if needs else ())]
 
 
-def of_template(needs: TemplateNeeds) -> Iterator[Finding]:
-    """What a template leaves unsaid, and what is done then."""
+def of_template(needs: TemplateNeeds, sku: Sku | None) -> Iterator[Finding]:
+    """What a template leaves unsaid, and what is done then. `sku` is the machine that is bought, if it is known."""
     path = f"{WHERE}.containers"
+    if sku and sku.gpus and not needs.gpus and not needs.other_gpus:
+        message = f"its pod asks for no GPU, and {sku.name} has {sku.gpus}: write {labels.GPU_RESOURCE} into its limits"
+        yield Finding(reason="TemplateWithoutGpu", path=path, message=f"{message}, or choose a machine without GPUs")
     if not needs.declared:
         message = f"no container declares a TCP port: the Service sends to {needs.port}, where the server has to listen"
         yield Finding(reason="TemplatePort", path=path, message=message)
@@ -89,7 +92,8 @@ def _checks(
         yield CheckName.POOL_LIMIT, QUESTIONS[CheckName.POOL_LIMIT]
     if context.provider == "karpenter":
         yield CheckName.NODE_CLAIMS, QUESTIONS[CheckName.NODE_CLAIMS]
-    if sku and sku.gpus and context.provider != "byo":
+    needs = needs_of(workspace)
+    if sku and sku.gpus and context.provider != "byo" and (needs is None or needs.gpus):
         yield CheckName.GPUS_OFFERED, QUESTIONS[CheckName.GPUS_OFFERED]
     if context.provider == "byo":
         yield CheckName.FREE_GPUS, QUESTIONS[CheckName.FREE_GPUS]

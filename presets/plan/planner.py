@@ -5,12 +5,13 @@ refused here again. Does not query the cloud, the hub or the cluster; the plan l
 """
 
 from dataclasses import replace
+from math import ceil
 from typing import Final
 
 from api import labels
 from api.resource.workspace import Workspace
 from presets.admission.lookups import known_sku, slice_gib
-from presets.admission.templates import needs_of
+from presets.admission.templates import DISK_MAX_GIB, DISK_SHARE, needs_of
 from presets.machines.machine import Machine
 from presets.machines.skus import Sku
 from presets.models.catalog import Model
@@ -37,7 +38,7 @@ from presets.serving.overrides import VllmOverrides, vllm_overrides
 from presets.serving.support import concerns, override_problems, refusals
 
 TEMPLATE_DISK_GIB: Final = 256
-"""A template does not declare its model's size."""
+"""A template does not declare its model's size; one that asks for more disk than this gets more."""
 
 
 def plan_workspace(workspace: Workspace, context: PlanContext) -> PlanReport:
@@ -100,7 +101,7 @@ def _described(
         gpu_model=machine.gpu_model if machine else "",
         gpus_per_node=_gpus(workspace, sku, machine),
         gpu_resource=_gpu_resource(workspace, machine),
-        disk_gib=disk_gib(model) if model else max(IMAGES_AND_LOGS_GIB, TEMPLATE_DISK_GIB),
+        disk_gib=disk_gib(model) if model else _disk_of_a_template(workspace),
         region=context.region,
         price_per_hour=None if price is None else round(price * count, 4),
         steps=step_times(model.weights_gib if model else 0.0),
@@ -128,6 +129,14 @@ def _gpu_resource(workspace: Workspace, machine: Machine | None) -> str:
     if needs is not None:
         return needs.gpu_resource or labels.GPU_RESOURCE
     return machine.resource if machine else labels.GPU_RESOURCE
+
+
+def _disk_of_a_template(workspace: Workspace) -> int:
+    """GiB on each node, of which pods get what they ask for beside images and logs."""
+    needs = needs_of(workspace)
+    if needs is None or needs.disk_gib <= TEMPLATE_DISK_GIB * DISK_SHARE:
+        return TEMPLATE_DISK_GIB
+    return min(DISK_MAX_GIB, ceil(needs.disk_gib / DISK_SHARE) + IMAGES_AND_LOGS_GIB)
 
 
 def _timed(plan: PlanReport, price: float | None) -> PlanReport:

@@ -82,7 +82,9 @@ class World:
         self.workloads: set[str] = set()
         self.made: dict[str, str] = {}
         self.removals: list[dict[str, str]] = []
-        self.kind: Literal["preset", "tuning"] = "preset"
+        self.kind: Literal["preset", "template", "tuning"] = "preset"
+        self.waited_for: list[ServingRequest] = []
+        self.looked_for: list[HealthRequest] = []
         self.output_image = "registry.example/adapters/one:v1"
         self.training_digest = "training-1"
         self.jobs: dict[str, str] = {}
@@ -246,6 +248,7 @@ class World:
         )
 
     def _read_health(self, request: HealthRequest) -> Health:
+        self.looked_for.append(request)
         return Health(
             workload_found=bool(self.workloads),
             digest=self.applied if self.workloads else "",
@@ -307,6 +310,7 @@ class World:
         return NodesReady(names=["node-1"])
 
     def _wait_for_serving(self, request: ServingRequest) -> ServingReady:
+        self.waited_for.append(request)
         return ServingReady(pods=["pod-1"], nodes=["node-1"])
 
     def _ensure_tuning_job(self, request: t.JobRequest) -> t.JobApplied:

@@ -3,6 +3,8 @@
 In virtual time where there are no races; a step that fails cancels its siblings, which is one.
 """
 
+from typing import Literal
+
 import pytest
 
 from activities.contract import signatures as s
@@ -47,6 +49,24 @@ async def test_a_release_is_told_nothing_while_it_is_unsure_what_is_there(bench:
     await bench.settled("failed")
     await bench.delete()
     assert bench.world.removals and not any(bench.world.removals)
+
+
+@pytest.mark.parametrize("kind", ["preset", "template"])
+async def test_pods_that_nobody_asks_for_a_completion_have_to_stay_ready(
+    bench: Bench, kind: Literal["preset", "template"]
+) -> None:
+    """A template's server need not be one of language models, and one that crashes again and again is ready between."""
+    bench.world.kind = kind
+    await bench.signal()
+    state = await bench.settled()
+    assert state.status.phase is Phase.READY
+    asked = [record.step for record in state.status.steps if record.step == "Verify"]
+    assert (bench.world.calls["read_completions"], asked) == ((1, ["Verify"]) if kind == "preset" else (0, []))
+    await bench.signal(resync=True)
+    await bench.until(lambda _: bench.world.looked_for)
+    waited = {request.steady for request in bench.world.waited_for}
+    looked = {request.steady for request in bench.world.looked_for}
+    assert waited == looked == {kind == "template"}
 
 
 async def test_conditions_become_true_with_kaitos_reasons(bench: Bench) -> None:

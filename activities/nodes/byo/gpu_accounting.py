@@ -150,13 +150,22 @@ def shortage(
     wanted = f"have {_wanted(gpus, resource)}" if gpus else "can take its pods"
     if not uses:
         selector = ",".join(f"{key}={value}" for key, value in sorted(match_labels.items()))
-        return f"no node has the labels {selector}. Label one: kubectl label node NAME {selector.replace(',', ' ')}"
+        return f"no node has the labels {selector}. {advice(match_labels)}"
     able = pick(uses, uid, gpus=gpus, count=len(uses))
     short = [_state_of(use, uid) for use in uses if use.name not in able]
     more = f", and {len(short) - NODES_LISTED} more" if len(short) > NODES_LISTED else ""
     needed = f"{count} {'is' if count == 1 else 'are'} needed"
     listed = ", ".join(short[:NODES_LISTED]) + more
     return f"{len(able)} of {len(uses)} matching nodes {wanted}, {needed}" + (f": {listed}" if listed else "")
+
+
+def advice(match_labels: Mapping[str, str]) -> str:
+    """What to do where no node has these labels: write them, but for those that clusters and their programs write."""
+    theirs = sorted(key for key in match_labels if labels.set_by_clusters(key))
+    own = [f"{key}={value}" for key, value in sorted(match_labels.items()) if key not in theirs]
+    write = [f"Label one: kubectl label node NAME {' '.join(own)}"] if own else []
+    look = [f"See which there are: kubectl get nodes -L {','.join(theirs)}"] if theirs else []
+    return ". ".join([*write, *look])
 
 
 def _wanted(gpus: int, resource: str) -> str:

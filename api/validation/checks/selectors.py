@@ -10,6 +10,7 @@ from api.validation.document import Draft, Part
 from api.validation.problem import Problem, shown
 
 LABEL_MAX: Final = 63
+_FOUND_BY: Final = "nodes are found by labels that have one value"
 _LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 
 
@@ -24,14 +25,15 @@ def as_labels(selector: Part) -> dict[str, str] | None:
 
 
 def is_a_map(draft: Draft) -> Iterator[Problem]:
-    """C12: an expression that is not a single label cannot be set on a new node."""
+    """C12: an expression that is not a single label cannot be set on a new node, nor be a plan's."""
     selector = draft.resource["labelSelector"]
     found = dict(selector["matchLabels"].texts)
     for requirement in selector["matchExpressions"].items():
         label = _single_value(requirement)
         if label is None:
             message = "invalid value: only matchLabels or 'In' with one value can be used"
-            yield Problem("C12", requirement.path, f"{message}, because new nodes are given these labels")
+            why = "new nodes are given these labels" if draft.buys_nodes else _FOUND_BY
+            yield Problem("C12", requirement.path, f"{message}, because {why}")
         elif found.setdefault(*label) != label[1]:
             message = f"invalid value: {shown(label[0])} is to be both {shown(found[label[0]])} and {shown(label[1])}"
             yield Problem("C12", requirement.path, f"{message}; no node has two values of one label")

@@ -19,9 +19,13 @@ class Objects:
     """A cluster that holds these objects."""
 
     def __init__(
-        self, workspace: dict[str, Any] | None, *config_maps: dict[str, Any], nodes: list[dict[str, Any]] | None = None
+        self,
+        workspace: dict[str, Any] | None,
+        *config_maps: dict[str, Any],
+        nodes: list[dict[str, Any]] | None = None,
+        selector: str = "apps=w",
     ) -> None:
-        self._nodes = nodes or []
+        self._nodes, self._selector = nodes or [], selector
         self._found = {("Workspace", "w"): workspace}
         self._found |= {("ConfigMap", entry["metadata"]["name"]): entry for entry in config_maps}
 
@@ -29,7 +33,7 @@ class Objects:
         return self._found.get((kind, name))
 
     async def list_all(self, kind: str, *, selector: str, keep: Any) -> tuple[list[dict[str, Any]], str]:
-        assert (kind, selector) == ("Node", "apps=w")
+        assert (kind, selector) == ("Node", self._selector)
         return [keep(node) for node in self._nodes], "1"
 
 
@@ -163,6 +167,17 @@ async def test_byo_pods_may_use_the_memory_that_all_nodes_have(told: list[str | 
         node["status"] = {"capacity": {"memory": memory} if memory else {}}
     plan = (await planner(Objects(on_own_nodes(), nodes=nodes), provider="byo").build_plan(KEY)).first.plan
     assert plan.memory_gib == gib
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["kubernetes.azure.com/agentpool", "kubernetes.io/os", "kubernetes.io/hostname", "topology.kubernetes.io/zone"],
+)
+async def test_byo_nodes_are_found_by_the_labels_that_they_have(label: str) -> None:
+    workspace = on_own_nodes() | {"resource": {"labelSelector": {"matchLabels": {label: "x"}}}}
+    cluster = Objects(workspace, nodes=[a_node("a")], selector=f"{label}=x")
+    plan = (await planner(cluster, provider="byo").build_plan(KEY)).first.plan
+    assert (plan.provider, plan.gpus_per_node, plan.max_model_len) == ("byo", 2, 16384)
 
 
 async def test_a_part_of_a_byo_node_is_used_as_requested() -> None:

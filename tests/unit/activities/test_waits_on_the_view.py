@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from activities.clients.kubernetes import Object
 from activities.clients.view import cluster_view, shared_watch
@@ -70,8 +71,8 @@ async def ready_nodes(view: ClusterView) -> NodesReady:
     return await asyncio.wait_for(Attempt(Nodes(view).wait_for_nodes, a_plan()).task, PATIENCE_S)
 
 
-def serving(view: ClusterView) -> Attempt:
-    request = ServingRequest(workspace=a_key(), digest=DIGEST, replicas=1, deployment=DEPLOYMENT_UID)
+def serving(view: ClusterView, *, steady: bool = False) -> Attempt:
+    request = ServingRequest(workspace=a_key(), digest=DIGEST, replicas=1, deployment=DEPLOYMENT_UID, steady=steady)
     return Attempt(Workloads(view, IMAGES).wait_for_serving, request)
 
 
@@ -200,3 +201,39 @@ async def test_other_pods_are_waited_for(ends_in: timedelta | None, nodes_go: bo
     await waiting.until_beat(lambda said: said == {"left": 1})
     assert not waiting.task.done()
     await waiting.cancelled()
+
+
+def container(restarts: int, **state: Any) -> list[Any]:
+    return [{"name": "llm", "restartCount": restarts, "state": state}]
+
+
+def seconds_ago(seconds: float) -> str:
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+
+
+def between_two_crashes(restarts: int, runs_s: float) -> Object:
+    """Without a probe a container is ready as long as it runs."""
+    found = pod(containerStatuses=container(restarts, running={"startedAt": seconds_ago(runs_s)}))
+    found["status"]["conditions"][0]["lastTransitionTime"] = seconds_ago(runs_s)
+    return found
+
+
+async def test_a_template_that_crashes_again_and_again_is_never_ready_and_fails_with_its_crash() -> None:
+    cluster = FakeCluster(ReplicaSet=REPLICAS, Pod=between_two_crashes(0, runs_s=2))
+    waiting = serving(ClusterView(cluster), steady=True)
+    for restarts in (1, 2):
+        await waiting.until_beat(lambda beat: beat == {"ready": 0, "wanted": 1})
+        waiting.beats.clear()
+        await cluster.put("Pod", between_two_crashes(restarts, runs_s=20))
+    last = {"exitCode": 1, "message": "OSError: no such model"}
+    await cluster.put("Pod", pod(ready=False, containerStatuses=container(3, terminated=last)))
+    with pytest.raises(ApplicationError, match="OSError: no such model") as failed:
+        await asyncio.wait_for(waiting.task, PATIENCE_S)
+    assert failed.value.type == "ContainerCrashLoopBackOff"
+    assert {beat["ready"] for beat, *_ in waiting.beats} == {0}
+
+
+async def test_a_template_that_stays_ready_serves_also_after_crashes_of_long_ago() -> None:
+    cluster = FakeCluster(ReplicaSet=REPLICAS, Pod=between_two_crashes(6, runs_s=3600))
+    found = await asyncio.wait_for(serving(ClusterView(cluster), steady=True).task, PATIENCE_S)
+    assert found.pods == ["p1"]

@@ -38,6 +38,14 @@ def test_containers_add_up_and_init_containers_go_first() -> None:
     assert (before.gpus, before.memory_gib) == (4, 8.0)
 
 
+def test_disk_and_other_makers_gpus_are_read_too() -> None:
+    asked = {"requests": {"ephemeral-storage": "200Gi", "amd.com/gpu": "1", "gpu.intel.com/xe": "0"}}
+    first = container(resources=asked, volumeMounts=[{"name": "scratch", "mountPath": "/tmp"}])
+    needs = read_template(template(first, asking("b", cpu="1"), initContainers=[container("prepare", resources=asked)]))
+    assert (needs.disk_gib, needs.other_gpus, needs.gpus) == (200.0, ("amd.com/gpu",), 0)
+    assert (read_template(template(container())).disk_gib, read_template(template(container())).other_gpus) == (0, ())
+
+
 def test_a_template_without_gpus_asks_for_none() -> None:
     assert read_template(template(container())).gpus == 0
     assert read_template(template(asking(gpu="0"))).gpu_resource == ""
@@ -97,7 +105,8 @@ _JSON: Any = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
         st.sampled_from(
             ["spec", "containers", "initContainers", "resources", "limits", "requests", "ports", GPU, "name",
-             "overhead", "containerPort", "protocol", "readinessProbe", "restartPolicy"]
+             "amd.com/gpu", "ephemeral-storage", "overhead", "containerPort", "protocol", "readinessProbe",
+             "restartPolicy"]
         ), inner, max_size=4),
     max_leaves=25,
 )  # fmt: skip

@@ -122,6 +122,40 @@ def test_a_config_map_of_another_namespace_is_not_meant(validate: Any) -> None:
     assert "note: ConfigMap 'params' is not in the files: its content was not checked" in answer.out
 
 
+TOOLS = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: params}
+data:
+  inference_config.yaml: |
+    vllm:
+      tool-call-parser: phi4_mini_json
+      chat-template: /workspace/chat_templates/tool-chat-phi4-mini.jinja
+      swap-space: 4
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "notes"),
+    [
+        pytest.param(f"{TOOLS}---\n{WITH_CONFIG}",
+                     ["vllm.chat-template: is accepted and not acted on: the file is of KAITO's image",
+                      "vllm.swap-space: does nothing since vLLM 0.18 and is left out"], id="KAITO's tool calls"),
+        pytest.param(GOOD.replace("  name: phi\n", "  name: phi\n  annotations: {kaito.sh/enablelb: 'True', "
+                                  "kaito.sh/performance-mode: throughput, kaito.sh/disable-benchmark: 'true'}\n"),
+                     ["kaito.sh/disable-benchmark]: does nothing", "kaito.sh/enablelb]: makes the Service a load"],
+                     id="annotations"),
+        pytest.param(GOOD.replace("resource:\n", "resource:\n  count: 2\n"),
+                     ["resource.count: is KAITO's hint and decides nothing"], id="count"),
+    ],
+)  # fmt: skip
+def test_what_does_nothing_is_noted_and_not_refused(text: str, notes: list[str], validate: Any) -> None:
+    answer = validate(text, "--json")
+    said = documents(answer)[-1]["notes"]
+    assert (answer.code, len(said)) == (0, len(notes))
+    assert all(any(note in found for found in said) for note in notes), said
+
+
 def test_other_kinds_are_skipped_with_a_note(validate: Any) -> None:
     service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: !!python/object {}\n"
     answer = validate(f"{service}---\n{GOOD}")

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presets.machines.gpu_labels import INSTANCE_TYPE, GpuLabelsInvalid, NodeGpus, NoGpuFacts, common_gpus, read_gpus
+from presets.machines.machine import Machine
 
 A100 = {
     "nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB",
@@ -71,6 +72,26 @@ def test_of_different_slices_the_wanted_ones_are_taken() -> None:
 
 def test_the_only_kind_of_slices_needs_no_name() -> None:
     assert read_gpus(MIXED | {"nvidia.com/mig-3g.40gb.count": "0"}).mig_profile == "1g.10gb"
+
+
+@pytest.mark.parametrize(
+    ("product", "capability"),
+    [
+        ("Tesla-V100-SXM2-16GB", 7.0),
+        ("NVIDIA-V100-SXM2-16GB", 7.0),
+        ("Tesla-T4", 7.5),
+        ("NVIDIA-A10-24Q", 8.6),
+        ("Tesla-P40", 6.1),
+        ("NVIDIA-A100-SXM4-80GB", 8.0),
+        ("NVIDIA-H100-NVL", 9.0),
+        ("NVIDIA-A1000-of-another", 8.0),
+    ],
+)
+def test_a_capability_that_is_not_labelled_is_that_of_the_product(product: str, capability: float) -> None:
+    told = {"nvidia.com/gpu.product": product, "nvidia.com/gpu.count": "1", "nvidia.com/gpu.memory": "16384"}
+    machine = Machine.of_node(read_gpus(told))
+    assert machine.compute_capability == capability
+    assert (machine.too_old() is not None) is (capability < 7.5)
 
 
 def test_pods_that_share_a_gpu_share_its_memory() -> None:

@@ -91,7 +91,7 @@ def test_any_json_is_answered(document: Any) -> None:
 
 def test_what_a_template_leaves_unsaid_is_said_everywhere() -> None:
     template = {"template": {"spec": {"containers": [{"name": "a", "image": "example.com/a:1"}]}}}
-    document = a_workspace() | {"inference": template}
+    document = a_workspace(instanceType="Standard_D4s_v3") | {"inference": template}
     found = [message for _, message in told(document)]
     assert len(found) == 2 and "no container declares a TCP port" in found[0] and "no readinessProbe" in found[1]
     plan = plan_document(document, PlanContext())

@@ -119,23 +119,27 @@ def serving(preset: str, machine: str = A100, **resource: Any) -> Obj:
 
 
 @pytest.mark.parametrize(
-    ("preset", "machine", "count"),
+    ("preset", "machine", "count", "nodes", "price"),
     [
-        pytest.param("deepseek-r1-0528", "Standard_NC80adis_H100_v5", 6, id="R1"),
-        pytest.param("deepseek-v3-0324", "Standard_NC80adis_H100_v5", 6, id="V3"),
-        pytest.param("mistral-large-3-675b-instruct", "Standard_NC80adis_H100_v5", 6, id="Mistral Large"),
-        pytest.param("deepseek-r1-distill-qwen-14b", "Standard_NV36ads_A10_v5", 2, id="R1 Qwen 14B"),
-        pytest.param("phi-3-medium-128k-instruct", "Standard_NV36ads_A10_v5", 2, id="Phi 3 medium 128k"),
-        pytest.param("phi-3-medium-4k-instruct", "Standard_NV36ads_A10_v5", 2, id="Phi 3 medium 4k"),
-        pytest.param("llama-3.3-70b-instruct", A100, 2, id="70B on two A100"),
+        pytest.param("deepseek-r1-0528", "Standard_NC80adis_H100_v5", 6, 5, 13.96, id="R1"),
+        pytest.param("deepseek-v3-0324", "Standard_NC80adis_H100_v5", 6, 5, 13.96, id="V3"),
+        pytest.param("mistral-large-3-675b-instruct", "Standard_NC80adis_H100_v5", 6, 5, 13.96, id="Mistral Large"),
+        pytest.param("deepseek-r1-distill-qwen-14b", "Standard_NV36ads_A10_v5", 2, 2, 3.2, id="R1 Qwen 14B"),
+        pytest.param("phi-3-medium-128k-instruct", "Standard_NV36ads_A10_v5", 2, 2, 3.2, id="Phi 3 medium 128k"),
+        pytest.param("phi-3-medium-4k-instruct", "Standard_NV36ads_A10_v5", 2, 2, 3.2, id="Phi 3 medium 4k"),
+        pytest.param("llama-3.3-70b-instruct", A100, 2, 2, 3.673, id="70B on two A100"),
+        pytest.param("llama-3.3-70b-instruct", A100, 1, 2, 3.673, id="70B on one A100"),
     ],
 )
 def test_kaitos_models_of_several_nodes_are_refused_before_they_are_stored(
-    preset: str, machine: str, count: int
+    preset: str, machine: str, count: int, nodes: int, price: float
 ) -> None:
+    """And shown with the nodes of one copy, not with so many for each that the hint counts."""
     document = serving(preset, machine, count=count)
     [problem] = problems_on_create(document)
-    [error] = plan_document(document, PlanContext()).errors
+    plan = plan_document(document, PlanContext())
+    [error] = plan.errors
+    assert (plan.nodes, plan.replicas) == (nodes, 1) and plan.price_per_hour == pytest.approx(nodes * price)
     assert (problem.rule, problem.path, problem.reason) == ("M14", "resource.instanceType", "DoesNotFit")
     assert problem.message == error.message and "a replica is served by one node for now" in problem.message
     assert "one node is enough of" in problem.message
@@ -162,8 +166,10 @@ def test_options_that_keep_a_server_from_starting_are_refused_before_a_node_is_b
 
 
 @pytest.mark.parametrize(
-    "label", ["kubernetes.azure.com/agentpool", "kubernetes.io/os", "node.kubernetes.io/instance-type"]
-)
+    "label",
+    ["kubernetes.azure.com/agentpool", "agentpool", "kubernetes.io/os", "kubernetes.io/hostname",
+     "node.kubernetes.io/instance-type", "topology.kubernetes.io/zone", "cloud.google.com/gke-nodepool"],
+)  # fmt: skip
 def test_own_nodes_may_be_selected_by_the_labels_that_they_have(label: str) -> None:
     document = serving("phi-4-mini-instruct", "", labelSelector={"matchLabels": {label: "gpu"}})
     document["metadata"]["annotations"] = {"modelyard.dev/node-provider": "byo"}

@@ -206,6 +206,7 @@ def test_a_price_above_the_limit_and_every_purchase_option_are_reported() -> Non
     plan = plan_document(document, PlanContext())
     assert plan.ways_to_get_nodes == (f"{A100} as spot in zone 1", f"{A100} in zone 1")
     assert [warning.reason for warning in plan.warnings] == ["PriceAboveLimit"]
+    assert "VcpuQuota: 24 vCPUs of lowPriorityCores are left in eastus" in plan.preflight, "spot comes first"
     assert "PriceLimit: all nodes together cost at most $1.00 per hour at list price" in plan.preflight
 
 

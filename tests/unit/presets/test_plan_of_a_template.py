@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from api import labels
+from cli.plan_text import text_of
 from presets.plan.context import PlanContext
 from presets.plan.document import PlanReport
-from presets.plan.judge import plan_document, problems_on_create, problems_on_update
+from presets.plan.judge import notes, plan_document, problems_on_create, problems_on_update
 
 A100, EIGHT_GPUS, CPUS = "Standard_NC24ads_A100_v4", "Standard_ND96isr_H100_v5", "Standard_D4s_v3"
 SLICE = "nvidia.com/mig-2g.24gb"
@@ -44,12 +45,64 @@ def test_a_preset_still_needs_gpus() -> None:
     assert [error.reason for error in planned(document).errors] == ["InstanceTypeUnknown"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "disk"),
+    [
+        pytest.param({}, 256, id="nothing"),
+        pytest.param({"requests": {"ephemeral-storage": "100Gi"}}, 256, id="less than there is"),
+        pytest.param({"requests": {"ephemeral-storage": "400Gi"}}, 551, id="a request"),
+        pytest.param({"limits": {"ephemeral-storage": "400Gi"}}, 551, id="a limit"),
+    ],
+)
+def test_nodes_have_the_disk_that_a_template_asks_for(asked: dict[str, Any], disk: int) -> None:
+    """The kubelet keeps a part of a disk, and images and logs are on it, too."""
+    plan = planned(a_workspace(resources=asked))
+    assert (plan.errors, plan.disk_gib) == ((), disk)
+
+
+def test_another_makers_gpus_may_be_asked_of_a_machine_that_has_them() -> None:
+    document = a_workspace("Standard_ND96isr_MI300X_v5", resources={"limits": {"amd.com/gpu": 8}})
+    assert (problems_on_create(document), planned(document).errors) == ([], ())
+
+
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_the_check_of_gpus_is_announced_where_it_is_made(gpus: int) -> None:
+    announced = [line.partition(":")[0] for line in planned(a_workspace(A100, gpus)).preflight]
+    assert ("GpusOffered" in announced) is bool(gpus)
+
+
+def test_gpus_that_are_paid_for_and_asked_for_by_nobody_are_said() -> None:
+    plan = planned(a_workspace(A100, 0))
+    assert f"1 x {A100} with NVIDIA A100, which no pod asks for\n" in text_of(plan)
+    assert f"1 x {CPUS}\n" in text_of(planned(a_workspace(CPUS)))
+    [note] = notes(a_workspace(A100, 0))
+    assert note.path == "inference.template.spec.containers"
+    assert "asks for no GPU, and Standard_NC24ads_A100_v4 has 1" in note.message
+    assert note.message in [warning.message for warning in plan.warnings]
+    assert notes(a_workspace(A100, 1)) == [] == notes(a_workspace(CPUS))
+
+
 REFUSED = [
     pytest.param(a_workspace(A100, 8), "DoesNotFit", "8 GPUs, and Standard_NC24ads_A100_v4 has 1", id="8 GPUs of 1"),
     pytest.param(a_workspace("Standard_ND96isr_MI300X_v5", 1), "DoesNotFit", "AMD MI300X", id="another maker's"),
     pytest.param(a_workspace(resources={"requests": {"cpu": "25"}}), "DoesNotFit", "25 CPUs", id="CPUs"),
     pytest.param(a_workspace(resources={"requests": {"memory": "500Gi"}}), "DoesNotFit", "500.0 GiB", id="memory"),
     pytest.param(a_workspace(resources={"limits": {SLICE: 1}}), "DoesNotFit", "whole GPUs", id="a slice"),
+    pytest.param(
+        a_workspace(resources={"limits": {"amd.com/gpu": 1}}),
+        "DoesNotFit",
+        "amd.com/gpu, and Standard_NC24ads_A100_v4 has NVIDIA A100: ask for nvidia.com/gpu",
+        id="AMD's",
+    ),
+    pytest.param(
+        a_workspace(resources={"limits": {"gpu.intel.com/xe": 1}}), "DoesNotFit", "gpu.intel.com/xe", id="Intel's"
+    ),
+    pytest.param(
+        a_workspace(resources={"requests": {"ephemeral-storage": "3Ti"}}),
+        "DoesNotFit",
+        "3072 GiB of ephemeral-storage",
+        id="disk",
+    ),
     pytest.param(a_workspace(resources={"limits": {"cpu": "many"}}), "InvalidSpec", "no quantity", id="no quantity"),
     pytest.param(a_workspace(spec={"nodeName": "node-1"}), "InvalidSpec", "leave it out", id="a node of its own"),
 ]
@@ -106,5 +159,5 @@ def test_on_own_nodes_a_template_may_ask_for_slices() -> None:
     ],
 )
 def test_what_a_template_leaves_unsaid_is_said_by_the_plan(container: dict[str, Any], says: list[str]) -> None:
-    warnings = [warning.message for warning in planned(a_workspace(**container)).warnings]
+    warnings = [warning.message for warning in planned(a_workspace(CPUS, **container)).warnings]
     assert len(warnings) == len(says) and all(text in found for text, found in zip(says, warnings, strict=True))

@@ -6,7 +6,7 @@ import pytest
 
 from api.resource.workspace import Workspace
 from presets.plan.context import PlanContext
-from presets.plan.judge import notes, plan_document, problems_on_update
+from presets.plan.judge import notes, plan_document, problems_on_create, problems_on_update
 from tests.unit.presets.test_notes import a_workspace
 
 REPLICAS = "modelyard.dev/replicas"
@@ -33,6 +33,28 @@ def test_as_many_nodes_as_are_wanted(document: dict[str, Any], nodes: int) -> No
     assert not plan.errors and (plan.nodes, plan.replicas) == (nodes, nodes)
     assert plan.price_per_hour == pytest.approx(nodes * 3.673)
     assert Workspace.parse(document).replicas == nodes
+
+
+@pytest.mark.parametrize(
+    ("preset", "machine", "count", "price"),
+    [
+        ("llama-3.1-8b-instruct", "Standard_NC96ads_A100_v4", 4, 14.692),
+        ("falcon-7b", "Standard_NV36ads_A10_v5", 3, 3.2),
+        ("falcon-7b", "Standard_NC24ads_A100_v4", 4, 3.673),
+        ("qwen2.5-coder-32b-instruct", "Standard_NC24ads_A100_v4", 3, 3.673),
+    ],
+)
+def test_of_what_fits_on_one_node_one_is_bought_whatever_the_hint(
+    preset: str, machine: str, count: int, price: float
+) -> None:
+    """The cases of KAITO's estimator whose count is more than it takes."""
+    inference = {"preset": {"name": preset, "presetOptions": {"modelAccessSecret": "token"}}}
+    document = a_workspace(instanceType=machine, count=count) | {"inference": inference}
+    assert problems_on_create(document) == []
+    plan = plan_document(document, PlanContext())
+    assert (plan.errors, plan.nodes) == ((), 1) and plan.price_per_hour == pytest.approx(price)
+    assert plan.max_model_len and plan.max_model_len >= 2048
+    assert "resource.count" in [note.path for note in notes(document)]
 
 
 def test_a_workspace_that_runs_two_replicas_keeps_them_and_says_so() -> None:

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from temporalio.exceptions import ApplicationError
 
 from activities.nodes.byo.gpu_accounting import blocked, gpu_pod, pick, shortage, uses_of
 from activities.nodes.reservation_labels import amount, is_reserved, reservation_label, reservations_of, reserving
+from activities.planning.byo_machine import machine_of
 from api.pods.template import gpus_requested
 from tests.builders import UID
 from tests.fakes.nodes import a_node, a_pod
@@ -147,6 +149,26 @@ def test_nodes_that_lack_something_else_are_reported_and_a_long_list_is_cut() ->
 def test_labels_that_no_node_has_are_reported_with_the_command() -> None:
     message = shortage([], UID, gpus=1, count=1, match_labels={"apps": "w", "team": "b"})
     assert message == "no node has the labels apps=w,team=b. Label one: kubectl label node NAME apps=w team=b"
+
+
+@pytest.mark.parametrize(
+    ("match_labels", "advice"),
+    [
+        ({"kubernetes.azure.com/agentpool": "gpu"},
+         "See which there are: kubectl get nodes -L kubernetes.azure.com/agentpool"),
+        ({"kubernetes.io/os": "linux", "nvidia.com/gpu.product": "Tesla-T4"},
+         "See which there are: kubectl get nodes -L kubernetes.io/os,nvidia.com/gpu.product"),
+        ({"apps": "w", "topology.kubernetes.io/zone": "eastus-1"},
+         "Label one: kubectl label node NAME apps=w. "
+         "See which there are: kubectl get nodes -L topology.kubernetes.io/zone"),
+    ],
+)  # fmt: skip
+def test_nobody_is_told_to_write_labels_that_clusters_write(match_labels: dict[str, str], advice: str) -> None:
+    message = shortage([], UID, gpus=1, count=1, match_labels=match_labels)
+    assert message.endswith(f". {advice}") and message.count("kubectl label") == ("apps" in match_labels)
+    with pytest.raises(ApplicationError) as planned:
+        machine_of([], match_labels, "")
+    assert planned.value.message.endswith(f". {advice}")
 
 
 @given(st.integers(0, 8), st.dictionaries(st.sampled_from("abc"), st.integers(0, 8)), st.lists(st.integers(1, 8)))

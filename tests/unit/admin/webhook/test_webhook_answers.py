@@ -183,6 +183,17 @@ def test_deprecated_fields_are_warned_of_in_few_words() -> None:
     assert all(len(warning) <= answers.WARNING_LIMIT for warning in warnings)
 
 
+def test_annotations_that_do_nothing_or_more_than_they_seem_are_warned_of() -> None:
+    annotations = {"kaito.sh/enablelb": "True", "kaito.sh/disable-benchmark": "true", "kaito.sh/nothing": "1"}
+    given = edited()
+    given["metadata"] = given["metadata"] | {"annotations": annotations}
+    found = answer(review("CREATE", given), Recorded())
+    assert found["allowed"] is True
+    said = dict(warning.split(": ", 1) for warning in found["warnings"])
+    assert said.keys() == {f"metadata.annotations[{key}]" for key in annotations}
+    assert "a load balancer, which others reach without a password" in said["metadata.annotations[kaito.sh/enablelb]"]
+
+
 def test_defaults_that_the_api_server_fills_in_are_not_warned_of() -> None:
     assert "warnings" not in answer(review("CREATE", edited()), Recorded())
 

@@ -44,6 +44,9 @@ def vllm(text: str) -> dict[str, Any]:
         ("cudagraph-capture-sizes: [1, '2', 4]", {"cudagraph-capture-sizes": [1, 2, 4]}),
         ("disable-log-stats: true", {"disable-log-stats": True}),
         ("disable-log-stats: false", {}),
+        ("no-enable-prefix-caching: true", {"enable-prefix-caching": False}),
+        ("no_enable_chunked_prefill: 'True'", {"enable-chunked-prefill": False}),
+        ("no-enable-prefix-caching: false", {}),
         ("swap: &a 1\nswap: *a", None),
         ("max-num-seqs:", {}),
     ],
@@ -88,6 +91,14 @@ def test_a_value_becomes_what_vllm_takes(line: str, expected: dict[str, Any] | N
         ("dtype: [auto]", "must be text, not"),
         ("max-num-seqs.inner: 4", "max-num-seqs has no inner keys"),
         ("max-num-seqs: 4\nmax_num_seqs: 5", "twice, in two spellings"),
+        ("enable-prefix-caching: true\nno-enable-prefix-caching: true", "twice, in two spellings"),
+        ("no-enable-prefix-caching: maybe", "write true or false"),
+        ("no-enable-prefix-caching.a: true", "enable-prefix-caching has no inner keys"),
+        ("no-trust-remote-code: true", r"vllm\.no-trust-remote-code: "),
+        ("no-max-num-seqs: true", "no-max-num-seqs: is not an option of vLLM"),
+        ("no-disable-log-stats: true", "no-disable-log-stats: is not an option of vLLM"),
+        ("task: embed", "is not an option of vLLM any more: write runner"),
+        ("eplb-window-size: 10", "any more: write eplb-config.window_size"),
         ("compilation-config: {mode: 0}\ncompilation-config.mode: 1", "twice, in two spellings"),
         ("compilation-config.: 1", "twice|inner"),
         ("tool-call-parser: qwen", r"tool-call-parser: must be one of .*hermes.*, not 'qwen'"),
@@ -175,8 +186,10 @@ def test_any_values_are_read_or_refused(section: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["swap-space", "swap_space", "--max-seq-len-to-capture", "num_scheduler_steps", "preemption-mode.x"]
-)
+    "key",
+    ["swap-space", "swap_space", "--max-seq-len-to-capture", "num_scheduler_steps", "preemption-mode.x", "device",
+     "enable_prompt_adapter", "--no-enable-prompt-adapter", "spec-decoding-acceptance-method"],
+)  # fmt: skip
 def test_an_option_that_vllm_has_retired_is_left_out_with_a_note(key: str) -> None:
     config = parse_inference_config(f"vllm:\n  {key}: 4\n  max-model-len: 4096\n")
     assert config.vllm == {"max-model-len": 4096}

@@ -25,6 +25,7 @@ def refused(text: str) -> str:
         ("--no-enable-prefix-caching: 'true'", {"enable-prefix-caching": False}),
         ("no_enable_chunked_prefill: true", {"enable-chunked-prefill": False}),
         ("no-enforce-eager:", {}),
+        ("no-enforce-eager: false", {}),
     ],
 )
 def test_a_denied_switch_is_that_switch_turned_off(line: str, expected: dict[str, Any]) -> None:
@@ -33,9 +34,8 @@ def test_a_denied_switch_is_that_switch_turned_off(line: str, expected: dict[str
 
 def test_a_denial_is_never_answered_with_its_opposite() -> None:
     for name in SWITCHES:
-        said = refused(f"vllm: {{no-{name}: false, no-such-{name}: true}}")
+        said = refused(f"vllm: {{no-such-{name}: true}}")
         assert f"did you mean '{name}'" not in said.partition(";")[0]
-    assert "write enable-prefix-caching with true or false" in refused("vllm: {no-enable-prefix-caching: false}")
     assert "is given twice" in refused("vllm: {no-enforce-eager: true, enforce-eager: true}")
 
 

@@ -14,6 +14,10 @@ Obj = dict[str, Any]
 BOTH, FIRST, LATER = (V1ALPHA1, V1BETA1), (V1ALPHA1,), (V1BETA1,)
 BYO = "metadata.annotations[modelyard.dev/node-provider]"
 SLICE = {"resource.partition": {"mode": "mig", "profile": "1g.10gb"}}
+NO_SLICES = (
+    *("1g.0gb", "0g.10gb", "5g.50gb", "1g.10gb+me", "2g.10gb-me", "1c.2g.20gb", "1g.10tb", "1G.10GB", " 1g.10gb "),
+    *("1g", "10gb", "bad", ""),
+)
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,11 @@ CASES = [
     Case("C12", "serving", {"resource.labelSelector": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}},
          "resource.labelSelector.matchExpressions[0]", "invalid value: only matchLabels or 'In'",
          {"resource.labelSelector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}}),
+    Case("C12", "own_nodes", {"resource.labelSelector": {"matchExpressions": [
+         {"key": "kubernetes.azure.com/mode", "operator": "NotIn", "values": ["system"]}]}},
+         "resource.labelSelector.matchExpressions[0]", "because nodes are found by labels that have one value",
+         {"resource.labelSelector": {"matchExpressions": [
+          {"key": "kubernetes.azure.com/agentpool", "operator": "In", "values": ["gpu"]}]}}),
     Case("C12", "serving", {"resource.labelSelector": {"matchLabels": {"a": "x"}, "matchExpressions": [
          {"key": "a", "operator": "In", "values": ["y"]}]}}, "resource.labelSelector.matchExpressions[0]", "both"),
     Case("C13", "serving", {"resource.labelSelector": {"matchLabels": {"kaito.sh/workspace": "x"}}},
@@ -150,6 +159,9 @@ CASES = [
     Case("C15", "serving", {"resource.instanceType": "Standard_NC6", "inference": {"template": TEMPLATE}},
          "resource.instanceType", "Azure retired it (NVIDIA K80)",
          {"resource.instanceType": "standard_Nsku", "inference": {"template": TEMPLATE}}),
+    Case("C15", "serving", {"resource.instanceType": "Standard_Esku", "inference": {"template": TEMPLATE}},
+         "resource.instanceType", "Unsupported instance type",
+         {"resource.instanceType": "Standard_Dsku", "inference": {"template": TEMPLATE}}),
     Case("M25", "serving", ours("replicas", "0"), "metadata.annotations[modelyard.dev/replicas]",
          "is not a number of replicas: use 1 to 1000", ours("replicas", "2")),
     Case("M25", "serving", ours("replicas", "1001"), "metadata.annotations[modelyard.dev/replicas]", "1 to 1000"),
@@ -164,7 +176,12 @@ CASES = [
          "resource.partition.profile", "unknown MIG profile", SLICE),
     *(Case("C25", "own_nodes", {"resource.partition": {"mode": "mig", "profile": profile}},
            "resource.partition.profile", "use one that a GPU has", SLICE)
-      for profile in ("1g.0gb", "5g.50gb", "1g.10gb+me", "2g.10gb-me", "1c.2g.20gb", "")),
+      for profile in NO_SLICES),
+    *(Case("C25", "own_nodes", {"resource.partition": {"mode": "mig", "profile": "8g.96gb"}},
+           "resource.partition.profile", "unknown MIG profile",
+           {"resource.partition": {"mode": "mig", "profile": profile}, "inference.preset.name": "Qwen/Qwen3.5-2B"})
+      for profile in ("1g.5gb", "1g.6gb", "2g.12gb", "2g.20gb", "2g.24gb", "3g.40gb", "3g.47gb", "4g.24gb", "4g.40gb",
+                      "7g.80gb")),
     Case("C25", "own_nodes", {"resource.partition": {"mode": "mig"}}, "resource.partition.profile", "unknown MIG"),
     Case("C26", "own_nodes", {"resource.partition": {"mode": "accelerator", "profile": "1g.10gb", "count": 1}},
          "resource.partition.profile", "profile is not valid for accelerator mode",
