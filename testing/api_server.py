@@ -1,16 +1,24 @@
 """Runs etcd and kube-apiserver, on ports of their own: alone for tests of what is stored, or with Kubernetes' own
-controllers for tests of what those make of it. Nothing runs pods."""
+controllers for tests of what those make of it. Nothing runs pods. Installs Modelyard's CRDs and rights there, and
+connects as one of its identities.
+"""
 
 import contextlib
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Final
 
+from activities.clients.kubernetes import Cluster
 from deploy.local.cluster.control_plane import start_control_plane, stop_control_plane
 from deploy.local.cluster.flags import audit_policy
+from deploy.local.cluster.kubeconfigs import mint_kubeconfig
+from deploy.local.cluster.resources import ensure_crds, ensure_roles
 from deploy.local.layout import Layout, Ports
+
+WORKER: Final = "modelyard:cluster-worker"
 
 
 @contextlib.contextmanager
@@ -36,6 +44,23 @@ def control_plane(folder: Path) -> Iterator[Layout]:
         yield layout
     finally:
         stop_control_plane(layout)
+
+
+def ensure_installed(layout: Layout) -> None:
+    """The CRDs and the shipped roles."""
+    for ensure in (ensure_crds, ensure_roles):
+        ensure(layout.admin_kubeconfig, layout.logs / "installed.log", lambda text: None)
+
+
+@contextlib.asynccontextmanager
+async def connected(layout: Layout, user: str = "") -> AsyncIterator[Cluster]:
+    """As one of Modelyard's identities, or as the cluster's owner."""
+    config = mint_kubeconfig(layout, user) if user else layout.admin_kubeconfig
+    cluster = await Cluster.connect(str(config), direct=True)
+    try:
+        yield cluster
+    finally:
+        await cluster.close()
 
 
 def _layout(folder: Path) -> Layout:

@@ -1,7 +1,7 @@
 """A real kube-apiserver on loopback that asks a real webhook process of the tests' own."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,12 +10,12 @@ import pytest
 from activities.clients.kubernetes import Cluster
 from deploy.local.cluster.kubeconfigs import mint_kubeconfig
 from deploy.local.cluster.kubectl import kubectl
-from deploy.local.cluster.resources import ensure_crds, ensure_roles
 from deploy.local.host import daemons
 from deploy.local.host.daemons import Daemon
 from deploy.local.layout import Layout
 from deploy.local.services import modelyard
 from deploy.local.services.webhook import ensure_admission
+from testing.api_server import ensure_installed
 from testing.kubectl_client import Kubectl
 
 ROOT = Path(__file__).parents[3]
@@ -46,10 +46,9 @@ class Webhook:
 @pytest.fixture(scope="package")
 def api_server(shared_api_server: Layout) -> Iterator[Layout]:
     """With the CRD, the roles and, while these tests run, the webhook's registration."""
-    layout, log = shared_api_server, shared_api_server.logs / "admission.log"
-    for ensure in (ensure_crds, ensure_roles):
-        ensure(layout.admin_kubeconfig, log, _quiet)
-    ensure_admission(layout, layout.admin_kubeconfig, log, _quiet)
+    layout = shared_api_server
+    ensure_installed(layout)
+    ensure_admission(layout, layout.admin_kubeconfig, layout.logs / "admission.log", lambda text: None)
     yield layout
     kubectl(layout.admin_kubeconfig, "delete", "validatingwebhookconfiguration", "modelyard")
 
@@ -64,11 +63,9 @@ def webhook(api_server: Layout) -> Iterator[Webhook]:
 
 
 @pytest.fixture
-async def cluster(api_server: Layout) -> AsyncIterator[Cluster]:
+def cluster(admin: Cluster) -> Cluster:
     """The API server, with its owner's rights."""
-    made = await Cluster.connect(str(api_server.admin_kubeconfig))
-    yield made
-    await made.close()
+    return admin
 
 
 @pytest.fixture(name="kubectl")
@@ -76,7 +73,3 @@ def in_a_namespace(api_server: Layout, tmp_path: Path) -> Kubectl:
     made = Kubectl(api_server.admin_kubeconfig, tmp_path / "cache", tmp_path, f"t-{os.urandom(4).hex()}")
     made("create", "namespace", made.namespace)
     return made
-
-
-def _quiet(text: str) -> None:
-    return None

@@ -5,7 +5,6 @@ Nothing runs: pods are created by dry run.
 """
 
 import copy
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import pytest
@@ -35,10 +34,8 @@ def namespace(api_server: Layout) -> None:
 
 
 @pytest.fixture
-async def cluster(api_server: Layout, namespace: None) -> AsyncIterator[Cluster]:
-    found = await Cluster.connect(str(api_server.admin_kubeconfig), direct=True)
-    yield found
-    await found.close()
+def cluster(admin: Cluster, namespace: None) -> Cluster:
+    return admin
 
 
 async def created(cluster: Cluster, pod: Object) -> str:

@@ -1,7 +1,5 @@
 """A real API server keeps an older status from replacing a newer one, and a late one from a later Workspace."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from temporalio.exceptions import ApplicationError
 
@@ -11,7 +9,6 @@ from activities.contract.payloads import StatusPatch, WorkspaceKey
 from activities.status.statuses import Statuses
 from activities.workspaces import Workspaces
 from api import labels
-from deploy.local.layout import Layout
 from testing.kubectl_client import Kubectl
 
 NAME = "one"
@@ -19,10 +16,8 @@ STRANGER = "example.com/stranger"
 
 
 @pytest.fixture
-async def cluster(api_server: Layout) -> AsyncIterator[Cluster]:
-    made = await Cluster.connect(str(api_server.admin_kubeconfig), direct=True)
-    yield made
-    await made.close()
+def cluster(admin: Cluster) -> Cluster:
+    return admin
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """A tenant on a real API server with the shipped roles, and who writes what tenants and controllers would."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from activities.clients.kubernetes import Cluster
 from deploy.local.layout import Layout
-from tests.integration.attacks.tenants import Tenant, connected, ensure_installed
+from testing.api_server import ensure_installed
+from tests.integration.attacks.tenants import Tenant
 
 
 @pytest.fixture(scope="module")
@@ -14,12 +13,6 @@ def api_server(shared_api_server: Layout) -> Layout:
     """With the CRD and the roles."""
     ensure_installed(shared_api_server)
     return shared_api_server
-
-
-@pytest.fixture
-async def admin(api_server: Layout) -> AsyncIterator[Cluster]:
-    async with connected(api_server) as cluster:
-        yield cluster
 
 
 @pytest.fixture

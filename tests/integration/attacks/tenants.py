@@ -6,8 +6,6 @@ which the API server's proxy reaches.
 
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,34 +19,13 @@ from activities.contract.payloads import WorkspaceKey
 from activities.contract.serving import WorkloadRequest
 from activities.serving.workloads import Workloads
 from api import labels, names
-from deploy.local.cluster.kubeconfigs import mint_kubeconfig
-from deploy.local.cluster.resources import ensure_crds, ensure_roles
-from deploy.local.layout import Layout
 from testing.pods.inputs import IMAGES, NO_CONTROLLER, PINNED
 from testing.workspaces import workspace
 from tests.builders import a_plan
 from tests.integration.nodes.attempts import done
 
-WORKER: Final = "modelyard:cluster-worker"
 DIGEST: Final = "digest-1"
 POD: Final = {"containers": [{"name": "serve", "image": "x"}], "automountServiceAccountToken": False}
-
-
-@asynccontextmanager
-async def connected(layout: Layout, user: str = "") -> AsyncIterator[Cluster]:
-    """As one of Modelyard's identities, or as the cluster's owner."""
-    config = mint_kubeconfig(layout, user) if user else layout.admin_kubeconfig
-    cluster = await Cluster.connect(str(config), direct=True)
-    try:
-        yield cluster
-    finally:
-        await cluster.close()
-
-
-def ensure_installed(layout: Layout) -> None:
-    """The CRDs and the shipped roles."""
-    for ensure in (ensure_crds, ensure_roles):
-        ensure(layout.admin_kubeconfig, layout.logs / "attacks.log", lambda text: None)
 
 
 def address_of_pods() -> str:

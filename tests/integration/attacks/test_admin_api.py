@@ -23,6 +23,7 @@ from admin.views import RPC_TIMEOUT
 from deploy.local.cluster.kubeconfigs import mint_kubeconfig
 from deploy.local.layout import Layout
 from process.health import free_loopback_port
+from testing.api_server import connected
 from testing.deadlines import PATIENCE_S
 from testing.kubectl_client import Kubectl
 from testing.workspaces import workspace
@@ -57,9 +58,8 @@ def tokens(tenant: Kubectl) -> dict[str, str]:
 @pytest.fixture
 async def cluster(api_server: Layout) -> AsyncIterator[Cluster]:
     """With the rights that the admin service has."""
-    made = await Cluster.connect(str(mint_kubeconfig(api_server, "modelyard:admin")), direct=True)
-    yield made
-    await made.close()
+    async with connected(api_server, "modelyard:admin") as made:
+        yield made
 
 
 async def admin(access: KubernetesAccess) -> httpx.AsyncClient:
@@ -156,13 +156,12 @@ async def test_the_token_of_a_deleted_account_opens_nothing(cluster: Cluster, te
 
 
 async def test_nobody_is_let_in_where_nobody_can_be_asked(tmp_path: Path, api_server: Layout) -> None:
-    without_rights = await Cluster.connect(str(mint_kubeconfig(api_server, "modelyard:cloud-worker")), direct=True)
-    try:
-        async with await admin(KubernetesAccess(without_rights)) as http:
-            answer = await http.post("/plan", json=workspace("w"), headers=of("any"))
-            assert (answer.status_code, "TokenReview" in answer.text) == (503, True)
-    finally:
-        await without_rights.close()
+    async with (
+        connected(api_server, "modelyard:cloud-worker") as without_rights,
+        await admin(KubernetesAccess(without_rights)) as http,
+    ):
+        answer = await http.post("/plan", json=workspace("w"), headers=of("any"))
+        assert (answer.status_code, "TokenReview" in answer.text) == (503, True)
 
 
 async def test_the_process_is_asked_over_tls_and_by_names_of_its_own_only(

@@ -2,7 +2,6 @@
 
 import base64
 import socket
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Final
 
@@ -23,10 +22,8 @@ from testing.faults.raw_servers import listening, sending
 from testing.pods.inputs import IMAGES
 from tests.integration.attacks.tenants import (
     DIGEST,
-    WORKER,
     Tenant,
     address_of_pods,
-    connected,
     reference,
     reference_to,
 )
@@ -35,12 +32,6 @@ from tests.integration.nodes.attempts import Attempt, done, refused
 PAYROLL: Final = "everybody's salaries"
 ENCODED: Final = base64.b64encode(PAYROLL.encode()).decode()
 SHORT: Final = timedelta(seconds=15)
-
-
-@pytest.fixture
-async def worker(api_server: Layout) -> AsyncIterator[Cluster]:
-    async with connected(api_server, WORKER) as cluster:
-        yield cluster
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from deploy.local.cluster.certificates import ensure_certificate
 from deploy.local.layout import Layout
 from testing.deadlines import PATIENCE_S
 from testing.pods.inputs import IMAGES
-from tests.integration.attacks.tenants import DIGEST, WORKER, Tenant, address_of_pods, connected, reference_to
+from tests.integration.attacks.tenants import DIGEST, Tenant, address_of_pods, reference_to
 from tests.integration.nodes.attempts import Attempt
 
 LOG = "token=hunter2\n\x1b[2Jloading the model\nRuntimeError: no room for the KV cache\n"
@@ -64,12 +64,6 @@ async def node_of(admin: Cluster, kubelet: Kubelet) -> None:
         "daemonEndpoints": {"kubeletEndpoint": {"Port": kubelet.port}},
     }
     await admin.merge("Node", "nowhere", None, {"status": status}, subresource="status")
-
-
-@pytest.fixture
-async def worker(api_server: Layout) -> AsyncIterator[Cluster]:
-    async with connected(api_server, WORKER) as cluster:
-        yield cluster
 
 
 async def test_a_crash_brings_its_log_into_the_failure(

@@ -7,7 +7,8 @@ from temporalio.exceptions import ApplicationError
 from activities.clients.kubernetes import Cluster
 from activities.preflight.namespaces import NamespaceRights
 from deploy.local.layout import Layout
-from tests.integration.attacks.tenants import WORKER, Tenant, connected
+from testing.api_server import WORKER, connected
+from tests.integration.attacks.tenants import Tenant
 
 SOME = "some-namespaces-worker"
 ROLE = "modelyard:namespaces"

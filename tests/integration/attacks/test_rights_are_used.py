@@ -48,17 +48,14 @@ from deploy.local.cluster.flags import audit_log
 from deploy.local.cluster.resources import ensure_claim_crds
 from deploy.local.layout import REPOSITORY, Layout
 from testing.api_rights import POLICY, Right, rights_of, used
-from testing.api_server import api_server_alone
+from testing.api_server import WORKER, api_server_alone, connected, ensure_installed
 from testing.deadlines import PATIENCE_S
 from testing.faults.raw_servers import listening, sending
 from testing.pods.inputs import IMAGES, NO_CONTROLLER, PINNED
 from tests.builders import a_plan
 from tests.integration.attacks.tenants import (
-    WORKER,
     Tenant,
     address_of_pods,
-    connected,
-    ensure_installed,
     reference,
     reference_to,
 )
@@ -100,7 +97,7 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """One of its own, because its audit log is about this run only."""
     with api_server_alone(tmp_path_factory.mktemp("rights"), audit=POLICY) as layout:
         ensure_installed(layout)
-        ensure_claim_crds(layout.admin_kubeconfig, layout.logs / "attacks.log")
+        ensure_claim_crds(layout.admin_kubeconfig, layout.logs / "installed.log")
         yield layout
 
 

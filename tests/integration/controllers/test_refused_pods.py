@@ -49,8 +49,8 @@ def applying(worker: Cluster, key: WorkspaceKey, **plan: Any) -> Attempt:
 
 
 @pytest.fixture
-def with_pod_security(control_plane: Layout) -> None:
-    if (minor := require_binaries(control_plane).minor) < MINIMUM_MINOR:
+def with_pod_security(api_server: Layout) -> None:
+    if (minor := require_binaries(api_server).minor) < MINIMUM_MINOR:
         pytest.skip(f"the standard is that of Kubernetes 1.{MINIMUM_MINOR} and later, and this one is 1.{minor}")
 
 

@@ -14,6 +14,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from activities.clients.kubernetes import Cluster, Object
 from deploy.local.cluster.volumes import CLASS, PATH, Provisioner
 from deploy.local.layout import Layout
+from testing.api_server import connected
 from testing.deadlines import PATIENCE_S
 
 NAMESPACE: Final = "default"
@@ -21,9 +22,8 @@ NAMESPACE: Final = "default"
 
 @pytest.fixture
 async def cluster(shared_api_server: Layout) -> AsyncIterator[Cluster]:
-    found = await Cluster.connect(str(shared_api_server.admin_kubeconfig), direct=True)
-    yield found
-    await found.close()
+    async with connected(shared_api_server) as found:
+        yield found
 
 
 @pytest.fixture

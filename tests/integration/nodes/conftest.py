@@ -3,45 +3,31 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from typing import Final
 
 import pytest
 from kubernetes.aio.client.exceptions import ApiException
 
 from activities.clients.kubernetes import Cluster
 from activities.contract.payloads import WorkspaceKey
-from deploy.local.cluster.kubeconfigs import mint_kubeconfig
-from deploy.local.cluster.resources import ensure_claim_crds, ensure_crds, ensure_roles
+from deploy.local.cluster.resources import ensure_claim_crds
 from deploy.local.layout import Layout
+from testing.api_server import ensure_installed
 from testing.workspaces import workspace
 from tests.integration.nodes.provisioner import Provisioner, delete, node_object
-
-WORKER: Final = "modelyard:cluster-worker"
 
 
 @pytest.fixture(scope="package")
 def api_server(shared_api_server: Layout) -> Layout:
     layout = shared_api_server
-    config, log = layout.admin_kubeconfig, layout.logs / "nodes.log"
-    ensure_crds(config, log, lambda text: None)
-    ensure_roles(config, log, lambda text: None)
-    ensure_claim_crds(config, log)
+    ensure_installed(layout)
+    ensure_claim_crds(layout.admin_kubeconfig, layout.logs / "installed.log")
     return layout
 
 
 @pytest.fixture
-async def admin(api_server: Layout) -> AsyncIterator[Cluster]:
-    cluster = await Cluster.connect(str(api_server.admin_kubeconfig))
-    yield cluster
-    await cluster.close()
-
-
-@pytest.fixture
-async def cluster(api_server: Layout) -> AsyncIterator[Cluster]:
+def cluster(worker: Cluster) -> Cluster:
     """As the worker sees it."""
-    cluster = await Cluster.connect(str(mint_kubeconfig(api_server, WORKER)))
-    yield cluster
-    await cluster.close()
+    return worker
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from activities.nodes.gpus.on_node import reason_and_evidence
 from activities.nodes.readiness import Nodes
 from activities.preflight.gpus import GpuOffers
 from api import labels
-from deploy.local.cluster.kubeconfigs import mint_kubeconfig
 from deploy.local.layout import Layout
 from deploy.local.nodes.gpu_plugin import NAME, manifests
+from testing.api_server import connected
 from testing.deadlines import PATIENCE_S
 from tests.builders import a_plan
 from tests.integration.nodes.attempts import Attempt, refused
@@ -121,11 +121,10 @@ async def test_without_the_right_to_look_nothing_is_waited_for(
 ) -> None:
     """A role of the release before is bound."""
     plan = await plan_of(bench)
-    nobody = await Cluster.connect(str(mint_kubeconfig(api_server, "modelyard:nobody")))
-    view = ClusterView(nobody)
-    check = await GpuOffers(view, GpuOffering()).check(plan)
-    assert check is not None and (check.outcome, check.reason) == ("unknown", "")
-    assert "modelyard:cluster-worker" in check.message
-    assert await reason_and_evidence(nobody, ["a-node"]) == ("NodeWithoutGpu", "")
-    await view.close()
-    await nobody.close()
+    async with connected(api_server, "modelyard:nobody") as nobody:
+        view = ClusterView(nobody)
+        check = await GpuOffers(view, GpuOffering()).check(plan)
+        assert check is not None and (check.outcome, check.reason) == ("unknown", "")
+        assert "modelyard:cluster-worker" in check.message
+        assert await reason_and_evidence(nobody, ["a-node"]) == ("NodeWithoutGpu", "")
+        await view.close()
