@@ -45,6 +45,15 @@ def messages_of(value: Any, column: str) -> list[Message]:
     return [message for message in found if message is not None]
 
 
+def history_of(value: Any, column: str) -> list[Message]:
+    """Returns the turns before a question, from pairs of texts or from messages; none from what is no list. Raises
+    RowUnusable."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        value = decoded(value, column, "the turns are text that is")
+    entries = plain(value, column) if isinstance(value, list | tuple) else []
+    return [message for entry in entries for message in _turns(entry, column)]
+
+
 def tools_of(value: Any, column: str) -> list[dict[str, Any]] | None:
     """Returns the tools that a conversation offers, from a list, one tool, or JSON text of either; None without any.
     Raises RowUnusable."""
@@ -70,6 +79,14 @@ def said(message: Message) -> str:
             *(f"{call['name']} {json.dumps(call['arguments'], ensure_ascii=False)}" for call in calls),
         ]
     ).strip("\n")
+
+
+def _turns(entry: Any, column: str) -> list[Message]:
+    if isinstance(entry, list) and len(entry) == 2:
+        texts = zip(("user", "assistant"), (text_of(one, column) for one in entry), strict=True)
+        return [{"role": role, "content": text} for role, text in texts if text.strip()]
+    message = _message(entry, column)
+    return [] if message is None else [message]
 
 
 def _message(entry: Any, column: str) -> Message | None:

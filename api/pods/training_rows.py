@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from api.pods.training_messages import Message as Message
-from api.pods.training_messages import is_learnt, messages_of, tools_of
+from api.pods.training_messages import history_of, is_learnt, messages_of, tools_of
 from api.pods.training_values import RowUnusable as RowUnusable
 from api.pods.training_values import cell, is_false, listed, text_of
 
@@ -25,9 +25,11 @@ _ANSWERS: Final = ("completion", "response", "output", "answer", "solution")
 _TEXTS: Final = ("text", "content")
 _SYSTEMS: Final = ("system", "system_prompt")
 _TOOLS: Final = ("tools",)
+_HISTORIES: Final = ("history",)
 _LABELS: Final = ("label", "kto_tag")
 """Of data for KTO, as trl and LLaMA-Factory name it: false marks the answer as a bad one."""
 _KNOWN: Final = frozenset((*_MESSAGES, *_PROMPTS, *_CONTEXTS, *_ANSWERS, *_TEXTS, *_SYSTEMS, *_TOOLS))
+_BESIDE: Final = frozenset((*_HISTORIES, *_LABELS))
 ACCEPTED: Final = (
     "messages; prompt and completion; instruction (with context or input) and response or output; question and answer; "
     "or text"
@@ -59,7 +61,8 @@ class ColumnsUnknown(ValueError):
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column means what. `prompt` and `answer` belong to pairs; `context` and `system` may be added to them."""
+    """Which column means what. `prompt` and `answer` belong to pairs; `context`, `system` and `history` may be added to
+    them."""
 
     shape: Shape
     messages: str = ""
@@ -69,6 +72,7 @@ class Columns:
     context: str = ""
     system: str = ""
     tools: str = ""
+    history: str = ""
     label: str = ""
 
 
@@ -112,13 +116,16 @@ def with_later(columns: Columns, names: Collection[str], chosen: ColumnChoice) -
     if columns.shape is Shape.TEXT:
         return columns
     others = [name for name in names if name not in (columns.prompt, columns.answer)]
-    context = columns.context
-    if columns.shape is Shape.PAIR and not context and not chosen.context_column:
-        context = _first(others, _CONTEXTS)
-    system = columns.system or _first(names, _SYSTEMS)
-    label = columns.label or _first(others, _LABELS)
-    tools = columns.tools or _first(names, _TOOLS)
-    return replace(columns, context=context, system=system, tools=tools, label=label)
+    found = replace(
+        columns,
+        system=columns.system or _first(names, _SYSTEMS),
+        tools=columns.tools or _first(names, _TOOLS),
+        label=columns.label or _first(others, _LABELS),
+    )
+    if columns.shape is Shape.MESSAGES:
+        return found
+    context = columns.context or ("" if chosen.context_column else _first(others, _CONTEXTS))
+    return replace(found, context=context, history=columns.history or _first(others, _HISTORIES))
 
 
 def is_known(name: str, chosen: ColumnChoice) -> bool:
@@ -128,7 +135,7 @@ def is_known(name: str, chosen: ColumnChoice) -> bool:
 
 def is_read(name: str, chosen: ColumnChoice) -> bool:
     """Whether a column of this name may say what is learnt; all others need not be read."""
-    return is_known(name, chosen) or name.lower() in _LABELS
+    return is_known(name, chosen) or name.lower() in _BESIDE
 
 
 def example_of(row: Mapping[str, Any], columns: Columns) -> Example:
@@ -176,7 +183,7 @@ def _prompt(row: Mapping[str, Any], columns: Columns) -> list[Message]:
         raise RowUnusable(f"column {columns.prompt} is empty")
     if context.strip():
         asked[-1] = asked[-1] | {"content": f"{asked[-1]['content']}\n\n{context}"}
-    return asked
+    return [*history_of(cell(row, columns.history), columns.history), *asked]
 
 
 def _context(value: Any, column: str) -> str:

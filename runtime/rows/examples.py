@@ -73,7 +73,8 @@ def _example(row: Row, columns: Columns) -> Example | RowUnusable:
 
 def _check_doubled(file: DataFile, table: Table, columns: Columns) -> None:
     used = (columns.messages, columns.prompt, columns.answer, columns.text, columns.context, columns.system)
-    twice = [name for name in (*used, columns.tools, columns.label) if name and name in table.doubled]
+    beside = (columns.tools, columns.history, columns.label)
+    twice = [name for name in (*used, *beside) if name and name in table.doubled]
     if twice:
         raise Failure(UNREADABLE, f"{file.name}: it has the column {twice[0]} more than once: rename or remove one")
 

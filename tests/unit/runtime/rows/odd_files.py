@@ -22,6 +22,7 @@ NAMES: Final = (
     "messages",
     "tools",
     "label",
+    "history",
     "id",
     "Output",
     "output",

@@ -180,6 +180,22 @@ def test_messages_may_be_json_text() -> None:
     assert read({"messages": json.dumps([USER, ASSISTANT])}).messages == (USER, ASSISTANT)
 
 
+BEFORE = [{"role": "user", "content": "q0"}, {"role": "assistant", "content": "a0"}]
+
+
+@pytest.mark.parametrize("history", [[["q0", "a0"]], '[["q0", "a0"]]', BEFORE, json.dumps(BEFORE)])
+def test_turns_before_a_question_are_part_of_it_and_not_learnt(history: Any) -> None:
+    example = read({"instruction": "q", "input": "more", "output": "a", "history": history, "system": "s"})
+    system = {"role": "system", "content": "s"}
+    assert list(example.messages) == [system, *BEFORE, {"role": "user", "content": "q\n\nmore"}, ASSISTANT]
+    assert example.learnt_from == 4
+
+
+@pytest.mark.parametrize("history", [None, [], "", "[]", "of the town", 7])
+def test_a_history_without_turns_adds_none(history: Any) -> None:
+    assert read({"instruction": "q", "output": "a", "history": history}).messages == (USER, ASSISTANT)
+
+
 @pytest.mark.parametrize("label", [True, "True", None, "", 1, "1", "0.5", "spam", "falsetto", [0], {}])
 def test_an_answer_that_no_label_calls_bad_is_learnt(label: Any) -> None:
     assert read({"prompt": "q", "completion": "a", "label": label}).messages == (USER, ASSISTANT)
@@ -235,6 +251,14 @@ def test_a_column_in_its_common_case_is_preferred_to_another() -> None:
             "each message of the assistant is marked as not to be learnt",
         ),
         ({"prompt": "q", "completion": [{**ASSISTANT, "train": False}]}, "marked as not to be learnt"),
+        (
+            {"question": "q", "answer": "a", "history": [["q0"]]},
+            "column history holds list where a message was expected",
+        ),
+        (
+            {"question": "q", "answer": "a", "history": [["q0", {}]]},
+            "column history holds dict where text was expected",
+        ),
         ({"question": "q", "answer": "a", "label": 0}, "column label is 0, which marks"),
         ({"question": "q", "answer": "a", "label": 0.0}, "column label is 0.0, which marks"),
         ({"question": "q", "answer": "a", "label": "0"}, "column label is 0, which marks"),
