@@ -5,7 +5,7 @@ Which machine has it is decided by the plan, what a tenant may take by the polic
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
 from typing import Any, Final
@@ -20,6 +20,7 @@ OTHER_GPUS: Final = ("amd.com/gpu", "gpu.intel.com/")
 """What other makers' device plugins offer; Intel's name has the driver after it."""
 MIG_PREFIX: Final = "nvidia.com/mig-"
 HTTP_PORT_NAME: Final = "http"
+PROBES: Final = ("readinessProbe", "startupProbe", "livenessProbe")
 MOST_CONTAINERS: Final = 200
 """Containers that are read: a pod with more does not fit into the API server's objects with anything in them."""
 _KINDS: Final = ("initContainers", "containers")
@@ -40,6 +41,7 @@ class TemplateNeeds:
 
     `port` is where the Service sends requests, and `server` the name of the container that listens there, empty where
     none says so. `probed`: that container has a readiness probe. `declared` are the TCP ports that containers name.
+    `selector` are the labels of the nodes that it wants.
     """
 
     gpus: int = 0
@@ -52,6 +54,7 @@ class TemplateNeeds:
     server: str = ""
     probed: bool = False
     declared: tuple[int, ...] = ()
+    selector: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[TemplateProblem, ...] = ()
 
 
@@ -72,6 +75,7 @@ def read_template(template: Any) -> TemplateNeeds:
         server=str(server.get("name") or ""),
         probed=bool(_map(server.get("readinessProbe"))),
         declared=tuple(number for one in _long_lived(spec) for _, number in _ports(one)),
+        selector={str(key): str(value) for key, value in _map(spec.get("nodeSelector")).items()},
         problems=tuple(_problems(spec, held)),
     )
 
@@ -139,25 +143,37 @@ def _unreadable(container: Mapping[str, Any], path: str) -> Iterator[TemplatePro
 
 def _served(spec: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
     """The port that the Service sends to and the container that listens there: KAITO's 5000 if it is declared, else the
-    port that is named http, else the first that is declared, else 5000 of the only container."""
+    port that is named http, else the first that is declared, else the one that a probe asks, else 5000 of the only
+    container."""
     declared = [(name, port, one) for one in _long_lived(spec) for name, port in _ports(one)]
     for wanted in (lambda name, port: port == SERVE_PORT, lambda name, port: name == HTTP_PORT_NAME, lambda *_: True):
         for name, port, one in declared:
             if wanted(name, port):
                 return port, one
+    asked = [(number, one) for probe in PROBES for one in _long_lived(spec) if (number := _asked_by(one.get(probe)))]
+    if asked:
+        return asked[0]
     containers = _containers(spec, "containers")
     probed = [one for one in containers if _map(one.get("readinessProbe"))]
     return SERVE_PORT, next(iter(probed or containers), {})
+
+
+def _asked_by(probe: Any) -> int:
+    """The port that a probe asks by its number; 0 if it asks none."""
+    return max(_port(_map(_map(probe).get(how)).get("port")) for how in ("httpGet", "tcpSocket", "grpc"))
+
+
+def _port(value: Any) -> int:
+    """A port's number; 0 for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**16 else 0
 
 
 def _ports(container: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     """Name and number of the TCP ports that a container declares."""
     ports = container.get("ports")
     for port in ports if isinstance(ports, list) else []:
-        number = _map(port).get("containerPort")
-        if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 2**16:
-            continue
-        if _map(port).get("protocol", "TCP") in ("TCP", None):
+        number = _port(_map(port).get("containerPort"))
+        if number and _map(port).get("protocol", "TCP") in ("TCP", None):
             yield str(_map(port).get("name") or ""), number
 
 

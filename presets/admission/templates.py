@@ -13,11 +13,13 @@ from api.resource.workspace import Workspace
 from api.validation.document import Draft
 from api.validation.problem import Problem
 from presets.admission.lookups import known_sku
+from presets.machines.gpu_labels import INSTANCE_TYPE
 from presets.machines.skus import Sku
 
 WHERE: Final = "inference.template.spec"
 NVIDIA: Final = "NVIDIA"
 AMD_GPU: Final = "amd.com/gpu"
+POOL_LABELS: Final = ("agentpool", "kubernetes.azure.com/agentpool")
 DISK_SHARE: Final = 0.85
 """Of a node's disk that pods may ask for: the kubelet keeps a tenth free, the file system takes some (AKS shows 111.5
 GiB of 128)."""
@@ -50,6 +52,15 @@ def is_without_gpu(draft: Draft) -> bool:
     return template.is_map and not draft.inference["preset"].given and not read_template(template.value).gpus
 
 
+def _unlike(label: str, value: str, sku: Sku) -> str:
+    """Why nodes of this machine do not have the label with this value; empty if they have, or may get it."""
+    if label in POOL_LABELS:
+        return "those that are bought for it are pools of their own"
+    known = {"kubernetes.io/os": "linux", "kubernetes.io/arch": sku.architecture, INSTANCE_TYPE: sku.name}
+    has = known.get(label, value)
+    return "" if has.lower() == value.lower() else f"{sku.name} has {has}"
+
+
 def lacking(needs: TemplateNeeds, sku: Sku | None) -> Iterator[str]:
     """What this machine, of which each pod gets one, does not have. All that it has is compared, though the kubelet
     keeps some of it: what is refused here can start on no such node."""
@@ -69,9 +80,12 @@ def lacking(needs: TemplateNeeds, sku: Sku | None) -> Iterator[str]:
     if needs.disk_gib > DISK_MAX_GIB * DISK_SHARE:
         most = f"a node's disk has at most {DISK_MAX_GIB}, of which pods get {DISK_MAX_GIB * DISK_SHARE:.0f}"
         yield f"a pod asks for {needs.disk_gib:.0f} GiB of {DISK}, and {most}: ask for less, or mount a volume"
-    if needs.cpu > sku.vcpus:
-        asked = f"a pod asks for {needs.cpu:g} CPUs, and {sku.name} has {sku.vcpus}"
+    for label, value in needs.selector.items():
+        if against := _unlike(label, value, sku):
+            yield f"a pod wants nodes with {label}={value}, and {against}: leave it out of nodeSelector"
+    if needs.cpu >= sku.vcpus:
+        asked = f"a pod asks for {needs.cpu:g} CPUs, and {sku.name} has {sku.vcpus}, of which the kubelet keeps some"
         yield f"{asked}: ask for less, or use a larger machine"
-    if needs.memory_gib > sku.ram_gib:
+    if needs.memory_gib >= sku.ram_gib:
         asked = f"a pod asks for {needs.memory_gib:.1f} GiB of memory, and {sku.name} has {sku.ram_gib}"
         yield f"{asked}: ask for less, or use a larger machine"

@@ -45,9 +45,11 @@ def remarks(
 def of_template(needs: TemplateNeeds, sku: Sku | None) -> Iterator[Finding]:
     """What a template leaves unsaid, and what is done then. `sku` is the machine that is bought, if it is known."""
     path = f"{WHERE}.containers"
-    if sku and sku.gpus and not needs.gpus and not needs.other_gpus:
-        message = f"its pod asks for no GPU, and {sku.name} has {sku.gpus}: write {labels.GPU_RESOURCE} into its limits"
-        yield Finding(reason="TemplateWithoutGpu", path=path, message=f"{message}, or choose a machine without GPUs")
+    if sku and sku.gpus > needs.gpus and not needs.other_gpus:
+        some = f"asks for {needs.gpus} of the {sku.gpus} GPUs of {sku.name}"
+        none = f"asks for no GPU, and {sku.name} has {sku.gpus}"
+        message = f"its pod {some if needs.gpus else none}: write as many as it uses into {labels.GPU_RESOURCE} of its "
+        yield Finding(reason="IdleGpus", path=path, message=f"{message}limits, or choose a smaller machine")
     if not needs.declared:
         message = f"no container declares a TCP port: the Service sends to {needs.port}, where the server has to listen"
         yield Finding(reason="TemplatePort", path=path, message=message)

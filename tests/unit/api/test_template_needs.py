@@ -67,8 +67,16 @@ def test_a_slice_is_asked_for_by_its_name() -> None:
         pytest.param([container("side"), container(ports=[port(8080)])], 8080, "llm", id="of the second container"),
         pytest.param([container(ports=[port("x"), port(True), port(0), "x"])], 5000, "llm", id="no ports"),
         pytest.param([container("side"), container(readinessProbe={"exec": {}})], 5000, "llm", id="who is probed"),
+        pytest.param([container("side"), container(livenessProbe={"httpGet": {"port": 8000}})], 8000, "llm",
+                     id="a probe's"),
+        pytest.param([container(startupProbe={"grpc": {"port": 9000}}, readinessProbe={"tcpSocket": {"port": 8001}})],
+                     8001, "llm", id="the readiness probe's first"),
+        pytest.param([container(ports=[port(8080)], readinessProbe={"httpGet": {"port": 9090}})], 8080, "llm",
+                     id="a declared one before a probe's"),
+        pytest.param([container(readinessProbe={"httpGet": {"port": "http"}}, livenessProbe=[])], 5000, "llm",
+                     id="a name that nothing has"),
     ],
-)
+)  # fmt: skip
 def test_the_service_sends_where_the_server_listens(containers: list[Any], port_: int, server: str) -> None:
     needs = read_template(template(*containers))
     assert (needs.port, needs.server) == (port_, server)
@@ -106,7 +114,7 @@ _JSON: Any = st.recursive(
         st.sampled_from(
             ["spec", "containers", "initContainers", "resources", "limits", "requests", "ports", GPU, "name",
              "amd.com/gpu", "ephemeral-storage", "overhead", "containerPort", "protocol", "readinessProbe",
-             "restartPolicy"]
+             "restartPolicy", "nodeSelector", "livenessProbe", "httpGet", "port"]
         ), inner, max_size=4),
     max_leaves=25,
 )  # fmt: skip

@@ -71,6 +71,25 @@ def test_the_check_of_gpus_is_announced_where_it_is_made(gpus: int) -> None:
     assert ("GpusOffered" in announced) is bool(gpus)
 
 
+def test_a_node_selector_that_the_machine_satisfies_is_taken() -> None:
+    selector = {
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": "amd64",
+        "node.kubernetes.io/instance-type": A100,
+        "example.com/set-by-somebody": "later",
+    }
+    document = a_workspace(A100, 1, spec={"nodeSelector": selector})
+    assert (problems_on_create(document), planned(document).errors) == ([], ())
+    pools = a_workspace("", 1, spec={"nodeSelector": {"agentpool": "gpu"}})
+    assert planned(pools, provider="byo").errors == (), "own nodes have pools"
+
+
+def test_some_gpus_that_are_left_idle_are_said() -> None:
+    [note] = notes(a_workspace(EIGHT_GPUS, 1))
+    assert f"asks for 1 of the 8 GPUs of {EIGHT_GPUS}" in note.message
+    assert notes(a_workspace(EIGHT_GPUS, 8)) == []
+
+
 def test_gpus_that_are_paid_for_and_asked_for_by_nobody_are_said() -> None:
     plan = planned(a_workspace(A100, 0))
     assert f"1 x {A100} with NVIDIA A100, which no pod asks for\n" in text_of(plan)
@@ -102,6 +121,26 @@ REFUSED = [
         "DoesNotFit",
         "3072 GiB of ephemeral-storage",
         id="disk",
+    ),
+    pytest.param(a_workspace(resources={"requests": {"cpu": "24"}}), "DoesNotFit", "24 CPUs", id="all CPUs"),
+    pytest.param(a_workspace(resources={"requests": {"memory": "220Gi"}}), "DoesNotFit", "220.0 GiB", id="all memory"),
+    pytest.param(
+        a_workspace(spec={"nodeSelector": {"agentpool": "gpu"}}),
+        "DoesNotFit",
+        "nodes with agentpool=gpu, and those that are bought for it are pools of their own",
+        id="a pool",
+    ),
+    pytest.param(
+        a_workspace(spec={"nodeSelector": {"kubernetes.io/arch": "arm64"}}),
+        "DoesNotFit",
+        "nodes with kubernetes.io/arch=arm64, and Standard_NC24ads_A100_v4 has amd64",
+        id="another processor",
+    ),
+    pytest.param(
+        a_workspace(spec={"nodeSelector": {"node.kubernetes.io/instance-type": "Standard_NC6s_v3"}}),
+        "DoesNotFit",
+        "node.kubernetes.io/instance-type=Standard_NC6s_v3",
+        id="another machine",
     ),
     pytest.param(a_workspace(resources={"limits": {"cpu": "many"}}), "InvalidSpec", "no quantity", id="no quantity"),
     pytest.param(a_workspace(spec={"nodeName": "node-1"}), "InvalidSpec", "leave it out", id="a node of its own"),
