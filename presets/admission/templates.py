@@ -5,18 +5,27 @@ own nodes are not, refuses nothing: what such nodes have free is waited for.
 """
 
 from collections.abc import Iterator
+from math import ceil
 from typing import Final
 
 from api import labels
+from api.pods.amounts import OTHER_GPUS
 from api.pods.template import TemplateNeeds, read_template
 from api.resource.workspace import Workspace
 from api.validation.document import Draft
 from api.validation.problem import Problem
 from presets.admission.lookups import known_sku
 from presets.machines.skus import Sku
+from presets.serving.fit import IMAGES_AND_LOGS_GIB
 
 WHERE: Final = "inference.template.spec"
 NVIDIA: Final = "NVIDIA"
+TEMPLATE_DISK_GIB: Final = 256
+"""Of a node for a template that asks for no more."""
+EVICTED_SHARE: Final = 0.9
+"""Of a disk, below which kubelets evict nothing (nodefs.available 10%)."""
+MOST_DISK_GIB: Final = 2048
+"""Of an OS disk of Azure's."""
 
 
 def templates(draft: Draft) -> Iterator[Problem]:
@@ -44,6 +53,20 @@ def is_without_gpu(draft: Draft) -> bool:
     return template.is_map and not draft.inference["preset"].given and not read_template(template.value).gpus
 
 
+def node_disk_gib(needs: TemplateNeeds | None) -> int:
+    """GiB of disk that a node of this template needs: what is asked for, of which the kubelet keeps a tenth free, with
+    images and logs; a template says nothing of its model's size."""
+    asked = needs.disk_gib if needs else 0
+    return max(TEMPLATE_DISK_GIB, ceil(asked / EVICTED_SHARE) + IMAGES_AND_LOGS_GIB)
+
+
+def _of_another_maker(needs: TemplateNeeds, sku: Sku) -> Iterator[str]:
+    for resource in needs.other_gpus:
+        if not sku.gpu_model.startswith(OTHER_GPUS[resource]):
+            what = f"{sku.gpus} x {sku.gpu_model}" if sku.gpus else "no GPU"
+            yield f"a pod asks for {resource}, and {sku.name} has {what}"
+
+
 def lacking(needs: TemplateNeeds, sku: Sku | None) -> Iterator[str]:
     """What this machine, of which each pod gets one, does not have. All that it has is compared, though the kubelet
     keeps some of it: what is refused here can start on no such node."""
@@ -56,6 +79,10 @@ def lacking(needs: TemplateNeeds, sku: Sku | None) -> Iterator[str]:
         yield f"a pod asks for {needs.gpus} x {labels.GPU_RESOURCE}, and {sku.name} has {what}"
     elif needs.gpus > sku.gpus:
         yield f"a pod asks for {needs.gpus} GPUs, and {sku.name} has {sku.gpus}: ask for less, or use a larger machine"
+    yield from _of_another_maker(needs, sku)
+    if node_disk_gib(needs) > MOST_DISK_GIB:
+        asked = f"a pod asks for {needs.disk_gib:.0f} GiB of ephemeral storage, and a node's disk has {MOST_DISK_GIB}"
+        yield f"{asked}, images included: use a volume"
     if needs.cpu > sku.vcpus:
         asked = f"a pod asks for {needs.cpu:g} CPUs, and {sku.name} has {sku.vcpus}"
         yield f"{asked}: ask for less, or use a larger machine"
