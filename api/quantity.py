@@ -10,10 +10,14 @@ from typing import Any, Final
 _LONGEST: Final = 32
 """Characters that are read: a longer one is nobody's amount of memory."""
 _QUANTITY: Final = re.compile(
-    r"([+-]?)(\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:([eE][+-]?\d{1,2})|([KMGTPE]i|[numkMGTPE]|))"
+    r"([+-]?)([0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:([eE][+-]?[0-9]{1,2})|([KMGTPE]i|[numkMGTPE]|))"
 )
 _BINARY: Final = {f"{letter}i": Fraction(1024) ** power for power, letter in enumerate("KMGTPE", 1)}
 _DECIMAL: Final = {letter: Fraction(1000) ** power for power, letter in enumerate(("n", "u", "m", "", *"kMGTPE"), -3)}
+
+
+MOST: Final = 2**63 - 1
+"""What an API server counts to; more is taken as that."""
 
 
 class QuantityInvalid(ValueError):

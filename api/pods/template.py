@@ -10,19 +10,17 @@ from fractions import Fraction
 from math import ceil
 from typing import Any, Final
 
-from api import labels
+from api.pods.amounts import MIG_PREFIX, OTHER_GPUS, amount_of, is_gpu, readable, unreadable
 from api.pods.serve import SERVE_PORT
-from api.quantity import QuantityInvalid, parse_quantity
+from api.resource.mig import PROFILES, REMEDY
 
 GIB: Final = 2**30
-DISK: Final = "ephemeral-storage"
-OTHER_GPUS: Final = ("amd.com/gpu", "gpu.intel.com/")
-"""What other makers' device plugins offer; Intel's name has the driver after it."""
-MIG_PREFIX: Final = "nvidia.com/mig-"
 HTTP_PORT_NAME: Final = "http"
 PROBES: Final = ("readinessProbe", "startupProbe", "livenessProbe")
 MOST_CONTAINERS: Final = 200
-"""Containers that are read: a pod with more does not fit into the API server's objects with anything in them."""
+"""Containers that are read, of each kind; a template with more is refused."""
+MOST_KINDS: Final = 10
+"""Of GPUs that are counted: more than one is refused, and each is looked for in every container."""
 _KINDS: Final = ("initContainers", "containers")
 
 
@@ -36,12 +34,13 @@ class TemplateProblem:
 
 @dataclass(frozen=True, kw_only=True)
 class TemplateNeeds:
-    """What one pod asks for. `gpus` are of `gpu_resource`, which is empty without a GPU; `cpu` cores; `memory_gib` GiB,
-    `disk_gib` GiB of the node's disk. `other_gpus` are resources of makers other than NVIDIA.
+    """What one pod asks for. `gpus` are of `gpu_resource`, which is empty without a GPU; `cpu` cores; `memory_gib` and
+    `disk_gib` GiB.
 
     `port` is where the Service sends requests, and `server` the name of the container that listens there, empty where
     none says so. `probed`: that container has a readiness probe. `declared` are the TCP ports that containers name.
-    `selector` are the labels of the nodes that it wants.
+    `selector` are the labels of the nodes that it wants. `other_gpus` are the resources of other makers that are asked
+    for.
     """
 
     gpus: int = 0
@@ -49,10 +48,10 @@ class TemplateNeeds:
     cpu: float = 0.0
     memory_gib: float = 0.0
     disk_gib: float = 0.0
-    other_gpus: tuple[str, ...] = ()
     port: int = SERVE_PORT
     server: str = ""
     probed: bool = False
+    other_gpus: tuple[str, ...] = ()
     declared: tuple[int, ...] = ()
     selector: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[TemplateProblem, ...] = ()
@@ -69,11 +68,11 @@ def read_template(template: Any) -> TemplateNeeds:
         gpu_resource=gpu,
         cpu=float(requested(spec, "cpu")),
         memory_gib=float(requested(spec, "memory") / GIB),
-        disk_gib=float(requested(spec, DISK) / GIB),
-        other_gpus=tuple(name for name in sorted(_resources(spec)) if _is_other(name) and requested(spec, name)),
+        disk_gib=float(requested(spec, "ephemeral-storage") / GIB),
         port=port,
         server=str(server.get("name") or ""),
         probed=bool(_map(server.get("readinessProbe"))),
+        other_gpus=tuple(name for name in OTHER_GPUS if requested(spec, name)),
         declared=tuple(number for one in _long_lived(spec) for _, number in _ports(one)),
         selector={str(key): str(value) for key, value in _map(spec.get("nodeSelector")).items()},
         problems=tuple(_problems(spec, held)),
@@ -83,7 +82,8 @@ def read_template(template: Any) -> TemplateNeeds:
 def gpus_requested(spec: Mapping[str, Any]) -> dict[str, int]:
     """GPUs that a pod of this spec holds, by resource: whole ones, or MIG slices; without those of which it holds
     none."""
-    asked = {name: ceil(requested(spec, name)) for name in sorted(filter(is_gpu, _resources(spec)))}
+    kinds = sorted(filter(is_gpu, _resources(spec)))[:MOST_KINDS]
+    asked = {name: ceil(requested(spec, name)) for name in kinds}
     return {name: gpus for name, gpus in asked.items() if gpus}
 
 
@@ -93,19 +93,26 @@ def requested(spec: Mapping[str, Any], resource: str) -> Fraction:
     overhead. What cannot be read counts as nothing."""
     sidecars = peak = Fraction(0)
     for container in _containers(spec, "initContainers"):
-        own = _amount(container, resource)
+        own = amount_of(container, resource)
         if container.get("restartPolicy") == "Always":
             sidecars += own
             own = Fraction(0)
         peak = max(peak, sidecars + own)
-    together = sidecars + sum(_amount(one, resource) for one in _containers(spec, "containers"))
-    return max(peak, together) + _readable(_map(spec.get("overhead")).get(resource, 0))
+    together = sidecars + sum(amount_of(one, resource) for one in _containers(spec, "containers"))
+    return max(peak, together) + readable(_map(spec.get("overhead")).get(resource, 0))
 
 
 def _problems(spec: Mapping[str, Any], held: Mapping[str, int]) -> Iterator[TemplateProblem]:
     for kind in _KINDS:
+        found = spec.get(kind)
+        if isinstance(found, list) and len(found) > MOST_CONTAINERS:
+            yield TemplateProblem(kind, f"are {len(found)}, and {MOST_CONTAINERS} are read: use fewer")
         for index, container in enumerate(_containers(spec, kind)):
-            yield from _unreadable(container, f"{kind}[{index}].resources")
+            for path, message in unreadable(container, f"{kind}[{index}].resources"):
+                yield TemplateProblem(path, message)
+    slices = [name.removeprefix(MIG_PREFIX) for name in held if name.startswith(MIG_PREFIX)]
+    if unknown := [profile for profile in slices if profile not in PROFILES]:
+        yield TemplateProblem("containers", f"ask for {unknown[0][:80]}, a slice that no GPU has: {REMEDY}")
     if len(held) > 1:
         several = f"asks for {' and '.join(held)}: a Workspace's nodes are counted by one kind of GPU, name one"
         yield TemplateProblem("containers", several)
@@ -116,29 +123,6 @@ def _problems(spec: Mapping[str, Any], held: Mapping[str, int]) -> Iterator[Temp
         yield TemplateProblem("restartPolicy", "of what serves is Always, or left out")
     if spec.get("activeDeadlineSeconds") is not None:
         yield TemplateProblem("activeDeadlineSeconds", "ends what serves: leave it out")
-
-
-def _unreadable(container: Mapping[str, Any], path: str) -> Iterator[TemplateProblem]:
-    """Amounts that are no quantity, or a part of a GPU; and GPUs that the API server refuses to have requested."""
-    resources = _map(container.get("resources"))
-    for part in ("requests", "limits"):
-        for name, value in _map(resources.get(part)).items():
-            where = f"{path}.{part}[{name}]"
-            try:
-                amount = parse_quantity(value)
-            except QuantityInvalid as error:
-                yield TemplateProblem(where, str(error))
-                continue
-            if amount < 0:
-                yield TemplateProblem(where, "is less than nothing")
-            elif is_gpu(name) and amount.denominator != 1:
-                yield TemplateProblem(where, "is a part of a GPU: whole ones are given")
-    requests, limits = (_map(resources.get(part)) for part in ("requests", "limits"))
-    for name in filter(is_gpu, requests):
-        if _readable(requests[name]) != _readable(limits.get(name, -1)):
-            yield TemplateProblem(
-                f"{path}.limits[{name}]", "has to be there and equal to the request: GPUs are not shared"
-            )
 
 
 def _served(spec: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
@@ -197,30 +181,6 @@ def _resources(spec: Mapping[str, Any]) -> set[str]:
         for name in _map(_map(one.get("resources")).get(part))
     }
     return in_containers | {str(name) for name in _map(spec.get("overhead"))}
-
-
-def is_gpu(resource: str) -> bool:
-    """Whether a resource of this name is NVIDIA's GPUs, or MIG slices of them."""
-    return resource == labels.GPU_RESOURCE or str(resource).startswith(MIG_PREFIX)
-
-
-def _is_other(resource: str) -> bool:
-    return resource.startswith(OTHER_GPUS)
-
-
-def _amount(container: Mapping[str, Any], resource: str) -> Fraction:
-    resources = _map(container.get("resources"))
-    for part in ("requests", "limits"):  # a limit without a request is also the request
-        if _map(resources.get(part)).get(resource) is not None:
-            return _readable(_map(resources[part])[resource])
-    return Fraction(0)
-
-
-def _readable(value: Any) -> Fraction:
-    try:
-        return max(Fraction(0), parse_quantity(value))
-    except QuantityInvalid:
-        return Fraction(0)
 
 
 def _map(value: Any) -> Mapping[str, Any]:

@@ -5,25 +5,29 @@ own nodes are not, refuses nothing: what such nodes have free is waited for.
 """
 
 from collections.abc import Iterator
+from math import ceil
 from typing import Final
 
 from api import labels
-from api.pods.template import DISK, TemplateNeeds, read_template
+from api.pods.amounts import OTHER_GPUS
+from api.pods.template import TemplateNeeds, read_template
 from api.resource.workspace import Workspace
 from api.validation.document import Draft
 from api.validation.problem import Problem
 from presets.admission.lookups import known_sku
 from presets.machines.gpu_labels import INSTANCE_TYPE
 from presets.machines.skus import Sku
+from presets.serving.fit import IMAGES_AND_LOGS_GIB
 
 WHERE: Final = "inference.template.spec"
 NVIDIA: Final = "NVIDIA"
-AMD_GPU: Final = "amd.com/gpu"
 POOL_LABELS: Final = ("agentpool", "kubernetes.azure.com/agentpool")
+TEMPLATE_DISK_GIB: Final = 256
+"""Of a node for a template that asks for no more."""
 DISK_SHARE: Final = 0.85
 """Of a node's disk that pods may ask for: the kubelet keeps a tenth free, the file system takes some (AKS shows 111.5
 GiB of 128)."""
-DISK_MAX_GIB: Final = 2048
+MOST_DISK_GIB: Final = 2048
 """The largest OS disk of a node pool (AKS, osDiskSizeGB)."""
 
 
@@ -61,9 +65,23 @@ def _unlike(label: str, value: str, sku: Sku) -> str:
     return "" if has.lower() == value.lower() else f"{sku.name} has {has}"
 
 
+def node_disk_gib(needs: TemplateNeeds | None) -> int:
+    """GiB of disk that a node of this template needs: that pods get what they ask for, beside images and logs. A
+    template says nothing of its model's size."""
+    asked = needs.disk_gib if needs else 0
+    return max(TEMPLATE_DISK_GIB, ceil(asked / DISK_SHARE) + IMAGES_AND_LOGS_GIB)
+
+
+def _of_another_maker(needs: TemplateNeeds, sku: Sku) -> Iterator[str]:
+    for resource in needs.other_gpus:
+        if not sku.gpu_model.startswith(OTHER_GPUS[resource]):
+            what = f"{sku.gpus} x {sku.gpu_model}" if sku.gpus else "no GPU"
+            yield f"a pod asks for {resource}, and {sku.name} has {what}"
+
+
 def lacking(needs: TemplateNeeds, sku: Sku | None) -> Iterator[str]:
-    """What this machine, of which each pod gets one, does not have. All that it has is compared, though the kubelet
-    keeps some of it: what is refused here can start on no such node."""
+    """What this machine, of which each pod gets one, does not have. How much of it the kubelet keeps is not known: what
+    is refused here can start on no such node."""
     if sku is None:
         return
     if needs.gpu_resource not in ("", labels.GPU_RESOURCE):
@@ -73,13 +91,10 @@ def lacking(needs: TemplateNeeds, sku: Sku | None) -> Iterator[str]:
         yield f"a pod asks for {needs.gpus} x {labels.GPU_RESOURCE}, and {sku.name} has {what}"
     elif needs.gpus > sku.gpus:
         yield f"a pod asks for {needs.gpus} GPUs, and {sku.name} has {sku.gpus}: ask for less, or use a larger machine"
-    for resource in needs.other_gpus:
-        if resource != AMD_GPU or not sku.gpu_model.startswith("AMD"):
-            has = f"{sku.gpu_model}: ask for {labels.GPU_RESOURCE}" if sku.gpus else "no GPU"
-            yield f"a pod asks for {resource}, and {sku.name} has {has}"
-    if needs.disk_gib > DISK_MAX_GIB * DISK_SHARE:
-        most = f"a node's disk has at most {DISK_MAX_GIB}, of which pods get {DISK_MAX_GIB * DISK_SHARE:.0f}"
-        yield f"a pod asks for {needs.disk_gib:.0f} GiB of {DISK}, and {most}: ask for less, or mount a volume"
+    yield from _of_another_maker(needs, sku)
+    if node_disk_gib(needs) > MOST_DISK_GIB:
+        asked = f"a pod asks for {needs.disk_gib:.0f} GiB of ephemeral storage, and a node's disk has {MOST_DISK_GIB}"
+        yield f"{asked}, images included: use a volume"
     for label, value in needs.selector.items():
         if against := _unlike(label, value, sku):
             yield f"a pod wants nodes with {label}={value}, and {against}: leave it out of nodeSelector"

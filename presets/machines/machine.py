@@ -31,8 +31,8 @@ class Machine:
 
     `compute_capability` is CUDA's, for instance 8.6; None for GPUs without CUDA. `divided`: its one GPU is a
     MIG slice, or is shared with other pods. `share` is less than 1 where CUDA shows the memory of the whole GPU to each
-    of the pods that share it: vLLM's utilization must then be so much less. `ram_gib` is an existing node's, 0 where it
-    is not known. `resource` is what a pod asks for to get one of its GPUs, a slice's with MIG's mixed strategy.
+    of the pods that share it: vLLM's utilization must then be so much less. `ram_gib` is its main memory, 0 where it is
+    not known. `resource` is what a pod asks for to get one of its GPUs, a slice's with MIG's mixed strategy.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Machine:
             compute_capability=float(sku.compute_capability) if sku.compute_capability else None,
             infiniband=sku.infiniband,
             architecture=sku.architecture,
+            ram_gib=sku.ram_gib,
             batch=default_batch(sku.usable_memory_gib, sku.gpu_model),
         )
 

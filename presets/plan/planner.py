@@ -5,13 +5,11 @@ refused here again. Does not query the cloud, the hub or the cluster; the plan l
 """
 
 from dataclasses import replace
-from math import ceil
-from typing import Final
 
 from api import labels
 from api.resource.workspace import Workspace
 from presets.admission.lookups import known_sku, slice_gib
-from presets.admission.templates import DISK_MAX_GIB, DISK_SHARE, needs_of
+from presets.admission.templates import needs_of, node_disk_gib
 from presets.machines.machine import Machine
 from presets.machines.skus import Sku
 from presets.models.catalog import Model
@@ -24,7 +22,6 @@ from presets.plan.notes import preflight_checks, released_on_failure, remarks, r
 from presets.plan.tuning import described_training, sized_training
 from presets.serving.alternatives import machines_that_fit
 from presets.serving.fit import (
-    IMAGES_AND_LOGS_GIB,
     LEAST_CONTEXT,
     DoesNotFit,
     Fit,
@@ -36,9 +33,6 @@ from presets.serving.fit import (
 )
 from presets.serving.overrides import VllmOverrides, vllm_overrides
 from presets.serving.support import concerns, override_problems, refusals
-
-TEMPLATE_DISK_GIB: Final = 256
-"""A template does not declare its model's size; one that asks for more disk than this gets more."""
 
 
 def plan_workspace(workspace: Workspace, context: PlanContext) -> PlanReport:
@@ -101,7 +95,7 @@ def _described(
         gpu_model=machine.gpu_model if machine else "",
         gpus_per_node=_gpus(workspace, sku, machine),
         gpu_resource=_gpu_resource(workspace, machine),
-        disk_gib=disk_gib(model) if model else _disk_of_a_template(workspace),
+        disk_gib=disk_gib(model) if model else node_disk_gib(needs_of(workspace)),
         region=context.region,
         price_per_hour=None if price is None else round(price * count, 4),
         steps=step_times(model.weights_gib if model else 0.0),
@@ -129,14 +123,6 @@ def _gpu_resource(workspace: Workspace, machine: Machine | None) -> str:
     if needs is not None:
         return needs.gpu_resource or labels.GPU_RESOURCE
     return machine.resource if machine else labels.GPU_RESOURCE
-
-
-def _disk_of_a_template(workspace: Workspace) -> int:
-    """GiB on each node, of which pods get what they ask for beside images and logs."""
-    needs = needs_of(workspace)
-    if needs is None or needs.disk_gib <= TEMPLATE_DISK_GIB * DISK_SHARE:
-        return TEMPLATE_DISK_GIB
-    return min(DISK_MAX_GIB, ceil(needs.disk_gib / DISK_SHARE) + IMAGES_AND_LOGS_GIB)
 
 
 def _timed(plan: PlanReport, price: float | None) -> PlanReport:

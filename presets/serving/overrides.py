@@ -16,7 +16,11 @@ ASSUMED_RANK: Final = 64
 
 @dataclass(frozen=True)
 class VllmOverrides:
-    """None means that nothing was asked for. `context` is in tokens, `utilization` a share of the GPU's memory."""
+    """None means that nothing was asked for. `context` is in tokens, `utilization` a share of the GPU's memory.
+
+    `cache_bytes` are of the cache on one GPU; `offload_gib` is main memory for weights of one GPU, and
+    `offload_cache_gib` for the cache of all.
+    """
 
     context: int | None = None
     tensor: int | None = None
@@ -30,6 +34,9 @@ class VllmOverrides:
     batch_tokens: int | None = None
     sequences: int | None = None
     eager: bool = False
+    cache_bytes: int | None = None
+    offload_gib: float = 0.0
+    offload_cache_gib: float = 0.0
     adapters: int = 0
     adapter_rank: int = ASSUMED_RANK
 
@@ -61,6 +68,9 @@ def vllm_overrides(config: InferenceConfig | None, adapters: int = 0) -> VllmOve
         batch_tokens=_whole(config, "max-num-batched-tokens"),
         sequences=_whole(config, "max-num-seqs"),
         eager=config.vllm.get("enforce-eager") is True,
+        cache_bytes=_whole(config, "kv-cache-memory-bytes"),
+        offload_gib=config.number("cpu-offload-gb") or 0.0,
+        offload_cache_gib=config.number("kv-offloading-size") or 0.0,
         adapters=(_whole(config, "max-loras") or adapters) if adapters else 0,
         adapter_rank=_whole(config, "max-lora-rank") or ASSUMED_RANK,
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 from presets.machines.machine import Machine
 from presets.models.catalog import Model
-from presets.serving.fit import COMFORTABLE_CONTEXT, CONTEXT_GIB, Fit, most_utilization, utilization
+from presets.serving.fit import COMFORTABLE_CONTEXT, CONTEXT_GIB, GIB, Fit, most_utilization, utilization
 from presets.serving.overrides import VllmOverrides
 
 LEAST_CAPABILITY: Final = {
@@ -59,6 +59,7 @@ def override_problems(model: Model, machine: Machine, overrides: VllmOverrides) 
             f"gpu-memory-utilization {utilization(machine, overrides):g} leaves less than {CONTEXT_GIB} GiB of "
             f"{machine.usable_gib:.1f} GiB for CUDA itself: use at most {most:.2f}"
         )
+    found += _memory_problems(machine, overrides)
     asked = (overrides.tensor or 1) * (overrides.pipeline or 1) * (overrides.data or 1)
     if asked > machine.gpus:
         found.append(
@@ -69,6 +70,25 @@ def override_problems(model: Model, machine: Machine, overrides: VllmOverrides) 
         found.append(
             f"max-num-batched-tokens {batch.tokens} is less than max-num-seqs {batch.sequences}: raise it, "
             "or lower max-num-seqs"
+        )
+    return found
+
+
+def _memory_problems(machine: Machine, overrides: VllmOverrides) -> list[str]:
+    """What is set aside by name and is more than there is; of existing nodes the main memory may be unknown."""
+    found = []
+    cache = (overrides.cache_bytes or 0) / GIB
+    if cache > machine.usable_gib:
+        found.append(
+            f"kv-cache-memory-bytes asks for {cache:.1f} GiB of each GPU, and {machine.name} has "
+            f"{machine.usable_gib:.1f}: lower it, or leave it out"
+        )
+    gpus = (overrides.tensor or 1) * (overrides.pipeline or 1) * (overrides.data or 1)
+    main = overrides.offload_gib * gpus + overrides.offload_cache_gib
+    if machine.ram_gib and main > machine.ram_gib:
+        found.append(
+            f"cpu-offload-gb and kv-offloading-size ask for {main:g} GiB of main memory, and {machine.name} has "
+            f"{machine.ram_gib}: lower them, or use a larger machine"
         )
     return found
 

@@ -74,7 +74,8 @@ def parts_of(messages: Sequence[Message]) -> list[Part]:
 
 def marked(messages: Sequence[Message], marks: Sequence[Mark]) -> list[Message]:
     """Returns a copy of the messages with the marks in them."""
-    found = [copy.deepcopy(dict(message)) if _concerns(marks, at) else message for at, message in enumerate(messages)]
+    concerned = {mark.part.message for mark in marks}
+    found = [copy.deepcopy(dict(message)) if at in concerned else message for at, message in enumerate(messages)]
     # From the last character to the first: the places of earlier ones stay as they are.
     for mark in sorted(marks, key=lambda mark: -mark.part.begin):
         message, part = found[mark.part.message], mark.part
@@ -95,10 +96,6 @@ def calls_of(message: Message) -> Sequence[Any]:
     """Returns the message's tool calls; none where there is no list of them."""
     calls = message.get("tool_calls")
     return calls if isinstance(calls, list | tuple) else ()
-
-
-def _concerns(marks: Sequence[Mark], at: int) -> bool:
-    return any(mark.part.message == at for mark in marks)
 
 
 def _parts(at: int, message: Message) -> list[Part]:

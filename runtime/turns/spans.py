@@ -6,14 +6,16 @@ message before it when the assistant is asked to go on there; what ends it is wh
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
 
 from api.pods.training_rows import Message, RowUnusable
-from runtime.turns.marks import Part, marked
+from runtime.turns.marks import Part, calls_of, marked
 from runtime.turns.places import Place, Places, Render, lost_of, places_of
+from runtime.turns.steady import ALIKE, Steady
 
 ANY_QUESTION: Final[Sequence[Message]] = ({"role": "user", "content": "?"},)
 
@@ -43,12 +45,19 @@ class Conversation:
 
 
 def conversation_of(
-    render: Render, messages: Sequence[Message], tools: Any, learns: Callable[[int], bool], tokens: Collection[str]
+    render: Render,
+    messages: Sequence[Message],
+    tools: Any,
+    learns: Callable[[int], bool],
+    tokens: Collection[str],
+    *,
+    alike: int = ALIKE,
 ) -> Conversation:
     """Renders the conversation and finds the turns of the messages that are learnt. `tokens`: texts that are one
-    token, such as `<|end|>`, which are never divided. Raises RowUnusable where the template refuses it."""
+    token, such as `<|end|>`, which are never divided; `alike`: as `steady.py` has it. Raises RowUnusable where the
+    template refuses it."""
     places = places_of(render, messages, tools)
-    finder = _Finder(render, messages, tools, places, tokens)
+    finder = _Finder(render, messages, tools, places, tokens, alike)
     turns = tuple(turn for turn in finder.turns() if learns(turn.message))
     return Conversation(places.text, turns, tuple(lost_of(places, learns)))
 
@@ -61,10 +70,13 @@ class _Finder:
         tools: Any,
         places: Places,
         tokens: Collection[str],
+        alike: int,
     ) -> None:
         self._render, self._messages, self._tools = render, list(messages), tools
         self._places, self._text = places, places.text
         self._ordered = sorted(places.found.values(), key=lambda place: place.end)
+        self._begins = sorted(place.begin for place in self._ordered)
+        self._steady = Steady[str | None](alike)
         ordered = sorted((token for token in tokens if token), key=len, reverse=True)
         any_token = "|".join([*map(re.escape, ordered), MARKUP])
         self._tokens = re.compile(any_token)
@@ -92,7 +104,8 @@ class _Finder:
     def _begin(self, before: Place | None, first: Place) -> int:
         """Returns where the turn begins; at the latest where its first part does."""
         until = first.message if before is None else max(first.message, before.message + 1)
-        asked = self._behind(self._messages[:until], before, asks=True)
+        kind = None if before is None else (*self._kind(before), until - before.message)
+        asked = self._steady.of(("asked", kind), lambda: self._behind(self._messages[:until], before, asks=True))
         begin = before.end if before else 0
         if asked is not None:
             begin = min(begin + self._same(begin, asked), first.begin)
@@ -104,20 +117,29 @@ class _Finder:
     def _asks(self, at: int) -> Iterator[str]:
         """Yields what asks the assistant to go on, behind these messages and behind any question, each shortened line
         by line: some templates add the beginning of a thought."""
-        for messages in (self._messages[:at], ANY_QUESTION):
-            with_it, without = self._rendered(messages, asks=True), self._rendered(messages, asks=False)
-            if with_it and without is not None and with_it.startswith(without):
-                lines = with_it[len(without) :].splitlines(keepends=True)
-                yield from ("".join(lines[:count]) for count in range(len(lines), 0, -1))
+        role = self._messages[at - 1]["role"] if at else ""
+        for asking in (
+            self._steady.of(("asking", role, at == 1), lambda: self._asking(self._messages[:at])),
+            self._steady.of("asking any", lambda: self._asking(ANY_QUESTION)),
+        ):
+            lines = (asking or "").splitlines(keepends=True)
+            yield from ("".join(lines[:count]) for count in range(len(lines), 0, -1))
+
+    def _asking(self, messages: Sequence[Message]) -> str | None:
+        with_it, without = self._rendered(messages, asks=True), self._rendered(messages, asks=False)
+        if with_it and without is not None and with_it.startswith(without):
+            return with_it[len(without) :]
+        return None
 
     def _end(self, last: Place) -> int:
         at = last.message
-        following = next(
-            (place.begin for place in self._ordered if place.begin >= last.end and place is not last), None
-        )
+        after = bisect_left(self._begins, last.end) + (last.begin >= last.end)  # an empty place is not behind itself
+        following = self._begins[after] if after < len(self._begins) else None
         if following is None and at == len(self._messages) - 1:
             return len(self._text)
-        behind = self._behind(self._messages[: at + 1], last, asks=False)
+        behind = self._steady.of(
+            ("behind", self._kind(last)), lambda: self._behind(self._messages[: at + 1], last, asks=False)
+        )
         if behind is None:
             moved = replace(last, mark=replace(last.mark, part=replace(last.mark.part, message=1)))
             behind = self._behind([*ANY_QUESTION, self._messages[at]], moved, asks=False)
@@ -151,6 +173,12 @@ class _Finder:
             return None
         # A name may stand in the text several times.
         return text.partition(mark.closing)[2].replace(mark.closing, "").replace(mark.opening, "")
+
+    def _kind(self, place: Place) -> tuple[Hashable, ...]:
+        """What the words around a part may depend on, beside the template."""
+        message = self._messages[place.message]
+        given = frozenset(name for name, value in message.items() if value)
+        return place.mark.part.kind, place.mark.style, given, len(calls_of(message)), place.mark.part.number
 
     def _rendered(self, messages: Sequence[Message], *, asks: bool) -> str | None:
         try:

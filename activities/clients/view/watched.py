@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from activities.clients.kubernetes import Object
 from api import labels
-from api.pods.template import is_gpu
+from api.pods.amounts import is_gpu
 
 _METADATA: Final = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp", "finalizers")
 _OWN_LABELS: Final = (labels.WORKSPACE_UID, labels.COMPONENT)

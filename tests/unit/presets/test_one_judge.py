@@ -190,7 +190,7 @@ def nested(levels: int) -> Any:
     "document",
     [
         pytest.param(serving("phi-44", "Standard_NC6s_v3", partition={"mode": "MIG"}), id="a value that is none"),
-        pytest.param(serving("phi-44", count="two") | {"inferrence": {}}, id="an unknown field"),
+        pytest.param(serving("phi-44", count="two") | {"serving": {}}, id="an unknown field"),
         pytest.param({}, id="nothing in it"),
         pytest.param({"kind": "Workspace", "inference": [], "resource": 1, "metadata": "x"}, id="other types"),
         pytest.param(serving("phi-4") | {"more": nested(5000)}, id="nested deep"),

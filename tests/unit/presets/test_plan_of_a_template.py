@@ -177,6 +177,33 @@ def test_of_a_machine_that_is_bought_all_gpus_are_waited_for_if_any_is_used(
     assert planned(a_workspace(machine, gpus)).gpus_per_node == counted
 
 
+AMDS = "Standard_ND96isr_MI300X_v5"
+
+
+@pytest.mark.parametrize(
+    ("machine", "asked", "says"),
+    [
+        (A100, {"amd.com/gpu": 1}, f"asks for amd.com/gpu, and {A100} has 1 x NVIDIA A100"),
+        (AMDS, {"amd.com/gpu": 8}, ""),
+        (CPUS, {"gpu.intel.com/i915": 1}, "has no GPU"),
+        (A100, {"amd.com/gpu": 0}, ""),
+        (A100, {"ephemeral-storage": "2000Gi"}, "2000 GiB of ephemeral storage, and a node's disk has 2048"),
+    ],
+)
+def test_what_no_such_node_will_ever_offer_is_not_bought(machine: str, asked: dict[str, Any], says: str) -> None:
+    document = a_workspace(machine, resources={"limits": asked})
+    found = problems_on_create(document)
+    assert [problem.rule for problem in found] == ["M41"] * bool(says)
+    assert all(says in problem.message for problem in found)
+    assert [error.message for error in planned(document).errors] == [problem.message for problem in found]
+
+
+@pytest.mark.parametrize(("asked", "disk"), [({}, 256), ({"ephemeral-storage": "400Gi"}, 525), ({"cpu": 1}, 256)])
+def test_a_node_has_the_disk_that_its_template_asks_for(asked: dict[str, Any], disk: int) -> None:
+    plan = planned(a_workspace(A100, resources={"limits": asked}))
+    assert (plan.errors, plan.disk_gib) == ((), disk)
+
+
 @pytest.mark.parametrize("gpus", [0, 1, 4])
 def test_on_own_nodes_a_template_counts_what_it_asks_for(gpus: int) -> None:
     plan = planned(a_workspace("", gpus), provider="byo")
