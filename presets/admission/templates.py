@@ -75,7 +75,7 @@ def node_disk_gib(needs: TemplateNeeds | None) -> int:
 def _of_another_maker(needs: TemplateNeeds, sku: Sku) -> Iterator[str]:
     for resource in needs.other_gpus:
         if not sku.gpu_model.startswith(OTHER_GPUS[resource]):
-            what = f"{sku.gpus} x {sku.gpu_model}" if sku.gpus else "no GPU"
+            what = f"{sku.gpus} x {sku.gpu_model}: ask for {labels.GPU_RESOURCE}" if sku.gpus else "no GPU"
             yield f"a pod asks for {resource}, and {sku.name} has {what}"
 
 
