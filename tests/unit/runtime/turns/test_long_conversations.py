@@ -18,9 +18,9 @@ from tests.unit.runtime.turns.shapes import SHAPES
 MESSAGES = 3 * ALIKE
 ROLES = ("user", "assistant")
 PUBLISHED = ("qwen3", "llama3", "gptoss", "glm4moe", "cohere2", "gemma3", "phi3", "deepseekv3")
-TEMPLATES: dict[str, tuple[str, Sequence[str]]] = {
-    name: (shape.template, shape.tokens) for name, shape in SHAPES.items()
-} | {name: (text, tokens_in(text)) for name, text in published_templates().items() if name in PUBLISHED}
+TEMPLATES: dict[str, tuple[str, Any]] = {name: (shape.template, shape.tokens) for name, shape in SHAPES.items()} | {
+    name: (text, tokens_in(text)) for name, text in published_templates().items() if name in PUBLISHED
+}
 TURNS = [
     list(messages)
     for messages, _ in ROWS.values()
