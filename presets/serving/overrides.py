@@ -37,6 +37,7 @@ class VllmOverrides:
     cache_bytes: int | None = None
     offload_gib: float = 0.0
     offload_cache_gib: float = 0.0
+    adapters_off: bool = False
     adapters: int = 0
     adapter_rank: int = ASSUMED_RANK
 
@@ -71,6 +72,7 @@ def vllm_overrides(config: InferenceConfig | None, adapters: int = 0) -> VllmOve
         cache_bytes=_whole(config, "kv-cache-memory-bytes"),
         offload_gib=config.number("cpu-offload-gb") or 0.0,
         offload_cache_gib=config.number("kv-offloading-size") or 0.0,
+        adapters_off=config.vllm.get("enable-lora") is False,
         adapters=(_whole(config, "max-loras") or adapters) if adapters else 0,
         adapter_rank=_whole(config, "max-lora-rank") or ASSUMED_RANK,
     )

@@ -48,6 +48,8 @@ def override_problems(model: Model, machine: Machine, overrides: VllmOverrides) 
             f"enable-auto-tool-choice needs a tool-call-parser, and none is known for {model.repo}: name the parser of "
             "this model's calls, or leave it out"
         )
+    if overrides.adapters and overrides.adapters_off:
+        found.append("enable-lora: false keeps vLLM from serving inference.adapters: leave it out")
     if overrides.context and overrides.context > model.max_tokens:
         found.append(
             f"max-model-len {overrides.context} exceeds model's maximum supported context window {model.max_tokens} "

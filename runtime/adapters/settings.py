@@ -10,7 +10,6 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from api.words import one_line
 from runtime.adapters.failures import INVALID, WITHOUT_EFFECT
 from runtime.pod.exit import Failure
 
@@ -60,7 +59,7 @@ def check_settings(config: Mapping[str, Any]) -> None:
 
 
 def _wrong(key: str, value: Any, words: str) -> Failure:
-    text = one_line(repr(value))
+    text = repr(value)
     shown = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
     return Failure(INVALID, f"adapter_config.json has {key} {shown}: it must be {words}")
 

@@ -67,8 +67,7 @@ DATA = Image(
     "data",
     (DATA_PINS,),
     (
-        *("api/__init__.py", "api/addresses.py", "api/environment_proxy.py", "api/words.py"),
-        *("api/configs", "api/oci"),
+        *("api/__init__.py", "api/addresses.py", "api/environment_proxy.py", "api/configs", "api/oci"),
         *_below("api/pods", "adapter_records", "adapters", "data", "publish", "registries"),
         *TRAINING_ROWS,
         *("api/pods/tune.py", "api/pods/weights.py"),

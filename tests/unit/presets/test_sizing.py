@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
+from api.configs.inference import parse_inference_config
 from presets.machines.gpu_labels import read_gpus
 from presets.machines.machine import Machine, default_batch
 from presets.machines.skus import find_sku
 from presets.models.catalog import UnknownModel, all_models, find_model
 from presets.serving.fit import DoesNotFit, Fit, fit, fit_in, memory_of, utilization
 from presets.serving.memory import cache_gib
-from presets.serving.overrides import VllmOverrides
+from presets.serving.overrides import VllmOverrides, vllm_overrides
 from presets.serving.parallelism import Layout, layouts_on_nodes, layouts_on_one_node, tensor_problem, tensor_sizes
 from presets.serving.support import override_problems
 
@@ -171,6 +172,14 @@ def test_tool_calls_without_a_parser_are_refused_unless_the_model_has_its_own() 
     assert "enable-auto-tool-choice needs a tool-call-parser" in problem
     assert override_problems(find_model("phi-4"), machine, with_parser) == []
     assert override_problems(find_model("phi-4-mini-instruct"), machine, asked) == []
+
+
+def test_adapters_that_the_config_map_turns_off_are_refused() -> None:
+    config = parse_inference_config("vllm: {no-enable-lora: true}")
+    machine = Machine.of(find_sku("Standard_NC24ads_A100_v4"))
+    (problem,) = override_problems(find_model("phi-4"), machine, vllm_overrides(config, adapters=1))
+    assert problem == "enable-lora: false keeps vLLM from serving inference.adapters: leave it out"
+    assert override_problems(find_model("phi-4"), machine, vllm_overrides(config)) == []
 
 
 def test_names_are_found_in_any_case_and_near_ones_are_suggested() -> None:
