@@ -5,9 +5,8 @@ connects as one of its identities.
 
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,8 @@ from deploy.local.cluster.control_plane import start_control_plane, stop_control
 from deploy.local.cluster.flags import audit_policy
 from deploy.local.cluster.kubeconfigs import mint_kubeconfig
 from deploy.local.cluster.resources import ensure_crds, ensure_roles
-from deploy.local.layout import Layout, Ports
+from deploy.local.layout import Layout
+from testing.ports import free_ports
 
 WORKER: Final = "modelyard:cluster-worker"
 
@@ -64,12 +64,4 @@ async def connected(layout: Layout, user: str = "") -> AsyncIterator[Cluster]:
 
 
 def _layout(folder: Path) -> Layout:
-    return replace(Layout.of("test", with_nodes=False), state=folder / "state", ports=_free_ports())
-
-
-def _free_ports() -> Ports:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in fields(Ports)]
-    numbers = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return Ports(**dict(zip((field.name for field in fields(Ports)), numbers, strict=True)))
+    return replace(Layout.of("test", with_nodes=False), state=folder / "state", ports=free_ports())

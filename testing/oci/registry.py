@@ -5,7 +5,6 @@ Its access log records the requests. Storage may be a folder of its own, such as
 
 import json
 import re
-import socket
 import subprocess
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ import httpx
 import yaml
 
 from testing.deadlines import PATIENCE_S
+from testing.ports import free_port
 
 USER, PASSWORD = "pusher", "right horse"
 # bcrypt with 2^4 rounds of the password above; the registry accepts only bcrypt.
@@ -106,8 +106,7 @@ def registries_below(folder: Path) -> Iterator[Callable[..., OciRegistry]]:
     started: list[OciRegistry] = []
 
     def start(protected: bool = False, storage: Path | None = None) -> OciRegistry:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         started.append(OciRegistry(folder / f"registry-{port}", port, protected, storage))
         return started[-1].start()
 

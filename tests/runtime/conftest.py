@@ -8,7 +8,6 @@ configuration serve the whole repository. Without .venv-runtime they fail and sa
 
 import json
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +27,7 @@ from deploy.local.mirror.repositories.catalog import SMOLLM2, ensure_repos, repo
 from runtime.adapters.__main__ import bring_all
 from testing.adapters import write_lora
 from testing.deadlines import PATIENCE_S
+from testing.ports import free_port
 
 ROOT = ENVIRONMENT.parent
 PYTHON = ENVIRONMENT / "bin" / "python"
@@ -88,10 +88,9 @@ def write_config(folder: Path, model: Path, **fields: Any) -> ServeConfig:
     weights.mkdir(parents=True)
     for file in model.iterdir():
         (weights / file.name).symlink_to(file)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
     given = {"model": SMOLLM2, "revision": REVISION, "weights_path": str(weights), "served_model_name": "smollm2"}
-    config = ServeConfig.model_validate(given | {"port": port, "kv_cache_gib": 0.5, "weights_deadline_s": 60} | fields)
+    bounds = {"port": free_port(), "kv_cache_gib": 0.5, "weights_deadline_s": 60}
+    config = ServeConfig.model_validate(given | bounds | fields)
     (folder / "serve.json").write_text(config.model_dump_json())
     return config
 

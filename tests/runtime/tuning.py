@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from api.configs.training import parse_training_config
 from api.pods.tune import STATUS_FILE, STEPS_FILE, SUMMARY_FILE, TrainingSummary, TuneConfig, TuneStatus
 from deploy.local.images.runtime_env import ENVIRONMENT
 from deploy.local.services.modelyard import ON_SHARED_CPUS
+from testing.ports import free_port
 
 PYTHON = ENVIRONMENT / "bin" / "python"
 # 20 s alone on 2 cores, most of it imports; the rest is for a machine that builds beside.
@@ -57,8 +57,7 @@ class Training:
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
         lines = [json.dumps(row) for row in self.rows]
         (self.folder / "data" / "rows.jsonl").write_text("\n".join(lines))
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         told = {
             "model": "org/tiny", "revision": "a" * 40, "weights_path": str(self.model), "method": self.method,
             "training": parse_training_config(self.text, remote_code_allowed=True),

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator
@@ -19,6 +18,7 @@ from cryptography import x509
 
 from process.x509 import SERVER, Pair, Subject, make_authority, make_certificate
 from testing.deadlines import PATIENCE_S
+from testing.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 
@@ -38,12 +38,6 @@ def kubeconfig(tmp_path: Path) -> Path:
     file = tmp_path / "kubeconfig"
     file.write_text(yaml.safe_dump(document))
     return file
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """The embedded Temporal's command line starts a server: ready at its probe, with Workspaces' search attributes."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from deploy.local.host.probes import once_answers
 from deploy.local.layout import Layout
 from deploy.local.services.temporal import SEARCH_ATTRIBUTES, STOP_S, temporal_program
 from testing.helm_client import Helm, Object, named
+from testing.ports import free_port
 
 
 @pytest.fixture
@@ -25,11 +25,7 @@ def container(helm: Helm) -> Object:
 @pytest.fixture
 def ports() -> dict[str, str]:
     """Free ones, by the pod's."""
-    sockets = {port: socket.create_server(("127.0.0.1", 0)) for port in ("7233", "8233")}
-    found = {port: str(sock.getsockname()[1]) for port, sock in sockets.items()}
-    for sock in sockets.values():
-        sock.close()
-    return found
+    return {port: str(free_port()) for port in ("7233", "8233")}
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The control plane's image, really built: its programs run as its user on a read-only root, and it holds no tools."""
 
 import json
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from deploy.local.images.sbom import SBOM
 from deploy.local.layout import Layout
 from testing.deadlines import PATIENCE_S
 from testing.image_processes import OpenImage, opened
+from testing.ports import free_port
 
 LARGEST_BYTES = 75_000_000
 """Compressed. It is 63 MB; what makes it larger should be noticed."""
@@ -60,8 +60,7 @@ def test_a_process_gets_as_far_as_what_it_is_not_given(image: OpenImage, argv: t
 
 
 def test_the_admin_service_answers(image: OpenImage) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     settings = {
         "MODELYARD_ADMIN_ADDRESS": address,
         "MODELYARD_ADMIN_AUTHENTICATION": "none",

@@ -1,7 +1,6 @@
 """One stack for all fault tests: real processes, simulated machines and pods. Each test leaves it as it found it."""
 
 import json
-import socket
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -10,6 +9,7 @@ from testing.api_calls import POLICY
 from testing.deadlines import DEADLINES
 from testing.leftovers import settled_leftovers
 from testing.pods.rules import PodRules
+from testing.ports import free_port
 from testing.stack import Stack, keep_logs, running
 from testing.workspaces import Workspaces, connected
 from tests.lanes import instance_of_this_lane
@@ -18,8 +18,7 @@ from tests.lanes import instance_of_this_lane
 @pytest.fixture(scope="package")
 def registry_port() -> int:
     """Of a registry that tests may start; the workers are told that it speaks without TLS."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture(scope="package")

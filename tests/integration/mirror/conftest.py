@@ -2,7 +2,6 @@
 
 import json
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from testing.deadlines import PATIENCE_S
+from testing.ports import free_port
 
 PAGE_SIZE = 10
 
@@ -93,8 +93,7 @@ def start_mirror(repositories: Path, tmp_path_factory: pytest.TempPathFactory) -
     log = (tmp_path_factory.mktemp("mirror-log") / "log").open("wb")
 
     def start(*arguments: str, root: Path = repositories) -> RunningMirror:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         where = ["--root", str(root), "--host", "127.0.0.1", "--port", str(port), "--page-size", str(PAGE_SIZE)]
         argv = [sys.executable, "-m", "deploy.local.mirror", *where, *arguments]
         mirror = RunningMirror(f"http://127.0.0.1:{port}", root, argv, subprocess.Popen(argv, stdout=log, stderr=log))

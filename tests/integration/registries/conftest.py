@@ -2,12 +2,11 @@
 
 import http.server
 import json
-import socket
 import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -25,8 +24,9 @@ from activities.clients.kubernetes import Object
 from deploy.local.host import daemons
 from deploy.local.host.daemons import Daemon
 from deploy.local.host.probes import once_port_open
-from deploy.local.layout import Layout, Ports
+from deploy.local.layout import Layout
 from deploy.local.services.registry import registry_config
+from testing.ports import free_ports
 
 USER, PASSWORD = "ann", "sesame"
 HASHED: Final = "$2b$05$abcdefghijklmnopqrstuuKcS.CYWVYVaLiiCKrrc0A5s3mGesJ9O"
@@ -78,12 +78,7 @@ def token_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[s
 
 
 def _running(folder: Path, more: dict[str, Any]) -> Iterator[str]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in fields(Ports)]
-    numbers = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    ports = Ports(**dict(zip((field.name for field in fields(Ports)), numbers, strict=True)))
-    layout = replace(Layout.of("test", with_nodes=False), state=folder / "state", ports=ports)
+    layout = replace(Layout.of("test", with_nodes=False), state=folder / "state", ports=free_ports())
     file = folder / "config.yaml"
     file.write_text(yaml.safe_dump(registry_config(layout, "s" * 32) | more))
     argv = ("docker-registry", "serve", str(file))

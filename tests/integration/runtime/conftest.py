@@ -9,7 +9,8 @@ import pytest
 
 from testing.deadlines import PATIENCE_S
 from testing.oci.registry import OciRegistry, registries_below
-from tests.integration.runtime.fetch_processes import FILES, MODEL, Fetcher, Hub, answers, free_port, wait_for
+from testing.ports import free_port
+from tests.integration.runtime.fetch_processes import FILES, MODEL, Fetcher, Hub, answers, wait_for
 
 
 @pytest.fixture(scope="session")

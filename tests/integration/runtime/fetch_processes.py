@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import httpx
 from huggingface_hub import HfApi
 
 from testing.deadlines import PATIENCE_S
+from testing.ports import free_port
 
 MODEL = "acme/tiny"
 WEIGHTS = hashlib.shake_256(b"weights").digest(3_000_000)
@@ -28,12 +28,6 @@ FILES = {
     "pytorch_model.bin": bytes(1000),
     "original/params.json": b"{}",
 }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for(answered: Callable[[], bool], what: str) -> None:

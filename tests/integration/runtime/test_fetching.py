@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.runtime.fetch_processes import FILES, MODEL, Fetcher, Hub, free_port, wait_for
+from testing.ports import free_port
+from tests.integration.runtime.fetch_processes import FILES, MODEL, Fetcher, Hub, wait_for
 
 Start = Callable[..., Fetcher]
 TOKENS = {"hf_in": {"user": "ann", "repos": [MODEL]}, "hf_out": {"user": "bob"}}

@@ -1,21 +1,20 @@
 """A server that is about to stop answers for a while, and ends its connections by answers instead of under requests."""
 
 import asyncio
-import socket
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from process.serving.asgi import listening
+from testing.ports import free_port
 
 LINGER_S = 2.0
 
 
 @pytest.fixture
 def address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def an_app() -> FastAPI:
