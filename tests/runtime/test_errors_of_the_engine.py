@@ -66,7 +66,10 @@ def test_an_engine_that_is_killed_is_said_to_be(smollm2: Path, tmp_path: Path) -
     Path(server.config.complete_marker).touch()
     engine_of(server).kill()
     assert server.process.wait(timeout=READY_S) != 0
-    assert "ended by signal 9" in last_line(server)
+    # vLLM may see that it has ended before it sees how.
+    assert last_line(server).startswith(
+        ("a process of the engine was ended by signal 9", "a process of the engine ended without a word")
+    )
 
 
 def engine_of(server: Server) -> psutil.Process:

@@ -27,6 +27,8 @@ _NO_ROOM: Final = (
 _OWN_ERROR: Final = re.compile(r"(?:vllm\.exceptions\.)?VLLM[A-Za-z]{1,60}Error:")
 _ENDED: Final = re.compile(r"(?:exit code: |': )-([0-9]{1,3})\b")
 """As vLLM tells that a process of its own was ended by a signal: "Failed core proc(s): {'EngineCore': -9}"."""
+_ENDED_UNSEEN: Final = "Failed core proc(s): {}"
+"""The same where the process' end was seen before its exit code."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,13 @@ def verdict_of(watch: OutputWatch, exit_code: int, *, oom_killed: bool) -> Verdi
     if error and is_accelerator_fault(error.text):
         return Verdict(ACCELERATOR_EXIT, f"{said}; the GPU or its driver on this node is broken", "AcceleratorFault")
     signal = _signal(watch, exit_code)
-    if oom_killed and signal == _KILL and not watch.ready:
+    unseen = not signal and _ENDED_UNSEEN in watch.echo
+    if oom_killed and (signal == _KILL or unseen) and not watch.ready:
         words = "the kernel killed the engine's process: the container's memory is used up"
         return Verdict(OUT_OF_MEMORY_EXIT, words, "ContainerOOMKilled")
+    if error is None and unseen:
+        hint = "as one does that is killed, which the kernel does when memory runs out"
+        return Verdict(exit_code, f"a process of the engine ended without a word, {hint}")
     if error is None and signal:
         hint = ", as the kernel does when memory runs out" if signal == _KILL else ""
         return Verdict(exit_code, f"a process of the engine was ended by signal {signal}{hint}")

@@ -138,6 +138,17 @@ def test_an_engine_that_was_killed_is_said_to_be() -> None:
     assert "signal 11" in verdict("loading", code=139).text()
 
 
+def test_an_engine_whose_end_was_seen_before_its_exit_code_is_said_to_be_gone() -> None:
+    """vLLM names no process then."""
+    assert verdict(*GONE).text() == (
+        "a process of the engine ended without a word, as one does that is killed, which the kernel does when memory "
+        "runs out"
+    )
+    assert verdict(*GONE, oom_killed=True).reason == "ContainerOOMKilled"
+    own_words = logged("EngineCore failed to start.", *TRACE, "ValueError: 7 heads")
+    assert verdict(*own_words, *GONE).text() == "ValueError: 7 heads"
+
+
 def test_without_an_error_the_last_lines_are_kept() -> None:
     assert verdict("one", "two", "", "three", "four").text() == "two | three | four"
     assert verdict().text() == "no output"
