@@ -29,7 +29,7 @@ def test_a_loss_that_is_no_number_ends_it_before_the_weights_move(tmp_path: Path
 def test_a_training_that_changes_nothing_ends_with_that_and_not_with_an_adapter(model: Path, tmp_path: Path) -> None:
     # The first step of a warm-up has a learning rate of 0, and it is the only one here.
     training = Training(tmp_path, model, settings(max_steps=1, warmup_steps=5))
-    assert training.run() == 45, training.log[-3000:]
+    assert training.run() == 46, training.log[-3000:]
     assert training.status.reason == "AdapterWithoutEffect"
     assert "changed nothing" in training.status.message and "raise learning_rate" in training.status.message
 

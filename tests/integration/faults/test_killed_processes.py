@@ -7,6 +7,7 @@ from api import labels, names
 from testing.faults.holding import Held, hold_in_waits, release, until_only_preflight_is_left
 from testing.faults.processes import frozen, kill, restart
 from testing.leftovers import purchases
+from testing.model_repositories import HUB_MODEL
 from testing.stack import Stack
 from testing.workspaces import Workspaces, workspace
 
@@ -41,14 +42,13 @@ async def _hold_in_quick_steps(stack: Stack, workspaces: Workspaces, held: Held)
             held.uids |= await workspaces.create(workspace(held.at["Deploy"]))
             await until_only_preflight_is_left(workspaces, held.at["Deploy"])
             await thawed.enter_async_context(frozen(stack, "mirror"))
-            held.uids |= await workspaces.create(workspace(held.at["PrepareModel"]))
+            unknown = workspace(held.at["Size"], preset=HUB_MODEL)
+            held.uids |= await workspaces.create(workspace(held.at["PrepareModel"]), unknown)
             await workspaces.until_running(held.at["PrepareModel"], "read_model_revision")
-            async with frozen(stack, "watcher"):
-                held.uids |= await workspaces.create(workspace(held.at["Size"]))
-                await thawed.enter_async_context(frozen(stack, "kube-apiserver"))
-        await workspaces.until_running(held.at["Size"], "build_plan")
+            await workspaces.until_running(held.at["Size"], "build_plan")
+            await thawed.enter_async_context(frozen(stack, "kube-apiserver"))
         await workspaces.until_running(held.at["Deploy"], "ensure_workload")
-        for step in ("Preflight", "ProvisionNodes", "AwaitNodes", "AwaitServing", "Verify", "PrepareModel"):
+        for step in ("Size", "Preflight", "ProvisionNodes", "AwaitNodes", "AwaitServing", "Verify", "PrepareModel"):
             assert await workspaces.running_activities(held.at[step]), f"{step} did not last until the kill"
         kill(stack, *WORKERS)
 
