@@ -30,7 +30,7 @@ OF_MODELS: Final = OF_TARGETS | {"kaito_sh_workspace", "modelyard_dev_component"
 OTHERS: Final = Path(__file__).with_name("others.yaml")
 MODULES: Final = (
     "activities.clients.azure_transport",
-    "activities.clients.kubernetes",
+    "activities.clients.api_server.requests",
     "activities.errors.interceptor",
     "activities.status.writer",
     "admin.webhook.metrics",
