@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from testing.faults.refusals import REASONS
 from tests.chaos.judging import Goal
 
 Fault = Mapping[str, Any]
@@ -31,18 +32,9 @@ def _refused(kind: str, variant: str, reason: str) -> ArmCase:
     return ArmCase(f"{kind} {variant}", _once(kind, variant=variant), "failed", reason, purchases=0)
 
 
-NO: Final = {
-    "refused-by-policy": "CloudPolicyRefused",
-    "role-missing": "CloudForbidden",
-    "scope-locked": "CloudLocked",
-    "subscription-disabled": "SubscriptionDisabled",
-    "feature-not-registered": "FeatureNotRegistered",
-    "subnet-full": "SubnetFull",
-}
-"""What no other try of the same purchase mends: told at the request, or by the operation that it began (`late`)."""
 CASES: Final = (
-    *(_refused(kind, "plain", reason) for kind, reason in NO.items()),
-    *(ArmCase(f"{kind} late", _once(kind, variant="late"), "failed", reason) for kind, reason in NO.items()),
+    *(_refused(kind, "plain", reason) for kind, reason in REASONS.items()),
+    *(ArmCase(f"{kind} late", _once(kind, variant="late"), "failed", reason) for kind, reason in REASONS.items()),
     *(_refused("quota-exceeded", variant, "QuotaExceeded") for variant in ("plain", "nested", "cores")),
     *(_refused("sku-not-available", variant, "SkuNotAvailable") for variant in ("plain", "code")),
     *(

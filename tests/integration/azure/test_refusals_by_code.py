@@ -1,21 +1,13 @@
 """What the emulator refuses, through the unmodified SDK: one reason, at the PUT and in the operation."""
 
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError
 
 from activities.errors.azure import from_azure
 from deploy.local.azure.refusals import AT_ONCE, LATE, REFUSALS
-
-REASONS: Final = {
-    "refused-by-policy": "CloudPolicyRefused",
-    "role-missing": "CloudForbidden",
-    "scope-locked": "CloudLocked",
-    "subscription-disabled": "SubscriptionDisabled",
-    "feature-not-registered": "FeatureNotRegistered",
-    "subnet-full": "SubnetFull",
-}
+from testing.faults.refusals import REASONS
 
 
 def test_every_refusal_of_the_emulator_has_its_reason() -> None:
