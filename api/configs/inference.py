@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from api.configs.arguments import Argument, Arguments, arguments_in, fitted
+from api.configs.arguments import Argument, Arguments, arguments_in
+from api.configs.fitting import fitted
 from api.configs.mounted_paths import without_kaitos_templates
 from api.configs.option_classes import check_value, combination_problems, is_map, refusal
 from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, shown, without_effect
@@ -34,6 +35,7 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "data-parallel-size": (1, 1024),
     "max-loras": (1, 1024),
     "cpu-offload-gb": (0, 2**20),
+    "cudagraph-capture-sizes": (1, 2**16),
 }
 
 
@@ -141,9 +143,8 @@ def _take(chosen: dict[str, JsonValue], option: str, inner: list[str], value: Js
     if option in chosen:
         raise ValueError("is given twice, in two spellings; keep one")
     # Where only some keys may be set, a text is read as the JSON of a map, so that what is judged is what is passed on.
-    fit = fitted(value, argument.model_copy(update={"type": "json"}) if is_map(option) else argument)
+    fit = fitted(value, argument.model_copy(update={"type": "json"}) if is_map(option) else _bounded(option, argument))
     check_value(option, (), fit)
-    _check_range(option, fit)
     if argument.kind != "flag" or fit:  # a flag that is off is simply not passed
         chosen[option] = fit
 
@@ -157,12 +158,12 @@ def _put_inner(chosen: dict[str, JsonValue], option: str, inner: list[str], valu
     at[inner[-1]] = value
 
 
-def _check_range(option: str, value: JsonValue) -> None:
-    low, high = _RANGES.get(option, (None, None))
-    if low is None or high is None or not isinstance(value, int | float):
-        return
-    if not low <= value <= high:
-        raise ValueError(f"must be from {low:g} to {high:g}, not {value:g}")
+def _bounded(option: str, argument: Argument) -> Argument:
+    """The option with our bounds, where they are narrower than vLLM's own."""
+    if option not in _RANGES:
+        return argument
+    low, high = _RANGES[option]
+    return argument.model_copy(update={"least": low, "most": high, "above": None, "below": None})
 
 
 def _top_level_warnings(top: Mapping[str, JsonValue]) -> list[Problem]:

@@ -18,12 +18,13 @@ def read_json(
     *,
     values_max: int = VALUES_MAX,
     parse_constant: Callable[[str], Any] | None = None,
+    object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None,
 ) -> Any:
     """Returns the value. Raises ValueError with what is wrong; the parser's own message quotes nothing of the text."""
     if _values_at_most(text) > values_max:
         raise ValueError(f"it has more than {values_max} values")
     try:
-        return json.loads(text, parse_constant=parse_constant)
+        return json.loads(text, parse_constant=parse_constant, object_pairs_hook=object_pairs_hook)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     except MemoryError:

@@ -11,7 +11,8 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from api.configs.arguments import Arguments, fitted
+from api.configs.arguments import Arguments
+from api.configs.fitting import fitted
 from api.configs.problem import nearest, shown
 
 _NOT: Final = "no-"

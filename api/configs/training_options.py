@@ -9,7 +9,8 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from api.configs.arguments import Argument, arguments_in, fitted
+from api.configs.arguments import Argument, arguments_in
+from api.configs.fitting import fitted
 from api.configs.mounted_paths import RESULTS, contained, writable
 from api.configs.problem import Problem, without_effect
 

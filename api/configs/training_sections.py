@@ -36,6 +36,13 @@ def _initial(value: Any) -> Any:
     return value
 
 
+def _no_switch(value: Any) -> Any:
+    """Anything but true and false, which pydantic takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError(f"must be a number, not {str(value).lower()}")
+    return value
+
+
 def _template(value: str) -> str:
     """A template as it is; the path of one, which begins with a slash and holds no brace, as an absolute path."""
     return contained(value) if is_template_path(value) else value
@@ -48,6 +55,8 @@ def is_template_path(value: str) -> bool:
 
 Names = Annotated[str | list[str], BeforeValidator(_names), AfterValidator(_plain_word)]
 Contained = Annotated[str, AfterValidator(contained)]
+Whole = Annotated[int, BeforeValidator(_no_switch)]
+Number = Annotated[float, BeforeValidator(_no_switch)]
 
 
 class Section(BaseModel):
@@ -61,7 +70,7 @@ class ModelConfig(Section):
 
     trust_remote_code: bool = Field(False, description="Run code that the model's repository brings.")
     torch_dtype: Dtype = Field("bfloat16", description="Type of the weights while training.")
-    device_map: str | dict[str, int | str] = Field("auto", description="Where layers are put.")
+    device_map: str | dict[str, Whole | str] = Field("auto", description="Where layers are put.")
     chat_template: Annotated[str, AfterValidator(_template)] | None = Field(
         None, description="A Jinja template, or the path of one below /mnt."
     )
@@ -77,7 +86,7 @@ class QuantizationConfig(Section):
         "bfloat16", description="The type that packed weights are unpacked to."
     )
     bnb_4bit_use_double_quant: bool = Field(True, description="Pack the scales too; saves 0.4 bits a weight.")
-    llm_int8_threshold: float = Field(6.0, ge=0, description="Outliers above it stay in 16 bits.")
+    llm_int8_threshold: Number = Field(6.0, ge=0, description="Outliers above it stay in 16 bits.")
     llm_int8_skip_modules: list[str] | None = Field(None, description="Modules that are not packed.")
     llm_int8_enable_fp32_cpu_offload: bool = Field(False, description="Let packed layers lie in main memory.")
     llm_int8_has_fp16_weight: bool = Field(False, description="Keep 16-bit weights beside the packed ones.")
@@ -91,9 +100,9 @@ class QuantizationConfig(Section):
 class LoraConfig(Section):
     """The adapter's shape. `servable.py` rejects shapes that vLLM cannot serve."""
 
-    r: int = Field(8, ge=1, description=f"Rank, at most {RANK_MAX}: the size of the adapter.")
-    lora_alpha: float = Field(8, gt=0, description="Scale: the adapter is weighed with lora_alpha / r.")
-    lora_dropout: float = Field(0.0, ge=0, lt=1, description="Share of inputs dropped while training.")
+    r: Whole = Field(8, ge=1, description=f"Rank, at most {RANK_MAX}: the size of the adapter.")
+    lora_alpha: Number = Field(8, gt=0, description="Scale: the adapter is weighed with lora_alpha / r.")
+    lora_dropout: Number = Field(0.0, ge=0, lt=1, description="Share of inputs dropped while training.")
     target_modules: Names = Field(
         "all-linear", description="Which modules get an adapter: names, one regular expression, or all-linear."
     )
@@ -103,13 +112,13 @@ class LoraConfig(Section):
     init_lora_weights: Annotated[bool | str, BeforeValidator(_initial)] = Field(
         True, description="How the adapter begins: true, false, gaussian, eva, orthogonal, mica or lora_ga."
     )
-    rank_pattern: dict[str, Annotated[int, Field(ge=1)]] = Field(
+    rank_pattern: dict[str, Annotated[Whole, Field(ge=1)]] = Field(
         default_factory=dict, description="Ranks of single modules, by name or regular expression."
     )
-    alpha_pattern: dict[str, Annotated[float, Field(gt=0)]] = Field(
+    alpha_pattern: dict[str, Annotated[Number, Field(gt=0)]] = Field(
         default_factory=dict, description="Scales of single modules."
     )
-    layers_to_transform: int | list[int] | None = Field(None, description="Only these layers get an adapter.")
+    layers_to_transform: Whole | list[Whole] | None = Field(None, description="Only these layers get an adapter.")
     layers_pattern: Names | None = Field(None, description="The name of the list of layers in the model.")
     fan_in_fan_out: bool = Field(False, description="For layers that store weights transposed, as GPT-2's.")
 
@@ -124,7 +133,7 @@ class DatasetConfig(Section):
         None, description="The file's format; without it the file's name says so."
     )
     shuffle_dataset: bool = Field(True, description="Shuffle before splitting.")
-    shuffle_seed: int = Field(42, ge=0, le=2**32 - 1, description="Seed of shuffling and splitting.")
+    shuffle_seed: Whole = Field(42, ge=0, le=2**32 - 1, description="Seed of shuffling and splitting.")
     context_column: str | None = Field(None, description="Column with the prompt.")
     response_column: str | None = Field(
         None,
@@ -134,13 +143,13 @@ class DatasetConfig(Section):
     over_long_rows: Literal["truncate", "drop", "refuse"] = Field(
         "truncate", description="What becomes of rows of more tokens than max_length. Modelyard's own key."
     )
-    train_test_split: float = Field(1.0, gt=0, le=1, description="Share of rows to train on; the rest evaluates.")
+    train_test_split: Number = Field(1.0, gt=0, le=1, description="Share of rows to train on; the rest evaluates.")
 
 
 class DataCollator(Section):
     """How rows become batches."""
 
-    pad_to_multiple_of: int | None = Field(None, ge=1, le=1024, description="Pad lengths to a multiple of this.")
+    pad_to_multiple_of: Whole | None = Field(None, ge=1, le=1024, description="Pad lengths to a multiple of this.")
 
 
 NOT_ACTED_ON: dict[str, dict[str, str]] = {

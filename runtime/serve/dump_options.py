@@ -9,8 +9,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import vllm.config
+from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
 from vllm.reasoning import ReasoningParserManager
 from vllm.tool_parsers import ToolParserManager
+from vllm.v1.attention.backends.registry import AttentionBackendEnum
 
 from api.configs.arguments import Argument, Arguments, Type, data_file
 from runtime.serve.arguments import Kind
@@ -30,22 +33,46 @@ _BY_NAME: dict[str, Type] = {
 _REGISTERED: dict[str, Callable[[], list[str]]] = {
     "tool-call-parser": ToolParserManager.list_registered,
     "reasoning-parser": ReasoningParserManager.list_registered,
+    "quantization": lambda: QUANTIZATION_METHODS,
+    "attention-backend": lambda: ["auto", *_attention_backends()],
+    "mm-encoder-attn-backend": lambda: _attention_backends(),
 }
 """Options whose values vLLM looks up by name when the server is nearly ready; its parser takes any text."""
+_ANY_CASE = frozenset({"quantization", "attention-backend", "mm-encoder-attn-backend"})
+_BOUNDS: dict[str, str] = {"ge": "least", "gt": "above", "le": "most", "lt": "below"}
+"""How pydantic names a bound, and how the table does."""
 
 
 def described(parser: argparse.ArgumentParser) -> Arguments:
     """Returns every option by vLLM's name, with dashes; an option with several names appears under each."""
     kinds = options_of(parser)
     found: Arguments = {}
-    for action in parser._actions:
-        for name in action.option_strings:
-            option = kinds.get(name[2:].replace("-", "_"))
-            if option and name == f"--{option.flag}" and option.flag != "help":
-                found[option.flag] = _argument(action, option.kind)
+    for group in parser._action_groups:
+        for action in group._group_actions:
+            for name in action.option_strings:
+                option = kinds.get(name[2:].replace("-", "_"))
+                if option and name == f"--{option.flag}" and option.flag != "help":
+                    bounds = _bounds(getattr(vllm.config, group.title or "", None), action.dest)
+                    found[option.flag] = _argument(action, option.kind).model_copy(update=bounds)
     for name, registered in _REGISTERED.items():
-        found[name] = found[name].model_copy(update={"choices": tuple(registered())})
+        update = {"choices": tuple(registered()), "any_case": name in _ANY_CASE}
+        found[name] = found[name].model_copy(update=update)
     return found
+
+
+def _bounds(config: Any, option: str) -> dict[str, float]:
+    """Returns the bounds that vLLM's config judges the option by; its parser takes any number."""
+    fields = getattr(config, "__pydantic_fields__", {})
+    if option not in fields:
+        nested = [getattr(field.annotation, "__pydantic_fields__", {}) for field in fields.values()]
+        fields = next((one for one in nested if option in one), {option: None})
+    metadata = getattr(fields[option], "metadata", ())
+    return {ours: getattr(one, theirs) for one in metadata for theirs, ours in _BOUNDS.items() if hasattr(one, theirs)}
+
+
+def _attention_backends() -> list[str]:
+    """Returns the backends that vLLM brings; CUSTOM stands for one that code of the user's registers."""
+    return [name for name in AttentionBackendEnum.__members__ if name != AttentionBackendEnum.CUSTOM.name]
 
 
 def _argument(action: argparse.Action, kind: Kind) -> Argument:
@@ -64,6 +91,4 @@ def _type(convert: Any) -> Type:
 
 
 if __name__ == "__main__":
-    import vllm
-
     sys.stdout.write(data_file(described(make_parser()), HEADER, vllm.__version__))
