@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+_BY_ROWS: Final = 'a row is one object, in pandas to_json(orient="records", lines=True)'
+
 
 class RowUnusable(ValueError):
     """This row is not usable for training; the message has the reason."""
@@ -69,9 +71,10 @@ def text_of(value: Any, column: str) -> str:
         return value.text
     if isinstance(value, int | float | Decimal) and math.isfinite(value):
         return str(value)
-    what = "dict" if isinstance(value, Mapping) else type(value).__name__
-    if isinstance(value, float | Decimal):
-        what = "a number that is not finite"
+    if isinstance(value, Mapping | list | tuple):
+        what = "a map" if isinstance(value, Mapping) else "a list"
+        raise RowUnusable(f"column {column} holds {what} where text was expected; {_BY_ROWS}")
+    what = "a number that is not finite" if isinstance(value, float | Decimal) else type(value).__name__
     raise RowUnusable(f"column {column} holds {what} where text was expected")
 
 
@@ -126,6 +129,6 @@ def is_false(value: Any) -> bool:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Returns the names for a message, twenty at most."""
-    shown = sorted(names)
+    """Returns the names for a message, twenty at most; in quotes where blanks would not be seen."""
+    shown = [repr(name) if name != name.strip() else name for name in sorted(names)]
     return ", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "") or "no columns at all"

@@ -198,7 +198,10 @@ def test_a_map_column_is_no_obstacle_beside_the_data_and_an_object_in_it(tmp_pat
     table(tmp_path / "b.parquet", messages=pa.array([message], pa.list_(kind)))
     assert rows_of(tmp_path) == [[("text", "x")], [("user", "q"), ("assistant", "a")]]
     table(tmp_path / "c.parquet", text=pa.array([[("a", "1")]], kind))
-    assert judged(tmp_path).warnings == ["c.parquet row 1: column text holds dict where text was expected"]
+    assert judged(tmp_path).warnings == [
+        "c.parquet row 1: column text holds a map where text was expected; a row is one object, in pandas "
+        'to_json(orient="records", lines=True)'
+    ]
 
 
 def test_columns_beside_the_data_are_not_even_read(tmp_path: Path) -> None:

@@ -59,6 +59,11 @@ def test_unknown_columns_are_reported_with_the_known_ones() -> None:
         columns("flavour", "colour")
 
 
+def test_blanks_around_a_column_are_seen_in_the_message() -> None:
+    with pytest.raises(ColumnsUnknown, match=r"none of the columns ' completion', prompt is known"):
+        columns("prompt", " completion")
+
+
 def test_of_preferences_the_good_answer_is_learnt_once_it_is_named() -> None:
     row = {"prompt": "q", "chosen": "a", "rejected": "b"}
     with pytest.raises(ColumnsUnknown, match="none of the columns chosen, prompt, rejected is known"):
@@ -222,7 +227,7 @@ def test_a_column_in_its_common_case_is_preferred_to_another() -> None:
         ({"messages": [USER]}, "no message with the role assistant"),
         ({"messages": [{"role": "user"}]}, "a message without content"),
         ({"messages": ["hello"]}, "holds str where a message was expected"),
-        ({"prompt": "q", "completion": {"a": 1}}, "holds dict where text was expected"),
+        ({"prompt": "q", "completion": {"a": 1}}, "holds a map where text was expected; a row is one object"),
         ({"prompt": [ASSISTANT], "completion": [USER]}, "no message with the role assistant"),
         (
             {"messages": [USER, {**ASSISTANT, "content": ""}, USER, ASSISTANT]},
@@ -238,7 +243,7 @@ def test_a_column_in_its_common_case_is_preferred_to_another() -> None:
         ({"messages": [USER, ASSISTANT], "tools": 7}, "holds int where a list of tools was expected"),
         ({"messages": [USER, ASSISTANT], "tools": [7]}, "holds a tool that is no object"),
         ({"messages": [USER, calling({"on": date(2024, 1, 2)})]}, "holds date, which JSON cannot write"),
-        ({"prompt": "q", "context": {"a": 1}, "completion": "a"}, "column context holds dict where text was expected"),
+        ({"prompt": "q", "context": {"a": 1}, "completion": "a"}, "column context holds a map where text was expected"),
         ({"prompt": "q", "completion": math.inf}, "holds a number that is not finite"),
         ({"prompt": "q", "completion": math.nan}, "column completion is empty"),
         ({"prompt": "q", "completion": b"a"}, "holds bytes where text was expected"),
@@ -257,7 +262,7 @@ def test_a_column_in_its_common_case_is_preferred_to_another() -> None:
         ),
         (
             {"question": "q", "answer": "a", "history": [["q0", {}]]},
-            "column history holds dict where text was expected",
+            "column history holds a map where text was expected",
         ),
         ({"question": "q", "answer": "a", "label": 0}, "column label is 0, which marks"),
         ({"question": "q", "answer": "a", "label": 0.0}, "column label is 0.0, which marks"),
