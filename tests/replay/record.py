@@ -11,12 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from temporalio.testing import WorkflowEnvironment
-
 from activities.contract import signatures as s
 from activities.contract.failures import failure
 from tests.fakes.world import INSTANCE_TYPE
-from tests.workflows.conftest import Bench, binary, working
+from tests.temporal_servers import dev_server
+from tests.workflows.conftest import Bench, working
 from worker.plugin import plugin
 from workflows.status import search_attributes
 
@@ -223,12 +222,7 @@ def without_traces(part: Any) -> Any:
 
 async def record(version: str, wanted: Sequence[str]) -> None:
     """Writes one file per scenario: of all, or of those that are named."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary("temporal"),
-        dev_server_log_level="never",
-        search_attributes=search_attributes.ALL,
-        plugins=[plugin()],
-    ) as env:
+    async with dev_server(search_attributes=search_attributes.ALL, plugins=[plugin()]) as env:
         for scenario in (one for one in SCENARIOS if not wanted or one.__name__ in wanted):
             async with working(env) as bench:
                 await scenario(bench)

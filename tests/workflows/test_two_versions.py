@@ -22,7 +22,8 @@ from process.temporal import connect
 from testing.deadlines import PATIENCE_S
 from testing.workflow_tasks import faults_of
 from tests.fakes.world import World
-from tests.workflows.conftest import Bench, binary
+from tests.temporal_servers import dev_server
+from tests.workflows.conftest import Bench
 from tests.workflows.production import production_workers
 from worker.versions import NotCurrent, QueueVersion, kept, take_over, versions_of
 from workflows.activity_calls import call
@@ -108,12 +109,7 @@ async def until_moved(bench: Bench, build: str) -> None:
 @asynccontextmanager
 async def installation(*arguments: str) -> AsyncIterator[Installation]:
     """On a server of its own: versions would divert the tasks of unversioned tests."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary("temporal"),
-        dev_server_log_level="never",
-        dev_server_extra_args=[*dynamic_config(), *arguments],
-        search_attributes=search_attributes.ALL,
-    ) as env:
+    async with dev_server(*dynamic_config(), *arguments, search_attributes=search_attributes.ALL) as env:
         made = Installation(
             env, await connect(TemporalSettings(temporal_address=env.client.service_client.config.target_host))
         )

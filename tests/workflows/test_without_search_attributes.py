@@ -30,7 +30,8 @@ from process.settings import TemporalSettings
 from process.temporal import connect
 from testing.deadlines import PATIENCE_S
 from testing.faults.temporal_proxy import OPERATOR_SERVICE, TemporalProxy
-from tests.workflows.conftest import Bench, binary, working
+from tests.temporal_servers import binary, dev_server
+from tests.workflows.conftest import Bench, working
 from watcher.signals import Send, to_temporal
 from worker.offer_again import offer_again, under_way
 from worker.plugin import plugin
@@ -46,9 +47,7 @@ FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
 @pytest.fixture
 async def bare() -> AsyncIterator[WorkflowEnvironment]:
     """A server without our attributes; each test has its own, because one makes them."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary("temporal"), dev_server_log_level="never", plugins=[plugin()]
-    ) as environment:
+    async with dev_server(plugins=[plugin()]) as environment:
         yield environment
 
 

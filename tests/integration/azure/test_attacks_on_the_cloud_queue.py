@@ -16,7 +16,6 @@ from temporalio import workflow
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ActivityError, ApplicationError
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.clients import azure as azure_client
@@ -28,7 +27,7 @@ from activities.nodes.aks.pool_options import AKS_DEFAULTS
 from activities.nodes.aks.provider import AgentPools
 from process.policy import PolicyFile
 from tests.builders import a_key, a_plan
-from tests.workflows.conftest import binary
+from tests.temporal_servers import dev_server
 from worker.registration import Registration, worker_for
 
 OWN_QUEUE = "attacker"
@@ -54,8 +53,7 @@ class Attacker:
 
 @pytest.fixture(scope="module")
 async def temporal() -> AsyncIterator[Client]:
-    server: Any = {"dev_server_existing_path": binary("temporal"), "dev_server_log_level": "never"}
-    async with await WorkflowEnvironment.start_local(**server, data_converter=pydantic_data_converter) as environment:
+    async with dev_server(data_converter=pydantic_data_converter) as environment:
         yield environment.client
 
 

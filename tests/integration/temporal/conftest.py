@@ -12,7 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from process.settings import TemporalSettings
 from process.x509 import CLIENT_AND_SERVER, SERVER, Pair, Subject, make_authority, make_certificate
 from testing.faults.temporal_proxy import LOOPBACK, MutualTls, TemporalProxy
-from tests.workflows.conftest import binary
+from tests.temporal_servers import dev_server
 
 LIFETIME: Final = timedelta(hours=1)
 
@@ -66,9 +66,7 @@ class Mounted:
 @pytest.fixture(scope="session")
 async def server() -> AsyncIterator[WorkflowEnvironment]:
     """The real server, which asks for nothing."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary("temporal"), dev_server_log_level="never"
-    ) as environment:
+    async with dev_server() as environment:
         yield environment
 
 
