@@ -43,7 +43,9 @@ def test_the_schema_refuses_unknown_keys_and_explains_every_value() -> None:
 def test_a_description_names_other_values_as_the_file_of_values_does() -> None:
     """They are docstrings of Python, whose names (`pod_subnet_id`) nobody can set in the chart."""
     schema = json.loads((CHART / "values.schema.json").read_text())
-    found = {(spelled, value) for value, text in _descriptions(schema) for spelled in re.findall(r"`([a-z.]+_\w+)`", text)}
+    found = {
+        (spelled, value) for value, text in _descriptions(schema) for spelled in re.findall(r"`([a-z.]+_\w+)`", text)
+    }
     assert {spelled for spelled, _ in found} & _python_names(Values) == set(), found
 
 
