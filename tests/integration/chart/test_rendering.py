@@ -64,6 +64,7 @@ def test_no_two_services_select_the_same_pods(rendered: tuple[Object, ...]) -> N
         ("temporal-cloud", "devicePlugin.enabled=true", "two device plugins"),
         ("aks", "azure.pools.tags.Modelyard-uid=x", "are Modelyard's"),
         ("own-cluster", "workerCluster.autoscaling.maxReplicas=2", "workerCluster.autoscaling.maxReplicas is less"),
+        ("aks", "watcher.autoscaling.enabled=true", "one watcher leads and the others wait"),
         ("aks", "webhook.certificate.source=secret", "Fix: set both, or source=own"),
         ("aks", "webhook.certificate.source=cert-manager", "Fix: name an issuer, or source=own"),
         ("own-cluster", "settings.registryIdentity.tenantId=x", "needs both tenantId and clientId"),
