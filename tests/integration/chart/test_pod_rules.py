@@ -1,6 +1,7 @@
-"""What clusters ask of pods: Pod Security `restricted` and AKS's Deployment Safeguards, for every pod of the chart.
+"""What clusters ask of pods: Pod Security `restricted`, requests, probes, spreading, for every pod of the chart.
 
-The API server judges the same pods by its own Pod Security in `test_on_an_api_server.py`.
+The API server judges the same pods by its own Pod Security in `test_on_an_api_server.py`; AKS's Deployment Safeguards
+are in `test_safeguards.py`.
 """
 
 import re
