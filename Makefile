@@ -49,7 +49,7 @@ images: $(SETUP) ## all images of an installation: DEVICE=cpu|cuda, and REGISTRY
 check: $(SETUP) lint ## before a push: lint, pure parts, workflows, recorded histories; minutes
 	$(PYTEST) -n 2 -m "fast" $(ARGS) tests/unit tests/workflows tests/replay tests/chaos
 
-test: $(SETUP) lint ## that, real API servers and registries, and the demo's path end to end; a quarter of an hour
+test: $(SETUP) lint ## that, real API servers and registries, and the demo's path end to end; 17 minutes
 	$(BIN)/modelyard local prepare
 	$(PYTEST) -n $(LANES) -m "fast or standard" $(ARGS)
 
@@ -57,7 +57,7 @@ test-all: $(SETUP) lint ## before a release: that, trainings, vLLM, kubelets, fa
 	$(BIN)/modelyard local prepare
 	$(PYTEST) -n $(LANES) -m "fast or standard or slow" $(ARGS)
 
-chaos: $(SETUP) ## faults in every step, counting what is leaked, stuck or doubled
+chaos: $(SETUP) ## faults in every step, counting what is leaked, stuck or doubled; half an hour
 	$(BIN)/modelyard local prepare
 	$(BIN)/pytest tests/chaos -m "chaos" -v $(ARGS)
 

@@ -105,8 +105,8 @@ _ROWS: Final = (
     ),
     _row(
         "SubnetFull",
-        "Free addresses in the subnet, or have the operator name a larger one (subnet_id and pod_subnet_id of the "
-        f"pool options), {_AGAIN}",
+        "Free addresses in the subnet, or have the operator name a larger one (azure.pools.subnetId and podSubnetId of "
+        f"the chart), {_AGAIN}",
         codes=r"InsufficientSubnetSize|SubnetIsFull|SubnetFull|Insufficient(Pod)?SubnetSize[a-z]{0,40}|"
         r"[a-z]{0,40}SubnetI[Pp](s|Address|Addresses)?(Exhausted|Insufficient|NotEnough)",
         words=r"(not|n't) have enough (capacity for|available) IP addresses|insufficient subnet size",

@@ -56,7 +56,8 @@ class Process(Group):
     resources: Resources
     """Of each pod."""
     autoscaling: Autoscaling = Autoscaling()
-    """More pods where the CPU asks for them."""
+    """More pods where the CPU asks for them, for which the cluster needs metrics-server. Refused for the watcher, of
+    which one leads and the others wait."""
     service_account_annotations: dict[str, str] = Field(default_factory=dict)
     """Annotations of its ServiceAccount."""
     pod_annotations: dict[str, str] = Field(default_factory=dict)

@@ -3,17 +3,31 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from api.purchasing import OPTIONS_MAX
+from bench.lives.budgets import BUDGETS
 from tests.fakes.large_plans import UID, machines, options_of
 from tests.workflows.conftest import Bench
-from workflows.resync import RESYNC
+from workflows.resync import EARLIER_SHARE, RESYNC, interval_of
 
 LOOK = ("read_wanted", "read_health")
 LOOK_LIMIT = 1_000
 HOUR_LIMIT = 3_000
+MONTH = timedelta(days=30)
+BILLED = {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
+    EventType.EVENT_TYPE_MARKER_RECORDED,
+    EventType.EVENT_TYPE_TIMER_STARTED,
+    EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
+}
+"""Of https://docs.temporal.io/cloud/actions what a history shows; `bench/lives/actions.py` counts at the server."""
 
 
 async def events(bench: Bench) -> list[HistoryEvent]:
@@ -53,3 +67,28 @@ async def test_an_hourly_resync_without_changes_writes_little(bench: Bench) -> N
     assert set(sizes) == set(LOOK)  # the status is written outside of the history
     assert sum(sizes[name] for name in LOOK) < LOOK_LIMIT
     assert whole < HOUR_LIMIT
+
+
+async def test_a_day_at_rest_has_as_many_actions_as_a_look_by_message_times_its_hours(bench: Bench) -> None:
+    """The budget's look is asked for by a message, because no test waits for an hour; here time itself asks."""
+    await bench.signal()
+    await bench.settled()
+    interval = interval_of(bench.world.uid)
+    day = timedelta(days=1) // interval
+    await bench.env.sleep(interval / 2)  # begins and ends between two looks
+    before, looks = await events(bench), bench.world.calls["read_health"]
+    await bench.env.sleep(day * interval)
+    looked = bench.world.calls["read_health"] - looks
+    billed = Counter(
+        EventType.Name(event.event_type) for event in (await events(bench))[len(before) :] if event.event_type in BILLED
+    )
+    print(f"{looked} looks in a day, one each {interval}: {dict(billed)}")
+    assert looked == day
+    assert billed.total() == day * BUDGETS["hour_actions"].counted
+
+
+def test_the_months_of_docs_are_those_of_the_shortest_and_the_longest_interval() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "temporal.md").read_text()
+    least = MONTH / RESYNC * BUDGETS["hour_actions"].counted
+    most = MONTH / (RESYNC * (1 - EARLIER_SHARE)) * BUDGETS["hour_actions"].counted
+    assert f"{least:.0f} to {most:.0f} a month for one at rest" in " ".join(page.split())

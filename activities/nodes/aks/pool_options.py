@@ -26,7 +26,7 @@ class PoolOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     subnet_id: SubnetId = ""
-    """Resource ID of the subnet of nodes (and of pods, without `pod_subnet_id`); required in a network of your own."""
+    """Resource ID of the subnet of nodes (and of pods, without `podSubnetId`); required in a network of your own."""
     pod_subnet_id: SubnetId = ""
     """Resource ID of the subnet of pods."""
     capacity_reservation_group_id: str = Field(default="", pattern=RESERVATION)

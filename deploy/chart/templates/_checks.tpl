@@ -61,6 +61,9 @@
 {{- fail (printf "%s.autoscaling.maxReplicas is less than %s.replicas. Fix: raise it" $process.values $process.values) }}
 {{- end }}
 {{- end }}
+{{- if $v.watcher.autoscaling.enabled }}
+{{- fail "watcher.autoscaling.enabled: one watcher leads and the others wait, so more of them do no more work. Fix: watcher.autoscaling.enabled=false, and watcher.resources for a larger one" }}
+{{- end }}
 {{- if empty $v.settings.registryIdentity.tenantId | ne (empty $v.settings.registryIdentity.clientId) }}
 {{- fail "settings.registryIdentity needs both tenantId and clientId, or neither" }}
 {{- end }}

@@ -1,13 +1,28 @@
 """What a local stack does otherwise on a Kubernetes below the product's minimum, so that it runs on Debian's 1.20, too.
 
-Such a server gets the CRDs without rules in CEL: it does not know them, and the webhook has the same ones. What else
-differs by version in a local stack is in the flags (`flags.py`), in the build's patches (`deploy/local/kubernetes`) and
-in how nodes are drained (`deploy/local/azure/nodes/draining.py`).
+Such a server gets the CRDs without rules in CEL: it does not know them, and the webhook has the same ones. These are
+all others that look at the version or make up for an older one; a test finds any file that does and is not listed.
 
-The product has three concessions to such a server, where nothing of the stack stands in between: the version of
-disruption budgets (`activities/manifests/older_policy_api.py`), a webhook that fails open where match conditions are
-dropped (`admin/webhook/registration.py`), and parts of the status that are written even when empty
-(`workflows/status/content.py`).
+The product has four concessions, where nothing of the stack stands in between:
+
+- `activities/manifests/older_policy_api.py`: the version of disruption budgets
+- `admin/webhook/registration.py`: a webhook that fails open where match conditions are dropped, as
+  `deploy/admission/webhooks.yaml` is applied
+- `admin/webhook/review.py`: the namespace that a new object does not name yet when it is reviewed
+- `workflows/status/content.py`: parts of the status that are written even when empty
+
+The local stack differs by version in:
+
+- `deploy/local/kubernetes/`: finding the programs with their version, building Debian's, and the build's patches
+- `deploy/local/stack/choices.py`: the control plane as pods of the chart, or below the minimum as processes
+- `deploy/local/cluster/flags.py`: beta APIs that have to be on, ports without TLS that have to be off
+- `deploy/local/cluster/control_plane.py`: the token Secret that a ServiceAccount is waited for with
+- `deploy/local/cluster/certificates.py`: the form of the key that signs ServiceAccounts' tokens
+- `deploy/local/cluster/gateway_node.py`: a Node for kube-proxy, which only newer ones ask for
+- `deploy/local/cluster/resources.py`: the CRDs that are applied
+- `deploy/local/nodes/config.py`, for `deploy/local/nodes/node.py`: the kubelet's flags, and cgroup v1
+- `deploy/local/azure/nodes/draining.py`: the version of evictions
+- `api/resource/cel/__init__.py`: a CRD without rules, for this file
 """
 
 import json

@@ -21,13 +21,13 @@ from deploy.local.kubernetes.binaries import require_binaries
 from deploy.local.services.chart import CHART, RELEASE
 from deploy.local.services.pods import NAMESPACE
 from process.x509 import make_authority
+from testing import crds
 from testing.api_server import api_server_alone
-from testing.helm_client import Helm, HelmFailed, Object, of_kind, values
+from testing.helm_client import Helm, HelmFailed, Object, named, of_kind, values
 from testing.kubectl_client import Kubectl
 
-OTHERS_KINDS = {"PodMonitor", "PrometheusRule"}
-# Nobody knows PodMonitors here, and nobody would ever end the removal of the plugin's namespace.
-VALUES = values("aks", "podMonitors.enabled=false", "devicePlugin.enabled=false")
+# Nobody would ever end the removal of the plugin's namespace.
+VALUES = values("aks", "devicePlugin.enabled=false")
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 
 
@@ -43,6 +43,9 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
         found("create", "namespace", NAMESPACE)
         found("label", "namespace", NAMESPACE, RESTRICTED)
         found("create", "serviceaccount", "default")  # by a controller, elsewhere
+        for definition in crds.definitions():
+            found.send("apply", definition, "--server-side")
+            found("wait", "--for=condition=Established", f"crd/{definition['metadata']['name']}", "--timeout=60s")
         yield found
 
 
@@ -63,12 +66,18 @@ async def cluster(kubectl: Kubectl) -> AsyncIterator[Cluster]:
 
 
 def test_the_api_server_would_take_every_object(rendered: tuple[Object, ...], kubectl: Kubectl, tmp_path: Path) -> None:
-    kept = [each for each in rendered if each["kind"] not in OTHERS_KINDS]
     file = tmp_path / "all.yaml"
     # A dry run leaves no namespace behind, so that what lies in one of its own is asked about in the chart's.
-    file.write_text(yaml.safe_dump_all(each | {"metadata": _moved(each["metadata"])} for each in kept))
+    file.write_text(yaml.safe_dump_all(each | {"metadata": _moved(each["metadata"])} for each in rendered))
     said = kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", str(file))
-    assert said.count("serverside-applied (server dry run)") == len(kept)
+    assert said.count("serverside-applied (server dry run)") == len(rendered)
+
+
+def test_it_refuses_a_field_that_a_kind_of_others_does_not_have(helm: Helm, kubectl: Kubectl) -> None:
+    certificate = named(helm.rendered("own-cluster"), "Certificate", "modelyard-admin")
+    wrong = certificate | {"spec": certificate["spec"] | {"dnsName": "modelyard-admin"}}
+    with pytest.raises(CommandFailed, match=r"spec\.dnsName: field not declared"):
+        kubectl.send("apply", wrong, "--server-side", "--dry-run=server", "--validate=strict")
 
 
 def _moved(metadata: Object) -> Object:

@@ -1,6 +1,7 @@
-"""What clusters ask of pods: Pod Security `restricted` and AKS's Deployment Safeguards, for every pod of the chart.
+"""What clusters ask of pods: Pod Security `restricted`, requests, probes, spreading, for every pod of the chart.
 
-The API server judges the same pods by its own Pod Security in `test_on_an_api_server.py`.
+The API server judges the same pods by its own Pod Security in `test_on_an_api_server.py`; AKS's Deployment Safeguards
+are in `test_safeguards.py`.
 """
 
 import re
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from testing.helm_client import Helm, Object, of_kind
+from testing.helm_client import Helm, Object, named, of_kind
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 ON_NODES = "modelyard-device-plugin"
@@ -134,10 +135,32 @@ def test_selectors_select_the_workloads_own_pods_and_no_others(workloads: list[O
         assert workload["spec"]["selector"]["matchLabels"].items() <= found.items()
 
 
-def test_autoscalers_own_the_number_of_pods(helm: Helm) -> None:
-    rendered = helm.rendered("own-cluster")
+SCALED = {"workerCluster": "worker-cluster", "workerCloud": "worker-cloud", "admin": "admin", "webhook": "webhook"}
+"""Values by process; the watcher, of which one leads, is refused (`test_rendering.py`)."""
+
+
+def test_each_process_but_the_watcher_can_be_scaled(helm: Helm) -> None:
+    processes = {each["metadata"]["name"] for each in of_kind(helm.rendered("aks"), "Deployment")}
+    assert processes == {f"modelyard-{name}" for name in (*SCALED.values(), "watcher")}
+
+
+@pytest.mark.parametrize("values", SCALED)
+def test_autoscalers_own_the_number_of_pods(helm: Helm, values: str) -> None:
+    """A number in the Deployment would undo, with each upgrade, what the autoscaler has chosen."""
+    setting = f"{values}.autoscaling"
+    chosen = (f"{values}.replicas=3", f"{setting}.enabled=true", f"{setting}.maxReplicas=8", f"{setting}.cpuPercent=55")
+    rendered = helm.rendered("aks", *chosen)
     [autoscaler] = of_kind(rendered, "HorizontalPodAutoscaler")
     assert (autoscaler["spec"]["minReplicas"], autoscaler["spec"]["maxReplicas"]) == (3, 8)
+    [metric] = autoscaler["spec"]["metrics"]
+    assert metric["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 55}}
     target = autoscaler["spec"]["scaleTargetRef"]
-    [scaled] = [each for each in of_kind(rendered, target["kind"]) if each["metadata"]["name"] == target["name"]]
-    assert "replicas" not in scaled["spec"]
+    assert target == {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"modelyard-{SCALED[values]}"}
+    for deployment in of_kind(rendered, "Deployment"):
+        assert ("replicas" in deployment["spec"]) is (deployment["metadata"]["name"] != target["name"])
+    [container] = pod_of(named(rendered, "Deployment", target["name"]))["containers"]
+    assert container["resources"]["requests"]["cpu"], "the use is counted as a part of the request"
+
+
+def test_without_autoscaling_nothing_but_the_values_scales(helm: Helm) -> None:
+    assert of_kind(helm.rendered("aks"), "HorizontalPodAutoscaler") == []

@@ -6,28 +6,31 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
+import yaml
 from pydantic_settings import BaseSettings
 from temporalio.envconfig import ClientConfigProfile
 
 from activities.clients.azure import AzureSettings
 from activities.contract import queues
 from activities.contract.plan import Deadlines
-from activities.nodes.aks.pool_options import PoolSettings
+from activities.nodes.aks.pool_options import AKS_DEFAULTS, PoolSettings
 from activities.nodes.gpus.offers import GpuOffering, verdict
 from activities.nodes.gpus.plugins import kept_plugin
 from admin.settings import AdminSettings
 from admin.webhook.registration import NOT_BEING_DELETED
 from admin.webhook.settings import WebhookSettings
 from api import labels
+from deploy.chart_values.azure import Pools
 from deploy.images.release import reference_in, version
 from deploy.local.images.contents import Device, images_for
+from deploy.local.services.chart import CHART, RELEASE
 from deploy.local.services.modelyard import PROGRAMS, WEBHOOK
 from deploy.local.services.pods import NAMESPACE
 from deploy.local.services.temporal import SEARCH_ATTRIBUTES, dynamic_config
 from process.health import PATHS
 from process.policy import PolicySettings
 from process.settings import ProcessSettings, TemporalSettings
-from testing.helm_client import Helm, Object, named, of_kind
+from testing.helm_client import Helm, Object, named, of_kind, values
 from tests.builders import a_plan
 from worker.__main__ import queues_of
 from worker.capacity import Capacity
@@ -157,10 +160,25 @@ def test_further_variables_reach_their_process_only(helm: Helm) -> None:
     assert "HTTPS_PROXY" not in environment(rendered, "webhook")
 
 
-def test_every_pool_option_can_be_set(helm: Helm) -> None:
-    variables = environment(helm.rendered("aks", "azure.pools.osDiskGib=512"), "worker-cloud")
-    prefix = str(PoolSettings.model_config["env_prefix"])
-    assert {f"{prefix}{name}".upper() for name in PoolSettings.model_fields} <= set(variables)
+def test_every_pool_option_arrives_as_it_was_set(helm: Helm, set_environment: Callable[[dict[str, str]], None]) -> None:
+    """All at once, each with a value of its own: one that is passed on under another's name is seen."""
+    group = "/subscriptions/s/resourceGroups/g/providers"
+    given = Pools(
+        subnetId=f"{group}/Microsoft.Network/virtualNetworks/v/subnets/of-nodes",
+        podSubnetId=f"{group}/Microsoft.Network/virtualNetworks/v/subnets/of-pods",
+        capacityReservationGroupId=f"{group}/Microsoft.Compute/capacityReservationGroups/kept",
+        osDiskType="Managed",
+        osDiskGib=512,
+        encryptionAtHost=True,
+        gpuManagement="Unmanaged",
+        tags={"cost-center": "0815", "owner": 'team "a", b=c'},
+    )
+    assert not [name for name, usual in AKS_DEFAULTS if getattr(given, name) == usual], "every option is set"
+    setting = ("--set-json", f"azure.pools={given.model_dump_json(by_alias=True)}")
+    text = helm("template", RELEASE, str(CHART), *values("aks"), *setting)
+    rendered = tuple(document for document in yaml.safe_load_all(text) if document)
+    set_environment(environment(rendered, "worker-cloud"))
+    assert PoolSettings().model_dump() == given.model_dump()
 
 
 @pytest.mark.parametrize(("value_set", "tls"), [("own-cluster", False), ("aks", True), ("temporal-cloud", True)])

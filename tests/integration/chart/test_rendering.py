@@ -1,15 +1,20 @@
 """The chart renders in every kind of installation, Kubernetes knows its objects, and bad values are refused."""
 
+import copy
+from typing import Any
+
+import jsonschema
 import kubernetes_validate
 import pytest
 
 from deploy.local.services.chart import CHART
+from testing import crds
 from testing.helm_client import VALUE_SETS, Helm, HelmFailed, Object, named, of_kind, values
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 VERSIONS = ("1.34", "1.35", "1.36", "1.37")
-OF_OTHERS = {"PodMonitor", "PrometheusRule"}
-"""Kinds that Kubernetes does not bring; `test_processes.py` and `test_alerts.py` look at them."""
+OF_OTHERS = {"Certificate", "PodMonitor", "PrometheusRule"}
+"""Kinds that Kubernetes does not bring; each is in one of the sets."""
 
 
 def test_there_are_five_kinds_of_installations() -> None:
@@ -23,16 +28,51 @@ def test_helm_finds_nothing_wrong(helm: Helm, value_set: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_fits_kubernetes_schemas(rendered: tuple[Object, ...], version: str) -> None:
-    known = [each for each in rendered if each["kind"] not in OF_OTHERS]
+    known = [each for each in rendered if not crds.is_of_others(each)]
     assert len(known) > 25
     for each in known:
         kubernetes_validate.validate(each, version, strict=True)
+
+
+def test_every_object_of_others_fits_their_schemas(helm: Helm) -> None:
+    found = [each for name in VALUE_SETS for each in helm.rendered(name) if crds.is_of_others(each)]
+    assert {each["kind"] for each in found} == OF_OTHERS
+    for each in found:
+        crds.validate(each)
 
 
 def test_a_field_that_kubernetes_does_not_know_is_noticed(helm: Helm) -> None:
     service = named(helm.rendered("aks"), "Service", "modelyard-admin")
     with pytest.raises(kubernetes_validate.ValidationError, match="selectr"):
         kubernetes_validate.validate(service | {"spec": {"selectr": {}}}, VERSIONS[-1], strict=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "message"),
+    [
+        ("Certificate", "spec.dnsName", "dnsName"),
+        ("Certificate", "spec.issuerRef.nmae", "nmae"),
+        ("PodMonitor", "spec.podMetricsEndpoints.0.portt", "portt"),
+        ("PodMonitor", "spec.podMetricsEndpoints.0.interval", "is not of type 'string'"),
+        ("PrometheusRule", "spec.groups.0.rules.0.expression", "expression"),
+    ],
+)
+def test_a_field_that_others_do_not_know_is_noticed(helm: Helm, kind: str, path: str, message: str) -> None:
+    found = copy.deepcopy(of_kind(helm.rendered("own-cluster"), kind)[0])
+    crds.validate(found)
+    *way, last = path.split(".")
+    place: Any = found
+    for step in way:
+        place = place[int(step) if step.isdigit() else step]
+    place[last] = {}
+    with pytest.raises(jsonschema.ValidationError, match=message):
+        crds.validate(found)
+
+
+def test_a_version_that_others_do_not_have_is_noticed(helm: Helm) -> None:
+    [rule] = of_kind(helm.rendered("own-cluster"), "PrometheusRule")
+    with pytest.raises(LookupError, match="v2"):
+        crds.validate(rule | {"apiVersion": "monitoring.coreos.com/v2"})
 
 
 def test_no_two_objects_are_the_same_one(rendered: tuple[Object, ...]) -> None:
@@ -64,6 +104,7 @@ def test_no_two_services_select_the_same_pods(rendered: tuple[Object, ...]) -> N
         ("temporal-cloud", "devicePlugin.enabled=true", "two device plugins"),
         ("aks", "azure.pools.tags.Modelyard-uid=x", "are Modelyard's"),
         ("own-cluster", "workerCluster.autoscaling.maxReplicas=2", "workerCluster.autoscaling.maxReplicas is less"),
+        ("aks", "watcher.autoscaling.enabled=true", "one watcher leads and the others wait"),
         ("aks", "webhook.certificate.source=secret", "Fix: set both, or source=own"),
         ("aks", "webhook.certificate.source=cert-manager", "Fix: name an issuer, or source=own"),
         ("own-cluster", "settings.registryIdentity.tenantId=x", "needs both tenantId and clientId"),

@@ -1,10 +1,13 @@
 """The chart's generated files are what they are generated from says, and everything in them is explained."""
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from deploy.chart_values.__main__ import CHART, generated
 from deploy.chart_values.alerts_page import RULES
@@ -35,6 +38,28 @@ def test_the_schema_refuses_unknown_keys_and_explains_every_value() -> None:
         assert "properties" not in node or node["additionalProperties"] is False, path
 
     look(json.loads((CHART / "values.schema.json").read_text()), "")
+
+
+def test_a_description_names_other_values_as_the_file_of_values_does() -> None:
+    """They are docstrings of Python, whose names (`pod_subnet_id`) nobody can set in the chart."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    found = {
+        (spelled, value) for value, text in _descriptions(schema) for spelled in re.findall(r"`([a-z.]+_\w+)`", text)
+    }
+    assert {spelled for spelled, _ in found} & _python_names(Values) == set(), found
+
+
+def _descriptions(node: Any) -> Iterator[tuple[str, str]]:
+    for name, child in node.get("properties", {}).items():
+        yield name, child["description"]
+        yield from _descriptions(child)
+
+
+def _python_names(model: type[BaseModel]) -> set[str]:
+    """Of all values that have another name in the chart, at any depth."""
+    names = {name for name, field in model.model_fields.items() if (field.alias or name) != name}
+    inner = [field.annotation for field in model.model_fields.values()]
+    return names.union(*(_python_names(one) for one in inner if isinstance(one, type) and issubclass(one, BaseModel)))
 
 
 @pytest.mark.parametrize("file", sorted((CHART / "ci").glob("*.yaml")), ids=lambda file: file.stem)
