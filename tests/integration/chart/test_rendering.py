@@ -51,7 +51,7 @@ def test_a_field_that_kubernetes_does_not_know_is_noticed(helm: Helm) -> None:
     ("kind", "path", "message"),
     [
         ("Certificate", "spec.dnsName", "dnsName"),
-        ("Certificate", "spec.issuerRef.nmae", "nmae"),
+        ("Certificate", "spec.issuerRef.named", "named"),
         ("PodMonitor", "spec.podMetricsEndpoints.0.portt", "portt"),
         ("PodMonitor", "spec.podMetricsEndpoints.0.interval", "is not of type 'string'"),
         ("PrometheusRule", "spec.groups.0.rules.0.expression", "expression"),
