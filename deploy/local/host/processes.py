@@ -46,9 +46,15 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def is_running(process: psutil.Process) -> bool:
-    """Returns False for a zombie too, and leaves it to its parent to reap."""
+    """Returns False for a zombie too, and leaves it to its parent to reap.
+
+    A process whose first thread has ended before the others looks like a zombie, and still holds its ports and files.
+    One that is killed on a busy machine does so for a while.
+    """
     try:
-        return process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        if not process.is_running():
+            return False
+        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) or process.num_threads() > 1
     except psutil.NoSuchProcess:
         return False
 

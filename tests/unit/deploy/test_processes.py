@@ -2,7 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from deploy.local.host.processes import (
     send_signal,
     start_ticks,
 )
+from testing.deadlines import PATIENCE_S
 
 
 @pytest.fixture
@@ -104,3 +108,29 @@ def test_a_signal_does_not_reach_another_process_with_the_same_pid(
     send_signal(meant, signal.SIGKILL)
     sleeper.terminate()
     assert sleeper.wait() == -signal.SIGTERM
+
+
+HALF_ENDED = """
+import ctypes, socket, threading, time
+listening = socket.create_server(("127.0.0.1", 0))
+threading.Thread(target=time.sleep, args=(60,)).start()
+print(listening.getsockname()[1], flush=True)
+ctypes.CDLL(None).syscall(SYS_EXIT, 0)
+"""
+
+
+def test_a_process_whose_first_thread_has_ended_still_holds_its_port() -> None:
+    """As one does for a while that is killed on a busy machine: who takes the port too soon cannot have it."""
+    number = {"x86_64": 60, "aarch64": 93}[os.uname().machine]
+    program = HALF_ENDED.replace("SYS_EXIT", str(number))
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        port = int(process.stdout.readline())
+        ends = time.monotonic() + PATIENCE_S
+        while found(process).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+        with socket.create_connection(("127.0.0.1", port), PATIENCE_S):
+            assert is_running(found(process)) and is_alive(found(process))
+        process.kill()
+        process.wait(PATIENCE_S)
