@@ -1,17 +1,15 @@
 """Two versions of the workers at once, on the real server: Workspaces move over, and back, whatever is under way.
 
-The newer version has one activity more behind a patch. No workflow task may fail, and nothing may stand still.
+The newer version asks Temporal for more, behind patches (`testing/releases/later.py`). No workflow task may fail, and
+nothing may stand still.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
 
 import pytest
-from temporalio import workflow
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
@@ -20,38 +18,17 @@ from deploy.local.services.temporal import dynamic_config
 from process.settings import TemporalSettings
 from process.temporal import connect
 from testing.deadlines import PATIENCE_S
+from testing.releases.later import LOOK, LOOKING, NOTE, PATCHES, Later
+from testing.releases.runs import Run, run_of
 from testing.workflow_tasks import faults_of
 from tests.fakes.world import World
 from tests.temporal_servers import dev_server
 from tests.workflows.conftest import Bench
 from tests.workflows.production import production_workers
 from worker.versions import NotCurrent, QueueVersion, kept, take_over, versions_of
-from workflows.activity_calls import call
-from workflows.messages import WorkspaceInput
 from workflows.patches import Patch
 from workflows.status import search_attributes
 from workflows.workspace import WorkspaceWorkflow
-
-PATCH: Final = "look-before-2026-12"
-
-
-@workflow.defn(name="Workspace")
-class Later(WorkspaceWorkflow):
-    """The workflow of a later release: before each step it reads the Workspace, which a replay of older runs does not
-    find in their histories."""
-
-    @workflow.init
-    def __init__(self, seed: WorkspaceInput) -> None:
-        super().__init__(seed)
-
-    @workflow.run
-    async def run(self, seed: WorkspaceInput) -> list[str]:
-        return await super().run(seed)
-
-    async def _step(self) -> None:
-        if workflow.patched(PATCH):
-            await call(signatures.READ_WORKSPACE, self.state.key, summary="Look before each step")
-        await super()._step()
 
 
 class Installation:
@@ -66,7 +43,7 @@ class Installation:
         self, build: str, code: type = Later, *, begins: bool = False
     ) -> AsyncIterator[Sequence[QueueVersion]]:
         """Workers of one version that poll; nothing is handed to them yet."""
-        patches = [Patch(PATCH, guards="a call more", until="never", begins=begins)]
+        patches = [Patch(one, guards="more commands", until="never", begins=begins) for one in PATCHES]
         versions = {queue: QueueVersion(queue, build) for queue in queues.ALL}
         async with production_workers(self.client, self.world, workflows=[code], versions=versions, patches=patches):
             yield list(versions.values())
@@ -84,13 +61,9 @@ class Installation:
         return [fault for each in found for fault in each]
 
 
-async def has_patch(bench: Bench) -> bool:
-    """Whether the present run has taken the new branch."""
+async def present_run(bench: Bench) -> Run:
     assert bench.handle is not None
-    history = await bench.client.get_workflow_handle(bench.handle.id).fetch_history()
-    details = [event.marker_recorded_event_attributes.details for event in history.events]
-    data = [one["patch-data"].payloads[0].data for one in details if "patch-data" in one]
-    return PATCH in [json.loads(one)["id"] for one in data]
+    return run_of((await bench.client.get_workflow_handle(bench.handle.id).fetch_history()).events)
 
 
 async def version_of(bench: Bench) -> str:
@@ -145,8 +118,9 @@ async def test_an_upgrade_and_a_rollback_while_both_run(installed: Installation)
         gate.set()
         for bench in installed.benches:
             await bench.settled()
-        assert await has_patch(begun_later)
-        assert await has_patch(resting), "it has continued as new, and begins as all new runs do"
+        for bench in (begun_later, resting):  # the second has continued as new, and begins as all new runs do
+            run = await present_run(bench)
+            assert (run.begun[LOOK], (LOOKING, "2") in run.asked) == ("2", True)
 
         await take_over(installed.client, await old.enter_async_context(installed.version("1")))
         await new.aclose()
@@ -158,6 +132,30 @@ async def test_an_upgrade_and_a_rollback_while_both_run(installed: Installation)
         for bench in installed.benches:
             assert await bench.delete() == []
         assert await installed.faults() == []
+
+
+async def test_a_pass_under_way_keeps_after_a_rollback_what_the_newer_version_has_begun_in_it(
+    installed: Installation,
+) -> None:
+    async with AsyncExitStack() as old, AsyncExitStack() as new:
+        await take_over(installed.client, await old.enter_async_context(installed.version("1")))
+        gate = installed.world.block(signatures.WAIT_FOR_SERVING)
+        bench = await installed.workspace()
+        assert bench.handle is not None
+        await installed.world.entered[signatures.WAIT_FOR_SERVING.name].wait()
+        await take_over(installed.client, await new.enter_async_context(installed.version("2", begins=True)))
+        await old.aclose()
+        for build, workers in (("2", new), ("1", old)):
+            if workers is old:
+                await take_over(installed.client, await old.enter_async_context(installed.version("1")))
+                await new.aclose()
+            await bench.handle.execute_update(WorkspaceWorkflow.pause)
+            await bench.handle.execute_update(WorkspaceWorkflow.resume)
+            await until_moved(bench, build)
+        gate.set()
+        await bench.settled()
+        run = await present_run(bench)
+        assert (run.builds, run.begun, run.faults) == (["1", "2", "1"], {NOTE: "2"}, [])
 
 
 async def test_workers_take_over_from_a_version_that_has_none_any_more(installed: Installation) -> None:

@@ -1,10 +1,11 @@
 {{/* Environment variables and volumes of the processes: what their settings classes read, and Temporal's own. */}}
 
-{{/* Arguments: the root, the process. A list of variables. */}}
+{{/* Arguments: the root, the process. A list of variables. What is behind a Service answers for 15 s more when it is
+stopped: nodes with busy processors learn that late that it goes. */}}
 {{- define "modelyard.environment" -}}
 {{- $v := .root.Values -}}
 {{- $own := dict "HOME" "/tmp" "MODELYARD_METRICS_ADDRESS" "0.0.0.0:8080" -}}
-{{- if has .process.name (list "admin" "webhook") }}{{ $_ := set $own "MODELYARD_STOP_DELAY" "5" }}{{ end -}}
+{{- if has .process.name (list "admin" "webhook") }}{{ $_ := set $own "MODELYARD_STOP_DELAY" "15" }}{{ end -}}
 {{- if eq .process.name "admin" }}{{ $own = merge $own (include "modelyard.adminSettings" .root | fromYaml) }}{{ end }}
 {{- if has .process.name (list "watcher" "admin" "webhook") }}
 {{- $_ := set $own "MODELYARD_SYSTEM_NAMESPACE" .root.Release.Namespace }}

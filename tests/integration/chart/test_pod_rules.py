@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from process.serving.asgi import DRAIN_S
 from testing.helm_client import Helm, Object, named, of_kind
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+RULES_S = 15
+"""So long after an endpoint has gone a starved node still sends requests there: of 48 changes that its kube-proxy was
+told of at load 30 on two cores, 40 were in its rules within 5 s, and 46 within 16."""
 ON_NODES = "modelyard-device-plugin"
 """It talks to the kubelet through a folder of the node's, as root: no profile but `privileged` allows that."""
 
@@ -85,6 +89,7 @@ def test_each_process_is_probed(workloads: list[Object]) -> None:
 
 
 def test_what_a_service_selects_answers_until_nobody_is_sent_there_any_more(rendered: tuple[Object, ...]) -> None:
+    """Seen with load 37 on two cores: an admission was sent to a webhook that had been told to stop 6 s before."""
     selectors = [each["spec"]["selector"] for each in of_kind(rendered, "Service")]
     asked = 0
     for workload in of_kind(rendered, "Deployment"):
@@ -95,7 +100,8 @@ def test_what_a_service_selects_answers_until_nobody_is_sent_there_any_more(rend
         pod = pod_of(workload)
         [container] = pod["containers"]
         [lingers] = [each["value"] for each in container["env"] if each["name"] == "MODELYARD_STOP_DELAY"]
-        assert 3 <= float(lingers) < pod["terminationGracePeriodSeconds"] / 2
+        assert float(lingers) >= RULES_S
+        assert float(lingers) + DRAIN_S < pod["terminationGracePeriodSeconds"]
     assert asked == 2, "the admin service and the webhook"
 
 

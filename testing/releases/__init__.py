@@ -1,0 +1,1 @@
+"""Releases of the control plane that are yet to come: their workflow, their images, their chart."""
