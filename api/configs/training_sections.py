@@ -149,7 +149,10 @@ class DatasetConfig(Section):
 class DataCollator(Section):
     """How rows become batches."""
 
-    pad_to_multiple_of: Whole | None = Field(None, ge=1, le=1024, description="Pad lengths to a multiple of this.")
+    # The bounds stand beside `int`: behind the validator of a Whole that may be missing, no schema shows them.
+    pad_to_multiple_of: Annotated[int, Field(ge=1, le=1024), BeforeValidator(_no_switch)] | None = Field(
+        None, description="Pad lengths to a multiple of this."
+    )
 
 
 NOT_ACTED_ON: dict[str, dict[str, str]] = {

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from api.purchasing import OPTIONS_MAX
+from bench.lives.actions import actions_of
 from bench.lives.budgets import BUDGETS
 from tests.fakes.large_plans import UID, machines, options_of
 from tests.workflows.conftest import Bench
@@ -18,16 +18,6 @@ LOOK = ("read_wanted", "read_health")
 LOOK_LIMIT = 1_000
 HOUR_LIMIT = 3_000
 MONTH = timedelta(days=30)
-BILLED = {
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
-    EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
-    EventType.EVENT_TYPE_MARKER_RECORDED,
-    EventType.EVENT_TYPE_TIMER_STARTED,
-    EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
-}
-"""Of https://docs.temporal.io/cloud/actions what a history shows; `bench/lives/actions.py` counts at the server."""
 
 
 async def events(bench: Bench) -> list[HistoryEvent]:
@@ -79,9 +69,7 @@ async def test_a_day_at_rest_has_as_many_actions_as_a_look_by_message_times_its_
     before, looks = await events(bench), bench.world.calls["read_health"]
     await bench.env.sleep(day * interval)
     looked = bench.world.calls["read_health"] - looks
-    billed = Counter(
-        EventType.Name(event.event_type) for event in (await events(bench))[len(before) :] if event.event_type in BILLED
-    )
+    billed = actions_of((await events(bench))[len(before) :])
     print(f"{looked} looks in a day, one each {interval}: {dict(billed)}")
     assert looked == day
     assert billed.total() == day * BUDGETS["hour_actions"].counted

@@ -11,6 +11,8 @@ from activities.contract.failures import failure
 from activities.contract.payloads import WorkspaceKey
 from activities.contract.sweep import OwnedResource, WorkspaceRef
 from api import names
+from bench.lives.actions import actions_of
+from bench.lives.budgets import SWEEP_ACTIONS
 from tests.workflows.conftest import Bench
 from workflows.sweep.workflow import SweepReport, SweepRequest, SweepWorkflow
 from workflows.workspace import WorkspaceWorkflow
@@ -32,6 +34,16 @@ async def test_without_findings_there_is_one_scan_and_no_repair(live_bench: Benc
     report = await sweep(live_bench)
     assert not report.found
     assert live_bench.world.calls["read_owned_pools"] == 1
+
+
+async def test_a_sweep_that_finds_nothing_stays_within_its_budget_of_actions(live_bench: Bench) -> None:
+    sweeping = f"sweep-{uuid4().hex[:8]}"
+    await live_bench.client.execute_workflow(
+        SweepWorkflow.run, SweepRequest(), id=sweeping, task_queue=queues.WORKSPACES
+    )
+    history = await live_bench.client.get_workflow_handle(sweeping).fetch_history()
+    found = actions_of(history.events)
+    assert found.total() <= SWEEP_ACTIONS.limit, found
 
 
 async def test_an_orphaned_pool_is_deleted(live_bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""One Workspace's life, an edit, an hourly look, some idle seconds and a sweep stay within the budgets; counts only.
+"""One Workspace's life, an edit, an hourly look and some idle seconds stay within the budgets; counts only, no times.
 
 The stack is whole: API server, Temporal's server, the ARM emulator, our own processes; machines and pods are simulated.
 """
@@ -9,9 +9,7 @@ from typing import Final
 import pytest
 
 from bench.lives.budgets import BUDGETS, exceeded
-from bench.lives.counting import by_call
 from bench.lives.life import Cost, measured
-from bench.lives.sweeping import actions_of_a_sweep
 from testing.api_calls import POLICY
 from testing.leftovers import settled_leftovers
 from testing.stack import Stack, keep_logs, running
@@ -32,7 +30,7 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
 
 
 @pytest.mark.timeout(WITHIN_S)
-async def test_a_life_an_edit_an_idle_hour_and_a_sweep_stay_within_their_budgets(stack: Stack) -> None:
+async def test_a_life_an_edit_an_idle_hour_stay_within_their_budgets(stack: Stack) -> None:
     """The least of a few lives counts, and one is enough if it keeps to them: a busy machine adds looks and repeats to
     one, a step more is in each."""
     least: dict[str, float] = {}
@@ -45,9 +43,6 @@ async def test_a_life_an_edit_an_idle_hour_and_a_sweep_stay_within_their_budgets
             text += f"\nlife {number}:\n{told(costs)}"
             if not exceeded(least):
                 break
-        swept = await actions_of_a_sweep(stack, workspaces)
-        least["sweep_actions"] = swept.total()
-        text += f"\nsweep: {by_call(swept)}"
         assert set(least) == set(BUDGETS)
         assert not exceeded(least), f"{exceeded(least)}; bench/lives/budgets.py has the limits{text}"
         assert await settled_leftovers(stack, workspaces) == {}

@@ -77,7 +77,8 @@ def test_a_program_that_ends_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_program_has_until_its_deadline_and_nothing_of_it_is_left(tmp_path: Path) -> None:
-    beside = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'input()', {str(tmp_path)!r}]).wait()"
+    stays = "import signal; signal.pause()"
+    beside = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {stays!r}, {str(tmp_path)!r}]).wait()"
     with running(a_program(tmp_path, beside)) as program:
         program.wait_until(lambda: len(processes_of(tmp_path)) == 2, "it starts another", Deadline.after(PATIENCE_S))
         with pytest.raises(PartFailed, match="not within 0 s: it answers"):
