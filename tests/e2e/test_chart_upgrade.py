@@ -20,8 +20,8 @@ from deploy.local.cluster.kubectl import kubectl, kubectl_json
 from deploy.local.demo import demo
 from deploy.local.demo.chat import ask_model
 from deploy.local.host.commands import run_logged
-from deploy.local.images.contents import CONTROL_PLANE, FETCH
-from deploy.local.images.images import layout_of, reference
+from deploy.local.images.contents import CONTROL_PLANE
+from deploy.local.images.images import layout_of
 from deploy.local.images.push import Registry, blob, manifest_of
 from deploy.local.kubernetes.helm import ensure_helm
 from deploy.local.layout import Layout
@@ -31,6 +31,7 @@ from deploy.local.stack.choices import recall
 from testing.admin_api import ask_admin
 from testing.deadlines import PATIENCE_S
 from testing.steady_load import Count, steady_load
+from tests.e2e.documents import own_server, workspace, written
 
 pytestmark = pytest.mark.timeout(3000)
 
@@ -50,35 +51,6 @@ ANOTHER: Final = "another"
 
 def told(at: float, line: str) -> None:
     print(f"[{at:6.1f}s] {line}")
-
-
-def written(stack: Layout, name: str, documents: list[dict[str, Any]]) -> Path:
-    file = stack.state / f"{name}.yaml"
-    file.write_text(yaml.safe_dump_all(documents))
-    return file
-
-
-def workspace(name: str, inference: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The demo's, under another name; with another way to serve if one is given."""
-    document: dict[str, Any] = yaml.safe_load(demo.EXAMPLE.read_text())
-    document["metadata"]["name"] = name
-    document["resource"]["labelSelector"]["matchLabels"]["apps"] = name
-    return document | ({"inference": inference} if inference else {})
-
-
-def own_server(stack: Layout) -> dict[str, Any]:
-    """A pod template: the files of a folder over HTTP."""
-    container = {
-        "name": "server",
-        "image": reference(stack, FETCH),
-        "command": ["python", "-m", "http.server", "5000"],
-        "ports": [{"containerPort": 5000}],
-        "readinessProbe": {"httpGet": {"path": "/", "port": 5000}},
-        "resources": {"limits": {"nvidia.com/gpu": 1}},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    security = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-    return {"template": {"spec": {"securityContext": security, "containers": [container]}}}
 
 
 def long_training(stack: Layout) -> Path:
