@@ -6,6 +6,7 @@ and admin.
 """
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -137,7 +138,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     front = Front(terms, free_loopback_port(), tmp_path_factory.mktemp("server"), mounted)
     instance, failed = instance_of_this_lane(), request.session.testsfailed
     settings = {"MODELYARD_DEADLINES": DEADLINES, **front.environment}
-    with subprocess.Popen(front.argv(Layout.of(instance).temporal_address), cwd=ROOT) as proxy:
+    quiet = os.environ | {"GRPC_VERBOSITY": "NONE"}  # it tells every refused handshake
+    with subprocess.Popen(front.argv(Layout.of(instance).temporal_address), cwd=ROOT, env=quiet) as proxy:
         try:
             with running(instance, settings, search_attributes=terms.operator_service) as stack:
                 yield Guarded(stack, proxy, front)
