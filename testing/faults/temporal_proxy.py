@@ -118,15 +118,15 @@ class _Forward(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(call)
 
 
-async def serve(target: str, port: int, folder: Path, refused: Sequence[str]) -> None:
-    """Listens with the folder's certificates until SIGTERM."""
+async def serve(target: str, port: int, folder: Path | None, refused: Sequence[str]) -> None:
+    """Listens with the folder's certificates until SIGTERM; without a folder in clear, for anybody."""
     proxy, told = TemporalProxy(target, refused=refused), asyncio.Queue[signal.Signals]()
     proxy.port = port
     for number in (signal.SIGHUP, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, told.put_nowait, number)
-    await proxy.listen(MutualTls.read(folder))
+    await proxy.listen(MutualTls.read(folder) if folder else None)
     while await told.get() is signal.SIGHUP:
-        await proxy.listen(MutualTls.read(folder))
+        await proxy.listen(MutualTls.read(folder) if folder else None)
     await proxy.close()
 
 
@@ -135,7 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", required=True, help="HOST:PORT of the real server")
     parser.add_argument("--port", required=True, type=int)
-    parser.add_argument("--folder", required=True, type=Path, help="with server.crt, server.key and clients.crt")
+    parser.add_argument("--folder", type=Path, help="with server.crt, server.key and clients.crt; without it no TLS")
     parser.add_argument("--refuse", action="append", default=[], help="full name of a service")
     given = parser.parse_args()
     asyncio.run(serve(given.target, given.port, given.folder, given.refuse))

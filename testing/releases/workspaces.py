@@ -14,11 +14,10 @@ import yaml
 from deploy.local.cluster.kubectl import kubectl, kubectl_json
 from deploy.local.demo import demo
 from deploy.local.demo.chat import ask_model
-from deploy.local.images.contents import FETCH
-from deploy.local.images.images import reference
 from deploy.local.layout import Layout
 from deploy.local.services.pods import pod_status
 from testing.admin_api import ask_admin
+from testing.applied import own_server, workspace, written
 from testing.deadlines import PATIENCE_S
 
 MODEL: Final = "smollm2-135m-instruct"
@@ -32,8 +31,8 @@ EPOCHS: Final = 20
 
 def serving(stack: Layout) -> list[Path]:
     """Writes the Workspaces that serve; returns their files."""
-    documents = [*map(_workspace, PRESETS), _workspace(TEMPLATE, _own_server(stack))]
-    return [_written(stack, document["metadata"]["name"], [document]) for document in documents]
+    documents = [*map(workspace, PRESETS), workspace(TEMPLATE, own_server(stack))]
+    return [written(stack, document["metadata"]["name"], [document]) for document in documents]
 
 
 def training(stack: Layout) -> Path:
@@ -43,7 +42,7 @@ def training(stack: Layout) -> Path:
     settings = yaml.safe_load(config["data"]["training_config.yaml"])
     settings["training_config"]["TrainingArguments"]["num_train_epochs"] = EPOCHS
     config["data"]["training_config.yaml"] = yaml.safe_dump(settings)
-    return _written(stack, "long-training", documents)
+    return written(stack, "long-training", documents)
 
 
 def questions(stack: Layout) -> dict[str, Callable[[], object]]:
@@ -59,7 +58,7 @@ def questions(stack: Layout) -> dict[str, Callable[[], object]]:
     def get(url: str) -> Callable[[], object]:
         return lambda: httpx.get(url, trust_env=False, timeout=PATIENCE_S).raise_for_status()
 
-    new = _written(stack, "admitted", [_workspace("admitted")])
+    new = written(stack, "admitted", [workspace("admitted")])
     asked = {name: model(name) for name in PRESETS}
     asked[TEMPLATE] = get(f"http://{address(TEMPLATE)}/")
     asked["admin"] = lambda: ask_admin(stack, f"/workspaces/default/{TEMPLATE}")
@@ -88,32 +87,3 @@ def await_step(stack: Layout, step: int) -> int:
         assert time.monotonic() < ends, f"the training is at step {found}, not at {step}"
         time.sleep(0.5)
     return int(found)
-
-
-def _workspace(name: str, inference: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The demo's, under another name; with another way to serve if one is given."""
-    document: dict[str, Any] = yaml.safe_load(demo.EXAMPLE.read_text())
-    document["metadata"]["name"] = name
-    document["resource"]["labelSelector"]["matchLabels"]["apps"] = name
-    return document | ({"inference": inference} if inference else {})
-
-
-def _own_server(stack: Layout) -> dict[str, Any]:
-    """A pod template: the files of a folder over HTTP."""
-    container = {
-        "name": "server",
-        "image": reference(stack, FETCH),
-        "command": ["python", "-m", "http.server", "5000"],
-        "ports": [{"containerPort": 5000}],
-        "readinessProbe": {"httpGet": {"path": "/", "port": 5000}},
-        "resources": {"limits": {"nvidia.com/gpu": 1}},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    security = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-    return {"template": {"spec": {"securityContext": security, "containers": [container]}}}
-
-
-def _written(stack: Layout, name: str, documents: list[dict[str, Any]]) -> Path:
-    file = stack.state / f"{name}.yaml"
-    file.write_text(yaml.safe_dump_all(documents))
-    return file

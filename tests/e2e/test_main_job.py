@@ -1,13 +1,10 @@
 """The demo's path on the whole stack: apply, nodes bought, a real model serves, chat, delete, nothing left."""
 
-import os
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from api import names
@@ -25,6 +22,7 @@ from deploy.local.services.pods import NAMESPACE
 from deploy.local.stack.choices import recall
 from testing.admin_api import ask_admin
 from testing.pods.processes import in_containers
+from tests.e2e.rights import assert_without_rights, assert_writable
 
 pytestmark = pytest.mark.timeout(2400)
 
@@ -80,8 +78,7 @@ def test_code_of_a_model_has_no_right_on_its_node(served: demo.Target, stack: La
     assert all(found.values())
     for process in (process for each in found.values() for process in each):
         assert_without_rights(process)
-        root = Path(f"/proc/{process.pid}/root")
-        assert os.statvfs(root).f_flag & os.ST_RDONLY and not os.statvfs(root / "tmp").f_flag & os.ST_RDONLY
+        assert_writable(process, "tmp")
 
 
 def test_deleting_gives_everything_back(served: demo.Target, stack: Layout) -> None:
@@ -122,12 +119,3 @@ def test_the_namespace_of_all_examples_takes_restricted_pods_only(stack: Layout)
     pod = {"metadata": {"name": "root"}, "spec": {"containers": [{"name": "c", "image": reference(stack, FETCH)}]}}
     with pytest.raises(ClusterApiError, match="violates PodSecurity"):
         owner_client.request(stack, "POST", "/api/v1/namespaces/default/pods", pod, "application/json")
-
-
-def assert_without_rights(process: psutil.Process) -> None:
-    """As the kernel sees it."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    fields = dict(line.split(":\t", 1) for line in status.splitlines())
-    assert set(fields["Uid"].split()) == set(fields["Gid"].split()) == {"65532"}
-    assert int(fields["CapBnd"], 16) == int(fields["CapEff"], 16) == 0
-    assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")

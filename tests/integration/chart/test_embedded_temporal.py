@@ -43,6 +43,19 @@ def url(container: Object, ports: dict[str, str], tmp_path: Path, monkeypatch: p
     daemons.stop(layout, "embedded-temporal", STOP_S)
 
 
+def test_its_image_says_where_the_program_is(container: Object) -> None:
+    """Temporal's image has it at the root and no PATH: a name of ours would not be found."""
+    assert "command" not in container
+    assert container["args"][:2] == ["server", "start-dev"]
+
+
+def test_its_user_has_a_name(container: Object) -> None:
+    """The image knows no user of the pod's number, and the program, which has no C library to ask, does not start
+    without a name."""
+    given = {each["name"]: each["value"] for each in container["env"]}
+    assert given["USER"] and given["HOME"]
+
+
 def test_it_is_ready_and_knows_the_search_attributes(url: str) -> None:
     answer = httpx.get(f"{url}/api/v1/namespaces/default/search-attributes", trust_env=False).json()
     assert {each.name for each in SEARCH_ATTRIBUTES} <= set(answer["customAttributes"])
