@@ -48,6 +48,8 @@ async def test_the_status_tells_of_a_verdict_within_five_seconds(scene: Scene) -
     told = dict(zip(edits, await asyncio.gather(*telling), strict=True))
     took = sorted([told[name] - await _verdict_at(scene.workspaces, name) for name in edits])
     print(f"verdict to status: median {took[len(took) // 2]}, longest {took[-1]} of {len(took)}")
+    await scene.workspaces.delete(*edits)
+    await scene.workspaces.until_gone(*edits)
     await forget_options(scene.workspaces, *edits)
     assert took[-1] < TOLD_WITHIN
 
