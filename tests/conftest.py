@@ -7,7 +7,7 @@ import signal
 from typing import Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -15,7 +15,7 @@ from tests.started_processes import StartedProcesses
 from tests.tiers import DESCRIPTIONS, Tier, group_of, place_of, turn_of
 
 # Properties are judged by their answers, never by how busy the machine is.
-settings.register_profile("modelyard", deadline=None)
+settings.register_profile("modelyard", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("modelyard")
 
 # What Temporal's SDK says where an activity ends just as its cancellation arrives. As an error it would end the worker,

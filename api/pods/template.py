@@ -60,7 +60,7 @@ class TemplateNeeds:
 def read_template(template: Any) -> TemplateNeeds:
     """What a pod of this PodTemplateSpec needs."""
     spec = _map(_map(template).get("spec"))
-    held = gpus_requested(spec)
+    held, named = gpus_requested(spec), _resources(spec)
     port, server = _served(spec)
     gpu, gpus = next(iter(held.items()), ("", 0))
     return TemplateNeeds(
@@ -72,7 +72,7 @@ def read_template(template: Any) -> TemplateNeeds:
         port=port,
         server=str(server.get("name") or ""),
         probed=bool(_map(server.get("readinessProbe"))),
-        other_gpus=tuple(name for name in OTHER_GPUS if requested(spec, name)),
+        other_gpus=tuple(name for name in OTHER_GPUS if name in named and requested(spec, name)),
         declared=tuple(number for one in _long_lived(spec) for _, number in _ports(one)),
         selector={str(key): str(value) for key, value in _map(spec.get("nodeSelector")).items()},
         problems=tuple(_problems(spec, held)),

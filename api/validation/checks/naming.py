@@ -59,4 +59,5 @@ def _template_references(pod: Part) -> Iterator[Part]:
         for source in container["envFrom"].items():
             yield from (source[kind]["name"] for kind in ("secretRef", "configMapRef"))
         for variable in container["env"].items():
-            yield from (variable["valueFrom"][kind]["name"] for kind in ("secretKeyRef", "configMapKeyRef"))
+            if (source := variable["valueFrom"]).is_map:  # most have none
+                yield from (source[kind]["name"] for kind in ("secretKeyRef", "configMapKeyRef"))
