@@ -65,6 +65,13 @@ class Workspaces:
         """Requests the deletion; does not wait for it."""
         await self._together(self.cluster.delete("Workspace", name, NAMESPACE) for name in wanted)
 
+    async def delete_all(self) -> None:
+        """Deletes what is there and waits until it is gone. Raises TimeoutError."""
+        items, _ = await self.cluster.list_all("Workspace")
+        names = [item["metadata"]["name"] for item in items]
+        await self.delete(*names)
+        await self.until_gone(*names)
+
     @staticmethod
     async def _together(requests: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
         """Limits concurrency: enough to keep the API server busy, and no request waits until its own deadline."""

@@ -48,8 +48,5 @@ async def stack(fault_stack: Stack, workspaces: Workspaces) -> AsyncIterator[Sta
     fault_stack.arm.change_cluster(power_state="Running", provisioning_state="Succeeded")
     fault_stack.arm.change_settings(**settings)
     fault_stack.set_pods(PodRules())
-    items, _ = await workspaces.cluster.list_all("Workspace")
-    names = [item["metadata"]["name"] for item in items]
-    await workspaces.delete(*names)
-    await workspaces.until_gone(*names)
+    await workspaces.delete_all()
     assert await settled_leftovers(fault_stack, workspaces) == {}

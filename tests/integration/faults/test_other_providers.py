@@ -15,7 +15,9 @@ from api import labels
 from deploy.local.azure.nodes.machines import Machine
 from deploy.local.azure.nodes.simulated import Simulated
 from deploy.local.cluster.kubectl import kubectl
+from deploy.local.cluster.older_kubernetes import MINIMUM_MINOR
 from deploy.local.cluster.resources import ensure_claim_crds
+from deploy.local.kubernetes.binaries import require_binaries
 from presets.machines.skus import find_sku
 from testing.deadlines import PATIENCE_S
 from testing.faults.processes import frozen
@@ -78,12 +80,13 @@ class GpuProvisioner(Provisioner):
 
 @pytest.fixture
 async def provisioner(stack: Stack, workspaces: Workspaces, machines: Simulated) -> AsyncIterator[GpuProvisioner]:
-    """The cluster knows NodeClaims, and somebody fulfils them."""
+    """The cluster knows NodeClaims, and somebody fulfils them until no Workspace is left."""
     log = stack.layout.logs / "karpenter.log"
     await asyncio.to_thread(ensure_claim_crds, stack.layout.admin_kubeconfig, log)
     made = GpuProvisioner(workspaces.cluster, machines)
     running = asyncio.create_task(made.run())
     yield made
+    await workspaces.delete_all()  # of a test that failed, too: a claim goes when its provisioner has taken it back
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert [f"{trouble}" for trouble in made.troubles] == []
@@ -188,6 +191,8 @@ async def test_a_workspace_that_kaito_serves_is_handed_over_on_its_node(
     stack: Stack, workspaces: Workspaces, provisioner: GpuProvisioner
 ) -> None:
     """As docs/migrate-from-kaito.md tells it: nothing of KAITO's goes before a person deletes it."""
+    if (minor := require_binaries(stack.layout).minor) < MINIMUM_MINOR:
+        pytest.skip(f"Kubernetes 1.{minor} merges the Service's selector with KAITO's, where later ones replace it")
     async with frozen(stack, "watcher"):  # KAITO was here before
         uid = (await workspaces.create(asked_of("azure-gpu-provisioner", "switched")))["switched"]
         claim, server = await left_by_kaito(workspaces, provisioner, "switched", uid)
