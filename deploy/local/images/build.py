@@ -80,6 +80,7 @@ def build(context: BuildContext, wanted: Wanted, wheels: Path, report: Report) -
 def build_options(context: BuildContext, wanted: Wanted, bases: Bases, wheels: Path) -> list[str]:
     """Returns buildah's options for one image. Files of this machine are mounted, so none stays in the image."""
     options = ["--isolation", "chroot", "--layers", "--target", wanted.image.target, "--file", str(CONTAINERFILE)]
+    options += ["--force-rm"]  # a build that fails would leave its copy of the image, mounted
     arguments = {
         "BASE_IMAGE": bases.full.reference,
         "SMALL_BASE_IMAGE": bases.small.reference,
@@ -109,8 +110,8 @@ def _pip_configuration(context: BuildContext) -> Path:
 
 def _keep_small(context: BuildContext, limit_bytes: int, report: Report) -> None:
     """Empties buildah's storage when it has grown too large; finished layouts are stored elsewhere."""
-    (context.folder / "storage").mkdir(parents=True, exist_ok=True)
-    sizes = output_of(["du", "-sb", str(context.folder / "storage")], deadline_s=SHORT_DEADLINE_S)
+    context.storage.mkdir(parents=True, exist_ok=True)
+    sizes = output_of(["du", "-sb", str(context.storage)], deadline_s=SHORT_DEADLINE_S)
     if int(sizes.split()[0]) > limit_bytes:
         report("removing the layers of earlier builds")
         run_logged(context.buildah("rmi", "--all", "--force"), context.log, deadline_s=SHORT_DEADLINE_S)

@@ -25,13 +25,22 @@ class BuildContext:
     def folder(self) -> Path:
         return self.cache / "images"
 
+    @property
+    def run_folder(self) -> Path:
+        """Of what buildah knows of its mounts, which two storages must not share."""
+        storage = hashlib.sha256(str(self.storage).encode()).hexdigest()[:8]
+        return Path(f"/run/modelyard/images-{storage}")
+
+    @property
+    def storage(self) -> Path:
+        """Of layers and bases."""
+        return self.folder / "storage"
+
     def buildah(self, *arguments: str) -> list[str]:
+        """Returns its command line."""
         # Nodes and servers may be running beside the build, so they go first; but with nice 10 two busy processes of
         # somebody else leave a build one tenth of the processors.
-        root = self.folder / "storage"
-        # Two storages must not share what is kept of their mounts.
-        run = f"/run/modelyard/images-{hashlib.sha256(str(root).encode()).hexdigest()[:8]}"
-        storage = ["--root", str(root), "--runroot", run]
+        storage = ["--root", str(self.storage), "--runroot", str(self.run_folder)]
         # Without the option buildah leaves a mount behind on its storage.
         driver = ["--storage-driver", "overlay", "--storage-opt", "overlay.skip_mount_home=true"]
         return ["nice", "-n", "5", "buildah", *storage, *driver, *arguments]

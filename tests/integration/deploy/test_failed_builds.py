@@ -1,0 +1,40 @@
+"""Builds of images that fail leave nothing behind in buildah's storage: a copy of the image for GPUs has 8 GB."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.host.commands import CommandFailed, output_of, run_logged
+from deploy.local.images.bases import Base, Bases
+from deploy.local.images.build import CONTAINERFILE, Wanted, build_options
+from deploy.local.images.buildah import SHORT_DEADLINE_S, BuildContext
+from deploy.local.images.contents import FETCH
+
+FAILS = f"""FROM scratch AS {FETCH.target}
+COPY file /file
+RUN ["/no-such-program"]
+"""
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[BuildContext]:
+    """With a storage of its own."""
+    made = BuildContext(tmp_path, tmp_path / "images.log")
+    yield made
+    shutil.rmtree(made.run_folder)
+
+
+def test_a_build_that_fails_leaves_no_copy_of_its_image(tmp_path: Path, context: BuildContext) -> None:
+    own, folder = tmp_path / "Containerfile", tmp_path / "source"
+    own.write_text(FAILS)
+    folder.mkdir()
+    (folder / "file").write_text("content")
+    scratch = Base("scratch")
+    options = build_options(context, Wanted(FETCH, "fails"), Bases(scratch, scratch), folder)
+    argv = [str(own) if word == str(CONTAINERFILE) else word for word in options]
+    with pytest.raises(CommandFailed, match="/no-such-program"):
+        run_logged(context.buildah("bud", *argv, str(folder)), context.log, deadline_s=SHORT_DEADLINE_S)
+    assert output_of(context.buildah("containers", "--quiet"), deadline_s=SHORT_DEADLINE_S) == ""
+    assert str(context.folder) not in Path("/proc/mounts").read_text()
