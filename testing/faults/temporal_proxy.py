@@ -46,19 +46,21 @@ class MutualTls:
 
 
 class TemporalProxy:
-    """Listens on loopback. `keys`: the API keys that are accepted, anything if empty; `refused`: full names of
-    services. Both may change at any time. `answered` counts the calls that passed, by the API key they showed."""
+    """Listens on `host`. `keys`: the API keys that are accepted, anything if empty; `refused`: full names of services.
+    Both may change at any time. `answered` counts the calls that passed, by the API key they showed."""
 
-    def __init__(self, target: str, *, keys: Sequence[str] = (), refused: Sequence[str] = ()) -> None:
+    def __init__(
+        self, target: str, *, keys: Sequence[str] = (), refused: Sequence[str] = (), host: str = LOOPBACK, port: int = 0
+    ) -> None:
         self.target, self.keys, self.refused = target, keys, refused
         self.answered: Counter[str] = Counter()
-        self.port = 0
+        self.host, self.port = host, port
         self._server: grpc.aio.Server | None = None
 
     @property
     def address(self) -> str:
         """HOST:PORT, the same for the proxy's life."""
-        return f"{LOOPBACK}:{self.port}"
+        return f"{self.host}:{self.port}"
 
     async def listen(self, tls: MutualTls | None = None) -> None:
         """Begins to listen; if it did, cuts every connection and listens anew, with this TLS or without."""
@@ -66,13 +68,12 @@ class TemporalProxy:
         self._channel = grpc.aio.insecure_channel(self.target)
         server = grpc.aio.server()
         server.add_generic_rpc_handlers((_Forward(self),))
-        wanted = f"{LOOPBACK}:{self.port}"
         if tls is None:
-            self.port = server.add_insecure_port(wanted)
+            self.port = server.add_insecure_port(self.address)
         else:
             pairs = [(tls.server.key, tls.server.certificate)]
             credentials = grpc.ssl_server_credentials(pairs, tls.clients_ca, require_client_auth=True)
-            self.port = server.add_secure_port(wanted, credentials)
+            self.port = server.add_secure_port(self.address, credentials)
         await server.start()
         self._server = server
 
@@ -118,10 +119,9 @@ class _Forward(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(call)
 
 
-async def serve(target: str, port: int, folder: Path | None, refused: Sequence[str]) -> None:
+async def serve(proxy: TemporalProxy, folder: Path | None) -> None:
     """Listens with the folder's certificates until SIGTERM; without a folder in clear, for anybody."""
-    proxy, told = TemporalProxy(target, refused=refused), asyncio.Queue[signal.Signals]()
-    proxy.port = port
+    told = asyncio.Queue[signal.Signals]()
     for number in (signal.SIGHUP, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, told.put_nowait, number)
     await proxy.listen(MutualTls.read(folder) if folder else None)
@@ -134,11 +134,13 @@ def main() -> None:
     """Entry point of `python -m testing.faults.temporal_proxy`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", required=True, help="HOST:PORT of the real server")
+    parser.add_argument("--host", default=LOOPBACK, help="the address to listen on")
     parser.add_argument("--port", required=True, type=int)
     parser.add_argument("--folder", type=Path, help="with server.crt, server.key and clients.crt; without it no TLS")
     parser.add_argument("--refuse", action="append", default=[], help="full name of a service")
     given = parser.parse_args()
-    asyncio.run(serve(given.target, given.port, given.folder, given.refuse))
+    proxy = TemporalProxy(given.target, refused=given.refuse, host=given.host, port=given.port)
+    asyncio.run(serve(proxy, given.folder))
 
 
 if __name__ == "__main__":

@@ -4,14 +4,12 @@ brought up. `embedded_temporal.py` says what is real in it.
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import httpx
 import pytest
 
 from api.resource.status import WorkspaceStatus, parse_status
-from deploy.local.azure.control_client import Address, ControlClient
 from deploy.local.cluster.kubectl import kubectl, kubectl_json
 from deploy.local.demo import demo
 from deploy.local.demo.follow import is_ready
@@ -24,6 +22,7 @@ from testing.applied import own_server, workspace, written
 from testing.cluster_dns import cluster_ip
 from testing.deadlines import PATIENCE_S
 from testing.pods.processes import of_program
+from testing.slow_purchases import arm, await_purchase, pools_of_workspaces, slow_purchases
 from tests.e2e.embedded_temporal import (
     POD,
     SERVER,
@@ -61,10 +60,6 @@ def embedded(stack: Layout) -> Iterator[Layout]:
         finally:
             kubectl(stack.admin_kubeconfig, "delete", "workspace", "--all", deadline_s=DELETE_S)
             arm(stack).reset_calls()
-
-
-def arm(stack: Layout) -> ControlClient:
-    return ControlClient(Address.of_instance(stack.instance))
 
 
 def apply(stack: Layout, name: str) -> demo.Target:
@@ -111,7 +106,7 @@ def lost(embedded: Layout, first: demo.Target) -> dict[str, Any]:
     """The server's pod deleted while a second Workspace waits for its node; returns what was seen before and after."""
     before = seen(embedded)
     pod = system(embedded, "get", "pod", POD)["metadata"]["uid"]
-    with slow_purchases(embedded):
+    with slow_purchases(embedded, BUYING_S):
         target = apply(embedded, SECOND)
         await_purchase(embedded)
         began = time.monotonic()
@@ -128,26 +123,8 @@ def seen(stack: Layout) -> dict[str, Any]:
     return {"volume": volume(stack), "runs": runs(stack), "restarts": restarts(stack)}
 
 
-@contextmanager
-def slow_purchases(stack: Layout) -> Iterator[None]:
-    usual = arm(stack).state()["settings"]["create_seconds"]
-    arm(stack).change_settings(create_seconds=BUYING_S)
-    try:
-        yield
-    finally:
-        arm(stack).change_settings(create_seconds=usual)
-
-
 def status_of(target: demo.Target) -> WorkspaceStatus:
     return parse_status(kubectl_json(target.kubeconfig, "get", "workspace", target.name).get("status"))
-
-
-def await_purchase(stack: Layout) -> None:
-    """Until ARM makes a pool."""
-    ends = time.monotonic() + PATIENCE_S
-    while not [each for each in arm(stack).state()["operations"].values() if each["status"] == "InProgress"]:
-        assert time.monotonic() < ends, "no node was bought for the second Workspace"
-        time.sleep(0.2)
 
 
 def test_the_server_comes_back_on_its_volume_with_every_workflow(lost: dict[str, Any]) -> None:
@@ -170,7 +147,7 @@ def test_both_workspaces_serve_and_each_node_was_bought_once(embedded: Layout, l
         target = demo.Target(embedded.admin_kubeconfig, "default", name)
         assert is_ready(status_of(target))
         httpx.get(f"http://{demo.service_address(target)}/", trust_env=False, timeout=PATIENCE_S).raise_for_status()
-    pools = [name for name in arm(embedded).state()["pools"] if name != "system"]
+    pools = pools_of_workspaces(embedded)
     made = [each["pool"] for each in arm(embedded).state()["operations"].values() if each["kind"] == "create"]
     assert len(pools) == 2 and sorted(made.count(pool) for pool in pools) == [1, 1]
 
@@ -179,7 +156,7 @@ def test_both_are_deleted_and_nothing_is_left(embedded: Layout, lost: dict[str, 
     began = time.monotonic()
     kubectl(embedded.admin_kubeconfig, "delete", "workspace", FIRST, SECOND, deadline_s=DELETE_S)
     print(f"both deleted in {time.monotonic() - began:.1f} s")
-    assert [name for name in arm(embedded).state()["pools"] if name != "system"] == []
+    assert pools_of_workspaces(embedded) == []
     assert kubectl_json(embedded.admin_kubeconfig, "get", "nodes", "-l", "modelyard.dev/workspace-uid")["items"] == []
     left = kubectl_json(embedded.admin_kubeconfig, "get", "deploy,svc,cm,pods", "-A", "-l", "kaito.sh/workspace")
     assert left["items"] == []

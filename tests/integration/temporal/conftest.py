@@ -2,43 +2,15 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from process.settings import TemporalSettings
-from process.x509 import CLIENT_AND_SERVER, SERVER, Pair, Subject, make_authority, make_certificate
-from testing.faults.temporal_proxy import LOOPBACK, MutualTls, TemporalProxy
+from process.x509 import Pair
+from testing.faults.temporal_proxy import TemporalProxy
 from tests.temporal_servers import dev_server
-
-LIFETIME: Final = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A CA with one server's and one client's certificate."""
-
-    ca: Pair
-    server: Pair
-    client: Pair
-
-    @classmethod
-    def made(cls) -> "Authority":
-        now = datetime.now(UTC)
-        ca = make_authority("temporal", now=now, lifetime=LIFETIME)
-        server = Subject("temporal", hosts=[LOOPBACK])
-        return cls(
-            ca=ca,
-            server=make_certificate(server, ca, uses=SERVER, now=now, lifetime=LIFETIME),
-            client=make_certificate(Subject("modelyard"), ca, uses=CLIENT_AND_SERVER, now=now, lifetime=LIFETIME),
-        )
-
-    @property
-    def tls(self) -> MutualTls:
-        return MutualTls(self.server, self.ca.certificate)
 
 
 @dataclass(frozen=True)

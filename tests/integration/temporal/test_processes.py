@@ -25,11 +25,12 @@ from deploy.local.layout import Layout
 from process.health import free_loopback_port
 from testing.checkouts import ROOT
 from testing.deadlines import DEADLINES, PATIENCE_S
+from testing.faults.temporal_authority import Authority
 from testing.faults.temporal_proxy import LOOPBACK, OPERATOR_SERVICE
 from testing.leftovers import settled_leftovers
 from testing.stack import Stack, keep_logs, running
 from testing.workspaces import Workspaces, connected, workspace
-from tests.integration.temporal.conftest import Authority, Mounted
+from tests.integration.temporal.conftest import Mounted
 from tests.lanes import instance_of_this_lane
 
 USERS: Final = ("watcher", "worker-cluster", "worker-cloud", "admin")

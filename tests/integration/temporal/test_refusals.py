@@ -8,8 +8,9 @@ import pytest
 from process.connection.errors import NotConnected
 from process.settings import TemporalSettings
 from process.temporal import connect
+from testing.faults.temporal_authority import Authority
 from testing.faults.temporal_proxy import TemporalProxy
-from tests.integration.temporal.conftest import Authority, Mounted
+from tests.integration.temporal.conftest import Mounted
 
 
 async def refusal(settings: TemporalSettings) -> str:

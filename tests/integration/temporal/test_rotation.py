@@ -20,8 +20,9 @@ from process.connection.rotation import renewing
 from process.settings import TemporalSettings
 from process.temporal import connect
 from testing.deadlines import PATIENCE_S
+from testing.faults.temporal_authority import Authority
 from testing.faults.temporal_proxy import TemporalProxy
-from tests.integration.temporal.conftest import Authority, Mounted
+from tests.integration.temporal.conftest import Mounted
 from worker.registration import Registration, worker_for
 
 QUEUE: Final = queues.WAITS
