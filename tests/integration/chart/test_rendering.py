@@ -7,7 +7,8 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
-from deploy.local.services.chart import CHART
+from deploy.local.services.chart import CHART, RELEASE
+from deploy.local.services.pods import NAMESPACE
 from testing import crds
 from testing.helm_client import VALUE_SETS, Helm, HelmFailed, Object, named, of_kind, values
 
@@ -102,6 +103,7 @@ def test_no_two_services_select_the_same_pods(rendered: tuple[Object, ...]) -> N
         ("temporal-cloud", "temporal.tls.enabled=false", "the key would travel in the clear"),
         ("aks", "temporal.tls.enabled=false", "temporal.tls has settings and is not enabled"),
         ("temporal-cloud", "devicePlugin.enabled=true", "two device plugins"),
+        ("aks", f"devicePlugin.namespace={NAMESPACE}", "devicePlugin.namespace is the chart's own"),
         ("aks", "azure.pools.tags.Modelyard-uid=x", "are Modelyard's"),
         ("own-cluster", "workerCluster.autoscaling.maxReplicas=2", "workerCluster.autoscaling.maxReplicas is less"),
         ("aks", "watcher.autoscaling.enabled=true", "one watcher leads and the others wait"),
@@ -135,6 +137,16 @@ def test_everything_comes_from_one_registry_where_nothing_else_can_be_reached(he
     for pod in pods:
         assert all(container["image"].startswith(registry) for container in pod["containers"])
         assert pod["imagePullSecrets"] == [{"name": "harbor"}]
+
+
+def test_who_installs_is_told_of_each_namespace_that_needs_a_pull_secret(helm: Helm) -> None:
+    """The device plugin runs in a namespace of its own, and a pod pulls with Secrets of its own namespace only."""
+    said = helm("install", RELEASE, str(CHART), "--dry-run=client", "--namespace", NAMESPACE, *values("air-gapped"))
+    notes = said.partition("NOTES:")[2]
+    pods = of_kind(helm.rendered("air-gapped"), *WORKLOADS)
+    elsewhere = {pod["metadata"]["namespace"] for pod in pods} - {NAMESPACE}
+    assert elsewhere == {"modelyard-device-plugin"}
+    assert all(f"namespace {namespace}: harbor" in notes for namespace in elsewhere)
 
 
 def test_an_older_kubernetes_is_refused(helm: Helm) -> None:
