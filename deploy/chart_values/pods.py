@@ -8,6 +8,7 @@ from deploy.chart_values.group import Group
 
 Cpu = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?m?$")]
 Memory = Annotated[str, Field(pattern=r"^[0-9]+(Mi|Gi)$")]
+Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|([0-9A-Fa-f]*:){2}[0-9A-Fa-f:.]*)$")]
 
 
 class Amounts(Group):
@@ -108,8 +109,8 @@ class AdminCertificate(Group):
 class Admin(Process):
     """HTTP for people."""
 
-    hosts: list[str] = Field(default_factory=list)
-    """Names and addresses by which it may be asked, beside its Service's and `localhost`."""
+    hosts: list[Host] = Field(default_factory=list)
+    """Names and addresses by which it may be asked, beside its Service's and `localhost`; without scheme and port."""
     audiences: list[str] = Field(default_factory=list)
     """Audiences of which a token must have one; empty means the API server's own. With one of its own, a token that
     people send here opens nothing else."""

@@ -103,6 +103,8 @@ def test_no_two_services_select_the_same_pods(rendered: tuple[Object, ...]) -> N
         ("temporal-cloud", "temporal.tls.enabled=false", "the key would travel in the clear"),
         ("aks", "temporal.tls.enabled=false", "temporal.tls has settings and is not enabled"),
         ("temporal-cloud", "devicePlugin.enabled=true", "two device plugins"),
+        ("own-cluster", "admin.hosts={https://models.example.com}", "'/admin/hosts/0'"),
+        ("own-cluster", "admin.hosts={models.example.com:8443}", "'/admin/hosts/0'"),
         ("aks", f"devicePlugin.namespace={NAMESPACE}", "devicePlugin.namespace is the chart's own"),
         ("aks", "azure.pools.tags.Modelyard-uid=x", "are Modelyard's"),
         ("own-cluster", "workerCluster.autoscaling.maxReplicas=2", "workerCluster.autoscaling.maxReplicas is less"),
@@ -160,6 +162,15 @@ def test_a_digest_is_taken_instead_of_the_tag(helm: Helm) -> None:
     deployment = named(helm.rendered("aks", f"image.controlPlane.digest={digest}"), "Deployment", "modelyard-watcher")
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     assert container["image"] == f"contoso.azurecr.io/modelyard/control-plane@{digest}"
+
+
+def test_a_certificate_of_cert_managers_is_for_addresses_too(helm: Helm) -> None:
+    """Who asks by an address looks for it among the certificate's addresses, never among its names."""
+    hosts = "admin.hosts={10.1.2.3,fd00::5,models.example.com}"
+    given = named(helm.rendered("own-cluster", hosts), "Certificate", "modelyard-admin")
+    assert given["spec"]["ipAddresses"] == ["10.1.2.3", "fd00::5"]
+    assert given["spec"]["dnsNames"][-1] == "models.example.com" and len(given["spec"]["dnsNames"]) == 4
+    crds.validate(given)
 
 
 def test_the_definition_outlives_the_chart_and_can_be_left_to_others(helm: Helm) -> None:
