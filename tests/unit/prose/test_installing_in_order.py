@@ -5,10 +5,17 @@ from typing import Final
 
 import yaml
 
+from deploy.local.services.chart import RELEASE
 from deploy.local.services.pods import NAMESPACE
 from tests.unit.prose.test_commands import BLOCK, page, typed
 
 SECRET: Final = re.compile(r"kubectl create secret \S+ (\S+)")
+HELMS_OWN: Final = {
+    "app.kubernetes.io/managed-by": "Helm",
+    "meta.helm.sh/release-name": RELEASE,
+    "meta.helm.sh/release-namespace": NAMESPACE,
+}
+"""What an object has that Helm lets a release take over (Helm, pkg/action/validate.go)."""
 
 
 def test_the_namespace_is_there_before_something_is_put_into_it() -> None:
@@ -38,3 +45,16 @@ def test_each_secret_that_values_name_is_made_on_the_page() -> None:
 def test_no_example_has_two_ways_to_prove_who_one_is() -> None:
     for block in BLOCK.findall(page("install")):
         assert not ("apiKey" in block and "clientCertificateSecret" in block)
+
+
+def test_kaitos_crd_is_handed_to_the_chart_before_it_is_installed() -> None:
+    """Helm refuses what belongs to nobody or to another release."""
+    words = " ".join(line for line in typed("migrate-from-kaito") if "crd workspaces.kaito.sh" in line).split()
+    assert dict(word.split("=") for word in words if "=" in word) == HELMS_OWN
+
+
+def test_nobody_is_told_to_remove_the_chart_that_has_all_workspaces_in_it() -> None:
+    """KAITO's has the CRD among its templates, and Helm deletes what is in a chart, whoever uses it now."""
+    lines = list(typed("migrate-from-kaito"))
+    assert not any(line.startswith("helm uninstall") for line in lines)
+    assert any("delete secret" in line and "owner=helm,name=kaito-workspace" in line for line in lines)
