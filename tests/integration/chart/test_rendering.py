@@ -81,6 +81,12 @@ def test_no_two_objects_are_the_same_one(rendered: tuple[Object, ...]) -> None:
     assert len(set(names)) == len(names)
 
 
+def test_a_namespace_that_is_named_twice_takes_part_once(helm: Helm) -> None:
+    rendered = helm.rendered("aks", "namespaces={team-a,team-a}")
+    names = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendered]
+    assert len(set(names)) == len(names)
+
+
 def test_no_two_services_select_the_same_pods(rendered: tuple[Object, ...]) -> None:
     selectors = [str(each["spec"]["selector"]) for each in of_kind(rendered, "Service")]
     assert len(set(selectors)) == len(selectors)
@@ -94,6 +100,12 @@ def test_no_two_services_select_the_same_pods(rendered: tuple[Object, ...]) -> N
         ("own-cluster", "workerCloud.enabled=true", "azure.subscriptionId is empty"),
         ("aks", "workerCloud.enabled=false", "nobody would buy the nodes"),
         ("aks", "image.registry=", "image.registry is empty"),
+        ("aks", "devicePlugin.image.tag=", "image nvidia/k8s-device-plugin has neither tag nor digest"),
+        (
+            "embedded-temporal",
+            "temporal.embeddedServer.image.tag=",
+            "image temporalio/temporal has neither tag nor digest",
+        ),
         ("aks", "image.runtime.tag=latest", "the tag of image modelyard/runtime is `latest`"),
         ("aks", "temporal.address=", "temporal.address is empty"),
         ("aks", "temporal.embedded=true", "temporal.embedded starts a Temporal of its own"),
