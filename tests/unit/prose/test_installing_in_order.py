@@ -58,3 +58,9 @@ def test_nobody_is_told_to_remove_the_chart_that_has_all_workspaces_in_it() -> N
     lines = list(typed("migrate-from-kaito"))
     assert not any(line.startswith("helm uninstall") for line in lines)
     assert any("delete secret" in line and "owner=helm,name=kaito-workspace" in line for line in lines)
+
+
+def test_a_binding_by_hand_does_not_take_the_name_of_one_of_the_charts() -> None:
+    """The namespace may join the chart's list later, and Helm refuses what is there and not its own."""
+    by_hand = re.findall(r"kubectl create rolebinding (\S+)", "\n".join(typed("operations")))
+    assert by_hand and not {name for name in by_hand if name.startswith("modelyard:")}
