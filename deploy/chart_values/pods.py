@@ -64,7 +64,7 @@ class Process(Group):
     pod_annotations: dict[str, str] = Field(default_factory=dict)
     """Annotations of its pods."""
     node_selector: dict[str, str] = Field(default_factory=dict)
-    """Labels of the nodes that it may run on."""
+    """Labels of the nodes that it may run on, beside `kubernetes.io/os: linux`."""
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
     """Taints that it tolerates, as in a pod."""
     priority_class_name: str = ""
