@@ -38,7 +38,8 @@ def push(
 ) -> None:
     """Build what has changed, and push all images with their bills of materials.
 
-    Uses the account of `docker login` or `buildah login` (REGISTRY_AUTH_FILE, DOCKER_CONFIG, ~/.docker/config.json).
+    Uses the account of `docker login`, `buildah login` or `skopeo login`, from the files that these write;
+    REGISTRY_AUTH_FILE names another one. What a credential helper keeps is not read.
     """
     from cli.images import run_push
 

@@ -6,10 +6,10 @@
 
 targetScope = 'subscription'
 
-@description('Region of everything.')
-param location string = 'eastus'
+@description('Region of everything; by default that of the deployment.')
+param location string = deployment().location
 
-@description('Resource group of the cluster, made if it is not there.')
+@description('Resource group of the cluster, made with it.')
 param resourceGroupName string = 'models'
 
 @description('Name of the AKS cluster.')
@@ -30,11 +30,15 @@ param systemMachine string = 'Standard_D4s_v5'
 @description('Kubernetes namespace that the chart is installed in.')
 param namespace string = 'modelyard-system'
 
+@description('Ends the names of the two roles, of which a tenant has each once: for a second subscription of a tenant.')
+param roleSuffix string = ''
+
 // The same files as for `az role definition create`.
 var role = loadJsonContent('role.json')
 var subscriptionRole = loadJsonContent('subscription-role.json')
 
-resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
+// That of a cluster that is there already is left alone: writing it would replace its tags.
+resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = if (createCluster) {
   name: resourceGroupName
   location: location
 }
@@ -42,7 +46,7 @@ resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
 resource roleDefinition 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(subscription().id, role.Name)
   properties: {
-    roleName: role.Name
+    roleName: '${role.Name}${roleSuffix}'
     description: role.Description
     type: 'CustomRole'
     permissions: [
@@ -62,7 +66,7 @@ resource roleDefinition 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
 resource subscriptionRoleDefinition 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(subscription().id, subscriptionRole.Name)
   properties: {
-    roleName: subscriptionRole.Name
+    roleName: '${subscriptionRole.Name}${roleSuffix}'
     description: subscriptionRole.Description
     type: 'CustomRole'
     permissions: [
@@ -81,7 +85,10 @@ resource subscriptionRoleDefinition 'Microsoft.Authorization/roleDefinitions@202
 
 module resources 'resources.bicep' = {
   name: 'modelyard-resources'
-  scope: group
+  scope: resourceGroup(resourceGroupName)
+  dependsOn: [
+    group
+  ]
   params: {
     location: location
     clusterName: clusterName

@@ -75,12 +75,12 @@ resource registry 'Microsoft.ContainerRegistry/registries@2023-07-01' = if (!emp
   }
 }
 
-resource pull 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(registryName) && createCluster) {
+resource pull 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(registryName)) {
   name: guid(resourceGroup().id, registryName, clusterName, 'AcrPull')
   scope: registry
   properties: {
     roleDefinitionId: acrPull
-    principalId: cluster.properties.identityProfile.kubeletidentity.objectId
+    principalId: createCluster ? cluster.properties.identityProfile.kubeletidentity.objectId : present.properties.identityProfile.kubeletidentity.objectId
     principalType: 'ServicePrincipal'
   }
 }

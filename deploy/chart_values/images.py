@@ -48,7 +48,8 @@ class Images(Group):
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     """When nodes pull images of this chart."""
     pull_secrets: list[str] = Field(default_factory=list)
-    """Names of Secrets in the chart's namespace that hold credentials for the registry."""
+    """Names of Secrets that hold credentials for the registry, in the chart's namespace and, with
+    `devicePlugin.enabled`, in that of the plugin."""
     device: Device = "cuda"
     """What models are computed on: `cuda`, or `cpu`. Images of runtime and tune are built for one of them."""
     control_plane: Image = Image(repository="modelyard/control-plane")

@@ -8,6 +8,7 @@ from deploy.chart_values.group import Group
 
 Cpu = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?m?$")]
 Memory = Annotated[str, Field(pattern=r"^[0-9]+(Mi|Gi)$")]
+Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|([0-9A-Fa-f]*:){2}[0-9A-Fa-f:.]*)$")]
 
 
 class Amounts(Group):
@@ -63,7 +64,7 @@ class Process(Group):
     pod_annotations: dict[str, str] = Field(default_factory=dict)
     """Annotations of its pods."""
     node_selector: dict[str, str] = Field(default_factory=dict)
-    """Labels of the nodes that it may run on."""
+    """Labels of the nodes that it may run on, beside `kubernetes.io/os: linux`."""
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
     """Taints that it tolerates, as in a pod."""
     priority_class_name: str = ""
@@ -108,8 +109,8 @@ class AdminCertificate(Group):
 class Admin(Process):
     """HTTP for people."""
 
-    hosts: list[str] = Field(default_factory=list)
-    """Names and addresses by which it may be asked, beside its Service's and `localhost`."""
+    hosts: list[Host] = Field(default_factory=list)
+    """Names and addresses by which it may be asked, beside its Service's and `localhost`; without scheme and port."""
     audiences: list[str] = Field(default_factory=list)
     """Audiences of which a token must have one; empty means the API server's own. With one of its own, a token that
     people send here opens nothing else."""

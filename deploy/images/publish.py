@@ -2,9 +2,11 @@
 
 The bill is an artifact of its own whose subject is the image, as the OCI distribution specification 1.1 has it
 ("Pushing Manifests with Subject"); a registry that cannot list referrers gets the index under a tag that the
-specification names. Accounts are those of `docker login` and `buildah login`. `runtime.registry` does the requests.
+specification names. Accounts are those of `docker login` and `buildah login`, from the files that these write.
+`runtime.registry` does the requests.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -48,17 +50,32 @@ def publish(layout: Path, reference: str, *, plain_http: bool, report: Report) -
 
 
 def account_for(image: ImageReference, environment: Mapping[str, str]) -> Account | None:
-    """Returns the registry's account from the first file there is, as the container tools look for it; None without."""
-    folders = (environment.get("DOCKER_CONFIG"), str(Path(environment.get("HOME", "/")) / ".docker"))
-    files = [environment.get("REGISTRY_AUTH_FILE"), *(folder and f"{folder}/config.json" for folder in folders)]
-    for file in files:
-        if file and Path(file).is_file():
-            try:
-                return next(iter(accounts_for(image, [DockerConfig(file, Path(file).read_bytes())])), None)
-            except DockerConfigError:
-                # For other registries only, or by a credential helper: the registry may want no account at all.
-                return None
+    """Returns the registry's account from the first file that has one; None without.
+
+    A file for other registries only, or one that leaves the account to a credential helper, hides no other: the
+    registry may want no account at all.
+    """
+    for file in filter(os.path.isfile, account_files(environment)):
+        with contextlib.suppress(DockerConfigError):
+            if found := accounts_for(image, [DockerConfig(file, Path(file).read_bytes())]):
+                return found[0]
     return None
+
+
+def account_files(environment: Mapping[str, str]) -> list[str]:
+    """Returns where logins may be, as the container tools look for them: the file that is named, docker's folder that
+    is named, then the places of containers-auth.json(5), of which `buildah login` writes the first."""
+    home = environment.get("HOME", "/")
+    session = environment.get("XDG_RUNTIME_DIR")
+    settings = environment.get("XDG_CONFIG_HOME") or f"{home}/.config"
+    named, docker = environment.get("REGISTRY_AUTH_FILE"), environment.get("DOCKER_CONFIG")
+    return [
+        *([named] if named else []),
+        *([f"{docker}/config.json"] if docker else []),
+        f"{session}/containers/auth.json" if session else f"/run/containers/{os.getuid()}/auth.json",
+        f"{settings}/containers/auth.json",
+        f"{home}/.docker/config.json",
+    ]
 
 
 def _attach(target: Repository, subject: dict[str, Any], bill: bytes, report: Report) -> None:

@@ -55,6 +55,9 @@
 {{- if and $v.devicePlugin.enabled (eq $v.azure.pools.gpuManagement "Managed") }}
 {{- fail "devicePlugin.enabled and azure.pools.gpuManagement=Managed: two device plugins would offer the same GPUs. Fix: choose one" }}
 {{- end }}
+{{- if and $v.devicePlugin.enabled $v.devicePlugin.createNamespace (eq $v.devicePlugin.namespace .Release.Namespace) }}
+{{- fail "devicePlugin.namespace is the chart's own, which is there already and would be opened to privileged pods. Fix: leave it as it is" }}
+{{- end }}
 {{- range $process := include "modelyard.processes" . | fromYamlArray }}
 {{- $one := get $v $process.values }}
 {{- if and $one.autoscaling.enabled (lt (int $one.autoscaling.maxReplicas) (int $one.replicas)) }}

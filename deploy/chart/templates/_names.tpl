@@ -24,6 +24,8 @@ Those of others name their own registry. */}}
 {{- if .image.digest }}{{ printf "%s@%s" $name .image.digest }}
 {{- else if eq .image.tag "latest" }}
 {{- fail (printf "the tag of image %s is `latest`: nobody could tell what runs, nor go back to it. Fix: give it a tag of its own, or a digest" .image.repository) }}
+{{- else if and (hasKey .image "registry") (not .image.tag) }}
+{{- fail (printf "image %s has neither tag nor digest, and others do not number theirs as we do. Fix: give it one" .image.repository) }}
 {{- else }}
 {{- $tag := .computes | default false | ternary (printf "%s-%s" .root.Chart.AppVersion .root.Values.image.device) .root.Chart.AppVersion }}
 {{- printf "%s:%s" $name (.image.tag | default $tag) }}

@@ -16,6 +16,11 @@ runAsNonRoot: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
+{{/* Nodes of AKS with Windows have no taint. */}}
+{{- define "modelyard.anyNode" -}}
+kubernetes.io/os: linux
+{{- end }}
+
 {{/* Over machines and zones, where there are several. Arguments: the root, a component's name. */}}
 {{- define "modelyard.spread" -}}
 {{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
@@ -58,10 +63,8 @@ spec:
   {{- with $values.priorityClassName }}
   priorityClassName: {{ . | quote }}
   {{- end }}
-  {{- with $values.nodeSelector }}
   nodeSelector:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+    {{- toYaml (merge (deepCopy ($values.nodeSelector | default dict)) (include "modelyard.anyNode" . | fromYaml)) | nindent 4 }}
   {{- with $values.tolerations }}
   tolerations:
     {{- toYaml . | nindent 4 }}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 
 from activities.contract.tuning import TuningPart
 from activities.manifests.serving import workload_objects
@@ -12,6 +13,7 @@ from activities.manifests.tuning import Tuning, TuningPodSettings, job
 from api.configs.training import parse_training_config
 from api.resource.data import DataDestination, DataSource
 from deploy.chart_values.dashboards import DASHBOARDS
+from deploy.local.layout import REPOSITORY
 from testing.helm_client import Helm, Object, named, of_kind
 from testing.pods.inputs import IMAGES, PINNED
 from testing.prometheus.exposed import OF_MODELS, OF_PROCESSES, of_others, of_our_processes, of_our_programs
@@ -87,3 +89,20 @@ def test_a_process_is_known_by_its_job(helm: Helm) -> None:
         if (name := monitor["metadata"]["name"]) != "modelyard-models":
             pod = named(rendered, "Deployment", name)["spec"]["template"]
             assert pod["metadata"]["labels"][monitor["spec"]["jobLabel"]] == name
+
+
+def test_without_the_operator_the_same_pods_are_read(helm: Helm) -> None:
+    """By the scrape configuration of docs/alerts.md. A pod that is read and has no metrics would be down for ever."""
+    page = (REPOSITORY / "docs/alerts.md").read_text()
+    [block] = re.findall(r"^```yaml\n(scrape_configs:.*?)^```", page, re.M | re.S)
+    [found] = yaml.safe_load(block)["scrape_configs"]
+    [kept] = [rule["regex"] for rule in found["relabel_configs"] if rule.get("action") == "keep"]
+    rendered = helm.rendered("embedded-temporal", "podMonitors.enabled=true")
+    read = {
+        workload["metadata"]["name"]
+        for workload in of_kind(rendered, "Deployment", "StatefulSet")
+        for container in workload["spec"]["template"]["spec"]["containers"]
+        for port in container["ports"]
+        if re.fullmatch(kept, port["name"])
+    }
+    assert read == {each["metadata"]["name"] for each in of_kind(rendered, "PodMonitor")}

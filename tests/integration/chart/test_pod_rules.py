@@ -42,6 +42,17 @@ def mebibytes(memory: str) -> int:
     return int(found[1]) * (1024 if found[2] == "Gi" else 1)
 
 
+def test_pods_stay_away_from_windows_nodes(workloads: list[Object]) -> None:
+    """AKS taints none of them, and there is no image for them."""
+    for workload in workloads:
+        assert pod_of(workload)["nodeSelector"]["kubernetes.io/os"] == "linux", workload["metadata"]["name"]
+
+
+def test_a_node_selector_of_yours_is_added(helm: Helm) -> None:
+    pod = pod_of(named(helm.rendered("aks", "watcher.nodeSelector.pool=system"), "Deployment", "modelyard-watcher"))
+    assert pod["nodeSelector"] == {"kubernetes.io/os": "linux", "pool": "system"}
+
+
 def test_pods_are_restricted(workloads: list[Object]) -> None:
     for workload in workloads:
         pod, name = pod_of(workload), workload["metadata"]["name"]

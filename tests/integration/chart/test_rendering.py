@@ -7,7 +7,8 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
-from deploy.local.services.chart import CHART
+from deploy.local.services.chart import CHART, RELEASE
+from deploy.local.services.pods import NAMESPACE
 from testing import crds
 from testing.helm_client import VALUE_SETS, Helm, HelmFailed, Object, named, of_kind, values
 
@@ -80,6 +81,12 @@ def test_no_two_objects_are_the_same_one(rendered: tuple[Object, ...]) -> None:
     assert len(set(names)) == len(names)
 
 
+def test_a_namespace_that_is_named_twice_takes_part_once(helm: Helm) -> None:
+    rendered = helm.rendered("aks", "namespaces={team-a,team-a}")
+    names = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendered]
+    assert len(set(names)) == len(names)
+
+
 def test_no_two_services_select_the_same_pods(rendered: tuple[Object, ...]) -> None:
     selectors = [str(each["spec"]["selector"]) for each in of_kind(rendered, "Service")]
     assert len(set(selectors)) == len(selectors)
@@ -93,6 +100,12 @@ def test_no_two_services_select_the_same_pods(rendered: tuple[Object, ...]) -> N
         ("own-cluster", "workerCloud.enabled=true", "azure.subscriptionId is empty"),
         ("aks", "workerCloud.enabled=false", "nobody would buy the nodes"),
         ("aks", "image.registry=", "image.registry is empty"),
+        ("aks", "devicePlugin.image.tag=", "image nvidia/k8s-device-plugin has neither tag nor digest"),
+        (
+            "embedded-temporal",
+            "temporal.embeddedServer.image.tag=",
+            "image temporalio/temporal has neither tag nor digest",
+        ),
         ("aks", "image.runtime.tag=latest", "the tag of image modelyard/runtime is `latest`"),
         ("aks", "temporal.address=", "temporal.address is empty"),
         ("aks", "temporal.embedded=true", "temporal.embedded starts a Temporal of its own"),
@@ -102,6 +115,9 @@ def test_no_two_services_select_the_same_pods(rendered: tuple[Object, ...]) -> N
         ("temporal-cloud", "temporal.tls.enabled=false", "the key would travel in the clear"),
         ("aks", "temporal.tls.enabled=false", "temporal.tls has settings and is not enabled"),
         ("temporal-cloud", "devicePlugin.enabled=true", "two device plugins"),
+        ("own-cluster", "admin.hosts={https://models.example.com}", "'/admin/hosts/0'"),
+        ("own-cluster", "admin.hosts={models.example.com:8443}", "'/admin/hosts/0'"),
+        ("aks", f"devicePlugin.namespace={NAMESPACE}", "devicePlugin.namespace is the chart's own"),
         ("aks", "azure.pools.tags.Modelyard-uid=x", "are Modelyard's"),
         ("own-cluster", "workerCluster.autoscaling.maxReplicas=2", "workerCluster.autoscaling.maxReplicas is less"),
         ("aks", "watcher.autoscaling.enabled=true", "one watcher leads and the others wait"),
@@ -137,6 +153,16 @@ def test_everything_comes_from_one_registry_where_nothing_else_can_be_reached(he
         assert pod["imagePullSecrets"] == [{"name": "harbor"}]
 
 
+def test_who_installs_is_told_of_each_namespace_that_needs_a_pull_secret(helm: Helm) -> None:
+    """The device plugin runs in a namespace of its own, and a pod pulls with Secrets of its own namespace only."""
+    said = helm("install", RELEASE, str(CHART), "--dry-run=client", "--namespace", NAMESPACE, *values("air-gapped"))
+    notes = said.partition("NOTES:")[2]
+    pods = of_kind(helm.rendered("air-gapped"), *WORKLOADS)
+    elsewhere = {pod["metadata"]["namespace"] for pod in pods} - {NAMESPACE}
+    assert elsewhere == {"modelyard-device-plugin"}
+    assert all(f"namespace {namespace}: harbor" in notes for namespace in elsewhere)
+
+
 def test_an_older_kubernetes_is_refused(helm: Helm) -> None:
     with pytest.raises(HelmFailed, match="kubeVersion"):
         helm("template", "any", str(CHART), "--kube-version", "1.29", *values("aks"))
@@ -148,6 +174,15 @@ def test_a_digest_is_taken_instead_of_the_tag(helm: Helm) -> None:
     deployment = named(helm.rendered("aks", f"image.controlPlane.digest={digest}"), "Deployment", "modelyard-watcher")
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     assert container["image"] == f"contoso.azurecr.io/modelyard/control-plane@{digest}"
+
+
+def test_a_certificate_of_cert_managers_is_for_addresses_too(helm: Helm) -> None:
+    """Who asks by an address looks for it among the certificate's addresses, never among its names."""
+    hosts = "admin.hosts={10.1.2.3,fd00::5,models.example.com}"
+    given = named(helm.rendered("own-cluster", hosts), "Certificate", "modelyard-admin")
+    assert given["spec"]["ipAddresses"] == ["10.1.2.3", "fd00::5"]
+    assert given["spec"]["dnsNames"][-1] == "models.example.com" and len(given["spec"]["dnsNames"]) == 4
+    crds.validate(given)
 
 
 def test_the_definition_outlives_the_chart_and_can_be_left_to_others(helm: Helm) -> None:

@@ -91,6 +91,34 @@ def test_nothing_can_be_changed_in_the_subscription_but_pools_of_the_cluster() -
     assert "roleDefinitionId: roleDefinition.id" not in (AZURE / "main.bicep").read_text()
 
 
+def test_a_registry_that_is_made_may_be_pulled_from_by_a_cluster_that_was_there_already() -> None:
+    text = (AZURE / "resources.bicep").read_text()
+    pull = text[text.index("\nresource pull ") :].partition("\n}\n")[0]
+    assert " = if (!empty(registryName)) {\n" in pull
+    for made in ("cluster", "present"):
+        assert f"{made}.properties.identityProfile.kubeletidentity.objectId" in pull
+
+
+def test_the_group_of_a_cluster_that_was_there_already_is_not_written() -> None:
+    """What is written to a group replaces its tags, and cannot have another region."""
+    text = (AZURE / "main.bicep").read_text()
+    assert re.findall(r"resourceGroups@\S+ = (.*)", text) == ["if (createCluster) {"]
+    module = text[text.index("\nmodule resources ") :].partition("\n}\n")[0]
+    assert "\n  scope: resourceGroup(resourceGroupName)\n" in module
+    assert "\n  dependsOn: [\n    group\n  ]" in module
+
+
+def test_the_region_is_that_of_the_command() -> None:
+    """`az deployment sub create` has a `--location` of its own: two regions would be one too many."""
+    assert "\nparam location string = deployment().location\n" in (AZURE / "main.bicep").read_text()
+
+
+def test_the_names_of_roles_can_differ_between_subscriptions_of_a_tenant() -> None:
+    """Azure takes each name of a custom role once in a tenant, whatever its scopes are."""
+    names = re.findall(r"roleName: (.*)", (AZURE / "main.bicep").read_text())
+    assert names == ["'${role.Name}${roleSuffix}'", "'${subscriptionRole.Name}${roleSuffix}'"]
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_azure_knows_every_property(name: str) -> None:
     for resource in parsed(name)["resources"].values():

@@ -14,7 +14,16 @@ from cli.main import app
 from deploy.chart_values.installation import Values
 from tests.unit.prose.named_files import ROOT
 
-PAGES: Final = ("air-gapped", "images", "install", "operations", "uninstall", "upgrade")
+PAGES: Final = (
+    "air-gapped",
+    "images",
+    "install",
+    "migrate-from-kaito",
+    "operations",
+    "temporal",
+    "uninstall",
+    "upgrade",
+)
 SHELL: Final = re.compile(r"^ *```(console|sh)\n(.*?)^ *```", re.M | re.S)
 BLOCK: Final = re.compile(r"^```yaml\n(.*?)^```", re.M | re.S)
 OURS: Final = re.compile(r"(?<![\w@/])((?:deploy|docs|examples)/[\w./-]+)")
