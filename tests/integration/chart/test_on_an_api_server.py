@@ -5,6 +5,7 @@ Nothing runs: there are no controllers and no nodes.
 
 import base64
 import json
+import shlex
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ import yaml
 
 from activities.clients.kubernetes import Cluster
 from admin.webhook.registration import Registration
+from api.resource.cel import without_rules
 from deploy.local.cluster.older_kubernetes import MINIMUM_MINOR
 from deploy.local.host.commands import CommandFailed
 from deploy.local.kubernetes.binaries import require_binaries
@@ -25,9 +27,12 @@ from testing import crds
 from testing.api_server import api_server_alone
 from testing.helm_client import Helm, HelmFailed, Object, named, of_kind, values
 from testing.kubectl_client import Kubectl
+from testing.workspaces import workspace
+from tests.unit.prose.test_commands import typed
 
 # Nobody would ever end the removal of the plugin's namespace.
 VALUES = values("aks", "devicePlugin.enabled=false")
+DEFINITION = "workspaces.kaito.sh"
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 
 
@@ -130,7 +135,7 @@ async def test_an_upgrade_leaves_the_webhooks_certificates_alone(
 def test_an_upgrade_changes_the_definition_and_an_uninstallation_keeps_it(
     installed: Helm, kubectl: Kubectl, tmp_path: Path
 ) -> None:
-    definition = ("crd", "workspaces.kaito.sh", "-o", "jsonpath={.spec.names.shortNames}")
+    definition = ("crd", DEFINITION, "-o", "jsonpath={.spec.names.shortNames}")
     before = kubectl("get", *definition)
     chart = tmp_path / "chart"
     _copied(CHART, chart)
@@ -156,3 +161,28 @@ def _copied(source: Path, target: Path) -> None:
 def test_a_second_installation_is_refused_beside_the_first(installed: Helm) -> None:
     with pytest.raises(HelmFailed, match="cannot be imported into the current release"):
         installed("install", "other", str(CHART), "--namespace", "default", *VALUES)
+
+
+def test_kaitos_definition_is_handed_over_as_the_page_says(helm: Helm, kubectl: Kubectl) -> None:
+    """Helm refuses one of nobody's; what lies in it stays."""
+    kubectl("delete", "crd", DEFINITION, "--ignore-not-found")
+    [ours] = of_kind(helm.rendered("aks"), "CustomResourceDefinition")
+    kubectl.send("create", without_rules(ours) | {"metadata": {"name": DEFINITION}})
+    kubectl("wait", "--for=condition=Established", f"crd/{DEFINITION}", "--timeout=60s")
+    kept = workspace("kept")
+    kubectl.send("create", kept | {"metadata": kept["metadata"] | {"namespace": NAMESPACE}})
+    uid = ("get", "workspace", "kept", "-o", "jsonpath={.metadata.uid}")
+    before, here = kubectl(*uid), replace(helm, kubeconfig=kubectl.kubeconfig)
+    install = ("install", RELEASE, str(CHART), "--namespace", NAMESPACE, *VALUES)
+    with pytest.raises(HelmFailed, match="invalid ownership metadata"):
+        here(*install)
+    lines = [shlex.split(line) for line in typed("migrate-from-kaito") if f"crd {DEFINITION}" in line]
+    assert [words[:2] for words in lines] == [["kubectl", "label"], ["kubectl", "annotate"]]
+    for _, *words in lines:
+        kubectl(*words)
+    here(*install, "--force-conflicts")
+    assert kubectl(*uid) == before
+    assert json.loads(kubectl("get", "crd", DEFINITION, "-o", "json"))["spec"] != without_rules(ours)["spec"]
+    here("uninstall", RELEASE, "--namespace", NAMESPACE)
+    assert kubectl(*uid) == before
+    kubectl("delete", "workspace", "kept")
