@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.images.bases import BASE_DIGEST, BASE_NAME
+from deploy.local.images.buildah import BuildContext
 from deploy.local.images.contents import Device, Image, images_for
 from deploy.local.images.images import build_image, layout_of
 from deploy.local.images.push import blob, manifest_of
+from deploy.local.images.room import check_room
 from deploy.local.images.rootfs import BASE_VARIABLE, given_base
 from deploy.local.layout import REPOSITORY, Layout, Report
 from deploy.local.stack.packages import BUILD_IMAGES, ensure_packages
@@ -56,11 +58,13 @@ def reference_in(registry: str, image: Image, tag: str) -> str:
 
 def build_all(layout: Layout, device: Device, report: Report) -> Iterator[tuple[Image, Path]]:
     """Yields each image with its OCI layout as soon as it is built. Raises BaseNotPinned, CommandFailed, NoBase,
-    PackagesMissing, TorchUnavailable, OSError."""
+    NoRoom, PackagesMissing, TorchUnavailable, OSError."""
     check_base(given_base())
+    if [image for image in images_for(device) if image.torch and layout_of(layout, image) is None]:
+        check_room(BuildContext(layout.cache, layout.logs / "images.log"), device)
     ensure_packages(BUILD_IMAGES, layout.logs / "packages.log", report)
     for image in images_for(device):
-        yield image, build_image(layout, image, report)
+        yield image, build_image(layout, image, report, together_with=device)
 
 
 def check_base(base: str | None) -> None:

@@ -10,10 +10,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.host.commands import output_of, run_logged
+from deploy.local.host.commands import run_logged
 from deploy.local.images.bases import Bases, ensure_bases, name_base
-from deploy.local.images.buildah import SHORT_DEADLINE_S, BuildContext, mounted
+from deploy.local.images.buildah import BuildContext, mounted
 from deploy.local.images.contents import Device, Image
+from deploy.local.images.room import keep_small
 from deploy.local.images.sbom import SBOM, bill_of_materials
 from deploy.local.layout import REPOSITORY, Report
 
@@ -26,8 +27,6 @@ PACK_DEADLINE_S = 1800.0
 # Level 1 compresses 2 GB in seconds and halves what a node writes; see docs/performance.md. A small image takes 5 s at
 # level 9, and is a fifth smaller.
 LARGE_LEVEL, SMALL_LEVEL = "1", "9"
-# Cached layers save minutes when only our code has changed; one full build leaves 7 GB of them, for GPUs 40 GB.
-STORAGE_LIMIT_BYTES: dict[Device, int] = {"cpu": 12 * 2**30, "cuda": 60 * 2**30}
 # Triton compiles its launchers in the pod, against Python's headers.
 COMPILER_FOR_GPUS = "gcc libc6-dev libpython3.11-dev"
 CERTIFICATES = Path("/etc/ssl/certs")
@@ -35,11 +34,13 @@ CERTIFICATES = Path("/etc/ssl/certs")
 
 @dataclass(frozen=True)
 class Wanted:
-    """An image, the tag for it, and the build of torch where it has one."""
+    """An image, the tag for it, and the build of torch where it has one. `together_with`: the device of the images that
+    it is built with, whose layers are kept."""
 
     image: Image
     tag: str
     torch: str | None = None
+    together_with: Device | None = None
 
     @property
     def reference(self) -> str:
@@ -52,7 +53,7 @@ def build(context: BuildContext, wanted: Wanted, wheels: Path, report: Report) -
     done = context.layout_of(name, tag)
     if (done / "index.json").exists():
         return done
-    _keep_small(context, STORAGE_LIMIT_BYTES[wanted.image.device], report)
+    keep_small(context, wanted.together_with or wanted.image.device, report)
     bases = ensure_bases(context, small=wanted.image.small_base, report=report)
     report(f"building the {name} image")
     options = build_options(context, wanted, bases, wheels)
@@ -106,12 +107,3 @@ def _pip_configuration(context: BuildContext) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("[global]\nno-index = true\nfind-links = /build/wheels\n")
     return file
-
-
-def _keep_small(context: BuildContext, limit_bytes: int, report: Report) -> None:
-    """Empties buildah's storage when it has grown too large; finished layouts are stored elsewhere."""
-    context.storage.mkdir(parents=True, exist_ok=True)
-    sizes = output_of(["du", "-sb", str(context.storage)], deadline_s=SHORT_DEADLINE_S)
-    if int(sizes.split()[0]) > limit_bytes:
-        report("removing the layers of earlier builds")
-        run_logged(context.buildah("rmi", "--all", "--force"), context.log, deadline_s=SHORT_DEADLINE_S)

@@ -13,7 +13,7 @@ from pathlib import Path
 from deploy.local.images.build import CONTAINERFILE, IGNORED, Wanted, build
 from deploy.local.images.buildah import BuildContext
 from deploy.local.images.containerfile import stages_of
-from deploy.local.images.contents import Image
+from deploy.local.images.contents import Device, Image
 from deploy.local.images.push import Registry, manifest_of
 from deploy.local.images.rootfs import FULL, SMALL, given_base
 from deploy.local.images.torch_build import Torch, for_gpus, known_torch, torch_build
@@ -36,8 +36,11 @@ def ensure_images(layout: Layout, wanted: Sequence[Image], report: Report) -> No
             registry.push(built, tags)
 
 
-def build_image(layout: Layout, image: Image, report: Report) -> Path:
-    """Returns the OCI layout of an image in the cache. Needs no registry, so it may run before there is one."""
+def build_image(layout: Layout, image: Image, report: Report, *, together_with: Device | None = None) -> Path:
+    """Returns the OCI layout of an image in the cache. Needs no registry, so it may run before there is one.
+
+    `together_with`: the device of the images that are built in the same run, so that it leaves their layers alone.
+    """
     context = BuildContext(layout.cache, layout.logs / "images.log")
     torch = torch_in(layout, image, report)
     with one_at_a_time(context.folder / ".lock", lambda: report("waiting for another build of images")):
@@ -48,7 +51,7 @@ def build_image(layout: Layout, image: Image, report: Report) -> Path:
                 return done
             pins = [*map(Pins, image.pins), *([torch.pins] if torch else [])]
             wheels = ensure_wheels(layout.cache, pins, context.log, report)
-            wanted = Wanted(image, tag, torch.build if torch else None)
+            wanted = Wanted(image, tag, torch.build if torch else None, together_with)
             built = build(context, wanted, wheels, report)
             if tag_of(image, torch) == tag:
                 return built

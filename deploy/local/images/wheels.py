@@ -39,7 +39,7 @@ class Pins:
 
 def ensure_wheels(cache: Path, pins: Sequence[Pins], log: Path, report: Report) -> Path:
     """Returns the folder with every wheel that the pinned lists name. Raises CommandFailed with pip's output."""
-    folder = cache / "wheels" / f"py{PYTHON}"
+    folder = folder_of_wheels(cache) / f"py{PYTHON}"
     folder.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(folder / ".lock", lambda: report("waiting for another download of the runtime's packages")):
         for pin in pins:
@@ -50,6 +50,11 @@ def ensure_wheels(cache: Path, pins: Sequence[Pins], log: Path, report: Report) 
             run_logged(download_command(folder, pin), log, deadline_s=DOWNLOAD_DEADLINE_S, fix=FIX)
             stamp.touch()
     return folder
+
+
+def folder_of_wheels(cache: Path) -> Path:
+    """Returns where all of them are."""
+    return cache / "wheels"
 
 
 def download_command(folder: Path, pins: Pins) -> list[str]:

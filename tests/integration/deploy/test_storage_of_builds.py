@@ -1,4 +1,4 @@
-"""Builds of images that fail leave nothing behind in buildah's storage: a copy of the image for GPUs has 8 GB."""
+"""What builds leave in buildah's storage: nothing where they fail, and layers that the next one needs."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from deploy.local.images.bases import Base, Bases
 from deploy.local.images.build import CONTAINERFILE, Wanted, build_options
 from deploy.local.images.buildah import SHORT_DEADLINE_S, BuildContext
 from deploy.local.images.contents import FETCH
+from deploy.local.images.room import GIB, keep_small
 
 FAILS = f"""FROM scratch AS {FETCH.target}
 COPY file /file
@@ -38,3 +39,14 @@ def test_a_build_that_fails_leaves_no_copy_of_its_image(tmp_path: Path, context:
         run_logged(context.buildah("bud", *argv, str(folder)), context.log, deadline_s=SHORT_DEADLINE_S)
     assert output_of(context.buildah("containers", "--quiet"), deadline_s=SHORT_DEADLINE_S) == ""
     assert str(context.folder) not in Path("/proc/mounts").read_text()
+
+
+def test_layers_for_gpus_are_kept_by_the_small_images_that_are_built_with_them(context: BuildContext) -> None:
+    said = list[str]()
+    context.storage.mkdir(parents=True)
+    with (context.storage / "layer").open("wb") as layer:
+        layer.truncate(40 * GIB)  # which takes no room
+    keep_small(context, "cuda", said.append)
+    assert said == []
+    keep_small(context, "cpu", said.append)
+    assert said == ["removing the layers of earlier builds"]
