@@ -15,7 +15,7 @@ from deploy.local.images.wheels import folder_of_wheels
 from deploy.local.layout import Report
 
 GIB: Final = 2**30
-CACHE_GIB: Final[dict[Device, int]] = {"cpu": 14, "cuda": 44}
+CACHE_GIB: Final[dict[Device, int]] = {"cpu": 14, "cuda": 40}
 """All images of a device from nothing: packages, layers, finished images. Measured, docs/images.md."""
 TEMPORARY_GIB: Final[dict[Device, int]] = {"cpu": 3, "cuda": 9}
 """A layer while it is stored is there once more, unpacked, in buildah's folder for temporary files."""
