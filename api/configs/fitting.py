@@ -34,6 +34,16 @@ def fitted(value: JsonValue, argument: Argument) -> JsonValue:
     return _judged(_typed(value, argument.type), argument)
 
 
+def check_items(items: JsonValue) -> None:
+    """Raises ValueError for a list that no command line passes on: it has the items behind the option, each by
+    itself."""
+    if items == []:
+        raise ValueError("is an empty list, which vLLM does not take; leave it out")
+    for item in items if isinstance(items, list) else []:
+        if isinstance(item, str) and item.startswith("-"):
+            raise ValueError(f"holds {shown(item)}, which vLLM would take for an option: none may begin with a dash")
+
+
 def _typed(value: JsonValue, type_: Type) -> JsonValue:
     match type_:
         case "bool":

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.configs.arguments import Argument, Arguments, arguments_in
-from api.configs.fitting import fitted
+from api.configs.fitting import check_items, fitted
 from api.configs.mounted_paths import without_kaitos_templates
 from api.configs.option_classes import check_value, combination_problems, is_map, refusal
 from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, shown, without_effect
@@ -145,6 +145,8 @@ def _take(chosen: dict[str, JsonValue], option: str, inner: list[str], value: Js
     # Where only some keys may be set, a text is read as the JSON of a map, so that what is judged is what is passed on.
     fit = fitted(value, argument.model_copy(update={"type": "json"}) if is_map(option) else _bounded(option, argument))
     check_value(option, (), fit)
+    if argument.kind == "list":
+        check_items(fit)
     if argument.kind != "flag" or fit:  # a flag that is off is simply not passed
         chosen[option] = fit
 
