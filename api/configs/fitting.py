@@ -18,6 +18,8 @@ NUMBER_MAX = 64
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)([kKmMgGtT]?)")
+_UNSET = ("", "None")
+"""What vLLM's parser takes for no value, where an option may have none."""
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -143,14 +145,14 @@ def _text(value: JsonValue) -> str:
 
 
 def _judged(value: JsonValue, argument: Argument) -> JsonValue:
-    """The value if the program takes it, a choice as the program spells it."""
+    """The value if the program takes it, spelled as it was: another spelling would be another configuration, for which
+    what serves is restarted."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         _check_bounds(value, argument)
     if not argument.choices or value in argument.choices:
         return value
-    for choice in argument.choices if argument.any_case else ():
-        if str(choice).lower() == str(value).lower():
-            return choice
+    if argument.any_case and (value in _UNSET or str(value).lower() in {str(one).lower() for one in argument.choices}):
+        return value
     names = list(map(str, argument.choices))
     raise ValueError(f"must be one of {', '.join(names)}, not {shown(value)}{nearest(str(value), names)}")
 
