@@ -35,7 +35,14 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "data-parallel-size": (1, 1024),
     "max-loras": (1, 1024),
     "cpu-offload-gb": (0, 2**20),
+    "kv-offloading-size": (0, 2**20),
     "cudagraph-capture-sizes": (1, 2**16),
+    "api-server-count": (1, 1024),  # with less vLLM runs without a server
+    "renderer-num-workers": (1, 1024),
+    "num-gpu-blocks-override": (1, 2**31 - 1),
+    "spec-tokens": (1, 1024),
+    "kv-cache-memory-bytes": (0, 2**63 - 1),  # 0 is none given
+    "numa-bind-nodes": (0, 1023),
 }
 
 
