@@ -15,7 +15,7 @@ from api.configs.mounted_paths import without_kaitos_templates
 from api.configs.option_classes import check_value, combination_problems, is_map, refusal
 from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, shown, without_effect
 from api.configs.retired_options import note_of, option_named, positive, unknown
-from api.configs.yaml_reading import Document, read_yaml
+from api.configs.yaml_reading import DEPTH_MAX, Document, read_yaml
 
 INFERENCE_KEY: Final = "inference_config.yaml"
 """The ConfigMap's key."""
@@ -135,6 +135,8 @@ def _check_option(option: str, inner: list[str], arguments: Arguments, remote_co
         raise ValueError(why)
     if inner and arguments[option].type not in ("json", "any"):
         raise ValueError(f"{option} has no inner keys")
+    if len(inner) > DEPTH_MAX:
+        raise ValueError(f"has inner keys of more than {DEPTH_MAX} levels")
     if not all(inner):
         raise ValueError("has an inner key without a name")
 

@@ -159,6 +159,12 @@ def test_json_that_is_nested_deep_is_refused(option: str, depth: int) -> None:
         vllm(f"{option}: '" + '{"mode": ' * depth + "1" + "}" * depth + "'")
 
 
+@pytest.mark.parametrize("option", ["override-generation-config", "compilation-config"])
+def test_a_key_of_many_inner_keys_is_refused(option: str) -> None:
+    with pytest.raises(ConfigProblem, match="has inner keys of more than 20 levels"):
+        vllm(f"? {option}." + "pass_config." * 300 + "a\n: 1")
+
+
 def test_json_of_some_levels_is_taken() -> None:
     assert vllm("override-generation-config: '" + '{"a": ' * 20 + "1" + "}" * 20 + "'")
 
