@@ -82,6 +82,8 @@ def test_a_value_becomes_what_vllm_takes(line: str, expected: dict[str, Any] | N
         ("enforce-eager: maybe", "write true or false"),
         ("max-num-seqs: many", "must be a whole number of at most 64 bits, not 'many'"),
         ("max-num-seqs: 0", "must be at least 1 and at most 1048576, not 0"),
+        ("optimization-level: 4", "must be one of 0, 1, 2, 3, not '4'"),
+        ("optimization-level: O2", "must be one of 0, 1, 2, 3, not 'O2'"),
         ("block-size: 0", "must be above 0, not 0"),
         ("long-prefill-token-threshold: -5", "must be at least 0, not -5"),
         ("gpu-memory-utilization: 0", "must be at least 0.01 and at most 1, not 0"),
