@@ -12,12 +12,17 @@ from pydantic import JsonValue
 from api.configs.arguments import Argument, Type
 from api.configs.json_reading import read_json
 from api.configs.problem import nearest, shown
+from api.configs.yaml_reading import DEPTH_MAX
 
 NUMBER_MAX = 64
 """Characters of a number that is written as text; the longest float64 has 24."""
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)([kKmMgGtT]?)")
+_ENDS = 2**63
+"""What 64 bits hold: numbers below it, and above its negative."""
+_UNSET = ("", "None")
+"""What vLLM's parser takes for no value, where an option may have none."""
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -32,6 +37,16 @@ def fitted(value: JsonValue, argument: Argument) -> JsonValue:
         items = value if isinstance(value, list) else [value]
         return [_judged(_typed(item, argument.type), argument) for item in items]
     return _judged(_typed(value, argument.type), argument)
+
+
+def check_items(items: JsonValue) -> None:
+    """Raises ValueError for a list that no command line passes on: it has the items behind the option, each by
+    itself."""
+    if items == []:
+        raise ValueError("is an empty list, which vLLM does not take; leave it out")
+    for item in items if isinstance(items, list) else []:
+        if isinstance(item, str) and item.startswith("-"):
+            raise ValueError(f"holds {shown(item)}, which vLLM would take for an option: none may begin with a dash")
 
 
 def _typed(value: JsonValue, type_: Type) -> JsonValue:
@@ -68,9 +83,9 @@ def _short(value: JsonValue) -> str:
 def _whole(value: JsonValue) -> int:
     if _WHOLE.fullmatch(_short(value)):
         return int(_short(value))
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < _ENDS:
         return int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= _ENDS:
         raise ValueError(f"must be a whole number of at most 64 bits, not {shown(value)}")
     return value
 
@@ -86,36 +101,59 @@ def _number(value: JsonValue) -> float | int:
 def _size(value: JsonValue, *, auto: bool) -> int | str:
     if auto and (value == -1 or (isinstance(value, str) and value.strip().lower() in ("auto", "-1"))):
         return "auto"
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _ENDS:
         return value
     match = _SIZE.fullmatch(_short(value))
     if not match or ("." in match[1] and not match[2].islower()):
         raise ValueError(f"must be a whole number, or one with a unit such as 32k, not {shown(value)}")
-    return int(float(match[1]) * _UNITS[match[2]]) if match[2] else int(match[1])
+    size = int(float(match[1]) * _UNITS[match[2]]) if match[2] else int(match[1])
+    if size >= _ENDS:
+        raise ValueError(f"must be a number of at most 64 bits, not {shown(value)}")
+    return size
 
 
 def _structure(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
         try:
             return _structure(read_json(value, parse_constant=_no_number, object_pairs_hook=_map))
-        except _DoubledKey:
+        except _WrongInside:
             raise
         except ValueError:
             raise ValueError(f"must be a map or a list, or the JSON of one, not {shown(value)}") from None
     if not isinstance(value, dict | list):
         raise ValueError(f"must be a map or a list, not {shown(value)}")
+    _check_writable(value, DEPTH_MAX)
     return value
 
 
-class _DoubledKey(ValueError):
-    """A map in JSON holds a key twice; of the two the last would count without a word."""
+class _WrongInside(ValueError):
+    """What a map or list holds cannot be used."""
+
+
+def _check_writable(value: JsonValue, levels: int) -> None:
+    """Raises _WrongInside for what a text of JSON can hold and none can be written with, for the pod to read."""
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            half = f"\\u{ord(value[error.start]):04x}"
+            raise _WrongInside(f"holds {half}, which is half of a character; write the character itself") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _WrongInside("holds a number that is larger than any that fits; write a smaller one")
+    if not isinstance(value, dict | list):
+        return
+    if not levels:
+        raise _WrongInside(f"is nested deeper than {DEPTH_MAX} levels")
+    for child in (*value, *value.values()) if isinstance(value, dict) else value:
+        _check_writable(child, levels - 1)
 
 
 def _map(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    """Raises _WrongInside for a key that stands twice; of the two the last would count without a word."""
     found: dict[str, JsonValue] = {}
     for key, value in pairs:
         if key in found:
-            raise _DoubledKey(f"holds the key {shown(key)} twice; keep one")
+            raise _WrongInside(f"holds the key {shown(key)} twice; keep one")
         found[key] = value
     return found
 
@@ -133,14 +171,14 @@ def _text(value: JsonValue) -> str:
 
 
 def _judged(value: JsonValue, argument: Argument) -> JsonValue:
-    """The value if the program takes it, a choice as the program spells it."""
+    """The value if the program takes it, spelled as it was: another spelling would be another configuration, for which
+    what serves is restarted."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         _check_bounds(value, argument)
     if not argument.choices or value in argument.choices:
         return value
-    for choice in argument.choices if argument.any_case else ():
-        if str(choice).lower() == str(value).lower():
-            return choice
+    if argument.any_case and (value in _UNSET or str(value).lower() in {str(one).lower() for one in argument.choices}):
+        return value
     names = list(map(str, argument.choices))
     raise ValueError(f"must be one of {', '.join(names)}, not {shown(value)}{nearest(str(value), names)}")
 

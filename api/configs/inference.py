@@ -10,12 +10,12 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.configs.arguments import Argument, Arguments, arguments_in
-from api.configs.fitting import fitted
+from api.configs.fitting import check_items, fitted
 from api.configs.mounted_paths import without_kaitos_templates
 from api.configs.option_classes import check_value, combination_problems, is_map, refusal
 from api.configs.problem import REPORTED_MAX, ConfigProblem, Problem, shown, without_effect
 from api.configs.retired_options import note_of, option_named, positive, unknown
-from api.configs.yaml_reading import Document, read_yaml
+from api.configs.yaml_reading import DEPTH_MAX, Document, read_yaml
 
 INFERENCE_KEY: Final = "inference_config.yaml"
 """The ConfigMap's key."""
@@ -35,7 +35,14 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
     "data-parallel-size": (1, 1024),
     "max-loras": (1, 1024),
     "cpu-offload-gb": (0, 2**20),
+    "kv-offloading-size": (0, 2**20),
     "cudagraph-capture-sizes": (1, 2**16),
+    "api-server-count": (1, 1024),  # with less vLLM runs without a server
+    "renderer-num-workers": (1, 1024),
+    "num-gpu-blocks-override": (1, 2**31 - 1),
+    "spec-tokens": (1, 1024),
+    "kv-cache-memory-bytes": (0, 2**63 - 1),  # 0 is none given
+    "numa-bind-nodes": (0, 1023),
 }
 
 
@@ -128,6 +135,8 @@ def _check_option(option: str, inner: list[str], arguments: Arguments, remote_co
         raise ValueError(why)
     if inner and arguments[option].type not in ("json", "any"):
         raise ValueError(f"{option} has no inner keys")
+    if len(inner) > DEPTH_MAX:
+        raise ValueError(f"has inner keys of more than {DEPTH_MAX} levels")
     if not all(inner):
         raise ValueError("has an inner key without a name")
 
@@ -145,6 +154,8 @@ def _take(chosen: dict[str, JsonValue], option: str, inner: list[str], value: Js
     # Where only some keys may be set, a text is read as the JSON of a map, so that what is judged is what is passed on.
     fit = fitted(value, argument.model_copy(update={"type": "json"}) if is_map(option) else _bounded(option, argument))
     check_value(option, (), fit)
+    if argument.kind == "list":
+        check_items(fit)
     if argument.kind != "flag" or fit:  # a flag that is off is simply not passed
         chosen[option] = fit
 

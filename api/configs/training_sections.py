@@ -62,7 +62,7 @@ Number = Annotated[float, BeforeValidator(_no_switch)]
 class Section(BaseModel):
     """Unknown keys are reported by `training.py`, not refused: KAITO ignores them."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=(), allow_inf_nan=False)
 
 
 class ModelConfig(Section):

@@ -7,6 +7,7 @@ value knows its line. Plain scalars follow YAML 1.1, as KAITO's tools read them,
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -88,7 +89,7 @@ class _Builder:
         if len(path) > DEPTH_MAX:
             raise _at(event, f"nested deeper than {DEPTH_MAX} levels")
         if isinstance(event, yaml.AliasEvent):
-            return self.alias(event)
+            return self.alias(event, path)
         assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent), event
         if event.tag:
             raise _at(event, f"the tag {event.tag!r} is not allowed; remove it")
@@ -106,12 +107,15 @@ class _Builder:
             return self.sequence(path)
         return self.mapping(path)
 
-    def alias(self, event: yaml.AliasEvent) -> Value:
+    def alias(self, event: yaml.AliasEvent, path: Path) -> Value:
+        """The anchor's value anew: whoever changes the one does not change the other."""
         known = self.anchors.get(event.anchor or "")
         if known is None:
             raise _at(event, f"the alias *{event.anchor} has no finished anchor before it")
         self.count(event, known.nodes)
-        return known.value
+        if len(path) + _height(known.value) > DEPTH_MAX:
+            raise _at(event, f"nested deeper than {DEPTH_MAX} levels")
+        return deepcopy(known.value)
 
     def count(self, event: yaml.Event, nodes: int) -> None:
         self.nodes += nodes
@@ -170,6 +174,12 @@ def scalar(text: str) -> Value:
         octal = re.fullmatch(r"[-+]?0[0-9_]+", text)
         return text if octal or number in (float("inf"), float("-inf")) else number
     return text
+
+
+def _height(value: Value) -> int:
+    """Levels below this value."""
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return max((1 + _height(child) for child in children), default=0)
 
 
 def _position(event: yaml.Event) -> tuple[int, int]:

@@ -69,8 +69,8 @@ def text_of(value: Any, column: str) -> str:
         return "true" if value else "false"
     if isinstance(value, Written) and math.isfinite(value):
         return value.text
-    if isinstance(value, int | float | Decimal) and math.isfinite(value):
-        return str(value)
+    if isinstance(value, int) or (isinstance(value, float | Decimal) and math.isfinite(value)):
+        return str(value)  # of a whole number no float is made: it may have more digits than one holds
     if isinstance(value, Mapping | list | tuple):
         what = "a map" if isinstance(value, Mapping) else "a list"
         raise RowUnusable(f"column {column} holds {what} where text was expected; {_BY_ROWS}")

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from api import labels
+from api.pods.template import TemplateNeeds, read_template
 from api.replicas import replicas
 from api.resource.workspace import V1ALPHA1_INSTANCE_TYPE
 
@@ -162,6 +163,12 @@ class Draft:
         if self.tuning.given and not self.inference.given:
             return "tuning"
         return "template" if self.inference["template"].given else "preset"
+
+    @cached_property
+    def needs(self) -> TemplateNeeds | None:
+        """What a pod of its template asks for; None without a template. Many rules ask."""
+        template = self.inference["template"]
+        return read_template(template.value) if template.is_map else None
 
     @property
     def replicas(self) -> int:

@@ -33,14 +33,12 @@ MOST_DISK_GIB: Final = 2048
 
 def templates(draft: Draft) -> Iterator[Problem]:
     """M40, M41: of `inference.template`."""
-    template = draft.inference["template"]
-    if not template.is_map:
+    if draft.needs is None:
         return
-    needs = read_template(template.value)
-    for problem in needs.problems:
+    for problem in draft.needs.problems:
         yield Problem("M40", f"{WHERE}.{problem.path}", problem.message)
     sku = known_sku(draft.instance_type) if draft.buys_nodes else None
-    for message in lacking(needs, sku):
+    for message in lacking(draft.needs, sku):
         yield Problem("M41", f"{WHERE}.containers", message)
 
 
@@ -52,8 +50,7 @@ def needs_of(workspace: Workspace) -> TemplateNeeds | None:
 
 def is_without_gpu(draft: Draft) -> bool:
     """Whether it serves by a template that asks for no GPU, which any machine can run."""
-    template = draft.inference["template"]
-    return template.is_map and not draft.inference["preset"].given and not read_template(template.value).gpus
+    return draft.needs is not None and not draft.inference["preset"].given and not draft.needs.gpus
 
 
 def _unlike(label: str, value: str, sku: Sku) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from api.pods.template import TemplateNeeds
 from api.policy.document import Policy
 from api.providers import Provider
 from presets.admission.config_maps import ConfigMaps
@@ -22,7 +23,7 @@ class PlanContext:
 
     `config_maps` are those of the Workspace's namespace by name, None if not available; `model` is the hub's answer
     about a model that is not in the catalogue; `machine` describes existing nodes. `bypassed`: the Workspace's author
-    has turned off the checks of memory.
+    has turned off the checks of memory. `needs`: what a pod of its template asks for. The planner fills in these two.
     """
 
     region: str = DEFAULT_REGION
@@ -33,6 +34,7 @@ class PlanContext:
     data_gib: int = DATA_GIB
     policy: Policy | None = None
     bypassed: bool = False
+    needs: TemplateNeeds | None = None
 
     def allows_remote_code(self, namespace: str) -> bool:
         """Whether code of a model's repository may run in this namespace: only where a policy says so."""

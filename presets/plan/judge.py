@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypedDict, Unpack
 
-from api.pods.template import read_template
 from api.policy.document import Policy
 from api.providers import PROVIDERS, Provider
 from api.resource.invalid import InvalidWorkspace
@@ -123,9 +122,8 @@ def notes(
 
 
 def _template_notes(draft: Draft) -> Iterator[Problem]:
-    template = draft.inference["template"]
     sku = known_sku(draft.instance_type) if draft.buys_nodes else None
-    for said in of_template(read_template(template.value), sku) if template.is_map else ():
+    for said in of_template(draft.needs, sku) if draft.needs else ():
         yield Problem(taken.NOTE, said.path, said.message)
 
 

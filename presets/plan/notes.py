@@ -10,7 +10,7 @@ from api.preflight import QUESTIONS, CheckName
 from api.purchasing import SPOT_QUOTA, purchase_options
 from api.resource.workspace import Workspace
 from api.validation.document import Part
-from presets.admission.templates import WHERE, needs_of
+from presets.admission.templates import WHERE
 from presets.machines.skus import Sku
 from presets.models.catalog import Model
 from presets.plan.checks import price_limit, storage_classes
@@ -35,7 +35,7 @@ def remarks(
     if most is not None and price is not None and price * workspace.replicas > most:
         message = f"${price * workspace.replicas:.2f} per hour is more than the ${most:.2f} that are allowed"
         found.append(Finding(reason="PriceAboveLimit", path=f"annotation {labels.MAX_PRICE_PER_HOUR}", message=message))
-    needs = needs_of(workspace)
+    needs = context.needs
     if context.provider == "byo" and context.machine is None and needs is None:
         message = "your nodes' GPUs are not known here: neither layout nor context is planned"
         found.append(Finding(reason="NodesUnknown", path="resource.labelSelector", message=message))
@@ -94,8 +94,7 @@ def _checks(
         yield CheckName.POOL_LIMIT, QUESTIONS[CheckName.POOL_LIMIT]
     if context.provider == "karpenter":
         yield CheckName.NODE_CLAIMS, QUESTIONS[CheckName.NODE_CLAIMS]
-    needs = needs_of(workspace)
-    if sku and sku.gpus and context.provider != "byo" and (needs is None or needs.gpus):
+    if sku and sku.gpus and context.provider != "byo" and (context.needs is None or context.needs.gpus):
         yield CheckName.GPUS_OFFERED, QUESTIONS[CheckName.GPUS_OFFERED]
     if context.provider == "byo":
         yield CheckName.FREE_GPUS, QUESTIONS[CheckName.FREE_GPUS]

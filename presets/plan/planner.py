@@ -7,6 +7,7 @@ refused here again. Does not query the cloud, the hub or the cluster; the plan l
 from dataclasses import replace
 
 from api import labels
+from api.pods.template import TemplateNeeds
 from api.resource.workspace import Workspace
 from presets.admission.lookups import known_sku, slice_gib
 from presets.admission.templates import needs_of, node_disk_gib
@@ -37,7 +38,8 @@ from presets.serving.support import concerns, override_problems, refusals
 
 def plan_workspace(workspace: Workspace, context: PlanContext) -> PlanReport:
     """The plan; its `errors` are every reason why it cannot be carried out."""
-    context = replace(context, bypassed=labels.BYPASS_RESOURCE_CHECKS in workspace.metadata.annotations)
+    bypassed = labels.BYPASS_RESOURCE_CHECKS in workspace.metadata.annotations
+    context = replace(context, bypassed=bypassed, needs=needs_of(workspace))
     errors: list[Finding] = []
     model = None
     config, training = checks.wanted_config(workspace, context), checks.wanted_training(workspace, context)
@@ -93,9 +95,9 @@ def _described(
         replicas=count,
         instance_type=sku.name if sku else "" if context.provider == "byo" else workspace.instance_type or "",
         gpu_model=machine.gpu_model if machine else "",
-        gpus_per_node=_gpus(workspace, sku, machine),
-        gpu_resource=_gpu_resource(workspace, machine),
-        disk_gib=disk_gib(model) if model else node_disk_gib(needs_of(workspace)),
+        gpus_per_node=_gpus(context.needs, sku, machine),
+        gpu_resource=_gpu_resource(context.needs, machine),
+        disk_gib=disk_gib(model) if model else node_disk_gib(context.needs),
         region=context.region,
         price_per_hour=None if price is None else round(price * count, 4),
         steps=step_times(model.weights_gib if model else 0.0),
@@ -108,18 +110,16 @@ def _described(
     return _timed(plan, price)
 
 
-def _gpus(workspace: Workspace, sku: Sku | None, machine: Machine | None) -> int | None:
+def _gpus(needs: TemplateNeeds | None, sku: Sku | None, machine: Machine | None) -> int | None:
     """GPUs of a node that are waited for and counted: a template's on own nodes, all of a node that was bought for it;
     none where a template asks for none. None where it is not known."""
-    needs = needs_of(workspace)
     if needs is None:
         return machine.gpus if machine else None
     return machine.gpus if needs.gpus and sku and machine else needs.gpus
 
 
-def _gpu_resource(workspace: Workspace, machine: Machine | None) -> str:
+def _gpu_resource(needs: TemplateNeeds | None, machine: Machine | None) -> str:
     """What pods ask nodes for, one of which is a GPU or a slice of one."""
-    needs = needs_of(workspace)
     if needs is not None:
         return needs.gpu_resource or labels.GPU_RESOURCE
     return machine.resource if machine else labels.GPU_RESOURCE

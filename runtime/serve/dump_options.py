@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import vllm.config
+from vllm.config.vllm import OptimizationLevel
 from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
 from vllm.reasoning import ReasoningParserManager
 from vllm.tool_parsers import ToolParserManager
@@ -36,6 +37,7 @@ _REGISTERED: dict[str, Callable[[], list[str]]] = {
     "quantization": lambda: QUANTIZATION_METHODS,
     "attention-backend": lambda: ["auto", *_attention_backends()],
     "mm-encoder-attn-backend": lambda: _attention_backends(),
+    "optimization-level": lambda: [str(level.value) for level in OptimizationLevel],
 }
 """Options whose values vLLM looks up by name when the server is nearly ready; its parser takes any text."""
 _ANY_CASE = frozenset({"quantization", "attention-backend", "mm-encoder-attn-backend"})

@@ -11,7 +11,7 @@ from runtime.serve.failures import ConfigInvalid
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 SWITCHES = ("enable_lora", "trust_remote_code", "enable_chunked_prefill", "enforce_eager")
-LISTS = ("served_model_name", "lora_modules", "api_key")
+LISTS = ("served_model_name", "lora_modules", "api_key", "ignore_patterns")
 VALUES = (
     *("model", "revision", "tokenizer_revision", "code_revision", "host", "port", "dtype", "max_model_len"),
     *(
@@ -133,6 +133,8 @@ def test_a_key_without_a_value_is_left_out() -> None:
         ({"middleware": "evil.Code"}, "loads code"),
         ({"--host": "::"}, "set by Modelyard"),
         ({"enforce-eager": "yes"}, "write true or false"),
+        ({"ignore-patterns": ["a", "--trust-remote-code"]}, "begin with a dash"),
+        ({"ignore-patterns": []}, "an empty list"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(extra: dict[str, Any], words: str) -> None:

@@ -97,9 +97,10 @@ def test_as_many_values_as_are_read_are_read_in_a_moment(part: str) -> None:
         "vllm:\n  cpu-offload-gb: '" + "9" * 60_000 + "x'",
         'vllm:\n  speculative-config: \'{"a":[' + "[]," * 20_000 + "[]]}'",
         "".join(f"key{number}: 1\n" for number in range(2400)),
+        "vllm:\n  ? compilation-config." + "a." * 30_000 + "a\n  : 1\n",
         "vllm: " + "[" * 60_000,
     ],
-    ids=["options", "sizes", "text", "number", "number as text", "json", "keys", "brackets"],
+    ids=["options", "sizes", "text", "number", "number as text", "json", "keys", "dots", "brackets"],
 )
 def test_the_largest_config_map_is_read_in_a_moment(text: str) -> None:
     assert seconds(review(a_workspace("inference", {"config": "c"})), inference_config=text) < STANDS_S

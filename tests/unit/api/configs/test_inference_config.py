@@ -38,6 +38,7 @@ def vllm(text: str) -> dict[str, Any]:
         ("speculative-config: {method: ngram, num_speculative_tokens: 3}",
          {"speculative-config": {"method": "ngram", "num_speculative_tokens": 3}}),
         ("speculative-config: '{\"method\": \"ngram\"}'", {"speculative-config": {"method": "ngram"}}),
+        ("override-generation-config: '\"{}\"'", {"override-generation-config": {}}),
         ("compilation-config.pass_config.fuse_allreduce_rms: false",
          {"compilation-config": {"pass_config": {"fuse_allreduce_rms": False}}}),
         ("lora-target-modules: q_proj", {"lora-target-modules": ["q_proj"]}),
@@ -47,8 +48,10 @@ def vllm(text: str) -> dict[str, Any]:
         ("no-enable-prefix-caching: true", {"enable-prefix-caching": False}),
         ("no_enable_chunked_prefill: 'True'", {"enable-chunked-prefill": False}),
         ("no-enable-prefix-caching: false", {}),
-        ("attention-backend: flash_attn", {"attention-backend": "FLASH_ATTN"}),
-        ("quantization: FP8", {"quantization": "fp8"}),
+        ("attention-backend: flash_attn", {"attention-backend": "flash_attn"}),
+        ("quantization: FP8", {"quantization": "FP8"}),
+        ("quantization: None", {"quantization": "None"}),
+        ("attention-backend: ''", {"attention-backend": ""}),
         ("max-logprobs: -1", {"max-logprobs": -1}),
         ("swap: &a 1\nswap: *a", None),
         ("max-num-seqs:", {}),
@@ -79,6 +82,8 @@ def test_a_value_becomes_what_vllm_takes(line: str, expected: dict[str, Any] | N
         ("enforce-eager: maybe", "write true or false"),
         ("max-num-seqs: many", "must be a whole number of at most 64 bits, not 'many'"),
         ("max-num-seqs: 0", "must be at least 1 and at most 1048576, not 0"),
+        ("optimization-level: 4", "must be one of 0, 1, 2, 3, not '4'"),
+        ("optimization-level: O2", "must be one of 0, 1, 2, 3, not 'O2'"),
         ("block-size: 0", "must be above 0, not 0"),
         ("long-prefill-token-threshold: -5", "must be at least 0, not -5"),
         ("gpu-memory-utilization: 0", "must be at least 0.01 and at most 1, not 0"),
@@ -101,6 +106,22 @@ def test_a_value_becomes_what_vllm_takes(line: str, expected: dict[str, Any] | N
         ("speculative-config: '[[[['", "must be a map or a list"),
         ("speculative-config: '{\"a\": NaN}'", "must be a map or a list"),
         ("seed: 1000000000000000000000", "64 bits"),
+        ("seed: 1e30", "64 bits"),
+        ("max-log-len: -1e300", "64 bits"),
+        ("kv-cache-memory-bytes: 99999999T", "64 bits"),
+        ("override-generation-config: '{\"a\": 1e400}'", "larger than any"),
+        ("override-generation-config: '[[-1e400]]'", "larger than any"),
+        ('override-generation-config: \'{"a": ["\\ud800"]}\'', "half of a character"),
+        ("override-generation-config: '{\"\\udc00\": 1}'", "half of a character"),
+        ("ignore-patterns: []", "is an empty list.*leave it out"),
+        ("cudagraph-capture-sizes: []", "is an empty list.*leave it out"),
+        ("api-server-count: 0", "must be at least 1 .*, not 0"),
+        ("renderer-num-workers: 0", "must be at least 1 .*, not 0"),
+        ("num-gpu-blocks-override: 0", "must be at least 1 .*, not 0"),
+        ("spec-tokens: 0", "must be at least 1 .*, not 0"),
+        ("kv-offloading-size: -1000", "must be at least 0 .*, not -1000"),
+        ("kv-cache-memory-bytes: -1", "must be at least 0 .*, not -1"),
+        ("numa-bind-nodes: [0, -1]", "must be at least 0 .*, not -1"),
         ("dtype: [auto]", "must be text, not"),
         ("max-num-seqs.inner: 4", "max-num-seqs has no inner keys"),
         ("max-num-seqs: 4\nmax_num_seqs: 5", "twice, in two spellings"),
@@ -130,6 +151,24 @@ def test_a_value_becomes_what_vllm_takes(line: str, expected: dict[str, Any] | N
 def test_what_cannot_work_is_refused_with_the_fix(line: str, words: str) -> None:
     with pytest.raises(ConfigProblem, match=words):
         vllm(line)
+
+
+@pytest.mark.parametrize("depth", [21, 260, 900, 5000])
+@pytest.mark.parametrize("option", ["override-generation-config", "compilation-config"])
+def test_json_that_is_nested_deep_is_refused(option: str, depth: int) -> None:
+    """Deeper than YAML may be, and than what brings it to the pod can write."""
+    with pytest.raises(ConfigProblem, match=f"^vllm.{option}: (is nested deeper than 20 levels|must be a map)"):
+        vllm(f"{option}: '" + '{"mode": ' * depth + "1" + "}" * depth + "'")
+
+
+@pytest.mark.parametrize("option", ["override-generation-config", "compilation-config"])
+def test_a_key_of_many_inner_keys_is_refused(option: str) -> None:
+    with pytest.raises(ConfigProblem, match="has inner keys of more than 20 levels"):
+        vllm(f"? {option}." + "pass_config." * 300 + "a\n: 1")
+
+
+def test_json_of_some_levels_is_taken() -> None:
+    assert vllm("override-generation-config: '" + '{"a": ' * 20 + "1" + "}" * 20 + "'")
 
 
 def test_every_mistake_is_reported_at_once_with_its_line() -> None:

@@ -89,6 +89,31 @@ def test_code_of_a_strangers_choice_is_not_loaded(option: str, value: Any) -> No
     assert any(words in message for words in ("; remove it", "must be", "may not be set; these may:", "must lie in"))
 
 
+def test_a_key_does_not_reach_another_option_by_an_alias() -> None:
+    """The one that is judged by its keys would get a key after it was judged."""
+    text = "vllm:\n  hf-overrides: &a {rope_theta: 1}\n  override-generation-config: *a\n"
+    text += "  override-generation-config.auto_map: {AutoConfig: evil--x.Y}\n"
+    assert parse_inference_config(text).vllm["hf-overrides"] == {"rope_theta": 1}
+
+
+LISTS_OF_TEXTS = [
+    name
+    for name, one in KNOWN.items()
+    if (one.kind, one.type, one.choices) == ("list", "str", ()) and name in option_classes().tuning
+]
+
+
+@pytest.mark.parametrize("option", LISTS_OF_TEXTS)
+@pytest.mark.parametrize("value", [["a", "--trust-remote-code"], ["--middleware=evil.Code"], "--api-key", ["-O3"]])
+def test_an_item_of_a_list_does_not_become_an_option(option: str, value: Any) -> None:
+    """The command line has the items behind the option, each by itself."""
+    assert "begin with a dash" in refused(option, value)
+
+
+def test_lists_of_texts_are_among_the_options_that_can_be_set() -> None:
+    assert {"ignore-patterns", "lora-target-modules", "allowed-media-domains"} <= set(LISTS_OF_TEXTS)
+
+
 @pytest.mark.parametrize(
     "option",
     [

@@ -68,6 +68,16 @@ def test_aliases_and_merge_keys_mean_what_they_mean_in_yaml() -> None:
     assert read_yaml(text).value == yaml.safe_load(text)
 
 
+def test_what_stands_at_an_alias_is_a_value_of_its_own() -> None:
+    found = read_yaml("a: &a {x: {y: [1]}}\nb: *a\nc: {<<: *a}\n").value
+    found["a"]["x"]["y"].append(2)
+    assert (found["b"], found["c"]) == ({"x": {"y": [1]}}, {"x": {"y": [1]}})
+
+
+def test_a_value_at_an_alias_may_be_as_deep_as_any_other() -> None:
+    assert read_yaml("a: &a [[[1]]]\nb: " + "[" * 16 + "*a" + "]" * 16).value["b"]
+
+
 @pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n", "---\n...\n"])
 def test_an_empty_document_is_none(text: str) -> None:
     assert read_yaml(text).value is None
@@ -93,6 +103,11 @@ def test_an_empty_document_is_none(text: str) -> None:
         ("- " * 1000 + "a", "nested deeper than 20 levels"),
         ("a:\n" + "- 1\n" * NODES_MAX, "more than 5000 values"),
         (BOMB, "more than 5000 values, aliases expanded"),
+        ("a: &a [[[1]]]\nb: " + "[" * 17 + "*a" + "]" * 17, "line 2, column 21: nested deeper than 20 levels"),
+        (
+            "".join(f"a{n}: &a{n} " + "[" * 18 + f"*a{n - 1}" * (n > 0) + "]" * 18 + "\n" for n in range(20)),
+            "nested deeper",
+        ),
         ("a" * (SIZE_MAX + 1), "65537 bytes, and 65536 are allowed"),
     ],
 )

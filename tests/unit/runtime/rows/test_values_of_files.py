@@ -45,6 +45,12 @@ def test_a_number_is_learnt_as_its_file_writes_it(tmp_path: Path) -> None:
     assert pairs(tmp_path) == [(text, text) for text in texts]
 
 
+def test_a_number_of_hundreds_of_digits_is_learnt_too(tmp_path: Path) -> None:
+    """More than a float holds; Python reads up to 4300 of them."""
+    (tmp_path / "a.jsonl").write_text(f'{{"question": "2 ** 2000", "answer": {2**2000}}}\n')
+    assert pairs(tmp_path) == [("2 ** 2000", str(2**2000))]
+
+
 def test_a_number_as_input_is_part_of_the_question(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(
         lines(
