@@ -45,7 +45,7 @@ def test_layers_for_gpus_are_kept_by_the_small_images_that_are_built_with_them(c
     said = list[str]()
     context.storage.mkdir(parents=True)
     with (context.storage / "layer").open("wb") as layer:
-        layer.truncate(40 * GIB)  # which takes no room
+        layer.truncate(30 * GIB)  # which takes no room
     keep_small(context, "cuda", said.append)
     assert said == []
     keep_small(context, "cpu", said.append)
