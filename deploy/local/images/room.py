@@ -15,12 +15,12 @@ from deploy.local.images.wheels import folder_of_wheels
 from deploy.local.layout import Report
 
 GIB: Final = 2**30
-CACHE_GIB: Final[dict[Device, int]] = {"cpu": 14, "cuda": 40}
+CACHE_GIB: Final[dict[Device, int]] = {"cpu": 9, "cuda": 40}
 """All images of a device from nothing: packages, layers, finished images. Measured, docs/images.md."""
 TEMPORARY_GIB: Final[dict[Device, int]] = {"cpu": 3, "cuda": 9}
 """A layer while it is stored is there once more, unpacked, in buildah's folder for temporary files."""
 LAYERS_GIB: Final[dict[Device, int]] = {"cpu": 12, "cuda": 40}
-"""Layers of earlier builds save minutes when only our code has changed; one build leaves 7 GB, for GPUs 18 GB."""
+"""Layers of earlier builds save minutes when only our code has changed; one build leaves 5 GB, for GPUs 18 GB."""
 
 
 class NoRoom(OSError):
