@@ -11,6 +11,7 @@ from deploy.local.layout import Layout
 from deploy.local.services import modelyard
 from deploy.local.stack.choices import recall
 from testing.deadlines import PATIENCE_S
+from testing.rights_in_effect import await_right
 
 PERSON: Final = "admin-api-caller"
 
@@ -54,4 +55,5 @@ def _token(layout: Layout) -> str:
         except CommandFailed as error:
             if "AlreadyExists" not in str(error):
                 raise
+    await_right(layout, f"system:serviceaccount:default:{PERSON}", "get", "workspaces", group="kaito.sh")
     return str(kubectl(layout.admin_kubeconfig, "create", "token", PERSON, "--duration=12h")).strip()

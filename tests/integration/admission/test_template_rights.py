@@ -12,6 +12,7 @@ from deploy.local.host.commands import CommandFailed
 from deploy.local.layout import Layout
 from testing.deadlines import PATIENCE_S
 from testing.kubectl_client import Kubectl
+from testing.rights_in_effect import await_right
 from testing.workspaces import workspace
 from tests.integration.admission.conftest import Webhook
 
@@ -30,12 +31,14 @@ def tenant(api_server: Layout, kubectl: Kubectl) -> Kubectl:
     verbs = "get,list,create,update,patch,delete"
     kubectl("create", "role", "workspaces", f"--verb={verbs}", "--resource=workspaces.kaito.sh")
     kubectl("create", "rolebinding", "workspaces", "--role=workspaces", f"--user={TENANT}")
+    await_right(api_server, TENANT, "create", "workspaces", group="kaito.sh", namespace=kubectl.namespace)
     return replace(kubectl, kubeconfig=mint_kubeconfig(api_server, TENANT))
 
 
-def may_create_pods(kubectl: Kubectl) -> None:
+def may_create_pods(layout: Layout, kubectl: Kubectl) -> None:
     kubectl("create", "role", "pods", "--verb=create", "--resource=pods")
     kubectl("create", "rolebinding", "pods", "--role=pods", f"--user={TENANT}")
+    await_right(layout, TENANT, "create", "pods", namespace=kubectl.namespace)
 
 
 def refusal(kubectl: Kubectl, verb: str, obj: dict[str, Any]) -> str:
@@ -44,12 +47,14 @@ def refusal(kubectl: Kubectl, verb: str, obj: dict[str, Any]) -> str:
     return str(error.value)
 
 
-def test_a_right_to_workspaces_is_no_right_to_pods(webhook: Webhook, kubectl: Kubectl, tenant: Kubectl) -> None:
+def test_a_right_to_workspaces_is_no_right_to_pods(
+    api_server: Layout, webhook: Webhook, kubectl: Kubectl, tenant: Kubectl
+) -> None:
     said = refusal(tenant, "create", templated())
     assert f"user '{TENANT}' may not create pods in namespace {kubectl.namespace}" in said
     preset = workspace("preset") | {"metadata": {"name": "preset"}}
     assert "created" in tenant.send("create", preset)
-    may_create_pods(kubectl)
+    may_create_pods(api_server, kubectl)
     assert "created" in tenant.send("create", templated())
 
 
@@ -60,8 +65,10 @@ def test_anothers_template_cannot_be_exchanged(webhook: Webhook, kubectl: Kubect
     assert "deleted" in tenant("delete", "workspace", "w")
 
 
-def test_a_right_to_pods_is_no_right_to_the_node(webhook: Webhook, kubectl: Kubectl, tenant: Kubectl) -> None:
-    may_create_pods(kubectl)
+def test_a_right_to_pods_is_no_right_to_the_node(
+    api_server: Layout, webhook: Webhook, kubectl: Kubectl, tenant: Kubectl
+) -> None:
+    may_create_pods(api_server, kubectl)
     for spec in ({"hostNetwork": True}, {"volumes": [{"name": "root", "hostPath": {"path": "/"}}]}):
         assert "inference.template.spec" in refusal(tenant, "create", templated(**spec))
 

@@ -26,6 +26,7 @@ from process.health import free_loopback_port
 from testing.api_server import connected
 from testing.deadlines import PATIENCE_S
 from testing.kubectl_client import Kubectl
+from testing.rights_in_effect import await_right
 from testing.workspaces import workspace
 
 HOST: Final = "modelyard-admin"
@@ -46,6 +47,10 @@ def tenant(api_server: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iter
         if verbs:
             made("create", "role", name, f"--verb={verbs}", "--resource=workspaces.kaito.sh")
             made("create", "rolebinding", name, f"--role={name}", f"--serviceaccount={made.namespace}:{name}")
+            user = f"system:serviceaccount:{made.namespace}:{name}"
+            await_right(
+                api_server, user, verbs.partition(",")[0], "workspaces", group="kaito.sh", namespace=made.namespace
+            )
     yield made
     made("delete", "namespace", made.namespace, "--wait=false")
 
