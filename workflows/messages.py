@@ -19,6 +19,8 @@ class WorkspaceInput(Payload):
     state: WorkspaceState | None = None
     searchable: bool = True
     """Whether Temporal had the search attributes when the workflow was started."""
+    unwritten: bool = False
+    """Whether the run before has left its status to be written."""
     history_limit: int | None = None
     """Number of history events after which to continue as new even if the server does not suggest it; for tests."""
 

@@ -27,6 +27,7 @@ class Patch:
 
 
 OWN_NODES_ARE_WAITED_FOR: Final = "own-nodes-are-waited-for-2026-11"
+ENDS_UNWRITTEN: Final = "a-run-ends-with-its-status-unwritten-2026-11"
 LAST_GOOD: Final = "put-the-last-good-one-back-2026-11"
 
 PATCHES: Final[Sequence[Patch]] = (
@@ -40,6 +41,12 @@ PATCHES: Final[Sequence[Patch]] = (
         LAST_GOOD,
         guards="a failed edit is answered with what served before it, and another machine is checked before the old "
         "one is given back",
+        until="no run is left that began under 0.1.0",
+        begins=True,
+    ),
+    Patch(
+        ENDS_UNWRITTEN,
+        guards="a run that is over does not wait until its status is written: the next one writes it",
         until="no run is left that began under 0.1.0",
         begins=True,
     ),

@@ -18,6 +18,7 @@ from workflows.activity_calls import await_uncancelled, call, reason_and_message
 from workflows.handlers import Handlers
 from workflows.messages import Changed, WorkspaceInput
 from workflows.passes import remember_older, run_pass
+from workflows.patches import ENDS_UNWRITTEN, patched
 from workflows.run_length import RunLength
 from workflows.state import Control, WorkspaceState
 from workflows.steps import cleanup
@@ -39,7 +40,7 @@ class WorkspaceWorkflow(Handlers):
     @workflow.run
     async def run(self, seed: WorkspaceInput) -> list[str]:
         """Returns the resources left behind: none, unless the clean-up was stopped by `force_cleanup`."""
-        self.reporter.start()
+        self.reporter.start(unwritten=seed.unwritten)
         try:
             while not self._ending():
                 await self._step()
@@ -72,7 +73,8 @@ class WorkspaceWorkflow(Handlers):
         elif requested and (drift := await resync.drift_of(self.reporter)) != "none":
             await self._reconcile(restore=drift == "served" and not self._stale())
         if self._length.is_over() and not self._ending():
-            await self.reporter.flush(unless=self._ending)
+            if not patched(ENDS_UNWRITTEN):
+                await self.reporter.flush(unless=self._ending)
             if not (self._ending() or self._look_wanted() or self._retry or self.successor.message):
                 self._continue_as_new(self.state)
 
@@ -128,8 +130,10 @@ class WorkspaceWorkflow(Handlers):
     # Continue-as-new.
 
     def _continue_as_new(self, state: WorkspaceState) -> None:
-        """Call only when no activity runs and no message is pending that the state does not hold."""
-        workflow.continue_as_new(self._seed.model_copy(update={"key": state.key, "state": state}))
+        """Call only when no message is pending that the state does not hold, no activity runs but the write of the
+        status, and never upon its result: a message that comes meanwhile is handed over after it (call_locally)."""
+        facts = {"key": state.key, "state": state, "unwritten": self.reporter.unwritten}
+        workflow.continue_as_new(self._seed.model_copy(update=facts))
 
     def _hand_over(self, next_one: Changed | None) -> None:
         """Continues as new for a successor. Call right after draining signals; no await may come in between."""

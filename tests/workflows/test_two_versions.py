@@ -18,7 +18,8 @@ from deploy.local.services.temporal import dynamic_config
 from process.settings import TemporalSettings
 from process.temporal import connect
 from testing.deadlines import PATIENCE_S
-from testing.releases.later import LOOK, LOOKING, NOTE, PATCHES, Later
+from testing.releases.later import LOOK, LOOKING, NOTE, Later
+from testing.releases.later import PATCHES as LATERS
 from testing.releases.runs import Run, run_of
 from testing.workflow_tasks import faults_of
 from tests.fakes.world import World
@@ -26,7 +27,7 @@ from tests.temporal_servers import dev_server
 from tests.workflows.conftest import Bench
 from tests.workflows.production import production_workers
 from worker.versions import NotCurrent, QueueVersion, kept, take_over, versions_of
-from workflows.patches import Patch
+from workflows.patches import PATCHES, Patch
 from workflows.status import search_attributes
 from workflows.workspace import WorkspaceWorkflow
 
@@ -43,9 +44,11 @@ class Installation:
         self, build: str, code: type = Later, *, begins: bool = False
     ) -> AsyncIterator[Sequence[QueueVersion]]:
         """Workers of one version that poll; nothing is handed to them yet."""
-        patches = [Patch(one, guards="more commands", until="never", begins=begins) for one in PATCHES]
+        later = [Patch(one, guards="more commands", until="never", begins=begins) for one in LATERS]
         versions = {queue: QueueVersion(queue, build) for queue in queues.ALL}
-        async with production_workers(self.client, self.world, workflows=[code], versions=versions, patches=patches):
+        async with production_workers(
+            self.client, self.world, workflows=[code], versions=versions, patches=[*PATCHES, *later]
+        ):
             yield list(versions.values())
 
     async def workspace(self) -> Bench:

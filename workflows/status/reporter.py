@@ -124,10 +124,15 @@ class StatusReporter:
         steps[:] = [ended if known is record else known for known in steps]
         self.mark_dirty()
 
-    def start(self) -> None:
-        """Begins to offer the newest status whenever it has changed, until `close`. After a continue-as-new it has
-        not."""
-        if self.state.status.revision == 0:
+    @property
+    def unwritten(self) -> bool:
+        """Whether the newest status is not known to be written."""
+        return self._confirmed != self._version
+
+    def start(self, *, unwritten: bool) -> None:
+        """Begins to offer the newest status whenever it has changed, until `close`. After a continue-as-new it has not,
+        unless the run before has left it `unwritten`."""
+        if unwritten or self.state.status.revision == 0:
             self.mark_dirty()
         else:
             self.show()
@@ -188,7 +193,7 @@ class StatusReporter:
 
     def rest(self) -> None:
         """Makes sure that the status is written, beside whatever the workflow waits for. Call where it rests."""
-        self._to_confirm = self._confirmed != self._version
+        self._to_confirm = self.unwritten
         if self._to_confirm and (self._confirming is None or self._confirming.done()):
             self._confirming = asyncio.create_task(self._confirm())
 
