@@ -94,12 +94,14 @@ async def _settle_failed(reporter: StatusReporter, reason: str, message: str, *,
     goes_back = at_stake and restoring.can_go_back(state, reason)
     if unchanged and not (goes_back and state.resources.lost):
         refused = edit.model_copy(update={"refused": True})
+        said = refused.verdict
         if at_stake:
             spec.failed = refused
             spec.go_back()
+            said = restoring.outcome(spec)
         state.status.settled = "ready"
         phase = Phase.SUCCEEDED if spec.plan and spec.plan.kind == "tuning" else Phase.READY
-        reporter.set_status(phase, reason, refused.verdict)
+        reporter.set_status(phase, reason, said)
     elif goes_back:
         spec.failed = edit
         await _go_back(reporter)

@@ -28,6 +28,7 @@ class Patch:
 
 OWN_NODES_ARE_WAITED_FOR: Final = "own-nodes-are-waited-for-2026-11"
 ENDS_UNWRITTEN: Final = "a-run-ends-with-its-status-unwritten-2026-11"
+LOOKS_ON: Final = "look-on-although-nothing-can-be-planned-2026-11"
 LAST_GOOD: Final = "put-the-last-good-one-back-2026-11"
 
 PATCHES: Final[Sequence[Patch]] = (
@@ -41,6 +42,12 @@ PATCHES: Final[Sequence[Patch]] = (
         LAST_GOOD,
         guards="a failed edit is answered with what served before it, and another machine is checked before the old "
         "one is given back",
+        until="no run is left that began under 0.1.0",
+        begins=True,
+    ),
+    Patch(
+        LOOKS_ON,
+        guards="a look at a Workspace whose ConfigMap or spec is refused by now goes on to its nodes and tells so",
         until="no run is left that began under 0.1.0",
         begins=True,
     ),

@@ -29,10 +29,11 @@ def can_go_back(state: WorkspaceState, reason: str) -> bool:
 
 
 def outcome(spec: Spec) -> str:
-    """The status of a Workspace whose newest generation is not what serves."""
+    """The status of a Workspace whose newest generation is not what serves. A refused one says so by itself, unless
+    what serves is of the same generation."""
     assert spec.failed is not None and spec.good is not None
-    said = spec.failed.verdict
-    return said if spec.failed.refused else f"{said}; {name_of(spec.good, spec.failed)} serves"
+    said, same = spec.failed.verdict, spec.failed.generation == spec.good.plan.generation
+    return said if spec.failed.refused and not same else f"{said}; {name_of(spec.good, spec.failed)} serves"
 
 
 async def restore(reporter: StatusReporter) -> None:

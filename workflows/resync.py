@@ -11,13 +11,16 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.contract import signatures
+from activities.contract.failures import class_of
 from activities.contract.plan import Plan, WantedRequest
 from activities.contract.serving import HealthRequest
 from api import names
+from api.reasons import FailureClass
 from api.resource.status import Phase
 from workflows import pausing
 from workflows.activity_calls import call, is_cancelled, reason_and_message
 from workflows.last_good import FailedEdit
+from workflows.patches import LOOKS_ON, patched
 from workflows.state import WorkspaceState, request_of
 from workflows.status.reporter import StatusReporter
 from workflows.steps import cleanup
@@ -113,12 +116,16 @@ def tries_again(failed: FailedEdit, wanted: str) -> bool:
 
 
 async def _wanted_digest(state: WorkspaceState, plan: Plan) -> str:
-    """The digest of what is wanted now; "" if an edit has failed and what is wanted cannot be planned either: what
-    serves instead is looked after all the same."""
+    """The digest of what is wanted now; "" if that is refused, as a ConfigMap may be that has changed since, or if an
+    edit has failed and what is wanted cannot be planned either: what serves is looked after all the same. Raises
+    ActivityError if there is nothing to look after, or nothing has failed and this may pass by itself."""
     request = WantedRequest(**request_of(state).model_dump(), terms=plan.terms)
     try:
         return (await call(signatures.READ_WANTED, request, summary="Resync: compute the wanted digest")).digest
     except ActivityError as error:
-        if is_cancelled(error) or state.spec.failed is None or reason_and_message(error)[0] == "WorkspaceGone":
+        reason = reason_and_message(error)[0]
+        if is_cancelled(error) or reason == "WorkspaceGone":
+            raise
+        if state.spec.failed is None and not (class_of(reason) is FailureClass.FAIL and patched(LOOKS_ON)):
             raise
         return ""
