@@ -74,15 +74,20 @@ async def carry_out(workspaces: Workspaces, edit: str, name: str) -> None:
     """The parser comes by the ConfigMap alone, and is found by a look; the others are a new generation."""
     if edit == "parser":
         await set_options(workspaces, f"{name}-options", tool_call_parser="hermes")
-        found = await workspaces.get(name)
-        assert found is not None
-        look = Changed(uid=found["metadata"]["uid"], generation=0, resync=True)
-        await workspaces.handle(name).signal(SIGNAL_CHANGED, look)
+        await look_at(workspaces, name)
         return
     if edit == "argument":
         await set_options(workspaces, f"{name}-worse", max_num_seqs=77)
     path, value = (OPTIONS, f"{name}-worse") if edit == "argument" else (IMAGE, BAD_IMAGE)
     await workspaces.cluster.patch("Workspace", name, NAMESPACE, [{"op": "replace", "path": path, "value": value}])
+
+
+async def look_at(workspaces: Workspaces, name: str) -> None:
+    """As the hour does."""
+    found = await workspaces.get(name)
+    assert found is not None
+    look = Changed(uid=found["metadata"]["uid"], generation=0, resync=True)
+    await workspaces.handle(name).signal(SIGNAL_CHANGED, look)
 
 
 async def forget_options(workspaces: Workspaces, *names: str) -> None:

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from api import labels, names
-from testing.faults.bad_edits import EDITS, carry_out, forget_options, make, serves_again
+from testing.faults.bad_edits import (
+    EDITS,
+    before,
+    carry_out,
+    forget_options,
+    is_told_of,
+    look_at,
+    make,
+    serves_again,
+    set_options,
+)
 from testing.leftovers import pools, purchases
 from testing.pods.rules import PodRules
 from testing.stack import Stack
@@ -45,6 +55,39 @@ async def test_what_served_before_a_bad_edit_serves_again(
         assert await asyncio.to_thread(purchases, stack, names.pool_name(uids[name])) == 1
     assert {name: await _made(workspaces, name) for name in uids} == made
     assert len(pools(stack)) == len(EDITS)
+
+
+async def test_a_config_map_that_became_invalid_is_told_and_a_lost_node_is_replaced(
+    stack: Stack, workspaces: Workspaces
+) -> None:
+    name, options = "invalid-since", "invalid-since-options"
+    await set_options(workspaces, options, max_num_seqs=8)
+    body = before("argument", name)
+    body["metadata"]["annotations"][labels.CAPACITY_TYPES] = "spot"  # whose machines the emulator can take back
+    pool = names.pool_name((await workspaces.create(body))[name])
+    await workspaces.until_ready(name)
+    made = await _made(workspaces, name)
+    await set_options(workspaces, options, max_num_seq=8)
+    await look_at(workspaces, name)
+    status = status_of((await workspaces.until([name], serves_again))[name])
+    assert status["reason"] == "ConfigInvalid"
+    assert "generation 1 is not applied" in status["message"] and "max-num-seq" in status["message"]
+    assert status["message"].endswith("generation 1 as it was before serves")
+
+    await asyncio.to_thread(stack.arm.add_fault, "spot-eviction", pool=pool, seconds=0, times=1)
+    await workspaces.until([name], lambda one: not serves_again(one))
+    status = status_of((await workspaces.until([name], serves_again))[name])
+    assert status["message"].endswith("generation 1 as it was before serves")
+    assert await asyncio.to_thread(purchases, stack, pool) == 2
+    assert await _made(workspaces, name) == made
+
+    await set_options(workspaces, options, max_num_seqs=8)
+    await look_at(workspaces, name)
+    await workspaces.until([name], lambda one: is_ready(one) and not is_told_of(one))
+    await workspaces.delete(name)
+    await workspaces.until_gone(name)
+    await forget_options(workspaces, name)
+    assert pool not in pools(stack)
 
 
 async def _made(workspaces: Workspaces, name: str) -> Any:
