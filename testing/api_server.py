@@ -17,8 +17,15 @@ from deploy.local.cluster.kubeconfigs import mint_kubeconfig
 from deploy.local.cluster.resources import ensure_crds, ensure_roles
 from deploy.local.layout import Layout
 from testing.ports import free_ports
+from testing.rights_in_effect import await_right
 
 WORKER: Final = "modelyard:cluster-worker"
+LAST_APPLIED: Final = (
+    ("modelyard:admin", "create", "tokenreviews", "authentication.k8s.io", ""),
+    ("modelyard:watcher", "update", "leases", "coordination.k8s.io", "modelyard-system"),
+)
+"""User, verb, resource, group and namespace of a right by the last ClusterRoleBinding of the shipped roles, and of one
+by a RoleBinding. What was applied before them is in effect when they are: a watch keeps the order."""
 
 
 @contextlib.contextmanager
@@ -47,9 +54,11 @@ def control_plane(folder: Path) -> Iterator[Layout]:
 
 
 def ensure_installed(layout: Layout) -> None:
-    """The CRDs and the shipped roles."""
+    """The CRDs and the shipped roles; returns when these are in effect."""
     for ensure in (ensure_crds, ensure_roles):
         ensure(layout.admin_kubeconfig, layout.logs / "installed.log", lambda text: None)
+    for user, verb, resource, group, namespace in LAST_APPLIED:
+        await_right(layout, user, verb, resource, group=group, namespace=namespace)
 
 
 @contextlib.asynccontextmanager

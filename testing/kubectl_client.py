@@ -1,14 +1,16 @@
 """kubectl as a user runs it, in a test's own namespace."""
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from deploy.local.cluster.kubectl import kubectl_argv
-from deploy.local.host.commands import output_of
+from deploy.local.host.commands import CommandFailed, output_of
+from testing.deadlines import PATIENCE_S
 
-DEADLINE_S: Final = 60
+DEADLINE_S: Final = PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,20 @@ class Kubectl:
         file = self.folder / "object.json"
         file.write_text(json.dumps(obj))
         return self(verb, "-f", str(file), *arguments)
+
+    def await_served(self, definition: str) -> None:
+        """Returns when the API server serves the kind of this CustomResourceDefinition. `kubectl wait` fails at once on
+        one that has no conditions yet, and of one that is Established nothing is read while its storage begins."""
+        ends = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                self("wait", "--for=condition=Established", f"crd/{definition}", "--timeout=60s")
+                self("get", definition, "--all-namespaces", "--output=name")
+                return
+            except CommandFailed:
+                if time.monotonic() > ends:
+                    raise
+            time.sleep(0.2)
 
     def workspace(self, name: str, version: str = "v1beta1") -> dict[str, Any]:
         """Returns the Workspace as a client of that version sees it."""

@@ -80,7 +80,8 @@ class OciRegistry:
 
     def get(self, path: str, accept: str = "application/vnd.oci.image.manifest.v1+json") -> httpx.Response:
         """Sends a GET with the right password."""
-        with httpx.Client(trust_env=False, auth=(USER, PASSWORD) if self.protected else None) as http:
+        auth = (USER, PASSWORD) if self.protected else None
+        with httpx.Client(trust_env=False, timeout=PATIENCE_S, auth=auth) as http:
             return http.get(f"http://{self.address}/v2/{path}", headers={"Accept": accept})
 
     def _config(self) -> dict[str, object]:

@@ -28,10 +28,10 @@ from deploy.local.layout import REPOSITORY, Layout
 from deploy.local.services import chart
 from deploy.local.services.pods import NAMESPACE, await_pods, read_pods
 from deploy.local.stack.up import bring_up
-from process.health import free_loopback_port
 from testing.deadlines import PATIENCE_S
 from testing.faults.temporal_authority import Authority
 from testing.faults.temporal_proxy import OPERATOR_SERVICE
+from testing.ports import free_port
 
 CLIENT_SECRET: Final = "temporal-client"
 CA_SECRET: Final = "temporal-ca"
@@ -97,7 +97,7 @@ class Guarded:
 @contextmanager
 def installed(stack: Layout, folder: Path) -> Iterator[tuple[Guarded, "subprocess.Popen[bytes]"]]:
     """The stack's chart upgraded to such a Temporal; afterwards the stack is as it was."""
-    guarded = Guarded(stack, free_loopback_port(), folder, Authority.made(stack.address))
+    guarded = Guarded(stack, free_port(), folder, Authority.made(stack.address))
     guarded.write_secrets()
     with guarded.listening() as proxy:
         try:

@@ -10,8 +10,9 @@ from aiohttp import web
 from kubernetes.aio import client as kubernetes_client
 
 from activities.clients.kubernetes import Cluster, Object
+from testing.deadlines import PATIENCE_S
 
-WITHIN_S = 60.0
+WITHIN_S = PATIENCE_S
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

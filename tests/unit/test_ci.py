@@ -12,9 +12,11 @@ from typing import Final
 
 import pytest
 
+from testing.deadlines import PATIENCE_S
+
 SCRIPT: Final = Path(__file__).parents[2] / ".ci" / "run"
 SUMS: Final = "0123  kube-apiserver\n"
-DEADLINE_S: Final = 60
+DEADLINE_S: Final = PATIENCE_S
 LAYS_OUT: Final = '#!/bin/sh\nmkdir -p "$1" && echo laid out > "$1/kube-apiserver"\n'
 
 

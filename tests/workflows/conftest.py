@@ -1,5 +1,6 @@
 """Temporal's time-skipping test server, one per session, and a fresh world, workflow id and worker per test."""
 
+import asyncio
 import json
 import time
 from collections import Counter
@@ -69,6 +70,18 @@ async def live() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
+async def progress_of(handle: WorkflowHandle[Any, Any]) -> WorkspaceState:
+    """A workflow's own state, asked for again where a busy machine has had no answer. Raises RPCError."""
+    ends = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return await handle.query(WorkspaceWorkflow.progress)
+        except RPCError as error:
+            if not may_be_asked_again(error) or time.monotonic() > ends:
+                raise
+        await asyncio.sleep(0.1)
+
+
 @dataclass
 class Bench:
     """One world, its workers, and the workflow of one Workspace in it."""
@@ -106,8 +119,9 @@ class Bench:
         return await handle.result()
 
     async def progress(self) -> WorkspaceState:
+        """The state; asks until the workflow answers. Raises RPCError."""
         assert self.handle is not None
-        return await self.handle.query(WorkspaceWorkflow.progress)
+        return await progress_of(self.handle)
 
     async def scheduled(self) -> Counter[str]:
         """How often the workflow has scheduled each activity, local ones too, after every message sent before this
@@ -130,7 +144,8 @@ class Bench:
         seen = "nothing"
         for pause_s in pauses:
             try:
-                state = await self.progress()
+                assert self.handle is not None
+                state = await self.handle.query(WorkspaceWorkflow.progress)
             except RPCError as error:
                 if not may_be_asked_again(error):
                     raise

@@ -5,7 +5,7 @@ import asyncio
 from activities.contract import queues
 from activities.contract.payloads import WorkspaceKey
 from testing.deadlines import PATIENCE_S
-from tests.workflows.conftest import Bench
+from tests.workflows.conftest import Bench, progress_of
 from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.workspace import WorkspaceWorkflow
 
@@ -28,7 +28,7 @@ async def test_nothing_is_lost_over_continue_as_new(live_bench: Bench) -> None:
         while (await bench.handle.describe()).run_id == first_run:
             await bench.env.sleep(0.1)
     # Not what was seen while the first run went on: it may have gone on from there.
-    before = await bench.client.get_workflow_handle(bench.handle.id, run_id=first_run).query(WorkspaceWorkflow.progress)
+    before = await progress_of(bench.client.get_workflow_handle(bench.handle.id, run_id=first_run))
     after = await bench.progress()
     but_written = {"status": {"conditions", "revision"}}  # the next run writes the status
     assert after.model_dump(exclude=but_written) == before.model_dump(exclude=but_written)

@@ -17,7 +17,7 @@ from activities.contract.signatures import Signature
 from api import names
 from testing.deadlines import PATIENCE_S
 from tests.fakes.world import World
-from tests.workflows.conftest import activity_name, workers
+from tests.workflows.conftest import activity_name, progress_of, workers
 from watcher.signals import to_temporal
 from workflows.messages import Changed
 from workflows.workspace import WorkspaceWorkflow
@@ -86,7 +86,7 @@ class Town:
         wanted = self.worlds[handle.id].generation
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                state = await handle.query(WorkspaceWorkflow.progress)
+                state = await progress_of(handle)
                 if state.spec.observed == wanted and state.status.settled == "ready":
                     return
                 await asyncio.sleep(LOOK_S)

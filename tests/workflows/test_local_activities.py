@@ -16,7 +16,7 @@ async def test_what_fails_locally_is_tried_again_as_other_activities_are(live_be
 async def test_what_hangs_locally_does_not_hold_up_the_workflow(live_bench: Bench) -> None:
     gate = live_bench.world.block(s.ENSURE_FINALIZER)
     await live_bench.signal()
-    await live_bench.until(lambda _: live_bench.world.calls["ensure_finalizer"] == 2)
+    await live_bench.until(lambda _: live_bench.world.calls["ensure_finalizer"] >= 2)
     gate.set()
     await live_bench.settled()
     assert live_bench.world.finalizer

@@ -12,7 +12,7 @@ from activities.contract.failures import failure
 from activities.contract.signatures import Signature
 from api.resource.status import Phase
 from tests.fakes.world import INSTANCE_TYPE
-from tests.workflows.conftest import Bench
+from tests.workflows.conftest import Bench, progress_of
 from workflows.state import WorkspaceState
 from workflows.workspace import WorkspaceWorkflow
 
@@ -121,6 +121,6 @@ async def test_a_stop_of_two_days_is_neither_billed_nor_too_long(bench: Bench) -
     world.deleting = True
     handle = await bench.signal(deleting=True)
     assert await handle.result() == []
-    state = await handle.query(WorkspaceWorkflow.progress)
+    state = await progress_of(handle)
     assert world.failures_left(s.READ_OWNED_POOLS) == 0 and world.calls["delete_node_pool"] == 2
     assert state.resources.ledger.node_seconds < 12 * 3600

@@ -13,7 +13,6 @@ from uuid import uuid4
 
 import pytest
 from temporalio import workflow
-from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from activities.contract import queues
@@ -21,7 +20,6 @@ from activities.contract.payloads import WorkspaceKey
 from process.settings import TemporalSettings
 from process.temporal import connect
 from testing.deadlines import PATIENCE_S
-from testing.workflow_tasks import may_be_asked_again
 from tests.fakes.world import World
 from tests.workflows.conftest import Bench
 from tests.workflows.production import production_workers
@@ -73,11 +71,7 @@ async def asked(bench: Bench, at_once: int) -> AsyncIterator[None]:
 
     async def ask() -> None:
         while True:
-            try:
-                await bench.progress()
-            except RPCError as error:
-                if not may_be_asked_again(error):
-                    raise
+            await bench.progress()
 
     asking = [asyncio.create_task(ask()) for _ in range(at_once)]
     try:

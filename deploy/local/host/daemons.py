@@ -36,7 +36,7 @@ class Daemon:
     argv: Sequence[str]
     ready: Callable[[], bool] = field(compare=False)
     env: Mapping[str, str] = field(default_factory=dict)
-    deadline_s: float = 30.0
+    deadline_s: float = 60.0
     enter: Sequence[str] = ()
 
     def fingerprint(self) -> str:

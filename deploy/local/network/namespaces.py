@@ -34,7 +34,7 @@ def hold(layout: Layout, name: str, binds: Sequence[tuple[Path, Path]] = ()) -> 
     """Creates namespaces under a name; returns the pid (outside) of the first process inside. Raises DaemonFailed."""
     places = [str(path) for pair in binds for path in pair]
     argv = (*UNSHARE, "sh", "-c", HOLDER, "sh", *places)
-    daemons.start(layout, daemons.Daemon(_daemon(name), argv, ready=lambda: _is_set_up(layout, name), deadline_s=20))
+    daemons.start(layout, daemons.Daemon(_daemon(name), argv, ready=lambda: _is_set_up(layout, name)))
     return first_pid(layout, name)
 
 

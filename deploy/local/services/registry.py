@@ -26,7 +26,6 @@ def registry_daemon(layout: Layout) -> Daemon:
         name=NAME,
         argv=("docker-registry", "serve", str(file)),
         ready=once_answers(f"http://{layout.registry}/v2/"),
-        deadline_s=30.0,
     )
 
 

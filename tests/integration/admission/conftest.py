@@ -1,6 +1,7 @@
 """A real kube-apiserver on loopback that asks a real webhook process of the tests' own."""
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from activities.clients.kubernetes import Cluster
+from deploy.local.cluster import owner_client
 from deploy.local.cluster.kubeconfigs import mint_kubeconfig
 from deploy.local.cluster.kubectl import kubectl
 from deploy.local.host import daemons
@@ -16,10 +18,13 @@ from deploy.local.layout import Layout
 from deploy.local.services import modelyard
 from deploy.local.services.webhook import ensure_admission
 from testing.api_server import ensure_installed
+from testing.deadlines import PATIENCE_S
 from testing.kubectl_client import Kubectl
+from testing.workspaces import workspace
 
 ROOT = Path(__file__).parents[3]
-DEADLINE_S = 60
+DENIED = "denied the request"
+WORKSPACES = "/apis/kaito.sh/v1beta1/namespaces/default/workspaces?dryRun=All"
 
 
 @dataclass
@@ -30,9 +35,11 @@ class Webhook:
     environment: dict[str, str] = field(default_factory=dict)
 
     def start(self, **environment: str) -> None:
-        """Returns when it serves and the API server trusts it."""
+        """Returns when it serves and the API server goes by what it says. The process is ready when its certificate is
+        registered; the API server hears of the registration by a watch of its own, a moment later."""
         self.environment = {"PYTHONPATH": str(ROOT), **environment}
         daemons.start(self.layout, self.daemon())
+        until_answered(self.layout, denied=True)
 
     def stop(self) -> None:
         daemons.stop(self.layout, modelyard.WEBHOOK.name)
@@ -43,6 +50,26 @@ class Webhook:
         return replace(made, env={**made.env, **self.environment})
 
 
+def until_answered(layout: Layout, *, denied: bool) -> None:
+    """Returns when the API server refuses what the webhook refuses, or takes it, as without a webhook."""
+    ends = time.monotonic() + PATIENCE_S
+    said = _answer(layout)
+    while DENIED not in said if denied else said:
+        assert time.monotonic() < ends, said or "it is taken"
+        time.sleep(0.05)
+        said = _answer(layout)
+
+
+def _answer(layout: Layout) -> str:
+    """Why a Workspace for a machine that nobody sells is refused; empty if it is taken."""
+    body = workspace("asked-for-nothing", instance_type="Standard_Imaginary")
+    try:
+        owner_client.request(layout, "POST", WORKSPACES, body, "application/json")
+    except owner_client.ClusterApiError as error:
+        return str(error)
+    return ""
+
+
 @pytest.fixture(scope="package")
 def api_server(shared_api_server: Layout) -> Iterator[Layout]:
     """With the CRD, the roles and, while these tests run, the webhook's registration."""
@@ -51,6 +78,7 @@ def api_server(shared_api_server: Layout) -> Iterator[Layout]:
     ensure_admission(layout, layout.admin_kubeconfig, layout.logs / "admission.log", lambda text: None)
     yield layout
     kubectl(layout.admin_kubeconfig, "delete", "validatingwebhookconfiguration", "modelyard")
+    until_answered(layout, denied=False)
 
 
 @pytest.fixture

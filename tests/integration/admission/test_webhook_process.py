@@ -56,7 +56,7 @@ async def process(**environment: str) -> AsyncIterator[asyncio.subprocess.Proces
 
 async def answer(address: str, path: str) -> int:
     """The status of a GET, asked again until somebody listens."""
-    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(PATIENCE_S):
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client, asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 return (await client.get(f"http://{address}{path}")).status_code
@@ -104,7 +104,7 @@ async def until_served(address: str, wanted: Pair) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while True:
             with contextlib.suppress(OSError, ssl.SSLError):
-                shown = await asyncio.to_thread(ssl.get_server_certificate, (host, int(port)), timeout=5)
+                shown = await asyncio.to_thread(ssl.get_server_certificate, (host, int(port)), timeout=PATIENCE_S)
                 if x509.load_pem_x509_certificate(shown.encode()) == x509.load_pem_x509_certificate(wanted.certificate):
                     return
             await asyncio.sleep(0.1)

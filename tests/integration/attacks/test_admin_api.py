@@ -22,10 +22,10 @@ from admin.settings import AdminSettings
 from admin.views import RPC_TIMEOUT
 from deploy.local.cluster.kubeconfigs import mint_kubeconfig
 from deploy.local.layout import Layout
-from process.health import free_loopback_port
 from testing.api_server import connected
 from testing.deadlines import PATIENCE_S
 from testing.kubectl_client import Kubectl
+from testing.ports import free_port
 from testing.rights_in_effect import await_right
 from testing.workspaces import workspace
 
@@ -172,7 +172,7 @@ async def test_nobody_is_let_in_where_nobody_can_be_asked(tmp_path: Path, api_se
 async def test_the_process_is_asked_over_tls_and_by_names_of_its_own_only(
     api_server: Layout, tokens: dict[str, str]
 ) -> None:
-    ports = [free_loopback_port(), free_loopback_port()]
+    ports = [free_port(), free_port()]
     settings = AdminSettings(
         kubeconfig=str(mint_kubeconfig(api_server, "modelyard:admin")),
         admin_address=f"0.0.0.0:{ports[0]}",

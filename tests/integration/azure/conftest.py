@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from deploy.local.azure.identity import Identity
 from deploy.local.host import probes
 from deploy.local.layout import Layout
 from testing.deadlines import PATIENCE_S
+from testing.ports import free_port
 
 POLL_S = 0.05
 QUICK = ("--create-seconds", "0.3", "--update-seconds", "0.1", "--delete-seconds", "0.2", "--retry-after-seconds", "0")
@@ -58,8 +58,7 @@ class ArmEmulator:
             environment.setenv("MODELYARD_HOME", str(home))
             self.layout = Layout.of(instance, with_nodes=with_nodes)
         self._environment = os.environ | {"MODELYARD_HOME": str(home)}
-        with socket.create_server((self.layout.address, port)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = port or free_port()
         self._argv = [sys.executable, "-m", "deploy.local.azure", "--layout-instance", instance, *QUICK]
         self._argv += ["--port", str(self.port), *(() if with_nodes else ("--loopback", "--nodes", "none")), *options]
         self._log = home / "arm.log"

@@ -9,11 +9,12 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.mgmt.containerservice.aio import ContainerServiceClient
 
 from deploy.local.azure.control_client import Address, ControlClient, ControlFailed
+from testing.deadlines import PATIENCE_S
 
 
 def ask(emulator: Any, path: str, **headers: str) -> httpx.Response:
     context = ssl.create_default_context(cafile=str(emulator.address.ca))
-    with httpx.Client(verify=context, trust_env=False) as client:
+    with httpx.Client(verify=context, trust_env=False, timeout=PATIENCE_S) as client:
         return client.get(emulator.address.url + path, headers=headers)
 
 

@@ -7,16 +7,22 @@ import pytest
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 
+UNTIL_HASTENED = {"create_seconds": 600, "delete_seconds": 600}
+"""An operation is under way until the test says that it is over, however busy the machine is."""
 
-async def test_a_pool_is_created_listed_and_deleted(pools: Any) -> None:
+
+async def test_a_pool_is_created_listed_and_deleted(pools: Any, control: Any) -> None:
+    control.change_settings(**UNTIL_HASTENED)
     poller = await pools.begin("ws1", tags={"owner": "team-a"}, nodeTaints=["sku=gpu:NoSchedule"])
     assert (await pools.get("ws1")).provisioning_state == "Creating"
+    control.hasten_operations()
     created = await poller.result()
     assert (created.provisioning_state, created.vm_size, created.count) == ("Succeeded", "Standard_NC24ads_A100_v4", 1)
     assert (created.tags, created.mode, created.node_taints) == ({"owner": "team-a"}, "User", ["sku=gpu:NoSchedule"])
     assert "ws1" in await pools.names()
     deleting = await pools.begin_delete("ws1")
     assert (await pools.get("ws1")).provisioning_state == "Deleting"
+    control.hasten_operations()
     await deleting.result()
     assert "ws1" not in await pools.names()
 
@@ -94,29 +100,34 @@ async def test_update_only_refuses_a_pool_that_is_not_there(pools: Any, error_of
     assert error_of(refused.value) == "PreconditionFailed"
 
 
-async def test_a_pool_that_is_being_created_is_busy(pools: Any, error_of: Any) -> None:
+async def test_a_pool_that_is_being_created_is_busy(pools: Any, control: Any, error_of: Any) -> None:
+    control.change_settings(**UNTIL_HASTENED)
     poller = await pools.begin("busy")
     for refused_call in (pools.begin("busy", count=2), pools.begin_delete("busy")):
         with pytest.raises(ResourceExistsError, match="in progress create node pool operation") as refused:
             await refused_call
         assert (refused.value.status_code, error_of(refused.value)) == (409, "OperationNotAllowed")
+    control.hasten_operations()
     await poller.result()
 
 
 async def test_another_pool_is_busy_too_where_the_cluster_serialises(pools: Any, control: Any) -> None:
     first, second = await asyncio.gather(pools.begin("side1"), pools.begin("side2"))
     await asyncio.gather(first.result(), second.result())
-    control.change_settings(serialise_pools=True)
+    control.change_settings(serialise_pools=True, **UNTIL_HASTENED)
     poller = await pools.begin("alone1")
     with pytest.raises(ResourceExistsError, match="alone1"):
         await pools.begin("alone2")
+    control.hasten_operations()
     await poller.result()
 
 
-async def test_a_second_delete_joins_the_first(pools: Any) -> None:
+async def test_a_second_delete_joins_the_first(pools: Any, control: Any) -> None:
     await pools.create("twice")
+    control.change_settings(**UNTIL_HASTENED)
     first = await pools.begin_delete("twice")
     second = await pools.begin_delete("twice")
+    control.hasten_operations()
     await asyncio.gather(first.result(), second.result())
     assert "twice" not in await pools.names()
 
@@ -124,7 +135,7 @@ async def test_a_second_delete_joins_the_first(pools: Any) -> None:
 async def test_an_aborted_create_is_canceled_and_the_pool_can_be_deleted(
     pools: Any, control: Any, error_of: Any
 ) -> None:
-    control.change_settings(create_seconds=60)
+    control.change_settings(create_seconds=600)
     poller = await pools.begin("aborted")
     abort = await pools.client.agent_pools.begin_abort_latest_operation("modelyard", "local", "aborted")
     with pytest.raises(HttpResponseError) as failed:

@@ -11,6 +11,7 @@ from deploy.local.host.daemons import Daemon
 from deploy.local.host.probes import once_answers
 from deploy.local.layout import Layout
 from deploy.local.services.temporal import SEARCH_ATTRIBUTES, STOP_S, temporal_program
+from testing.deadlines import PATIENCE_S
 from testing.helm_client import Helm, Object, named
 from testing.ports import free_port
 
@@ -38,7 +39,8 @@ def url(container: Object, ports: dict[str, str], tmp_path: Path, monkeypatch: p
     env = {each["name"]: each["value"] for each in container["env"]} | {"HOME": str(tmp_path)}
     found = f"http://127.0.0.1:{ports['8233']}"
     ready = once_answers(found + container["readinessProbe"]["httpGet"]["path"])
-    daemons.start(layout, Daemon(name="embedded-temporal", argv=tuple(argv), env=env, ready=ready, deadline_s=120.0))
+    daemon = Daemon(name="embedded-temporal", argv=tuple(argv), env=env, ready=ready, deadline_s=PATIENCE_S)
+    daemons.start(layout, daemon)
     yield found
     daemons.stop(layout, "embedded-temporal", STOP_S)
 
@@ -57,5 +59,6 @@ def test_its_user_has_a_name(container: Object) -> None:
 
 
 def test_it_is_ready_and_knows_the_search_attributes(url: str) -> None:
-    answer = httpx.get(f"{url}/api/v1/namespaces/default/search-attributes", trust_env=False).json()
+    address = f"{url}/api/v1/namespaces/default/search-attributes"
+    answer = httpx.get(address, trust_env=False, timeout=PATIENCE_S).json()
     assert {each.name for each in SEARCH_ATTRIBUTES} <= set(answer["customAttributes"])

@@ -50,7 +50,7 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
         found("create", "serviceaccount", "default")  # by a controller, elsewhere
         for definition in crds.definitions():
             found.send("apply", definition, "--server-side")
-            found("wait", "--for=condition=Established", f"crd/{definition['metadata']['name']}", "--timeout=60s")
+            found.await_served(definition["metadata"]["name"])
         yield found
 
 
@@ -168,7 +168,7 @@ def test_kaitos_definition_is_handed_over_as_the_page_says(helm: Helm, kubectl: 
     kubectl("delete", "crd", DEFINITION, "--ignore-not-found")
     [ours] = of_kind(helm.rendered("aks"), "CustomResourceDefinition")
     kubectl.send("create", without_rules(ours) | {"metadata": {"name": DEFINITION}})
-    kubectl("wait", "--for=condition=Established", f"crd/{DEFINITION}", "--timeout=60s")
+    kubectl.await_served(DEFINITION)
     kept = workspace("kept")
     kubectl.send("create", kept | {"metadata": kept["metadata"] | {"namespace": NAMESPACE}})
     uid = ("get", "workspace", "kept", "-o", "jsonpath={.metadata.uid}")

@@ -9,6 +9,7 @@ import pytest
 from deploy.local.host import daemons
 from deploy.local.layout import Layout
 from deploy.local.services.registry import NAME, registry_daemon
+from testing.deadlines import PATIENCE_S
 
 BLOB = b"weights, more or less"
 DIGEST = f"sha256:{hashlib.sha256(BLOB).hexdigest()}"
@@ -23,8 +24,9 @@ def layout(free_layout: Layout) -> Iterator[Layout]:
 
 
 def push(layout: Layout) -> httpx.Response:
-    opened = httpx.post(f"http://{layout.registry}/v2/modelyard/test/blobs/uploads/")
-    return httpx.put(httpx.URL(opened.headers["location"]).copy_merge_params({"digest": DIGEST}), content=BLOB)
+    opened = httpx.post(f"http://{layout.registry}/v2/modelyard/test/blobs/uploads/", timeout=PATIENCE_S)
+    place = httpx.URL(opened.headers["location"]).copy_merge_params({"digest": DIGEST})
+    return httpx.put(place, content=BLOB, timeout=PATIENCE_S)
 
 
 def test_a_blob_survives_a_restart_and_can_be_deleted(layout: Layout) -> None:
@@ -32,9 +34,9 @@ def test_a_blob_survives_a_restart_and_can_be_deleted(layout: Layout) -> None:
     address = f"http://{layout.registry}/v2/modelyard/test/blobs/{DIGEST}"
     daemons.stop(layout, NAME)
     daemons.start(layout, registry_daemon(layout))
-    assert httpx.get(address).content == BLOB
-    assert httpx.delete(address).status_code == 202
-    assert httpx.get(address).status_code == 404
+    assert httpx.get(address, timeout=PATIENCE_S).content == BLOB
+    assert httpx.delete(address, timeout=PATIENCE_S).status_code == 202
+    assert httpx.get(address, timeout=PATIENCE_S).status_code == 404
 
 
 def test_starting_it_again_keeps_the_process(layout: Layout) -> None:

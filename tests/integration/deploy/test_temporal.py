@@ -11,6 +11,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from deploy.local.host import daemons
 from deploy.local.layout import Layout
 from deploy.local.services.temporal import NAME, SEARCH_ATTRIBUTES, STOP_S, temporal_daemon, ui_address
+from testing.deadlines import PATIENCE_S
 from workflows.status import search_attributes
 
 
@@ -35,6 +36,7 @@ async def test_a_workflow_and_its_search_attributes_survive_a_restart(layout: La
 
 
 def test_the_ui_answers_and_every_search_attribute_is_there(layout: Layout) -> None:
-    assert "<html" in httpx.get(ui_address(layout)).text
-    answer = httpx.get(f"{ui_address(layout)}/api/v1/namespaces/default/search-attributes").json()
+    assert "<html" in httpx.get(ui_address(layout), timeout=PATIENCE_S).text
+    address = f"{ui_address(layout)}/api/v1/namespaces/default/search-attributes"
+    answer = httpx.get(address, timeout=PATIENCE_S).json()
     assert {key.name for key in SEARCH_ATTRIBUTES} <= set(answer["customAttributes"])

@@ -87,7 +87,7 @@ async def test_what_happened_while_the_watcher_was_away_is_done(
 async def forget_history(stack: Stack, workspaces: Workspaces) -> None:
     """etcd is compacted to its newest revision, and the API server starts anew without what it had in memory."""
     _, version = await workspaces.cluster.list_all("ConfigMap")
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
         etcd = f"http://127.0.0.1:{stack.layout.ports.etcd}/v3/kv/compaction"
         (await client.post(etcd, json={"revision": version, "physical": True})).raise_for_status()
     await restart(stack, "kube-apiserver")

@@ -13,6 +13,7 @@ import pytest
 from activities.clients.kubernetes import Object
 from api import labels, names
 from api.resource.status import Step
+from testing.deadlines import PATIENCE_S
 from testing.faults.processes import kill
 from testing.leftovers import purchases
 from testing.oci.registry import PASSWORD, USER, OciRegistry
@@ -70,7 +71,7 @@ def image(registry: OciRegistry, name: str) -> str:
 def pushed(registry: OciRegistry, name: str) -> dict[str, Any]:
     """What the simulated pod says of an image that is really there, and empty."""
     base = f"http://{registry.address}/v2/adapters/{name}"
-    with httpx.Client(trust_env=False) as http:
+    with httpx.Client(trust_env=False, timeout=PATIENCE_S) as http:
         config = b"{}"
         digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
         begun = http.post(f"{base}/blobs/uploads/")
@@ -99,7 +100,7 @@ def has_succeeded(found: Object) -> bool:
     return newest and status.get("phase") == "Succeeded"
 
 
-async def succeeded(workspaces: Workspaces, name: str, within_s: float = 90) -> Object:
+async def succeeded(workspaces: Workspaces, name: str, within_s: float = PATIENCE_S) -> Object:
     return (await workspaces.until([name], has_succeeded, within_s=within_s))[name]
 
 

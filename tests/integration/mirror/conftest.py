@@ -57,17 +57,17 @@ class RunningMirror:
         return HfApi(endpoint=self.url, token=False)
 
     def put(self, what: str, value: Any) -> None:
-        httpx.put(f"{self.url}/_control/{what}", json=value).raise_for_status()
+        httpx.put(f"{self.url}/_control/{what}", json=value, timeout=PATIENCE_S).raise_for_status()
 
     def requests(self, subject: str, method: str = "GET") -> list[dict[str, Any]]:
-        answered = httpx.get(f"{self.url}/_control/requests").raise_for_status().json()
+        answered = httpx.get(f"{self.url}/_control/requests", timeout=PATIENCE_S).raise_for_status().json()
         return [request for request in answered if (request["subject"], request["method"]) == (subject, method)]
 
     def reset(self) -> None:
         self.put("access", {})
         self.put("pace", {})
         self.put("faults", [])
-        httpx.delete(f"{self.url}/_control/requests").raise_for_status()
+        httpx.delete(f"{self.url}/_control/requests", timeout=PATIENCE_S).raise_for_status()
 
     def stop(self) -> None:
         self.process.terminate()

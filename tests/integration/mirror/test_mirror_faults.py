@@ -8,6 +8,7 @@ import pytest
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, LocalEntryNotFoundError
 
+from testing.deadlines import PATIENCE_S
 from tests.integration.mirror.conftest import RunningMirror
 
 WEIGHTS = "models/acme/tiny/model.safetensors"
@@ -15,7 +16,8 @@ CONFIG = "models/acme/tiny/config.json"
 
 
 def get(mirror: RunningMirror, name: str = "model.safetensors", **options: Any) -> httpx.Response:
-    return httpx.get(f"{mirror.url}/acme/tiny/resolve/main/{name}", follow_redirects=True, **options)
+    patient: dict[str, Any] = {"follow_redirects": True, "timeout": PATIENCE_S}
+    return httpx.get(f"{mirror.url}/acme/tiny/resolve/main/{name}", **(patient | options))
 
 
 def test_a_stalled_download_sends_no_more_and_leaves_the_connection_open(mirror: RunningMirror) -> None:
@@ -71,5 +73,5 @@ def test_a_fault_hits_api_calls_too(mirror: RunningMirror) -> None:
 
 
 def test_a_fault_that_makes_no_sense_is_refused(mirror: RunningMirror) -> None:
-    answer = httpx.put(f"{mirror.url}/_control/faults", json=[{"kind": "status", "status": 200}])
+    answer = httpx.put(f"{mirror.url}/_control/faults", json=[{"kind": "status", "status": 200}], timeout=PATIENCE_S)
     assert answer.status_code == 422

@@ -7,6 +7,7 @@ import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.hf_api import RepoFile, RepoFolder
 
+from testing.deadlines import PATIENCE_S
 from tests.integration.mirror.conftest import RunningMirror
 
 
@@ -72,5 +73,5 @@ def test_a_link_to_a_branch_is_a_second_name_for_it(mirror: RunningMirror) -> No
 
 @pytest.mark.parametrize("query", ["cursor=abc", "limit=-1", "limit=x"])
 def test_a_page_that_is_no_number_is_a_bad_request(mirror: RunningMirror, query: str) -> None:
-    answer = httpx.get(f"{mirror.url}/api/models/acme/tiny/tree/main?{query}")
+    answer = httpx.get(f"{mirror.url}/api/models/acme/tiny/tree/main?{query}", timeout=PATIENCE_S)
     assert (answer.status_code, "must be a number" in answer.json()["error"]) == (400, True)

@@ -100,16 +100,17 @@ def test_access_rules_and_pace_outlive_a_restart_and_tokens_are_not_shown(
     first.stop()
     assert rules.stat().st_mode & 0o077 == 0
     second = start_mirror("--rules", str(rules))
-    state = httpx.get(f"{second.url}/_control/state")
+    state = httpx.get(f"{second.url}/_control/state", timeout=PATIENCE_S)
     assert (state.json()["repos"], state.json()["pace"]["latency_s"]) == ({"acme/tiny": "gated"}, 0.1)
     assert "hf_in" not in state.text
     second.stop()
 
 
 def test_a_signed_link_does_not_open_another_file(mirror: RunningMirror) -> None:
-    signed = httpx.head(f"{mirror.url}/acme/tiny/resolve/main/model.safetensors").headers["Location"]
-    assert httpx.head(signed).status_code == 200
-    assert httpx.get(signed.replace("model.safetensors", "config.json")).status_code == 403
+    url = f"{mirror.url}/acme/tiny/resolve/main/model.safetensors"
+    signed = httpx.head(url, timeout=PATIENCE_S).headers["Location"]
+    assert httpx.head(signed, timeout=PATIENCE_S).status_code == 200
+    assert httpx.get(signed.replace("model.safetensors", "config.json"), timeout=PATIENCE_S).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 
 from api.pods.publish import MODEL_NAME_ANNOTATION, RESULT_FILE, Published
 from testing.adapters import write_adapter
+from testing.deadlines import PATIENCE_S
 from testing.oci.registry import PASSWORD, OciRegistry
 from tests.integration.publishing.conftest import REPOSITORY, Start
 
@@ -155,7 +156,7 @@ def test_what_training_did_not_write_is_not_published(registry: OciRegistry, ada
     assert registry.get(f"{REPOSITORY}/manifests/v1").status_code == 404
 
 
-def wait_until(met: Callable[[], bool], what: str, deadline_s: float = 60) -> None:
+def wait_until(met: Callable[[], bool], what: str, deadline_s: float = PATIENCE_S) -> None:
     ends = time.monotonic() + deadline_s
     while time.monotonic() < ends:
         if met():

@@ -26,6 +26,7 @@ from deploy.local.host.daemons import Daemon
 from deploy.local.host.probes import once_port_open
 from deploy.local.layout import Layout
 from deploy.local.services.registry import registry_config
+from testing.deadlines import PATIENCE_S
 from testing.ports import free_ports
 
 USER, PASSWORD = "ann", "sesame"
@@ -82,7 +83,7 @@ def _running(folder: Path, more: dict[str, Any]) -> Iterator[str]:
     file = folder / "config.yaml"
     file.write_text(yaml.safe_dump(registry_config(layout, "s" * 32) | more))
     argv = ("docker-registry", "serve", str(file))
-    daemon = Daemon("registry", argv, once_port_open("127.0.0.1", layout.ports.registry), deadline_s=30.0)
+    daemon = Daemon("registry", argv, once_port_open("127.0.0.1", layout.ports.registry), deadline_s=PATIENCE_S)
     daemons.start(layout, daemon)
     yield layout.registry
     daemons.stop(layout, "registry")

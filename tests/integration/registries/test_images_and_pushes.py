@@ -20,6 +20,7 @@ from activities.preflight.verdicts import adapter_verdict
 from activities.preflight.workload import WorkloadPreflight
 from api.oci.image_reference import ImageReference
 from api.pods.registries import AzureIdentity
+from testing.deadlines import PATIENCE_S
 from tests.builders import a_plan
 from tests.integration.registries.conftest import READER, secret_for
 
@@ -62,15 +63,17 @@ async def checked(cluster: Objects, plan: Plan, *hosts: str) -> dict[str, Check]
 
 def put_image(host: str, path: str, tag: str) -> None:
     """An image of nothing but a configuration."""
-    opened = httpx.post(f"http://{host}/v2/{path}/blobs/uploads/")
+    opened = httpx.post(f"http://{host}/v2/{path}/blobs/uploads/", timeout=PATIENCE_S)
     digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
-    httpx.put(httpx.URL(opened.headers["location"]).copy_merge_params({"digest": digest}), content=CONFIG)
+    place = httpx.URL(opened.headers["location"]).copy_merge_params({"digest": digest})
+    httpx.put(place, content=CONFIG, timeout=PATIENCE_S)
     manifest = {
         "schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json", "layers": [],
         "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 2, "digest": digest},
     }  # fmt: skip
     headers = {"Content-Type": str(manifest["mediaType"])}
-    httpx.put(f"http://{host}/v2/{path}/manifests/{tag}", json=manifest, headers=headers).raise_for_status()
+    there = f"http://{host}/v2/{path}/manifests/{tag}"
+    httpx.put(there, json=manifest, headers=headers, timeout=PATIENCE_S).raise_for_status()
 
 
 def uploads(folder: Path) -> list[Path]:

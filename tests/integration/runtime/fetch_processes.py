@@ -57,7 +57,7 @@ class Hub:
         return str(HfApi(endpoint=self.url, token=False).model_info(MODEL).sha)
 
     def put(self, what: str, value: Any) -> None:
-        httpx.put(f"{self.url}/_control/{what}", json=value).raise_for_status()
+        httpx.put(f"{self.url}/_control/{what}", json=value, timeout=PATIENCE_S).raise_for_status()
 
 
 class Fetcher:
@@ -83,10 +83,10 @@ class Fetcher:
         return self.process.returncode, said
 
     def state(self) -> dict[str, Any]:
-        return dict(httpx.get(f"{self.url}/healthz").raise_for_status().json())
+        return dict(httpx.get(f"{self.url}/healthz", timeout=PATIENCE_S).raise_for_status().json())
 
     def metric(self, name: str) -> float:
-        lines = httpx.get(f"{self.url}/metrics").raise_for_status().text.splitlines()
+        lines = httpx.get(f"{self.url}/metrics", timeout=PATIENCE_S).raise_for_status().text.splitlines()
         return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
 
     def wait_until_complete(self) -> None:

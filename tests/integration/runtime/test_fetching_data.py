@@ -16,6 +16,7 @@ from api.configs.training_sections import DatasetConfig
 from api.pods.data import MANIFEST_FILE, DataConfig, DataManifest
 from runtime.data.__main__ import prepare
 from runtime.pod.exit import Failure
+from testing.deadlines import PATIENCE_S
 from tests.integration.runtime.data_server import DataServer, Page, data_server
 
 ROWS = b"".join(
@@ -247,7 +248,7 @@ def test_the_program_ends_with_code_and_reason(server: DataServer, tmp_path: Pat
         file = tmp_path / "data.json"
         file.write_text(config.model_dump_json())
         argv = [sys.executable, "-m", "runtime.data", "--config", str(file)]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=os.environ, check=False)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_S, env=os.environ, check=False)
         return done.returncode, json.loads(done.stdout.strip().splitlines()[-1])
 
     assert run("/nothing.csv")[0] == 80

@@ -10,6 +10,7 @@ from temporalio.testing import WorkflowEnvironment
 from process.settings import TemporalSettings
 from process.x509 import Pair
 from testing.faults.temporal_proxy import TemporalProxy
+from testing.ports import free_port
 from tests.temporal_servers import dev_server
 
 
@@ -45,7 +46,8 @@ async def server() -> AsyncIterator[WorkflowEnvironment]:
 @pytest.fixture
 async def proxy(server: WorkflowEnvironment) -> AsyncIterator[TemporalProxy]:
     """Listens, without TLS and for anybody as yet."""
-    made = TemporalProxy(server.client.service_client.config.target_host)
+    # Its port is bound again and again: in between nobody else may get it.
+    made = TemporalProxy(server.client.service_client.config.target_host, port=free_port())
     await made.listen()
     yield made
     await made.close()

@@ -22,12 +22,12 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from deploy.local.layout import Layout
-from process.health import free_loopback_port
 from testing.checkouts import ROOT
 from testing.deadlines import DEADLINES, PATIENCE_S
 from testing.faults.temporal_authority import Authority
 from testing.faults.temporal_proxy import LOOPBACK, OPERATOR_SERVICE
 from testing.leftovers import settled_leftovers
+from testing.ports import free_port
 from testing.stack import Stack, keep_logs, running
 from testing.workspaces import Workspaces, connected, workspace
 from tests.integration.temporal.conftest import Mounted
@@ -136,7 +136,7 @@ class Guarded:
 def guarded(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Guarded]:
     terms: Terms = request.param
     mounted = Mounted(tmp_path_factory.mktemp("client"))
-    front = Front(terms, free_loopback_port(), tmp_path_factory.mktemp("server"), mounted)
+    front = Front(terms, free_port(), tmp_path_factory.mktemp("server"), mounted)
     instance, failed = instance_of_this_lane(), request.session.testsfailed
     settings = {"MODELYARD_DEADLINES": DEADLINES, **front.environment}
     quiet = os.environ | {"GRPC_VERBOSITY": "NONE"}  # it tells every refused handshake

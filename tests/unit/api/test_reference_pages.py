@@ -17,6 +17,7 @@ from api.reference.readers import ANNOTATIONS, FIELD_READERS, reader_of
 from api.reference.reasons import CONDITIONS, NEXT, reasons_page
 from api.resource.conditions import ConditionType
 from api.resource.crd import crd
+from testing.deadlines import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
 VERSIONS = {entry["name"]: entry["schema"]["openAPIV3Schema"] for entry in crd()["spec"]["versions"]}
@@ -83,7 +84,7 @@ def test_a_cell_cannot_break_its_table() -> None:
 
 def test_an_unknown_page_is_misuse() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "api.reference", "other"], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "api.reference", "other"], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert done.returncode == 2
     assert "fields|reasons|config-keys|policy" in done.stderr

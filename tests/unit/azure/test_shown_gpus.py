@@ -7,10 +7,10 @@ import pytest
 
 from activities.clients.kubernetes import Object
 from deploy.local.azure.nodes.shown_gpus import GPU, OF_DAEMON_SETS, ShownGpus
+from testing.deadlines import PATIENCE_S
 from tests.fakes.cluster import FakeCluster
 
 NODE = "own-1"
-WITHIN_S = 30
 
 
 class SlowCluster(FakeCluster):
@@ -66,7 +66,7 @@ async def joined(cluster: SlowCluster, gpus: ShownGpus) -> None:
 
 
 async def until_shown(cluster: SlowCluster, wanted: int) -> None:
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while await cluster.show() != wanted:
             await asyncio.sleep(0.01)
 
@@ -86,13 +86,13 @@ async def test_a_node_that_is_back_shows_its_gpus_whatever_was_written_when_it_w
 ) -> None:
     await joined(cluster, gpus)
     await cluster.put("Pod", a_plugin("p"))
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         await cluster.asked.acquire()  # its answer is under way while the node goes
     await cluster.delete("Node", NODE)
     await gpus.left(NODE)
     if answered == "before it is back":
         cluster.answering.set()
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             await cluster.answered.acquire()
     await joined(cluster, gpus)
     cluster.answering.set()

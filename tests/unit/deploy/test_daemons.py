@@ -11,6 +11,7 @@ import pytest
 
 from deploy.local.host import daemons, processes
 from deploy.local.layout import Layout
+from testing.deadlines import PATIENCE_S
 
 SERVE = "import pathlib, sys, time; print('hello', flush=True); pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
 FORK = (
@@ -28,7 +29,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
         daemons.stop(layout, name, deadline_s=0.1)
 
 
-def a_daemon(flag: Path, code: str = SERVE, deadline_s: float = 10) -> daemons.Daemon:
+def a_daemon(flag: Path, code: str = SERVE, deadline_s: float = PATIENCE_S) -> daemons.Daemon:
     return daemons.Daemon("sleeper", (sys.executable, "-c", code, str(flag)), ready=flag.exists, deadline_s=deadline_s)
 
 

@@ -21,6 +21,7 @@ from presets.machines.prices import PriceTable, parse_prices, price_table
 from presets.machines.skus import sku_table
 from presets.prices.__main__ import main
 from presets.prices.retail import MOST_PAGES, PricesUnavailable, Row, chosen, fetch_prices, rendered, table_of
+from testing.deadlines import PATIENCE_S
 
 A100 = "Standard_NC24ads_A100_v4"
 
@@ -89,7 +90,7 @@ def api() -> Iterator[Api]:
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    with httpx.Client() as client:
+    with httpx.Client(timeout=PATIENCE_S) as client:
         yield client
 
 

@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from process.endpoint import UNDER_WAY_S, endpoint
-from process.health import Health, free_loopback_port
+from process.health import Health
+from testing.deadlines import PATIENCE_S
+from testing.ports import free_port
 
 SDK_METRICS = b"temporal_request_total 7\n"
 
@@ -67,18 +69,18 @@ async def test_everything_else_is_refused(method: str, path: str, status: int) -
 
 
 async def test_it_answers_over_a_socket_for_the_duration_of_the_block() -> None:
-    address = f"127.0.0.1:{free_loopback_port()}"
-    async with endpoint(address, lambda: True), httpx.AsyncClient(trust_env=False) as http:
+    address = f"127.0.0.1:{free_port()}"
+    async with endpoint(address, lambda: True), httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
         assert (await http.get(f"http://{address}/healthz")).json() == {"status": "alive"}
     with pytest.raises(httpx.ConnectError):
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
             await http.get(f"http://{address}/healthz")
 
 
 async def test_a_connection_that_is_kept_open_does_not_delay_the_end() -> None:
-    address = f"127.0.0.1:{free_loopback_port()}"
+    address = f"127.0.0.1:{free_port()}"
     loop = asyncio.get_running_loop()
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
         async with endpoint(address, lambda: True):
             await http.get(f"http://{address}/healthz")
             ending = loop.time()

@@ -9,6 +9,7 @@ import pytest
 from api.addresses import AddressRefused
 from runtime.data.guarded_http import HOPS_MAX, GuardedHttp, LinkBroken
 from runtime.pod.guarded_network import system_resolve
+from testing.deadlines import PATIENCE_S
 
 
 class Site(ThreadingHTTPServer):
@@ -65,7 +66,7 @@ def fetched(http: GuardedHttp, url: str) -> bytes:
 
 def allowing(*hosts: str) -> GuardedHttp:
     """Every name leads to this machine; only these hosts may."""
-    return GuardedHttp(lambda host, port: ["127.0.0.1"], allowed_hosts=set(hosts), timeout_s=5)
+    return GuardedHttp(lambda host, port: ["127.0.0.1"], allowed_hosts=set(hosts), timeout_s=PATIENCE_S)
 
 
 def test_an_allowed_host_is_fetched_under_its_own_name(site: Site) -> None:
@@ -116,7 +117,7 @@ def test_a_redirect_to_what_is_no_url_is_a_broken_link(site: Site, target: str) 
 
 
 def test_redirect_loops_end(site: Site) -> None:
-    http = GuardedHttp(lambda host, port: ["127.0.0.1"], allowed_hosts={"data.example"}, timeout_s=5)
+    http = GuardedHttp(lambda host, port: ["127.0.0.1"], allowed_hosts={"data.example"}, timeout_s=PATIENCE_S)
     circle = f"http://data.example:{site.port}/to?"
     with pytest.raises(LinkBroken, match="redirects more than 5 times"):
         fetched(http, circle + circle + circle + circle + circle + circle + circle + "/file")
@@ -144,7 +145,7 @@ def test_a_missing_address_and_a_refused_connection_are_reported() -> None:
 
 
 def test_the_next_address_is_tried_when_one_does_not_answer(site: Site) -> None:
-    http = GuardedHttp(lambda host, port: ["127.255.255.254", "127.0.0.1"], {"data.example"}, timeout_s=5)
+    http = GuardedHttp(lambda host, port: ["127.255.255.254", "127.0.0.1"], {"data.example"}, timeout_s=PATIENCE_S)
     assert fetched(http, f"http://data.example:{site.port}/file") == b"bytes"
 
 

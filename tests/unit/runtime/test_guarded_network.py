@@ -50,11 +50,11 @@ def test_a_name_is_resolved_once_and_the_judged_address_is_connected_to() -> Non
         if addresses != ["127.0.0.2"]:
             raise ValueError(f"{host} is refused")
 
-    guard = Guard(judge, 5, 100, lambda host, port: next(answers))
+    guard = Guard(judge, STALL_S, 100, lambda host, port: next(answers))
     with (
         listening(sending(OK + b"good"), "127.0.0.2") as port,
         listening(sending(OK + b"evil"), port=port),
-        httpx.Client(transport=GuardedTransport(guard, ssl.create_default_context())) as client,
+        httpx.Client(transport=GuardedTransport(guard, ssl.create_default_context()), timeout=PATIENCE_S) as client,
     ):
         assert client.get(f"http://data.example:{port}/").content == b"good"
         with pytest.raises(ValueError, match=r"data\.example is refused"):
@@ -193,7 +193,7 @@ def test_a_packed_answer_is_not_unpacked() -> None:
 def test_tls_is_by_the_name_that_was_asked_for(tmp_path: Path) -> None:
     certificate, tls = self_signed(tmp_path, "right.example")
     trusting = ssl.create_default_context(cafile=str(certificate))
-    http = GuardedHttp(lambda host, port: ["127.0.0.1"], {"right.example", "wrong.example"}, 5, trusting)
+    http = GuardedHttp(lambda host, port: ["127.0.0.1"], {"right.example", "wrong.example"}, STALL_S, trusting)
     with listening(sending(OK + b"text"), tls=tls) as port:
         with http.open(f"https://right.example:{port}/file") as response:
             assert b"".join(response.iter_raw()) == b"text"
@@ -203,7 +203,7 @@ def test_tls_is_by_the_name_that_was_asked_for(tmp_path: Path) -> None:
 
 
 def test_registries_are_asked_by_the_environments_proxy_and_links_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    http = GuardedHttp(lambda host, port: ["127.0.0.1"], {"data.example"}, 5)
+    http = GuardedHttp(lambda host, port: ["127.0.0.1"], {"data.example"}, STALL_S)
     with listening(sending(OK + b"over")) as proxy, listening(sending(OK + b"past")) as port:
         for name in ("HTTP_PROXY", "http_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy}")

@@ -1,7 +1,6 @@
 """TLS with certificates that change under a running server."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from admin.webhook.config_maps import NoConfigMaps
 from admin.webhook.tls_server import serving
 from process.serving.tls import Certificates
 from testing.deadlines import PATIENCE_S
+from testing.ports import free_port
 from testing.workspaces import workspace
 from tests.unit.admin.webhook.test_webhook_answers import Recorded, review
 
@@ -35,9 +35,7 @@ def made() -> CertificateBundle:
 async def started(read_s: float = READ_S) -> AsyncIterator[tuple[str, Certificates, CertificateBundle]]:
     held, certificates = made(), Certificates()
     certificates.use(held)
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        address = f"{HOST}:{probe.getsockname()[1]}"
+    address = f"{HOST}:{free_port()}"
     async with serving(webhook_application(Recorded(), NoConfigMaps(), read_s=read_s), address, certificates):
         yield address, certificates, held
 
@@ -68,15 +66,15 @@ async def test_a_new_certificate_holds_from_the_next_connection_on(
     server: tuple[str, Certificates, CertificateBundle],
 ) -> None:
     address, certificates, first = server
-    async with httpx.AsyncClient(verify=trusting(first), trust_env=False) as old:
+    async with httpx.AsyncClient(verify=trusting(first), trust_env=False, timeout=PATIENCE_S) as old:
         assert await ask(old, address)
         second = made()
         certificates.use(second)
         assert await ask(old, address)  # the connection that is open stays
-        async with httpx.AsyncClient(verify=trusting(second), trust_env=False) as new:
+        async with httpx.AsyncClient(verify=trusting(second), trust_env=False, timeout=PATIENCE_S) as new:
             assert await ask(new, address)
     assert await shown(address) == x509.load_pem_x509_certificate(second.certificate)
-    async with httpx.AsyncClient(verify=trusting(first), trust_env=False) as late:
+    async with httpx.AsyncClient(verify=trusting(first), trust_env=False, timeout=PATIENCE_S) as late:
         with pytest.raises(httpx.ConnectError, match="verify failed"):
             await ask(late, address)
 
@@ -88,7 +86,7 @@ async def test_a_certificate_that_cannot_be_served_leaves_the_one_before(
     with pytest.raises(ssl.SSLError):
         certificates.use(replace(made(), key=made().key))
     assert await shown(address) == x509.load_pem_x509_certificate(first.certificate)
-    async with httpx.AsyncClient(verify=trusting(first), trust_env=False) as client:
+    async with httpx.AsyncClient(verify=trusting(first), trust_env=False, timeout=PATIENCE_S) as client:
         assert await ask(client, address)
 
 
@@ -97,7 +95,7 @@ async def test_old_tls_is_not_spoken(server: tuple[str, Certificates, Certificat
     context = trusting(first)
     with pytest.warns(DeprecationWarning):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
-    async with httpx.AsyncClient(verify=context, trust_env=False) as client:
+    async with httpx.AsyncClient(verify=context, trust_env=False, timeout=PATIENCE_S) as client:
         with pytest.raises(httpx.ConnectError):
             await ask(client, address)
 

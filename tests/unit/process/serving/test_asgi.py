@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from process.serving.asgi import listening
+from testing.deadlines import PATIENCE_S
 from testing.ports import free_port
 
 LINGER_S = 2.0
@@ -35,7 +36,7 @@ async def serve(address: str, stop: asyncio.Event, linger_s: float) -> None:
 async def test_answers_given_while_it_lingers_end_their_connections(address: str) -> None:
     stop = asyncio.Event()
     served = asyncio.create_task(serve(address, stop, LINGER_S))
-    async with httpx.AsyncClient(base_url=f"http://{address}", trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=f"http://{address}", trust_env=False, timeout=PATIENCE_S) as client:
         while True:
             try:
                 before = await client.get("/")

@@ -16,13 +16,13 @@ from starlette.routing import Route
 
 from process import endpoint as endpoints
 from process.endpoint import endpoint
-from process.health import free_loopback_port
 from process.serving import requests
 from process.serving.asgi import listening
 from process.serving.bodies import Bodies, BodyRefused, BoundedBodies
 from process.serving.connections import CONNECTIONS
 from process.serving.tls import Certificates, own_certificate
 from testing.deadlines import PATIENCE_S
+from testing.ports import free_port
 
 HOST = "127.0.0.1"
 HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: here\r\n"
@@ -58,7 +58,7 @@ def own_tls() -> ssl.SSLContext:
 @asynccontextmanager
 async def serving(tls: ssl.SSLContext | None = None, idle_s: int = LONG_S) -> AsyncIterator[int]:
     """Yields the port. Idle connections are kept for longer than a test waits for anything."""
-    port = free_loopback_port()
+    port = free_port()
     async with listening(f"{HOST}:{port}", APP, tls=tls, keep_alive_s=idle_s):
         yield port
 
@@ -189,7 +189,10 @@ async def test_hundreds_of_silent_connections_leave_room_for_one_that_asks(
 
 async def test_the_connections_of_others_stay_where_one_has_too_many() -> None:
     async with AsyncExitStack() as stack, serving() as port:
-        theirs = httpx.AsyncClient(trust_env=False, transport=httpx.AsyncHTTPTransport(local_address="127.0.0.2"))
+        # httpx itself closes a connection that was idle for five seconds.
+        kept = httpx.Limits(keepalive_expiry=None)
+        transport = httpx.AsyncHTTPTransport(local_address="127.0.0.2", limits=kept)
+        theirs = httpx.AsyncClient(trust_env=False, transport=transport, timeout=PATIENCE_S)
         await stack.enter_async_context(theirs)
         await theirs.get(f"http://{HOST}:{port}/")
         before = theirs._transport._pool.connections[0]  # type: ignore[attr-defined]
@@ -243,7 +246,7 @@ async def test_an_application_gets_its_body_whole_and_nobody_gets_more_in() -> N
 
 
 async def test_health_answers_beside_hundreds_of_silent_connections() -> None:
-    port = free_loopback_port()
+    port = free_port()
     async with AsyncExitStack() as stack, endpoint(f"{HOST}:{port}", lambda: True):
         opened = [await stack.enter_async_context(connected(port, HALF_A_HEAD)) for _ in range(200)]
         for _ in range(20):
@@ -253,6 +256,6 @@ async def test_health_answers_beside_hundreds_of_silent_connections() -> None:
 
 async def test_a_silent_connection_to_health_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "CONNECTION_S", SHORT_S)
-    port = free_loopback_port()
+    port = free_port()
     async with endpoint(f"{HOST}:{port}", lambda: True), connected(port, HALF_A_HEAD) as reader:
         await ended(reader)
