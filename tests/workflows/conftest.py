@@ -91,13 +91,16 @@ class Bench:
     world: World
     name: str = field(default_factory=lambda: f"w-{uuid4().hex[:8]}")
     handle: WorkflowHandle[WorkspaceWorkflow, list[str]] | None = None
+    history_limit: int | None = None
+    """Events after which a run is over, where that is not left to the server."""
 
     async def signal(self, **changes: Any) -> WorkflowHandle[WorkspaceWorkflow, list[str]]:
         """Signal-with-start, as the watcher does it."""
         message = Changed(**({"uid": self.world.uid, "generation": self.world.generation} | changes))
+        key = WorkspaceKey(namespace="default", name=self.name, uid=self.world.uid)
         self.handle = await self.client.start_workflow(
             WorkspaceWorkflow.run,
-            WorkspaceInput(key=WorkspaceKey(namespace="default", name=self.name, uid=self.world.uid)),
+            WorkspaceInput(key=key, history_limit=self.history_limit),
             id=f"workspace/default/{self.name}",
             task_queue=queues.WORKSPACES,
             start_signal=SIGNAL_CHANGED,

@@ -1,32 +1,18 @@
 """A life that is longer than one history: continue-as-new keeps all that the workflow knows."""
 
-import asyncio
-
-from activities.contract import queues
-from activities.contract.payloads import WorkspaceKey
-from testing.deadlines import PATIENCE_S
 from tests.workflows.conftest import Bench, progress_of
-from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
+from tests.workflows.edits import next_run
 from workflows.workspace import WorkspaceWorkflow
 
 
 async def test_nothing_is_lost_over_continue_as_new(live_bench: Bench) -> None:
     bench = live_bench
-    seed = WorkspaceInput(key=WorkspaceKey(namespace="default", name=bench.name, uid="uid-1"), history_limit=20)
-    bench.handle = await bench.client.start_workflow(
-        WorkspaceWorkflow.run,
-        seed,
-        id=f"workspace/default/{bench.name}",
-        task_queue=queues.WORKSPACES,
-        start_signal=SIGNAL_CHANGED,
-        start_signal_args=[Changed(uid="uid-1", generation=1)],
-    )
-    first_run = bench.handle.result_run_id
+    bench.history_limit = 20
+    first_run = (await bench.signal()).result_run_id
+    assert bench.handle is not None and first_run is not None
     bench.handle = bench.client.get_workflow_handle_for(WorkspaceWorkflow.run, bench.handle.id)
     await bench.settled()
-    async with asyncio.timeout(PATIENCE_S):
-        while (await bench.handle.describe()).run_id == first_run:
-            await bench.env.sleep(0.1)
+    await next_run(bench, first_run)
     # Not what was seen while the first run went on: it may have gone on from there.
     before = await progress_of(bench.client.get_workflow_handle(bench.handle.id, run_id=first_run))
     after = await bench.progress()

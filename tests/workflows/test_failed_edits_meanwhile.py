@@ -7,14 +7,11 @@ import sys
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from activities.contract import queues
 from activities.contract import signatures as s
 from activities.contract.failures import failure
-from activities.contract.payloads import WorkspaceKey
 from api.resource.status import Phase
 from tests.workflows.conftest import Bench, working
 from tests.workflows.edits import CRASH, condition, failed_edit, next_run, ready
-from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
 from workflows.workspace import WorkspaceWorkflow
 
 
@@ -96,13 +93,10 @@ async def test_it_is_all_in_the_workflows_state(bench: Bench) -> None:
 
 async def test_what_serves_instead_is_repaired_in_the_next_run_too(live_bench: Bench) -> None:
     """History is bounded: the run that has seen the edit fail is not the one that sees the node go."""
-    seed = WorkspaceInput(key=WorkspaceKey(namespace="default", name=live_bench.name, uid="uid-1"), history_limit=20)
-    live_bench.handle = await live_bench.client.start_workflow(
-        WorkspaceWorkflow.run, seed, id=f"workspace/default/{live_bench.name}", task_queue=queues.WORKSPACES,
-        start_signal=SIGNAL_CHANGED, start_signal_args=[Changed(uid="uid-1", generation=1)],
-    )  # fmt: skip
-    first = live_bench.handle.result_run_id
-    live_bench.handle = live_bench.client.get_workflow_handle_for(WorkspaceWorkflow.run, live_bench.handle.id)
+    live_bench.history_limit = 20
+    handle = await live_bench.signal()
+    first = handle.result_run_id
+    live_bench.handle = live_bench.client.get_workflow_handle_for(WorkspaceWorkflow.run, handle.id)
     await live_bench.settled()
     second = await next_run(live_bench, first)
     before = await failed_edit(live_bench)

@@ -15,15 +15,13 @@ import pytest
 from temporalio import workflow
 from temporalio.testing import WorkflowEnvironment
 
-from activities.contract import queues
-from activities.contract.payloads import WorkspaceKey
 from process.settings import TemporalSettings
 from process.temporal import connect
 from testing.deadlines import PATIENCE_S
 from tests.fakes.world import World
 from tests.workflows.conftest import Bench
 from tests.workflows.production import production_workers
-from workflows.messages import SIGNAL_CHANGED, Changed, WorkspaceInput
+from workflows.messages import WorkspaceInput
 from workflows.state import WorkspaceState
 from workflows.workspace import WorkspaceWorkflow
 
@@ -52,19 +50,6 @@ class Told(WorkspaceWorkflow):
         super()._continue_as_new(state)
 
 
-async def begun(bench: Bench) -> None:
-    """A Workspace whose runs are short."""
-    seed = WorkspaceInput(key=WorkspaceKey(namespace="default", name=bench.name, uid="uid-1"), history_limit=20)
-    bench.handle = await bench.client.start_workflow(
-        WorkspaceWorkflow.run,
-        seed,
-        id=f"workspace/default/{bench.name}",
-        task_queue=queues.WORKSPACES,
-        start_signal=SIGNAL_CHANGED,
-        start_signal_args=[Changed(uid="uid-1", generation=1)],
-    )
-
-
 @asynccontextmanager
 async def asked(bench: Bench, at_once: int) -> AsyncIterator[None]:
     """So many ask for the state all the time."""
@@ -86,7 +71,7 @@ async def asked(bench: Bench, at_once: int) -> AsyncIterator[None]:
 @pytest.mark.parametrize("asking", [0, 4], ids=["nobody asks", "asked all the time"])
 async def test_a_delete_at_the_end_of_a_run_is_carried_out(live: WorkflowEnvironment, asking: int) -> None:
     client = await connect(TemporalSettings(temporal_address=live.client.service_client.config.target_host))
-    bench = Bench(env=live, client=client, world=World())
+    bench = Bench(env=live, client=client, world=World(), history_limit=20)
     loop = asyncio.get_running_loop()
 
     def delete() -> None:
@@ -96,8 +81,7 @@ async def test_a_delete_at_the_end_of_a_run_is_carried_out(live: WorkflowEnviron
         for _ in range(ROUNDS):
             bench.name = f"w-{uuid4().hex[:8]}"
             TELL[:] = [delete]
-            await begun(bench)
-            assert bench.handle is not None
+            handle = await bench.signal()
             async with asked(bench, asking), asyncio.timeout(PATIENCE_S):
-                assert await bench.handle.result() == []
+                assert await handle.result() == []
             assert not TELL and not bench.world.pools and not bench.world.workloads
